@@ -1,0 +1,374 @@
+// The JSON messages of the ledger's public API: one schema gives type, validation and OpenAPI.
+// It refuses to know routes, storage and who calls.
+import { Type, type Static, type TSchema } from 'typebox'
+import { limits } from './limits.ts'
+import { CardRef, TransactionRecord } from './record.ts'
+import { outcomeNumbers, verdictReasons } from './reasons.ts'
+
+const closed = { additionalProperties: false } as const
+const literals = <T extends string>(values: readonly T[], description?: string) =>
+  Type.Unsafe<T>(Type.String({ enum: [...values], ...(description === undefined ? {} : { description }) }))
+const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+
+export const LocalDate = Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$', description: 'YYYY-MM-DD, Asia/Shanghai' })
+export const Instant = Type.String({
+  pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,3})?(Z|[+-]\\d{2}:\\d{2})$', description: 'ISO 8601 with offset'
+})
+const Fen = Type.Integer({ minimum: -Number.MAX_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER, description: 'whole fen, signed' })
+const PartyCode = Type.String({ pattern: '^[A-Z0-9-]{1,15}$' })
+const TerminalCode = Type.String({ pattern: '^[A-Z0-9-]{1,8}$' })
+const Hex = (bytes: number) => Type.String({ pattern: `^[0-9A-F]{${bytes * 2}}$` })
+const PpmRate = Type.Integer({ minimum: 0, maximum: 1_000_000, description: 'parts per million' })
+
+/* ---- proof ---- */
+
+/** Signed head of the tree of batch roots (RFC 6962 tree hash; Ed25519 signature over `canonicalHead`). */
+export const SignedHead = Type.Object({
+  size: Type.Integer({ minimum: 0, description: 'number of sealed batches' }),
+  root: Hex(32),
+  at: Instant,
+  keyId: Hex(4),
+  signature: Hex(64)
+}, { ...closed, $id: 'SignedHead' })
+export type SignedHead = Static<typeof SignedHead>
+
+/** The bytes that are signed: ASCII, one line each, LF ends. Golden bytes: do not change. */
+export const canonicalHead = (head: Omit<SignedHead, 'signature'>): Buffer =>
+  Buffer.from(`citizen-card-head v1\n${head.size}\n${head.root}\n${head.at}\n${head.keyId}\n`, 'ascii')
+
+/* ---- records ---- */
+
+/** What the uplink of a gateway brings. The records are validated one by one: a malformed one is refused alone. */
+export const RecordDelivery = Type.Object({
+  delivery: Type.String({ pattern: '^[0-9a-zA-Z._:-]{8,64}$', description: 'unique id, the same on every retry' }),
+  records: Type.Array(Type.Unknown(), { minItems: 1, maxItems: limits.recordsPerDeliveryMax, description: 'TransactionRecord each' })
+}, { ...closed, $id: 'RecordDelivery' })
+export type RecordDelivery = { delivery: string, records: TransactionRecord[] }
+
+const OutcomeName = literals(Object.keys(outcomeNumbers) as (keyof typeof outcomeNumbers)[])
+const ReasonName = literals(Object.keys(verdictReasons) as (keyof typeof verdictReasons)[])
+
+export const RecordResult = Type.Object({
+  index: Type.Integer({ minimum: 0, description: 'place in the delivery, from 0' }),
+  outcome: OutcomeName,
+  reason: ReasonName,
+  replayed: Type.Boolean({ description: 'true where this event was answered before: this is the first answer again' }),
+  detail: Type.Optional(Type.String({ description: 'what is wrong and where, for malformed records' }))
+}, { ...closed, $id: 'RecordResult' })
+export type RecordResult = Static<typeof RecordResult>
+
+export const DeliveryReply = Type.Object({
+  delivery: Type.String(),
+  replayed: Type.Boolean(),
+  clearingDate: LocalDate,
+  results: Type.Array(RecordResult),
+  head: orNull(SignedHead)
+}, { ...closed, $id: 'DeliveryReply' })
+export type DeliveryReply = Static<typeof DeliveryReply>
+
+/* ---- registry: who and what takes part; an idempotent upsert of any part ---- */
+
+export const Party = Type.Object({
+  code: PartyCode,
+  kind: literals(['issuer', 'operator', 'agent', 'bureau', 'bank', 'treasury']),
+  nameZh: Type.String({ maxLength: 80 }),
+  nameEn: Type.String({ maxLength: 80 }),
+  merchant: Type.Optional(Type.String({ pattern: '^\\d{15}$', description: 'merchant number in clearing files' })),
+  industry: Type.Optional(Type.String({ pattern: '^\\d{2}$', description: 'industry code in clearing files' })),
+  service: Type.Optional(literals(['transit', 'clinic', 'library', 'retail'])),
+  counterConvention: Type.Optional(literals(['committed', 'init'], 'which counter the files of this operator carry')),
+  settleFromFen: Type.Optional(Type.Integer({ minimum: 0, description: 'smaller nets carry over' }))
+}, { ...closed, $id: 'Party' })
+export type Party = Static<typeof Party>
+
+export const Commission = Type.Object({
+  party: PartyCode,
+  product: literals(['debit', 'load']),
+  ratePpm: PpmRate,
+  from: LocalDate
+}, { ...closed, $id: 'Commission' })
+export type Commission = Static<typeof Commission>
+
+export const Terminal = Type.Object({
+  terminal: TerminalCode,
+  operator: PartyCode,
+  name: Type.Optional(Type.String({ maxLength: 80 })),
+  reachable: Type.Optional(Type.Boolean({ description: 'false: cut off, its blacklist window does not run out' }))
+}, { ...closed, $id: 'Terminal' })
+export type Terminal = Static<typeof Terminal>
+
+export const Psam = Type.Object({
+  psam: Hex(6),
+  issue: Type.Integer({ minimum: 1, maximum: 255 }),
+  terminal: orNull(TerminalCode),
+  from: Instant,
+  to: orNull(Instant),
+  stolenAt: orNull(Instant),
+  test: Type.Boolean()
+}, { ...closed, $id: 'Psam', description: 'one PSAM and where it was bound from when to when' })
+export type Psam = Static<typeof Psam>
+
+export const Card = Type.Object({
+  card: CardRef,
+  profile: literals(['pboc', 'cjt166', 'cjt166-auth', 't-union']),
+  type: literals(['anonymous', 'named', 'student', 'senior', 'staff', 'test', 'social-security']),
+  suite: literals(['3des', 'sm4']),
+  keyVersion: Type.Integer({ minimum: 0, maximum: 255 }),
+  cityFactor: orNull(Hex(8)),
+  /** State of the purse when the card joins: what the chip holds, and the offline counter last committed. */
+  balanceFen: Fen,
+  counter: Type.Integer({ minimum: 0, maximum: limits.counterMax }),
+  /** Sold by an agent: deposit and first load are booked (receivable-agent / deposit, purse). Otherwise the opening balance comes from `opening`. */
+  soldBy: orNull(PartyCode),
+  depositFen: Type.Integer({ minimum: 0 })
+}, { ...closed, $id: 'Card' })
+export type Card = Static<typeof Card>
+
+export const Policies = Type.Object({
+  lateDays: Type.Integer({ minimum: 0, maximum: 3_650 }),
+  blacklistWindowHours: Type.Integer({ minimum: 0, maximum: 24 * 60 }),
+  clockToleranceMinutes: Type.Integer({ minimum: 0, maximum: 24 * 60 }),
+  debitFenMax: Type.Integer({ minimum: 1 }),
+  overdraftFenMax: Type.Integer({ minimum: 0 }),
+  factorOrder: literals(['city-first', 'card-first']),
+  tacKeyLevels: Type.Integer({ minimum: 1, maximum: 2 })
+}, { ...closed, $id: 'Policies' })
+export type Policies = Static<typeof Policies>
+
+/** Defaults; every one is a parameter of the deployment. */
+export const defaultPolicies: Policies = {
+  lateDays: 90,
+  blacklistWindowHours: 24,
+  clockToleranceMinutes: 10,
+  debitFenMax: 100_000,
+  overdraftFenMax: 800,
+  factorOrder: 'city-first',
+  tacKeyLevels: 1
+}
+
+const many = <T extends TSchema>(schema: T) => Type.Optional(Type.Array(schema, { maxItems: limits.registryItemsMax }))
+export const Registry = Type.Object({
+  parties: many(Party),
+  commissions: many(Commission),
+  terminals: many(Terminal),
+  psams: many(Psam),
+  cards: many(Card),
+  policies: Type.Optional(Type.Partial(Policies, closed)),
+  /** The first clearing date of a new ledger; refused once it has moved. */
+  clearingDate: Type.Optional(LocalDate)
+}, { ...closed, $id: 'Registry' })
+export type Registry = Static<typeof Registry>
+
+export const RegistryReply = Type.Record(Type.String(), Type.Integer(), { $id: 'RegistryReply', description: 'entries stored, by kind' })
+
+/* ---- parameters at the edge ---- */
+
+export const BlacklistEntry = Type.Object({
+  card: CardRef,
+  reason: literals(['loss', 'oral_loss', 'fraud', 'cancelled', 'death']),
+  at: Instant
+}, { ...closed, $id: 'BlacklistEntry' })
+export type BlacklistEntry = Static<typeof BlacklistEntry>
+
+/** Publishes one version: the next number unless `version` is given (then it must be above the last). */
+export const BlacklistPublication = Type.Object({
+  version: Type.Optional(Type.Integer({ minimum: 1 })),
+  add: Type.Array(BlacklistEntry, { maxItems: limits.registryItemsMax }),
+  remove: Type.Array(CardRef, { maxItems: limits.registryItemsMax })
+}, { ...closed, $id: 'BlacklistPublication' })
+export type BlacklistPublication = Static<typeof BlacklistPublication>
+
+/** `from` null: a full list (`remove` empty). The digest is SHA-256 over the sorted card keys of the whole list at `to`, joined by LF. */
+export const BlacklistReply = Type.Object({
+  from: orNull(Type.Integer({ minimum: 0 })),
+  to: Type.Integer({ minimum: 0 }),
+  add: Type.Array(BlacklistEntry),
+  remove: Type.Array(CardRef),
+  digest: Hex(32)
+}, { ...closed, $id: 'BlacklistReply' })
+export type BlacklistReply = Static<typeof BlacklistReply>
+
+/** A terminal says which version it *applied*, and when by its own clock. */
+export const ParameterAcknowledgement = Type.Object({
+  terminal: TerminalCode,
+  kind: literals(['blacklist', 'tariff']),
+  version: Type.Integer({ minimum: 0 }),
+  appliedAt: Instant
+}, { ...closed, $id: 'ParameterAcknowledgement' })
+export type ParameterAcknowledgement = Static<typeof ParameterAcknowledgement>
+
+export const LiabilityLine = Type.Object({
+  card: CardRef,
+  terminal: TerminalCode,
+  operator: PartyCode,
+  eventAt: Instant,
+  amountFen: Fen,
+  listedVersion: Type.Integer(),
+  listedAt: Instant,
+  terminalVersion: orNull(Type.Integer()),
+  terminalAppliedAt: orNull(Instant),
+  liable: literals(['issuer', 'operator'])
+}, { ...closed, $id: 'LiabilityLine' })
+export type LiabilityLine = Static<typeof LiabilityLine>
+
+/* ---- what the ledger shows ---- */
+
+export const AccountBalance = Type.Object({
+  account: Type.String({ description: 'book/heading or book/heading/party' }),
+  book: Type.String(),
+  heading: Type.String(),
+  party: orNull(PartyCode),
+  normalSide: literals(['debit', 'credit']),
+  debitFen: Fen,
+  creditFen: Fen,
+  balanceFen: { ...Fen, description: 'on the normal side' } as typeof Fen
+}, { ...closed, $id: 'AccountBalance' })
+export type AccountBalance = Static<typeof AccountBalance>
+
+export const TrialBalance = Type.Object({
+  asOf: LocalDate,
+  accounts: Type.Array(AccountBalance),
+  books: Type.Array(Type.Object({ book: Type.String(), debitFen: Fen, creditFen: Fen }, closed)),
+  sumFen: { ...Fen, description: 'debits less credits over all accounts: 0' } as typeof Fen
+}, { ...closed, $id: 'TrialBalance' })
+export type TrialBalance = Static<typeof TrialBalance>
+
+export const CardView = Type.Object({
+  card: CardRef,
+  type: Type.String(),
+  state: Type.String(),
+  blacklisted: Type.Boolean(),
+  purse: Type.Object({
+    lastCounter: Type.Integer(),
+    lastBalanceFen: { ...Fen, description: 'balance after the last record, as the chip told it' } as typeof Fen,
+    shadowFen: { ...Fen, description: 'confirmed loads less accepted debits: what the ledger owes' } as typeof Fen,
+    openItems: Type.Integer({ minimum: 0 })
+  }, closed)
+}, { ...closed, $id: 'CardView' })
+export type CardView = Static<typeof CardView>
+
+export const RecordView = Type.Object({
+  card: orNull(CardRef),
+  type: Type.String(),
+  counter: orNull(Type.Integer()),
+  amountFen: orNull(Fen),
+  balanceBeforeFen: orNull(Fen),
+  operator: Type.String(),
+  terminal: Type.String(),
+  psam: Type.String(),
+  sequence: orNull(Type.Integer()),
+  eventAt: orNull(Instant),
+  outcome: OutcomeName,
+  reason: ReasonName,
+  findings: Type.Array(Type.String({ description: 'every check that failed, in order' })),
+  clearingDate: LocalDate,
+  delivery: Type.String(),
+  line: Type.Integer(),
+  adjusted: Type.Array(Type.Object({ outcome: OutcomeName, reason: ReasonName, clearingDate: LocalDate }, closed), {
+    description: 'later verdicts, each a correction in its own clearing date; the last one counts'
+  })
+}, { ...closed, $id: 'RecordView' })
+export type RecordView = Static<typeof RecordView>
+
+export const RecordTotals = Type.Object({
+  clearingDate: orNull(LocalDate),
+  delivered: Type.Integer({ description: 'lines that arrived, repeats included' }),
+  distinct: Type.Integer(),
+  accepted: Type.Integer(),
+  held: Type.Integer(),
+  excluded: Type.Integer(),
+  refused: Type.Record(Type.String(), Type.Integer()),
+  acceptedFen: Fen
+}, { ...closed, $id: 'RecordTotals', description: 'accepted + held + excluded + all refused = distinct; first answers' })
+export type RecordTotals = Static<typeof RecordTotals>
+
+/* ---- the clearing day ---- */
+
+export const dayStates = ['OPEN', 'CUT', 'VERIFIED', 'CLEARED', 'APPROVED', 'INSTRUCTED', 'CONFIRMED'] as const
+export type DayState = typeof dayStates[number]
+
+export const Position = Type.Object({
+  party: PartyCode,
+  book: Type.String(),
+  claimsFen: { ...Fen, description: 'accepted debits at this party' } as typeof Fen,
+  commissionFen: { ...Fen, description: 'what the party pays on its claims' } as typeof Fen,
+  loadsFen: { ...Fen, description: 'money the party took from residents for loads and deposits' } as typeof Fen,
+  loadCommissionFen: Fen,
+  adjustmentsFen: Fen,
+  netFen: { ...Fen, description: 'positive: the party is paid' } as typeof Fen
+}, { ...closed, $id: 'Position' })
+export type Position = Static<typeof Position>
+
+export const DayView = Type.Object({
+  date: LocalDate,
+  state: literals(dayStates),
+  blockers: Type.Array(Type.String()),
+  steps: Type.Array(Type.Object({ state: literals(dayStates), at: Instant, by: Type.String() }, closed)),
+  approvals: Type.Array(Type.Object({ staff: Type.String(), at: Instant }, closed)),
+  digest: orNull(Type.String({ description: 'SHA-256 of the positions; an approval names it' })),
+  positions: Type.Array(Position),
+  netSumFen: Fen
+}, { ...closed, $id: 'DayView' })
+export type DayView = Static<typeof DayView>
+
+export const Approval = Type.Object({ digest: Hex(32) }, { ...closed, $id: 'Approval' })
+
+export const Statement = Type.Object({
+  party: PartyCode,
+  date: LocalDate,
+  nameZh: Type.String(),
+  nameEn: Type.String(),
+  lines: Type.Array(Type.Object({
+    text: Type.String(), count: Type.Integer(), amountFen: Fen
+  }, closed)),
+  netFen: Fen,
+  head: SignedHead
+}, { ...closed, $id: 'Statement' })
+export type Statement = Static<typeof Statement>
+
+/* ---- staff, problems, verification ---- */
+
+export const roles = ['registrar', 'clerk', 'settler', 'approver', 'auditor'] as const
+export type Role = typeof roles[number]
+
+export const SignIn = Type.Object({
+  name: Type.String({ minLength: 1, maxLength: 64 }),
+  password: Type.String({ minLength: 1, maxLength: 256 })
+}, { ...closed, $id: 'SignIn' })
+export const SignInReply = Type.Object({ token: Type.String(), expiresAt: Instant, roles: Type.Array(literals(roles)) }, {
+  ...closed, $id: 'SignInReply'
+})
+
+/** RFC 9457 problem document; `reason` is from the registry of reasons, `where` points into the request. */
+export const Problem = Type.Object({
+  type: Type.String(),
+  title: Type.String(),
+  status: Type.Integer(),
+  reason: Type.String(),
+  detail: Type.Optional(Type.String()),
+  where: Type.Optional(Type.String())
+}, { ...closed, $id: 'Problem' })
+export type Problem = Static<typeof Problem>
+
+export const FileReply = Type.Object({
+  file: Type.String(),
+  status: literals(['processed', 'already_processed']),
+  clearingDate: LocalDate,
+  count: Type.Integer(),
+  amountFen: Fen,
+  confirmed: Type.Object({ count: Type.Integer(), amountFen: Fen }, closed),
+  refused: Type.Object({ count: Type.Integer(), amountFen: Fen }, { ...closed, description: 'held lines included, as on the wire' }),
+  excluded: Type.Object({ count: Type.Integer(), amountFen: Fen }, closed),
+  lines: Type.Array(Type.Object({
+    line: Type.Integer(), outcome: OutcomeName, reason: ReasonName, wire: Type.String(), detail: Type.Optional(Type.String())
+  }, closed), { description: 'every line that was not simply accepted' })
+}, { ...closed, $id: 'FileReply' })
+export type FileReply = Static<typeof FileReply>
+
+export const VerifyReport = Type.Object({
+  ok: Type.Boolean(),
+  checks: Type.Array(Type.Object({ check: Type.String(), ok: Type.Boolean(), detail: Type.String() }, closed))
+}, { ...closed, $id: 'VerifyReport' })
+export type VerifyReport = Static<typeof VerifyReport>
+
+export const recordSchema = TransactionRecord

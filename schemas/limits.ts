@@ -1,0 +1,19 @@
+// Every bound of the wire in one place, with the relations between them asserted when the module loads.
+// It refuses to know who enforces them.
+import assert from 'node:assert/strict'
+
+export const limits = {
+  recordsPerDeliveryMax: 5_000,
+  deliveryBytesMax: 8 * 1024 * 1024,
+  fileBytesMax: 64 * 1024 * 1024,
+  fileRecordsMax: 1_000_000,
+  amountFenMax: 100_000_00,
+  balanceFenMax: 0x7fff_ffff,
+  counterMax: 0xffff,
+  sequenceMax: 0xffff_ffff,
+  registryItemsMax: 50_000,
+  pageItemsMax: 1_000,
+  buckets: 64
+} as const
+
+assert(limits.amountFenMax <= limits.balanceFenMax, 'an amount must fit the four bytes of the chip')

@@ -1,0 +1,102 @@
+// The transaction record: what a terminal tells of one use of a chip counter, whatever cable it came through.
+// It refuses to know transport, keys and money's way after it.
+import { createHash } from 'node:crypto'
+import { Type, type Static } from 'typebox'
+import { limits } from './limits.ts'
+
+const closed = { additionalProperties: false } as const
+const hexText = (bytes: number, description: string) =>
+  Type.String({ pattern: `^[0-9A-F]{${bytes * 2}}$`, description: `${description}; upper-case hex` })
+
+/** A card: issuer, application serial, issue number. */
+export const CardRef = Type.Object({
+  issuer: hexText(8, 'bytes 0–7 of file 0015'),
+  serial: hexText(10, 'application serial number, bytes 10–19 of file 0015'),
+  issue: Type.Integer({ minimum: 1, maximum: 255, description: 'issue number; 1 unless the serial was issued again' })
+}, { ...closed, description: 'one card' })
+export type CardRef = Static<typeof CardRef>
+
+export const Purse = Type.Union([Type.Literal('ep'), Type.Literal('ed')], {
+  description: 'ep: electronic purse (chip id 02), ed: electronic deposit (chip id 01)'
+})
+
+/** A debit (05 ED purchase, 06 EP purchase, 09 composite purchase) that a chip made, or may have made. */
+export const TransactionRecord = Type.Object({
+  card: CardRef,
+  purse: Purse,
+  type: Type.Union([Type.Literal('05'), Type.Literal('06'), Type.Literal('09')], {
+    description: 'transaction type byte of file 0018'
+  }),
+  counter: Type.Integer({
+    minimum: 1, maximum: limits.counterMax,
+    description: 'committed offline counter: the counter of the INITIALIZE answer + 1'
+  }),
+  balanceBeforeFen: Type.Integer({
+    minimum: -limits.balanceFenMax, maximum: limits.balanceFenMax, description: 'purse balance before, in fen'
+  }),
+  amountFen: Type.Integer({ minimum: 0, maximum: limits.balanceFenMax, description: 'debited amount, in fen' }),
+  psam: hexText(6, 'terminal number of the PSAM (file 0016), as signed in MAC1 and TAC'),
+  sequence: Type.Integer({ minimum: 0, maximum: limits.sequenceMax, description: 'PSAM transaction sequence' }),
+  dateTime: hexText(7, 'BCD YYYYMMDDhhmmss, the very bytes the card signed (local time of the city)'),
+  tac: Type.Union([hexText(4, 'transaction authentication code'), Type.Null()], {
+    description: 'null where the answer of the card was lost'
+  }),
+  grey: Type.Boolean({ description: 'true where the terminal does not know whether the chip paid' }),
+  keyVersion: Type.Integer({ minimum: 0, maximum: 255, description: 'key version of the INITIALIZE answer' }),
+  algorithm: Type.Integer({ minimum: 0, maximum: 255, description: 'algorithm id of the INITIALIZE answer' }),
+  operator: Type.String({ pattern: '^[A-Z0-9-]{1,15}$', description: 'party code of the service operator' }),
+  terminal: Type.String({ pattern: '^[A-Z0-9-]{1,8}$', description: "the operator's number of the terminal" }),
+  recordNo: Type.Integer({
+    minimum: 1, maximum: 99_999_999, description: "serial number of the record at its terminal, or its line in a file"
+  }),
+  line: Type.Optional(Type.String({ maxLength: 8, description: 'line or counter at the operator' })),
+  vehicle: Type.Optional(Type.String({ maxLength: 8, description: 'vehicle or desk' })),
+  shift: Type.Optional(Type.String({ maxLength: 8, description: 'driver or clerk shift' })),
+  tariffVersion: Type.Optional(Type.Integer({ minimum: 0, description: 'tariff version the terminal priced with' })),
+  blacklistVersion: Type.Optional(Type.Integer({ minimum: 0, description: 'blacklist version the terminal held' }))
+}, { ...closed, $id: 'TransactionRecord', description: 'history of one chip event; the ledger cannot refuse that it happened' })
+export type TransactionRecord = Static<typeof TransactionRecord>
+
+/**
+ * The content of an event: what must be equal for two records to tell the same event. 47 bytes: issuer 8 · serial 10 · issue 1 ·
+ * purse 1 (02 EP, 01 ED) · counter kind 1 (00 offline) · committed counter 4 · type 1 · amount 4 · PSAM terminal number 6 ·
+ * sequence 4 · BCD date-time 7. TAC, grey flag, path, file and operator serial are not content.
+ */
+export function eventContent (record: TransactionRecord): Uint8Array {
+  const bytes = Buffer.alloc(47)
+  bytes.write(record.card.issuer, 0, 'hex')
+  bytes.write(record.card.serial, 8, 'hex')
+  bytes.writeUInt8(record.card.issue, 18)
+  bytes.writeUInt8(record.purse === 'ep' ? 2 : 1, 19)
+  bytes.writeUInt8(0, 20)
+  bytes.writeUInt32BE(record.counter, 21)
+  bytes.write(record.type, 25, 'hex')
+  bytes.writeUInt32BE(record.amountFen, 26)
+  bytes.write(record.psam, 30, 'hex')
+  bytes.writeUInt32BE(record.sequence, 36)
+  bytes.write(record.dateTime, 40, 'hex')
+  return bytes
+}
+
+/** SHA-256 over {@link eventContent}: equal for the same tap whether it came as JSON, in a file or from a POS record. */
+export const contentHash = (record: TransactionRecord): Buffer =>
+  createHash('sha256').update(eventContent(record)).digest()
+
+/** SHA-256 over the content, TAC and grey flag: one piece of evidence. */
+export const evidenceHash = (record: TransactionRecord): Buffer =>
+  createHash('sha256').update(eventContent(record)).update(record.tac ?? '').update(record.grey ? '\u0001' : '\u0000').digest()
+
+/** The bucket of a card, 1…63; 0 is the house, for what has no card. A stable function: it is stored in every hot key. */
+export function bucketOf (card: CardRef): number {
+  const digest = createHash('sha256').update(card.issuer + card.serial).digest()
+  return 1 + digest.readUInt32BE(0) % (limits.buckets - 1)
+}
+
+/** `02313750FFFFFFFF-03104990600000000016-1`: the card in a path or a scenario. */
+export const cardKey = (card: CardRef): string => `${card.issuer}-${card.serial}-${card.issue}`
+export function parseCardKey (text: string): CardRef | null {
+  const match = /^([0-9A-F]{16})-([0-9A-F]{20})-(\d{1,3})$/.exec(text)
+  if (match === null) return null
+  const [, issuer, serial, issue] = match
+  return { issuer: issuer ?? '', serial: serial ?? '', issue: Number(issue) }
+}
