@@ -1,0 +1,41 @@
+// JSON lines on standard error, with card numbers masked and secrets left out whoever writes them.
+// Standard output stays free for what a program answers.
+
+import { type DestinationStream, type Logger, pino } from 'pino'
+
+export type Log = Logger
+
+/**
+ * A logger that writes from `level` up (LOG_LEVEL, or info): fatal, error, warn, info, debug, trace, silent.
+ * Writing is synchronous: the last line before a crash is the one that is wanted.
+ */
+export function createLog (name: string, options: { level?: string, destination?: DestinationStream } = {}): Log {
+  const level = options.level ?? process.env['LOG_LEVEL'] ?? 'info'
+  return pino({
+    name,
+    level,
+    base: { pid: process.pid },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: label => ({ level: label }) },
+    redact: { paths: redacted, censor }
+  }, options.destination ?? pino.destination({ fd: 2, sync: true }))
+}
+
+/** First six and last four digits; the rest, and anything too short to hide in, as asterisks. */
+export const maskCard = (cardNo: string): string =>
+  cardNo.length <= 10 ? '*'.repeat(cardNo.length) : cardNo.slice(0, 6) + '*'.repeat(cardNo.length - 10) + cardNo.slice(-4)
+
+const cardNames = ['cardNo', 'cardNumber', 'pan', 'card']
+const secretNames = [
+  'password', 'secret', 'token', 'key', 'keys', 'pin', 'pinBlock', 'masterKey', 'sessionKey', 'privateKey',
+  'authorization', 'cookie'
+]
+
+/** pino redacts by path; three levels reach `{ request: { headers: { authorization } } }`. */
+const redacted = [...cardNames, ...secretNames].flatMap(name => [name, `*.${name}`, `*.*.${name}`])
+
+const censor = (value: unknown, path: string[]): unknown => {
+  const name = path[path.length - 1]
+  if (name === undefined || !cardNames.includes(name)) return '[hidden]'
+  return typeof value === 'string' ? maskCard(value) : value
+}
