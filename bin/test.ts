@@ -1,0 +1,102 @@
+// npm test: every test/*.test.ts as tap sees it, two at a time, the slowest of last time first.
+//
+//   npm test                    all
+//   npm test -- ledger sip2     those whose name contains one of the words
+//   npm test -- --jobs 1        one after the other
+//
+// Each file is run by node with tsx and its TAP read by tap's own parser. `tap run` gives the same verdicts, 1 s later at
+// the start and 0.2 s later per file, and would rebuild itself on the first run to leave its TypeScript loader out.
+
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { type FileResult, runTestFile } from './test-file.ts'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const timesFile = join(root, 'node_modules/.citizen-card/test-times.json')
+const { values, positionals: words } = parseArgs({ allowPositionals: true, options: { jobs: { type: 'string', default: '2' } } })
+
+const stop = new AbortController()
+process.once('SIGTERM', () => stop.abort())
+process.once('SIGINT', () => stop.abort())
+
+const files = slowestFirst(testFiles(words))
+if (files.length === 0) {
+  console.error(words.length === 0 ? 'no test/*.test.ts' : `no test/*.test.ts with ${words.join(' or ')} in its name`)
+  process.exit(1)
+}
+const results = await runAll(files, Number(values.jobs))
+rememberTimes(results)
+const strict = process.env['CI'] === 'true'
+const skips = results.flatMap(({ file, skips }) => skips.map(skip => ({ file, ...skip })))
+if (skips.length > 0) console.log('\nskipped')
+for (const { file, name, reason } of skips) {
+  console.log(`  ${file}: ${name} (${reason})${strict && !isExtra(reason) ? ' – a failure, since CI=true' : ''}`)
+}
+const passed = sum(results.map(result => result.passed))
+const failed = sum(results.map(({ failures }) => failures.length)) +
+  (strict ? skips.filter(({ reason }) => !isExtra(reason)).length : 0)
+console.log(`\n${passed} passed, ${failed} failed`)
+process.exit(failed === 0 && !stop.signal.aborted ? 0 : 1)
+
+function testFiles (words: readonly string[]): string[] {
+  return readdirSync(join(root, 'test')).filter(name => name.endsWith('.test.ts')).sort()
+    .filter(name => words.length === 0 || words.some(word => name.includes(word.replace(/^test\//, ''))))
+    .map(name => `test/${name}`)
+}
+
+async function runAll (files: readonly string[], jobs: number): Promise<FileResult[]> {
+  const waiting = [...files]
+  const done: FileResult[] = []
+  const worker = async () => {
+    for (let file = waiting.shift(); file !== undefined && !stop.signal.aborted; file = waiting.shift()) {
+      const result = await runTestFile(root, file, stop.signal)
+      done.push(result)
+      report(result)
+    }
+  }
+  await Promise.all(Array.from({ length: Math.max(1, jobs) }, worker))
+  return done.sort((a, b) => a.file < b.file ? -1 : 1)
+}
+
+function report ({ file, passed, failures, skips, durationMs, noise }: FileResult): void {
+  const counts = [`${passed} passed`, failures.length > 0 && `${failures.length} failed`, skips.length > 0 && `${skips.length} skipped`]
+  console.log(`${failures.length === 0 ? 'ok    ' : 'FAILED'} ${file}  ${counts.filter(Boolean).join(', ')}  ${(durationMs / 1_000).toFixed(1)} s`)
+  for (const { name, details } of failures) console.log(`  ✗ ${name}\n${indented(details)}`)
+  if (failures.length > 0 && noise.length > 0) console.log(`  it also said\n${noise.map(line => `    ${line}`).join('\n')}`)
+}
+
+function indented (details: Readonly<Record<string, unknown>>): string {
+  return Object.entries(details)
+    .map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join('\n').split('\n').map(line => `      ${line}`).join('\n')
+}
+
+/** Public data that lies beside some clones only is an extra; a reader or a database that is missing is not. */
+function isExtra (reason: string): boolean {
+  return reason.startsWith('extra:')
+}
+
+/** Two long files at the end would leave one core idle. */
+function slowestFirst (files: string[]): string[] {
+  const times = lastTimes()
+  return files.sort((a, b) => (times[b] ?? Infinity) - (times[a] ?? Infinity) || (a < b ? -1 : 1))
+}
+
+function lastTimes (): Record<string, number> {
+  try {
+    return JSON.parse(readFileSync(timesFile, 'utf8')) as Record<string, number>
+  } catch {
+    return {}
+  }
+}
+
+function rememberTimes (results: readonly FileResult[]): void {
+  const times = Object.fromEntries(results.map(({ file, durationMs }) => [file, Math.round(durationMs)]))
+  writeFileSync(timesFile, JSON.stringify({ ...lastTimes(), ...times }) + '\n')
+}
+
+function sum (numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0)
+}
