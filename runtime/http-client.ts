@@ -1,10 +1,12 @@
 // JSON over HTTP with kept-alive connections, a deadline per try and a counted retry.
-// An answer (the server understood and said no) is told apart from a fault (nobody knows what happened): only faults
-// are tried again. On node:http rather than fetch, because client certificates need no further package here.
+// An answer (the server understood and said no) is told apart from a fault (nobody knows what happened):
+// only faults are tried again. On node:http rather than fetch, because client certificates need no further
+// package here.
 
 import { type IncomingMessage, Agent as HttpAgent, request as httpRequest } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { setTimeout as delay } from 'node:timers/promises'
+import { errorCode } from './files.ts'
 
 /** The server answered with a status that repeating will not change (3xx, 4xx except 408, 425 and 429). */
 export class HttpAnswerError extends Error {
@@ -38,7 +40,10 @@ export type HttpClientOptions = {
   tryTimeoutMs?: number
   /** Tries in all, the first included. */
   tries?: number
-  /** Pause before the second try; doubled for each further one up to the limit, then drawn from its upper half. */
+  /**
+   * Pause before the second try; doubled for each further one up to the limit, then drawn from its upper
+   * half.
+   */
   backoffMs?: number
   backoffMaxMs?: number
   /** Jitter source, 0 <= x < 1. */
@@ -66,6 +71,8 @@ export type HttpClient = {
   close (): void
 }
 
+type Backoff = Pick<HttpClientOptions, 'backoffMs' | 'backoffMaxMs' | 'random'>
+
 const bodyBytesMax = 64 * 1024 * 1024
 
 export function createHttpClient (options: HttpClientOptions): HttpClient {
@@ -75,17 +82,18 @@ export function createHttpClient (options: HttpClientOptions): HttpClient {
   const agent = secure ? new HttpsAgent(agentOptions) : new HttpAgent(agentOptions)
   const send: Send = secure ? httpsRequest : httpRequest
 
-  async function call (method: string, path: string, body: unknown, callOptions: CallOptions = {}): Promise<unknown> {
+  async function call (method: string, path: string, body: unknown, given: CallOptions = {}) {
+    const { signal } = given
     const url = new URL(base.pathname.replace(/\/$/, '') + path, base)
-    const headers = { ...options.headers, ...callOptions.headers }
-    const tryTimeoutMs = callOptions.tryTimeoutMs ?? options.tryTimeoutMs ?? 5_000
-    const tries = callOptions.tries ?? options.tries ?? 3
+    const headers = { ...options.headers, ...given.headers }
+    const tryTimeoutMs = given.tryTimeoutMs ?? options.tryTimeoutMs ?? 5_000
+    const tries = given.tries ?? options.tries ?? 3
     for (let attempt = 1; ; attempt++) {
       try {
-        return await oneTry({ send, agent, method, url, body, headers, tryTimeoutMs, signal: callOptions.signal })
+        return await oneTry({ send, agent, method, url, body, headers, tryTimeoutMs, signal })
       } catch (error) {
-        if (!(error instanceof HttpFaultError) || attempt >= tries || callOptions.signal?.aborted === true) throw error
-        await pause(pauseMs(attempt, options), callOptions.signal)
+        if (!(error instanceof HttpFaultError) || attempt >= tries || signal?.aborted === true) throw error
+        await pause(pauseMs(attempt, options), signal)
       }
     }
   }
@@ -100,9 +108,8 @@ export function createHttpClient (options: HttpClientOptions): HttpClient {
 }
 
 /** Exponential, and never less than half of it, so that many gateways neither hammer nor march in step. */
-export function pauseMs (
-  attempt: number, { backoffMs = 100, backoffMaxMs = 5_000, random }: Pick<HttpClientOptions, 'backoffMs' | 'backoffMaxMs' | 'random'>
-): number {
+export function pauseMs (attempt: number, options: Backoff): number {
+  const { backoffMs = 100, backoffMaxMs = 5_000, random } = options
   const wholeMs = Math.min(backoffMaxMs, backoffMs * 2 ** (attempt - 1))
   return Math.round(wholeMs / 2 + random() * wholeMs / 2)
 }
@@ -125,7 +132,8 @@ async function oneTry (attempt: Try): Promise<unknown> {
   try {
     answer = await exchange(attempt, signal)
   } catch (cause) {
-    throw new HttpFaultError(what, deadline.aborted ? `no answer within ${attempt.tryTimeoutMs} ms` : reason(cause), { cause })
+    const why = deadline.aborted ? `no answer within ${attempt.tryTimeoutMs} ms` : reason(cause)
+    throw new HttpFaultError(what, why, { cause })
   }
   const body = parsed(answer.text)
   const { status } = answer
@@ -133,7 +141,7 @@ async function oneTry (attempt: Try): Promise<unknown> {
     throw new HttpFaultError(what, `answered ${status}${excerpt(body ?? answer.text)}`, { status })
   }
   if (status < 200 || status >= 300) throw new HttpAnswerError(what, status, body ?? answer.text)
-  if (body === undefined) throw new HttpFaultError(what, `answered ${status} with a body that is not JSON`, { status })
+  if (body === undefined) throw new HttpFaultError(what, `answered ${status}, but not in JSON`, { status })
   return body
 }
 
@@ -142,17 +150,22 @@ function exchange (attempt: Try, signal: AbortSignal): Promise<{ status: number,
   return new Promise((resolve, reject) => {
     const headers = {
       accept: 'application/json',
-      ...(payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': payload.length }),
+      ...(payload === undefined ? {} : jsonHeaders(payload)),
       ...attempt.headers
     }
-    const request = attempt.send(attempt.url, { method: attempt.method, agent: attempt.agent, headers, signal })
+    const { method, agent } = attempt
+    const request = attempt.send(attempt.url, { method, agent, headers, signal })
     request.on('error', reject)
     request.on('response', response => {
-      readText(response).then(text => resolve({ status: response.statusCode ?? 0, text }), reject)
+      const status = response.statusCode ?? 0
+      readText(response).then(text => resolve({ status, text }), reject)
     })
     request.end(payload)
   })
 }
+
+const jsonHeaders = (payload: Buffer) =>
+  ({ 'content-type': 'application/json', 'content-length': payload.length })
 
 async function readText (response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
@@ -170,7 +183,8 @@ function parsed (text: string): unknown {
   if (text === '') return null
   try {
     return JSON.parse(text) as unknown
-  } catch {
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
     return undefined
   }
 }
@@ -178,7 +192,7 @@ function parsed (text: string): unknown {
 const reason = (cause: unknown): string => {
   if (!(cause instanceof Error)) return String(cause)
   // A refused connection to a name with two addresses is an AggregateError with an empty message.
-  return cause.message !== '' ? cause.message : (cause as NodeJS.ErrnoException).code ?? cause.name
+  return cause.message !== '' ? cause.message : errorCode(cause)
 }
 
 const excerpt = (body: unknown): string => {

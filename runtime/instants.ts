@@ -29,10 +29,12 @@ export function startOfDate (date: LocalDate): Instant {
 }
 
 /** The date so many days later, or earlier when negative. */
-export const addDays = (date: LocalDate, days: number): LocalDate => localDate(startOfDate(date) + days * dayMs)
+export const addDays = (date: LocalDate, days: number): LocalDate =>
+  localDate(startOfDate(date) + days * dayMs)
 
 /** Days from one date to another; negative when `to` is the earlier one. */
-export const daysBetween = (from: LocalDate, to: LocalDate): number => (startOfDate(to) - startOfDate(from)) / dayMs
+export const daysBetween = (from: LocalDate, to: LocalDate): number =>
+  (startOfDate(to) - startOfDate(from)) / dayMs
 
 /** ISO 8601 with the local offset, 2026-03-02T08:15:30.123+08:00. */
 export const formatIso = (instant: Instant): string => `${shifted(instant).slice(0, 23)}+08:00`
@@ -70,7 +72,8 @@ const shifted = (instant: Instant): string => {
 }
 
 /** Date.UTC rolls the 31st of February over, so the fields are compared with what went in. */
-function fromParts ([year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0]: number[]): Instant | null {
+function fromParts (parts: number[]): Instant | null {
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = parts
   const utc = new Date(0)
   utc.setUTCFullYear(year, month - 1, day)
   utc.setUTCHours(hour, minute, second)

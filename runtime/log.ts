@@ -4,12 +4,13 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
 
 export type Log = Logger
+export type LogOptions = { level?: string, destination?: DestinationStream }
 
 /**
  * A logger that writes from `level` up (LOG_LEVEL, or info): fatal, error, warn, info, debug, trace, silent.
  * Writing is synchronous: the last line before a crash is the one that is wanted.
  */
-export function createLog (name: string, options: { level?: string, destination?: DestinationStream } = {}): Log {
+export function createLog (name: string, options: LogOptions = {}): Log {
   const level = options.level ?? process.env['LOG_LEVEL'] ?? 'info'
   return pino({
     name,
@@ -22,8 +23,10 @@ export function createLog (name: string, options: { level?: string, destination?
 }
 
 /** First six and last four digits; the rest, and anything too short to hide in, as asterisks. */
-export const maskCard = (cardNo: string): string =>
-  cardNo.length <= 10 ? '*'.repeat(cardNo.length) : cardNo.slice(0, 6) + '*'.repeat(cardNo.length - 10) + cardNo.slice(-4)
+export function maskCard (cardNo: string): string {
+  if (cardNo.length <= 10) return '*'.repeat(cardNo.length)
+  return cardNo.slice(0, 6) + '*'.repeat(cardNo.length - 10) + cardNo.slice(-4)
+}
 
 const cardNames = ['cardNo', 'cardNumber', 'pan', 'card']
 const secretNames = [

@@ -31,12 +31,14 @@ export function createMetrics (): Metrics {
     },
     gauge (name, help, read) {
       const values = new Map<string, number>()
-      register(name, help, 'gauge', () => read === undefined ? samples(name, values) : [`${name} ${read()}`])
+      const lines = () => read === undefined ? samples(name, values) : [`${name} ${read()}`]
+      register(name, help, 'gauge', lines)
       return { set: (value, labels) => { values.set(labelText(labels), value) } }
     },
     histogram (name, help, bounds) {
       const series = new Map<string, Buckets>()
-      register(name, help, 'histogram', () => [...series].flatMap(([labels, b]) => bucketLines(name, labels, bounds, b)))
+      const lines = () => [...series].flatMap(([labels, each]) => bucketLines(name, labels, bounds, each))
+      register(name, help, 'histogram', lines)
       return { observe: (value, labels) => observe(series, labelText(labels), bounds, value) }
     },
     render: () => [...families.values()].flatMap(lines => lines()).join('\n') + '\n'
@@ -50,7 +52,9 @@ function raise (values: Map<string, number>, labels: string, by: number): void {
   values.set(labels, (values.get(labels) ?? 0) + by)
 }
 
-function observe (series: Map<string, Buckets>, labels: string, bounds: readonly number[], value: number): void {
+function observe (
+  series: Map<string, Buckets>, labels: string, bounds: readonly number[], value: number
+): void {
   const buckets = series.get(labels) ?? { counts: bounds.map(() => 0), sum: 0, count: 0 }
   series.set(labels, buckets)
   buckets.sum += value

@@ -1,11 +1,11 @@
-// A child process of ours: started, known to be ready, watched, started again if wished, and stopped in order.
-// Both ends of the agreement are here: superviseChild for the starter, announceReady for the child.
+// A child process of ours: started, known to be ready, watched, started again if wished, and stopped in
+// order. Both ends of the agreement are here: superviseChild for the starter, announceReady for the child.
 // Knows nothing of what the child does.
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
+import { readIfThere } from './files.ts'
 
 export type ChildOptions = {
   /** For messages only. */
@@ -25,6 +25,8 @@ export type ChildOptions = {
   /** The child ended by itself and is not started again. */
   onLost?: (ended: Ended) => void
 }
+
+export type Command = Pick<ChildOptions, 'command' | 'args'>
 
 export type Ended = { code: number | null, signal: NodeJS.Signals | null }
 
@@ -47,7 +49,7 @@ export type Child<Ready> = {
 }
 
 /** Starts `node --import tsx FILE ARGS…` with this Node. */
-export const nodeCommand = (file: string, args: readonly string[] = []): Pick<ChildOptions, 'command' | 'args'> =>
+export const nodeCommand = (file: string, args: readonly string[] = []): Command =>
   ({ command: process.execPath, args: ['--import', 'tsx', file, ...args] })
 
 /** Resolves when the child is ready; throws with its last words when it ends or dawdles before that. */
@@ -57,26 +59,28 @@ export async function superviseChild<Ready> (options: ChildOptions): Promise<Chi
   let restarts = 0
   let peak = 0
 
+  const { times, pauseMs } = options.restart ?? { times: 0, pauseMs: 0 }
+
   const watch = (watched: Run<Ready>) => {
-    void watched.ended.then(async ended => {
+    void watched.ended.then(ended => {
       peak = Math.max(peak, watched.peakRssBytes())
-      if (stopping || watched !== run) return
-      while (!stopping && restarts < (options.restart?.times ?? 0)) {
-        restarts += 1
-        await delay(options.restart?.pauseMs ?? 0)
-        if (stopping || await renew()) return
-      }
-      if (!stopping) options.onLost?.(ended)
+      return watched === run ? renewOrLose(ended) : undefined
     })
   }
-  const renew = () => startRun<Ready>(options).then(next => {
-    run = next
-    watch(next)
-    return true
-  }, (error: Error) => {
-    options.onLine?.(`${options.name}: ${error.message}`)
-    return false
-  })
+  const renewOrLose = async (ended: Ended): Promise<void> => {
+    if (stopping) return
+    if (restarts >= times) return options.onLost?.(ended)
+    restarts += 1
+    await delay(pauseMs)
+    if (stopping) return
+    try {
+      run = await startRun<Ready>(options)
+      watch(run)
+    } catch (error) {
+      options.onLine?.(String(error))
+      await renewOrLose(ended)
+    }
+  }
   watch(run)
 
   return {
@@ -102,8 +106,9 @@ export async function superviseChild<Ready> (options: ChildOptions): Promise<Chi
 }
 
 /**
- * The child's side: prints the ready line, and calls `stop` once when told to go (SIGTERM, SIGINT) or when its
- * starter is gone (end of standard input), then exits; 1 when `stop` fails. Run from a terminal, only signals count.
+ * The child's side: prints the ready line, and calls `stop` once when told to go (SIGTERM, SIGINT) or when
+ * its starter is gone (end of standard input), then exits; 1 when `stop` fails. Run from a terminal, only
+ * signals count.
  */
 export function announceReady (ready: unknown, stop: () => Promise<void> | void): void {
   let stopping = false
@@ -126,12 +131,8 @@ const underWatch = 'CITIZEN_CARD_SUPERVISED'
 
 /** VmHWM of a process, in bytes: the peak of its resident set. 0 when it is gone. */
 export function peakRssBytes (pid: number): number {
-  try {
-    const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-    return Number(kib ?? 0) * 1024
-  } catch {
-    return 0
-  }
+  const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readIfThere(`/proc/${pid}/status`) ?? '')?.[1]
+  return Number(kib ?? 0) * 1024
 }
 
 type Run<Ready> = {
@@ -193,26 +194,29 @@ function readyIn (line: string): { ready: unknown } | undefined {
   if (!line.startsWith('{"ready":')) return undefined
   try {
     return JSON.parse(line) as { ready: unknown }
-  } catch {
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
     return undefined
   }
 }
 
 async function readyOrDead<Ready> (
-  ready: Promise<Ready>, ended: Promise<Ended>, child: ChildProcess, options: ChildOptions, lastWords: readonly string[]
+  ready: Promise<Ready>, ended: Promise<Ended>, child: ChildProcess, options: ChildOptions,
+  lastWords: readonly string[]
 ): Promise<Ready> {
   const timeoutMs = options.readyTimeoutMs ?? 30_000
-  const late = new AbortController()
+  const late = { why: `not ready within ${timeoutMs} ms` }
+  const over = new AbortController()
   const outcome = await Promise.race([
     ready.then(value => ({ value })),
-    ended.then(({ code, signal }) => ({ why: `ended (${signal ?? `exit code ${code}`}) before it was ready` })),
-    delay(timeoutMs, { why: `not ready within ${timeoutMs} ms` }, { signal: late.signal }).catch(() => ({ why: '' }))
+    ended.then(({ code, signal }) => ({ why: `ended (${signal ?? `exit code ${code}`}) before it was up` })),
+    delay(timeoutMs, late, { signal: over.signal }).catch(() => late)
   ])
-  late.abort()
+  over.abort()
   if ('value' in outcome) return outcome.value
   child.kill('SIGKILL')
   const command = [options.command, ...(options.args ?? [])].join(' ')
-  throw new Error([`${options.name} ${outcome.why}: ${command}`, ...lastWords.map(line => `  ${line}`)].join('\n'))
+  throw new Error([`${options.name} ${outcome.why}: ${command}`, ...lastWords].join('\n  '))
 }
 
 async function stopRun (run: Run<unknown>, stopTimeoutMs: number): Promise<Ended> {
