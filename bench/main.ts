@@ -1,8 +1,11 @@
-// `npm run bench -- NAME [--json FILE]`: runs one bench and prints its figures; ratios within one run are what counts.
+// `npm run bench -- NAME [--json FILE]`: runs one bench and prints its figures; ratios within one run are
+// what counts.
 import { readdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 
-/** A bench returns plain figures; it checks the correctness of what it measured and throws when that fails. */
+/**
+ * A bench returns plain figures; it checks the correctness of what it measured and throws when that fails.
+ */
 export type Bench = (options: { readonly args: readonly string[] }) => Promise<Record<string, unknown>>
 
 const { positionals, values } = parseArgs({

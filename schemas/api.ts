@@ -10,11 +10,18 @@ const literals = <T extends string>(values: readonly T[], description?: string) 
   Type.Unsafe<T>(Type.String({ enum: [...values], ...(description === undefined ? {} : { description }) }))
 const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 
-export const LocalDate = Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$', description: 'YYYY-MM-DD, Asia/Shanghai' })
-export const Instant = Type.String({
-  pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,3})?(Z|[+-]\\d{2}:\\d{2})$', description: 'ISO 8601 with offset'
+export const LocalDate = Type.String({
+  pattern: '^\\d{4}-\\d{2}-\\d{2}$',
+  description: 'YYYY-MM-DD, Asia/Shanghai'
 })
-const Fen = Type.Integer({ minimum: -Number.MAX_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER, description: 'whole fen, signed' })
+export const Instant = Type.String({
+  pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,3})?(Z|[+-]\\d{2}:\\d{2})$',
+  description: 'ISO 8601 with offset'
+})
+const Fen = Type.Integer({
+  minimum: -Number.MAX_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER,
+  description: 'whole fen, signed'
+})
 const PartyCode = Type.String({ pattern: '^[A-Z0-9-]{1,15}$' })
 const TerminalCode = Type.String({ pattern: '^[A-Z0-9-]{1,8}$' })
 const Hex = (bytes: number) => Type.String({ pattern: `^[0-9A-F]{${bytes * 2}}$` })
@@ -38,10 +45,17 @@ export const canonicalHead = (head: Omit<SignedHead, 'signature'>): Buffer =>
 
 /* ---- records ---- */
 
-/** What the uplink of a gateway brings. The records are validated one by one: a malformed one is refused alone. */
+/**
+ * What the uplink of a gateway brings. The records are validated one by one: a malformed one is refused
+ * alone.
+ */
 export const RecordDelivery = Type.Object({
-  delivery: Type.String({ pattern: '^[0-9a-zA-Z._:-]{8,64}$', description: 'unique id, the same on every retry' }),
-  records: Type.Array(Type.Unknown(), { minItems: 1, maxItems: limits.recordsPerDeliveryMax, description: 'TransactionRecord each' })
+  delivery: Type.String({
+    pattern: '^[0-9a-zA-Z._:-]{8,64}$',
+    description: 'unique id, the same on every retry'
+  }),
+  records: Type.Array(Type.Unknown(),
+    { minItems: 1, maxItems: limits.recordsPerDeliveryMax, description: 'TransactionRecord each' })
 }, { ...closed, $id: 'RecordDelivery' })
 export type RecordDelivery = { delivery: string, records: TransactionRecord[] }
 
@@ -73,10 +87,17 @@ export const Party = Type.Object({
   kind: literals(['issuer', 'operator', 'agent', 'bureau', 'bank', 'treasury']),
   nameZh: Type.String({ maxLength: 80 }),
   nameEn: Type.String({ maxLength: 80 }),
-  merchant: Type.Optional(Type.String({ pattern: '^\\d{15}$', description: 'merchant number in clearing files' })),
-  industry: Type.Optional(Type.String({ pattern: '^\\d{2}$', description: 'industry code in clearing files' })),
+  merchant: Type.Optional(Type.String({
+    pattern: '^\\d{15}$',
+    description: 'merchant number in clearing files'
+  })),
+  industry: Type.Optional(Type.String({
+    pattern: '^\\d{2}$',
+    description: 'industry code in clearing files'
+  })),
   service: Type.Optional(literals(['transit', 'clinic', 'library', 'retail'])),
-  counterConvention: Type.Optional(literals(['committed', 'init'], 'which counter the files of this operator carry')),
+  counterConvention: Type.Optional(literals(['committed', 'init'],
+    'which counter the files of this operator carry')),
   settleFromFen: Type.Optional(Type.Integer({ minimum: 0, description: 'smaller nets carry over' }))
 }, { ...closed, $id: 'Party' })
 export type Party = Static<typeof Party>
@@ -118,7 +139,10 @@ export const Card = Type.Object({
   /** State of the purse when the card joins: what the chip holds, and the offline counter last committed. */
   balanceFen: Fen,
   counter: Type.Integer({ minimum: 0, maximum: limits.counterMax }),
-  /** Sold by an agent: deposit and first load are booked (receivable-agent / deposit, purse). Otherwise the opening balance comes from `opening`. */
+  /**
+   * Sold by an agent: deposit and first load are booked (receivable-agent / deposit, purse). Otherwise the
+   * opening balance comes from `opening`.
+   */
   soldBy: orNull(PartyCode),
   depositFen: Type.Integer({ minimum: 0 })
 }, { ...closed, $id: 'Card' })
@@ -146,7 +170,8 @@ export const defaultPolicies: Policies = {
   tacKeyLevels: 1
 }
 
-const many = <T extends TSchema>(schema: T) => Type.Optional(Type.Array(schema, { maxItems: limits.registryItemsMax }))
+const many = <T extends TSchema>(schema: T) =>
+  Type.Optional(Type.Array(schema, { maxItems: limits.registryItemsMax }))
 export const Registry = Type.Object({
   parties: many(Party),
   commissions: many(Commission),
@@ -159,7 +184,8 @@ export const Registry = Type.Object({
 }, { ...closed, $id: 'Registry' })
 export type Registry = Static<typeof Registry>
 
-export const RegistryReply = Type.Record(Type.String(), Type.Integer(), { $id: 'RegistryReply', description: 'entries stored, by kind' })
+export const RegistryReply = Type.Record(Type.String(), Type.Integer(),
+  { $id: 'RegistryReply', description: 'entries stored, by kind' })
 
 /* ---- parameters at the edge ---- */
 
@@ -178,7 +204,10 @@ export const BlacklistPublication = Type.Object({
 }, { ...closed, $id: 'BlacklistPublication' })
 export type BlacklistPublication = Static<typeof BlacklistPublication>
 
-/** `from` null: a full list (`remove` empty). The digest is SHA-256 over the sorted card keys of the whole list at `to`, joined by LF. */
+/**
+ * `from` null: a full list (`remove` empty). The digest is SHA-256 over the sorted card keys of the whole
+ * list at `to`, joined by LF.
+ */
 export const BlacklistReply = Type.Object({
   from: orNull(Type.Integer({ minimum: 0 })),
   to: Type.Integer({ minimum: 0 }),
@@ -240,8 +269,14 @@ export const CardView = Type.Object({
   blacklisted: Type.Boolean(),
   purse: Type.Object({
     lastCounter: Type.Integer(),
-    lastBalanceFen: { ...Fen, description: 'balance after the last record, as the chip told it' } as typeof Fen,
-    shadowFen: { ...Fen, description: 'confirmed loads less accepted debits: what the ledger owes' } as typeof Fen,
+    lastBalanceFen: {
+      ...Fen,
+      description: 'balance after the last record, as the chip told it'
+    } as typeof Fen,
+    shadowFen: {
+      ...Fen,
+      description: 'confirmed loads less accepted debits: what the ledger owes'
+    } as typeof Fen,
     openItems: Type.Integer({ minimum: 0 })
   }, closed)
 }, { ...closed, $id: 'CardView' })
@@ -264,7 +299,8 @@ export const RecordView = Type.Object({
   clearingDate: LocalDate,
   delivery: Type.String(),
   line: Type.Integer(),
-  adjusted: Type.Array(Type.Object({ outcome: OutcomeName, reason: ReasonName, clearingDate: LocalDate }, closed), {
+  adjusted: Type.Array(Type.Object({ outcome: OutcomeName, reason: ReasonName, clearingDate: LocalDate },
+    closed), {
     description: 'later verdicts, each a correction in its own clearing date; the last one counts'
   })
 }, { ...closed, $id: 'RecordView' })
@@ -279,12 +315,17 @@ export const RecordTotals = Type.Object({
   excluded: Type.Integer(),
   refused: Type.Record(Type.String(), Type.Integer()),
   acceptedFen: Fen
-}, { ...closed, $id: 'RecordTotals', description: 'accepted + held + excluded + all refused = distinct; first answers' })
+},
+{
+  ...closed, $id: 'RecordTotals',
+  description: 'accepted + held + excluded + all refused = distinct; first answers'
+})
 export type RecordTotals = Static<typeof RecordTotals>
 
 /* ---- the clearing day ---- */
 
-export const dayStates = ['OPEN', 'CUT', 'VERIFIED', 'CLEARED', 'APPROVED', 'INSTRUCTED', 'CONFIRMED'] as const
+export const dayStates = ['OPEN', 'CUT', 'VERIFIED', 'CLEARED', 'APPROVED', 'INSTRUCTED',
+  'CONFIRMED'] as const
 export type DayState = typeof dayStates[number]
 
 export const Position = Type.Object({
@@ -292,7 +333,10 @@ export const Position = Type.Object({
   book: Type.String(),
   claimsFen: { ...Fen, description: 'accepted debits at this party' } as typeof Fen,
   commissionFen: { ...Fen, description: 'what the party pays on its claims' } as typeof Fen,
-  loadsFen: { ...Fen, description: 'money the party took from residents for loads and deposits' } as typeof Fen,
+  loadsFen: {
+    ...Fen,
+    description: 'money the party took from residents for loads and deposits'
+  } as typeof Fen,
   loadCommissionFen: Fen,
   adjustmentsFen: Fen,
   netFen: { ...Fen, description: 'positive: the party is paid' } as typeof Fen
@@ -335,7 +379,10 @@ export const SignIn = Type.Object({
   name: Type.String({ minLength: 1, maxLength: 64 }),
   password: Type.String({ minLength: 1, maxLength: 256 })
 }, { ...closed, $id: 'SignIn' })
-export const SignInReply = Type.Object({ token: Type.String(), expiresAt: Instant, roles: Type.Array(literals(roles)) }, {
+export const SignInReply = Type.Object({
+  token: Type.String(), expiresAt: Instant,
+  roles: Type.Array(literals(roles))
+}, {
   ...closed, $id: 'SignInReply'
 })
 
@@ -357,10 +404,12 @@ export const FileReply = Type.Object({
   count: Type.Integer(),
   amountFen: Fen,
   confirmed: Type.Object({ count: Type.Integer(), amountFen: Fen }, closed),
-  refused: Type.Object({ count: Type.Integer(), amountFen: Fen }, { ...closed, description: 'held lines included, as on the wire' }),
+  refused: Type.Object({ count: Type.Integer(), amountFen: Fen },
+    { ...closed, description: 'held lines included, as on the wire' }),
   excluded: Type.Object({ count: Type.Integer(), amountFen: Fen }, closed),
   lines: Type.Array(Type.Object({
-    line: Type.Integer(), outcome: OutcomeName, reason: ReasonName, wire: Type.String(), detail: Type.Optional(Type.String())
+    line: Type.Integer(), outcome: OutcomeName, reason: ReasonName, wire: Type.String(),
+    detail: Type.Optional(Type.String())
   }, closed), { description: 'every line that was not simply accepted' })
 }, { ...closed, $id: 'FileReply' })
 export type FileReply = Static<typeof FileReply>

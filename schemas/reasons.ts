@@ -1,4 +1,5 @@
-// The one registry of reasons: every verdict on a record and every refused request, with the code each wire shows.
+// The one registry of reasons: every verdict on a record and every refused request, with the code each wire
+// shows.
 // A reason that is missing here does not compile; docs/reasons.md is checked against this table both ways.
 
 /** What the ledger says of a record that tells history. Each distinct line ends in exactly one. */
@@ -12,7 +13,10 @@ type VerdictRow = {
   readonly zh: string
 }
 
-/** Reasons of a verdict. The order of the keys is the order of the checks: the first that applies names the verdict. */
+/**
+ * Reasons of a verdict. The order of the keys is the order of the checks: the first that applies names the
+ * verdict.
+ */
 export const verdictReasons = {
   duplicate: { outcome: 'refused', wire: '03', en: 'the same event was delivered before', zh: '重复记录' },
   malformed: { outcome: 'refused', wire: '02', en: 'the record cannot be read', zh: '数据非法' },
@@ -30,20 +34,34 @@ export const verdictReasons = {
   merchant_mismatch: {
     outcome: 'refused', wire: '90', en: 'the terminal belongs to another operator', zh: '终端不属于该商户'
   },
-  type_not_allowed: { outcome: 'refused', wire: '90', en: 'this kind of transaction is not allowed here', zh: '交易类型非法' },
+  type_not_allowed: {
+    outcome: 'refused', wire: '90', en: 'this kind of transaction is not allowed here',
+    zh: '交易类型非法'
+  },
   amount_over_limit: { outcome: 'refused', wire: '90', en: 'the amount is above the limit', zh: '金额超限' },
   overdue: { outcome: 'refused', wire: '05', en: 'older than the late limit', zh: '过期记录' },
-  psam_stolen: { outcome: 'refused', wire: '90', en: 'the PSAM was reported stolen before the event', zh: 'PSAM 已挂失' },
+  psam_stolen: {
+    outcome: 'refused', wire: '90', en: 'the PSAM was reported stolen before the event',
+    zh: 'PSAM 已挂失'
+  },
   blacklisted: {
-    outcome: 'refused', wire: '90', en: 'the card was on the list this terminal had, or should have had', zh: '黑名单卡'
+    outcome: 'refused', wire: '90', en: 'the card was on the list this terminal had, or should have had',
+    zh: '黑名单卡'
   },
   psam_regression: { outcome: 'held', wire: '90', en: 'the PSAM sequence runs backwards', zh: 'PSAM 流水号倒退' },
   conflict: { outcome: 'held', wire: '90', en: 'another valid event claims the same counter', zh: '计数器冲突' },
   chain_broken: { outcome: 'held', wire: '90', en: 'the card chain contradicts this event', zh: '卡链不连续' },
-  grey_cancelled: { outcome: 'refused', wire: '94', en: 'later evidence shows that the chip did not pay', zh: '灰记录取消' },
-  late: { outcome: 'accepted', wire: null, en: 'accepted late, settled in the open clearing date', zh: '滞后入账' },
+  grey_cancelled: {
+    outcome: 'refused', wire: '94', en: 'later evidence shows that the chip did not pay',
+    zh: '灰记录取消'
+  },
+  late: {
+    outcome: 'accepted', wire: null, en: 'accepted late, settled in the open clearing date',
+    zh: '滞后入账'
+  },
   issuer_risk: {
-    outcome: 'accepted', wire: null, en: 'used after a loss report inside the allowed window: the issuer bears it',
+    outcome: 'accepted', wire: null,
+    en: 'used after a loss report inside the allowed window: the issuer bears it',
     zh: '窗口期内挂失卡，发卡方承担'
   },
   ok: { outcome: 'accepted', wire: null, en: 'accepted', zh: '正常' }
@@ -53,13 +71,17 @@ export type VerdictReason = keyof typeof verdictReasons
 
 /** Stored as a small number in the hot tables; never renumber, only append. */
 export const reasonNumbers = {
-  ok: 0, late: 1, issuer_risk: 2, grey: 10, clock_implausible: 11, psam_regression: 12, conflict: 13, chain_broken: 14,
+  ok: 0, late: 1, issuer_risk: 2, grey: 10, clock_implausible: 11, psam_regression: 12, conflict: 13,
+  chain_broken: 14,
   duplicate: 20, malformed: 21, psam_unknown: 22, terminal_unknown: 23, card_unknown: 24, tac_wrong: 25,
   psam_terminal_mismatch: 26, merchant_mismatch: 27, type_not_allowed: 28, amount_over_limit: 29, overdue: 30,
   psam_stolen: 31, blacklisted: 32, grey_cancelled: 33, test_card: 40, test_psam: 41
 } as const satisfies Record<VerdictReason, number>
 
-export const outcomeNumbers = { accepted: 0, held: 1, refused: 2, excluded: 3 } as const satisfies Record<Outcome, number>
+export const outcomeNumbers = {
+  accepted: 0, held: 1, refused: 2,
+  excluded: 3
+} as const satisfies Record<Outcome, number>
 
 type RequestRow = { readonly http: number, readonly en: string, readonly zh: string }
 
@@ -69,11 +91,17 @@ export const requestReasons = {
   unauthenticated: { http: 401, en: 'sign in, or send a valid bearer token', zh: '未登录' },
   credentials_wrong: { http: 401, en: 'the name or the password is wrong', zh: '用户名或密码错误' },
   forbidden: { http: 403, en: 'your role does not allow this', zh: '无权操作' },
-  self_approval: { http: 403, en: 'the same person cannot approve twice or approve an own request', zh: '不得自行审批' },
+  self_approval: {
+    http: 403, en: 'the same person cannot approve twice or approve an own request',
+    zh: '不得自行审批'
+  },
   not_found: { http: 404, en: 'there is no such thing', zh: '不存在' },
   delivery_conflict: { http: 409, en: 'this delivery id was used for other content', zh: '批次号已被不同内容使用' },
   day_state: { http: 409, en: 'the clearing day is not in the state this step needs', zh: '清分日状态不符' },
-  check_failed: { http: 409, en: 'a check of the clearing day failed and stays failed until corrected', zh: '日终检查未通过' },
+  check_failed: {
+    http: 409, en: 'a check of the clearing day failed and stays failed until corrected',
+    zh: '日终检查未通过'
+  },
   approval_stale: { http: 409, en: 'what was to be approved has changed; ask again', zh: '待审批内容已变更' },
   too_large: { http: 413, en: 'the body is larger than allowed', zh: '请求过大' },
   unsupported_media_type: { http: 415, en: 'the content type is not supported', zh: '不支持的内容类型' },
@@ -81,7 +109,10 @@ export const requestReasons = {
   file_header_invalid: { http: 422, en: 'the header of the file cannot be read', zh: '文件头错误' },
   file_count_wrong: { http: 422, en: 'the header counts other records than the file holds', zh: '文件记录数不符' },
   file_total_wrong: { http: 422, en: 'the header total differs from the sum of the records', zh: '文件总金额不符' },
-  file_record_length_wrong: { http: 422, en: 'a record has another length than the header says', zh: '记录长度不符' },
+  file_record_length_wrong: {
+    http: 422, en: 'a record has another length than the header says',
+    zh: '记录长度不符'
+  },
   file_digest_wrong: { http: 422, en: 'the digest in the header does not match the records', zh: '文件摘要不符' },
   file_sequence_used: { http: 409, en: 'this file sequence was used for other content', zh: '文件序号已被使用' },
   registry_invalid: { http: 422, en: 'an entry of the registry contradicts another', zh: '登记信息矛盾' },

@@ -12,7 +12,8 @@ const hexText = (bytes: number, description: string) =>
 export const CardRef = Type.Object({
   issuer: hexText(8, 'bytes 0–7 of file 0015'),
   serial: hexText(10, 'application serial number, bytes 10–19 of file 0015'),
-  issue: Type.Integer({ minimum: 1, maximum: 255, description: 'issue number; 1 unless the serial was issued again' })
+  issue: Type.Integer({ minimum: 1, maximum: 255,
+    description: 'issue number; 1 unless the serial was issued again' })
 }, { ...closed, description: 'one card' })
 export type CardRef = Static<typeof CardRef>
 
@@ -34,9 +35,11 @@ export const TransactionRecord = Type.Object({
   balanceBeforeFen: Type.Integer({
     minimum: -limits.balanceFenMax, maximum: limits.balanceFenMax, description: 'purse balance before, in fen'
   }),
-  amountFen: Type.Integer({ minimum: 0, maximum: limits.balanceFenMax, description: 'debited amount, in fen' }),
+  amountFen: Type.Integer({ minimum: 0, maximum: limits.balanceFenMax,
+    description: 'debited amount, in fen' }),
   psam: hexText(6, 'terminal number of the PSAM (file 0016), as signed in MAC1 and TAC'),
-  sequence: Type.Integer({ minimum: 0, maximum: limits.sequenceMax, description: 'PSAM transaction sequence' }),
+  sequence: Type.Integer({ minimum: 0, maximum: limits.sequenceMax,
+    description: 'PSAM transaction sequence' }),
   dateTime: hexText(7, 'BCD YYYYMMDDhhmmss, the very bytes the card signed (local time of the city)'),
   tac: Type.Union([hexText(4, 'transaction authentication code'), Type.Null()], {
     description: 'null where the answer of the card was lost'
@@ -45,21 +48,29 @@ export const TransactionRecord = Type.Object({
   keyVersion: Type.Integer({ minimum: 0, maximum: 255, description: 'key version of the INITIALIZE answer' }),
   algorithm: Type.Integer({ minimum: 0, maximum: 255, description: 'algorithm id of the INITIALIZE answer' }),
   operator: Type.String({ pattern: '^[A-Z0-9-]{1,15}$', description: 'party code of the service operator' }),
-  terminal: Type.String({ pattern: '^[A-Z0-9-]{1,8}$', description: "the operator's number of the terminal" }),
+  terminal: Type.String({ pattern: '^[A-Z0-9-]{1,8}$',
+    description: "the operator's number of the terminal" }),
   recordNo: Type.Integer({
-    minimum: 1, maximum: 99_999_999, description: "serial number of the record at its terminal, or its line in a file"
+    minimum: 1, maximum: 99_999_999, description: "serial number of the record at its terminal,
+      or its line in a file"
   }),
   line: Type.Optional(Type.String({ maxLength: 8, description: 'line or counter at the operator' })),
   vehicle: Type.Optional(Type.String({ maxLength: 8, description: 'vehicle or desk' })),
   shift: Type.Optional(Type.String({ maxLength: 8, description: 'driver or clerk shift' })),
-  tariffVersion: Type.Optional(Type.Integer({ minimum: 0, description: 'tariff version the terminal priced with' })),
-  blacklistVersion: Type.Optional(Type.Integer({ minimum: 0, description: 'blacklist version the terminal held' }))
-}, { ...closed, $id: 'TransactionRecord', description: 'history of one chip event; the ledger cannot refuse that it happened' })
+  tariffVersion: Type.Optional(Type.Integer({ minimum: 0,
+    description: 'tariff version the terminal priced with' })),
+  blacklistVersion: Type.Optional(Type.Integer({ minimum: 0,
+    description: 'blacklist version the terminal held' }))
+},
+  { ...closed, $id: 'TransactionRecord',
+    description: 'history of one chip event; the ledger cannot refuse that it happened' })
 export type TransactionRecord = Static<typeof TransactionRecord>
 
 /**
- * The content of an event: what must be equal for two records to tell the same event. 47 bytes: issuer 8 · serial 10 · issue 1 ·
- * purse 1 (02 EP, 01 ED) · counter kind 1 (00 offline) · committed counter 4 · type 1 · amount 4 · PSAM terminal number 6 ·
+ * The content of an event: what must be equal for two records to tell the same event. 47 bytes: issuer 8 ·
+ * serial 10 · issue 1 ·
+ * purse 1 (02 EP, 01 ED) · counter kind 1 (00 offline) · committed counter 4 · type 1 · amount 4 · PSAM
+ * terminal number 6 ·
  * sequence 4 · BCD date-time 7. TAC, grey flag, path, file and operator serial are not content.
  */
 export function eventContent (record: TransactionRecord): Uint8Array {
@@ -78,7 +89,10 @@ export function eventContent (record: TransactionRecord): Uint8Array {
   return bytes
 }
 
-/** SHA-256 over {@link eventContent}: equal for the same tap whether it came as JSON, in a file or from a POS record. */
+/**
+ * SHA-256 over {@link eventContent}: equal for the same tap whether it came as JSON, in a file or from a POS
+ * record.
+ */
 export const contentHash = (record: TransactionRecord): Buffer =>
   createHash('sha256').update(eventContent(record)).digest()
 
@@ -86,7 +100,10 @@ export const contentHash = (record: TransactionRecord): Buffer =>
 export const evidenceHash = (record: TransactionRecord): Buffer =>
   createHash('sha256').update(eventContent(record)).update(record.tac ?? '').update(record.grey ? '\u0001' : '\u0000').digest()
 
-/** The bucket of a card, 1…63; 0 is the house, for what has no card. A stable function: it is stored in every hot key. */
+/**
+ * The bucket of a card, 1…63; 0 is the house, for what has no card. A stable function: it is stored in every
+ * hot key.
+ */
 export function bucketOf (card: CardRef): number {
   const digest = createHash('sha256').update(card.issuer + card.serial).digest()
   return 1 + digest.readUInt32BE(0) % (limits.buckets - 1)

@@ -1,4 +1,5 @@
-// The tariff: its format and the price of a journey, one pure module for the terminal and for the ledger, because both must price alike.
+// The tariff: its format and the price of a journey, one pure module for the terminal and for the ledger,
+// because both must price alike.
 // It refuses to know who asks and what the purse holds.
 import { Type, type Static } from 'typebox'
 
@@ -19,17 +20,29 @@ export const Tariff = Type.Object({
 }, { ...closed, $id: 'Tariff', description: 'a version of all prices, by operator' })
 export type Tariff = Static<typeof Tariff>
 
-export type Price = { readonly amountFen: number, readonly tariffVersion: number, readonly steps: readonly string[] }
+export type Price = {
+  readonly amountFen: number, readonly tariffVersion: number,
+  readonly steps: readonly string[]
+}
 
-/** The price of one boarding at `operator`, or null where the operator has no tariff (a till says the amount). */
+/**
+ * The price of one boarding at `operator`, or null where the operator has no tariff (a till says the
+ * amount).
+ */
 export function priceBoarding (tariff: Tariff, operator: string, cardType: string): Price | null {
   const rule = tariff.operators[operator]
   if (rule === undefined) return null
   const special = rule.byCardType?.[cardType]
   if (special === undefined) {
-    return { amountFen: rule.cardFareFen, tariffVersion: tariff.version, steps: [`card fare of ${operator}: ${rule.cardFareFen}`] }
+    return {
+      amountFen: rule.cardFareFen, tariffVersion: tariff.version,
+      steps: [`card fare of ${operator}: ${rule.cardFareFen}`]
+    }
   }
-  return { amountFen: special, tariffVersion: tariff.version, steps: [`fare of ${operator} for ${cardType}: ${special}`] }
+  return {
+    amountFen: special, tariffVersion: tariff.version,
+    steps: [`fare of ${operator} for ${cardType}: ${special}`]
+  }
 }
 
 /** The version valid at `atMs`: the one with the latest `from` that is not after it. */
