@@ -16,7 +16,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { errorCode, readIfThere } from '../runtime/files.ts'
 import {
-  findPlace, makeDirFor, type Place, plainEnv, type RunAs, runAsUser, shortHash
+  findPlace, makeDirFor, type Place, plainEnv, removeData, type RunAs, runAsUser, shortHash
 } from './postgres-place.ts'
 
 export type PostgresOptions = {
@@ -51,6 +51,8 @@ export type Postgres = {
   stop (): Promise<void>
   /** SIGKILL to the server and all its children at once, as a crash would. The next start recovers. */
   kill (): Promise<void>
+  /** Kills it if it still runs, and deletes its data. For tests. */
+  destroy (): Promise<void>
 }
 
 /** Starts a server that ends with this process at the latest. Throws with the server's last words. */
@@ -64,8 +66,11 @@ export async function startPostgres (options: PostgresOptions): Promise<Postgres
   if (!existsSync(join(place.dataDir, 'PG_VERSION'))) await initialise(place)
   assertSameMajor(place)
   const socketDir = makeSocketDir(place)
-  const server = await startServer(place, socketDir, options)
-  return handle(place, socketDir, server)
+  const server = await startServer(place, socketDir, options).catch((error: unknown) => {
+    rmSync(socketDir, { recursive: true, force: true })
+    throw error
+  })
+  return handle(options.dataDir, place, socketDir, server)
 }
 
 /** The server that runs on a data directory now, started by whomever; null when there is none. */
@@ -225,12 +230,16 @@ async function waitReady (server: Server, dataDir: string, timeoutMs: number): P
   return `not ready within ${timeoutMs} ms`
 }
 
-function handle (place: Place, socketDir: string, server: Server): Postgres {
+function handle (givenDir: string, place: Place, socketDir: string, server: Server): Postgres {
   const password = readFileSync(join(place.dataDir, passwordFile), 'utf8').trim()
   const url = (database: string) => connectionString(password, server.port, database)
   const tidy = async () => {
     await server.ended
     rmSync(socketDir, { recursive: true, force: true })
+  }
+  const kill = async () => {
+    await killTree(server.pid)
+    await tidy()
   }
   return {
     url,
@@ -246,9 +255,11 @@ function handle (place: Place, socketDir: string, server: Server): Postgres {
       server.process.kill('SIGINT')
       await tidy()
     },
-    kill: async () => {
-      await killTree(server.pid)
-      await tidy()
+    kill,
+    destroy: async () => {
+      if (server.process.exitCode === null && server.process.signalCode === null) await kill()
+      rmSync(place.dataDir, { recursive: true, force: true })
+      removeData(givenDir)
     }
   }
 }

@@ -2,7 +2,8 @@
 
 import t, { type Test } from 'tap'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -80,12 +81,11 @@ t.test('PostgreSQL', async t => {
   }
 
   t.test('a server that cannot start says why', async t => {
-    const dataDir = join(t.testdir({}), 'pg')
-    t.teardown(() => removeData(dataDir))
+    const dataDir = freshDir(t)
     await t.rejects(startPostgres({ dataDir, settings: { shared_buffers: 'much' } }),
       /PostgreSQL on .*: the server ended at once\n.*shared_buffers/)
     await t.rejects(startPostgres({ dataDir, binDir: '/nowhere/bin' }), /no PostgreSQL binaries in \/nowhere\/bin/)
-    writeFileSync(join(realDir(dataDir), 'PG_VERSION'), '9\n')
+    writeFileSync(join(dataDir, 'PG_VERSION'), '9\n')
     await t.rejects(startPostgres({ dataDir }), /was made by PostgreSQL 9, the binaries are PostgreSQL 17/)
   })
 
@@ -95,8 +95,7 @@ t.test('PostgreSQL', async t => {
         import { startPostgres } from '${new URL('../bin/postgres.ts', import.meta.url).href}'
         console.log((await startPostgres({ dataDir: process.argv[2] as string })).pid)`
     })
-    const dataDir = join(dir, 'pg')
-    t.teardown(() => removeData(dataDir))
+    const dataDir = freshDir(t)
     const args = ['--import', 'tsx', join(dir, 'starter.ts'), dataDir]
     const starter = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     const pid = Number(await new Promise(resolve => createInterface(starter.stdout).once('line', resolve)))
@@ -111,7 +110,7 @@ t.test('PostgreSQL', async t => {
     execFileSync('chmod', ['700', home])
     const dataDir = join(home, 'data', 'pg')
     const server = await startPostgres({ dataDir })
-    t.teardown(() => server.stop())
+    t.teardown(() => server.destroy())
     t.match(server.dataDir, /^\/var\/lib\/citizen-card\/data-/)
     t.equal(findPostgres(dataDir)?.port, server.port)
     await server.stop()
@@ -122,14 +121,11 @@ t.test('PostgreSQL', async t => {
 })
 
 async function lifeOfAServer (t: Test, options: { binDir?: string }): Promise<void> {
-  const dataDir = join(t.testdir({}), 'pg')
+  const dataDir = freshDir(t)
   const lines: string[] = []
   const start = () => startPostgres({ dataDir, ...options, log: line => lines.push(line) })
   let server = await start()
-  t.teardown(async () => {
-    await server.kill()
-    removeData(dataDir)
-  })
+  t.teardown(() => server.destroy())
   const url = await server.ensureDatabase('card "1"')
   t.equal(await server.ensureDatabase('card "1"'), url, 'there already')
 
@@ -191,5 +187,10 @@ function processesOf ({ dataDir }: Postgres): string[] {
   return found.stdout.split('\n').filter(path => path !== '')
 }
 
-const realDir = (dataDir: string): string =>
-  execFileSync('readlink', ['-f', dataDir], { encoding: 'utf8' }).trim()
+/** Open to the user that the server runs as, unlike a test's own folder in a clone under root's home. */
+function freshDir (t: Test): string {
+  const dir = mkdtempSync(join(tmpdir(), 'citizen-card-test-'))
+  chmodSync(dir, 0o755)
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  return join(dir, 'pg')
+}
