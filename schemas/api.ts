@@ -66,7 +66,7 @@ export const RecordResult = Type.Object({
   index: Type.Integer({ minimum: 0, description: 'place in the delivery, from 0' }),
   outcome: OutcomeName,
   reason: ReasonName,
-  replayed: Type.Boolean({ description: 'true where this event was answered before: this is the first answer again' }),
+  replayed: Type.Boolean({ description: 'true: answered before, this is the first answer again' }),
   detail: Type.Optional(Type.String({ description: 'what is wrong and where, for malformed records' }))
 }, { ...closed, $id: 'RecordResult' })
 export type RecordResult = Static<typeof RecordResult>
@@ -114,7 +114,9 @@ export const Terminal = Type.Object({
   terminal: TerminalCode,
   operator: PartyCode,
   name: Type.Optional(Type.String({ maxLength: 80 })),
-  reachable: Type.Optional(Type.Boolean({ description: 'false: cut off, its blacklist window does not run out' }))
+  reachable: Type.Optional(Type.Boolean({
+    description: 'false: cut off, its blacklist window does not run out'
+  }))
 }, { ...closed, $id: 'Terminal' })
 export type Terminal = Static<typeof Terminal>
 

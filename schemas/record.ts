@@ -12,8 +12,10 @@ const hexText = (bytes: number, description: string) =>
 export const CardRef = Type.Object({
   issuer: hexText(8, 'bytes 0–7 of file 0015'),
   serial: hexText(10, 'application serial number, bytes 10–19 of file 0015'),
-  issue: Type.Integer({ minimum: 1, maximum: 255,
-    description: 'issue number; 1 unless the serial was issued again' })
+  issue: Type.Integer({
+    minimum: 1, maximum: 255,
+    description: 'issue number; 1 unless the serial was issued again'
+  })
 }, { ...closed, description: 'one card' })
 export type CardRef = Static<typeof CardRef>
 
@@ -35,11 +37,15 @@ export const TransactionRecord = Type.Object({
   balanceBeforeFen: Type.Integer({
     minimum: -limits.balanceFenMax, maximum: limits.balanceFenMax, description: 'purse balance before, in fen'
   }),
-  amountFen: Type.Integer({ minimum: 0, maximum: limits.balanceFenMax,
-    description: 'debited amount, in fen' }),
+  amountFen: Type.Integer({
+    minimum: 0, maximum: limits.balanceFenMax,
+    description: 'debited amount, in fen'
+  }),
   psam: hexText(6, 'terminal number of the PSAM (file 0016), as signed in MAC1 and TAC'),
-  sequence: Type.Integer({ minimum: 0, maximum: limits.sequenceMax,
-    description: 'PSAM transaction sequence' }),
+  sequence: Type.Integer({
+    minimum: 0, maximum: limits.sequenceMax,
+    description: 'PSAM transaction sequence'
+  }),
   dateTime: hexText(7, 'BCD YYYYMMDDhhmmss, the very bytes the card signed (local time of the city)'),
   tac: Type.Union([hexText(4, 'transaction authentication code'), Type.Null()], {
     description: 'null where the answer of the card was lost'
@@ -48,22 +54,29 @@ export const TransactionRecord = Type.Object({
   keyVersion: Type.Integer({ minimum: 0, maximum: 255, description: 'key version of the INITIALIZE answer' }),
   algorithm: Type.Integer({ minimum: 0, maximum: 255, description: 'algorithm id of the INITIALIZE answer' }),
   operator: Type.String({ pattern: '^[A-Z0-9-]{1,15}$', description: 'party code of the service operator' }),
-  terminal: Type.String({ pattern: '^[A-Z0-9-]{1,8}$',
-    description: "the operator's number of the terminal" }),
+  terminal: Type.String({
+    pattern: '^[A-Z0-9-]{1,8}$',
+    description: "the operator's number of the terminal"
+  }),
   recordNo: Type.Integer({
-    minimum: 1, maximum: 99_999_999, description: "serial number of the record at its terminal,
-      or its line in a file"
+    minimum: 1, maximum: 99_999_999, description: 'serial number at its terminal, or line in a file'
   }),
   line: Type.Optional(Type.String({ maxLength: 8, description: 'line or counter at the operator' })),
   vehicle: Type.Optional(Type.String({ maxLength: 8, description: 'vehicle or desk' })),
   shift: Type.Optional(Type.String({ maxLength: 8, description: 'driver or clerk shift' })),
-  tariffVersion: Type.Optional(Type.Integer({ minimum: 0,
-    description: 'tariff version the terminal priced with' })),
-  blacklistVersion: Type.Optional(Type.Integer({ minimum: 0,
-    description: 'blacklist version the terminal held' }))
+  tariffVersion: Type.Optional(Type.Integer({
+    minimum: 0,
+    description: 'tariff version the terminal priced with'
+  })),
+  blacklistVersion: Type.Optional(Type.Integer({
+    minimum: 0,
+    description: 'blacklist version the terminal held'
+  }))
 },
-  { ...closed, $id: 'TransactionRecord',
-    description: 'history of one chip event; the ledger cannot refuse that it happened' })
+{
+  ...closed, $id: 'TransactionRecord',
+  description: 'history of one chip event; the ledger cannot refuse that it happened'
+})
 export type TransactionRecord = Static<typeof TransactionRecord>
 
 /**
@@ -98,7 +111,11 @@ export const contentHash = (record: TransactionRecord): Buffer =>
 
 /** SHA-256 over the content, TAC and grey flag: one piece of evidence. */
 export const evidenceHash = (record: TransactionRecord): Buffer =>
-  createHash('sha256').update(eventContent(record)).update(record.tac ?? '').update(record.grey ? '\u0001' : '\u0000').digest()
+  createHash('sha256')
+    .update(eventContent(record))
+    .update(record.tac ?? '')
+    .update(record.grey ? '\u0001' : '\u0000')
+    .digest()
 
 /**
  * The bucket of a card, 1…63; 0 is the house, for what has no card. A stable function: it is stored in every

@@ -15,7 +15,9 @@ const none = new Uint8Array(0)
 export function command (cla: number, ins: number, p1: number, p2: number, data: Uint8Array = none,
   le?: number): Uint8Array {
   for (const byte of [cla, ins, p1, p2, le ?? 0]) {
-    if (!Number.isInteger(byte) || byte < 0 || byte > 0xff) throw new RangeError(`not a byte of a command header: ${byte}`)
+    if (!Number.isInteger(byte) || byte < 0 || byte > 0xff) {
+      throw new RangeError(`not a byte of a command header: ${byte}`)
+    }
   }
   if (data.length > 0xff) throw new RangeError(`${data.length} bytes do not fit a short command`)
   return concat(
@@ -105,7 +107,9 @@ export const psamInitMac1 = (input: {
   readonly algorithm: number,
   readonly factors: readonly Uint8Array[]
 }): Uint8Array => {
-  if (input.factors.length < 1 || input.factors.length > 3) throw new RangeError(`1 to 3 factors, not ${input.factors.length}`)
+  if (input.factors.length < 1 || input.factors.length > 3) {
+    throw new RangeError(`1 to 3 factors, not ${input.factors.length}`)
+  }
   return command(0x80, 0x70, 0x00, 0x00, concat(
     sized(input.rand4, 4, 'a random'), u16(input.counter), u32(input.amountFen), Uint8Array.of(input.type),
     sized(input.date4, 4, 'a date'), sized(input.time3, 3, 'a time'),

@@ -44,8 +44,10 @@ const holder = (idLength: 16 | 32) => ({
 export const file0016Short = layout('file 0016 (39 bytes)', 39, holder(16))
 export const file0016Long = layout('file 0016 (55 bytes)', 55, holder(32))
 
-/** File 0005 of the master file, CJ/T 166. The fields in their published order and widths fill 40 bytes, more than the 28 of the file's
- * published size: the table stops where the file ends. */
+/**
+ * File 0005 of the master file, CJ/T 166. Published order and widths fill 40 bytes, more
+ * than the 28 of the published size: the table stops where the file ends.
+ */
 export const file0005 = layout('file 0005', 28, {
   issuerCode: f(0, 2, 'hex'),
   cityCode: f(2, 2, 'hex'),

@@ -25,6 +25,8 @@ export const orderFactors = (order: FactorOrder, city: Uint8Array | null,
 
 /** The card factor: the last 8 of the 10 bytes of the application serial number (file 0015, offset 12–19). */
 export function cardFactor (serial10: Uint8Array): Uint8Array {
-  if (serial10.length !== 10) throw new RangeError(`an application serial number has 10 bytes, not ${serial10.length}`)
+  if (serial10.length !== 10) {
+    throw new RangeError(`an application serial number has 10 bytes, not ${serial10.length}`)
+  }
   return serial10.subarray(2)
 }

@@ -60,7 +60,9 @@ export function encode<F extends Fields> (
   table: Layout<F>, values: Partial<Values<F>> & { readonly raw?: Uint8Array }
 ): Uint8Array {
   const bytes = concat(values.raw ?? new Uint8Array(table.length))
-  if (bytes.length !== table.length) throw new RangeError(`${table.name} has ${table.length} bytes, not ${bytes.length}`)
+  if (bytes.length !== table.length) {
+    throw new RangeError(`${table.name} has ${table.length} bytes, not ${bytes.length}`)
+  }
   for (const [key, one] of Object.entries(table.fields)) {
     const value = (values as Record<string, string | number | undefined>)[key]
     if (value !== undefined) bytes.set(write(`${table.name}.${key}`, one, value), one.at)

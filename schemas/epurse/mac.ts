@@ -25,7 +25,9 @@ export const purchaseSessionKey = ({ suite, dpk, rand4, counter, sequence4 }: {
 }): Uint8Array => suite.sessionKey(dpk, { rand4, counter: u16(counter), tail2: sequence4.subarray(2) })
 
 /** MAC1 of a purchase; cards of the city union that use an authentication code append its nine bytes. */
-export const purchaseMac1 = (input: Session & PurchaseInput & { readonly authCode9?: Uint8Array }): Uint8Array =>
+export const purchaseMac1 = (
+  input: Session & PurchaseInput & { readonly authCode9?: Uint8Array }
+): Uint8Array =>
   input.suite.mac(input.sessionKey, concat(
     u32(input.amountFen), Uint8Array.of(input.type), input.terminal6, input.date4, input.time3,
     input.authCode9 ?? new Uint8Array(0)))
