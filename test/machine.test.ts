@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { findPostgres, type Postgres, startPostgres } from '../bin/postgres.ts'
 import { removeData } from '../bin/postgres-place.ts'
+import { runTestFile } from '../bin/test-file.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const setup = join(root, 'bin/setup.mjs')
@@ -70,6 +71,37 @@ t.test('the set-up hands over arguments, signals and the exit code', async t => 
   const waiting = spawn(process.execPath, [setup, '--only', 'npm', '--then', `${dir}/wait.ts`])
   waiting.stdout.once('data', () => waiting.kill('SIGTERM'))
   t.equal(await new Promise(resolve => waiting.on('exit', resolve)), 7)
+})
+
+t.test('the test runner counts what a file prints', async t => {
+  const dir = t.testdir({
+    'mixed.test.ts': `
+      import t from 'tap'
+      t.test('bill', async t => {
+        t.ok(true)
+        await t.test('deep', async t => { t.equal(1, 2, 'the sum') })
+      })
+      t.test('reader', { skip: 'needs pcscd' }, async t => { t.fail() })
+      t.test('plan', t => { t.plan(2); t.ok(true); t.end() })
+      t.test('later', { todo: 'tomorrow' }, async t => { t.fail() })`,
+    'exit.test.ts': "import t from 'tap'\nt.ok(true)\nsetTimeout(() => process.exit(3), 20)",
+    'empty.test.ts': "console.error('nothing here')",
+    'away.test.ts': "import './nowhere.ts'",
+    'hangs.test.ts': "import t from 'tap'\nt.test('waits', () => new Promise(r => { setTimeout(r, 1e6) }))"
+  }).slice(root.length + 1)
+  const run = async (name: string, stop = new AbortController().signal) => {
+    const { passed, failures, skips, noise } = await runTestFile(root, `${dir}/${name}.test.ts`, stop)
+    return { passed, failures: failures.map(({ name }) => name), skips, noise }
+  }
+  t.match(await run('mixed'), {
+    passed: 2,
+    failures: ['bill > deep > the sum', 'plan > test count(1) != plan(2)'],
+    skips: [{ name: 'reader', reason: 'needs pcscd' }, { name: 'later', reason: 'to do: tomorrow' }]
+  })
+  t.match(await run('exit'), { passed: 1, failures: ['the process'] })
+  t.match(await run('empty'), { passed: 0, failures: ['the file'], noise: ['nothing here'] })
+  t.match(await run('away'), { passed: 0, failures: ['the process'] })
+  t.equal((await run('hangs', AbortSignal.timeout(1_500))).failures.length, 1, 'ended when told to stop')
 })
 
 t.test('PostgreSQL', async t => {
