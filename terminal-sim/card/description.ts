@@ -1,0 +1,2 @@
+export type CardDescription = { profile: string }
+export type CardReport = { balanceFen: number }

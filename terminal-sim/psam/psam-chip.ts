@@ -1,0 +1,1 @@
+export const psamChip = (..._: unknown[]) => { throw new Error('not yet') }

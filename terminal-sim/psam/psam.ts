@@ -1,0 +1,2 @@
+export type PsamDescription = { profile: string }
+export type PsamReport = { sequence: number }
