@@ -117,9 +117,10 @@ create table purse (
 
 -- What came in: bytes first, under their digest.
 
+create sequence delivery_no_seq;
 create table delivery (
   bucket       smallint not null default 0,
-  delivery_no  bigint generated always as identity,
+  delivery_no  bigint not null,
   kind         text not null check (kind in ('json', 'file')),
   external_id  text not null,                     -- delivery id of the uplink, or the file's name
   source       text not null,                     -- client that brought it
@@ -127,6 +128,7 @@ create table delivery (
   received_at  timestamptz not null,
   raw          bytea not null,                    -- deflated
   lines        int not null,
+  distinct_lines int not null,                    -- repeats of known events taken off
   clearing_date date not null,
   answer       jsonb not null,                    -- the first answer: a repeat gets exactly this
   primary key (bucket, delivery_no)
@@ -185,6 +187,7 @@ create table card_event (
   content      bytea not null,                    -- hash of the canonical event
   outcome      smallint not null,                 -- the first verdict; later ones stand in `adjustment`
   reason       smallint not null,
+  findings     smallint[],                        -- every check that failed, in order; null where none did
   delivery_no  bigint not null,
   line_no      int not null,
   batch_id     bigint not null,

@@ -1,0 +1,78 @@
+// The door to PostgreSQL: a pool with exact number types, and transactions that are tried again when the server asks for it.
+import pg from 'pg'
+
+export type Db = pg.Pool
+export type Tx = pg.PoolClient
+
+const int8Oid = 20
+const dateOid = 1082
+const timestamptzOid = 1184
+
+/** `2026-03-02 00:00:00.123+00` (the session runs in UTC) → epoch milliseconds. */
+const instantMs = (text: string): number => Date.parse(text.replace(' ', 'T').replace(/\+00$/, 'Z'))
+
+const parsers: Readonly<Record<number, (text: string) => unknown>> = {
+  [int8Oid]: BigInt,
+  [dateOid]: (text: string) => text,
+  [timestamptzOid]: instantMs
+}
+
+/** A pool whose int8 are bigints, dates `YYYY-MM-DD` and timestamps epoch milliseconds. The caller ends it. */
+export function openDb (url: string, options: {
+  readonly max?: number, readonly onError?: (error: Error) => void
+} = {}): Db {
+  const db = new pg.Pool({
+    connectionString: url,
+    max: options.max ?? 10,
+    options: '-c timezone=UTC',
+    types: {
+      getTypeParser: ((oid: number, format?: string) =>
+        parsers[oid] ?? pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser
+    }
+  })
+  // An idle connection that dies with its server must not end the process: the next query opens another.
+  db.on('error', error => options.onError?.(error))
+  return db
+}
+
+const serializationFailure = '40001'
+const deadlockDetected = '40P01'
+const uniqueViolation = '23505'
+const triesMax = 6
+
+/** Thrown inside a transaction that must be decided again, on what another one has just committed. */
+export class DecideAgain extends Error {
+  constructor (why: string) {
+    super(`decide again: ${why}`)
+    this.name = 'DecideAgain'
+  }
+}
+
+const worthAnotherTry = (error: unknown): boolean =>
+  error instanceof DecideAgain ||
+  [serializationFailure, deadlockDetected, uniqueViolation].includes((error as { code?: string }).code ?? '')
+
+/**
+ * Runs `work` in one transaction, again (six times at most) where it lost a race: a serialization failure, a deadlock, or a
+ * unique key that somebody else has just taken; the next run then reads what that one wrote.
+ */
+export async function inTransaction<T> (db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    const tx = await db.connect()
+    let broken: Error | undefined
+    try {
+      await tx.query('begin')
+      const result = await work(tx)
+      await tx.query('commit')
+      return result
+    } catch (error) {
+      await tx.query('rollback').catch((fault: Error) => { broken = fault })
+      if (tries >= triesMax || !worthAnotherTry(error)) throw error
+    } finally {
+      tx.release(broken)
+    }
+  }
+}
+
+/** For `timestamptz` parameters. */
+export const timestamp = (ms: number): string => new Date(ms).toISOString()

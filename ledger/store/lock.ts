@@ -1,0 +1,41 @@
+// The one place that knows in which order rows are locked, and which lock a batch and a cut take.
+import type { Tx } from './db.ts'
+
+const cutLock = 7_002
+
+/**
+ * A batch belongs to one clearing date for good: it shares a lock with other batches and only then reads the date, in a statement
+ * of its own. One statement for both would see the date of before the wait.
+ */
+export async function openDate (tx: Tx): Promise<string | null> {
+  await tx.query('select pg_advisory_xact_lock_shared($1)', [cutLock])
+  const { rows } = await tx.query<{ date: string }>('select clearing_date as date from open_day')
+  return rows[0]?.date ?? null
+}
+
+/** The cut excludes every batch while it moves the date. */
+export async function excludeBatches (tx: Tx): Promise<void> {
+  await tx.query('select pg_advisory_xact_lock($1)', [cutLock])
+}
+
+export type PurseRow = {
+  readonly bucket: number, readonly cardId: bigint, readonly purse: number, readonly lastCounter: number,
+  readonly lastBalanceFen: bigint, readonly shadowFen: bigint, readonly openItems: number
+}
+
+/**
+ * Locks the EP and ED purses of the cards in key order and reads them: whoever locks two purses locks them in this order, so nobody
+ * deadlocks. Ordered locks first were ten times as fast as an unordered `update … from` under two writers.
+ */
+export async function lockPurses (
+  tx: Tx, cards: readonly { readonly bucket: number, readonly cardId: bigint }[]
+): Promise<PurseRow[]> {
+  const { rows } = await tx.query<PurseRow>(`
+    select p.bucket, p.card_id as "cardId", p.purse, p.last_counter as "lastCounter",
+           p.last_balance_fen as "lastBalanceFen", p.shadow_fen as "shadowFen", p.open_items as "openItems"
+    from unnest($1::smallint[], $2::bigint[]) as k (bucket, card_id)
+    join purse p on p.bucket = k.bucket and p.card_id = k.card_id
+    order by p.bucket, p.card_id, p.purse
+    for update of p`, [cards.map(card => card.bucket), cards.map(card => card.cardId)])
+  return rows
+}

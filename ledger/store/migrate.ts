@@ -1,0 +1,34 @@
+// Brings a database to the present schema: plain SQL files in order, each once, forward only.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { inTransaction, type Db, type Tx } from './db.ts'
+
+const folder = join(import.meta.dirname, 'migrations')
+const migrationLock = 7_001
+
+/** Applies what is missing; several processes may call it at once. Returns the names applied now. */
+export async function migrate (db: Db): Promise<string[]> {
+  return await inTransaction(db, async tx => {
+    await tx.query('select pg_advisory_xact_lock($1)', [migrationLock])
+    await tx.query('create table if not exists migration (name text primary key, applied_at timestamptz not null)')
+    const { rows } = await tx.query<{ name: string }>('select name from migration')
+    const known = new Set(rows.map(row => row.name))
+    const missing = readdirSync(folder).filter(name => name.endsWith('.sql') && !known.has(name)).sort()
+    for (const name of missing) {
+      await tx.query(readFileSync(join(folder, name), 'utf8'))
+      await tx.query('insert into migration values ($1, now())', [name])
+    }
+    return missing
+  })
+}
+
+/** Creates the partitions of `days` clearing dates from `from` on: ahead of traffic, never during it. */
+export async function ensurePartitions (tx: Tx, from: string, days: number): Promise<void> {
+  await tx.query(`
+    do $$ declare d date; begin
+      for d in select generate_series('${from}'::date, '${from}'::date + ${Math.floor(days)}, '1 day')::date loop
+        execute format('create table if not exists transfer_%s partition of transfer for values from (%L) to (%L)',
+          to_char(d, 'YYYYMMDD'), d, d + 1);
+      end loop;
+    end $$`)
+}
