@@ -1,4 +1,5 @@
-// The door to PostgreSQL: a pool with exact number types, and transactions that are tried again when the server asks for it.
+// The door to PostgreSQL: a pool with exact number types, and transactions that are tried again when the
+// server asks for it.
 import pg from 'pg'
 
 export type Db = pg.Pool
@@ -17,7 +18,9 @@ const parsers: Readonly<Record<number, (text: string) => unknown>> = {
   [timestamptzOid]: instantMs
 }
 
-/** A pool whose int8 are bigints, dates `YYYY-MM-DD` and timestamps epoch milliseconds. The caller ends it. */
+/**
+ * A pool whose int8 are bigints, dates `YYYY-MM-DD` and timestamps epoch milliseconds. The caller ends it.
+ */
 export function openDb (url: string, options: {
   readonly max?: number, readonly onError?: (error: Error) => void
 } = {}): Db {
@@ -53,7 +56,8 @@ const worthAnotherTry = (error: unknown): boolean =>
   [serializationFailure, deadlockDetected, uniqueViolation].includes((error as { code?: string }).code ?? '')
 
 /**
- * Runs `work` in one transaction, again (six times at most) where it lost a race: a serialization failure, a deadlock, or a
+ * Runs `work` in one transaction, again (six times at most) where it lost a race: a serialization failure, a
+ * deadlock, or a
  * unique key that somebody else has just taken; the next run then reads what that one wrote.
  */
 export async function inTransaction<T> (db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
