@@ -23,7 +23,7 @@ export function postingOf (
   verdict: { readonly outcome: Outcome, readonly reason: VerdictReason }, amountFen: bigint,
   accounts: PostingAccounts, stage: 'first' | 'adjusted'
 ): Posting | null {
-  if (amountFen === 0n) return null
+  if (amountFen === 0n || !chipHasPaid(verdict.reason)) return null
   const { purse, unpaid, issuerLoss, merchant } = accounts
   if (verdict.outcome === 'held' || verdict.outcome === 'excluded') return null
   if (verdict.outcome === 'refused' || merchant === null) {
@@ -38,8 +38,8 @@ export function postingOf (
   return { code, debit: purse, credit: merchant, fromPurseFen: amountFen }
 }
 
-/** Verdicts under which the chip is not known to have paid: nothing may move, whatever the amount. */
-export const chipHasPaid = (reason: VerdictReason): boolean =>
+/** Reasons under which the chip is not known to have paid: nothing may move, whatever the amount. */
+const chipHasPaid = (reason: VerdictReason): boolean =>
   !['duplicate', 'malformed', 'psam_unknown', 'card_unknown', 'tac_wrong', 'grey', 'grey_cancelled', 'conflict',
     'test_card', 'test_psam'].includes(reason)
 

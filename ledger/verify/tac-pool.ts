@@ -1,0 +1,53 @@
+// A pool of worker threads that verify TACs in bulk. It refuses to know keys and records.
+import { Worker } from 'node:worker_threads'
+import type { FactorOrder } from '../../schemas/epurse/keys.ts'
+import { itemLength } from './tac-item.ts'
+import type { TacAnswer, TacTask } from './tac-worker.ts'
+
+export type TacPool = {
+  /** `items` holds whole items (see tac-item.ts) and is given away. One byte per item comes back: 1 valid. */
+  readonly verify: (items: Uint8Array, order: FactorOrder) => Promise<Uint8Array>
+  readonly close: () => Promise<void>
+}
+
+type Waiting = { readonly resolve: (valid: Uint8Array) => void, readonly reject: (error: Error) => void }
+type Lane = { readonly worker: Worker, readonly waiting: Map<number, Waiting> }
+
+/** Starts `workers` threads; each opens the key file itself. Rejects when the file does not open. */
+export async function startTacPool (options: {
+  readonly workers: number, readonly keyFile: string, readonly passphrase: string
+}): Promise<TacPool> {
+  const lanes = Array.from({ length: options.workers }, () => startLane(options.keyFile, options.passphrase))
+  let tasks = 0
+  const pool: TacPool = {
+    verify: async (items, order) => {
+      if (items.length % itemLength !== 0) throw new RangeError(`not whole items: ${items.length} bytes`)
+      const lane = lanes[tasks % lanes.length] as Lane
+      const task = tasks++
+      return await new Promise((resolve, reject) => {
+        lane.waiting.set(task, { resolve, reject })
+        const message: TacTask = { task, items, order }
+        lane.worker.postMessage(message)
+      })
+    },
+    close: async () => { await Promise.all(lanes.map(lane => lane.worker.terminate())) }
+  }
+  // An empty task is answered only by a worker whose key file opened.
+  await Promise.all(lanes.map(() => pool.verify(new Uint8Array(0), 'city-first')))
+  return pool
+}
+
+function startLane (path: string, passphrase: string): Lane {
+  const worker = new Worker(new URL('./tac-worker.ts', import.meta.url), { workerData: { path, passphrase } })
+  const lane: Lane = { worker, waiting: new Map() }
+  worker.on('message', ({ task, valid }: TacAnswer) => {
+    lane.waiting.get(task)?.resolve(valid)
+    lane.waiting.delete(task)
+  })
+  worker.on('error', error => {
+    for (const { reject } of lane.waiting.values()) reject(error as Error)
+    lane.waiting.clear()
+  })
+  worker.unref()
+  return lane
+}
