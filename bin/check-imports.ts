@@ -28,7 +28,11 @@ const io = [
 /** Stricter inside a folder: a path that starts as on the left must not reach what is on the right. */
 const refusals: readonly { from: string, to: readonly string[], why: string }[] = [
   { from: 'schemas/', to: io, why: 'schemas do no I/O' },
-  { from: 'ledger/core/', to: [...io, 'ledger/store/', 'ledger/http/', 'ledger/jobs/'], why: 'core is pure' }
+  { from: 'ledger/core/', to: [...io, 'ledger/store/', 'ledger/http/', 'ledger/jobs/'], why: 'core is pure' },
+  {
+    from: 'terminal-sim/auditor/', to: ['schemas/tariff/', 'schemas/epurse/', 'schemas/clearing-file/'],
+    why: 'the auditor prices, signs and parses nothing with the code it audits'
+  }
 ]
 
 /** Packages with one home each, so that they can be replaced; everything else may be imported anywhere. */

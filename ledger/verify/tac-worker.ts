@@ -22,7 +22,7 @@ function verify (bytes: Uint8Array, order: FactorOrder): boolean {
   if (master === undefined) return false
   const suite = suites[item.suite]
   const dtk = diversify(suite, master, orderFactors(order, item.cityFactor, item.cardFactor))
-  return equalConstantTime(purchaseTac({ suite, dtk, ...item }), item.tac)
+  return equalConstantTime(purchaseTac({ ...item, suite, dtk }), item.tac)
 }
 
 parentPort?.on('message', ({ task, items, order }: TacTask) => {

@@ -1,2 +1,179 @@
-export type CardDescription = { profile: string }
-export type CardReport = { balanceFen: number }
+// What a virtual card is made from, and what it can be asked outside its protocol: plain data, fit for JSON.
+// It refuses to know commands.
+
+import { cardFactor, diversify, orderFactors, type FactorOrder } from '../../schemas/epurse/keys.ts'
+import { hex, unhex } from '../../schemas/epurse/hex.ts'
+import { profiles, type ProfileName } from '../../schemas/epurse/profiles.ts'
+import { suites, type SuiteName } from '../../schemas/epurse/suite.ts'
+import { limits } from '../../schemas/limits.ts'
+import { testMasterKey } from '../keys.ts'
+import type { AnswerForm } from './response.ts'
+
+export type CardDescription = {
+  readonly profile: ProfileName
+  /** 8 bytes: file 0015, offset 0. */
+  readonly issuer: string
+  /** 10 bytes: file 0015, offset 10. */
+  readonly serial: string
+  /** Real value on the electronic purse; 0 unless given. */
+  readonly balanceFen?: number
+  readonly overdraft?: { readonly limitFen: number, readonly usedFen?: number }
+  /** Value of an electronic deposit beside the purse; without it the card has none. */
+  readonly depositFen?: number
+  /** As the next INITIALIZE answers them; 0 unless given. */
+  readonly offlineCounter?: number
+  readonly onlineCounter?: number
+  /** YYYYMMDD. The chip has no clock: checking them is the terminal's duty. */
+  readonly startDate?: string
+  readonly expiryDate?: string
+  /** T-Union: file 0017, 2 bytes hex each, and the class code; city union: main card type in file 0015. */
+  readonly cardClass?: number
+  readonly province?: string
+  readonly city?: string
+  readonly interoperable?: boolean
+  /** Whole binary files, hex, by file id: they win over what is made from the fields above. */
+  readonly files?: Readonly<Record<string, string>>
+  readonly lock?: Lock
+  readonly keyVersion?: number
+  readonly suite?: SuiteName
+  /** As the INITIALIZE answers it; 00 for 3DES. No value is public for SM4: 04 here. */
+  readonly algorithm?: number
+  /** Card keys; the test scheme's own unless given. */
+  readonly keys?: CardKeys
+  /** 9 bytes, of a card that has one. */
+  readonly authCode?: string
+  readonly settings?: Partial<CardSettings>
+  readonly atr?: string
+}
+
+/** `temporary` and `permanent` lock the application, `card` everything. */
+export type Lock = 'none' | 'temporary' | 'permanent' | 'card'
+
+/** Purchase, load and TAC key of one card, 16 bytes each. */
+export type CardKeys = { readonly dpk: string, readonly dlk: string, readonly dtk: string }
+
+/** What differs between chips of one family, or is not settled by public sources. */
+export type CardSettings = {
+  readonly answers: AnswerForm
+  /** SELECT of a locked application. */
+  readonly lockedSw: number
+  /** DEBIT, CREDIT or UPDATE CAPP that nothing has initialised. */
+  readonly outOfOrderSw: number
+  /** P1 of GET BALANCE chooses spendable, limit, used, real (T-Union); else it must be 00. */
+  readonly balanceSelectors: boolean
+  /** Version in the FCI (tag 9F08); null where the FCI has none. */
+  readonly fciVersion: number | null
+  readonly purchaseKeyIndex: number
+  readonly loadKeyIndex: number
+}
+
+const settings: Readonly<Record<ProfileName, CardSettings>> = {
+  't-union': {
+    answers: 'direct', lockedSw: profiles['t-union'].blockedSw, outOfOrderSw: 0x6985, balanceSelectors: true,
+    fciVersion: 2, purchaseKeyIndex: 1, loadKeyIndex: 1
+  },
+  cjt166: {
+    answers: 'direct', lockedSw: profiles.cjt166.blockedSw, outOfOrderSw: 0x6901, balanceSelectors: false,
+    fciVersion: 1, purchaseKeyIndex: 1, loadKeyIndex: 1
+  },
+  'cjt166-auth': {
+    answers: 'direct', lockedSw: profiles['cjt166-auth'].blockedSw, outOfOrderSw: 0x6901, balanceSelectors: false,
+    fciVersion: 1, purchaseKeyIndex: 1, loadKeyIndex: 1
+  },
+  pboc: {
+    answers: 'direct', lockedSw: profiles.pboc.blockedSw, outOfOrderSw: 0x6901, balanceSelectors: false,
+    fciVersion: null, purchaseKeyIndex: 1, loadKeyIndex: 1
+  }
+}
+
+export const settingsOf = (description: CardDescription): CardSettings =>
+  ({ ...settings[description.profile], ...description.settings })
+
+export const algorithmOf = ({ algorithm, suite = '3des' }: CardDescription): number =>
+  algorithm ?? (suite === '3des' ? 0x00 : 0x04)
+
+export type MasterKeys = { readonly purchase: Uint8Array, readonly load: Uint8Array, readonly tac: Uint8Array }
+
+export const testMasterKeys = (): MasterKeys =>
+  ({ purchase: testMasterKey('MPK'), load: testMasterKey('MLK'), tac: testMasterKey('MTK') })
+
+/**
+ * The card's maker: keys of this card under these masters. Load and TAC keys have one level, the card's; the
+ * purchase key has the levels that the family's terminals hand to the PSAM.
+ */
+export function personalise (
+  { profile, issuer, serial, suite = '3des' }: CardDescription, masters: MasterKeys, order: FactorOrder = 'city-first'
+): CardKeys {
+  const card = cardFactor(unhex(serial))
+  const city = profiles[profile].psamFactors.includes('issuer') ? unhex(issuer) : null
+  const derive = (master: Uint8Array, factors: readonly Uint8Array[]) => hex(diversify(suites[suite], master, factors))
+  return {
+    dpk: derive(masters.purchase, orderFactors(order, city, card)),
+    dlk: derive(masters.load, [card]),
+    dtk: derive(masters.tac, [card])
+  }
+}
+
+/** Throws RangeError naming the field that cannot be. */
+export function checkDescription (description: CardDescription): void {
+  const { profile, issuer, serial, overdraft, authCode, keys } = description
+  if (!(profile in profiles)) throw new RangeError(`card.profile: no family named ${profile}`)
+  checkBytes('issuer', issuer, 8)
+  checkBytes('serial', serial, 10)
+  if (authCode !== undefined) checkBytes('authCode', authCode, 9)
+  for (const [name, key] of Object.entries(keys ?? {})) checkBytes(`keys.${name}`, key, 16)
+  checkNumber('balanceFen', description.balanceFen, limits.balanceFenMax)
+  checkNumber('depositFen', description.depositFen, limits.balanceFenMax)
+  checkNumber('offlineCounter', description.offlineCounter, limits.counterMax)
+  checkNumber('onlineCounter', description.onlineCounter, limits.counterMax)
+  checkNumber('overdraft.limitFen', overdraft?.limitFen, 0xff_ffff)
+  checkNumber('overdraft.usedFen', overdraft?.usedFen, overdraft?.limitFen ?? 0)
+  if ((overdraft?.usedFen ?? 0) > 0 && (description.balanceFen ?? 0) > 0) {
+    throw new RangeError('card.overdraft.usedFen: a purse with real value has no used overdraft')
+  }
+}
+
+function checkBytes (field: string, text: string, length: number): void {
+  if (typeof text === 'string' && unhex(text).length === length) return
+  throw new RangeError(`card.${field}: ${length} bytes of hex wanted`)
+}
+
+function checkNumber (field: string, value: number | undefined, max: number): void {
+  if (value === undefined || (Number.isInteger(value) && value >= 0 && value <= max)) return
+  throw new RangeError(`card.${field}: a whole number from 0 to ${max} wanted, got ${value}`)
+}
+
+/** The true state of a card. Amounts in fen, records newest first, hex in upper case. */
+export type CardReport = {
+  readonly profile: ProfileName
+  readonly issuer: string
+  readonly serial: string
+  readonly lock: Lock
+  readonly purse: PurseReport
+  readonly deposit: PurseReport | null
+  /** File 0018. */
+  readonly log: readonly LogEntry[]
+  /** Records of the composite purchase's files (T-Union 001E and 001A, city union 0017), as stored. */
+  readonly capp: Readonly<Record<string, readonly string[]>>
+  /** What GET TRANSACTION PROVE would answer. */
+  readonly proof: Proof | null
+}
+
+export type PurseReport = {
+  /** Real value less used overdraft: signed. */
+  readonly balanceFen: number
+  readonly realFen: number
+  readonly usedFen: number
+  readonly limitFen: number
+  /** How often the chip has debited and loaded: the committed counters. */
+  readonly offlineCounter: number
+  readonly onlineCounter: number
+}
+
+export type LogEntry = {
+  readonly counter: number, readonly overdraftFen: number, readonly amountFen: number, readonly type: number
+  readonly terminal: string, readonly date: string, readonly time: string
+}
+
+/** Of the last committed transaction; `counter` is the committed one. */
+export type Proof = { readonly type: number, readonly counter: number, readonly mac2: string, readonly tac: string }

@@ -1,0 +1,236 @@
+// What a gateway is told at its start and what it shows: configuration, taps, lanes, spool, with the reasons
+// of a tap.
+// It refuses to know readers, files and how anything is done.
+import { Type, type Static, type TSchema } from 'typebox'
+import { Instant } from './api.ts'
+import { limits } from './limits.ts'
+
+const closed = { additionalProperties: false } as const
+const literals = <T extends string>(values: readonly T[], description?: string) =>
+  Type.Unsafe<T>(Type.String({ enum: [...values], ...(description === undefined ? {} : { description }) }))
+const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+const hexText = (bytes: number, description: string) =>
+  Type.String({ pattern: `^[0-9A-F]{${bytes * 2}}$`, description })
+
+/* ---- reasons ---- */
+
+export type TapOutcome = 'approved' | 'declined' | 'unknown'
+type TapRow = { readonly outcome: TapOutcome, readonly en: string, readonly zh: string }
+
+/**
+ * What a terminal says of a tap. Unknown is not failed: the card may have paid, and settles it when it
+ * returns.
+ */
+export const tapReasons = {
+  paid: { outcome: 'approved', en: 'paid', zh: '扣款成功' },
+  paid_before: { outcome: 'approved', en: 'the interrupted payment is complete', zh: '补写成功' },
+  spool_full: { outcome: 'declined', en: 'the record store is full', zh: '记录存储已满' },
+  spool_failed: { outcome: 'declined', en: 'the record store cannot be written', zh: '记录存储故障' },
+  psam_unavailable: { outcome: 'declined', en: 'the security module is not ready', zh: 'PSAM 未就绪' },
+  card_unreadable: { outcome: 'declined', en: 'the card cannot be read', zh: '读卡失败' },
+  card_removed: { outcome: 'declined', en: 'the card left too early, nothing was debited', zh: '请重刷' },
+  card_unsupported: { outcome: 'declined', en: 'not a card of ours', zh: '无效卡' },
+  card_locked: { outcome: 'declined', en: 'the card is locked', zh: '卡已锁' },
+  card_disabled: { outcome: 'declined', en: 'the card is not enabled', zh: '卡未启用' },
+  card_not_started: { outcome: 'declined', en: 'the card is not valid yet', zh: '卡未到启用日期' },
+  card_expired: { outcome: 'declined', en: 'the card has expired', zh: '卡已过期' },
+  issuer_not_accepted: { outcome: 'declined', en: 'cards of this issuer are not accepted here', zh: '非受理卡' },
+  card_local_only: { outcome: 'declined', en: 'the card is valid in its own city only', zh: '非互通卡' },
+  blacklisted: { outcome: 'declined', en: 'the card is on the blacklist', zh: '黑名单卡' },
+  tapped_twice: { outcome: 'declined', en: 'this card has just paid here', zh: '请勿重复刷卡' },
+  no_tariff: { outcome: 'declined', en: 'there is no tariff for this operator', zh: '无票价参数' },
+  no_charge: { outcome: 'declined', en: 'the till has not asked for an amount', zh: '未输入金额' },
+  insufficient_funds: { outcome: 'declined', en: 'not enough money on the card', zh: '余额不足' },
+  card_worn_out: { outcome: 'declined', en: 'the counter of the card is at its end', zh: '计数器已满' },
+  key_unsupported: { outcome: 'declined', en: 'the card does not have the key of this terminal', zh: '密钥不支持' },
+  psam_refused: { outcome: 'declined', en: 'the security module refuses to sign', zh: 'PSAM 拒绝' },
+  card_refused: { outcome: 'declined', en: 'the card refused the debit, nothing happened', zh: '卡片拒绝扣款' },
+  torn: { outcome: 'unknown', en: 'the answer of the card was lost: tap the same card again', zh: '请重刷同一张卡' },
+  mac2_wrong: { outcome: 'unknown', en: 'the card cannot prove that it is genuine', zh: '卡片认证失败' },
+  psam_lost: { outcome: 'unknown', en: 'the security module went away: tap the same card again', zh: '请重刷同一张卡' },
+  record_failed: { outcome: 'unknown', en: 'paid, but the record store failed', zh: '已扣款，记录存储故障' }
+} as const satisfies Record<string, TapRow>
+export type TapReason = keyof typeof tapReasons
+
+/* ---- configuration ---- */
+
+const ReaderName = Type.String({ minLength: 1, maxLength: 128, description: 'PC/SC name, such as BUS-1 00 00' })
+const Seconds = (description: string) => Type.Number({ minimum: 0, maximum: 86_400, description })
+const Milliseconds = (minimum: number, maximum: number, description: string) =>
+  Type.Integer({ minimum, maximum, description })
+
+export const LaneConfig = Type.Object({
+  lane: Type.String({ pattern: '^[A-Za-z0-9._-]{1,32}$' }),
+  readers: Type.Object({ card: ReaderName, psam: ReaderName }, closed),
+  operator: Type.String({ pattern: '^[A-Z0-9-]{1,15}$', description: 'party code' }),
+  terminal: Type.String({ pattern: '^[A-Z0-9-]{1,8}$', description: 'number of the terminal at its operator' }),
+  psam: Type.Optional(hexText(6, 'terminal number the PSAM must have; absent: any PSAM may serve here')),
+  mode: literals(['fare', 'till'], 'fare: each card pays the tariff; till: pays the amount asked for'),
+  line: Type.Optional(Type.String({ maxLength: 8 })),
+  vehicle: Type.Optional(Type.String({ maxLength: 8 })),
+  shift: Type.Optional(Type.String({ maxLength: 8 })),
+  industry: Type.Optional(hexText(1, 'industry code in the trip record: 01 metro, 02 bus, 07 parking')),
+  transmitDeadlineMs: Type.Optional(Milliseconds(50, 60_000, 'a silent chip is given up after this; 3000'))
+}, { ...closed, $id: 'LaneConfig' })
+export type LaneConfig = Static<typeof LaneConfig>
+
+const IssuerBeginnings = (description: string) =>
+  Type.Optional(Type.Array(Type.String({ pattern: '^([0-9A-F]{2}){1,8}$' }), { description }))
+
+export const ProfileRules = Type.Object({
+  accepted: Type.Optional(Type.Boolean({ description: 'false: such cards are not ours' })),
+  purchase: Type.Optional(literals(['simple', 'capp'], 'simple: type 06; capp: type 09 with a trip record')),
+  factors: Type.Optional(Type.Array(literals(['card', 'issuer', 'city']), {
+    minItems: 1, maxItems: 3, description: 'key factors handed to the PSAM, the one of the card first'
+  })),
+  cardTypes: Type.Optional(Type.Record(Type.String({ pattern: '^[0-9A-F]{2}$' }), Type.String(), {
+    description: 'card class byte to the card type that the tariff names'
+  }))
+}, closed)
+export type ProfileRules = Static<typeof ProfileRules>
+
+export const CardRules = Type.Object({
+  cityFactor: Type.Optional(hexText(8, 'the key factor called city')),
+  acceptedIssuers: IssuerBeginnings('beginnings of the issuer field of file 0015; absent: all issuers'),
+  homeIssuers: IssuerBeginnings('whose cards are accepted though their file 0017 says local only; absent: all'),
+  duplicateTapSeconds: Type.Optional(Seconds('a card that paid is not charged again at its lane within this; 5')),
+  proofCountsSeconds: Type.Optional(
+    Seconds('an interrupted payment that is proven at its own lane within this is the fare; 3600')),
+  profiles: Type.Optional(Type.Object({
+    pboc: Type.Optional(ProfileRules),
+    cjt166: Type.Optional(ProfileRules),
+    'cjt166-auth': Type.Optional(ProfileRules),
+    't-union': Type.Optional(ProfileRules)
+  }, closed))
+}, { ...closed, $id: 'CardRules' })
+export type CardRules = Static<typeof CardRules>
+
+export const GatewayConfig = Type.Object({
+  gateway: Type.String({ pattern: '^[A-Za-z0-9-]{1,16}$', description: 'its name, unique at the ledger' }),
+  http: Type.Optional(Type.Object({
+    host: Type.Optional(Type.String({ description: '127.0.0.1' })),
+    port: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535, description: '0: any free port' }))
+  }, closed)),
+  ledger: Type.Object({
+    url: Type.String({ pattern: '^https?://' }),
+    token: Type.String({ description: 'ID.SECRET of a client of kind gateway' })
+  }, closed),
+  spoolDir: Type.String({ minLength: 1, description: 'one directory for one gateway, on a disk that flushes' }),
+  pcsc: Type.Optional(Type.Object({
+    socket: Type.Optional(Type.String({ description: 'socket of pcscd; one per process, the first one counts' }))
+  }, closed)),
+  lanes: Type.Array(LaneConfig, { maxItems: 15, description: 'a pcscd serves 15 readers at most' }),
+  cards: Type.Optional(CardRules),
+  uplink: Type.Optional(Type.Object({
+    batchMax: Type.Optional(Type.Integer({
+      minimum: 1, maximum: limits.recordsPerDeliveryMax, description: '500'
+    })),
+    lingerMs: Type.Optional(Milliseconds(0, 60_000, 'records of so long leave together; 20')),
+    retryMs: Type.Optional(Milliseconds(10, 60_000, 'pause after the first failure; 250')),
+    retryMaxMs: Type.Optional(Milliseconds(10, 600_000, 'longest pause; 15000')),
+    tryTimeoutMs: Type.Optional(Milliseconds(100, 600_000, 'deadline of one delivery; 30000'))
+  }, closed)),
+  spool: Type.Optional(Type.Object({
+    highWaterRecords: Type.Optional(Type.Integer({ minimum: 1, description: 'undelivered records: warn' })),
+    recordsMax: Type.Optional(Type.Integer({ minimum: 1, description: 'undelivered records: no tap' })),
+    freeBytesMin: Type.Optional(Type.Integer({ minimum: 0, description: 'free on the disk: no tap' })),
+    keepDays: Type.Optional(Type.Integer({ minimum: 30, maximum: 3_650, description: 'for a redelivery' }))
+  }, closed)),
+  parametersEverySeconds: Type.Optional(Type.Number({ minimum: 0.05, maximum: 86_400, description: '60' }))
+}, { ...closed, $id: 'GatewayConfig' })
+export type GatewayConfig = Static<typeof GatewayConfig>
+
+/* ---- what a gateway shows ---- */
+
+export const TapView = Type.Object({
+  seq: Type.Integer({ minimum: 1, description: 'counts from 1 since the start of the gateway' }),
+  lane: Type.String(),
+  at: Instant,
+  outcome: literals<TapOutcome>(['approved', 'declined', 'unknown']),
+  reason: literals(Object.keys(tapReasons) as TapReason[]),
+  cardKey: orNull(Type.String({ description: 'issuer-serial-issue; null where the card was not read' })),
+  amountFen: orNull(Type.Integer()),
+  balanceAfterFen: Type.Optional(Type.Integer()),
+  recovered: Type.Optional(Type.Boolean({ description: 'the payment was interrupted, and is proven now' })),
+  charge: Type.Optional(Type.String()),
+  ms: Type.Object({
+    total: Type.Number({ description: 'from the card-present event to the open gate' }),
+    card: Type.Number({ description: 'of it, waiting for the card' }),
+    psam: Type.Number({ description: 'of it, waiting for the PSAM' }),
+    disk: Type.Number({ description: 'of it, waiting for the spool' })
+  }, closed)
+}, { ...closed, $id: 'TapView' })
+export type TapView = Static<typeof TapView>
+
+export const LaneView = Type.Object({
+  lane: Type.String(),
+  operator: Type.String(),
+  terminal: Type.String(),
+  mode: literals(['fare', 'till']),
+  state: Type.String({ description: 'state of the session' }),
+  cardReader: literals(['away', 'empty', 'card']),
+  psam: Type.Object({
+    state: literals(['away', 'empty', 'starting', 'ready', 'refused']),
+    why: orNull(Type.String()),
+    terminal: orNull(Type.String()),
+    serial: orNull(Type.String())
+  }, closed),
+  taps: Type.Integer({ description: 'since the start of the gateway' })
+}, { ...closed, $id: 'LaneView' })
+export type LaneView = Static<typeof LaneView>
+
+export const ChargeRequest = Type.Object({
+  amountFen: Type.Integer({ minimum: 1, maximum: limits.amountFenMax }),
+  reference: Type.String({
+    minLength: 1, maxLength: 64, description: 'of the till; the same one again is the same charge'
+  })
+}, { ...closed, $id: 'ChargeRequest' })
+export type ChargeRequest = Static<typeof ChargeRequest>
+
+export const ChargeView = Type.Object({
+  charge: Type.String(),
+  lane: Type.String(),
+  amountFen: Type.Integer(),
+  reference: Type.String(),
+  state: literals(['waiting', 'approved', 'declined', 'unknown', 'replaced']),
+  reason: orNull(literals(Object.keys(tapReasons) as TapReason[])),
+  tap: orNull(Type.Integer({ description: 'seq of the last tap for it' }))
+}, { ...closed, $id: 'ChargeView' })
+export type ChargeView = Static<typeof ChargeView>
+
+export const SpoolView = Type.Object({
+  depth: Type.Integer({ description: 'records not answered yet' }),
+  oldest: orNull(Instant),
+  delivered: Type.Integer(),
+  highWater: Type.Boolean(),
+  refusal: orNull(Type.String({ description: 'why no tap is taken' })),
+  openIntents: Type.Integer({ description: 'cards that are expected back' }),
+  parked: Type.Array(Type.Object({
+    delivery: Type.String(), count: Type.Integer(), why: Type.String()
+  }, closed)),
+  redelivering: Type.Boolean(),
+  uplink: Type.Object({
+    state: literals(['idle', 'sending', 'waiting', 'stopped']),
+    failures: Type.Integer({ description: 'in a row' }),
+    lastFailure: orNull(Type.String()),
+    results: Type.Record(Type.String(), Type.Integer(), { description: 'records answered, by reason' })
+  }, closed)
+}, { ...closed, $id: 'SpoolView' })
+export type SpoolView = Static<typeof SpoolView>
+
+export const RedeliverRequest = Type.Object({ since: Instant }, { ...closed, $id: 'RedeliverRequest' })
+export const RedeliverReply = Type.Object({
+  range: orNull(Type.Object({ from: Type.Integer(), to: Type.Integer() }, {
+    ...closed, description: 'spool sequences that go out once more; null where nothing is kept since then'
+  }))
+}, { ...closed, $id: 'RedeliverReply' })
+
+export const ParametersView = Type.Object({
+  blacklist: orNull(Type.Object({
+    version: Type.Integer(), cards: Type.Integer(), appliedAt: Instant
+  }, closed)),
+  tariff: orNull(Type.Object({ version: Type.Integer(), from: Instant }, closed)),
+  future: Type.Array(Type.Integer({ description: 'tariff versions held for later' })),
+  acknowledged: Type.Record(Type.String(), Type.Integer(), { description: 'version by terminal and kind' })
+}, { ...closed, $id: 'ParametersView' })
+export type ParametersView = Static<typeof ParametersView>
