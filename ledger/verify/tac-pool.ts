@@ -48,6 +48,5 @@ function startLane (path: string, passphrase: string): Lane {
     for (const { reject } of lane.waiting.values()) reject(error as Error)
     lane.waiting.clear()
   })
-  worker.unref()
   return lane
 }
