@@ -35,6 +35,29 @@ export function rootOf (leaves: readonly Hash[]): Hash {
   return level[0] as Hash
 }
 
+/**
+ * The right edge of a tree: the roots of its perfect subtrees, largest first, one per set bit of `size`. All
+ * that is needed to grow it, however many leaves went before.
+ */
+export type Frontier = { readonly size: number, readonly peaks: readonly Hash[] }
+export const emptyFrontier: Frontier = { size: 0, peaks: [] }
+
+export function growFrontier ({ size, peaks }: Frontier, leaves: readonly Hash[]): Frontier {
+  const grown = [...peaks]
+  let count = size
+  for (const leaf of leaves) {
+    let hash = leaf
+    for (let rest = count; rest % 2 === 1; rest = Math.floor(rest / 2)) hash = nodeHash(grown.pop() as Hash, hash)
+    grown.push(hash)
+    count += 1
+  }
+  return { size: count, peaks: grown }
+}
+
+/** The root of the RFC: the peaks folded from the right. */
+export const frontierRoot = ({ peaks }: Frontier): Hash =>
+  peaks.length === 0 ? emptyRoot : peaks.reduceRight((right, left) => nodeHash(left, right))
+
 /** Audit path of leaf `index`: siblings from the leaf upwards. */
 export function inclusionProof (leaves: readonly Hash[], index: number): Hash[] {
   if (index < 0 || index >= leaves.length) throw new RangeError(`no leaf ${index} in a tree of ${leaves.length}`)

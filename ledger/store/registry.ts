@@ -1,0 +1,177 @@
+// Who and what takes part: upserts of the registry, and one snapshot of its small tables for the verdicts.
+// It refuses to know what a verdict is.
+import { defaultPolicies, type Commission, type Party, type Policies, type Psam, type Terminal } from '../../schemas/api.ts'
+import { accountCode, books, headings, type Book, type Heading } from '../core/chart.ts'
+import type { Db, Tx } from './db.ts'
+
+export type PartyRow = {
+  readonly partyId: number, readonly code: string, readonly kind: Party['kind'], readonly nameZh: string,
+  readonly nameEn: string, readonly merchant: string | null, readonly industry: string | null,
+  readonly service: string | null, readonly counterConvention: 'committed' | 'init', readonly settleFromFen: bigint
+}
+export type TerminalRow = {
+  readonly terminalId: number, readonly code: string, readonly partyId: number, readonly reachable: boolean
+}
+export type PsamRow = {
+  readonly psamId: number, readonly psam: string, readonly issue: number, readonly terminalId: number | null,
+  readonly fromMs: number, readonly toMs: number | null, readonly stolenAtMs: number | null, readonly test: boolean
+}
+
+/** The small tables at one moment. */
+export type Snapshot = {
+  readonly version: number
+  readonly parties: ReadonlyMap<string, PartyRow>
+  readonly partyById: ReadonlyMap<number, PartyRow>
+  readonly terminals: ReadonlyMap<string, readonly TerminalRow[]>
+  readonly terminalById: ReadonlyMap<number, TerminalRow>
+  readonly psams: ReadonlyMap<string, readonly PsamRow[]>
+  readonly accounts: ReadonlyMap<string, number>
+  readonly policies: Policies
+}
+
+/** The account's number. Throws for an account that the chart does not have. */
+export function accountId (snapshot: Snapshot, book: Book, heading: Heading, party: string | null = null): number {
+  const code = accountCode(book, heading, party)
+  const id = snapshot.accounts.get(code)
+  if (id === undefined) throw new Error(`no account ${code}: is the party registered for this book?`)
+  return id
+}
+
+/** A snapshot that is read again only when the registry has changed. */
+export function registryCache (db: Db): () => Promise<Snapshot> {
+  let snapshot: Snapshot | null = null
+  return async () => {
+    const { rows } = await db.query<{ value: number }>("select value from policy where name = 'registry_version'")
+    const version = rows[0]?.value ?? 0
+    if (snapshot === null || snapshot.version !== version) snapshot = await readSnapshot(db, version)
+    return snapshot
+  }
+}
+
+async function readSnapshot (db: Db, version: number): Promise<Snapshot> {
+  const parties = (await db.query<PartyRow>(`
+    select party_id as "partyId", code, kind, name_zh as "nameZh", name_en as "nameEn", merchant, industry, service,
+      counter_convention as "counterConvention", settle_from_fen as "settleFromFen" from party`)).rows
+  const terminals = (await db.query<TerminalRow>(`
+    select terminal_id as "terminalId", code, party_id as "partyId", reachable from terminal`)).rows
+  const psams = (await db.query<PsamRow>(`
+    select psam_id as "psamId", upper(encode(psam, 'hex')) as psam, issue, terminal_id as "terminalId",
+      valid_from as "fromMs", valid_to as "toMs", stolen_at as "stolenAtMs", test from psam order by valid_from`)).rows
+  const accounts = (await db.query<{ id: number, book: Book, heading: Heading, party: string | null }>(`
+    select a.account_id as id, a.book, a.heading, p.code as party
+    from account a left join party p using (party_id)`)).rows
+  const policies = (await db.query<{ name: string, value: unknown }>('select name, value from policy')).rows
+  return {
+    version,
+    parties: new Map(parties.map(party => [party.code, party])),
+    partyById: new Map(parties.map(party => [party.partyId, party])),
+    terminals: Map.groupBy(terminals, terminal => terminal.code),
+    terminalById: new Map(terminals.map(terminal => [terminal.terminalId, terminal])),
+    psams: Map.groupBy(psams, psam => psam.psam),
+    accounts: new Map(accounts.map(({ id, book, heading, party }) => [accountCode(book, heading, party), id])),
+    policies: { ...defaultPolicies, ...Object.fromEntries(policies.map(({ name, value }) => [name, value])) }
+  }
+}
+
+/** Every other process sees by this number that its snapshot is old. */
+export async function bumpVersion (tx: Tx): Promise<void> {
+  await tx.query(`
+    insert into policy (name, value) values ('registry_version', '1')
+    on conflict (name) do update set value = to_jsonb((policy.value #>> '{}')::int + 1)`)
+}
+
+/** The accounts that belong to no party: one per book and heading of the house. */
+export async function ensureHouseAccounts (db: Db | Tx): Promise<void> {
+  const wanted = Object.entries(headings).flatMap(([heading, row]) =>
+    row.per === 'house' ? row.books.map(book => ({ book, heading, side: row.side })) : [])
+  await db.query(`
+    insert into account (book, heading, party_id, normal_side, mode)
+    select book, heading, null, side, 'recorded' from unnest($1::text[], $2::text[], $3::text[]) as a (book, heading, side)
+    on conflict (book, heading, party_id) do nothing`,
+  [wanted.map(a => a.book), wanted.map(a => a.heading), wanted.map(a => a.side)])
+}
+
+/** Books in which a party earns: the purse always pays in the commerce book, a service adds its own. */
+const booksOf = (party: Party): readonly Book[] => {
+  if (party.kind !== 'operator') return ['commerce']
+  return party.service === 'clinic'
+    ? ['commerce', 'medical']
+    : party.service === 'library' ? ['commerce', 'library'] : ['commerce']
+}
+
+const headingsOf = (party: Party): readonly Heading[] => {
+  if (party.kind === 'operator') return ['merchant-pending', 'merchant-settlement']
+  return party.kind === 'agent' ? ['merchant-pending', 'merchant-settlement', 'receivable-agent'] : []
+}
+
+export async function upsertParties (tx: Tx, parties: readonly Party[]): Promise<void> {
+  for (const party of parties) { // a handful per city: no set needed
+    const { rows } = await tx.query<{ id: number }>(`
+      insert into party (code, kind, name_zh, name_en, merchant, industry, service, counter_convention, settle_from_fen)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+      on conflict (code) do update set kind = excluded.kind, name_zh = excluded.name_zh, name_en = excluded.name_en,
+        merchant = excluded.merchant, industry = excluded.industry, service = excluded.service,
+        counter_convention = excluded.counter_convention, settle_from_fen = excluded.settle_from_fen
+      returning party_id as id`, [
+      party.code, party.kind, party.nameZh, party.nameEn, party.merchant ?? null, party.industry ?? null,
+      party.service ?? null, party.counterConvention ?? 'committed', party.settleFromFen ?? 0])
+    const accounts = headingsOf(party).flatMap(heading =>
+      booksOf(party).filter(book => (headings[heading].books as readonly Book[]).includes(book))
+        .map(book => ({ book, heading, side: headings[heading].side })))
+    await tx.query(`
+      insert into account (book, heading, party_id, normal_side, mode)
+      select book, heading, $1, side, 'recorded'
+      from unnest($2::text[], $3::text[], $4::text[]) as a (book, heading, side)
+      on conflict (book, heading, party_id) do nothing`,
+    [rows[0]?.id, accounts.map(a => a.book), accounts.map(a => a.heading), accounts.map(a => a.side)])
+  }
+}
+
+export async function upsertCommissions (tx: Tx, commissions: readonly Commission[]): Promise<number> {
+  const { rowCount } = await tx.query(`
+    insert into commission (party_id, product, from_date, rate_ppm)
+    select p.party_id, c.product, c.from_date, c.rate
+    from unnest($1::text[], $2::text[], $3::date[], $4::int[]) as c (code, product, from_date, rate) join party p using (code)
+    on conflict (party_id, product, from_date) do update set rate_ppm = excluded.rate_ppm`, [
+    commissions.map(c => c.party), commissions.map(c => c.product), commissions.map(c => c.from),
+    commissions.map(c => c.ratePpm)])
+  return rowCount ?? 0
+}
+
+export async function upsertTerminals (tx: Tx, terminals: readonly Terminal[]): Promise<number> {
+  const { rowCount } = await tx.query(`
+    insert into terminal (code, party_id, name, reachable)
+    select t.code, p.party_id, t.name, t.reachable
+    from unnest($1::text[], $2::text[], $3::text[], $4::boolean[]) as t (code, operator, name, reachable)
+    join party p on p.code = t.operator
+    on conflict (party_id, code) do update set name = excluded.name, reachable = excluded.reachable`, [
+    terminals.map(t => t.terminal), terminals.map(t => t.operator), terminals.map(t => t.name ?? ''),
+    terminals.map(t => t.reachable ?? true)])
+  return rowCount ?? 0
+}
+
+export async function upsertPsams (tx: Tx, psams: readonly Psam[]): Promise<number> {
+  const { rowCount } = await tx.query(`
+    insert into psam (psam, issue, terminal_id, valid_from, valid_to, stolen_at, test)
+    select p.psam, p.issue, t.terminal_id, p.valid_from, p.valid_to, p.stolen_at, p.test
+    from unnest($1::bytea[], $2::smallint[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
+      $7::boolean[]) as p (psam, issue, terminal, valid_from, valid_to, stolen_at, test)
+    left join terminal t on t.code = p.terminal
+    on conflict (psam, issue) do update set terminal_id = excluded.terminal_id, valid_from = excluded.valid_from,
+      valid_to = excluded.valid_to, stolen_at = excluded.stolen_at, test = excluded.test`, [
+    psams.map(p => Buffer.from(p.psam, 'hex')), psams.map(p => p.issue), psams.map(p => p.terminal),
+    psams.map(p => p.from), psams.map(p => p.to), psams.map(p => p.stolenAt), psams.map(p => p.test)])
+  return rowCount ?? 0
+}
+
+export async function upsertPolicies (tx: Tx, policies: Partial<Policies>): Promise<number> {
+  const entries = Object.entries(policies)
+  await tx.query(`
+    insert into policy (name, value) select name, value::jsonb from unnest($1::text[], $2::text[]) as p (name, value)
+    on conflict (name) do update set value = excluded.value`,
+  [entries.map(([name]) => name), entries.map(([, value]) => JSON.stringify(value))])
+  return entries.length
+}
+
+/** All books, for checks that go through each of them. */
+export const allBooks = books
