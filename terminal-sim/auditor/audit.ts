@@ -1,0 +1,111 @@
+// The independent auditor: every fen is on a chip, in an account, or explained. It asks the ledger only
+// through its public API, and shares no code with it that prices, signs or books.
+import type { CardView, RecordView, TrialBalance } from '../../schemas/api.ts'
+import { cardKey, type CardRef } from '../../schemas/record.ts'
+import { explainCard, type AuditedCard, type ChipState } from './explain.ts'
+
+export type AuditReport = {
+  readonly ok: boolean
+  readonly cards: readonly AuditedCard[]
+  readonly totals: {
+    readonly chipsFen: number
+    /** What the ledger owes to the holders of these cards. */
+    readonly shadowFen: number
+    readonly explainedFen: number
+  }
+  /** Empty when ok; each says which card or book, and what is wrong. */
+  readonly problems: readonly string[]
+}
+
+export type AuditOptions = {
+  readonly ledgerUrl: string
+  /** Bearer token that may read cards, records and accounts. */
+  readonly token: string
+  readonly chips: readonly ChipState[]
+  /** Records that somebody was told are safe with the ledger: each must be known there. */
+  readonly handedIn?: readonly { readonly card: CardRef, readonly counter: number }[]
+}
+export type { ChipState }
+
+/** Throws when the ledger does not answer; what is wrong with the money is in the report. */
+export async function audit ({ ledgerUrl, token, chips, handedIn = [] }: AuditOptions): Promise<AuditReport> {
+  const ask = asker(ledgerUrl, token)
+  const views = new Map((await all<CardView>(ask, '/v1/cards')).map(view => [cardKey(view.card), view]))
+  const records = groupBy(await all<RecordView>(ask, '/v1/records'), line =>
+    line.card === null ? '' : cardKey(line.card)
+  )
+  const trial = (await ask('/v1/accounts')) as TrialBalance
+
+  const unknown = chips.filter(chip => !views.has(cardKey(chip.card)))
+  const cards = chips.flatMap(chip => {
+    const view = views.get(cardKey(chip.card))
+    return view === undefined ? [] : [explainCard(chip, view, records.get(cardKey(chip.card)) ?? [])]
+  })
+  const problems = [
+    ...unknown.map(
+      chip => `${cardKey(chip.card)} holds ${chip.balanceFen} fen and is not known to the ledger`
+    ),
+    ...cards.flatMap(card => card.problems.map(words => `${cardKey(card.card)}: ${words}`)),
+    ...handedIn
+      .filter(one => !(records.get(cardKey(one.card)) ?? []).some(line => line.counter === one.counter))
+      .map(one => `${cardKey(one.card)} counter ${one.counter} was handed in and is not known to the ledger`),
+    ...booksOutOfBalance(trial, [...views.values()])
+  ]
+  return {
+    ok: problems.length === 0,
+    cards,
+    totals: {
+      chipsFen: sum(cards.map(card => card.chipFen)),
+      shadowFen: sum(cards.map(card => card.shadowFen)),
+      explainedFen: sum(cards.flatMap(card => card.explanations.map(one => one.amountFen)))
+    },
+    problems
+  }
+}
+
+function booksOutOfBalance (trial: TrialBalance, cards: readonly CardView[]): string[] {
+  const owedFen = sum(cards.map(card => Number(card.purse.shadowFen)))
+  const controlFen = sum(
+    trial.accounts.filter(one => one.heading === 'purse').map(one => Number(one.balanceFen))
+  )
+  const books = groupBy(trial.accounts, one => one.book)
+  const crooked = [...books]
+    .map(([book, accounts]) => ({
+      book,
+      differenceFen: sum(accounts.map(one => Number(one.debitFen) - Number(one.creditFen)))
+    }))
+    .filter(one => one.differenceFen !== 0)
+  return [
+    ...crooked.map(one => `the ${one.book} book is off by ${one.differenceFen} fen`),
+    ...(owedFen === controlFen ? [] : [`purses hold ${owedFen} fen, their control account ${controlFen}`])
+  ]
+}
+
+type Ask = (path: string) => Promise<unknown>
+
+function asker (ledgerUrl: string, token: string): Ask {
+  const headers = { authorization: `Bearer ${token}` }
+  return async path => {
+    const response = await fetch(new URL(path, ledgerUrl), { headers })
+    if (response.ok) return await response.json()
+    throw new Error(`the ledger answers ${response.status} to ${path}: ${await response.text()}`)
+  }
+}
+
+async function all<T> (ask: Ask, path: string): Promise<T[]> {
+  const items: T[] = []
+  for (let after = ''; ;) {
+    const page = (await ask(`${path}?limit=1000${after}`)) as { items: T[], next: string | number | null }
+    items.push(...page.items)
+    if (page.next === null) return items
+    after = `&after=${encodeURIComponent(page.next)}`
+  }
+}
+
+const sum = (amounts: readonly number[]): number => amounts.reduce((all, one) => all + one, 0)
+
+function groupBy<T> (items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>()
+  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item])
+  return groups
+}

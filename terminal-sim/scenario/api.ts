@@ -1,0 +1,137 @@
+// The ledger as anybody outside sees it: HTTP with a bearer token. A refusal is a value with its reason; a
+// broken connection is tried again only where the scenario crashes the ledger on purpose, with the same
+// bytes.
+import type { AccountBalance, CardView, Problem, RecordView, TrialBalance } from '../../schemas/api.ts'
+import type { Access } from './stack.ts'
+
+export type Caller = keyof Access['tokens'] | { readonly staff: string }
+
+export type Call = {
+  readonly method?: 'GET' | 'POST' | 'PUT'
+  readonly path: string
+  readonly as: Caller
+  readonly json?: unknown
+  readonly bytes?: Uint8Array
+}
+
+/** The ledger said no. */
+export class Refused extends Error {
+  readonly reason: string
+  readonly status: number
+
+  constructor (call: Call, status: number, problem: Partial<Problem>) {
+    super(
+      `${call.method ?? 'GET'} ${call.path}: ${status} ${problem.reason ?? ''} ${problem.detail ?? ''}`.trim()
+    )
+    this.name = 'Refused'
+    this.reason = problem.reason ?? `status ${status}`
+    this.status = status
+  }
+}
+
+export type Api = {
+  /** The body: parsed where it is JSON, else as text. Throws Refused. */
+  call(call: Call): Promise<unknown>
+  get<T>(path: string, as?: Caller): Promise<T>
+  cards(): Promise<CardView[]>
+  records(): Promise<RecordView[]>
+  accounts(): Promise<TrialBalance>
+}
+
+export type ApiOptions = {
+  readonly url: () => string
+  readonly access: Access
+  /**
+   * Called when a connection broke; true: the ledger is up again (perhaps elsewhere), try the same once
+   * more.
+   */
+  readonly revive: () => Promise<boolean>
+}
+
+export function openApi ({ url, access, revive }: ApiOptions): Api {
+  const sessions = new Map<string, string>()
+
+  async function tokenOf (caller: Caller): Promise<string> {
+    if (typeof caller === 'string') return access.tokens[caller]
+    const known = sessions.get(caller.staff)
+    if (known !== undefined) return known
+    const signIn: Call = {
+      method: 'POST',
+      path: '/v1/session',
+      as: caller,
+      json: { name: caller.staff, password: access.passwords[caller.staff] ?? '' }
+    }
+    const { token } = (await answered(signIn, await send(url(), signIn, null))) as { token: string }
+    sessions.set(caller.staff, token)
+    return token
+  }
+
+  async function call (one: Call): Promise<unknown> {
+    for (;;) {
+      try {
+        return await answered(one, await send(url(), one, await tokenOf(one.as)))
+      } catch (error) {
+        if (error instanceof Refused && error.status < 500) throw error
+        if (!(await revive())) throw error
+      }
+    }
+  }
+
+  const get = <T>(path: string, as: Caller = 'auditor') => call({ path, as }) as Promise<T>
+  return {
+    call,
+    get,
+    cards: () => walk<CardView>(get, '/v1/cards'),
+    records: () => walk<RecordView>(get, '/v1/records'),
+    accounts: () => get<TrialBalance>('/v1/accounts')
+  }
+}
+
+/** The balance of one account on its normal side; 0 where nothing was ever booked. */
+export const balanceOf = (accounts: readonly AccountBalance[], account: string): number =>
+  Number(accounts.find(one => one.account === account)?.balanceFen ?? 0)
+
+const send = (
+  base: string,
+  { method = 'GET', path, json, bytes }: Call,
+  token: string | null
+): Promise<Response> => {
+  const type =
+    json !== undefined ? 'application/json' : bytes !== undefined ? 'application/octet-stream' : null
+  return fetch(new URL(path, base), {
+    method,
+    headers: {
+      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      ...(type === null ? {} : { 'content-type': type })
+    },
+    ...(json !== undefined ? { body: JSON.stringify(json) } : bytes !== undefined ? { body: bytes } : {})
+  })
+}
+
+async function answered (call: Call, response: Response): Promise<unknown> {
+  const text = await response.text()
+  const json =
+    /json/.test(response.headers.get('content-type') ?? '') && text !== ''
+      ? (JSON.parse(text) as unknown)
+      : text
+  if (!response.ok) {
+    throw new Refused(
+      call,
+      response.status,
+      typeof json === 'string' ? { detail: json } : (json as Partial<Problem>)
+    )
+  }
+  return json
+}
+
+type Page<T> = { readonly items: readonly T[], readonly next: string | number | null }
+
+async function walk<T> (get: <P>(path: string) => Promise<P>, path: string): Promise<T[]> {
+  const items: T[] = []
+  for (let after = ''; ;) {
+    const page = await get<Page<T>>(`${path}?limit=1000${after}`)
+    items.push(...page.items)
+    if (page.next === null || page.next === undefined) return items
+    after = `&after=${encodeURIComponent(page.next)}`
+  }
+}

@@ -1,0 +1,127 @@
+// given: who takes part, at what commission, under which rules.
+import { Type } from 'typebox'
+import { mappingOf } from '../check.ts'
+import { day, name, oneOf, percent, text, whole, yuan } from '../values.ts'
+import { givenVerb, StepError } from '../verb.ts'
+import { merchantNumber, type World } from '../world.ts'
+
+const closed = { additionalProperties: false } as const
+const party = name('a party, such as BUS')
+
+const Party = Type.Object(
+  {
+    kind: oneOf(['issuer', 'operator', 'agent', 'bureau', 'bank', 'treasury'], 'what the party is'),
+    name: Type.Optional(text('its name in English')),
+    zh: Type.Optional(text('its name in Chinese')),
+    merchant: Type.Optional(
+      text('merchant number in clearing files, 15 digits; worked out from the code when absent')
+    ),
+    industry: Type.Optional(text('industry code in clearing files, 2 digits; 01 when absent')),
+    service: Type.Optional(oneOf(['transit', 'clinic', 'library', 'retail'], 'what it offers')),
+    counter_convention: Type.Optional(oneOf(['committed', 'init'], 'which counter its files carry')),
+    settle_from: Type.Optional(yuan('smaller nets carry over'))
+  },
+  closed
+)
+
+export const parties = givenVerb({
+  says: 'parties and what they are',
+  example: 'parties: { BUS: { kind: operator, service: transit, name: City Bus, zh: 公交公司 } }',
+  schema: mappingOf(party, Party, 'parties by code'),
+  prepare: (world, said) => {
+    for (const [code, one] of Object.entries(said)) {
+      const facts = { merchant: one.merchant ?? merchantNumber(code), industry: one.industry ?? '01' }
+      world.parties.set(code, facts)
+      add(world, 'parties', {
+        code,
+        kind: one.kind,
+        nameEn: one.name ?? code,
+        nameZh: one.zh ?? code,
+        ...facts,
+        ...(one.service === undefined ? {} : { service: one.service }),
+        ...(one.counter_convention === undefined ? {} : { counterConvention: one.counter_convention }),
+        ...(one.settle_from === undefined ? {} : { settleFromFen: one.settle_from })
+      })
+    }
+  }
+})
+
+export const commissions = givenVerb({
+  says: 'what each party pays on debits, and gets on loads',
+  example: 'commissions: { BUS: { debit: 0.30 % }, SHP: { debit: 0.80 %, load: 0.20 % } }',
+  schema: mappingOf(
+    party,
+    Type.Object(
+      {
+        debit: Type.Optional(percent()),
+        load: Type.Optional(percent()),
+        from: Type.Optional(day('first day; D-365 when absent'))
+      },
+      closed
+    ),
+    'rates by party'
+  ),
+  prepare: (world, said) => {
+    for (const [code, { from, ...rates }] of Object.entries(said)) {
+      if (!world.parties.has(code)) {
+        throw new StepError(`there is no party “${code}”`, [...world.parties.keys()].join(', '))
+      }
+      for (const product of ['debit', 'load'] as const) {
+        const ratePpm = rates[product]
+        if (ratePpm === undefined) continue
+        add(world, 'commissions', { party: code, product, ratePpm, from: from ?? '2025-01-01' })
+      }
+    }
+  }
+})
+
+export const policies = givenVerb({
+  says: 'limits and windows of the city',
+  example: 'policies: { late_days: 90, blacklist_window_hours: 24, clock_tolerance_minutes: 10 }',
+  schema: Type.Object(
+    {
+      late_days: Type.Optional(whole('older records are overdue')),
+      blacklist_window_hours: Type.Optional(whole('time a terminal has to get a new list')),
+      clock_tolerance_minutes: Type.Optional(whole('how far a terminal clock may be ahead')),
+      debit_max: Type.Optional(yuan('largest debit')),
+      overdraft_max: Type.Optional(yuan('how far a purse may go below zero'))
+    },
+    closed
+  ),
+  prepare: (world, said) => {
+    world.registry.policies = {
+      ...world.registry.policies,
+      ...(said.late_days === undefined ? {} : { lateDays: said.late_days }),
+      ...(said.blacklist_window_hours === undefined
+        ? {}
+        : { blacklistWindowHours: said.blacklist_window_hours }),
+      ...(said.clock_tolerance_minutes === undefined
+        ? {}
+        : { clockToleranceMinutes: said.clock_tolerance_minutes }),
+      ...(said.debit_max === undefined ? {} : { debitFenMax: said.debit_max }),
+      ...(said.overdraft_max === undefined ? {} : { overdraftFenMax: said.overdraft_max })
+    }
+  }
+})
+
+export const clearingDate = givenVerb({
+  says: 'the first clearing date; the day D when absent',
+  example: 'clearing_date: D',
+  schema: day(),
+  prepare: (world, said) => {
+    world.registry.clearingDate = said
+  }
+})
+
+type Lists = 'parties' | 'commissions' | 'terminals' | 'psams' | 'cards'
+
+/** One more entry for the registry. */
+export function add<Key extends Lists> (
+  world: World,
+  list: Key,
+  entry: NonNullable<World['registry'][Key]>[number]
+): void {
+  const entries = (world.registry[list] ?? []) as (typeof entry)[]
+  entries.push(entry)
+  world.registry[list] = entries as NonNullable<World['registry'][Key]>
+}

@@ -1,0 +1,140 @@
+// given: terminals with their PSAMs, and cards.
+import { Type } from 'typebox'
+import { formatIso, startOfDate, addDays } from '../../../runtime/instants.ts'
+import { mappingOf } from '../check.ts'
+import { hex, moment, name, oneOf, whole, yes, yuan } from '../values.ts'
+import { givenVerb } from '../verb.ts'
+import { cardOf, known, psamNumber, type World } from '../world.ts'
+import { add } from './parties.ts'
+
+const closed = { additionalProperties: false } as const
+
+export const terminals = givenVerb({
+  says: 'terminals, each with a PSAM of its own unless another is named',
+  example: 'terminals: { BUS-1: { operator: BUS }, BUS-2: { operator: BUS, psam: P7, reachable: false } }',
+  schema: mappingOf(
+    name('a terminal, such as BUS-1'),
+    Type.Object(
+      {
+        operator: name('the party it belongs to'),
+        psam: Type.Optional(name('name or 12 digits of the PSAM in it')),
+        reachable: Type.Optional(yes('false: cut off, its blacklist window does not run out'))
+      },
+      closed
+    ),
+    'terminals by number'
+  ),
+  prepare: (world, said) => {
+    for (const [terminal, one] of Object.entries(said)) {
+      known(world.parties, 'party', one.operator)
+      const psam = one.psam ?? terminal
+      world.terminals.set(terminal, { operator: one.operator, psam })
+      add(world, 'terminals', {
+        terminal,
+        operator: one.operator,
+        ...(one.reachable === undefined ? {} : { reachable: one.reachable })
+      })
+      if (!world.psams.has(psam)) addPsam(world, psam, { terminal })
+    }
+  }
+})
+
+const Psam = Type.Object(
+  {
+    terminal: Type.Optional(name('the terminal it is bound to')),
+    issue: Type.Optional(whole('1 when absent')),
+    from: Type.Optional(moment('bound from; D-365 00:00 when absent')),
+    to: Type.Optional(moment('bound until')),
+    stolen: Type.Optional(moment('reported stolen')),
+    test: Type.Optional(yes('a PSAM of the test bench: shown, never settled')),
+    sequence: Type.Optional(whole('its last transaction sequence; 0 when absent'))
+  },
+  closed
+)
+
+export const psams = givenVerb({
+  says: 'PSAMs that are bound for a time, stolen, or for tests',
+  example: 'psams: { P7: { terminal: BUS-2, from: D-10 00:00, stolen: D 07:00 } }',
+  schema: mappingOf(name('a PSAM: a name or its 12 digits'), Psam, 'PSAMs by name'),
+  prepare: (world, said) => {
+    for (const [psam, one] of Object.entries(said)) addPsam(world, psam, one)
+  }
+})
+
+type PsamSaid = {
+  terminal?: string
+  issue?: number
+  from?: number
+  to?: number
+  stolen?: number
+  test?: boolean
+  sequence?: number
+}
+
+function addPsam (world: World, psam: string, said: PsamSaid): void {
+  const number = psamNumber(psam)
+  world.psams.set(psam, { number, sequence: said.sequence ?? 0 })
+  add(world, 'psams', {
+    psam: number,
+    issue: said.issue ?? 1,
+    terminal: said.terminal ?? null,
+    from: formatIso(said.from ?? startOfDate(addDays(world.reading.day, -365))),
+    to: said.to === undefined ? null : formatIso(said.to),
+    stolenAt: said.stolen === undefined ? null : formatIso(said.stolen),
+    test: said.test ?? false
+  })
+}
+
+const cardTypes = ['anonymous', 'named', 'student', 'senior', 'staff', 'test', 'social-security'] as const
+
+export const cards = givenVerb({
+  says: 'cards: what the chip holds and which counter it committed last',
+  example: 'cards: { A: { balance: 50.00, counter: 100 }, S: { type: student, balance: 20.00 } }',
+  schema: mappingOf(
+    name('a card, such as A'),
+    Type.Object(
+      {
+        type: Type.Optional(oneOf(cardTypes, 'anonymous when absent')),
+        balance: Type.Optional(yuan('0.00 when absent')),
+        counter: Type.Optional(whole('offline counter; 0 when absent')),
+        profile: Type.Optional(oneOf(['pboc', 'cjt166', 'cjt166-auth', 't-union'], 'cjt166 when absent')),
+        suite: Type.Optional(oneOf(['3des', 'sm4'], '3des when absent')),
+        key_version: Type.Optional(whole('1 when absent')),
+        city_factor: Type.Optional(hex('8 bytes; none when absent')),
+        issue: Type.Optional(whole('issue number; 1 when absent')),
+        sold_by: Type.Optional(
+          name('the agent that sold it; its deposit and balance are then owed by the agent')
+        ),
+        deposit: Type.Optional(yuan('0.00 when absent'))
+      },
+      closed
+    ),
+    'cards by name'
+  ),
+  prepare: (world, said) => {
+    for (const [card, one] of Object.entries(said)) {
+      const chip = {
+        name: card,
+        ref: cardOf(card, one.issue),
+        suite: one.suite ?? '3des',
+        keyVersion: one.key_version ?? 1,
+        cityFactor: one.city_factor ?? null,
+        counter: one.counter ?? 0,
+        balanceFen: one.balance ?? 0
+      }
+      world.chips.set(card, chip)
+      add(world, 'cards', {
+        card: chip.ref,
+        profile: one.profile ?? 'cjt166',
+        type: one.type ?? 'anonymous',
+        suite: chip.suite,
+        keyVersion: chip.keyVersion,
+        cityFactor: chip.cityFactor,
+        balanceFen: chip.balanceFen,
+        counter: chip.counter,
+        soldBy: one.sold_by ?? null,
+        depositFen: one.deposit ?? 0
+      })
+    }
+  }
+})

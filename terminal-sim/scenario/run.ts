@@ -1,0 +1,262 @@
+// Runs one scenario on a fresh stack: what is given, then act by act what happens and what must be true.
+// Drives it only from outside.
+import type { Instant } from '../../runtime/clock.ts'
+import { addDays, startOfDate } from '../../runtime/instants.ts'
+import { createRandom } from '../random.ts'
+import { openApi, Refused } from './api.ts'
+import type { Act, Scenario, Step } from './document.ts'
+import { checkInvariants } from './invariants.ts'
+import type { Access, Stack } from './stack.ts'
+import { showMoment } from './values.ts'
+import { StepError, type Deed, type Miss } from './verb.ts'
+import { given, then, when } from './verbs.ts'
+import { createWorld, type Modifiers, type World } from './world.ts'
+
+export type Result = {
+  readonly file: string
+  readonly title: string
+  readonly ok: boolean
+  readonly misses: readonly (Miss & { readonly place: string })[]
+  /** What could not be done at all, with its place. */
+  readonly broken: readonly string[]
+  /** Checks of first answers, which have no meaning in another order. */
+  readonly skipped: number
+  readonly crash: { readonly at: string, readonly passed: boolean } | null
+  readonly freshMs: number
+  readonly wholeMs: number
+}
+
+/** Places where the ledger can be made to die while it takes records. */
+const crashPoints = ['after-raw', 'after-verify', 'before-commit', 'after-commit-before-reply'] as const
+
+/** Cards join long before the first event, so that old records have somebody to belong to. */
+const openedDaysBefore = 120
+
+export async function runScenario (
+  scenario: Scenario,
+  stack: Stack,
+  access: Access,
+  modifiers: Modifiers
+): Promise<Result> {
+  const startedAt = performance.now()
+  const crashAt = crashOf(scenario, modifiers)
+  const opened = startOfDate(addDays(scenario.day, -openedDaysBefore))
+  const fresh = await stack.fresh({ at: opened, ...(crashAt === null ? {} : { crashAt }) })
+  const run = createRun(scenario, stack, access, modifiers, fresh.ledgerUrl, opened, crashAt !== null)
+  await run.attempt(`${scenario.file} given`, () => prepare(run.world, scenario))
+  for (const act of scenario.acts) {
+    if (run.broken.length > 0) break
+    await runAct(run, act)
+  }
+  if (run.broken.length === 0) {
+    const provable = !scenario.acts.some(act => act.then.some(one => one.verb === 'verify'))
+    await run.attempt(`${scenario.file} always`, async () =>
+      run.note('always', await checkInvariants(run.world, provable))
+    )
+  }
+  return {
+    file: scenario.file,
+    title: scenario.title,
+    ok: run.misses.length === 0 && run.broken.length === 0,
+    misses: run.misses,
+    broken: run.broken,
+    skipped: run.skipped(),
+    crash: crashAt === null ? null : { at: crashAt, passed: run.revivals() > 0 },
+    freshMs: fresh.tookMs,
+    wholeMs: performance.now() - startedAt
+  }
+}
+
+type Run = {
+  readonly world: World
+  readonly scenario: Scenario
+  readonly misses: (Miss & { place: string })[]
+  readonly broken: string[]
+  readonly note: (place: string, misses: readonly Miss[]) => void
+  /** Whatever is thrown is told with its place. */
+  readonly attempt: (place: string, deed: () => Promise<void>) => Promise<void>
+  readonly skip: () => void
+  readonly skipped: () => number
+  readonly revivals: () => number
+}
+
+function createRun (
+  scenario: Scenario,
+  stack: Stack,
+  access: Access,
+  modifiers: Modifiers,
+  ledgerUrl: string,
+  now: Instant,
+  armed: boolean
+): Run {
+  let url = ledgerUrl
+  let revivals = 0
+  let skipped = 0
+  const watched: Stack = {
+    ...stack,
+    kill: async (process, at) => {
+      await stack.kill(process, at)
+      armed = at !== undefined
+    },
+    start: async process => {
+      const started = await stack.start(process)
+      if (process === 'ledger') url = started.url
+      return started
+    }
+  }
+  const revive = async () => {
+    if (!armed) return false
+    armed = false
+    revivals += 1
+    await watched.start('ledger')
+    return true
+  }
+  const api = openApi({ url: () => url, access, revive })
+  const world = createWorld({
+    reading: { day: scenario.day },
+    stack: watched,
+    api,
+    access,
+    ledgerUrl: () => url,
+    modifiers,
+    now
+  })
+  const misses: Run['misses'] = []
+  const broken: string[] = []
+  return {
+    world,
+    scenario,
+    misses,
+    broken,
+    note: (place, found) => {
+      misses.push(...found.map(miss => ({ place, ...miss })))
+    },
+    attempt: async (place, deed) => {
+      try {
+        await deed()
+      } catch (error) {
+        broken.push(`${place}: ${explain(error)}`)
+      }
+    },
+    skip: () => {
+      skipped += 1
+    },
+    skipped: () => skipped,
+    revivals: () => revivals
+  }
+}
+
+/** What is known of a problem in one line; where it comes from only when it is a bug of ours. */
+const explain = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error)
+  if (error instanceof StepError || error instanceof Refused) return error.message
+  return error.cause instanceof Error
+    ? `${error.message} (${error.cause.message})`
+    : (error.stack ?? error.message)
+}
+
+async function prepare (world: World, scenario: Scenario): Promise<void> {
+  for (const { verb, argument } of scenario.given) given[verb].prepare(world, argument as never)
+  world.registry.clearingDate ??= scenario.day
+  await world.api.call({ method: 'PUT', path: '/v1/registry', as: 'registrar', json: world.registry })
+  for (const { at, act } of [...world.before].sort((a, b) => a.at - b.at)) {
+    await setClock(world, at)
+    await act()
+  }
+  world.opening = await world.api.accounts()
+  await setClock(world, Math.max(world.now, startOfDate(scenario.day)))
+}
+
+async function setClock (world: World, at: Instant): Promise<void> {
+  if (at === world.now) return
+  world.now = at
+  await world.stack.clock(at)
+}
+
+type Planned = { readonly step: Step, readonly deed: Deed, readonly at: Instant }
+
+async function runAct (run: Run, act: Act): Promise<void> {
+  const { world } = run
+  let group: Planned[] = []
+  let planned = world.now
+  for (const step of act.when) {
+    await run.attempt(step.place, async () => {
+      planned = later(world, planned, step.at)
+      const deeds = planAt(world, planned, step)
+      const delivery = step.refused === null && deeds.every(deed => deed.delivery !== undefined)
+      if (!delivery) await flush(run, group.splice(0))
+      group.push(...deeds.map(deed => ({ step, deed, at: planned })))
+      if (!delivery) await doStep(run, group.splice(0))
+    })
+    if (run.broken.length > 0) return
+  }
+  await flush(run, group)
+  group = []
+  if (run.broken.length > 0) return
+  for (const { place, verb, argument } of act.then) {
+    const one = then[verb]
+    if (one.anyOrder === false && world.modifiers.shuffle !== undefined) run.skip()
+    else await run.attempt(place, async () => run.note(place, await one.check(world, argument as never)))
+  }
+}
+
+function later (world: World, now: Instant, at: Instant | null): Instant {
+  if (at === null) return now
+  if (at >= now) return at
+  throw new StepError('the clock would go back', `${showMoment(now, world.reading)} or later`)
+}
+
+/** Plans read the clock of the step although the stack's own still stands earlier. */
+function planAt (world: World, at: Instant, step: Step): readonly Deed[] {
+  const now = world.now
+  world.now = at
+  const deeds = when[step.verb].plan(world, step.argument as never)
+  world.now = now
+  return deeds
+}
+
+/** A step that nothing overtakes. */
+async function doStep (run: Run, planned: readonly Planned[]): Promise<void> {
+  for (const { step, deed, at } of planned) {
+    await setClock(run.world, at)
+    try {
+      await deed.act()
+    } catch (error) {
+      if (!(error instanceof Refused) || step.refused === null) throw error
+      run.note(
+        step.place,
+        error.reason === step.refused
+          ? []
+          : [{ what: 'refused', expected: step.refused, found: error.message }]
+      )
+      return
+    }
+    if (step.refused !== null) {
+      run.note(step.place, [{ what: 'refused', expected: step.refused, found: 'taken' }])
+    }
+  }
+}
+
+/**
+ * Deliveries between two barriers: as they stand, or in any order at the instant of the last one, or twice.
+ */
+async function flush (run: Run, group: readonly Planned[]): Promise<void> {
+  const { world, scenario } = run
+  const { shuffle, duplicate } = world.modifiers
+  if (group.length === 0) return
+  const last = Math.max(...group.map(one => one.at))
+  const ordered =
+    shuffle === undefined ? group : createRandom(`${shuffle} ${scenario.title} ${last}`).shuffle(group)
+  for (const { step, deed, at } of ordered) {
+    await run.attempt(step.place, async () => {
+      await setClock(world, shuffle === undefined ? at : last)
+      await (duplicate === true && deed.delivery !== undefined ? deed.delivery.twice() : deed.act())
+    })
+  }
+}
+
+function crashOf (scenario: Scenario, { crash }: Modifiers): string | null {
+  if (crash === undefined) return null
+  const random = createRandom(`crash ${crash} ${scenario.title}`)
+  return `${random.pick(crashPoints)}:${random.int(1, 2)}`
+}

@@ -1,0 +1,72 @@
+// The stack under test as its starter offers it over Node IPC: fresh, clock, kill, start, tamper. Knows
+// processes, no business.
+import type { Instant } from '../../runtime/clock.ts'
+import { formatIso } from '../../runtime/instants.ts'
+
+/** Who may call: machine tokens by kind, and passwords of staff by name. */
+export type Access = {
+  readonly tokens: Readonly<Record<'gateway' | 'registrar' | 'auditor', string>>
+  readonly passwords: Readonly<Record<string, string>>
+}
+
+export type Fresh = { readonly ledgerUrl: string, readonly tookMs: number }
+
+export type Stack = {
+  /** Once, before the first `fresh`: test keys in, access out. */
+  prepare(keys: unknown): Promise<Access>
+  /**
+   * A ledger on a fresh database, its clock at `at`; the stack before it goes. `crashAt`: kill -9 when it
+   * passes there.
+   */
+  fresh(options: { at: Instant, crashAt?: string }): Promise<Fresh>
+  clock(at: Instant): Promise<void>
+  /** A gateway with this configuration on the same clock. */
+  gateway(options: {
+    config: unknown
+    env: Readonly<Record<string, string>>
+    crashAt?: string
+  }): Promise<{ url: string }>
+  kill(process: ProcessName, at?: string): Promise<void>
+  /** Starts what was killed, or died, on the same database or spool. */
+  start(process: ProcessName): Promise<{ url: string }>
+  tamper(what: string): Promise<void>
+  /** Ends the stack of the last `fresh`. */
+  drop(): Promise<void>
+}
+export type ProcessName = 'ledger' | 'gateway'
+
+/** The other end is the process that started this one. */
+export function stackOverIpc (): Stack {
+  const waiting = new Map<number, { resolve: (value: never) => void, reject: (error: Error) => void }>()
+  let asked = 0
+  process.on('message', (answer: { no: number, ok?: never, error?: string }) => {
+    const waiter = waiting.get(answer.no)
+    waiting.delete(answer.no)
+    if (answer.error === undefined) waiter?.resolve(answer.ok as never)
+    else waiter?.reject(new Error(answer.error))
+  })
+  const ask = <T>(what: string, details: object = {}): Promise<T> =>
+    new Promise((resolve, reject) => {
+      if (process.send === undefined) {
+        reject(
+          new Error(
+            'this process runs scenarios for bin/scenario.ts; start it with npm run scenario -- FILES'
+          )
+        )
+        return
+      }
+      const no = ++asked
+      waiting.set(no, { resolve, reject })
+      process.send({ no, ask: what, ...details })
+    })
+  return {
+    prepare: keys => ask('prepare', { keys }),
+    fresh: ({ at, ...rest }) => ask('fresh', { at: formatIso(at), ...rest }),
+    clock: at => ask('clock', { at: formatIso(at) }),
+    gateway: options => ask('gateway', options),
+    kill: (process, at) => ask('kill', { process, at }),
+    start: process => ask('start', { process }),
+    tamper: what => ask('tamper', { what }),
+    drop: () => ask('drop')
+  }
+}

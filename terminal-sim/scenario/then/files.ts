@@ -1,0 +1,215 @@
+// then: what an operator reads back: the reply to its file, and its SS, QS and NS answers, read with a
+// parser of its own.
+import { Type } from 'typebox'
+import { mappingOf } from '../check.ts'
+import { readAnswer, type AnswerRecord, type AnswerType } from '../clearing-text.ts'
+import { countAmount, day, name, oneOf, showCountAmount, text, whole, type CountAmount } from '../values.ts'
+import { compare, thenVerb, type Miss } from '../verb.ts'
+import { known, type World } from '../world.ts'
+import { plain } from './balances.ts'
+
+const closed = { additionalProperties: false } as const
+
+export const fileReplies = thenVerb({
+  says: 'the last reply to an uploaded file',
+  example:
+    'file_replies: { bus-1: { status: processed, all: 10 / 17.40, confirmed: 3 / 4.60 } }',
+  schema: mappingOf(
+    name('a file'),
+    Type.Object(
+      {
+        status: Type.Optional(oneOf(['processed', 'already_processed'], 'processed, or already_processed')),
+        all: Type.Optional(countAmount()),
+        confirmed: Type.Optional(countAmount()),
+        refused: Type.Optional(countAmount()),
+        excluded: Type.Optional(countAmount()),
+        lines: Type.Optional(
+          mappingOf(
+            name('a line number'),
+            text('outcome and reason'),
+            'lines that were not simply accepted, all of them'
+          )
+        ),
+        replies: Type.Optional(whole('how often it was answered as processed; needs connections'))
+      },
+      closed
+    ),
+    'replies by file'
+  ),
+  check: async (world, said) =>
+    Object.entries(said).flatMap(([label, wanted]) => {
+      const { replies } = known(world.files, 'file', label)
+      const reply = replies.at(-1)
+      if (reply === undefined) {
+        return [{ what: `reply to ${label}`, expected: 'a reply', found: 'never uploaded' }]
+      }
+      const processed = replies.filter(one => one.status === 'processed').length
+      // Sent twice on purpose, the last reply to the first sending is meant.
+      const status =
+        world.modifiers.duplicate === true && wanted.status === 'processed'
+          ? (replies[0]?.status ?? '')
+          : reply.status
+      return [
+        ...plain(`reply to ${label}`, wanted.status, status),
+        ...pair(`${label} all`, wanted.all, reply),
+        ...pair(`${label} confirmed`, wanted.confirmed, reply.confirmed),
+        ...pair(`${label} refused`, wanted.refused, reply.refused),
+        ...pair(`${label} excluded`, wanted.excluded, reply.excluded),
+        ...plain(`${label} answered as processed`, wanted.replies, processed),
+        ...(wanted.lines === undefined
+          ? []
+          : listed(
+              `lines of ${label}`,
+              wanted.lines,
+              reply.lines.map(line => [String(line.line), `${line.outcome} ${line.reason}`])
+          ))
+      ]
+    })
+})
+
+export const ss = thenVerb({
+  says: 'the refusal list of a file: wire code by line, and nothing else',
+  example: 'SS: { file: bus-1, lines: { 3: "01", 4: "03" } }',
+  schema: Type.Object(
+    {
+      file: name('a file'),
+      lines: mappingOf(name('a line number'), text('two-digit code'), 'codes by line')
+    },
+    closed
+  ),
+  check: async (world, { file, lines }) => {
+    const { name: source } = known(world.files, 'file', file)
+    const found = await answer(world, 'SS', `/v1/files/${encodeURIComponent(source)}/SS`)
+    return [
+      ...listed(
+        `SS of ${file}`,
+        lines,
+        found.map(line => [String(Number(line.serial)), line.cause])
+      ),
+      ...found.flatMap(line =>
+        compare(
+          `source in SS of ${file}, line ${Number(line.serial)}`,
+          source.slice(2),
+          line.source.trimEnd()
+        )
+      )
+    ]
+  }
+})
+
+export const qs = thenVerb({
+  says: 'the settlement summary of a party and day',
+  example:
+    'QS: { party: BUS, day: D, confirmed: 3 / 4.60, refused: 6 / 11.00, adjusted: 0 / 0.00, excluded: 1 }',
+  schema: Type.Object(
+    {
+      party: name('a party'),
+      day: day(),
+      confirmed: Type.Optional(countAmount()),
+      refused: Type.Optional(countAmount()),
+      adjusted: Type.Optional(countAmount()),
+      adjustment_refused: Type.Optional(countAmount()),
+      excluded: Type.Optional(whole('excluded lines, from the reserved field'))
+    },
+    closed
+  ),
+  check: async (world, said) => {
+    const [line, ...more] = await answer(world, 'QS', `/v1/operators/${said.party}/QS/${said.day}`)
+    if (line === undefined || more.length > 0) {
+      return [
+        {
+          what: `QS of ${said.party}`,
+          expected: 'one record',
+          found: `${line === undefined ? 0 : 1 + more.length}`
+        }
+      ]
+    }
+    const what = `QS of ${said.party}`
+    return [
+      ...compare(`${what} merchant`, known(world.parties, 'party', said.party).merchant, line.merchant),
+      ...compare(`${what} date`, said.day.replaceAll('-', ''), line.date),
+      ...pair(`${what} confirmed`, said.confirmed, fields(line.confirmedCount, line.confirmedAmount)),
+      ...pair(`${what} refused`, said.refused, fields(line.refusedCount, line.refusedAmount)),
+      ...pair(`${what} adjusted`, said.adjusted, fields(line.adjustedCount, line.adjustedAmount)),
+      ...pair(
+        `${what} adjustment refused`,
+        said.adjustment_refused,
+        fields(line.adjustmentRefusedCount, line.adjustmentRefusedAmount)
+      ),
+      ...plain(`${what} excluded`, said.excluded, Number(line.excludedCount))
+    ]
+  }
+})
+
+export const ns = thenVerb({
+  says: 'the files of a party that were cleared on a day',
+  example: 'NS: { party: BUS, day: D, files: [bus-1] }',
+  schema: Type.Object(
+    { party: name('a party'), day: day(), files: Type.Array(name('a file'), { description: 'files' }) },
+    closed
+  ),
+  check: async (world, { party, day: date, files }) => {
+    const found = await answer(world, 'NS', `/v1/operators/${party}/NS/${date}`)
+    const wanted = files.map(
+      file => `${known(world.files, 'file', file).name.slice(2)} ${date.replaceAll('-', '')}`
+    )
+    return compare(
+      `NS of ${party}`,
+      wanted.sort().join(', '),
+      found
+        .map(line => `${line.source.trimEnd()} ${line.clearingDate}`)
+        .sort()
+        .join(', ')
+    )
+  }
+})
+
+async function answer<Type extends AnswerType> (
+  world: World,
+  type: Type,
+  path: string
+): Promise<AnswerRecord<Type>[]> {
+  const body = await world.api.get<unknown>(path, 'gateway')
+  if (typeof body !== 'string') throw new Error(`${path} answers JSON where ${type} text belongs`)
+  return readAnswer(type, body)
+}
+
+const fields = (count: string, amount: string): CountAmount => ({
+  count: Number(count),
+  amountFen: Number(amount)
+})
+
+const pair = (
+  what: string,
+  wanted: CountAmount | undefined,
+  found: { count: number, amountFen: number }
+): Miss[] =>
+  wanted === undefined
+    ? []
+    : compare(
+      what,
+      showCountAmount(wanted),
+      showCountAmount({ count: found.count, amountFen: Number(found.amountFen) })
+    )
+
+/** Line by line, and none too many. */
+function listed (
+  what: string,
+  wanted: Readonly<Record<string, string>>,
+  found: readonly (readonly [string, string])[]
+): Miss[] {
+  const rest = new Map(found)
+  const misses = Object.entries(wanted).flatMap(([line, says]) => {
+    const there = rest.get(line) ?? 'not listed'
+    rest.delete(line)
+    return compare(`${what}, line ${line}`, says, there)
+  })
+  return [
+    ...misses,
+    ...[...rest].map(([line, says]) => ({
+      what: `${what}, line ${line}`,
+      expected: 'not listed',
+      found: says
+    }))
+  ]
+}

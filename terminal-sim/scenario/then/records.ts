@@ -1,0 +1,179 @@
+// then: what became of each record: its verdict now, its first answer, the totals over all of them.
+import { Type } from 'typebox'
+import type { RecordTotals, RecordView } from '../../../schemas/api.ts'
+import { outcomeNumbers, verdictReasons, type VerdictReason } from '../../../schemas/reasons.ts'
+import { cardKey } from '../../../schemas/record.ts'
+import { mappingOf } from '../check.ts'
+import { day, name, showYuan, text, whole, yuan } from '../values.ts'
+import { compare, thenVerb, type Miss } from '../verb.ts'
+import { known, type SentRecord } from '../world.ts'
+import { money, plain } from './balances.ts'
+
+const outcomes = Object.keys(outcomeNumbers).join('|')
+const verdict = (tail: string, says: string) =>
+  Type.Unsafe<string>({
+    type: 'string',
+    pattern: `^(${outcomes})( [a-z_]+)?${tail}$`,
+    description: says
+  } as never)
+
+export const records = thenVerb({
+  says: 'the verdict on each record as it stands now; a reason that is not said is not compared',
+  example: 'records: { A/101: accepted, bus-1/6: held grey }',
+  schema: mappingOf(
+    name('a record'),
+    verdict('', 'an outcome and a reason, such as held grey'),
+    'verdicts by record'
+  ),
+  check: async (world, said) => {
+    const views = await world.api.records()
+    return Object.entries(said).flatMap(([label, wanted]) => {
+      const view = find(views, known(world.records, 'record', label))
+      if (view === null) return [{ what: `record ${label}`, expected: wanted, found: 'no such line' }]
+      const last = view.adjusted.at(-1) ?? view
+      return verdictMiss(`record ${label}`, wanted, last)
+    })
+  }
+})
+
+export const answers = thenVerb({
+  says: 'what each record was answered last; “again” where it was known; known to one of two connections',
+  example: 'answers: { A/101: accepted ok again }',
+  schema: mappingOf(
+    name('a record'),
+    verdict('( again)?', 'an outcome, a reason, and again where it was known'),
+    'answers by record'
+  ),
+  anyOrder: false,
+  check: async (world, said) =>
+    Object.entries(said).flatMap(([label, wanted]) => {
+      const given = known(world.records, 'record', label).answers.at(-1) ?? []
+      if (given.length === 0) return [{ what: `answer ${label}`, expected: wanted, found: 'never delivered' }]
+      const news = / again$/.test(wanted) ? 0 : 1
+      return [
+        ...given.flatMap(answer => verdictMiss(`answer ${label}`, wanted.replace(/ again$/, ''), answer)),
+        ...compare(
+          `answer ${label} as news`,
+          `${news} times`,
+          `${given.filter(answer => !answer.replayed).length} times`
+        )
+      ]
+    })
+})
+
+export const findings = thenVerb({
+  says: 'every check that a record failed, in order',
+  example: 'findings: { bus-1/8: [overdue] }',
+  schema: mappingOf(
+    name('a record'),
+    Type.Array(text('a finding'), { description: 'findings' }),
+    'findings by record'
+  ),
+  check: async (world, said) => {
+    const views = await world.api.records()
+    return Object.entries(said).flatMap(([label, wanted]) => {
+      const view = find(views, known(world.records, 'record', label))
+      return compare(
+        `findings of ${label}`,
+        wanted.join(', '),
+        view === null ? 'no such line' : view.findings.join(', ')
+      )
+    })
+  }
+})
+
+export const lines = thenVerb({
+  says: 'all lines of a card in the order of its counter: counter, terminal, amount, verdict now',
+  example: 'lines: { A: [101 BUS-1 1.80 accepted ok] }',
+  schema: mappingOf(
+    name('a card'),
+    Type.Array(text('such as 101 BUS-1 1.80 accepted ok'), { description: 'lines' }),
+    'lines by card'
+  ),
+  check: async (world, said) => {
+    const views = await world.api.records()
+    return Object.entries(said).flatMap(([card, wanted]) => {
+      const key = cardKey(known(world.chips, 'card', card).ref)
+      const found = views
+        .filter(view => view.card !== null && cardKey(view.card) === key)
+        .sort((a, b) => Number(a.counter) - Number(b.counter))
+        .map(lineOf)
+      return compare(`lines of ${card}`, wanted.join('; '), found.join('; '))
+    })
+  }
+})
+
+export const totals = thenVerb({
+  says: 'distinct lines of a clearing date by their first answer',
+  example:
+    'totals: { day: D, distinct: 10, accepted: 3, held: 1, excluded: 1, refused: 5, accepted_amount: 4.60 }',
+  schema: Type.Object(
+    {
+      day: Type.Optional(day('all days when absent')),
+      distinct: Type.Optional(whole()),
+      accepted: Type.Optional(whole()),
+      held: Type.Optional(whole()),
+      excluded: Type.Optional(whole()),
+      refused: Type.Optional(whole()),
+      reasons: Type.Optional(mappingOf(text('a reason'), whole(), 'refused lines by reason')),
+      accepted_amount: Type.Optional(yuan())
+    },
+    { additionalProperties: false }
+  ),
+  anyOrder: false,
+  check: async (world, said) => {
+    const found = await world.api.get<RecordTotals>(
+      `/v1/records/totals${said.day === undefined ? '' : `?date=${said.day}`}`
+    )
+    return [
+      ...plain('distinct lines', said.distinct, found.distinct),
+      ...plain('accepted lines', said.accepted, found.accepted),
+      ...plain('held lines', said.held, found.held),
+      ...plain('excluded lines', said.excluded, found.excluded),
+      ...plain('refused lines', said.refused, sum(found.refused)),
+      ...Object.entries(said.reasons ?? {}).flatMap(([reason, count]) =>
+        plain(`refused ${reason}`, count, found.refused[reason] ?? 0)
+      ),
+      ...money('accepted amount', said.accepted_amount, Number(found.acceptedFen))
+    ]
+  }
+})
+
+export const sum = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((a, b) => a + b, 0)
+
+function verdictMiss (what: string, wanted: string, found: { outcome: string, reason: string }): Miss[] {
+  const reason = wanted.split(' ')[1]
+  if (reason !== undefined && !Object.hasOwn(verdictReasons, reason)) {
+    return [
+      {
+        what,
+        expected: `a reason of ${(Object.keys(verdictReasons) as VerdictReason[]).join(', ')}`,
+        found: reason
+      }
+    ]
+  }
+  return compare(what, wanted, reason === undefined ? found.outcome : `${found.outcome} ${found.reason}`)
+}
+
+/** By the delivery and line it came in, or, where it was known before, by what it tells. */
+function find (views: readonly RecordView[], sent: SentRecord): RecordView | null {
+  const byPlace = views.find(view =>
+    sent.places.some(place => place.delivery === view.delivery && place.line === view.line)
+  )
+  return byPlace ?? views.find(view => sameEvent(view, sent)) ?? null
+}
+
+const sameEvent = (view: RecordView, { record }: SentRecord): boolean =>
+  view.card !== null &&
+  cardKey(view.card) === cardKey(record.card) &&
+  view.counter === record.counter &&
+  Number(view.amountFen) === record.amountFen &&
+  view.psam === record.psam &&
+  Number(view.sequence) === record.sequence &&
+  Number(view.balanceBeforeFen) === record.balanceBeforeFen
+
+function lineOf (view: RecordView): string {
+  const { outcome, reason } = view.adjusted.at(-1) ?? view
+  return `${view.counter} ${view.terminal} ${showYuan(Number(view.amountFen))} ${outcome} ${reason}`
+}

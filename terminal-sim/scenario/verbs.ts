@@ -1,0 +1,71 @@
+// The three tables of verbs: every word of the scenario language stands here once.
+import * as parties from './given/parties.ts'
+import * as things from './given/things.ts'
+import * as published from './given/parameters.ts'
+import * as days from './when/days.ts'
+import * as files from './when/files.ts'
+import * as parameters from './when/parameters.ts'
+import * as processes from './when/processes.ts'
+import * as records from './when/records.ts'
+import * as balancesNow from './then/balances.ts'
+import * as daysNow from './then/days.ts'
+import * as filesNow from './then/files.ts'
+import * as parametersNow from './then/parameters.ts'
+import * as proof from './then/proof.ts'
+import * as recordsNow from './then/records.ts'
+import type { GivenVerb, ThenVerb, WhenVerb } from './verb.ts'
+
+/** Done in this order, whatever the order in the file: a card needs its seller, a terminal its operator. */
+export const given = {
+  clearing_date: parties.clearingDate,
+  policies: parties.policies,
+  parties: parties.parties,
+  commissions: parties.commissions,
+  terminals: things.terminals,
+  psams: things.psams,
+  cards: things.cards,
+  tariffs: published.tariffs,
+  blacklist: published.blacklist,
+  acknowledged: published.acknowledged
+} as const satisfies Record<string, GivenVerb>
+
+export const when = {
+  deliver: records.deliver,
+  upload: files.upload,
+  publish_blacklist: parameters.publishBlacklistVerb,
+  publish_tariff: parameters.publishTariffVerb,
+  fetch_blacklist: parameters.fetchBlacklist,
+  acknowledge: parameters.acknowledgeVerb,
+  close_day: days.closeDay,
+  approve_day: days.approveDay,
+  instruct_day: days.instructDay,
+  kill: processes.kill,
+  start: processes.start,
+  tamper: processes.tamper
+} as const satisfies Record<string, WhenVerb>
+
+export const then = {
+  cards: balancesNow.cards,
+  accounts: balancesNow.accounts,
+  changes: balancesNow.changes,
+  records: recordsNow.records,
+  answers: recordsNow.answers,
+  findings: recordsNow.findings,
+  lines: recordsNow.lines,
+  totals: recordsNow.totals,
+  file_replies: filesNow.fileReplies,
+  SS: filesNow.ss,
+  QS: filesNow.qs,
+  NS: filesNow.ns,
+  days: daysNow.days,
+  blockers: daysNow.blockers,
+  positions: daysNow.positions,
+  blacklist: parametersNow.blacklist,
+  liability: parametersNow.liability,
+  verify: proof.verify,
+  audit: proof.auditVerb
+} as const satisfies Record<string, ThenVerb>
+
+export type GivenName = keyof typeof given
+export type WhenName = keyof typeof when
+export type ThenName = keyof typeof then

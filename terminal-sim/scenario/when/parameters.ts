@@ -1,0 +1,66 @@
+// when: parameters are published, fetched and acknowledged; parties, terminals and cards join or change.
+import { Type } from 'typebox'
+import type { BlacklistReply } from '../../../schemas/api.ts'
+import { acknowledge, blacklistSaid, publishBlacklist, publishTariff, tariffSaid } from '../parameters.ts'
+import { moment, name, whole } from '../values.ts'
+import { whenVerb } from '../verb.ts'
+import { known } from '../world.ts'
+
+const closed = { additionalProperties: false } as const
+
+export const publishBlacklistVerb = whenVerb({
+  says: 'the centre publishes a blacklist version',
+  example: 'publish_blacklist: { version: 57, add: { B: loss }, remove: [C] }',
+  schema: blacklistSaid,
+  plan: (world, said) => [
+    {
+      act: async () => {
+        await publishBlacklist(world, said, world.now)
+      }
+    }
+  ]
+})
+
+export const publishTariffVerb = whenVerb({
+  says: 'the centre publishes a tariff version',
+  example: 'publish_tariff: { version: 2, from: D+1 05:00, prices: { BUS: { fare: 2.00, card: 2.00 } } }',
+  schema: tariffSaid,
+  plan: (world, said) => [{ act: () => publishTariff(world, said) }]
+})
+
+export const fetchBlacklist = whenVerb({
+  says: 'a terminal that has some version asks for the blacklist',
+  example: 'fetch_blacklist: { terminal: BUS-1, have: 55, as: increment }',
+  schema: Type.Object(
+    {
+      terminal: name('who asks'),
+      have: Type.Optional(whole('the version it has; none when absent')),
+      as: name('a name for the answer')
+    },
+    closed
+  ),
+  plan: (world, { terminal, have, as }) => [
+    {
+      act: async () => {
+        known(world.terminals, 'terminal', terminal)
+        const path = `/v1/blacklist${have === undefined ? '' : `?have=${have}`}`
+        world.answers.set(as, await world.api.get<BlacklistReply>(path, 'gateway'))
+      }
+    }
+  ]
+})
+
+export const acknowledgeVerb = whenVerb({
+  says: 'a terminal tells which version it has applied',
+  example: 'acknowledge: { terminal: BUS-1, blacklist: 57, at: D 09:00 }',
+  schema: Type.Object(
+    {
+      terminal: name('a terminal'),
+      blacklist: Type.Optional(whole('version of the blacklist')),
+      tariff: Type.Optional(whole('version of the tariff')),
+      at: Type.Optional(moment('by its own clock; now when absent'))
+    },
+    closed
+  ),
+  plan: (world, said) => [{ act: () => acknowledge(world, { ...said, at: said.at ?? world.now }) }]
+})

@@ -1,0 +1,39 @@
+// when: a process dies and comes back, or bytes of the database are changed behind its back.
+import { Type } from 'typebox'
+import { oneOf, text } from '../values.ts'
+import { whenVerb } from '../verb.ts'
+
+const processName = oneOf(['ledger', 'gateway'], 'a process')
+
+export const kill = whenVerb({
+  says: 'a process is killed (kill -9) at once, or when it next passes a named place',
+  example: 'kill: { process: ledger, at: before-commit }',
+  schema: Type.Object(
+    {
+      process: processName,
+      at: Type.Optional(text('a named place, such as before-commit; at once when absent'))
+    },
+    { additionalProperties: false }
+  ),
+  plan: (world, said) => [{ act: () => world.stack.kill(said.process, said.at) }]
+})
+
+export const start = whenVerb({
+  says: 'a killed process is started again, on the same database or spool',
+  example: 'start: ledger',
+  schema: processName,
+  plan: (world, said) => [
+    {
+      act: async () => {
+        await world.stack.start(said)
+      }
+    }
+  ]
+})
+
+export const tamper = whenVerb({
+  says: 'somebody changes a row of the database past the ledger',
+  example: 'tamper: transfer amount',
+  schema: oneOf(['transfer amount', 'purse balance', 'raw delivery'], 'what is changed'),
+  plan: (world, said) => [{ act: () => world.stack.tamper(said) }]
+})

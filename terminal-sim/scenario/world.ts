@@ -1,0 +1,121 @@
+// All that a running scenario knows: who was named, what was sent, what was answered. Numbers of cards,
+// PSAMs and parties are worked out from their short names, the same in every run.
+import { createHash } from 'node:crypto'
+import type { Instant } from '../../runtime/clock.ts'
+import type { FileReply, RecordResult, Registry, TrialBalance } from '../../schemas/api.ts'
+import type { CardRef, TransactionRecord } from '../../schemas/record.ts'
+import type { Api } from './api.ts'
+import type { Access, Stack } from './stack.ts'
+import type { Reading } from './values.ts'
+import { StepError } from './verb.ts'
+
+/** A card as its chip would be: what the next record says where the scenario is silent. */
+export type Chip = {
+  readonly name: string
+  readonly ref: CardRef
+  readonly suite: '3des' | 'sm4'
+  readonly keyVersion: number
+  readonly cityFactor: string | null
+  counter: number
+  balanceFen: number
+}
+
+export type PartyFacts = { readonly merchant: string, readonly industry: string }
+export type TerminalFacts = { readonly operator: string, readonly psam: string }
+export type PsamFacts = { readonly number: string, sequence: number }
+
+/**
+ * One record, with every place it was delivered at and, sending by sending, the answer on each connection.
+ */
+export type SentRecord = {
+  readonly label: string
+  readonly record: TransactionRecord
+  readonly places: { delivery: string, line: number }[]
+  readonly answers: RecordResult[][]
+}
+
+export type SentFile = {
+  readonly label: string
+  readonly name: string
+  readonly bytes: Uint8Array
+  readonly replies: FileReply[]
+}
+
+export type World = {
+  readonly reading: Reading
+  readonly stack: Stack
+  readonly api: Api
+  readonly access: Access
+  readonly ledgerUrl: () => string
+  readonly modifiers: Modifiers
+  /** What the given verbs ask for, sent in one call. */
+  readonly registry: { [Key in keyof Registry]?: Registry[Key] }
+  /** What is published or acknowledged before the scenario starts, in the order of its instants. */
+  readonly before: { readonly at: Instant, readonly act: () => Promise<void> }[]
+  readonly parties: Map<string, PartyFacts>
+  readonly terminals: Map<string, TerminalFacts>
+  readonly psams: Map<string, PsamFacts>
+  readonly chips: Map<string, Chip>
+  readonly records: Map<string, SentRecord>
+  readonly files: Map<string, SentFile>
+  readonly answers: Map<string, unknown>
+  /** Clock of the stack. */
+  now: Instant
+  /** Balances when all that is given was given. */
+  opening: TrialBalance | null
+  /** For names that must differ. */
+  counter: number
+}
+
+export type Modifiers = { readonly shuffle?: number, readonly duplicate?: boolean, readonly crash?: number }
+
+export const createWorld = (
+  base: Pick<World, 'reading' | 'stack' | 'api' | 'access' | 'ledgerUrl' | 'modifiers' | 'now'>
+): World => ({
+  ...base,
+  registry: {},
+  before: [],
+  parties: new Map(),
+  terminals: new Map(),
+  psams: new Map(),
+  chips: new Map(),
+  records: new Map(),
+  files: new Map(),
+  answers: new Map(),
+  opening: null,
+  counter: 0
+})
+
+/** What goes by that name, or an error that lists the names there are. */
+export function known<T> (things: ReadonlyMap<string, T>, kind: string, name: string): T {
+  const thing = things.get(name)
+  if (thing !== undefined) return thing
+  throw new StepError(
+    `there is no ${kind} “${name}”`,
+    things.size === 0 ? 'none was named yet' : [...things.keys()].join(', ')
+  )
+}
+
+export const nextName = (world: World, prefix: string): string => `${prefix}-${++world.counter}`
+
+/** The same issuer for all cards: bytes 0–7 of the card's public file. */
+export const issuer = '02313750FFFFFFFF'
+
+/** `A` is 0310499060 0000000001; longer names get nine digits of their hash. */
+export const cardOf = (name: string, issue = 1): CardRef => ({
+  issuer,
+  serial: '0310499060' + tenDigits(name),
+  issue
+})
+
+/** The twelve digits of a PSAM's terminal number. */
+export const psamNumber = (name: string): string => (/^\d{12}$/.test(name) ? name : `99${tenDigits(name)}`)
+
+/** The fifteen digits of a merchant that the scenario did not number. */
+export const merchantNumber = (name: string): string => `43040${tenDigits(name)}`
+
+function tenDigits (name: string): string {
+  if (/^[A-Z]$/.test(name)) return String(name.charCodeAt(0) - 64).padStart(10, '0')
+  const hash = createHash('sha256').update(name).digest().readBigUInt64BE()
+  return `1${String(hash % 1_000_000_000n).padStart(9, '0')}`
+}
