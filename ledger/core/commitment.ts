@@ -6,8 +6,9 @@ import { createHash } from 'node:crypto'
 import { leafHash, rootOf, type Hash } from './merkle.ts'
 
 export type CommittedTransfer = {
-  readonly transferId: bigint, readonly journalId: bigint, readonly clearingDate: string, readonly code: number,
-  readonly book: string, readonly debit: number, readonly credit: number, readonly amountFen: bigint,
+  readonly transferId: bigint, readonly journalId: bigint
+  readonly clearingDate: string, readonly code: number, readonly book: string
+  readonly debit: number, readonly credit: number, readonly amountFen: bigint
   readonly cardId: bigint | null, readonly eventAtMs: number, readonly corrects: bigint | null
   /** The evidence: which delivery, and which line of it from 1. */
   readonly deliveryNo?: bigint | null, readonly lineNo?: number | null
@@ -45,13 +46,15 @@ export const canonicalBatch = (batch: CommittedBatch): string => [
  */
 export function openLeaves (batch: CommittedBatch): OpenLeaf[] {
   const texts = [canonicalBatch(batch), ...batch.transfers.map(canonicalTransfer)]
-  const salts = createHash('shake256', { outputLength: leafSaltBytes * texts.length }).update(batch.salt).digest()
+  const outputLength = leafSaltBytes * texts.length
+  const salts = createHash('shake256', { outputLength }).update(batch.salt).digest()
   return texts.map((text, index) =>
     ({ salt: salts.subarray(index * leafSaltBytes, (index + 1) * leafSaltBytes), text }))
 }
 
 /** SHA-256(00 ‖ salt ‖ text), the leaf hash of RFC 6962, 2.1. */
-export const commit = ({ salt, text }: OpenLeaf): Hash => leafHash(Buffer.concat([salt, Buffer.from(text, 'ascii')]))
+export const commit = ({ salt, text }: OpenLeaf): Hash =>
+  leafHash(Buffer.concat([salt, Buffer.from(text, 'ascii')]))
 
 /** Leaf hashes of a batch: its header, then one leaf per transfer in order. */
 export const batchLeaves = (batch: CommittedBatch): Hash[] => openLeaves(batch).map(commit)

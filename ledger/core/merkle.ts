@@ -47,7 +47,9 @@ export function growFrontier ({ size, peaks }: Frontier, leaves: readonly Hash[]
   let count = size
   for (const leaf of leaves) {
     let hash = leaf
-    for (let rest = count; rest % 2 === 1; rest = Math.floor(rest / 2)) hash = nodeHash(grown.pop() as Hash, hash)
+    for (let rest = count; rest % 2 === 1; rest = Math.floor(rest / 2)) {
+      hash = nodeHash(grown.pop() as Hash, hash)
+    }
     grown.push(hash)
     count += 1
   }
@@ -60,7 +62,8 @@ export const frontierRoot = ({ peaks }: Frontier): Hash =>
 
 /** Audit path of leaf `index`: siblings from the leaf upwards. */
 export function inclusionProof (leaves: readonly Hash[], index: number): Hash[] {
-  if (index < 0 || index >= leaves.length) throw new RangeError(`no leaf ${index} in a tree of ${leaves.length}`)
+  const { length } = leaves
+  if (index < 0 || index >= length) throw new RangeError(`no leaf ${index} in a tree of ${length}`)
   if (leaves.length === 1) return []
   const k = splitPoint(leaves.length)
   return index < k
@@ -95,7 +98,8 @@ export function verifyInclusion (
 
 /** Proof that the tree of the first `first` leaves is a prefix of the tree of all leaves. */
 export function consistencyProof (leaves: readonly Hash[], first: number): Hash[] {
-  if (first < 1 || first > leaves.length) throw new RangeError(`no tree of ${first} leaves inside ${leaves.length}`)
+  const { length } = leaves
+  if (first < 1 || first > length) throw new RangeError(`no tree of ${first} leaves inside ${length}`)
   return subProof(first, leaves, true)
 }
 
