@@ -2,6 +2,7 @@
 // It refuses to know what a verdict is.
 import { defaultPolicies, type Commission, type Party, type Policies, type Psam, type Terminal } from '../../schemas/api.ts'
 import { accountCode, books, headings, type Book, type Heading } from '../core/chart.ts'
+import { groupBy } from '../../runtime/collections.ts'
 import type { Db, Tx } from './db.ts'
 
 export type PartyRow = {
@@ -65,9 +66,9 @@ async function readSnapshot (db: Db, version: number): Promise<Snapshot> {
     version,
     parties: new Map(parties.map(party => [party.code, party])),
     partyById: new Map(parties.map(party => [party.partyId, party])),
-    terminals: Map.groupBy(terminals, terminal => terminal.code),
+    terminals: groupBy(terminals, terminal => terminal.code),
     terminalById: new Map(terminals.map(terminal => [terminal.terminalId, terminal])),
-    psams: Map.groupBy(psams, psam => psam.psam),
+    psams: groupBy(psams, psam => psam.psam),
     accounts: new Map(accounts.map(({ id, book, heading, party }) => [accountCode(book, heading, party), id])),
     policies: { ...defaultPolicies, ...Object.fromEntries(policies.map(({ name, value }) => [name, value])) }
   }
