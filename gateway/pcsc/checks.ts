@@ -1,0 +1,52 @@
+// Whether a card may pay here, and how much: pure decisions from what the card said and what the gateway holds.
+// It refuses to know commands, files and clocks.
+import { type CardRules, type LaneConfig, type TapReason } from '../../schemas/gateway.ts'
+import { type Tariff, priceBoarding } from '../../schemas/tariff/tariff.ts'
+import { type CardSeen, rulesOf } from './read-card.ts'
+
+export type Held = {
+  readonly rules: CardRules
+  /** YYYYMMDD */
+  readonly today: string
+  readonly blacklisted: boolean
+  /** Milliseconds since this card paid at this lane; null when it has not. */
+  readonly paidAgoMs: number | null
+}
+
+const duplicateTapSeconds = 5
+
+/** Why the card may not pay here, in order of precedence, or null. */
+export function refusalOf (seen: CardSeen, { rules, today, blacklisted, paidAgoMs }: Held): TapReason | null {
+  if (!seen.enabled) return 'card_disabled'
+  if (today < seen.startDate) return 'card_not_started'
+  if (today > seen.expiryDate) return 'card_expired'
+  if (!beginsWithOne(seen.card.issuer, rules.acceptedIssuers)) return 'issuer_not_accepted'
+  if (seen.localOnly && !beginsWithOne(seen.card.issuer, rules.homeIssuers)) return 'card_local_only'
+  if (seen.cappLocked) return 'card_locked'
+  if (blacklisted) return 'blacklisted'
+  const guardMs = (rules.duplicateTapSeconds ?? duplicateTapSeconds) * 1_000
+  if (paidAgoMs !== null && paidAgoMs >= 0 && paidAgoMs <= guardMs) return 'tapped_twice'
+  return null
+}
+
+/** No list means all. */
+const beginsWithOne = (issuer: string, beginnings: readonly string[] | undefined): boolean =>
+  beginnings === undefined || beginnings.some(beginning => issuer.startsWith(beginning))
+
+export type Due = { readonly amountFen: number, readonly tariffVersion?: number }
+
+/** What the card owes, or why nobody can say. */
+export function dueOf (
+  { mode, operator }: LaneConfig, cardType: string, tariff: Tariff | null, charge: { amountFen: number } | null
+): Due | TapReason {
+  if (mode === 'till') return charge === null ? 'no_charge' : { amountFen: charge.amountFen }
+  return (tariff === null ? null : priceBoarding(tariff, operator, cardType)) ?? 'no_tariff'
+}
+
+/** Card class codes of file 0017 and what tariffs call them; sources disagree, so a deployment can say otherwise. */
+const cardTypes: Readonly<Record<string, string>> = {
+  '01': 'named', '02': 'student', '03': 'senior', '04': 'test', '05': 'military'
+}
+
+export const cardTypeOf = ({ profile, cardClass }: CardSeen, rules: CardRules): string =>
+  cardClass === null ? 'anonymous' : (rulesOf(rules, profile.name).cardTypes ?? cardTypes)[cardClass] ?? 'anonymous'

@@ -1,0 +1,212 @@
+// A tap from select to open gate, in the order of the published terminal procedure: read, settle what is open, check,
+// price, INITIALIZE, sign, intent to disk, debit, check, record to disk. It refuses to know readers and HTTP.
+import type { Clock } from '../../runtime/clock.ts'
+import { bcdDateTime } from '../../runtime/instants.ts'
+import { killPoint } from '../../runtime/kill-point.ts'
+import { parseDebit } from '../../schemas/epurse/apdu.ts'
+import { hex } from '../../schemas/epurse/hex.ts'
+import { isOk } from '../../schemas/epurse/status-words.ts'
+import type { CardRules, LaneConfig, TapReason } from '../../schemas/gateway.ts'
+import type { TransactionRecord } from '../../schemas/record.ts'
+import type { Spool } from '../spool/spool.ts'
+import type { OpenIntent } from '../spool/state.ts'
+import type { Parameters } from '../uplink/parameters.ts'
+import { type Due, cardTypeOf, dueOf, refusalOf } from './checks.ts'
+import type { Channel } from './exchange.ts'
+import type { Psam } from './psam.ts'
+import { type CardSeen, readCard } from './read-card.ts'
+import { settle } from './recovery.ts'
+import { type Sale, prepareSale } from './sale.ts'
+import type { Session } from './session.ts'
+
+export type Tapping = {
+  readonly lane: LaneConfig
+  readonly rules: CardRules
+  readonly session: Session
+  readonly psam: Psam | null
+  readonly spool: Pick<Spool, 'refusal' | 'openIntent' | 'nextRecordNo' | 'intent' | 'record' | 'void'>
+  readonly parameters: Pick<Parameters, 'tariff' | 'isBlacklisted' | 'blacklistVersion'>
+  readonly clock: Clock
+  /** What the till asks for. */
+  readonly charge: { readonly charge: string, readonly amountFen: number } | null
+  /** When a card last paid at this lane. */
+  paidAtMs (card: string): number | null
+  /** False for a card that was found on the reader: it may settle what is open, it is not sold anything. */
+  readonly sells: boolean
+  /** An open payment of another lane, or of an earlier ride, is complete now. */
+  onRecovered (open: OpenIntent): void
+}
+
+export type TapResult = {
+  readonly reason: TapReason
+  readonly card: string | null
+  readonly amountFen: number | null
+  readonly balanceAfterFen?: number
+  readonly recovered?: true
+}
+
+/** Null where nothing is to be said: a card that was found on the reader and has nothing open. */
+export async function runTap (card: Channel, tapping: Tapping): Promise<TapResult | null> {
+  const { spool, session, psam, rules, parameters, clock } = tapping
+  const refusal = spool.refusal() ?? (psam === null ? 'psam_unavailable' : null)
+  if (refusal !== null || psam === null) return declined(tapping, refusal ?? 'psam_unavailable')
+  const read = await readCard(card, rules)
+  if (!read.ok) return declined(tapping, read.reason)
+  const { seen } = read
+  const open = spool.openIntent(seen.key)
+  if (open !== undefined) {
+    const settled = await settleOpen(card, { ...tapping, psam }, seen, open)
+    if (settled !== null) return settled
+  }
+  if (!tapping.sells) return declined(tapping, 'tapped_twice', seen)
+  const nowMs = clock.now()
+  const paidAtMs = tapping.paidAtMs(seen.key)
+  const why = refusalOf(seen, {
+    rules,
+    today: hex(bcdDateTime(nowMs).subarray(0, 4)),
+    blacklisted: parameters.isBlacklisted(seen.card),
+    paidAgoMs: paidAtMs === null ? null : nowMs - paidAtMs
+  })
+  if (why !== null) return declined(tapping, why, seen)
+  const due = dueOf(tapping.lane, cardTypeOf(seen, rules), parameters.tariff(), tapping.charge)
+  if (typeof due === 'string') return declined(tapping, due, seen)
+  session.signal('priced')
+  return sell(card, { ...tapping, psam }, seen, due)
+}
+
+type Selling = Tapping & { readonly psam: Psam }
+
+function declined ({ session, sells }: Tapping, reason: TapReason, seen?: CardSeen, due?: Due): TapResult | null {
+  session.signal('declined')
+  return sells ? { reason, card: seen?.key ?? null, amountFen: due?.amountFen ?? null } : null
+}
+
+/* ---- an interrupted payment comes first ---- */
+
+/** The result where that is all there is to this tap, else null: the card goes on to the checks. */
+async function settleOpen (
+  card: Channel, tapping: Selling, seen: CardSeen, open: OpenIntent
+): Promise<TapResult | null> {
+  const { session, spool, psam } = tapping
+  session.signal('proof_due')
+  const proof = await settle(card, psam, seen.profile, open.record)
+  const { sequence: intent } = open
+  switch (proof.kind) {
+    case 'lost':
+      session.signal('answer_lost')
+      return { reason: 'torn', card: seen.key, amountFen: open.record.amountFen }
+    case 'not_debited':
+      await spool.void({ intent, card: seen.key, why: 'not_debited' })
+      session.signal('not_debited')
+      return null
+    case 'unprovable':
+      if (!open.told) await spool.record({ intent, lane: open.lane, record: open.record, settled: false })
+      await spool.void({ intent, card: seen.key, why: 'unprovable' })
+      session.signal('unprovable')
+      return null
+    case 'paid':
+      await complete(spool, open, proof.tac, seen.key)
+      return completed(tapping, seen, open)
+  }
+}
+
+/** The record as it was sent to the chip, with the TAC that was missing; nothing is debited again. */
+async function complete (
+  spool: Tapping['spool'], { sequence: intent, lane, record }: OpenIntent, tac: string, card: string
+): Promise<void> {
+  if (record.tac === null) {
+    await spool.record({ intent, lane, record: { ...record, tac, grey: false }, settled: true })
+  } else {
+    await spool.void({ intent, card, why: 'confirmed' })
+  }
+  killPoint('after-record')
+}
+
+const proofCountsSeconds = 3_600
+
+/** At its own lane, soon after, it is the fare of this very passenger; elsewhere or later a new one is due. */
+function completed (tapping: Selling, seen: CardSeen, open: OpenIntent): TapResult | null {
+  const { lane, rules, clock, session, charge } = tapping
+  const agoMs = clock.now() - open.atMs
+  const inTime = agoMs <= (rules.proofCountsSeconds ?? proofCountsSeconds) * 1_000
+  const sameSale = lane.mode === 'fare' || open.charge === charge?.charge
+  if (open.lane !== lane.lane || !inTime || !sameSale) {
+    session.signal('proven_elsewhere')
+    tapping.onRecovered(open)
+    return null
+  }
+  session.signal('proven_here')
+  const { amountFen, balanceBeforeFen } = open.record
+  const balanceAfterFen = balanceBeforeFen - amountFen
+  return { reason: 'paid_before', card: seen.key, amountFen, balanceAfterFen, recovered: true }
+}
+
+/* ---- the sale ---- */
+
+async function sell (card: Channel, tapping: Selling, seen: CardSeen, due: Due): Promise<TapResult | null> {
+  const { lane, rules, psam, spool, parameters, clock } = tapping
+  const recordNo = spool.nextRecordNo(lane)
+  const sale = await prepareSale(card, psam, {
+    seen, due, lane, rules, recordNo, blacklistVersion: parameters.blacklistVersion(), atMs: clock.now()
+  })
+  if (typeof sale === 'string') return declined(tapping, sale, seen, due)
+  const intent = await keepIntent(card, tapping, seen, sale)
+  if (typeof intent === 'string') return declined(tapping, intent, seen, due)
+  killPoint('after-intent')
+  tapping.session.signal('intent_kept')
+  return pay(card, tapping, seen, sale, intent)
+}
+
+/** The disk works while the card takes the trip record. A debit that is never sent leaves no open intent. */
+async function keepIntent (
+  card: Channel, { spool, lane, charge }: Selling, { key }: CardSeen, { record, mac1, trip }: Sale
+): Promise<number | TapReason> {
+  const kept = spool.intent({ record, lane: lane.lane, mac1, ...(charge === null ? {} : { charge: charge.charge }) })
+    .catch(() => null)
+  const cached = trip === null ? null : await card.transmit(trip)
+  const intent = await kept
+  if (intent === null) return 'spool_failed'
+  if (cached === null || (cached.kind === 'answer' && isOk(cached.sw))) return intent
+  await spool.void({ intent, card: key, why: 'not_debited' })
+  return cached.kind === 'unknown' ? 'card_removed' : 'card_refused'
+}
+
+/* ---- from here on the chip may have paid ---- */
+
+/** Wrong MAC1, not in this state, too little money: the chip says that nothing happened. All else is unknown. */
+const debitRefusals: ReadonlySet<number> = new Set([0x9302, 0x6901, 0x6985, 0x9401])
+
+async function pay (
+  card: Channel, tapping: Selling, seen: CardSeen, { record, debit }: Sale, intent: number
+): Promise<TapResult> {
+  const { spool, session, lane } = tapping
+  const answer = await card.transmit(debit)
+  killPoint('after-debit-sent')
+  const sold = { card: seen.key, amountFen: record.amountFen }
+  if (answer.kind === 'answer' && debitRefusals.has(answer.sw)) {
+    await spool.void({ intent, card: seen.key, why: 'refused_by_card' })
+    session.signal('debit_refused')
+    return { reason: 'card_refused', ...sold }
+  }
+  const paid = answer.kind === 'answer' && isOk(answer.sw) ? parseDebit(answer.data) : null
+  if (paid === null || !paid.ok) {
+    await spool.record({ intent, lane: lane.lane, record, settled: false })
+    session.signal('answer_lost')
+    return { reason: 'torn', ...sold }
+  }
+  session.signal('debited')
+  const reason = await verify(tapping, { ...record, tac: hex(paid.tac), grey: false }, intent, paid.mac2)
+  session.signal(reason === 'paid' ? 'recorded' : 'unverified')
+  const balanceAfterFen = record.balanceBeforeFen - record.amountFen
+  return { reason, ...sold, balanceAfterFen }
+}
+
+/** The TAC is in hand whatever the PSAM says, so the record is whole; only a card that proved itself may pass. */
+async function verify (
+  { spool, psam, lane }: Selling, record: TransactionRecord, intent: number, mac2: Uint8Array
+): Promise<TapReason> {
+  const checked = await psam.checkMac2(mac2)
+  await spool.record({ intent, lane: lane.lane, record, settled: checked !== 'lost' })
+  killPoint('after-record')
+  return checked === 'right' ? 'paid' : checked === 'wrong' ? 'mac2_wrong' : 'psam_lost'
+}

@@ -1,0 +1,135 @@
+// Which card lies on the reader: selection in the published order, the files a terminal reads, and what they say.
+// It refuses to know prices, blacklists and the PSAM.
+import { getAuthCode, readBinary, readRecord, selectByName } from '../../schemas/epurse/apdu.ts'
+import { decodeCappRecord, file0015, file0017TUnion } from '../../schemas/epurse/files.ts'
+import { hex, unhex } from '../../schemas/epurse/hex.ts'
+import { decode } from '../../schemas/epurse/layout.ts'
+import {
+  type FileToRead, type Profile, type ProfileName, profiles, selectionOrder
+} from '../../schemas/epurse/profiles.ts'
+import { isLocked, isOk } from '../../schemas/epurse/status-words.ts'
+import type { CardRules, ProfileRules, TapReason } from '../../schemas/gateway.ts'
+import { type CardRef, cardKey } from '../../schemas/record.ts'
+import type { Answer, Channel } from './exchange.ts'
+
+export type CardSeen = {
+  readonly profile: Profile
+  readonly card: CardRef
+  readonly key: string
+  /** Last 8 bytes of the serial and the issuer's 8 bytes: what keys are diversified by. */
+  readonly factors: { readonly card: Uint8Array, readonly issuer: Uint8Array }
+  readonly enabled: boolean
+  /** YYYYMMDD */
+  readonly startDate: string
+  readonly expiryDate: string
+  /** Card class byte, hex; null where the card does not say. */
+  readonly cardClass: string | null
+  readonly localOnly: boolean
+  /** The record of the CAPP file that a composite purchase writes anew; null where there is none. */
+  readonly cappRecord: Uint8Array | null
+  readonly cappLocked: boolean
+  readonly authCode: Uint8Array | null
+}
+
+type Seen = { ok: true, seen: CardSeen } | { ok: false, reason: TapReason }
+
+/** Selects the first application that is there and accepted, and reads its files. */
+export async function readCard (card: Channel, rules: CardRules): Promise<Seen> {
+  for (const { aid, profiles: names } of selectionOrder) {
+    const accepted = names.filter(name => rulesOf(rules, name).accepted !== false)
+    if (accepted.length === 0) continue
+    const selected = await card.transmit(selectByName(aid))
+    if (selected.kind === 'unknown') return left
+    if (isLocked(selected.sw)) return locked
+    if (isOk(selected.sw)) return readFiles(card, accepted)
+  }
+  return { ok: false, reason: 'card_unsupported' }
+}
+
+export const rulesOf = (rules: CardRules, name: ProfileName): ProfileRules => rules.profiles?.[name] ?? {}
+
+const left: Seen = { ok: false, reason: 'card_removed' }
+const locked: Seen = { ok: false, reason: 'card_locked' }
+const unreadable: Seen = { ok: false, reason: 'card_unreadable' }
+
+/** Cards of several families answer to one name: the files that are there tell them apart. */
+async function readFiles (card: Channel, accepted: readonly ProfileName[]): Promise<Seen> {
+  const [first] = accepted
+  if (first === undefined) return unreadable
+  const answers: Answer[] = []
+  for (const file of profiles[first].reads) {
+    const answer = await card.transmit(readCommand(file))
+    if (answer.kind === 'unknown') return left
+    answers.push(answer)
+    if (answers.length === 1 && !isOk(answer.sw)) return isLocked(answer.sw) ? locked : unreadable
+  }
+  const [file15, ...others] = answers.map(answer => answer.kind === 'answer' && isOk(answer.sw) ? answer.data : null)
+  const family = await familyOf(card, accepted, others)
+  if (family === 'left') return left
+  if (family === null) return { ok: false, reason: 'card_unsupported' }
+  return seenFrom(family, file15 ?? new Uint8Array(0), others)
+}
+
+const readCommand = (file: FileToRead): Uint8Array =>
+  file.kind === 'binary' ? readBinary(file.sfi, 0, file.le) : readRecord(file.sfi, file.record, file.le)
+
+type Family = { readonly name: ProfileName, readonly authCode: Uint8Array | null }
+
+/**
+ * A city-union card has its CAPP record; of these, some give an authentication code, the others do not know
+ * the command.
+ */
+async function familyOf (
+  card: Channel, accepted: readonly ProfileName[], others: readonly (Uint8Array | null)[]
+): Promise<Family | 'left' | null> {
+  if (accepted.includes('t-union')) return { name: 't-union', authCode: null }
+  const cityUnion = others.length > 0 && others[0] !== null
+  if (!cityUnion) return accepted.includes('pboc') ? { name: 'pboc', authCode: null } : null
+  if (accepted.includes('cjt166-auth')) {
+    const answer = await card.transmit(getAuthCode())
+    if (answer.kind === 'unknown') return 'left'
+    if (isOk(answer.sw) && answer.data.length === 9) return { name: 'cjt166-auth', authCode: answer.data }
+  }
+  return accepted.includes('cjt166') ? { name: 'cjt166', authCode: null } : null
+}
+
+function seenFrom (
+  { name, authCode }: Family, file15: Uint8Array, [second = null]: readonly (Uint8Array | null)[]
+): Seen {
+  const publicData = decode(file0015, file15)
+  if (!publicData.ok) return unreadable
+  const { issuer, serial, startDate, expiryDate, applicationType, version } = publicData.value
+  const card: CardRef = { issuer, serial, issue: 1 }
+  const common = {
+    profile: profiles[name],
+    card,
+    key: cardKey(card),
+    factors: { card: unhex(serial).subarray(2), issuer: unhex(issuer) },
+    startDate,
+    expiryDate,
+    authCode
+  }
+  switch (name) {
+    case 't-union': return { ok: true, seen: { ...common, enabled: version !== 0, ...nationalData(second) } }
+    case 'pboc': return { ok: true, seen: { ...common, enabled: true, cardClass: null, ...noCapp } }
+  }
+  const cardClass = hex(file15.subarray(28, 29))
+  return { ok: true, seen: { ...common, enabled: applicationType === 1, cardClass, ...cityData(second) } }
+}
+
+const noCapp = { localOnly: false, cappRecord: null, cappLocked: false }
+
+/** File 0017 of a T-Union card: class, and whether it may be used in other cities. */
+function nationalData (file17: Uint8Array | null) {
+  const decoded = file17 === null ? null : decode(file0017TUnion, file17)
+  if (decoded === null || !decoded.ok) return { cardClass: null, ...noCapp }
+  const { cardClass, interoperable } = decoded.value
+  return { cardClass: hex(Uint8Array.of(cardClass)), ...noCapp, localOnly: interoperable === '0000' }
+}
+
+/** The CAPP record of a city-union card carries a lock of its own. */
+function cityData (record: Uint8Array | null) {
+  const decoded = record === null ? null : decodeCappRecord(record)
+  const cappLocked = decoded !== null && decoded.ok && decoded.value.locked
+  return { localOnly: false, cappRecord: record, cappLocked }
+}

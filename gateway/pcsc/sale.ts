@@ -1,0 +1,161 @@
+// A purchase up to the debit command, and the record that will tell of it. Nothing happens on the chip here.
+// It refuses to know disks and what follows.
+import { bcdDateTime } from '../../runtime/instants.ts'
+import {
+  type InitPurchaseAnswer, debit, getBalance, initCapp, initPurchase, parseBalance, parseInitPurchase,
+  updateCappCache
+} from '../../schemas/epurse/apdu.ts'
+import { tripRecord } from '../../schemas/epurse/files.ts'
+import { hex, unhex } from '../../schemas/epurse/hex.ts'
+import { encode } from '../../schemas/epurse/layout.ts'
+import { isOk } from '../../schemas/epurse/status-words.ts'
+import type { CardRules, LaneConfig, TapReason } from '../../schemas/gateway.ts'
+import type { TransactionRecord } from '../../schemas/record.ts'
+import type { Due } from './checks.ts'
+import type { Channel } from './exchange.ts'
+import { type Psam, terminalBytes } from './psam.ts'
+import { type CardSeen, rulesOf } from './read-card.ts'
+
+export type Sale = {
+  /** Grey, without TAC: what is told if nothing more is learned. */
+  readonly record: TransactionRecord
+  readonly mac1: string
+  readonly debit: Uint8Array
+  /** The record that a composite purchase writes with the debit. */
+  readonly trip: Uint8Array | null
+}
+
+/** What is offered to whom: the card, the price, and what the record says of the place. */
+export type Offer = {
+  readonly seen: CardSeen
+  readonly due: Due
+  readonly lane: LaneConfig
+  readonly rules: CardRules
+  readonly recordNo: number
+  readonly blacklistVersion: number | null
+  /** The instant that the card will sign. */
+  readonly atMs: number
+}
+
+/** Balance, INITIALIZE, signature of the PSAM; or why not. Nothing has happened on the chip yet. */
+export async function prepareSale (card: Channel, psam: Psam, offer: Offer): Promise<Sale | TapReason> {
+  const { seen, due, rules, lane } = offer
+  const usedFen = await usedOverdraft(card, seen, due)
+  if (typeof usedFen === 'string') return usedFen
+  const type = purchaseType(rules, seen)
+  const init = await initialise(card, psam, seen, due, type)
+  if (typeof init === 'string') return init
+  const dateTime = bcdDateTime(offer.atMs)
+  const signature = await psam.sign({
+    profile: seen.profile, init, amountFen: due.amountFen, type: Number.parseInt(type, 16), dateTime,
+    factors: factorsFor(rules, seen), authCode: seen.authCode
+  })
+  if (signature.kind !== 'signed') return signature.kind === 'lost' ? 'psam_unavailable' : 'psam_refused'
+  const { sequence, sequence4, mac1 } = signature
+  const record = greyRecord(offer, psam, { init, type, sequence, dateTime, usedFen })
+  return {
+    record,
+    mac1: hex(mac1),
+    debit: debit({ sequence4, date4: dateTime.subarray(0, 4), time3: dateTime.subarray(4), mac1 }),
+    trip: type === '09' ? tripUpdate(lane, seen, record) : null
+  }
+}
+
+/** Overdraft counts once: a purse at zero, or below, pays nothing. Only T-Union tells how far below. */
+async function usedOverdraft (card: Channel, { profile }: CardSeen, due: Due): Promise<number | TapReason> {
+  const answer = await card.transmit(getBalance(2, profile.balanceSelector))
+  if (answer.kind === 'unknown') return 'card_removed'
+  const balance = isOk(answer.sw) ? parseBalance(answer.data) : null
+  if (balance === null || !balance.ok) return 'card_unreadable'
+  if (balance.balanceFen > 0) return 0
+  if (due.amountFen > 0) return 'insufficient_funds'
+  if (profile.name !== 't-union') return 0
+  const used = await card.transmit(getBalance(2, selectUsedOverdraft))
+  if (used.kind === 'unknown') return 'card_removed'
+  const parsed = isOk(used.sw) ? parseBalance(used.data) : null
+  return parsed !== null && parsed.ok ? parsed.balanceFen : 0
+}
+const selectUsedOverdraft = 2
+
+async function initialise (
+  card: Channel, psam: Psam, { profile }: CardSeen, { amountFen }: Due, type: PurchaseType
+): Promise<InitPurchaseAnswer | TapReason> {
+  const keyIndex = psam.keyIndex(profile)
+  if (keyIndex === null) return 'card_unsupported'
+  const request = { purse: 2, keyIndex, amountFen, terminal6: terminalBytes(psam) } as const
+  const answer = await card.transmit(type === '09' ? initCapp(request) : initPurchase(request))
+  if (answer.kind === 'unknown') return 'card_removed'
+  if (!isOk(answer.sw)) return initRefusals.get(answer.sw) ?? 'card_unreadable'
+  const init = parseInitPurchase(answer.data)
+  return init.ok ? init : 'card_unreadable'
+}
+
+const initRefusals: ReadonlyMap<number, TapReason> = new Map([
+  [0x9401, 'insufficient_funds'], [0x9402, 'card_worn_out'], [0x9403, 'key_unsupported']
+])
+
+type PurchaseType = '06' | '09'
+const purchaseType = (rules: CardRules, { profile, cappRecord }: CardSeen): PurchaseType => {
+  const form = rulesOf(rules, profile.name).purchase ?? profile.purchase
+  const hasTarget = profile.name === 't-union' || cappRecord !== null
+  return form === 'capp' && hasTarget ? '09' : '06'
+}
+
+function factorsFor (rules: CardRules, { profile, factors }: CardSeen): Uint8Array[] {
+  const city = unhex(rules.cityFactor ?? '')
+  return (rulesOf(rules, profile.name).factors ?? profile.psamFactors).map(name => ({ ...factors, city })[name])
+}
+
+type Signed = {
+  init: InitPurchaseAnswer, type: PurchaseType, sequence: number, dateTime: Uint8Array, usedFen: number
+}
+
+function greyRecord (offer: Offer, psam: Psam, signed: Signed): TransactionRecord {
+  const { init, type, sequence, dateTime, usedFen } = signed
+  const { operator, terminal, line, vehicle, shift } = offer.lane
+  const { amountFen, tariffVersion } = offer.due
+  const { recordNo, blacklistVersion } = offer
+  return {
+    card: offer.seen.card,
+    purse: 'ep',
+    type,
+    counter: init.counter + 1,
+    balanceBeforeFen: (init.balanceFen & 0x7fff_ffff) - usedFen,
+    amountFen,
+    psam: psam.terminal,
+    sequence,
+    dateTime: hex(dateTime),
+    tac: null,
+    grey: true,
+    keyVersion: init.keyVersion,
+    algorithm: init.algorithm,
+    operator,
+    terminal,
+    recordNo,
+    ...(line === undefined ? {} : { line }),
+    ...(vehicle === undefined ? {} : { vehicle }),
+    ...(shift === undefined ? {} : { shift }),
+    ...(tariffVersion === undefined ? {} : { tariffVersion }),
+    ...(blacklistVersion === null ? {} : { blacklistVersion })
+  }
+}
+
+/** T-Union appends to its trip file; a city-union card gets its own record back, its fields are the city's affair. */
+function tripUpdate (lane: LaneConfig, { profile, cappRecord }: CardSeen, record: TransactionRecord): Uint8Array {
+  const { sfi, record: number, by } = profile.cappUpdate ?? { sfi: 0x17, record: 2, by: 'tag' }
+  return updateCappCache(sfi, number, cappRecord ?? trip(lane, record), by)
+}
+
+/** File 1E: one ride paid at once. */
+const trip = ({ industry, line = '' }: LaneConfig, record: TransactionRecord): Uint8Array => encode(tripRecord, {
+  type: singleRide,
+  terminal: `0000${record.psam}`,
+  industry: Number.parseInt(industry ?? busIndustry, 16),
+  line: /^\d{1,4}$/.test(line) ? line.padStart(4, '0') : '0000',
+  amountFen: record.amountFen,
+  balanceFen: Math.max(0, record.balanceBeforeFen - record.amountFen),
+  dateTime: record.dateTime
+})
+const singleRide = 0x06
+const busIndustry = '02'
+

@@ -1,0 +1,168 @@
+// Blacklist and tariffs at the edge: fetched, checked, kept on disk, applied by the gateway's clock,
+// acknowledged for each terminal. Everything goes on with what is kept while the ledger is away. It refuses
+// to know who taps.
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { Type, type Static } from 'typebox'
+import { Check } from 'typebox/value'
+import type { Clock } from '../../runtime/clock.ts'
+import type { HttpClient } from '../../runtime/http-client.ts'
+import { formatIso } from '../../runtime/instants.ts'
+import type { Log } from '../../runtime/log.ts'
+import { BlacklistEntry, BlacklistReply, type ParameterAcknowledgement } from '../../schemas/api.ts'
+import { type CardRef, cardKey } from '../../schemas/record.ts'
+import { Tariff, tariffAt } from '../../schemas/tariff/tariff.ts'
+import { keepJson, readKept } from './keep.ts'
+
+export type Parameters = {
+  /** The tariff valid now, by the gateway's clock, or null where none is held. */
+  tariff (): Tariff | null
+  isBlacklisted (card: CardRef): boolean
+  /** Null before the first list was applied. */
+  blacklistVersion (): number | null
+  /** Fetches, applies and acknowledges once. Throws when the ledger cannot be asked. */
+  refresh (): Promise<void>
+  status (): ParametersStatus
+}
+
+export type ParametersStatus = {
+  readonly blacklist: { version: number, cards: number, appliedAtMs: number } | null
+  readonly tariff: { version: number, from: string } | null
+  readonly future: readonly number[]
+  readonly acknowledged: Readonly<Record<string, number>>
+}
+
+export type ParametersOptions = {
+  dir: string
+  /** Whose application is acknowledged. */
+  terminals: readonly string[]
+  http: Pick<HttpClient, 'get' | 'post'>
+  clock: Clock
+  log: Log
+}
+
+type Kind = ParameterAcknowledgement['kind']
+const closed = { additionalProperties: false } as const
+const KeptBlacklist = Type.Object({
+  version: Type.Integer(), digest: Type.String(), appliedAtMs: Type.Integer(),
+  entries: Type.Array(BlacklistEntry)
+}, closed)
+const KeptTariffs = Type.Array(Type.Object({ tariff: Tariff, heldSinceMs: Type.Integer() }, closed))
+type KeptBlacklist = Static<typeof KeptBlacklist>
+
+/** Reads what is kept; fetches nothing yet. Throws when a kept file is not what it should be. */
+export function openParameters ({ dir, terminals, http, clock, log }: ParametersOptions): Parameters {
+  const blacklistPath = join(dir, 'blacklist.json')
+  const tariffsPath = join(dir, 'tariffs.json')
+  let blacklist = kept(blacklistPath, KeptBlacklist)
+  let listed = keysOf(blacklist?.entries ?? [])
+  let tariffs = kept(tariffsPath, KeptTariffs) ?? []
+  const acknowledged = new Map<string, number>()
+
+  const current = () => tariffAt(tariffs.map(one => one.tariff), clock.now())
+
+  async function refresh (): Promise<void> {
+    await fetchBlacklist()
+    await fetchTariffs()
+    await acknowledge()
+  }
+
+  /**
+   * An increment that does not fit, or leaves another list than the centre has, is answered by the full list.
+   */
+  async function fetchBlacklist (): Promise<void> {
+    const have = blacklist?.version
+    const first = replyOf(await http.get(have === undefined ? '/v1/blacklist' : `/v1/blacklist?have=${have}`))
+    const next = appliedTo(blacklist, first, clock.now()) ?? appliedTo(null, await fullList(), clock.now())
+    if (next === null) throw new Error('the full blacklist does not match its own digest; the old one stays')
+    if (next.version === have && next.digest === blacklist?.digest) return
+    keepJson(blacklistPath, next)
+    blacklist = next
+    listed = keysOf(next.entries)
+    log.info({ version: next.version, cards: listed.size }, 'blacklist applied')
+  }
+
+  const fullList = async () => replyOf(await http.get('/v1/blacklist'))
+
+  async function fetchTariffs (): Promise<void> {
+    const reply = await http.get('/v1/tariffs')
+    if (!Check(Type.Array(Tariff), reply)) throw new Error('GET /v1/tariffs: not a list of tariffs; the old ones stay')
+    const heldSince = new Map(tariffs.map(one => [JSON.stringify(one.tariff), one.heldSinceMs]))
+    const next = reply.map(tariff =>
+      ({ tariff, heldSinceMs: heldSince.get(JSON.stringify(tariff)) ?? clock.now() }))
+    if (JSON.stringify(next) === JSON.stringify(tariffs)) return
+    keepJson(tariffsPath, next)
+    tariffs = next
+    log.info({ versions: next.map(one => one.tariff.version) }, 'tariffs held')
+  }
+
+  /**
+   * A version is acknowledged when it is applied: a tariff on the instant it becomes valid, not when it
+   * arrives.
+   */
+  async function acknowledge (): Promise<void> {
+    const tariff = current()
+    const heldSinceMs = tariffs.find(one => one.tariff === tariff)?.heldSinceMs ?? 0
+    for (const terminal of terminals) {
+      if (blacklist !== null) await tell(terminal, 'blacklist', blacklist.version, blacklist.appliedAtMs)
+      if (tariff === null) continue
+      await tell(terminal, 'tariff', tariff.version, Math.max(Date.parse(tariff.from), heldSinceMs))
+    }
+  }
+
+  async function tell (terminal: string, kind: Kind, version: number, appliedAtMs: number): Promise<void> {
+    const what = `${terminal} ${kind}`
+    if (acknowledged.get(what) === version) return
+    const body: ParameterAcknowledgement = { terminal, kind, version, appliedAt: formatIso(appliedAtMs) }
+    await http.post('/v1/parameters/applied', body)
+    acknowledged.set(what, version)
+  }
+
+  return {
+    tariff: current,
+    isBlacklisted: card => listed.has(cardKey(card)),
+    blacklistVersion: () => blacklist?.version ?? null,
+    refresh,
+    status: () => {
+      const tariff = current()
+      return {
+        blacklist: blacklist === null
+          ? null
+          : { version: blacklist.version, cards: listed.size, appliedAtMs: blacklist.appliedAtMs },
+        tariff: tariff === null ? null : { version: tariff.version, from: tariff.from },
+        future: tariffs.filter(one => Date.parse(one.tariff.from) > clock.now()).map(one => one.tariff.version),
+        acknowledged: Object.fromEntries(acknowledged)
+      }
+    }
+  }
+}
+
+/** The list after a reply, or null where it does not build on ours or its digest disagrees. */
+function appliedTo (have: KeptBlacklist | null, reply: BlacklistReply, atMs: number): KeptBlacklist | null {
+  if (reply.from !== null && reply.from !== have?.version) return null
+  const entries = new Map(reply.from === null ? [] : have?.entries.map(entry => [cardKey(entry.card), entry]))
+  for (const card of reply.remove) entries.delete(cardKey(card))
+  for (const entry of reply.add) entries.set(cardKey(entry.card), entry)
+  const digest = digestOf([...entries.keys()])
+  if (digest !== reply.digest) return null
+  const appliedAtMs = have?.version === reply.to && have.digest === digest ? have.appliedAtMs : atMs
+  return { version: reply.to, digest, appliedAtMs, entries: [...entries.values()] }
+}
+
+const digestOf = (keys: string[]): string =>
+  createHash('sha256').update(keys.sort().join('\n')).digest('hex').toUpperCase()
+
+const keysOf = (entries: readonly BlacklistEntry[]): Set<string> =>
+  new Set(entries.map(entry => cardKey(entry.card)))
+
+function replyOf (body: unknown): BlacklistReply {
+  if (!Check(BlacklistReply, body)) throw new Error('GET /v1/blacklist: not a blacklist; the old one stays')
+  return body
+}
+
+function kept<T extends typeof KeptBlacklist | typeof KeptTariffs> (path: string, schema: T): Static<T> | null {
+  const content = readKept(path)
+  if (content === null) return null
+  if (!Check(schema, content)) throw new Error(`${path} cannot be read; move it away, it is fetched again`)
+  return content as Static<T>
+}
