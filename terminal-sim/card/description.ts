@@ -7,6 +7,7 @@ import { profiles, type ProfileName } from '../../schemas/epurse/profiles.ts'
 import { suites, type SuiteName } from '../../schemas/epurse/suite.ts'
 import { limits } from '../../schemas/limits.ts'
 import { testMasterKey } from '../keys.ts'
+import { wantBytes, wantNumber } from '../checks.ts'
 import type { AnswerForm } from './response.ts'
 
 export type CardDescription = {
@@ -67,19 +68,18 @@ export type CardSettings = {
   readonly loadKeyIndex: number
 }
 
+const cityUnion: CardSettings = {
+  answers: 'direct', lockedSw: profiles.cjt166.blockedSw, outOfOrderSw: 0x6901, balanceSelectors: false,
+  fciVersion: 1, purchaseKeyIndex: 1, loadKeyIndex: 1
+}
+
 const settings: Readonly<Record<ProfileName, CardSettings>> = {
   't-union': {
     answers: 'direct', lockedSw: profiles['t-union'].blockedSw, outOfOrderSw: 0x6985, balanceSelectors: true,
     fciVersion: 2, purchaseKeyIndex: 1, loadKeyIndex: 1
   },
-  cjt166: {
-    answers: 'direct', lockedSw: profiles.cjt166.blockedSw, outOfOrderSw: 0x6901, balanceSelectors: false,
-    fciVersion: 1, purchaseKeyIndex: 1, loadKeyIndex: 1
-  },
-  'cjt166-auth': {
-    answers: 'direct', lockedSw: profiles['cjt166-auth'].blockedSw, outOfOrderSw: 0x6901, balanceSelectors: false,
-    fciVersion: 1, purchaseKeyIndex: 1, loadKeyIndex: 1
-  },
+  cjt166: cityUnion,
+  'cjt166-auth': cityUnion,
   pboc: {
     answers: 'direct', lockedSw: profiles.pboc.blockedSw, outOfOrderSw: 0x6901, balanceSelectors: false,
     fciVersion: null, purchaseKeyIndex: 1, loadKeyIndex: 1
@@ -92,7 +92,9 @@ export const settingsOf = (description: CardDescription): CardSettings =>
 export const algorithmOf = ({ algorithm, suite = '3des' }: CardDescription): number =>
   algorithm ?? (suite === '3des' ? 0x00 : 0x04)
 
-export type MasterKeys = { readonly purchase: Uint8Array, readonly load: Uint8Array, readonly tac: Uint8Array }
+export type MasterKeys = {
+  readonly purchase: Uint8Array, readonly load: Uint8Array, readonly tac: Uint8Array
+}
 
 export const testMasterKeys = (): MasterKeys =>
   ({ purchase: testMasterKey('MPK'), load: testMasterKey('MLK'), tac: testMasterKey('MTK') })
@@ -102,15 +104,16 @@ export const testMasterKeys = (): MasterKeys =>
  * purchase key has the levels that the family's terminals hand to the PSAM.
  */
 export function personalise (
-  { profile, issuer, serial, suite = '3des' }: CardDescription, masters: MasterKeys, order: FactorOrder = 'city-first'
+  description: CardDescription, masters: MasterKeys, order: FactorOrder = 'city-first'
 ): CardKeys {
-  const card = cardFactor(unhex(serial))
-  const city = profiles[profile].psamFactors.includes('issuer') ? unhex(issuer) : null
-  const derive = (master: Uint8Array, factors: readonly Uint8Array[]) => hex(diversify(suites[suite], master, factors))
+  const suite = suites[description.suite ?? '3des']
+  const card = cardFactor(unhex(description.serial))
+  const hasCity = profiles[description.profile].psamFactors.includes('issuer')
+  const city = hasCity ? unhex(description.issuer) : null
   return {
-    dpk: derive(masters.purchase, orderFactors(order, city, card)),
-    dlk: derive(masters.load, [card]),
-    dtk: derive(masters.tac, [card])
+    dpk: hex(diversify(suite, masters.purchase, orderFactors(order, city, card))),
+    dlk: hex(diversify(suite, masters.load, [card])),
+    dtk: hex(diversify(suite, masters.tac, [card]))
   }
 }
 
@@ -118,29 +121,19 @@ export function personalise (
 export function checkDescription (description: CardDescription): void {
   const { profile, issuer, serial, overdraft, authCode, keys } = description
   if (!(profile in profiles)) throw new RangeError(`card.profile: no family named ${profile}`)
-  checkBytes('issuer', issuer, 8)
-  checkBytes('serial', serial, 10)
-  if (authCode !== undefined) checkBytes('authCode', authCode, 9)
-  for (const [name, key] of Object.entries(keys ?? {})) checkBytes(`keys.${name}`, key, 16)
-  checkNumber('balanceFen', description.balanceFen, limits.balanceFenMax)
-  checkNumber('depositFen', description.depositFen, limits.balanceFenMax)
-  checkNumber('offlineCounter', description.offlineCounter, limits.counterMax)
-  checkNumber('onlineCounter', description.onlineCounter, limits.counterMax)
-  checkNumber('overdraft.limitFen', overdraft?.limitFen, 0xff_ffff)
-  checkNumber('overdraft.usedFen', overdraft?.usedFen, overdraft?.limitFen ?? 0)
+  wantBytes('card.issuer', issuer, 8)
+  wantBytes('card.serial', serial, 10)
+  if (authCode !== undefined) wantBytes('card.authCode', authCode, 9)
+  for (const [name, key] of Object.entries(keys ?? {})) wantBytes(`card.keys.${name}`, key, 16)
+  wantNumber('card.balanceFen', description.balanceFen, 0, limits.balanceFenMax)
+  wantNumber('card.depositFen', description.depositFen, 0, limits.balanceFenMax)
+  wantNumber('card.offlineCounter', description.offlineCounter, 0, limits.counterMax)
+  wantNumber('card.onlineCounter', description.onlineCounter, 0, limits.counterMax)
+  wantNumber('card.overdraft.limitFen', overdraft?.limitFen, 0, 0xff_ffff)
+  wantNumber('card.overdraft.usedFen', overdraft?.usedFen, 0, overdraft?.limitFen ?? 0)
   if ((overdraft?.usedFen ?? 0) > 0 && (description.balanceFen ?? 0) > 0) {
     throw new RangeError('card.overdraft.usedFen: a purse with real value has no used overdraft')
   }
-}
-
-function checkBytes (field: string, text: string, length: number): void {
-  if (typeof text === 'string' && unhex(text).length === length) return
-  throw new RangeError(`card.${field}: ${length} bytes of hex wanted`)
-}
-
-function checkNumber (field: string, value: number | undefined, max: number): void {
-  if (value === undefined || (Number.isInteger(value) && value >= 0 && value <= max)) return
-  throw new RangeError(`card.${field}: a whole number from 0 to ${max} wanted, got ${value}`)
 }
 
 /** The true state of a card. Amounts in fen, records newest first, hex in upper case. */
@@ -176,4 +169,6 @@ export type LogEntry = {
 }
 
 /** Of the last committed transaction; `counter` is the committed one. */
-export type Proof = { readonly type: number, readonly counter: number, readonly mac2: string, readonly tac: string }
+export type Proof = {
+  readonly type: number, readonly counter: number, readonly mac2: string, readonly tac: string
+}

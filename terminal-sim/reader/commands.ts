@@ -2,7 +2,7 @@
 // It refuses to know how a message travels and how a command is carried out.
 
 import type { CardDescription, CardReport } from '../card/description.ts'
-import type { PsamDescription, PsamReport } from '../psam/psam.ts'
+import type { PsamDescription, PsamReport } from '../psam/description.ts'
 import type { ScriptDescription } from './scripted-chip.ts'
 import type { Delays, Fault } from './fault.ts'
 

@@ -54,7 +54,7 @@ export async function startPcscd (
   dir: string, on: { words (text: string): void, ended (asked: boolean): void }
 ): Promise<Pcscd> {
   const socketPath = join(dir, 'pcscd.comm')
-  if (await connects(socketPath)) throw new Error(`a pcscd answers on ${socketPath} already: choose another place`)
+  if (await connects(socketPath)) throw new Error(`a pcscd answers on ${socketPath}: choose another place`)
   for (const stale of [socketPath, join(dir, 'pcscd.pid')]) await rm(stale, { force: true })
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', places.daemon, '-f', '-c', configurationDir(dir)], {
     stdio: ['ignore', 'pipe', 'pipe']

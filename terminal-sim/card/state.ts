@@ -1,0 +1,147 @@
+// The whole of a virtual card as a value: who it is, what survives without power, what does not.
+// It refuses to know commands.
+
+import { contactlessAtr, givenAtr } from '../atr.ts'
+import { decode } from '../../schemas/epurse/layout.ts'
+import { logRecord } from '../../schemas/epurse/files.ts'
+import { unhex } from '../../schemas/epurse/hex.ts'
+import { profiles } from '../../schemas/epurse/profiles.ts'
+import { suites, type Suite } from '../../schemas/epurse/suite.ts'
+import {
+  type CardDescription, type CardReport, type CardSettings, type Lock, type LogEntry, type Proof,
+  type PurseReport,
+  algorithmOf, checkDescription, personalise, settingsOf, testMasterKeys
+} from './description.ts'
+import type { Files, RecordUpdate } from './files.ts'
+import { makeFiles } from './maker.ts'
+import { type Purse, balanceFen } from './purse.ts'
+import type { Waiting } from './response.ts'
+import type { State } from './session.ts'
+
+export type CardState = { readonly chip: ChipFacts, readonly memory: Memory, readonly session: Session }
+
+/** What never changes. */
+export type ChipFacts = {
+  readonly description: CardDescription
+  readonly settings: CardSettings
+  readonly suite: Suite
+  readonly keys: { readonly dpk: Uint8Array, readonly dlk: Uint8Array, readonly dtk: Uint8Array }
+  readonly keyVersion: number
+  readonly algorithm: number
+  readonly authCode9: Uint8Array | null
+  readonly atr: Uint8Array
+}
+
+/** Non-volatile, and plain data: a commit replaces it as a whole, so it is never half done. */
+export type Memory = {
+  readonly ep: Purse
+  readonly ed: Purse | null
+  readonly master: Files
+  readonly application: Files
+  readonly lock: Lock
+  readonly proof: Proof | null
+}
+
+export type PurseName = 'ep' | 'ed'
+
+/** Volatile. */
+export type Session = {
+  readonly state: State
+  readonly directory: 'master' | 'application'
+  /** Id of the selected elementary file. */
+  readonly file: string | null
+  readonly initialised: Initialised | null
+  readonly cache: readonly RecordUpdate[]
+  readonly waiting: Waiting | null
+}
+
+/** What INITIALIZE fixed for the transaction under way. */
+export type Initialised = {
+  readonly purse: PurseName, readonly type: number, readonly amountFen: number, readonly counter: number
+  readonly terminal6: Uint8Array, readonly rand4: Uint8Array
+}
+
+export const afterReset: Session = {
+  state: 'idle', directory: 'master', file: null, initialised: null, cache: [], waiting: null
+}
+
+/** A new card. Throws RangeError naming the field of the description that cannot be. */
+export function createCard (description: CardDescription): CardState {
+  checkDescription(description)
+  const { overdraft, depositFen } = description
+  return {
+    chip: factsOf(description),
+    memory: {
+      ep: newPurse(description, description.balanceFen ?? 0, overdraft),
+      ed: depositFen === undefined ? null : newPurse({}, depositFen, undefined),
+      ...makeFiles(description),
+      lock: description.lock ?? 'none',
+      proof: null
+    },
+    session: afterReset
+  }
+}
+
+/** The card as {@link Memory} kept it. */
+export const restoreCard = (description: CardDescription, memory: Memory): CardState =>
+  ({ chip: factsOf(description), memory, session: afterReset })
+
+/** What is left of a card when the field is gone. */
+export const powerOff = (card: CardState): CardState => ({ ...card, session: afterReset })
+
+function factsOf (description: CardDescription): ChipFacts {
+  const { dpk, dlk, dtk } = description.keys ?? personalise(description, testMasterKeys())
+  const hasAuthCode = profiles[description.profile].authCode
+  const authCode = description.authCode ?? (hasAuthCode ? defaultAuthCode : undefined)
+  return {
+    description,
+    settings: settingsOf(description),
+    suite: suites[description.suite ?? '3des'],
+    keys: { dpk: unhex(dpk), dlk: unhex(dlk), dtk: unhex(dtk) },
+    keyVersion: description.keyVersion ?? 1,
+    algorithm: algorithmOf(description),
+    authCode9: authCode === undefined ? null : unhex(authCode),
+    atr: description.atr === undefined ? contactlessAtr(Buffer.from('CITYCARD')) : givenAtr(description.atr)
+  }
+}
+
+/** How a code is made is not public; 85 in front is. */
+const defaultAuthCode = '850011223300112233'
+
+const newPurse = (
+  { offlineCounter = 0, onlineCounter = 0 }: Pick<CardDescription, 'offlineCounter' | 'onlineCounter'>,
+  realFen: number, overdraft: CardDescription['overdraft']
+): Purse => ({
+  realFen, usedFen: overdraft?.usedFen ?? 0, limitFen: overdraft?.limitFen ?? 0, offlineCounter, onlineCounter
+})
+
+export function reportCard ({ chip, memory }: CardState): CardReport {
+  const { profile, issuer, serial } = chip.description
+  return {
+    profile,
+    issuer,
+    serial,
+    lock: memory.lock,
+    purse: reportPurse(memory.ep),
+    deposit: memory.ed === null ? null : reportPurse(memory.ed),
+    log: recordsOf(memory.application['0018']).map(logEntry),
+    capp: Object.fromEntries(cappFiles[profile].map(fid => [fid, recordsOf(memory.application[fid])])),
+    proof: memory.proof
+  }
+}
+
+const cappFiles = {
+  't-union': ['001E', '001A'], cjt166: ['0017'], 'cjt166-auth': ['0017'], pboc: []
+} as const
+
+const reportPurse = (purse: Purse): PurseReport => ({ balanceFen: balanceFen(purse), ...purse })
+
+const recordsOf = (file: Files[string] | undefined): readonly string[] =>
+  file === undefined || file.kind === 'binary' ? [] : file.records
+
+function logEntry (record: string): LogEntry {
+  const decoded = decode(logRecord, unhex(record))
+  if (!decoded.ok) throw new Error(decoded.error)
+  const { raw: _, ...entry } = decoded.value
+  return entry
+}
