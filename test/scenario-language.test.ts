@@ -359,7 +359,7 @@ t.test('a consumption file, to the character', async t => {
     .toUpperCase()
   t.equal(
     Buffer.from(consumptionFile(head, [line, line], 360, {}, 'LFCR')).toString('latin1'),
-    [`XF02430400000000002202603020000300000002${'000000000360'}00000202${digest}`, line, line, ''].join('\n\r')
+    [`XF0243040000000000220260302000030000000200000000036000000202${digest}`, line, line, ''].join('\n\r')
   )
   t.match(
     Buffer.from(consumptionFile(head, [line], 180, { count: '00000999' })).toString('latin1'),
@@ -379,7 +379,7 @@ t.test('the answers of the centre are read strictly', async t => {
   const filler = 'F'.repeat(24)
   const qs =
     `QS0000000100000103${filler}\n43040000000000220260302` +
-    `${'00000003'}${'0000000460'}${'00000006'}${'0000001100'}${'00000000'}${'0000000000'}${'00000000'}${'0000000000'}${'00000001'}\n`
+    `${'00000003'}${'0000000460'}${'00000006'}${'0000001100'}${'0'.repeat(36)}${'00000001'}\n`
   t.match(readAnswer('QS', qs), [
     {
       merchant: '430400000000002',

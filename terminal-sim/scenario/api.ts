@@ -68,11 +68,12 @@ export function openApi ({ url, access, revive }: ApiOptions): Api {
 
   async function call (one: Call): Promise<unknown> {
     for (;;) {
+      const base = url()
       try {
-        return await answered(one, await send(url(), one, await tokenOf(one.as)))
+        return await answered(one, await send(base, one, await tokenOf(one.as)))
       } catch (error) {
-        if (error instanceof Refused && error.status < 500) throw error
-        if (!(await revive())) throw error
+        // Another call may have found out first.
+        if (error instanceof Refused || (base === url() && !(await revive()))) throw error
       }
     }
   }

@@ -4,8 +4,9 @@ import type { Result } from './run.ts'
 
 export function describeResult (result: Result): string[] {
   const { ok, file, title, skipped, crash, freshMs, wholeMs } = result
+  if (result.leftOut !== null) return [`skip ${basename(file)} – ${title} (${result.leftOut})`]
   const beside = [
-    `${Math.round(wholeMs)} ms, fresh stack ${Math.round(freshMs)} ms`,
+    `${Math.round(wholeMs)} ms, fresh stack ${Math.round(freshMs ?? 0)} ms`,
     ...(skipped === 0 ? [] : [`${skipped} checks of first answers left out`]),
     ...(crash === null ? [] : [crash.passed ? `killed at ${crash.at}` : `never passed ${crash.at}`])
   ]

@@ -3,14 +3,16 @@
 import type { Instant } from '../../runtime/clock.ts'
 import { addDays, startOfDate } from '../../runtime/instants.ts'
 import { createRandom } from '../random.ts'
-import { openApi, Refused } from './api.ts'
+import { Refused } from './api.ts'
 import type { Act, Scenario, Step } from './document.ts'
 import { checkInvariants } from './invariants.ts'
+import { openReaders, type FarmKeeper } from './readers.ts'
+import { createRun, type Run } from './run-state.ts'
 import type { Access, Stack } from './stack.ts'
 import { showMoment } from './values.ts'
 import { StepError, type Deed, type Miss } from './verb.ts'
 import { given, then, when } from './verbs.ts'
-import { createWorld, type Modifiers, type World } from './world.ts'
+import type { Modifiers, World } from './world.ts'
 
 export type Result = {
   readonly file: string
@@ -19,15 +21,32 @@ export type Result = {
   readonly misses: readonly (Miss & { readonly place: string })[]
   /** What could not be done at all, with its place. */
   readonly broken: readonly string[]
+  /** Why it was not run, where the machine cannot. */
+  readonly leftOut: string | null
   /** Checks of first answers, which have no meaning in another order. */
   readonly skipped: number
   readonly crash: { readonly at: string, readonly passed: boolean } | null
-  readonly freshMs: number
+  /** null: left out. */
+  readonly freshMs: number | null
   readonly wholeMs: number
 }
 
 /** Places where the ledger can be made to die while it takes records. */
 const crashPoints = ['after-raw', 'after-verify', 'before-commit', 'after-commit-before-reply'] as const
+
+/** What is told of a scenario that this machine cannot run. */
+export const leftOut = ({ file, title }: Scenario, why: string): Result => ({
+  file,
+  title,
+  ok: true,
+  misses: [],
+  broken: [],
+  leftOut: why,
+  skipped: 0,
+  crash: null,
+  freshMs: null,
+  wholeMs: 0
+})
 
 /** Cards join long before the first event, so that old records have somebody to belong to. */
 const openedDaysBefore = 120
@@ -36,14 +55,15 @@ export async function runScenario (
   scenario: Scenario,
   stack: Stack,
   access: Access,
-  modifiers: Modifiers
+  modifiers: Modifiers,
+  farm: FarmKeeper
 ): Promise<Result> {
   const startedAt = performance.now()
   const crashAt = crashOf(scenario, modifiers)
   const opened = startOfDate(addDays(scenario.day, -openedDaysBefore))
   const fresh = await stack.fresh({ at: opened, ...(crashAt === null ? {} : { crashAt }) })
   const run = createRun(scenario, stack, access, modifiers, fresh.ledgerUrl, opened, crashAt !== null)
-  await run.attempt(`${scenario.file} given`, () => prepare(run.world, scenario))
+  await run.attempt(`${scenario.file} given`, () => prepare(run.world, scenario, farm))
   for (const act of scenario.acts) {
     if (run.broken.length > 0) break
     await runAct(run, act)
@@ -54,12 +74,14 @@ export async function runScenario (
       run.note('always', await checkInvariants(run.world, provable))
     )
   }
+  await run.world.readers?.close()
   return {
     file: scenario.file,
     title: scenario.title,
     ok: run.misses.length === 0 && run.broken.length === 0,
     misses: run.misses,
     broken: run.broken,
+    leftOut: null,
     skipped: run.skipped(),
     crash: crashAt === null ? null : { at: crashAt, passed: run.revivals() > 0 },
     freshMs: fresh.tookMs,
@@ -67,95 +89,7 @@ export async function runScenario (
   }
 }
 
-type Run = {
-  readonly world: World
-  readonly scenario: Scenario
-  readonly misses: (Miss & { place: string })[]
-  readonly broken: string[]
-  readonly note: (place: string, misses: readonly Miss[]) => void
-  /** Whatever is thrown is told with its place. */
-  readonly attempt: (place: string, deed: () => Promise<void>) => Promise<void>
-  readonly skip: () => void
-  readonly skipped: () => number
-  readonly revivals: () => number
-}
-
-function createRun (
-  scenario: Scenario,
-  stack: Stack,
-  access: Access,
-  modifiers: Modifiers,
-  ledgerUrl: string,
-  now: Instant,
-  armed: boolean
-): Run {
-  let url = ledgerUrl
-  let revivals = 0
-  let skipped = 0
-  const watched: Stack = {
-    ...stack,
-    kill: async (process, at) => {
-      await stack.kill(process, at)
-      armed = at !== undefined
-    },
-    start: async process => {
-      const started = await stack.start(process)
-      if (process === 'ledger') url = started.url
-      return started
-    }
-  }
-  const revive = async () => {
-    if (!armed) return false
-    armed = false
-    revivals += 1
-    await watched.start('ledger')
-    return true
-  }
-  const api = openApi({ url: () => url, access, revive })
-  const world = createWorld({
-    reading: { day: scenario.day },
-    stack: watched,
-    api,
-    access,
-    ledgerUrl: () => url,
-    modifiers,
-    now
-  })
-  const misses: Run['misses'] = []
-  const broken: string[] = []
-  return {
-    world,
-    scenario,
-    misses,
-    broken,
-    note: (place, found) => {
-      misses.push(...found.map(miss => ({ place, ...miss })))
-    },
-    attempt: async (place, deed) => {
-      try {
-        await deed()
-      } catch (error) {
-        broken.push(`${place}: ${explain(error)}`)
-      }
-    },
-    skip: () => {
-      skipped += 1
-    },
-    skipped: () => skipped,
-    revivals: () => revivals
-  }
-}
-
-/** What is known of a problem in one line; where it comes from only when it is a bug of ours. */
-const explain = (error: unknown): string => {
-  if (!(error instanceof Error)) return String(error)
-  if (error instanceof StepError || error instanceof Refused) return error.message
-  return error.cause instanceof Error
-    ? `${error.message} (${error.cause.message})`
-    : (error.stack ?? error.message)
-}
-
-async function prepare (world: World, scenario: Scenario): Promise<void> {
+async function prepare (world: World, scenario: Scenario, farm: FarmKeeper): Promise<void> {
   for (const { verb, argument } of scenario.given) given[verb].prepare(world, argument as never)
   world.registry.clearingDate ??= scenario.day
   await world.api.call({ method: 'PUT', path: '/v1/registry', as: 'registrar', json: world.registry })
@@ -165,6 +99,7 @@ async function prepare (world: World, scenario: Scenario): Promise<void> {
   }
   world.opening = await world.api.accounts()
   await setClock(world, Math.max(world.now, startOfDate(scenario.day)))
+  if (Object.keys(world.lanes).length > 0) world.readers = await openReaders(world, farm, world.lanes)
 }
 
 async function setClock (world: World, at: Instant): Promise<void> {
@@ -193,6 +128,7 @@ async function runAct (run: Run, act: Act): Promise<void> {
   await flush(run, group)
   group = []
   if (run.broken.length > 0) return
+  if (world.readers !== null) await run.attempt('then', async () => await world.readers?.taken())
   for (const { place, verb, argument } of act.then) {
     const one = then[verb]
     if (one.anyOrder === false && world.modifiers.shuffle !== undefined) run.skip()

@@ -1,17 +1,20 @@
 // The three tables of verbs: every word of the scenario language stands here once.
 import * as parties from './given/parties.ts'
+import * as lanes from './given/lanes.ts'
 import * as things from './given/things.ts'
 import * as published from './given/parameters.ts'
 import * as days from './when/days.ts'
 import * as files from './when/files.ts'
 import * as parameters from './when/parameters.ts'
 import * as processes from './when/processes.ts'
+import * as readers from './when/readers.ts'
 import * as records from './when/records.ts'
 import * as balancesNow from './then/balances.ts'
 import * as daysNow from './then/days.ts'
 import * as filesNow from './then/files.ts'
 import * as parametersNow from './then/parameters.ts'
 import * as proof from './then/proof.ts'
+import * as readersNow from './then/readers.ts'
 import * as recordsNow from './then/records.ts'
 import type { GivenVerb, ThenVerb, WhenVerb } from './verb.ts'
 
@@ -26,7 +29,8 @@ export const given = {
   cards: things.cards,
   tariffs: published.tariffs,
   blacklist: published.blacklist,
-  acknowledged: published.acknowledged
+  acknowledged: published.acknowledged,
+  lanes: lanes.lanes
 } as const satisfies Record<string, GivenVerb>
 
 export const when = {
@@ -39,6 +43,7 @@ export const when = {
   close_day: days.closeDay,
   approve_day: days.approveDay,
   instruct_day: days.instructDay,
+  tap: readers.tap,
   kill: processes.kill,
   start: processes.start,
   tamper: processes.tamper
@@ -62,6 +67,8 @@ export const then = {
   positions: daysNow.positions,
   blacklist: parametersNow.blacklist,
   liability: parametersNow.liability,
+  tap: readersNow.tap,
+  chips: readersNow.chips,
   verify: proof.verify,
   audit: proof.auditVerb
 } as const satisfies Record<string, ThenVerb>

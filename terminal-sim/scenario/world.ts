@@ -5,6 +5,7 @@ import type { Instant } from '../../runtime/clock.ts'
 import type { FileReply, RecordResult, Registry, TrialBalance } from '../../schemas/api.ts'
 import type { CardRef, TransactionRecord } from '../../schemas/record.ts'
 import type { Api } from './api.ts'
+import type { LaneSaid, Readers } from './readers.ts'
 import type { Access, Stack } from './stack.ts'
 import type { Reading } from './values.ts'
 import { StepError } from './verb.ts'
@@ -16,6 +17,8 @@ export type Chip = {
   readonly suite: '3des' | 'sm4'
   readonly keyVersion: number
   readonly cityFactor: string | null
+  /** As it was handed out. */
+  readonly opening: { readonly balanceFen: number, readonly counter: number }
   counter: number
   balanceFen: number
 }
@@ -59,6 +62,9 @@ export type World = {
   readonly records: Map<string, SentRecord>
   readonly files: Map<string, SentFile>
   readonly answers: Map<string, unknown>
+  /** Lanes the scenario wants, and the readers behind them once they are there. */
+  readonly lanes: Record<string, LaneSaid>
+  readers: Readers | null
   /** Clock of the stack. */
   now: Instant
   /** Balances when all that is given was given. */
@@ -82,6 +88,8 @@ export const createWorld = (
   records: new Map(),
   files: new Map(),
   answers: new Map(),
+  lanes: {},
+  readers: null,
   opening: null,
   counter: 0
 })

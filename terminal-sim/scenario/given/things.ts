@@ -119,6 +119,7 @@ export const cards = givenVerb({
         suite: one.suite ?? '3des',
         keyVersion: one.key_version ?? 1,
         cityFactor: one.city_factor ?? null,
+        opening: { balanceFen: one.balance ?? 0, counter: one.counter ?? 0 },
         counter: one.counter ?? 0,
         balanceFen: one.balance ?? 0
       }

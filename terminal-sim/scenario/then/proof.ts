@@ -5,7 +5,7 @@ import { audit, type ChipState } from '../../auditor/audit.ts'
 import { mappingOf } from '../check.ts'
 import { name, showYuan, text, whole, yes, yuan } from '../values.ts'
 import { compare, thenVerb } from '../verb.ts'
-import { known, type World } from '../world.ts'
+import { known, type Chip, type World } from '../world.ts'
 
 const closed = { additionalProperties: false } as const
 
@@ -60,14 +60,9 @@ export const auditVerb = thenVerb({
     closed
   ),
   check: async (world, said) => {
-    const chips = [...world.chips.values()].map((chip): ChipState => {
-      const told = said.chips?.[chip.name]
-      return {
-        card: chip.ref,
-        balanceFen: told?.balance ?? chip.balanceFen,
-        counter: told?.counter ?? chip.counter
-      }
-    })
+    const chips = await Promise.all(
+      [...world.chips.values()].map(chip => stateOf(world, chip, said.chips?.[chip.name]))
+    )
     for (const card of Object.keys(said.chips ?? {})) known(world.chips, 'card', card)
     const report = await audit({ ledgerUrl: world.ledgerUrl(), token: world.access.tokens.auditor, chips })
     const wrong = report.problems.join('; ')
@@ -89,3 +84,18 @@ export const auditVerb = thenVerb({
     ]
   }
 })
+
+/** What is said, else what the real chip holds, else what the records of the scenario left on it. */
+async function stateOf (
+  world: World,
+  chip: Chip,
+  told: { balance?: number, counter?: number } = {}
+): Promise<ChipState> {
+  const purse = (await world.readers?.inspect(chip.name))?.purse
+  return {
+    card: chip.ref,
+    balanceFen: told.balance ?? purse?.balanceFen ?? chip.balanceFen,
+    counter: told.counter ?? purse?.offlineCounter ?? chip.counter,
+    opening: chip.opening
+  }
+}

@@ -6,7 +6,7 @@ import { cardKey } from '../../../schemas/record.ts'
 import { mappingOf } from '../check.ts'
 import { day, name, showYuan, text, whole, yuan } from '../values.ts'
 import { compare, thenVerb, type Miss } from '../verb.ts'
-import { known, type SentRecord } from '../world.ts'
+import { known, type SentRecord, type World } from '../world.ts'
 import { money, plain } from './balances.ts'
 
 const outcomes = Object.keys(outcomeNumbers).join('|')
@@ -28,7 +28,7 @@ export const records = thenVerb({
   check: async (world, said) => {
     const views = await world.api.records()
     return Object.entries(said).flatMap(([label, wanted]) => {
-      const view = find(views, known(world.records, 'record', label))
+      const view = viewOf(world, views, label)
       if (view === null) return [{ what: `record ${label}`, expected: wanted, found: 'no such line' }]
       const last = view.adjusted.at(-1) ?? view
       return verdictMiss(`record ${label}`, wanted, last)
@@ -72,7 +72,7 @@ export const findings = thenVerb({
   check: async (world, said) => {
     const views = await world.api.records()
     return Object.entries(said).flatMap(([label, wanted]) => {
-      const view = find(views, known(world.records, 'record', label))
+      const view = viewOf(world, views, label)
       return compare(
         `findings of ${label}`,
         wanted.join(', '),
@@ -154,6 +154,19 @@ function verdictMiss (what: string, wanted: string, found: { outcome: string, re
     ]
   }
   return compare(what, wanted, reason === undefined ? found.outcome : `${found.outcome} ${found.reason}`)
+}
+
+/** A record the scenario delivered, or CARD/COUNTER of one that came through a reader. */
+function viewOf (world: World, views: readonly RecordView[], label: string): RecordView | null {
+  const [card = '', counter] = label.split('/')
+  const chip = world.records.has(label) || world.readers === null ? undefined : world.chips.get(card)
+  if (chip === undefined) return find(views, known(world.records, 'record', label))
+  const key = cardKey(chip.ref)
+  return (
+    views.find(
+      view => view.card !== null && cardKey(view.card) === key && String(view.counter) === counter
+    ) ?? null
+  )
 }
 
 /** By the delivery and line it came in, or, where it was known before, by what it tells. */

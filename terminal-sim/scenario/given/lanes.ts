@@ -1,0 +1,28 @@
+// given: lanes, each a real card reader and a real PSAM reader behind a gateway.
+import { Type } from 'typebox'
+import { mappingOf } from '../check.ts'
+import { name, oneOf } from '../values.ts'
+import { givenVerb } from '../verb.ts'
+
+export const lanes = givenVerb({
+  says: 'lanes with real readers: a gateway is started, cards can be tapped there',
+  example: 'lanes: { BUS-1: { mode: fare, line: "12" } }',
+  schema: mappingOf(
+    name('a lane, such as BUS-1'),
+    Type.Object(
+      {
+        terminal: Type.Optional(name('the terminal it is; the one of its own name when absent')),
+        mode: Type.Optional(
+          oneOf(['fare', 'till'], 'fare: the tariff; till: an amount asked for; fare when absent')
+        ),
+        line: Type.Optional(name('line or counter')),
+        vehicle: Type.Optional(name('vehicle or desk'))
+      },
+      { additionalProperties: false }
+    ),
+    'lanes by name'
+  ),
+  prepare: (world, said) => {
+    Object.assign(world.lanes, said)
+  }
+})
