@@ -4,6 +4,7 @@ import { timestamp, type Db, type Tx } from './db.ts'
 /** An answer in numbers, so that five thousand lines stay small: what a repeat of the delivery is told again. */
 export type StoredAnswer = {
   readonly reasons: readonly number[]
+  readonly outcomes: readonly number[]
   /** Places of lines that repeated a known event. */
   readonly replayed: readonly number[]
   /** What was wrong, by place. */

@@ -1,0 +1,38 @@
+// From bytes to lines: what came in, line by line, each readable or not. It refuses to know verdicts and storage.
+import { createHash } from 'node:crypto'
+import { Compile } from 'typebox/compile'
+import { fromBcdDateTime } from '../../runtime/instants.ts'
+import { contentHash, evidenceHash, TransactionRecord, type TransactionRecord as Record } from '../../schemas/record.ts'
+
+/** A line as it came: readable with its hashes and the instant its bytes tell, or not, with what is wrong. */
+export type IncomingLine =
+  | {
+    readonly readable: true, readonly lineNo: number, readonly record: Record, readonly content: Buffer,
+    readonly digest: Buffer, readonly eventAtMs: number
+  }
+  | { readonly readable: false, readonly lineNo: number, readonly digest: Buffer, readonly detail: string }
+
+const validator = Compile(TransactionRecord)
+const sha256 = (bytes: string | Uint8Array): Buffer => createHash('sha256').update(bytes).digest()
+
+/** One JSON record of a delivery; `detail` of an unreadable one names the place and what is allowed there. */
+export function readRecord (value: unknown, lineNo: number): IncomingLine {
+  if (!validator.Check(value)) {
+    return unreadable(JSON.stringify(value), lineNo, explain(value))
+  }
+  const eventAtMs = fromBcdDateTime(Buffer.from(value.dateTime, 'hex'))
+  if (eventAtMs === null) return unreadable(JSON.stringify(value), lineNo, `/dateTime: ${value.dateTime} is no date and time`)
+  return {
+    readable: true, lineNo, record: value, content: contentHash(value), digest: evidenceHash(value), eventAtMs
+  }
+}
+
+export const unreadable = (raw: string, lineNo: number, detail: string): IncomingLine =>
+  ({ readable: false, lineNo, digest: sha256(raw), detail })
+
+function explain (value: unknown): string {
+  const errors = [...validator.Errors(value)]
+  const [first] = errors
+  if (first === undefined) return 'not a transaction record'
+  return `${first.instancePath === '' ? '/' : first.instancePath}: ${first.message}`.slice(0, 300)
+}
