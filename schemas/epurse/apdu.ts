@@ -1,9 +1,11 @@
-// Every command a terminal sends to a card or a PSAM, and the parsers of the answers. Builders throw on a
-// programmer's argument;
-// parsers of foreign bytes return a value that says what is wrong and never throw.
-import { concat, hex, readU16, readU24, readU32, u16, u32 } from './hex.ts'
+// Every command a terminal sends to a card or a PSAM, and the parsers of the answers. Builders throw
+// RangeError on a programmer's argument; parsers of foreign bytes return a value that says what is wrong and
+// never throw.
+import { concat, hex, readU16, readU24, readU32, sized, u16, u24, u32, u8 } from './hex.ts'
 
 export type Parsed<T> = ({ readonly ok: true } & T) | { readonly ok: false, readonly error: string }
+
+/** On the chip: 01 electronic deposit, 02 electronic purse. */
 export type PurseId = 1 | 2
 
 const none = new Uint8Array(0)
@@ -12,45 +14,88 @@ const none = new Uint8Array(0)
  * A short APDU (ISO/IEC 7816-4): header, then Lc and data where there is data, then Le where an answer is
  * expected (0 means 256).
  */
-export function command (cla: number, ins: number, p1: number, p2: number, data: Uint8Array = none,
-  le?: number): Uint8Array {
-  for (const byte of [cla, ins, p1, p2, le ?? 0]) {
-    if (!Number.isInteger(byte) || byte < 0 || byte > 0xff) {
-      throw new RangeError(`not a byte of a command header: ${byte}`)
-    }
-  }
+export function command (
+  cla: number, ins: number, p1: number, p2: number, data: Uint8Array = none, le?: number
+): Uint8Array {
   if (data.length > 0xff) throw new RangeError(`${data.length} bytes do not fit a short command`)
   return concat(
-    Uint8Array.of(cla, ins, p1, p2),
-    data.length === 0 ? none : Uint8Array.of(data.length), data,
-    le === undefined ? none : Uint8Array.of(le))
+    u8(cla), u8(ins), u8(p1), u8(p2),
+    data.length === 0 ? none : u8(data.length), data,
+    le === undefined ? none : u8(le))
 }
 
-const sized = (bytes: Uint8Array, length: number, what: string): Uint8Array => {
-  if (bytes.length !== length) throw new RangeError(`${what} has ${length} bytes, not ${bytes.length}`)
-  return bytes
+/** Makes the MAC of a maintenance command from its bytes up to the MAC; Lc counts the MAC already. */
+export type Sign = (message: Uint8Array) => Uint8Array
+
+/** A command under secure messaging: data in the clear or already enciphered, then the four bytes of MAC. */
+export function secured (
+  cla: number, ins: number, p1: number, p2: number, data: Uint8Array, sign: Sign
+): Uint8Array {
+  const message = concat(u8(cla), u8(ins), u8(p1), u8(p2), u8(data.length + 4), data)
+  return concat(message, sized(sign(message), 4, 'a MAC'))
 }
-const recordP2 = (sfi: number, by: 'number' | 'tag'): number => sfi << 3 | (by === 'number' ? 4 : 0)
 
-/* ---- generic ---- */
+/* ---- files ---- */
 
-/** SELECT by DF name. The device log of a T-Union terminal sends no Le. */
+/** SELECT by DF name. */
 export const selectByName = (name: Uint8Array, le?: number): Uint8Array =>
-  command(0x00, 0xA4, 0x04, 0x00, name, le)
+  command(0x00, 0xA4, 0x04, 0x00, inRange(name, 1, 16, 'a DF name'), le)
 export const selectByFid = (fid: number): Uint8Array => command(0x00, 0xA4, 0x00, 0x00, u16(fid))
+
 /** READ BINARY by short file id; `le` 0 asks for all. */
 export const readBinary = (sfi: number, offset: number, le: number): Uint8Array =>
-  command(0x00, 0xB0, 0x80 | sfi, offset, none, le)
-export const readRecord = (sfi: number, record: number, le: number,
-  by: 'number' | 'tag' = 'number'): Uint8Array =>
-  command(0x00, 0xB2, record, recordP2(sfi, by), none, le)
-export const updateRecord = (sfi: number, record: number, data: Uint8Array,
-  by: 'number' | 'tag' = 'number'): Uint8Array =>
-  command(0x00, 0xDC, record, recordP2(sfi, by), data)
+  command(0x00, 0xB0, 0x80 | shortId(sfi), offset, none, le)
+export const updateBinary = (sfi: number, offset: number, data: Uint8Array): Uint8Array =>
+  command(0x00, 0xD6, 0x80 | shortId(sfi), offset, data)
+export const updateBinarySecured = (sfi: number, offset: number, data: Uint8Array, sign: Sign): Uint8Array =>
+  secured(0x04, 0xD6, 0x80 | shortId(sfi), offset, data, sign)
+
+/** `record` is a number (1 is the newest of a cyclic file), or the tag of the record where `by` says so. */
+export const readRecord = (
+  sfi: number, record: number, le: number, by: RecordBy = 'number'
+): Uint8Array => command(0x00, 0xB2, record, recordP2(sfi, by), none, le)
+export const updateRecord = (
+  sfi: number, record: number, data: Uint8Array, by: RecordBy = 'number'
+): Uint8Array => command(0x00, 0xDC, record, recordP2(sfi, by), data)
+export const updateRecordSecured = (
+  sfi: number, record: number, data: Uint8Array, sign: Sign, by: RecordBy = 'number'
+): Uint8Array => secured(0x04, 0xDC, record, recordP2(sfi, by), data, sign)
+
+/** The rest of an answer that a T=0 chip has announced with 61xx; `length` 0 means 256. */
 export const getResponse = (length: number): Uint8Array => command(0x00, 0xC0, 0x00, 0x00, none, length)
+
+/* ---- access ---- */
+
 export const getChallenge = (length: 4 | 8): Uint8Array => command(0x00, 0x84, 0x00, 0x00, none, length)
-export const externalAuth = (keyId: number, cryptogram8: Uint8Array): Uint8Array =>
-  command(0x00, 0x82, 0x00, keyId, sized(cryptogram8, 8, 'a cryptogram'))
+
+/** The cryptogram is one block: 8 bytes under 3DES. */
+export const externalAuth = (keyId: number, cryptogram: Uint8Array): Uint8Array =>
+  command(0x00, 0x82, 0x00, keyId, inRange(cryptogram, 8, 16, 'a cryptogram'))
+
+const internalAuthP1 = { encrypt: 0x00, decrypt: 0x01, mac: 0x02 } as const
+export const internalAuth = (
+  operation: keyof typeof internalAuthP1, keyId: number, data: Uint8Array
+): Uint8Array => command(0x00, 0x88, internalAuthP1[operation], keyId, data)
+
+/** PINs are 2 to 6 bytes of BCD. */
+export const verifyPin = (keyId: number, pin: Uint8Array): Uint8Array =>
+  command(0x00, 0x20, 0x00, keyId, inRange(pin, 2, 6, 'a PIN'))
+export const changePin = (keyId: number, oldPin: Uint8Array, newPin: Uint8Array): Uint8Array =>
+  command(0x80, 0x5E, 0x01, keyId,
+    concat(inRange(oldPin, 2, 6, 'a PIN'), u8(0xFF), inRange(newPin, 2, 6, 'a PIN')))
+export const reloadPin = (keyId: number, newPin: Uint8Array, mac: Uint8Array): Uint8Array =>
+  command(0x80, 0x5E, 0x00, keyId, concat(inRange(newPin, 2, 6, 'a PIN'), sized(mac, 4, 'a MAC')))
+/** PIN UNBLOCK; one manual puts the key id in P1, a fuel card in P2. */
+export const unblockPin = (p1: number, p2: number, cryptogram: Uint8Array, sign: Sign): Uint8Array =>
+  secured(0x84, 0x24, p1, p2, cryptogram, sign)
+
+/** APPLICATION BLOCK, under the application maintenance key. A permanent block cannot be undone. */
+export const blockApplication = (how: 'temporary' | 'permanent', sign: Sign): Uint8Array =>
+  secured(0x84, 0x1E, 0x00, how === 'permanent' ? 0x01 : 0x00, none, sign)
+/** APPLICATION UNBLOCK; three failures lock the application for ever. */
+export const unblockApplication = (sign: Sign): Uint8Array => secured(0x84, 0x18, 0x00, 0x00, none, sign)
+export const blockCard = (sign: Sign): Uint8Array => secured(0x84, 0x16, 0x00, 0x00, none, sign)
+
 /** Nine-byte security authentication code of a city-union card. */
 export const getAuthCode = (): Uint8Array => command(0x80, 0xCA, 0x00, 0x00, none, 9)
 
@@ -67,188 +112,264 @@ type Init = {
   readonly purse: PurseId, readonly keyIndex: number, readonly amountFen: number,
   readonly terminal6: Uint8Array
 }
-const initData = ({ keyIndex, amountFen, terminal6 }: Init): Uint8Array =>
-  concat(Uint8Array.of(keyIndex), u32(amountFen), sized(terminal6, 6, 'a terminal number'))
+type DepositInit = Omit<Init, 'purse'>
+const initialize = (p1: number, { purse, keyIndex, amountFen, terminal6 }: Init, le: number): Uint8Array =>
+  command(0x80, 0x50, p1, purse, concat(u8(keyIndex), u32(amountFen), terminalNo(terminal6)), le)
 
-export const initPurchase = (init: Init): Uint8Array =>
-  command(0x80, 0x50, 0x01, init.purse, initData(init), 0x0F)
-export const initCapp = (init: Init): Uint8Array =>
-  command(0x80, 0x50, 0x03, init.purse, initData(init), 0x0F)
-export const initLoad = (init: Init): Uint8Array =>
-  command(0x80, 0x50, 0x00, init.purse, initData(init), 0x10)
+export const initLoad = (init: Init): Uint8Array => initialize(0x00, init, 0x10)
+export const initPurchase = (init: Init): Uint8Array => initialize(0x01, init, 0x0F)
+export const initCash = (init: DepositInit): Uint8Array => initialize(0x02, { ...init, purse: 1 }, 0x0F)
+export const initCapp = (init: Init): Uint8Array => initialize(0x03, init, 0x0F)
+export const initUnload = (init: DepositInit): Uint8Array => initialize(0x05, { ...init, purse: 1 }, 0x10)
+export const initOverdraftUpdate = ({ keyIndex, terminal6 }: Omit<DepositInit, 'amountFen'>): Uint8Array =>
+  command(0x80, 0x50, 0x04, 0x01, concat(u8(keyIndex), terminalNo(terminal6)), 0x13)
 
 /** UPDATE CAPP DATA CACHE: the whole record; P1 is the record number, or the tag where `by` says so. */
-export const updateCappCache = (sfi: number, record: number, data: Uint8Array,
-  by: 'number' | 'tag' = 'tag'): Uint8Array =>
-  command(0x80, 0xDC, record, recordP2(sfi, by), data)
+export const updateCappCache = (
+  sfi: number, record: number, data: Uint8Array, by: RecordBy = 'tag'
+): Uint8Array => command(0x80, 0xDC, record, recordP2(sfi, by), data)
 
-export const debit = ({ sequence4, date4, time3, mac1 }: {
-  readonly sequence4: Uint8Array, readonly date4: Uint8Array, readonly time3: Uint8Array,
-  readonly mac1: Uint8Array
-}): Uint8Array => command(0x80, 0x54, 0x01, 0x00, concat(
-  sized(sequence4, 4, 'a PSAM sequence'), sized(date4, 4, 'a date'), sized(time3, 3, 'a time'),
-  sized(mac1, 4, 'MAC1')), 8)
+type DateTime = { readonly date4: Uint8Array, readonly time3: Uint8Array }
 
-export const creditLoad = ({ date4, time3, mac2 }: {
-  readonly date4: Uint8Array, readonly time3: Uint8Array, readonly mac2: Uint8Array
-}): Uint8Array => command(0x80, 0x52, 0x00, 0x00,
-  concat(sized(date4, 4, 'a date'), sized(time3, 3, 'a time'), sized(mac2, 4, 'MAC2')), 4)
+/** DEBIT FOR PURCHASE, composite purchase and cash. */
+export const debit = ({ sequence4, date4, time3, mac1 }: DateTime & {
+  readonly sequence4: Uint8Array, readonly mac1: Uint8Array
+}): Uint8Array => command(0x80, 0x54, 0x01, 0x00,
+  concat(sequenceNo(sequence4), dateTime({ date4, time3 }), sized(mac1, 4, 'MAC1')), 8)
+
+export const creditLoad = ({ date4, time3, mac2 }: DateTime & { readonly mac2: Uint8Array }): Uint8Array =>
+  command(0x80, 0x52, 0x00, 0x00, concat(dateTime({ date4, time3 }), sized(mac2, 4, 'MAC2')), 4)
+export const debitUnload = ({ date4, time3, mac2 }: DateTime & { readonly mac2: Uint8Array }): Uint8Array =>
+  command(0x80, 0x54, 0x03, 0x00, concat(dateTime({ date4, time3 }), sized(mac2, 4, 'MAC2')), 4)
+export const updateOverdraft = ({ limitFen, date4, time3, mac2 }: DateTime & {
+  readonly limitFen: number, readonly mac2: Uint8Array
+}): Uint8Array => command(0x80, 0x58, 0x00, 0x00,
+  concat(u24(limitFen), dateTime({ date4, time3 }), sized(mac2, 4, 'MAC2')), 4)
 
 /** GET TRANSACTION PROVE; `committedCounter` is the counter of the INITIALIZE answer + 1. */
 export const getTransactionProve = (type: number, committedCounter: number): Uint8Array =>
   command(0x80, 0x5A, 0x00, type, u16(committedCounter), 8)
 
+/* ---- grey lock (fuel): where a printed manual and working terminals differ, as the terminals do ---- */
+
+export const initGreyLock = ({ purse, keyIndex, terminal6 }: Omit<Init, 'amountFen'>): Uint8Array =>
+  command(0xE0, 0x7A, 0x08, purse, concat(u8(keyIndex), terminalNo(terminal6)), 0x0F)
+export const greyLock = ({ sequence4, terminalRand4, date4, time3, mac1 }: DateTime & {
+  readonly sequence4: Uint8Array, readonly terminalRand4: Uint8Array, readonly mac1: Uint8Array
+}): Uint8Array => command(0xE0, 0x7C, 0x08, 0x00, concat(
+  sequenceNo(sequence4), sized(terminalRand4, 4, 'a random'), dateTime({ date4, time3 }),
+  sized(mac1, 4, 'MAC1')), 8)
+/** Debit and unlock; `counter` is the offline counter of the locking INITIALIZE. */
+export const greyDebit = (input: DateTime & Omit<Init, 'keyIndex'> & {
+  readonly counter: number, readonly sequence4: Uint8Array, readonly gmac: Uint8Array
+}): Uint8Array => command(0xE0, 0x7E, 0x08, input.purse, concat(
+  u32(input.amountFen), u16(input.counter), terminalNo(input.terminal6), sequenceNo(input.sequence4),
+  dateTime(input), sized(input.gmac, 4, 'GMAC')), 4)
+export const initGreyUnlock = ({ purse, keyIndex, terminal6 }: Omit<Init, 'amountFen'>): Uint8Array =>
+  command(0xE0, 0x7A, 0x09, purse, concat(u8(keyIndex), terminalNo(terminal6)), 0x12)
+export const greyUnlock = ({ amountFen, date4, time3, mac2 }: DateTime & {
+  readonly amountFen: number, readonly mac2: Uint8Array
+}): Uint8Array => command(0xE0, 0x7E, 0x09, 0x00,
+  concat(u32(amountFen), dateTime({ date4, time3 }), sized(mac2, 4, 'MAC2')), 4)
+export const getGreyStatus = (): Uint8Array => command(0xE0, 0xCA, 0x00, 0x00, none, 0x1E)
+
 /* ---- PSAM ---- */
 
 /** INIT SAM FOR PURCHASE: one to three 8-byte factors, the card's first (Lc 1C, 24, 2C). */
-export const psamInitMac1 = (input: {
+export const psamInitMac1 = (input: DateTime & {
   readonly rand4: Uint8Array, readonly counter: number, readonly amountFen: number, readonly type: number,
-  readonly date4: Uint8Array, readonly time3: Uint8Array, readonly keyVersion: number,
-  readonly algorithm: number,
-  readonly factors: readonly Uint8Array[]
-}): Uint8Array => {
-  if (input.factors.length < 1 || input.factors.length > 3) {
-    throw new RangeError(`1 to 3 factors, not ${input.factors.length}`)
-  }
-  return command(0x80, 0x70, 0x00, 0x00, concat(
-    sized(input.rand4, 4, 'a random'), u16(input.counter), u32(input.amountFen), Uint8Array.of(input.type),
-    sized(input.date4, 4, 'a date'), sized(input.time3, 3, 'a time'),
-    Uint8Array.of(input.keyVersion, input.algorithm),
-    ...input.factors.map(factor => sized(factor, 8, 'a factor'))), 8)
-}
+  readonly keyVersion: number, readonly algorithm: number, readonly factors: readonly Uint8Array[]
+}): Uint8Array => command(0x80, 0x70, 0x00, 0x00, concat(
+  sized(input.rand4, 4, 'a random'), u16(input.counter), u32(input.amountFen), u8(input.type),
+  dateTime(input), u8(input.keyVersion), u8(input.algorithm), factorBytes(input.factors)), 8)
+
 export const psamCheckMac2 = (mac2: Uint8Array): Uint8Array =>
   command(0x80, 0x72, 0x00, 0x00, sized(mac2, 4, 'MAC2'))
+/** Before INIT SAM FOR PURCHASE, where the card has an authentication code. */
 export const psamAuthCode = (authCode9: Uint8Array): Uint8Array =>
   command(0x80, 0xCA, 0x00, 0x00, sized(authCode9, 9, 'an authentication code'))
+
+const psamUsages = {
+  master: 0, maintenance: 1, purchase: 2, pinUnblock: 3, pinReload: 4, cardMaintenance: 5, mac: 6, encrypt: 7,
+  both: 8
+} as const
+/** INIT FOR DES CRYPT: the key for {@link psamCrypt}, diversified by up to three factors. */
+export const psamInitCrypt = (
+  usage: keyof typeof psamUsages, keyVersion: number, factors: readonly Uint8Array[]
+): Uint8Array => command(0x80, 0x1A, factors.length << 5 | psamUsages[usage], keyVersion,
+  factors.length === 0 ? none : factorBytes(factors))
+
+/** MAC data starts with its initial value; one command suffices, or the first, further ones and the last. */
+const psamOperations = {
+  encrypt: 0x00, macSingle: 0x05, macFirst: 0x07, macNext: 0x03, macLast: 0x01
+} as const
+/** DES CRYPT under the key of {@link psamInitCrypt}. */
+export const psamCrypt = (operation: keyof typeof psamOperations, data: Uint8Array): Uint8Array =>
+  command(0x80, 0xFA, psamOperations[operation], 0x00, data)
 
 /* ---- answers ---- */
 
 /** Data and status word. An answer below two bytes is a torn card, not an answer. */
-export function splitResponse (bytes: Uint8Array): Parsed<{
-  readonly data: Uint8Array,
-  readonly sw: number
-}> {
+export function splitResponse (
+  bytes: Uint8Array
+): Parsed<{ readonly data: Uint8Array, readonly sw: number }> {
   if (bytes.length < 2) return { ok: false, error: `answer of ${bytes.length} bytes: no status word` }
   return { ok: true, data: bytes.subarray(0, -2), sw: readU16(bytes, bytes.length - 2) }
 }
 
-const wrongLength = (what: string, wanted: number, found: number) =>
-  ({ ok: false, error: `${what}: ${wanted} bytes wanted, ${found} found` }) as const
-
 export type InitPurchaseAnswer = {
   readonly balanceFen: number, readonly counter: number, readonly overdraftFen: number,
-  readonly keyVersion: number,
-  readonly algorithm: number, readonly rand4: Uint8Array
+  readonly keyVersion: number, readonly algorithm: number, readonly rand4: Uint8Array
 }
 /** balance 4 · offline counter 2 · overdraft 3 · key version 1 · algorithm 1 · random 4. */
-export function parseInitPurchase (data: Uint8Array): Parsed<InitPurchaseAnswer> {
-  if (data.length !== 15) return wrongLength('INITIALIZE FOR PURCHASE', 15, data.length)
-  return {
-    ok: true, balanceFen: readU32(data), counter: readU16(data, 4), overdraftFen: readU24(data, 6),
+export const parseInitPurchase = (data: Uint8Array): Parsed<InitPurchaseAnswer> =>
+  ofLength('INITIALIZE FOR PURCHASE', 15, data, () => ({
+    balanceFen: readU32(data), counter: readU16(data, 4), overdraftFen: readU24(data, 6),
     keyVersion: data[9] ?? 0, algorithm: data[10] ?? 0, rand4: data.slice(11)
-  }
-}
+  }))
 
 export type InitLoadAnswer = {
   readonly balanceFen: number, readonly counter: number, readonly keyVersion: number,
-  readonly algorithm: number,
-  readonly rand4: Uint8Array, readonly mac1: Uint8Array
+  readonly algorithm: number, readonly rand4: Uint8Array, readonly mac1: Uint8Array
 }
 /** balance 4 · online counter 2 · key version 1 · algorithm 1 · random 4 · MAC1 4. */
-export function parseInitLoad (data: Uint8Array): Parsed<InitLoadAnswer> {
-  if (data.length !== 16) return wrongLength('INITIALIZE FOR LOAD', 16, data.length)
-  return {
-    ok: true, balanceFen: readU32(data), counter: readU16(data, 4), keyVersion: data[6] ?? 0,
-    algorithm: data[7] ?? 0,
+export const parseInitLoad = (data: Uint8Array): Parsed<InitLoadAnswer> =>
+  ofLength('INITIALIZE FOR LOAD', 16, data, () => ({
+    balanceFen: readU32(data), counter: readU16(data, 4), keyVersion: data[6] ?? 0, algorithm: data[7] ?? 0,
     rand4: data.slice(8, 12), mac1: data.slice(12)
-  }
-}
+  }))
+
+export type InitOverdraftUpdateAnswer = InitLoadAnswer & { readonly limitFen: number }
+/** balance 4 · online counter 2 · old limit 3 · key version 1 · algorithm 1 · random 4 · MAC1 4. */
+export const parseInitOverdraftUpdate = (data: Uint8Array): Parsed<InitOverdraftUpdateAnswer> =>
+  ofLength('INITIALIZE FOR UPDATE', 19, data, () => ({
+    balanceFen: readU32(data), counter: readU16(data, 4), limitFen: readU24(data, 6), keyVersion: data[9] ?? 0,
+    algorithm: data[10] ?? 0, rand4: data.slice(11, 15), mac1: data.slice(15)
+  }))
+
+export type InitGreyUnlockAnswer = InitLoadAnswer & { readonly offlineCounter: number }
+/** balance 4 · offline counter 2 · online counter 2 · key version 1 · algorithm 1 · random 4 · MAC1 4. */
+export const parseInitGreyUnlock = (data: Uint8Array): Parsed<InitGreyUnlockAnswer> =>
+  ofLength('INITIALIZE FOR GREY UNLOCK', 18, data, () => ({
+    balanceFen: readU32(data), offlineCounter: readU16(data, 4), counter: readU16(data, 6),
+    keyVersion: data[8] ?? 0, algorithm: data[9] ?? 0, rand4: data.slice(10, 14), mac1: data.slice(14)
+  }))
 
 type TacAndMac2 = { readonly tac: Uint8Array, readonly mac2: Uint8Array }
-/** DEBIT answers TAC, then MAC2. */
+/** DEBIT answers TAC, then MAC2. Grey lock answers GTAC, then MAC2, alike. */
 export const parseDebit = (data: Uint8Array): Parsed<TacAndMac2> =>
-  data.length === 8
-    ? { ok: true, tac: data.slice(0, 4), mac2: data.slice(4) }
-    : wrongLength('DEBIT', 8,
-      data.length)
+  ofLength('DEBIT', 8, data, () => ({ tac: data.slice(0, 4), mac2: data.slice(4) }))
 /** GET TRANSACTION PROVE answers the other way round: MAC2, then TAC. */
 export const parseProve = (data: Uint8Array): Parsed<TacAndMac2> =>
-  data.length === 8
-    ? { ok: true, mac2: data.slice(0, 4), tac: data.slice(4) }
-    : wrongLength('GET TRANSACTION PROVE', 8, data.length)
+  ofLength('GET TRANSACTION PROVE', 8, data, () => ({ mac2: data.slice(0, 4), tac: data.slice(4) }))
+export const parseCreditLoad = (data: Uint8Array): Parsed<{ readonly tac: Uint8Array }> =>
+  ofLength('CREDIT FOR LOAD', 4, data, () => ({ tac: data.slice() }))
 
-export const parsePsamMac1 = (data: Uint8Array): Parsed<{
-  readonly sequence4: Uint8Array,
-  readonly mac1: Uint8Array
-}> =>
-  data.length === 8
-    ? { ok: true, sequence4: data.slice(0, 4), mac1: data.slice(4) }
-    : wrongLength('INIT SAM FOR PURCHASE', 8, data.length)
+export const parsePsamMac1 = (
+  data: Uint8Array
+): Parsed<{ readonly sequence4: Uint8Array, readonly mac1: Uint8Array }> =>
+  ofLength('INIT SAM FOR PURCHASE', 8, data, () => ({ sequence4: data.slice(0, 4), mac1: data.slice(4) }))
 
+/** Some issuers set the top bit of the balance: it is no money. */
 export const parseBalance = (data: Uint8Array): Parsed<{ readonly balanceFen: number }> =>
-  data.length === 4
-    ? {
-        ok: true,
-        balanceFen: readU32(Uint8Array.of((data[0] ?? 0) & 0x7f,
-          ...data.subarray(1)))
-      } // some issuers set the top bit
-    : wrongLength('GET BALANCE', 4, data.length)
+  ofLength('GET BALANCE', 4, data, () => ({ balanceFen: readU32(data) % 0x8000_0000 }))
 
 /* ---- commands as the chip sees them ---- */
 
 export type Command = {
   readonly cla: number, readonly ins: number, readonly p1: number, readonly p2: number,
-  readonly data: Uint8Array, readonly le: number | null
+  /** Empty where there is none. */
+  readonly data: Uint8Array
+  /** As sent, 0 meaning 256; null where no answer is expected. */
+  readonly le: number | null
 }
 /** The four cases of a short APDU (ISO/IEC 7816-3): 4 bytes; + Le; + Lc data; + Lc data Le. */
 export function parseCommand (bytes: Uint8Array): Parsed<Command> {
   const [cla, ins, p1, p2, fifth] = bytes
   if (cla === undefined || ins === undefined || p1 === undefined || p2 === undefined) {
-    return { ok: false, error: `command of ${bytes.length} bytes: the header needs 4` }
+    return { ok: false, error: `command ends at offset ${bytes.length}: the header needs 4 bytes` }
   }
   const header = { ok: true, cla, ins, p1, p2 } as const
   if (fifth === undefined) return { ...header, data: none, le: null }
   if (bytes.length === 5) return { ...header, data: none, le: fifth }
-  const data = bytes.slice(5, 5 + fifth)
-  if (fifth === 0 || data.length < fifth) {
+  if (fifth === 0) return { ok: false, error: 'Lc 00 at offset 4: extended length is not spoken here' }
+  const end = 5 + fifth
+  if (bytes.length < end) {
     return { ok: false, error: `Lc at offset 4 says ${fifth} bytes, ${bytes.length - 5} follow` }
   }
-  const rest = bytes.length - 5 - fifth
-  if (rest > 1) {
-    return {
-      ok: false,
-      error: `${rest} bytes after the data at offset ${5 + fifth}: at most Le may follow`
-    }
+  if (bytes.length > end + 1) {
+    return { ok: false, error: `${bytes.length - end} bytes at offset ${end}: only Le follows the data` }
   }
-  return { ...header, data, le: bytes[5 + fifth] ?? null }
+  return { ...header, data: bytes.slice(5, end), le: bytes[end] ?? null }
 }
 
-/** FCI of SELECT: the application's name and the file 0015 carried in tag 9F0C, where there are such. */
-export function parseFci (data: Uint8Array): Parsed<{
-  readonly name: Uint8Array,
+/* ---- FCI ---- */
+
+export type Fci = {
+  readonly name: Uint8Array
+  /** Tag 9F0C: for purse applications the content of file 0015. */
   readonly issuerData: Uint8Array | null
-}> {
-  const outer = tlv(data, 0x6F)
-  const name = outer === null ? null : tlv(outer, 0x84)
-  if (outer === null || name === null) {
-    return {
-      ok: false,
-      error: `no FCI template: ${hex(data.subarray(0, 8))}…`
-    }
-  }
-  const proprietary = tlv(outer, 0xA5)
-  return { ok: true, name, issuerData: proprietary === null ? null : tlv(proprietary, 0x9F0C) }
+  /** Tag 9F08. */
+  readonly version: Uint8Array | null
+}
+/** The answer of SELECT: 6F { 84 name, A5 { 9F08 version, 9F0C issuer data } }. */
+export function parseFci (data: Uint8Array): Parsed<Fci> {
+  const template = tlv(data, 0x6F)
+  if (template === null) return { ok: false, error: `FCI: no template (6F) in ${start(data)}` }
+  const name = tlv(template, 0x84)
+  if (name === null) return { ok: false, error: `FCI: no name (84) in ${start(template)}` }
+  const proprietary = tlv(template, 0xA5) ?? none
+  return { ok: true, name, issuerData: tlv(proprietary, 0x9F0C), version: tlv(proprietary, 0x9F08) }
 }
 
+const start = (bytes: Uint8Array): string =>
+  `${bytes.length} bytes ${hex(bytes.subarray(0, 8))}${bytes.length > 8 ? '…' : ''}`
+
+/** Value of the first data object of this tag; tags of one or two bytes, lengths of one or 81 xx. */
 function tlv (bytes: Uint8Array, wanted: number): Uint8Array | null {
   let at = 0
   while (at < bytes.length) {
     let tag = bytes[at++] ?? 0
     if ((tag & 0x1f) === 0x1f) tag = tag << 8 | (bytes[at++] ?? 0)
-    const length = bytes[at++]
-    if (length === undefined || length > 0x7f || at + length > bytes.length) return null
-    if (tag === wanted) return bytes.subarray(at, at + length)
+    let length = bytes[at++]
+    if (length === 0x81) length = bytes[at++]
+    else if (length !== undefined && length > 0x7f) return null
+    if (length === undefined || at + length > bytes.length) return null
+    if (tag === wanted) return bytes.slice(at, at + length)
     at += length
   }
   return null
+}
+
+/* ---- parts ---- */
+
+export type RecordBy = 'number' | 'tag'
+
+function ofLength<T extends object> (
+  what: string, length: number, data: Uint8Array, read: () => T
+): Parsed<T> {
+  if (data.length === length) return { ok: true, ...read() }
+  return { ok: false, error: `${what}: ${length} bytes wanted, ${data.length} found` }
+}
+
+/** ISO/IEC 7816-4 ends at 30; T-Union cards use 31 as well. 0 is the selected file. */
+function shortId (sfi: number): number {
+  if (Number.isInteger(sfi) && sfi >= 0 && sfi <= 31) return sfi
+  throw new RangeError(`a short file id is 0 to 31, not ${sfi}`)
+}
+const recordP2 = (sfi: number, by: RecordBy): number => shortId(sfi) << 3 | (by === 'number' ? 4 : 0)
+
+function inRange (bytes: Uint8Array, min: number, max: number, what: string): Uint8Array {
+  if (bytes.length >= min && bytes.length <= max) return bytes
+  throw new RangeError(`${what} has ${min} to ${max} bytes, not ${bytes.length}`)
+}
+const terminalNo = (bytes: Uint8Array): Uint8Array => sized(bytes, 6, 'a terminal number')
+const sequenceNo = (bytes: Uint8Array): Uint8Array => sized(bytes, 4, 'a PSAM sequence')
+const dateTime = ({ date4, time3 }: DateTime): Uint8Array =>
+  concat(sized(date4, 4, 'a date'), sized(time3, 3, 'a time'))
+function factorBytes (factors: readonly Uint8Array[]): Uint8Array {
+  if (factors.length < 1 || factors.length > 3) {
+    throw new RangeError(`1 to 3 key factors, not ${factors.length}`)
+  }
+  return concat(...factors.map(factor => sized(factor, 8, 'a key factor')))
 }

@@ -7,19 +7,25 @@ export const hex = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex').toUpperCase()
 
 /**
- * Bytes of hexadecimal text; blanks are ignored. Throws RangeError naming the offset of the first wrong
- * character.
+ * Bytes of hexadecimal text; blanks are ignored. Throws RangeError naming the offset of the first character
+ * that is wrong, or of the last one where the digits do not make pairs.
  */
 export function unhex (text: string): Uint8Array {
-  const wrong = /[^0-9A-Fa-f\s]/.exec(text)
+  const wrong = /[^0-9A-Fa-f\s]/u.exec(text)
   if (wrong !== null) throw new RangeError(`not hexadecimal: '${wrong[0]}' at offset ${wrong.index}`)
   const digits = text.replace(/\s+/g, '')
-  if (digits.length % 2 !== 0) throw new RangeError(`odd number of hexadecimal digits: ${digits.length}`)
+  if (digits.length % 2 !== 0) {
+    const last = text.trimEnd()
+    throw new RangeError(`${digits.length} hexadecimal digits make no whole bytes: ` +
+      `'${last.at(-1)}' at offset ${last.length - 1} stands alone`)
+  }
   return new Uint8Array(Buffer.from(digits, 'hex'))
 }
 
 export function concat (...parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
+  let length = 0
+  for (const part of parts) length += part.length
+  const whole = new Uint8Array(length)
   let at = 0
   for (const part of parts) {
     whole.set(part, at)
@@ -28,27 +34,41 @@ export function concat (...parts: readonly Uint8Array[]): Uint8Array {
   return whole
 }
 
-function unsigned (value: number, bytes: number): Uint8Array {
-  if (!Number.isInteger(value) || value < 0 || value >= 2 ** (8 * bytes)) {
-    throw new RangeError(`${value} does not fit ${bytes} unsigned bytes`)
-  }
-  return Uint8Array.from({ length: bytes }, (_, index) =>
-    Math.floor(value / 2 ** (8 * (bytes - 1 - index))) % 256)
+/** The bytes themselves, once their number is right. Throws RangeError with `what` in words. */
+export function sized (bytes: Uint8Array, length: number, what: string): Uint8Array {
+  if (bytes.length !== length) throw new RangeError(`${what} has ${length} bytes, not ${bytes.length}`)
+  return bytes
 }
+
+/** Unsigned, big-endian. Throws RangeError where the value is no whole number or does not fit. */
 export const u8 = (value: number): Uint8Array => unsigned(value, 1)
 export const u16 = (value: number): Uint8Array => unsigned(value, 2)
 export const u24 = (value: number): Uint8Array => unsigned(value, 3)
 export const u32 = (value: number): Uint8Array => unsigned(value, 4)
 
-function readUnsigned (bytes: Uint8Array, at: number, length: number): number {
-  if (at < 0 || at + length > bytes.length) {
-    throw new RangeError(`${length} bytes wanted at offset ${at}, ${bytes.length} there`)
+/** At most six bytes, so that every value is a safe integer. */
+export function unsigned (value: number, length: number): Uint8Array {
+  if (!Number.isInteger(value) || value < 0 || value >= 2 ** (8 * length)) {
+    throw new RangeError(`${value} is no unsigned number of ${length} bytes`)
   }
-  return bytes.subarray(at, at + length).reduce((value, byte) => value * 256 + byte, 0)
+  const bytes = new Uint8Array(length)
+  for (let at = length - 1, rest = value; at >= 0; at--, rest = Math.floor(rest / 256)) bytes[at] = rest % 256
+  return bytes
 }
+
+/** Unsigned, big-endian. Throws RangeError where the bytes end before the number does. */
 export const readU16 = (bytes: Uint8Array, at = 0): number => readUnsigned(bytes, at, 2)
 export const readU24 = (bytes: Uint8Array, at = 0): number => readUnsigned(bytes, at, 3)
 export const readU32 = (bytes: Uint8Array, at = 0): number => readUnsigned(bytes, at, 4)
+
+export function readUnsigned (bytes: Uint8Array, at: number, length: number): number {
+  if (at < 0 || at + length > bytes.length) {
+    throw new RangeError(`${length} bytes wanted at offset ${at}, ${bytes.length} there`)
+  }
+  let value = 0
+  for (let next = at; next < at + length; next++) value = value * 256 + (bytes[next] ?? 0)
+  return value
+}
 
 /** Compares without telling by its duration where two secrets differ. */
 export const equalConstantTime = (one: Uint8Array, other: Uint8Array): boolean =>
@@ -56,12 +76,12 @@ export const equalConstantTime = (one: Uint8Array, other: Uint8Array): boolean =
 
 /** Packed BCD of an even number of decimal digits. */
 export function bcd (digits: string): Uint8Array {
-  if (!/^(\d\d)*$/.test(digits)) throw new RangeError(`not an even number of decimal digits: '${digits}'`)
+  if (!/^(?:[0-9]{2})*$/.test(digits)) throw new RangeError(`not an even number of decimal digits: '${digits}'`)
   return unhex(digits)
 }
 
 /** Decimal digits of packed BCD, or null where a nibble is above nine. */
 export function unbcd (bytes: Uint8Array): string | null {
   const digits = hex(bytes)
-  return /^\d*$/.test(digits) ? digits : null
+  return /^[0-9]*$/.test(digits) ? digits : null
 }

@@ -1,55 +1,81 @@
 // The algorithm suites of the purse behind one interface. 3DES is proven by chip logs; SM4 is a proposal.
 // It refuses to know which bytes a MAC covers.
 import { createCipheriv, createDecipheriv } from 'node:crypto'
-import { concat } from './hex.ts'
+import { concat, sized } from './hex.ts'
 
 export type SuiteName = '3des' | 'sm4'
 
-/**
- * Variable part of a session key: the card's random, its counter as in the INITIALIZE answer, and two bytes
- * more.
- */
+/** What makes a session key one of this transaction, as it stands in the INITIALIZE answer. */
 export type SessionInput = {
-  readonly rand4: Uint8Array, readonly counter: Uint8Array,
+  readonly rand4: Uint8Array
+  /** 2 bytes. */
+  readonly counter: Uint8Array
+  /** Purchase: low half of the PSAM sequence; load: 80 00. */
   readonly tail2: Uint8Array
 }
 
 export type Suite = {
   readonly name: SuiteName
+  /** Block of the cipher, bytes. */
+  readonly block: 8 | 16
   /** One level of key diversification: 16-byte key, 8-byte factor → 16-byte key. */
   readonly divert: (key16: Uint8Array, factor8: Uint8Array) => Uint8Array
+  /** {@link divert} under one key for many factors: the key schedule is made once and kept. */
+  readonly diverter: (key16: Uint8Array) => (factor8: Uint8Array) => Uint8Array
+  /** 3DES: 8 bytes; SM4: 16. */
   readonly sessionKey: (key16: Uint8Array, input: SessionInput) => Uint8Array
   /** Leftmost four bytes of the CBC-MAC, zero IV, padding 80 00… always appended. */
   readonly mac: (sessionKey: Uint8Array, data: Uint8Array) => Uint8Array
   /** The key under which a card makes TACs, from its TAC key. */
   readonly tacKey: (dtk16: Uint8Array) => Uint8Array
-  /** MAC of secure messaging over header and data; `initial` is the challenge. */
-  readonly secureMac: (key: Uint8Array, initial: Uint8Array, message: Uint8Array) => Uint8Array
+  /** As `mac`, under the key that `tacKey` gives. */
+  readonly tac: (tacKey: Uint8Array, data: Uint8Array) => Uint8Array
+  /** MAC of secure messaging over header and data; the challenge, filled with zeros, is the initial value. */
+  readonly secureMac: (key: Uint8Array, challenge: Uint8Array, message: Uint8Array) => Uint8Array
+  /** Whole blocks, ECB. Throws RangeError on anything else. */
   readonly encrypt: (key: Uint8Array, blocks: Uint8Array) => Uint8Array
   readonly decrypt: (key: Uint8Array, blocks: Uint8Array) => Uint8Array
 }
 
-/**
- * OpenSSL 3 offers single DES only through its legacy provider; two-key 3DES with equal halves is the same
- * permutation (ISO/IEC 18033-3).
- * Cost is per cipher object (about 3 µs), not per block, so each step below is one object over all its
- * blocks: DIV is one ECB call over
- * X ‖ ~X, a MAC one CBC call of which the last block counts.
- */
-function run (algorithm: string, key: Uint8Array, iv: Uint8Array | null, data: Uint8Array): Buffer {
-  const cipher = createCipheriv(algorithm, key, iv)
-  cipher.setAutoPadding(false)
-  return cipher.update(data)
-}
-function undo (algorithm: string, key: Uint8Array, data: Uint8Array): Buffer {
-  const cipher = createDecipheriv(algorithm, key, null)
-  cipher.setAutoPadding(false)
-  return cipher.update(data)
+/** GB/T 32907 SM4 in the places of 3DES: a proposal, for no public vector of a purse under SM4 is known. */
+const sm4: Suite = {
+  name: 'sm4',
+  block: 16,
+  divert: (key, factor) => run('sm4-ecb', key, null, diversionBlock(factor)),
+  diverter: key => keptDiverter('sm4-ecb', key),
+  sessionKey: (key, input) => run('sm4-ecb', key, null, pad80(sessionBlock(input), 16)),
+  mac: (key, data) => sm4Mac(key, zero16, data),
+  tacKey: dtk => sized(dtk, 16, 'a TAC key'),
+  tac: (key, data) => sm4Mac(key, zero16, data),
+  secureMac: (key, challenge, message) => sm4Mac(key, initialValue(challenge, 16), message),
+  encrypt: (key, blocks) => run('sm4-ecb', key, null, whole(blocks, 16)),
+  decrypt: (key, blocks) => undo('sm4-ecb', key, whole(blocks, 16))
 }
 
 /**
+ * Two-key triple DES and, for MACs, single DES (JR/T 0025 electronic purse). In secure messaging and
+ * authentication a key of 8 bytes means single DES. OpenSSL 3 keeps that in its legacy provider; triple DES
+ * with equal halves is the same permutation.
+ */
+const tripleDes: Suite = {
+  name: '3des',
+  block: 8,
+  divert: (key, factor) => run('des-ede', key, null, diversionBlock(factor)),
+  diverter: key => keptDiverter('des-ede', key),
+  sessionKey: (key, input) => run('des-ede', key, null, sessionBlock(input)),
+  mac: (key, data) => desChain(key, zero8, data).subarray(0, 4),
+  tacKey: foldKey,
+  tac: (key, data) => desChain(key, zero8, data).subarray(0, 4),
+  secureMac: (key, challenge, message) => retailMac(key, initialValue(challenge, 8), message),
+  encrypt: (key, blocks) => run('des-ede', wide(key), null, whole(blocks, 8)),
+  decrypt: (key, blocks) => undo('des-ede', wide(key), whole(blocks, 8))
+}
+
+export const suites: Readonly<Record<SuiteName, Suite>> = { '3des': tripleDes, sm4 }
+
+/**
  * Appends 80, then zeros up to a multiple of the block: also when the data is aligned already (ISO/IEC
- * 9797-1 method 2).
+ * 9797-1, padding method 2).
  */
 export function pad80 (data: Uint8Array, block: number): Uint8Array {
   const padded = new Uint8Array((Math.floor(data.length / block) + 1) * block)
@@ -58,54 +84,82 @@ export function pad80 (data: Uint8Array, block: number): Uint8Array {
   return padded
 }
 
+/** Left half XOR right half. */
+function foldKey (key16: Uint8Array): Uint8Array {
+  sized(key16, 16, 'a TAC key')
+  const folded = new Uint8Array(8)
+  for (let at = 0; at < 8; at++) folded[at] = (key16[at] ?? 0) ^ (key16[at + 8] ?? 0)
+  return folded
+}
+
+/**
+ * A cipher object costs 1.9 µs before its first block, a call 1.4 µs, a block far below either (Node 20, one
+ * core): so each step is one object and one call over all its blocks. A TAC of four blocks takes 4 µs this
+ * way, four times that with an object a block.
+ */
+function run (algorithm: string, key: Uint8Array, iv: Uint8Array | null, blocks: Uint8Array): Buffer {
+  return keyed(algorithm, key, iv).update(blocks)
+}
+function undo (algorithm: string, key: Uint8Array, blocks: Uint8Array): Buffer {
+  const cipher = createDecipheriv(algorithm, key, null)
+  cipher.setAutoPadding(false)
+  return cipher.update(blocks)
+}
+function keyed (algorithm: string, key: Uint8Array, iv: Uint8Array | null) {
+  const cipher = createCipheriv(algorithm, key, iv)
+  cipher.setAutoPadding(false)
+  return cipher
+}
+
+/** ECB has no memory between blocks: one object serves every factor, at 1.5 µs instead of 3.3 µs. */
+function keptDiverter (algorithm: string, key: Uint8Array): (factor8: Uint8Array) => Uint8Array {
+  const cipher = keyed(algorithm, key, null)
+  return factor => cipher.update(diversionBlock(factor))
+}
+
+/** The factor, then its complement. */
+function diversionBlock (factor: Uint8Array): Uint8Array {
+  sized(factor, 8, 'a key factor')
+  const block = new Uint8Array(16)
+  block.set(factor)
+  for (let at = 0; at < 8; at++) block[at + 8] = ~(factor[at] ?? 0)
+  return block
+}
+
+const sessionBlock = ({ rand4, counter, tail2 }: SessionInput): Uint8Array => concat(
+  sized(rand4, 4, 'a random'), sized(counter, 2, 'a counter'), sized(tail2, 2, 'the tail of a session key'))
+
+/** Last block of the chain over padded data. */
+const desChain = (key8: Uint8Array, iv: Uint8Array, data: Uint8Array): Buffer =>
+  run('des-ede-cbc', concat(key8, sized(key8, 8, 'a DES key')), iv, pad80(data, 8)).subarray(-8)
+
+/** ISO/IEC 9797-1 algorithm 3 under a key of 16 bytes, a plain DES chain under one of 8. */
+function retailMac (key: Uint8Array, iv: Uint8Array, message: Uint8Array): Uint8Array {
+  const last = desChain(key.subarray(0, 8), iv, message)
+  if (key.length === 8) return last.subarray(0, 4)
+  const inside = undo('des-ede', wide(key.subarray(8)), last)
+  return run('des-ede', wide(key.subarray(0, 8)), null, inside).subarray(0, 4)
+}
+
+const sm4Mac = (key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8Array =>
+  run('sm4-cbc', key, iv, pad80(data, 16)).subarray(-16, -12)
+
 const zero8 = new Uint8Array(8)
 const zero16 = new Uint8Array(16)
-const complement = (bytes: Uint8Array): Uint8Array => bytes.map(byte => ~byte & 0xff)
-const doubled = (key8: Uint8Array): Uint8Array => concat(key8, key8)
-const desChain = (key8: Uint8Array, iv: Uint8Array, data: Uint8Array): Buffer =>
-  run('des-ede-cbc', doubled(key8), iv, data).subarray(-8)
 
-/** ISO/IEC 9797-1 algorithm 3 with a 16-byte key, or a plain DES chain with an 8-byte key. */
-function retailMac (key: Uint8Array, iv: Uint8Array, message: Uint8Array): Uint8Array {
-  const last = desChain(key.subarray(0, 8), iv, pad80(message, 8))
-  if (key.length === 8) return last.subarray(0, 4)
-  const right = doubled(key.subarray(8))
-  return run('des-ede', doubled(key.subarray(0, 8)), null, undo('des-ede', right, last)).subarray(0, 4)
+const wide = (key: Uint8Array): Uint8Array => key.length === 8 ? concat(key, key) : key
+
+function initialValue (challenge: Uint8Array, block: number): Uint8Array {
+  if (challenge.length > block) {
+    throw new RangeError(`a challenge has at most ${block} bytes, not ${challenge.length}`)
+  }
+  const iv = new Uint8Array(block)
+  iv.set(challenge)
+  return iv
 }
 
-const tripleDes: Suite = {
-  name: '3des',
-  divert: (key, factor) => run('des-ede', key, null, concat(factor, complement(factor))),
-  sessionKey: (key, { rand4, counter, tail2 }) => run('des-ede', key, null, concat(rand4, counter, tail2)),
-  mac: (key, data) => desChain(key, zero8, pad80(data, 8)).subarray(0, 4),
-  tacKey: dtk => dtk.subarray(0, 8).map((byte, index) => byte ^ (dtk[index + 8] ?? 0)),
-  secureMac: (key, challenge, message) => {
-    const iv = new Uint8Array(8)
-    iv.set(challenge)
-    return retailMac(key, iv, message)
-  },
-  encrypt: (key, blocks) => run('des-ede', key, null, blocks),
-  decrypt: (key, blocks) => undo('des-ede', key, blocks)
+/** OpenSSL would keep a torn block back without a word. */
+function whole (blocks: Uint8Array, block: number): Uint8Array {
+  if (blocks.length % block === 0) return blocks
+  throw new RangeError(`${blocks.length} bytes are no whole blocks of ${block}`)
 }
-
-/** Proposal, unverified: no public vector for a purse under SM4 is known. */
-const sm4: Suite = {
-  name: 'sm4',
-  divert: (key, factor) => run('sm4-ecb', key, null, concat(factor, complement(factor))),
-  sessionKey: (key, { rand4, counter, tail2 }) =>
-    run('sm4-ecb', key, null, pad80(concat(rand4, counter, tail2), 16)),
-  mac: (key, data) => run('sm4-cbc', key, zero16, pad80(data, 16)).subarray(-16, -12),
-  tacKey: dtk => dtk,
-  secureMac: (key, challenge, message) => {
-    const iv = new Uint8Array(16)
-    iv.set(challenge)
-    return run('sm4-cbc', key, iv, pad80(message, 16)).subarray(-16, -12)
-  },
-  encrypt: (key, blocks) => run('sm4-ecb', key, null, blocks),
-  decrypt: (key, blocks) => undo('sm4-ecb', key, blocks)
-}
-
-export const suites: Readonly<Record<SuiteName, Suite>> = { '3des': tripleDes, sm4 }
-
-/** Block length of the suite's cipher, bytes. */
-export const blockLength = (suite: Suite): 8 | 16 => suite.name === '3des' ? 8 : 16
