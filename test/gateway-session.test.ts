@@ -1,14 +1,22 @@
 // A tap without a reader: the very bytes of a device log, every refusal of the published procedure, and a card that
 // leaves at every command and comes back.
+import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { conversing } from '../gateway/pcsc/exchange.ts'
+import { type Channel, conversing } from '../gateway/pcsc/exchange.ts'
 import { startPsam } from '../gateway/pcsc/psam.ts'
 import { type Tapping, runTap } from '../gateway/pcsc/purchase.ts'
 import { isResting, next, startSession } from '../gateway/pcsc/session.ts'
+import { entriesOf } from '../gateway/spool/recover.ts'
 import { type Spool, openSpool } from '../gateway/spool/spool.ts'
 import { manualClock } from '../runtime/clock.ts'
 import { type CardRules, type LaneConfig, tapReasons } from '../schemas/gateway.ts'
+import { type TransactionRecord, eventContent } from '../schemas/record.ts'
 import type { Tariff } from '../schemas/tariff/tariff.ts'
+import { cardChip } from '../terminal-sim/card/card-chip.ts'
+import type { CardDescription, CardReport } from '../terminal-sim/card/description.ts'
+import { psamChip } from '../terminal-sim/psam/psam-chip.ts'
+import { createRandom } from '../terminal-sim/random.ts'
+import { type Tear, putDown } from './support/chips-in-hand.ts'
 import { recordingDisk } from './support/recording-disk.ts'
 import { type Line, scripted } from './support/scripted-channel.ts'
 
@@ -251,4 +259,229 @@ t.test('the table: the card may leave in every state, and every state can be lef
   }
   t.same(Object.keys(next).filter(state => isResting(state as keyof typeof next)), ['idle', 'approved', 'declined', 'torn'])
   t.throws(() => startSession().signal('debited'), /the lane is idle: there is no row for debited/)
+})
+
+/* ---- a card that leaves and comes back: virtual chips of every family ---- */
+
+const issuer = '02313750FFFFFFFF'
+const fareFen = 180
+const families: { name: string, card: CardDescription, rules?: CardRules, type: '06' | '09' }[] = [
+  { name: 't-union, composite', card: { profile: 't-union', issuer, serial: '03104990600000000016' }, type: '09' },
+  {
+    name: 't-union, simple',
+    card: { profile: 't-union', issuer, serial: '03104990600000000024' },
+    rules: { profiles: { 't-union': { purchase: 'simple' } } },
+    type: '06'
+  },
+  { name: 'city union, composite', card: { profile: 'cjt166', issuer, serial: '00990000000012345678' }, type: '09' },
+  {
+    name: 'city union with code',
+    card: { profile: 'cjt166-auth', issuer, serial: '00990000000012345686', authCode: '850011223300112233' },
+    type: '09'
+  },
+  { name: 'bank, simple', card: { profile: 'pboc', issuer, serial: '00990000000012345694' }, type: '06' }
+]
+
+type LaneName = 'A' | 'B' | 'X'
+type OnPsam = (channel: Channel) => Channel
+
+/** Two gateways: lanes A and B of one, X of another; one card that is carried between them. */
+async function city ({ card: description, rules = {} }: typeof families[number]) {
+  const random = createRandom('session')
+  const card = cardChip({ balanceFen: 1_000, offlineCounter: 41, ...description }, random.fork('card'))
+  const clock = manualClock(Date.parse('2026-03-02T08:00:00+08:00'))
+  const prices: Tariff = {
+    version: 1, from: '2026-01-01T00:00:00+08:00', operators: { BUS: { kind: 'flat', fareFen: 200, cardFareFen: fareFen } }
+  }
+  const disks = { own: recordingDisk(), other: recordingDisk() }
+  const spools = { own: await openSpool({ files: disks.own, clock }), other: await openSpool({ files: disks.other, clock }) }
+  /** What the chip signed, by counter. */
+  const tacs = new Map<number, string>()
+  const psams = new Map(['A', 'B', 'X'].map((name, index) =>
+    [name, psamChip({ profile: description.profile, terminal: `99000000000${index + 1}` })]))
+
+  async function tap (at: LaneName, tear: Tear | null = null, onPsam: OnPsam = channel => channel) {
+    clock.advance(60_000)
+    const psam = psams.get(at)
+    if (psam === undefined) throw new Error(`no lane ${at}`)
+    const started = await startPsam(conversing(onPsam(putDown(psam).channel)), psam.atr, undefined)
+    if (!started.ok) throw new Error(started.why)
+    const session = startSession()
+    session.signal('card_in')
+    const hand = putDown(card, tear)
+    const result = await runTap(conversing(hand.channel), {
+      lane: { ...lane, lane: at, terminal: `BUS-${at}` },
+      rules,
+      session,
+      psam: started.psam,
+      spool: at === 'X' ? spools.other : spools.own,
+      parameters: { tariff: () => prices, isBlacklisted: () => false, blacklistVersion: () => null },
+      clock,
+      charge: null,
+      paidAtMs: () => null,
+      sells: true,
+      onRecovered: () => undefined
+    })
+    const { proof } = card.report()
+    if (proof !== null) tacs.set(proof.counter, proof.tac)
+    return { reason: result?.reason, ...hand }
+  }
+  const restart = async () => { spools.own = await openSpool({ files: recordingDisk(disks.own.image), clock }) }
+  const records = () => [spools.own, spools.other].flatMap(spool => spool.recordsOf({
+    delivery: '', from: 1, to: Number.MAX_SAFE_INTEGER, count: 1_000, redelivery: false
+  })).map(one => one.record)
+  /** Why open payments were closed without a record, by the own gateway. */
+  const closings = () => [...disks.own.image.values()].flatMap(entriesOf)
+    .flatMap(entry => entry.type === 'void' ? [entry.payload.why] : [])
+  return { card, tap, restart, records, closings, tacs, open: () => spools.own.openIntents() }
+}
+
+/**
+ * What the chip has done and what the spools tell must be the same story; what is wrong with it, or null. `grey`: the
+ * counter whose debit the chip cannot prove any more, because it was used elsewhere since.
+ */
+function difference (report: CardReport, records: readonly TransactionRecord[], grey: number | null): string | null {
+  const debits = (1_000 - report.purse.balanceFen) / fareFen
+  if (debits !== report.purse.offlineCounter - 41) return `${debits} fares, counter ${report.purse.offlineCounter}`
+  const told = records.filter(record => !record.grey || record.counter === grey)
+  const log = report.log.map(one => `${one.counter} ${one.amountFen} ${one.terminal} ${one.date}${one.time}`)
+  const spooled = told.map(one => `${one.counter} ${one.amountFen} ${one.psam} ${one.dateTime}`)
+  if (log.sort().join() !== spooled.sort().join()) return `the chip's log is ${log}, the records are ${spooled}`
+  const last = told.find(record => record.counter === report.proof?.counter)
+  if (report.proof !== null && last?.tac !== report.proof.tac) return `TAC ${last?.tac}, the chip has ${report.proof.tac}`
+  const contents = new Set(records.map(record => Buffer.from(eventContent(record)).toString('hex')))
+  const events = new Set(records.map(record => `${record.psam} ${record.sequence}`))
+  return contents.size === events.size ? null : 'a record that completes a grey one says something else'
+}
+
+const stories = ['same lane', 'other lane', 'after a restart', 'used elsewhere'] as const
+
+/** One card torn once, then the story, then a last tap that must be as if nothing had been. */
+async function tornStory (family: typeof families[number], tear: Tear, debitSent: boolean, story: typeof stories[number]) {
+  const { card, tap, restart, records, closings, open } = await city(family)
+  const first = await tap('A', tear)
+  const openAfter = open().length
+  if (story === 'after a restart') await restart()
+  if (story === 'used elsewhere') await tap('X')
+  const second = await tap(story === 'other lane' ? 'B' : 'A')
+  const third = await tap('A')
+  const unproven = story === 'used elsewhere' && debitSent && tear.commit === 'after' ? 42 : null
+  return {
+    first: tapReasons[first.reason ?? 'paid'].outcome,
+    open: openAfter,
+    second: second.reason,
+    third: third.reason,
+    fares: (1_000 - card.report().purse.balanceFen) / fareFen,
+    openAtLast: open().length,
+    closings: debitSent ? closings() : [],
+    difference: difference(card.report(), records(), unproven)
+  }
+}
+
+t.test('torn at every command of every family, and back: one fare, one whole record', async t => {
+  let torn = 0
+  for (const family of families) {
+    const { tap: probe } = await city(family)
+    const { reason, commands } = await probe('A')
+    t.equal(reason, 'paid', `${family.name}: pays`)
+    t.equal(commands.some(command => command.startsWith('805003')), family.type === '09', `${family.name}: form`)
+    for (const [at, command] of commands.entries()) {
+      for (const commit of ['before', 'after'] as const) {
+        for (const story of stories) {
+          const debitSent = command.startsWith('8054')
+          const paid = debitSent && commit === 'after'
+          const counts = paid && (story === 'same lane' || story === 'after a restart')
+          const expected = {
+            first: debitSent ? 'unknown' : 'declined',
+            open: debitSent ? 1 : 0,
+            second: counts ? 'paid_before' : 'paid',
+            third: 'paid',
+            fares: 2 + (paid && !counts ? 1 : 0) + (story === 'used elsewhere' ? 1 : 0),
+            openAtLast: 0,
+            closings: !debitSent ? [] : story === 'used elsewhere' ? ['unprovable'] : paid ? [] : ['not_debited'],
+            difference: null
+          }
+          const found = await tornStory(family, { at, commit }, debitSent, story)
+          torn += 1
+          if (JSON.stringify(found) !== JSON.stringify(expected)) {
+            t.same(found, expected, `${family.name}, ${command.slice(0, 8)}, ${commit} the commit, ${story}`)
+          }
+        }
+      }
+    }
+  }
+  t.ok(torn > 300, `${torn} stories`)
+})
+
+/** The PSAM's answer to commands that begin like this is lost, or another. */
+const psamFails = (beginning: number[], sw: number | null): OnPsam => channel => ({
+  transmit: async command => {
+    if (!beginning.every((byte, index) => command[index] === byte)) return await channel.transmit(command)
+    return sw === null ? { kind: 'unknown', why: 'pulled' } : { kind: 'answer', data: new Uint8Array(0), sw }
+  }
+})
+
+t.test('the PSAM fails on the way', async t => {
+  for (const family of families) {
+    const lost = await city(family)
+    t.equal((await lost.tap('A', null, psamFails([0x80, 0x70], null))).reason, 'psam_unavailable')
+    t.same(lost.records(), [], `${family.name}: pulled at signing, nothing happened`)
+    t.equal((await lost.tap('A', null, psamFails([0x80, 0x72], null))).reason, 'psam_lost')
+    t.match(lost.records(), [{ grey: false, counter: 42 }], `${family.name}: pulled after the debit, the record is whole`)
+    t.equal((await lost.tap('A')).reason, 'paid_before', 'the same card again: nothing more is debited')
+    t.equal(difference(lost.card.report(), lost.records(), null), null, 'and nothing is told twice')
+    t.equal((await lost.tap('A')).reason, 'paid')
+
+    const fake = await city(family)
+    t.equal((await fake.tap('A', null, psamFails([0x80, 0x72], 0x9302))).reason, 'mac2_wrong')
+    t.equal((await fake.tap('A')).reason, 'paid', `${family.name}: a card that could not prove itself pays anew`)
+    t.equal(difference(fake.card.report(), fake.records(), null), null)
+  }
+})
+
+t.test('a card that leaves again while it proves its payment', async t => {
+  for (const family of families) {
+    const { commands } = await (await city(family)).tap('A')
+    const debitAt = commands.findIndex(command => command.startsWith('8054'))
+    for (const commit of ['before', 'after'] as const) {
+      const probe = await city(family)
+      await probe.tap('A', { at: debitAt, commit })
+      const back = await probe.tap('A')
+      for (let at = 0; at < back.commands.length; at++) {
+        const { card, tap, records } = await city(family)
+        await tap('A', { at: debitAt, commit })
+        await tap('A', { at, commit: 'after' })
+        const last = await tap('A')
+        const why = difference(card.report(), records(), null)
+        if (why !== null) t.fail(`${family.name}, ${commit}, ${back.commands[at]?.slice(0, 8)}: ${why}`)
+        const fares = (1_000 - card.report().purse.balanceFen) / fareFen
+        if (fares > 2 || (fares === 2 && last.reason !== 'paid')) t.fail(`${fares} fares, then ${last.reason}`)
+      }
+    }
+    t.pass(family.name)
+  }
+})
+
+t.test('any walk of a card through the city, torn anywhere: nothing lost, nothing invented', async t => {
+  const step = fc.record({
+    at: fc.constantFrom<LaneName>('A', 'A', 'B', 'X'),
+    tear: fc.option(fc.record({ at: fc.nat(14), commit: fc.constantFrom<Tear['commit']>('before', 'after') })),
+    restart: fc.boolean()
+  })
+  const walk = fc.record({ family: fc.constantFrom(...families), steps: fc.array(step, { maxLength: 8 }) })
+  await fc.assert(fc.asyncProperty(walk, async ({ family, steps }) => {
+    const { card, tap, restart, records, tacs } = await city({ ...family, card: { ...family.card, balanceFen: 5_000 } })
+    for (const { at, tear, restart: again } of steps) {
+      await tap(at, tear)
+      if (again) await restart()
+    }
+    await tap('A')
+    const key = (psam: string, counter: number, dateTime: string) => `${psam} ${counter} ${dateTime}`
+    const debits = new Set(card.report().log.map(one => key(one.terminal, one.counter, one.date + one.time)))
+    const told = records().map(one => ({ ...one, key: key(one.psam, one.counter, one.dateTime) }))
+    const whole = told.filter(one => !one.grey)
+    return [...debits].every(debit => told.some(one => one.key === debit)) && // every debit is told
+      whole.every(one => debits.has(one.key) && tacs.get(one.counter) === one.tac) && // only debits are told as such
+      new Set(whole.map(one => one.key)).size === whole.length // each once
+  }), { numRuns: 300 })
 })

@@ -1,0 +1,294 @@
+// Readers and chips as PC/SC shows them, cut down to what a lane needs. The only importer of pcsclite. Rebuilds
+// everything when the service fails: no binding goes on by itself after pcscd was killed.
+import { setTimeout as delay } from 'node:timers/promises'
+import { pauseMs } from '../../runtime/http-client.ts'
+import type { Log } from '../../runtime/log.ts'
+import { type Answer, type Channel, answerOf, withoutLe } from './exchange.ts'
+
+/** `chip_found`: it lay there when the reader was first seen, or when the service came back. */
+export type ReaderEvent = 'chip_in' | 'chip_found' | 'chip_out'
+
+export type Reader = {
+  readonly name: string
+  state (): 'away' | 'empty' | 'chip'
+  /** Answer to reset of the chip that is there. */
+  atr (): Uint8Array
+  /** Also tells at once of a chip that is there already. Returns the end of listening. */
+  listen (listener: (event: ReaderEvent) => void): () => void
+  /** Exclusive. Throws with the reason when the chip cannot be reached within the deadline. */
+  connect (deadlineMs: number): Promise<Connection>
+}
+
+/** A silent chip is given up after the deadline; what it did is unknown, and the connection is of no more use. */
+export type Connection = Channel & {
+  /** `leave` the power on, `reset` or `unpower` the chip. Resolves when the reader is free again, at the latest in time. */
+  close (disposition: 'leave' | 'reset' | 'unpower'): Promise<void>
+}
+
+export type Pcsc = {
+  /** A reader by its PC/SC name, whether it is there yet or not. */
+  reader (name: string): Reader
+  /** Times the service was found dead or silent. */
+  failures (): number
+  close (): void
+}
+
+export type PcscOptions = { log: Log, random: () => number, backoffMs?: number, backoffMaxMs?: number }
+
+/** Starts watching. A service that is not there yet is no error: it is waited for. Throws when pcsclite is missing. */
+export async function openPcsc ({ log, random, backoffMs = 100, backoffMaxMs = 2_000 }: PcscOptions): Promise<Pcsc> {
+  const pcsclite = await loadBinding()
+  const slots = new Map<string, Slot>()
+  const closing = new AbortController()
+  let watcher: Watcher | null = null
+  let failures = 0
+  let failuresInRow = 0
+
+  const slot = (name: string): Slot => {
+    const known = slots.get(name) ?? createSlot(name)
+    slots.set(name, known)
+    return known
+  }
+
+  function start (): void {
+    try {
+      const started = pcsclite()
+      watcher = started
+      started.on('error', error => drop(started, error))
+      started.on('reader', reader => attach(started, reader))
+    } catch (error) {
+      again(error as Error)
+    }
+  }
+
+  function attach (from: Watcher, reader: CardReader): void {
+    if (from !== watcher) return
+    failuresInRow = 0
+    const place = slot(reader.name)
+    place.attach(reader)
+    reader.on('error', error => drop(from, error))
+    reader.on('status', ({ state, atr }) => { if (from === watcher) place.status(reader, state, atr) })
+    reader.on('end', () => { if (from === watcher) place.detach() })
+  }
+
+  /**
+   * Everything of the old watcher is left to itself: its threads end with the service, and joining one that hangs
+   * would stop this process. Its late errors are heard and ignored.
+   */
+  function drop (from: Watcher, error: Error): void {
+    if (from !== watcher) return
+    watcher = null
+    for (const place of slots.values()) place.detach()
+    again(error)
+  }
+
+  function again (error: Error): void {
+    if (closing.signal.aborted) return
+    failures += 1
+    failuresInRow += 1
+    const restMs = pauseMs(Math.min(failuresInRow, 20), { backoffMs, backoffMaxMs, random })
+    log.warn({ restMs, failures: failuresInRow, why: error.message.trim() }, 'PC/SC service lost')
+    delay(restMs, undefined, { signal: closing.signal }).then(start, () => undefined)
+  }
+
+  start()
+  return {
+    reader: slot,
+    failures: () => failures,
+    close: () => {
+      closing.abort()
+      const ended = watcher
+      watcher = null
+      for (const place of slots.values()) place.close()
+      ended?.close()
+    }
+  }
+}
+
+/* ---- the binding: what is used of it ---- */
+
+type Told<T> = (error: Error | null | undefined, value: T) => void
+type Watcher = {
+  on (event: 'error', listener: (error: Error) => void): void
+  on (event: 'reader', listener: (reader: CardReader) => void): void
+  close (): void
+}
+type CardReader = Record<
+  'SCARD_SHARE_EXCLUSIVE' | 'SCARD_PROTOCOL_T0' | 'SCARD_PROTOCOL_T1' | 'SCARD_STATE_PRESENT' | 'SCARD_STATE_MUTE' |
+  'SCARD_LEAVE_CARD' | 'SCARD_RESET_CARD' | 'SCARD_UNPOWER_CARD', number> & {
+    readonly name: string
+    on (event: 'error', listener: (error: Error) => void): void
+    on (event: 'status', listener: (status: { state: number, atr?: Uint8Array }) => void): void
+    on (event: 'end', listener: () => void): void
+    connect (options: { share_mode: number, protocol: number }, told: Told<number>): void
+    transmit (command: Buffer, answerBytesMax: number, protocol: number, told: Told<Uint8Array>): void
+    disconnect (disposition: number, told: (error?: Error | null) => void): void
+    close (): void
+  }
+
+/** By name, so that the types also hold where this optional package is not installed. */
+const binding: string = 'pcsclite'
+
+async function loadBinding (): Promise<() => Watcher> {
+  try {
+    const { default: pcsclite } = await import(binding) as { default: () => Watcher }
+    return pcsclite
+  } catch (cause) {
+    throw new Error('no card readers: the package pcsclite is not installed; with libpcsclite-dev and a compiler ' +
+      'present, run npm install again', { cause })
+  }
+}
+
+/* ---- one reader ---- */
+
+type Slot = Reader & {
+  attach (reader: CardReader): void
+  status (reader: CardReader, state: number, atr: Uint8Array | undefined): void
+  detach (): void
+  close (): void
+}
+
+/**
+ * Chips are spoken to over a second object of the binding for the same reader: the one that watches takes a lock in
+ * the main thread for each event, and a silent chip would hold it for ever.
+ */
+function createSlot (name: string): Slot {
+  const listeners = new Set<(event: ReaderEvent) => void>()
+  let watch: CardReader | null = null
+  let wire: CardReader | null = null
+  let state: 'away' | 'empty' | 'chip' = 'away'
+  let changes = -1
+  let atr: Uint8Array = new Uint8Array(0)
+  let busy: Promise<void> = Promise.resolve()
+
+  const tell = (event: ReaderEvent) => { for (const listener of [...listeners]) listener(event) }
+
+  /** Events melt together when they come fast; the count of changes in the upper half tells a new chip all the same. */
+  function status (reader: CardReader, flags: number, newAtr: Uint8Array | undefined): void {
+    const first = state === 'away'
+    const present = (flags & reader.SCARD_STATE_PRESENT) !== 0 && (flags & reader.SCARD_STATE_MUTE) === 0
+    const changed = flags >>> 16 !== changes
+    changes = flags >>> 16
+    if (state === 'chip' && (!present || changed)) leave('empty')
+    if (!present) state = 'empty'
+    if (!present || state === 'chip') return
+    state = 'chip'
+    atr = newAtr === undefined ? new Uint8Array(0) : Uint8Array.from(newAtr)
+    tell(first ? 'chip_found' : 'chip_in')
+  }
+
+  function leave (to: 'away' | 'empty'): void {
+    const had = state === 'chip'
+    state = to
+    if (had) tell('chip_out')
+  }
+
+  /** A fresh object where the last one could not be disconnected, or belongs to a service that is gone. */
+  function wireFor (reader: CardReader): CardReader {
+    if (wire !== null) return wire
+    wire = new (reader.constructor as new (name: string) => CardReader)(name)
+    keptForEver.push(wire)
+    return wire
+  }
+
+  async function connect (deadlineMs: number): Promise<Connection> {
+    if (watch === null) throw new Error(`${name}: the reader is away`)
+    await within(busy, deadlineMs, `${name}: an earlier command has not ended`)
+    const line = wireFor(watch)
+    const options = { share_mode: line.SCARD_SHARE_EXCLUSIVE, protocol: line.SCARD_PROTOCOL_T0 | line.SCARD_PROTOCOL_T1 }
+    const connected = new Promise<number>((resolve, reject) => {
+      line.connect(options, (error, protocol) => { settle(error, protocol, resolve, reject) })
+    })
+    busy = connected.then(() => undefined, () => undefined)
+    const protocol = await within(connected, deadlineMs, `${name}: the chip does not answer`)
+    return connection(line, protocol, deadlineMs)
+  }
+
+  function connection (line: CardReader, protocol: number, deadlineMs: number): Connection {
+    const isT0 = protocol === line.SCARD_PROTOCOL_T0
+    let dead: string | null = null
+
+    async function transmit (command: Uint8Array): Promise<Answer> {
+      if (dead !== null) return { kind: 'unknown', why: dead }
+      const bytes = Buffer.from(isT0 ? withoutLe(command) : command)
+      const answered = new Promise<Uint8Array>((resolve, reject) => {
+        line.transmit(bytes, answerBytesMax, protocol, (error, answer) => { settle(error, answer, resolve, reject) })
+      })
+      busy = answered.then(() => undefined, () => undefined)
+      try {
+        const answer = answerOf(await within(answered, deadlineMs, `${name}: no answer within ${deadlineMs} ms`))
+        if (answer.kind === 'unknown') dead = answer.why
+        return answer
+      } catch (error) {
+        dead = (error as Error).message.trim()
+        return { kind: 'unknown', why: dead }
+      }
+    }
+
+    async function close (disposition: 'leave' | 'reset' | 'unpower'): Promise<void> {
+      dead ??= 'closed'
+      const code = { leave: line.SCARD_LEAVE_CARD, reset: line.SCARD_RESET_CARD, unpower: line.SCARD_UNPOWER_CARD }[disposition]
+      const ended = busy.then(() => new Promise<void>(resolve => {
+        line.disconnect(code, error => {
+          // An object that still believes in its connection would not connect again.
+          if (hasFailed(error) && wire === line) wire = null
+          resolve()
+        })
+      }))
+      busy = ended
+      await within(ended, deadlineMs, '').catch(() => undefined)
+    }
+    return { transmit, close }
+  }
+
+  return {
+    name,
+    state: () => state,
+    atr: () => atr,
+    listen: listener => {
+      listeners.add(listener)
+      if (state === 'chip') listener('chip_found')
+      return () => { listeners.delete(listener) }
+    },
+    connect,
+    attach: reader => {
+      watch = reader
+      wire = null
+    },
+    status,
+    detach: () => {
+      watch = null
+      wire = null
+      leave('away')
+    },
+    close: () => watch?.close()
+  }
+}
+
+/**
+ * The destructor of a reader object that never watched reads a thread handle that was never set. So none is ever
+ * collected: one for each reader and each restart of the service, some hundred bytes.
+ */
+const keptForEver: CardReader[] = []
+const answerBytesMax = 258
+
+const hasFailed = (error: unknown): boolean => error !== undefined && error !== null
+
+function settle<T> (error: unknown, value: T, resolve: (value: T) => void, reject: (error: Error) => void): void {
+  if (hasFailed(error)) reject(error as Error)
+  else resolve(value)
+}
+
+/** The promise, or an error once the time is over; what comes later is not heard. */
+function within<T> (promise: Promise<T>, deadlineMs: number, why: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(why)), deadlineMs)
+    promise.then(value => {
+      clearTimeout(timer)
+      resolve(value)
+    }, error => {
+      clearTimeout(timer)
+      reject(error)
+    })
+  })
+}
