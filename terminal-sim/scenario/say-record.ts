@@ -12,7 +12,8 @@ export const RecordSaid = Type.Object(
   {
     id: Type.Optional(name('a name for it; CARD/COUNTER when absent')),
     again: Type.Optional(name('the same as an earlier record, with what is said here changed')),
-    card: Type.Optional(name('the card')),
+    repeat: Type.Optional(whole('so many of them, a second apart')),
+  card: Type.Optional(name('the card')),
     amount: Type.Optional(yuan('what was debited')),
     at: Type.Optional(moment('when, by the clock of the terminal')),
     terminal: Type.Optional(name('the terminal')),
@@ -39,6 +40,15 @@ export const RecordSaid = Type.Object(
   { additionalProperties: false, description: 'a record' }
 )
 export type RecordSaid = Static<typeof RecordSaid>
+
+/** `repeat` written out. */
+export const writtenOut = <Line extends object>(lines: readonly (Line | RecordSaid)[]): (Line | RecordSaid)[] =>
+  lines.flatMap(line => {
+    if (!('repeat' in line) || line.repeat === undefined) return [line]
+    const { repeat, ...one } = line
+    return Array.from({ length: repeat }, (_, index) =>
+      one.at === undefined ? one : { ...one, at: one.at + index * 1_000 })
+  })
 
 /** Plans one record: works it out, remembers it under its name, and lets chip and PSAM go on. */
 export function sayRecord (world: World, said: RecordSaid): SentRecord {

@@ -3,7 +3,7 @@ import { Type, type Static } from 'typebox'
 import { localDate } from '../../../runtime/instants.ts'
 import type { FileReply } from '../../../schemas/api.ts'
 import { consumptionFile, consumptionLine, fileName, type HeaderLies } from '../clearing-text.ts'
-import { RecordSaid, sayRecord } from '../say-record.ts'
+import { RecordSaid, sayRecord, writtenOut } from '../say-record.ts'
 import { day, name, oneOf, text, whole } from '../values.ts'
 import { StepError, whenVerb } from '../verb.ts'
 import { known, type SentFile, type SentRecord, type World } from '../world.ts'
@@ -86,7 +86,7 @@ function newFile (world: World, said: Upload): SentFile {
   const name = said.name ?? fileName(head)
 
   const sent: (SentRecord | null)[] = []
-  const lines = said.lines.map((line, index) => {
+  const lines = writtenOut(said.lines).map((line, index) => {
     if ('raw' in line) {
       sent.push(null)
       return line.raw

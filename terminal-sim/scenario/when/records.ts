@@ -1,7 +1,7 @@
 // when: records are delivered as a gateway delivers them.
 import { Type, type Static } from 'typebox'
 import type { DeliveryReply } from '../../../schemas/api.ts'
-import { RecordSaid, sayRecord } from '../say-record.ts'
+import { RecordSaid, sayRecord, writtenOut } from '../say-record.ts'
 import { name, oneOf, whole } from '../values.ts'
 import { whenVerb, type Deed } from '../verb.ts'
 import { nextName, type SentRecord, type World } from '../world.ts'
@@ -29,7 +29,7 @@ export const deliver = whenVerb({
   schema: Type.Union([Records, Delivery]),
   plan: (world, said) => {
     const { records, ...how }: Static<typeof Delivery> = Array.isArray(said) ? { records: said } : said
-    const sent = records.map(one => sayRecord(world, one))
+    const sent = writtenOut(records).map(one => sayRecord(world, one))
     // In any order means: also against the others of its list.
     return world.modifiers.shuffle !== undefined && Object.keys(how).length === 0
       ? sent.map(one => deed(world, [one], how))
