@@ -101,8 +101,9 @@ const booksOf = (party: Party): readonly Book[] => {
 }
 
 const headingsOf = (party: Party): readonly Heading[] => {
-  if (party.kind === 'operator') return ['merchant-pending', 'merchant-settlement']
-  return party.kind === 'agent' ? ['merchant-pending', 'merchant-settlement', 'receivable-agent'] : []
+  // An operator's outlets may take cash for loads too, so it may owe as an agent does.
+  if (party.kind !== 'operator' && party.kind !== 'agent') return []
+  return ['merchant-pending', 'merchant-settlement', 'receivable-agent']
 }
 
 export async function upsertParties (tx: Tx, parties: readonly Party[]): Promise<void> {

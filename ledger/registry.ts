@@ -1,0 +1,91 @@
+// The verb that enters who and what takes part. Idempotent: the same registry again changes nothing; a new card brings its money.
+import type { Card, Registry } from '../schemas/api.ts'
+import type { Ledger } from './ledger.ts'
+import { insertCards } from './store/cards.ts'
+import { inTransaction, type Tx } from './store/db.ts'
+import { readOpenDay, setFirstDay } from './store/days.ts'
+import { openDate } from './store/lock.ts'
+import { postBatch, type NewTransfer } from './store/post.ts'
+import {
+  accountId, bumpVersion, upsertCommissions, upsertParties, upsertPolicies, upsertPsams, upsertTerminals, type Snapshot
+} from './store/registry.ts'
+
+/** An entry that contradicts another: `where` points at it. */
+export class RegistryInvalid extends Error {
+  readonly where: string
+  constructor (where: string, message: string) {
+    super(message)
+    this.where = where
+  }
+}
+
+/** Stores the registry and returns how many entries of each kind it holds now that were in the call. */
+export async function register (ledger: Ledger, registry: Registry): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {}
+  await inTransaction(ledger.db, async tx => {
+    if (registry.clearingDate !== undefined) await openLedger(tx, registry.clearingDate, ledger.partitionDays)
+    const { parties = [], commissions = [], terminals = [], psams = [], policies } = registry
+    await upsertParties(tx, parties)
+    counts['parties'] = parties.length
+    counts['commissions'] = await upsertCommissions(tx, commissions)
+    counts['terminals'] = await upsertTerminals(tx, terminals)
+    counts['psams'] = await upsertPsams(tx, psams)
+    if (counts['commissions'] < commissions.length || counts['terminals'] < terminals.length) {
+      throw new RegistryInvalid('/', 'a commission or terminal names a party that is not registered')
+    }
+    if (policies !== undefined) counts['policies'] = await upsertPolicies(tx, policies)
+    await bumpVersion(tx)
+  })
+  if (registry.cards !== undefined) counts['cards'] = await issue(ledger, registry.cards)
+  return counts
+}
+
+async function openLedger (tx: Tx, date: string, partitionDays: number): Promise<void> {
+  const open = await readOpenDay(tx)
+  if (open === date) return
+  if (open !== null) throw new RegistryInvalid('/clearingDate', `the ledger is at ${open}; a clearing date moves by closing a day`)
+  await setFirstDay(tx, date, partitionDays)
+}
+
+/** New cards with what their chips hold. Cards that are there already stay as they are. */
+async function issue (ledger: Ledger, cards: readonly Card[]): Promise<number> {
+  const snapshot = await ledger.registry()
+  const salt = ledger.random(16)
+  const atMs = ledger.clock.now()
+  return await inTransaction(ledger.db, async tx => {
+    const clearingDate = await openDate(tx)
+    if (clearingDate === null) throw new RegistryInvalid('/cards', 'no clearing date is set: register one first')
+    const fresh = await insertCards(tx, cards, atMs)
+    const transfers: NewTransfer[] = []
+    for (const { card, bucket, cardId } of fresh) {
+      const journal = transfers.length
+      transfers.push(...moneyOf(snapshot, card).map(money =>
+        ({ ...money, journal, bucket, cardId, eventAtMs: atMs, book: 'commerce' as const })))
+    }
+    await postBatch(tx, { kind: 'registry', clearingDate, createdAtMs: atMs, salt, items: fresh.length, transfers })
+    return fresh.length
+  })
+}
+
+/**
+ * A card sold by an agent: deposit and first load are owed by the agent; the load passes through pending load onto the chip. Any other
+ * card brings an opening balance that the custody bank holds.
+ */
+function moneyOf (snapshot: Snapshot, card: Card): Pick<NewTransfer, 'code' | 'debit' | 'credit' | 'amountFen'>[] {
+  const account = (heading: Parameters<typeof accountId>[2], party: string | null = null) =>
+    accountId(snapshot, 'commerce', heading, party)
+  const balanceFen = BigInt(card.balanceFen)
+  const purse = account('purse')
+  if (card.soldBy === null) {
+    const bank = account('custody-bank')
+    return [{ code: 'opening' as const, debit: bank, credit: purse, amountFen: balanceFen }].filter(hasAmount)
+  }
+  const agent = account('receivable-agent', card.soldBy)
+  const pending = account('pending-load')
+  return [
+    { code: 'sale_deposit' as const, debit: agent, credit: account('card-deposit'), amountFen: BigInt(card.depositFen) },
+    { code: 'sale_load' as const, debit: agent, credit: pending, amountFen: balanceFen },
+    { code: 'load_written' as const, debit: pending, credit: purse, amountFen: balanceFen }
+  ].filter(hasAmount)
+}
+const hasAmount = ({ amountFen }: { readonly amountFen: bigint }): boolean => amountFen > 0n
