@@ -1,118 +1,154 @@
-// The sealer: appends committed batches to the tree of batch roots and signs its head, so that nobody, the city included, can
-// rewrite the past unnoticed. Posting never waits for it. It refuses to know what a batch holds.
-import { createPrivateKey, createPublicKey, createHash, generateKeyPairSync, sign, verify, type KeyObject } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+// The sealer: appends committed batches to the tree of batch roots and signs its head, so that nobody, the
+// city included, can rewrite the past unnoticed. Posting never waits for it. It refuses to know what a batch
+// holds.
+import {
+  createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify, type KeyObject
+} from 'node:crypto'
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { canonicalHead, type SignedHead } from '../schemas/api.ts'
+import { errorCode } from '../runtime/files.ts'
 import { formatIso } from '../runtime/instants.ts'
-import { leafHash, nodeHash, emptyRoot, type Hash } from './core/merkle.ts'
-import { inTransaction, type Db } from './store/db.ts'
-import { appendLeaves, lastHead, leafHashes, lockTree, treeSize, unsealedBatches } from './store/tree.ts'
+import { emptyFrontier, frontierRoot, growFrontier, leafHash, type Hash } from './core/merkle.ts'
+import { inTransaction, type Db, type Tx } from './store/db.ts'
+import {
+  insertHead, insertLeaves, lastHead, leafHashes, lockTree, saveKey, unsealedBatches
+} from './store/tree.ts'
 
 export type HeadSigner = {
+  /** First four bytes of the SHA-256 of the public key (SubjectPublicKeyInfo), hex. */
   readonly keyId: string
   readonly publicKeyPem: string
+  /** Ed25519 (RFC 8032) over the canonical bytes of the head, hex. */
   readonly sign: (head: Omit<SignedHead, 'signature'>) => string
-  readonly verify: (head: SignedHead) => boolean
 }
 
 /** Opens the Ed25519 key at `path`, making it (readable by its owner only) where there is none. */
 export function openSigner (path: string): HeadSigner {
-  if (!existsSync(path)) {
-    const { privateKey } = generateKeyPairSync('ed25519')
-    writeFileSync(path, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600, flag: 'wx' })
-  }
-  return signerOf(createPrivateKey(readFileSync(path)))
-}
-
-function signerOf (privateKey: KeyObject): HeadSigner {
-  const publicKey = createPublicKey(privateKey)
-  const der = publicKey.export({ type: 'spki', format: 'der' })
-  const keyId = createHash('sha256').update(der).digest('hex').slice(0, 8).toUpperCase()
+  const privateKey = createPrivateKey(keyText(path))
+  const publicKeyPem = createPublicKey(privateKey).export({ type: 'spki', format: 'pem' }).toString()
   return {
-    keyId,
-    publicKeyPem: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
-    sign: head => sign(null, canonicalHead(head), privateKey).toString('hex').toUpperCase(),
-    verify: head => head.keyId === keyId &&
-      verify(null, canonicalHead(head), publicKey, Buffer.from(head.signature, 'hex'))
+    keyId: keyIdOf(createPublicKey(privateKey)),
+    publicKeyPem,
+    sign: head => sign(null, canonicalHead(head), privateKey).toString('hex').toUpperCase()
   }
 }
 
-/** The bytes of a leaf: which batch, of which date, with which root. Golden bytes. */
-export const batchLeaf = (batch: { readonly batchId: bigint, readonly date: string, readonly root: Uint8Array }): Hash =>
-  leafHash(Buffer.from(`sealed|1|${batch.batchId}|${batch.date}|${Buffer.from(batch.root).toString('hex')}`, 'ascii'))
-
-/** Roots of the complete subtrees along the right edge, largest first: enough to append a leaf in logarithmic time. */
-type Frontier = { size: number, peaks: { leaves: number, hash: Hash }[] }
-
-export function append (frontier: Frontier, leaf: Hash): void {
-  let peak = { leaves: 1, hash: leaf }
-  while (frontier.peaks.at(-1)?.leaves === peak.leaves) {
-    const left = frontier.peaks.pop() as { leaves: number, hash: Hash }
-    peak = { leaves: left.leaves * 2, hash: nodeHash(left.hash, peak.hash) }
-  }
-  frontier.peaks.push(peak)
-  frontier.size++
+/** True where the head was signed by the key with this public half (PEM). */
+export function verifyHead (head: SignedHead, publicKeyPem: string): boolean {
+  const publicKey = createPublicKey(publicKeyPem)
+  return head.keyId === keyIdOf(publicKey) &&
+    verify(null, canonicalHead(head), publicKey, Buffer.from(head.signature, 'hex'))
 }
-export const emptyFrontier = (): Frontier => ({ size: 0, peaks: [] })
-export const frontierRoot = ({ peaks }: Frontier): Hash =>
-  peaks.map(peak => peak.hash).reduceRight<Hash | null>((right, left) =>
-    right === null ? left : nodeHash(left, right), null) ?? emptyRoot
+
+function keyIdOf (publicKey: KeyObject): string {
+  const der = publicKey.export({ type: 'spki', format: 'der' })
+  return createHash('sha256').update(der).digest('hex').slice(0, 8).toUpperCase()
+}
+
+/** The new key appears under its name whole or not at all, and of several processes the first one's stays. */
+function keyText (path: string): string {
+  const known = readKey(path)
+  if (known !== null) return known
+  const { privateKey } = generateKeyPairSync('ed25519')
+  const draft = `${path}.${process.pid}.new`
+  writeFileSync(draft, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600, flag: 'wx' })
+  try {
+    linkSync(draft, path)
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error
+  } finally {
+    rmSync(draft)
+  }
+  return readFileSync(path, 'utf8')
+}
+
+function readKey (path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error
+    return null
+  }
+}
+
+/** The leaf of a batch in the tree: its number, its clearing date, its root. Golden bytes. */
+export const batchLeaf = (batch: {
+  readonly batchId: bigint, readonly date: string, readonly root: Uint8Array
+}): Hash => leafHash(Buffer.from(batchLeafText(batch), 'ascii'))
+
+export const batchLeafText = (batch: {
+  readonly batchId: bigint, readonly date: string, readonly root: Uint8Array
+}): string => `sealed|1|${batch.batchId}|${batch.date}|${Buffer.from(batch.root).toString('hex')}`
 
 export type Sealer = {
-  /** Seals what is committed now and returns the head. */
-  readonly seal: () => Promise<SignedHead | null>
-  /** The head of the last sealing this process knows of. */
+  /** Seals all that is committed when it is called; resolves with the head over it. */
+  readonly seal: () => Promise<SignedHead>
+  /** The last head this process has seen; null before the first sealing. */
   readonly head: () => SignedHead | null
   readonly stop: () => Promise<void>
 }
 
-/** Seals every `everyMs`; several processes may: they take turns by a lock. */
-export function startSealer (options: {
-  readonly db: Db, readonly signer: HeadSigner, readonly now: () => number, readonly everyMs: number,
+export type SealerOptions = {
+  readonly db: Db
+  readonly signer: HeadSigner
+  readonly now: () => number
+  /** Pause between two sealings of the timer. */
+  readonly everyMs: number
   readonly onError: (error: unknown) => void
-}): Sealer {
-  let frontier = emptyFrontier()
+}
+
+/** Seals now and then; several processes may, by turns. */
+export async function startSealer (options: SealerOptions): Promise<Sealer> {
+  const { db, signer, now } = options
+  await saveKey(db, { keyId: signer.keyId, publicKeyPem: signer.publicKeyPem, sinceMs: now() })
   let head: SignedHead | null = null
-  let running: Promise<unknown> = Promise.resolve()
-  const seal = async (): Promise<SignedHead | null> => {
-    const sealed = await inTransaction(options.db, async tx => {
-      await lockTree(tx)
-      const size = await treeSize(tx)
-      const base = frontier.size === size ? frontier : await readFrontier(tx)
-      const batches = await unsealedBatches(tx)
-      if (batches.length === 0 && size > 0) return { head: await lastHead(tx), frontier: base }
-      const grown: Frontier = { size: base.size, peaks: [...base.peaks] }
-      const leaves = batches.map(batch => ({ ...batch, hash: batchLeaf(batch) }))
-      for (const leaf of leaves) append(grown, leaf.hash)
-      const unsigned = {
-        size: grown.size, root: Buffer.from(frontierRoot(grown)).toString('hex').toUpperCase(),
-        at: formatIso(options.now()), keyId: options.signer.keyId
-      }
-      const signed: SignedHead = { ...unsigned, signature: options.signer.sign(unsigned) }
-      await appendLeaves(tx, size, leaves, signed)
-      return { head: signed, frontier: grown }
-    })
-    ;({ head, frontier } = sealed)
-    return head
+  let before: Promise<unknown> = Promise.resolve()
+  const sealAll = async (): Promise<SignedHead> => {
+    for (;;) {
+      const sealed = await inTransaction(db, tx => sealSome(tx, signer, now()))
+      if (sealed !== null) return (head = sealed)
+    }
   }
-  const inTurn = async (): Promise<SignedHead | null> => {
-    const turn = running.then(seal, seal)
-    running = turn.catch(() => undefined)
-    return await turn
+  const seal = (): Promise<SignedHead> => {
+    const turn = before.then(sealAll)
+    before = turn.catch(() => undefined)
+    return turn
   }
-  const timer = setInterval(() => { inTurn().catch(options.onError) }, options.everyMs)
+  const timer = setInterval(() => { seal().catch(options.onError) }, options.everyMs)
   return {
-    seal: inTurn,
+    seal,
     head: () => head,
     stop: async () => {
       clearInterval(timer)
-      await running
+      await before
     }
   }
 }
 
-async function readFrontier (tx: Parameters<typeof leafHashes>[0]): Promise<Frontier> {
-  const frontier = emptyFrontier()
-  for (const hash of await leafHashes(tx)) append(frontier, hash)
-  return frontier
+const batchesPerTurn = 10_000
+
+/**
+ * Appends some batches; null while more are waiting, for a head is signed only over all of them: otherwise a
+ * checkpoint could stand while a batch of a date that is cut is still outside.
+ */
+async function sealSome (tx: Tx, signer: HeadSigner, nowMs: number): Promise<SignedHead | null> {
+  await lockTree(tx)
+  const last = await lastHead(tx)
+  const base = last?.frontier ?? emptyFrontier
+  const pending = growFrontier(base, await leafHashes(tx, base.size))
+  const unsealed = await unsealedBatches(tx, batchesPerTurn)
+  const batches = unsealed.map(batch => ({ ...batch, hash: batchLeaf(batch) }))
+  const grown = growFrontier(pending, batches.map(batch => batch.hash))
+  if (batches.length > 0) await insertLeaves(tx, pending.size, batches)
+  if (batches.length === batchesPerTurn) return null
+  if (last !== null && last.head.size === grown.size) return last.head
+  const unsigned = {
+    size: grown.size,
+    root: Buffer.from(frontierRoot(grown)).toString('hex').toUpperCase(),
+    at: formatIso(nowMs),
+    keyId: signer.keyId
+  }
+  const head: SignedHead = { ...unsigned, signature: signer.sign(unsigned) }
+  await insertHead(tx, head, grown)
+  return head
 }

@@ -1,57 +1,100 @@
-// The tree of batch roots as rows.
+// The tree of batch roots as rows: leaves, signed heads, keys. It refuses to know how hashes are made.
 import type { SignedHead } from '../../schemas/api.ts'
 import { formatIso, parseIso } from '../../runtime/instants.ts'
+import type { Frontier, Hash } from '../core/merkle.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
 
 const treeLock = 7_003
+
+/** One sealer at a time, in whatever process. */
 export const lockTree = async (tx: Tx): Promise<void> => {
   await tx.query('select pg_advisory_xact_lock($1)', [treeLock])
 }
 
-export const treeSize = async (tx: Tx): Promise<number> =>
-  Number((await tx.query<{ size: bigint }>('select count(*) as size from tree_leaf')).rows[0]?.size ?? 0n)
-
-export const leafHashes = async (tx: Tx | Db): Promise<Buffer[]> =>
-  (await tx.query<{ hash: Buffer }>('select hash from tree_leaf order by leaf_index')).rows.map(row => row.hash)
-
 export type UnsealedBatch = { readonly batchId: bigint, readonly date: string, readonly root: Buffer }
 
+/** How far behind the last sealed batch one that commits late is looked for, outside the cut. */
+const lateWindow = 65_536
+
 /**
- * Committed batches that have no leaf. A batch takes its number early and may commit after a later one; none is ten thousand behind,
- * so only that far back is looked.
+ * Committed batches without a leaf, in order, `limit` at most. A batch takes its number early and may commit
+ * after a later one, so a window is looked at; of a date that is cut and not yet verified, every batch is.
  */
-export const unsealedBatches = async (tx: Tx): Promise<UnsealedBatch[]> =>
+export const unsealedBatches = async (tx: Tx, limit: number): Promise<UnsealedBatch[]> =>
   (await tx.query<UnsealedBatch>(`
     select b.batch_id as "batchId", b.clearing_date as date, b.root from batch b
-    where b.bucket = 0 and b.batch_id > coalesce((select max(batch_id) from tree_leaf), 0) - 10000
+    where b.bucket = 0
+      and (b.batch_id > coalesce((select max(batch_id) from tree_leaf), 0) - ${lateWindow}
+        or b.clearing_date in (select clearing_date from clearing_day where state = 'CUT'))
       and not exists (select 1 from tree_leaf l where l.batch_id = b.batch_id)
-    order by b.batch_id`)).rows
+    order by b.batch_id limit $1`, [limit])).rows
 
-export async function appendLeaves (
-  tx: Tx, from: number, leaves: readonly (UnsealedBatch & { readonly hash: Uint8Array })[], head: SignedHead
+export async function insertLeaves (
+  tx: Tx, from: number, leaves: readonly (UnsealedBatch & { readonly hash: Hash })[]
 ): Promise<void> {
   await tx.query(`
     insert into tree_leaf (leaf_index, batch_id, clearing_date, hash)
     select $1 + place - 1, batch_id, date, hash
     from unnest($2::bigint[], $3::date[], $4::bytea[]) with ordinality as l (batch_id, date, hash, place)`,
   [from, leaves.map(l => l.batchId), leaves.map(l => l.date), leaves.map(l => l.hash)])
+}
+
+/** Leaf hashes from an index on, in order. */
+export async function leafHashes (tx: Tx | Db, from = 0): Promise<Buffer[]> {
+  const { rows } = await tx.query<{ hash: Buffer }>(
+    'select hash from tree_leaf where leaf_index >= $1 order by leaf_index', [from])
+  return rows.map(row => row.hash)
+}
+
+type HeadRow = { size: bigint, root: Buffer, at: number, keyId: string, signature: Buffer, peaks: Buffer }
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex').toUpperCase()
+const headOf = ({ size, root, at, keyId, signature }: HeadRow): SignedHead =>
+  ({ size: Number(size), root: hex(root), at: formatIso(at), keyId, signature: hex(signature) })
+const headColumns = 'size, root, at, key_id as "keyId", signature, peaks'
+
+export async function insertHead (tx: Tx, head: SignedHead, { peaks }: Frontier): Promise<void> {
   await tx.query(`
-    insert into tree_head (size, root, at, key_id, signature) values ($1, $2, $3, $4, $5)
-    on conflict (size) do nothing`, [
+    insert into tree_head (size, root, at, key_id, signature, peaks) values ($1, $2, $3, $4, $5, $6)`, [
     head.size, Buffer.from(head.root, 'hex'), timestamp(parseIso(head.at)), head.keyId,
-    Buffer.from(head.signature, 'hex')])
+    Buffer.from(head.signature, 'hex'), Buffer.concat(peaks)])
 }
 
-type HeadRow = { size: bigint, root: Buffer, at: number, keyId: string, signature: Buffer }
-const headOf = (row: HeadRow): SignedHead => ({
-  size: Number(row.size), root: row.root.toString('hex').toUpperCase(), at: formatIso(row.at), keyId: row.keyId,
-  signature: row.signature.toString('hex').toUpperCase()
-})
-const headColumns = 'size, root, at, key_id as "keyId", signature'
-
-export const lastHead = async (tx: Tx | Db): Promise<SignedHead | null> => {
-  const { rows } = await tx.query<HeadRow>(`select ${headColumns} from tree_head order by size desc limit 1`)
-  return rows[0] === undefined ? null : headOf(rows[0])
+export async function lastHead (tx: Tx | Db): Promise<{ head: SignedHead, frontier: Frontier } | null> {
+  const { rows: [row] } =
+    await tx.query<HeadRow>(`select ${headColumns} from tree_head order by size desc limit 1`)
+  return row === undefined ? null : { head: headOf(row), frontier: frontierOf(row) }
 }
-export const allHeads = async (db: Db): Promise<SignedHead[]> =>
+
+function frontierOf ({ size, peaks }: HeadRow): Frontier {
+  const count = peaks.length / 32
+  return {
+    size: Number(size),
+    peaks: Array.from({ length: count }, (_, index) => peaks.subarray(index * 32, (index + 1) * 32))
+  }
+}
+
+/** All signed heads, smallest first. */
+export const allHeads = async (db: Db | Tx): Promise<SignedHead[]> =>
   (await db.query<HeadRow>(`select ${headColumns} from tree_head order by size`)).rows.map(headOf)
+
+/** Where a batch stands in the tree, or null while it is not sealed. */
+export async function leafIndexOf (tx: Tx | Db, batchId: bigint): Promise<number | null> {
+  const { rows: [row] } = await tx.query<{ index: bigint }>(
+    'select leaf_index as index from tree_leaf where batch_id = $1', [batchId])
+  return row === undefined ? null : Number(row.index)
+}
+
+export async function saveKey (
+  db: Db, key: { readonly keyId: string, readonly publicKeyPem: string, readonly sinceMs: number }
+): Promise<void> {
+  await db.query(`
+    insert into signing_key (key_id, public_key, since) values ($1, $2, $3) on conflict do nothing`,
+  [key.keyId, key.publicKeyPem, timestamp(key.sinceMs)])
+}
+
+/** Public keys (PEM) by key id. */
+export async function publicKeys (db: Db | Tx): Promise<Map<string, string>> {
+  const { rows } = await db.query<{ id: string, pem: string }>(
+    'select key_id as id, public_key as pem from signing_key')
+  return new Map(rows.map(({ id, pem }) => [id, pem]))
+}
