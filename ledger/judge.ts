@@ -1,4 +1,5 @@
-// Judges a delivery: every line gets its verdict, and the verdicts that its news changes are corrected. Pure over what was read
+// Judges a delivery: every line gets its verdict, and the verdicts that its news changes are corrected. Pure
+// over what was read
 // before, in the transaction that will write the decision. It refuses to know SQL.
 import type { Outcome, VerdictReason } from '../schemas/reasons.ts'
 import { outcomeNumbers, reasonNumbers } from '../schemas/reasons.ts'
@@ -111,7 +112,8 @@ export function judge (
 ): Decision {
   const book = openBook(lines.length + unreadable.length, known, context)
   for (const line of unreadable) judgeUnreadable(book, line)
-  // Sorted, so that nothing depends on the place in the delivery: of two valid claims on one counter the first in rank comes first.
+  // Sorted, so that nothing depends on the place in the delivery: of two valid claims on one counter the
+  // first in rank comes first.
   for (const line of [...lines].sort(byCardCounterRank)) judgeLine(book, line)
   settleGreys(book)
   return closeBook(book)
@@ -122,7 +124,9 @@ function byCardCounterRank (one: Prepared, other: Prepared): number {
   if (cards !== 0) return cards
   return one.record.counter - other.record.counter || one.eventAtMs - other.eventAtMs ||
     (one.terminal?.terminalId ?? 0) - (other.terminal?.terminalId ?? 0) ||
-    one.record.sequence - other.record.sequence || Buffer.compare(one.content, other.content) || one.index - other.index
+    one.record.sequence - other.record.sequence || Buffer.compare(
+    one.content, other.content
+  ) || one.index - other.index
 }
 
 /** What is known and decided while the delivery is worked through. */
@@ -162,7 +166,9 @@ function openBook (length: number, known: Known, context: Context): Book {
     greysAt: holders(greys),
     digests: new Map(known.digests.map(({ digest, outcome, reason }) =>
       [digest, { outcome: outcomeName(outcome), reason: reasonName(reason) }])),
-    terminals: new Map(known.terminalClaims.map(claim => [terminalKey(claim), claim.content.toString('hex')])),
+    terminals: new Map(known.terminalClaims.map(claim => [
+      terminalKey(claim), claim.content.toString('hex')
+    ])),
     purses: new Map(known.purses.map(purse => [`${purse.cardId}/${purse.purse}`, purse])),
     claims: [], evidence: [], terminalClaims: [], adjustments: [], drafts: [], moves: new Map(), greyKeys: new Set()
   }
@@ -255,7 +261,9 @@ function answerRepeat (book: Book, line: Prepared, first: Change): void {
   book.evidence.push(evidenceOf(line, verdict, ['duplicate']))
 }
 
-/** A TAC-valid record takes the chip's and the terminal's key; where one is taken, rank decides who is paid. */
+/**
+ * A TAC-valid record takes the chip's and the terminal's key; where one is taken, rank decides who is paid.
+ */
 function claim (book: Book, line: Prepared, holder: Holder): void {
   const card = line.card as CardRow
   const key = chipKey(card.cardId, purseNumber(line.record), line.record.counter)
@@ -335,7 +343,10 @@ function answer (book: Book, holder: Holder, verdict: Change): void {
   }
 }
 
-/** A stored line whose verdict is another one now: the old posting is reversed, the new one made, both in the open date. */
+/**
+ * A stored line whose verdict is another one now: the old posting is reversed, the new one made, both in the
+ * open date.
+ */
 function change (book: Book, holder: Holder, verdict: Change): void {
   const line = holder.stored
   if (line === null) {
@@ -424,7 +435,9 @@ function append<K, V> (map: Map<K, V[]>, key: K, value: V): void {
 }
 
 function closeBook (book: Book): Decision {
-  const byKey = (one: { bucket: number, cardId: bigint }, other: { bucket: number, cardId: bigint }): number =>
+  const byKey = (
+    one: { bucket: number, cardId: bigint }, other: { bucket: number, cardId: bigint }
+  ): number =>
     one.bucket - other.bucket || Number(one.cardId - other.cardId)
   return {
     results: book.results,
@@ -437,4 +450,3 @@ function closeBook (book: Book): Decision {
     moves: [...book.moves.values()].sort(byKey)
   }
 }
-

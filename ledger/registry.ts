@@ -1,4 +1,5 @@
-// The verb that enters who and what takes part. Idempotent: the same registry again changes nothing; a new card brings its money.
+// The verb that enters who and what takes part. Idempotent: the same registry again changes nothing; a new
+// card brings its money.
 import type { Card, Registry } from '../schemas/api.ts'
 import type { Ledger } from './ledger.ts'
 import { insertCards } from './store/cards.ts'
@@ -43,7 +44,11 @@ export async function register (ledger: Ledger, registry: Registry): Promise<Rec
 async function openLedger (tx: Tx, date: string, partitionDays: number): Promise<void> {
   const open = await readOpenDay(tx)
   if (open === date) return
-  if (open !== null) throw new RegistryInvalid('/clearingDate', `the ledger is at ${open}; a clearing date moves by closing a day`)
+  if (open !== null) {
+    throw new RegistryInvalid(
+      '/clearingDate', `the ledger is at ${open}; a clearing date moves by closing a day`
+    )
+  }
   await setFirstDay(tx, date, partitionDays)
 }
 
@@ -54,7 +59,11 @@ async function issue (ledger: Ledger, cards: readonly Card[]): Promise<number> {
   const atMs = ledger.clock.now()
   return await inTransaction(ledger.db, async tx => {
     const clearingDate = await openDate(tx)
-    if (clearingDate === null) throw new RegistryInvalid('/cards', 'no clearing date is set: register one first')
+    if (clearingDate === null) {
+      throw new RegistryInvalid(
+        '/cards', 'no clearing date is set: register one first'
+      )
+    }
     const fresh = await insertCards(tx, cards, atMs)
     const transfers: NewTransfer[] = []
     for (const { card, bucket, cardId } of fresh) {
@@ -62,16 +71,21 @@ async function issue (ledger: Ledger, cards: readonly Card[]): Promise<number> {
       transfers.push(...moneyOf(snapshot, card).map(money =>
         ({ ...money, journal, bucket, cardId, eventAtMs: atMs, book: 'commerce' as const })))
     }
-    await postBatch(tx, { kind: 'registry', clearingDate, createdAtMs: atMs, salt, items: fresh.length, transfers })
+    await postBatch(
+      tx, { kind: 'registry', clearingDate, createdAtMs: atMs, salt, items: fresh.length, transfers }
+    )
     return fresh.length
   })
 }
 
 /**
- * A card sold by an agent: deposit and first load are owed by the agent; the load passes through pending load onto the chip. Any other
+ * A card sold by an agent: deposit and first load are owed by the agent; the load passes through pending load
+ * onto the chip. Any other
  * card brings an opening balance that the custody bank holds.
  */
-function moneyOf (snapshot: Snapshot, card: Card): Pick<NewTransfer, 'code' | 'debit' | 'credit' | 'amountFen'>[] {
+function moneyOf (
+  snapshot: Snapshot, card: Card
+): Pick<NewTransfer, 'code' | 'debit' | 'credit' | 'amountFen'>[] {
   const account = (heading: Parameters<typeof accountId>[2], party: string | null = null) =>
     accountId(snapshot, 'commerce', heading, party)
   const balanceFen = BigInt(card.balanceFen)
@@ -83,7 +97,10 @@ function moneyOf (snapshot: Snapshot, card: Card): Pick<NewTransfer, 'code' | 'd
   const agent = account('receivable-agent', card.soldBy)
   const pending = account('pending-load')
   return [
-    { code: 'sale_deposit' as const, debit: agent, credit: account('card-deposit'), amountFen: BigInt(card.depositFen) },
+    {
+      code: 'sale_deposit' as const, debit: agent, credit: account('card-deposit'),
+      amountFen: BigInt(card.depositFen)
+    },
     { code: 'sale_load' as const, debit: agent, credit: pending, amountFen: balanceFen },
     { code: 'load_written' as const, debit: pending, credit: purse, amountFen: balanceFen }
   ].filter(hasAmount)

@@ -1,5 +1,7 @@
-// The verb of the ledger's day: takes a delivery, verifies its TACs, judges every line, and writes all of it in one transaction.
-// Nothing is answered before that transaction is durable. It refuses to know which door the delivery came through.
+// The verb of the ledger's day: takes a delivery, verifies its TACs, judges every line, and writes all of it
+// in one transaction.
+// Nothing is answered before that transaction is durable. It refuses to know which door the delivery came
+// through.
 import { deflateSync } from 'node:zlib'
 import { killPoint } from '../runtime/kill-point.ts'
 import { groupBy, uniqueBy } from '../runtime/collections.ts'
@@ -16,7 +18,9 @@ import type { Ledger } from './ledger.ts'
 import { findApplied, findEntries } from './store/blacklist.ts'
 import { findCards, movePurses, type CardRow } from './store/cards.ts'
 import { DecideAgain, inTransaction, type Tx } from './store/db.ts'
-import { findDelivery, insertDelivery, nextDeliveryNo, type DeliveryKey, type StoredAnswer } from './store/deliveries.ts'
+import {
+  findDelivery, insertDelivery, nextDeliveryNo, type DeliveryKey, type StoredAnswer
+} from './store/deliveries.ts'
 import { lockPurses, openDate } from './store/lock.ts'
 import { nextBatchId, postBatch, type NewTransfer } from './store/post.ts'
 import {
@@ -72,7 +76,9 @@ export async function submit (ledger: Ledger, delivery: Delivery): Promise<Submi
   return submitted
 }
 
-function repeat (delivery: Delivery, known: { digest: Buffer, clearingDate: string, answer: StoredAnswer }): Submitted {
+function repeat (
+  delivery: Delivery, known: { digest: Buffer, clearingDate: string, answer: StoredAnswer }
+): Submitted {
   if (!known.digest.equals(delivery.digest)) throw new DeliveryConflict(delivery.externalId)
   const { reasons, replayed, details, extra } = known.answer
   const repeated = new Set(replayed)
@@ -145,9 +151,14 @@ function placeOf (snapshot: Snapshot, operatorCode: string, code: string): {
 /* ---- inside the transaction: lock, look ---- */
 
 const chipKeyOf = (line: Prepared, card: CardRow, add: number): ChipKey =>
-  ({ bucket: card.bucket, cardId: card.cardId, purse: line.record.purse === 'ep' ? 2 : 1, counter: line.record.counter + add })
+  ({
+    bucket: card.bucket, cardId: card.cardId, purse: line.record.purse === 'ep' ? 2 : 1,
+    counter: line.record.counter + add
+  })
 
-async function readKnown (tx: Tx, prepared: readonly Prepared[], unreadable: readonly Unreadable[]): Promise<Known> {
+async function readKnown (
+  tx: Tx, prepared: readonly Prepared[], unreadable: readonly Unreadable[]
+): Promise<Known> {
   const onCards = prepared.flatMap(line => line.card === null ? [] : [{ line, card: line.card }])
   const purses = await lockPurses(tx, uniqueBy(onCards.map(({ card }) => card), card => card.cardId))
   // A record on counter n is evidence on grey records n and n − 1.
@@ -163,7 +174,11 @@ async function readKnown (tx: Tx, prepared: readonly Prepared[], unreadable: rea
     ...unreadable.map(({ digest }) => ({ bucket: 0, digest }))], reasonNumbers.duplicate)
   const terminalClaims = await findTerminalClaims(tx, prepared.flatMap(line =>
     line.psam === null ? [] : [{ psamId: line.psam.psamId, sequence: BigInt(line.record.sequence) }]))
-  return { purses, evidence, claims: uniqueBy(claims, c => `${c.cardId}/${c.purse}/${c.counter}`), digests, terminalClaims }
+  return {
+    purses, evidence, claims: uniqueBy(
+      claims, c => `${c.cardId}/${c.purse}/${c.counter}`
+    ), digests, terminalClaims
+  }
 }
 
 const dayMs = 86_400_000
@@ -197,7 +212,9 @@ async function readContext (tx: Tx, snapshot: Snapshot, prepared: readonly Prepa
     beforeOpenDate: eventAtMs => localDate(eventAtMs) < given.date,
     listing: line => listingAt(
       entries.get(line.card?.cardId ?? -1n) ?? [],
-      appliedAt(applied.filter(one => one.terminalId === line.terminal?.terminalId), line.eventAtMs), line.eventAtMs,
+      appliedAt(
+        applied.filter(one => one.terminalId === line.terminal?.terminalId), line.eventAtMs
+      ), line.eventAtMs,
       { windowMs: policies.blacklistWindowHours * hourMs, reachable: line.terminal?.reachable ?? true }),
     accountsOf: operator => ({
       ...accounts,
@@ -220,12 +237,16 @@ async function write (tx: Tx, delivery: Delivery, decision: Decision, given: {
   const batchId = await nextBatchId(tx)
   const deliveryNo = await nextDeliveryNo(tx)
   const origin = { deliveryNo, batchId, clearingDate: given.date }
-  const claimed = await claimTerminals(tx, decision.terminalClaims) && await insertClaims(tx, origin, decision.claims)
+  const claimed = await claimTerminals(
+    tx, decision.terminalClaims
+  ) && await insertClaims(tx, origin, decision.claims)
   if (!claimed) throw new DecideAgain('a key was claimed by another delivery')
   await insertEvidence(tx, origin, decision.evidence)
   await insertAdjustments(tx, batchId, given.date, decision.adjustments)
   await movePurses(tx, decision.moves)
-  const transfers = await Promise.all(decision.drafts.map(async ({ of, ...draft }, place): Promise<NewTransfer> => ({
+  const transfers = await Promise.all(decision.drafts.map(async (
+    { of, ...draft }, place
+  ): Promise<NewTransfer> => ({
     ...draft,
     journal: place,
     deliveryNo: of?.deliveryNo ?? deliveryNo,

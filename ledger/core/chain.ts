@@ -1,4 +1,5 @@
-// The card chain: what the events of one card, ordered by the chip's counter, say about its grey and conflicting records.
+// The card chain: what the events of one card, ordered by the chip's counter, say about its grey and
+// conflicting records.
 // Pure functions of the set of events: the order of arrival cannot be seen from here.
 import type { VerdictReason } from '../../schemas/reasons.ts'
 import { withoutGrey, type Verdict } from './verdict.ts'
@@ -29,8 +30,10 @@ export type GreyState = 'open' | 'paid' | 'not_paid' | 'completed'
 
 /**
  * Grey record `n` of a chip that held P before and may have paid A.
- * The same content in a TAC-valid record completes it. Another TAC-valid event on counter n: the chip did not pay this one.
- * Otherwise the TAC-valid event n + 1 decides by its balance before: P − A paid, P not paid, anything else leaves it open.
+ * The same content in a TAC-valid record completes it. Another TAC-valid event on counter n: the chip did not
+ * pay this one.
+ * Otherwise the TAC-valid event n + 1 decides by its balance before: P − A paid, P not paid, anything else
+ * leaves it open.
  * Only n + 1 can: between n and a later counter other debits may be missing.
  */
 export function greyState (
@@ -46,7 +49,10 @@ export function greyState (
   return before === grey.balanceBeforeFen ? 'not_paid' : 'open'
 }
 
-/** The present verdict on each grey record of a card; two that fit the same counter cannot both have been paid. */
+/**
+ * The present verdict on each grey record of a card; two that fit the same counter cannot both have been
+ * paid.
+ */
 export function greyVerdicts<G extends ChainEvent & { readonly findings: readonly VerdictReason[] }> (
   greys: readonly G[], valid: readonly ChainEvent[]
 ): Map<G, Change> {
@@ -71,7 +77,10 @@ function notPaid (state: GreyState): Change {
   return { outcome: 'refused', reason: 'grey_cancelled' }
 }
 
-/** Of several valid claims on one counter the first in rank keeps its own verdict; the others are held as conflicts. */
+/**
+ * Of several valid claims on one counter the first in rank keeps its own verdict; the others are held as
+ * conflicts.
+ */
 export function conflictVerdicts<C extends ChainEvent & { readonly own: Change }> (
   claims: readonly C[]
 ): Map<C, Change> {

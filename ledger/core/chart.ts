@@ -20,16 +20,30 @@ export const headings = {
   purse: { side: 'credit', per: 'house', books: commerce, meaning: 'value on chips, owed to holders' },
   'pending-load': { side: 'credit', per: 'house', books: commerce, meaning: 'received, not yet on a chip' },
   'card-deposit': { side: 'credit', per: 'house', books: commerce, meaning: 'deposits for cards' },
-  'unpaid-debits': { side: 'credit', per: 'house', books: commerce, meaning: 'left a chip, not paid to an operator' },
+  'unpaid-debits': {
+    side: 'credit', per: 'house', books: commerce, meaning: 'left a chip, not paid to an operator'
+  },
   'merchant-pending': { side: 'credit', per: 'party', books: everywhere, meaning: 'claims not yet cleared' },
-  'merchant-settlement': { side: 'credit', per: 'party', books: everywhere, meaning: 'cleared, not yet instructed' },
-  'settlement-clearing': { side: 'credit', per: 'house', books: everywhere, meaning: 'instructed, not yet at the bank' },
+  'merchant-settlement': {
+    side: 'credit', per: 'party', books: everywhere, meaning: 'cleared, not yet instructed'
+  },
+  'settlement-clearing': {
+    side: 'credit', per: 'house', books: everywhere, meaning: 'instructed, not yet at the bank'
+  },
   'receivable-agent': { side: 'debit', per: 'party', books: commerce, meaning: 'cash an agent took for us' },
-  'receivable-treasury': { side: 'debit', per: 'house', books: ['treasury'], meaning: 'concessions the treasury owes' },
+  'receivable-treasury': {
+    side: 'debit', per: 'house', books: ['treasury'], meaning: 'concessions the treasury owes'
+  },
   'commission-income': { side: 'credit', per: 'house', books: everywhere, meaning: 'commission earned' },
-  'commission-expense': { side: 'debit', per: 'house', books: commerce, meaning: 'commission paid to agents' },
-  'issuer-loss': { side: 'debit', per: 'house', books: commerce, meaning: 'loss borne inside the blacklist window' },
-  'unidentified-receipts': { side: 'credit', per: 'house', books: everywhere, meaning: 'money without a record' },
+  'commission-expense': {
+    side: 'debit', per: 'house', books: commerce, meaning: 'commission paid to agents'
+  },
+  'issuer-loss': {
+    side: 'debit', per: 'house', books: commerce, meaning: 'loss borne inside the blacklist window'
+  },
+  'unidentified-receipts': {
+    side: 'credit', per: 'house', books: everywhere, meaning: 'money without a record'
+  },
   shortage: { side: 'debit', per: 'house', books: everywhere, meaning: 'a record without money' }
 } as const satisfies Record<string, HeadingRow>
 export type Heading = keyof typeof headings

@@ -11,14 +11,18 @@ const inVersion = (entry: Entry, version: number): boolean =>
   entry.addedVersion <= version && (entry.removedVersion === null || entry.removedVersion > version)
 
 /**
- * A terminal that had applied a version with the card must have refused it. One that had not, although the version was published
- * longer ago than the allowed window, should have had it, unless it is known to be cut off. Before that the issuer bears the use.
+ * A terminal that had applied a version with the card must have refused it. One that had not, although the
+ * version was published
+ * longer ago than the allowed window, should have had it, unless it is known to be cut off. Before that the
+ * issuer bears the use.
  */
 export function listingAt (
   entries: readonly Entry[], appliedVersion: number | null, eventAtMs: number,
   { windowMs, reachable }: { readonly windowMs: number, readonly reachable: boolean }
 ): Listing {
-  if (appliedVersion !== null && entries.some(entry => inVersion(entry, appliedVersion))) return 'terminal_had_it'
+  if (appliedVersion !== null && entries.some(entry => inVersion(
+    entry, appliedVersion
+  ))) return 'terminal_had_it'
   const standing = entries.filter(entry =>
     entry.listedAtMs <= eventAtMs && (entry.removedAtMs === null || entry.removedAtMs > eventAtMs))
   if (standing.length === 0) return 'clear'

@@ -1,4 +1,5 @@
-// From a verdict to transfers: who is debited and who is credited when a chip has paid. Pure; accounts are numbers handed in.
+// From a verdict to transfers: who is debited and who is credited when a chip has paid. Pure; accounts are
+// numbers handed in.
 import type { Outcome, VerdictReason } from '../../schemas/reasons.ts'
 import type { TransferCode } from './chart.ts'
 

@@ -1,11 +1,13 @@
-// The only place where money meets a fraction: rates half up on a sum, splits by largest remainder on integers.
+// The only place where money meets a fraction: rates half up on a sum, splits by largest remainder on
+// integers.
 import assert from 'node:assert/strict'
 import { Decimal } from 'decimal.js'
 
 const million = new Decimal(1_000_000)
 
 /**
- * `amountFen` × rate in parts per million, rounded half up to the fen, away from zero for negative amounts: a reversal is the exact
+ * `amountFen` × rate in parts per million, rounded half up to the fen, away from zero for negative amounts: a
+ * reversal is the exact
  * negative. Apply it once, to the sum of a party, product and day.
  */
 export function rateOf (amountFen: bigint, ratePpm: number): bigint {
@@ -22,7 +24,9 @@ export function split (wholeFen: bigint, weights: readonly bigint[]): bigint[] {
   const parts = weights.map(weight => wholeFen * weight / total)
   const byRemainder = weights.map((weight, index) => ({ index, rest: wholeFen * weight % total }))
     .sort((one, other) => one.rest === other.rest ? one.index - other.index : one.rest > other.rest ? -1 : 1)
-  for (const { index } of byRemainder.slice(0, Number(wholeFen - sum(parts)))) parts[index] = (parts[index] ?? 0n) + 1n
+  for (const { index } of byRemainder.slice(
+    0, Number(wholeFen - sum(parts))
+  )) parts[index] = (parts[index] ?? 0n) + 1n
   assert.equal(sum(parts), wholeFen)
   return parts
 }

@@ -1,4 +1,5 @@
-// Who owes whom for a clearing date: one position per party and book, and the issuer's on its own evidence. Pure.
+// Who owes whom for a clearing date: one position per party and book, and the issuer's on its own evidence.
+// Pure.
 import assert from 'node:assert/strict'
 import type { Book } from './chart.ts'
 import { rateOf } from './rounding.ts'
@@ -41,7 +42,8 @@ export const positionOf = (activity: Activity): Position => net({
 })
 
 /**
- * Positions of a book. The issuer owes what left its purses and losses, holds what agents took, earns the commissions; its figures come
+ * Positions of a book. The issuer owes what left its purses and losses, holds what agents took, earns the
+ * commissions; its figures come
  * from its own accounts, so that the sum is a check and not an identity.
  */
 export function positionsOf (activities: readonly Activity[], issuer: IssuerActivity): Position[] {

@@ -1,5 +1,7 @@
-// What the ledger says of one record: every check in order, the first that fails names the verdict. Pure: whatever a check needs
-// is handed in. It refuses to know what other records of the card say (chain.ts) and how money moves (posting.ts).
+// What the ledger says of one record: every check in order, the first that fails names the verdict. Pure:
+// whatever a check needs
+// is handed in. It refuses to know what other records of the card say (chain.ts) and how money moves
+// (posting.ts).
 import { verdictReasons, type Outcome, type VerdictReason } from '../../schemas/reasons.ts'
 
 /** A record as the registry sees it at the instant of the event. Times are epoch milliseconds. */
@@ -8,7 +10,9 @@ export type Facts = {
     readonly issuedAtMs: number, readonly terminalId: number | null, readonly stolenAtMs: number | null,
     readonly test: boolean
   } | null
-  readonly terminal: { readonly terminalId: number, readonly operatorId: number, readonly reachable: boolean } | null
+  readonly terminal: {
+    readonly terminalId: number, readonly operatorId: number, readonly reachable: boolean
+  } | null
   /** Party the record claims for; null where no such party is registered. */
   readonly operatorId: number | null
   readonly card: { readonly test: boolean } | null
@@ -17,7 +21,10 @@ export type Facts = {
   readonly grey: boolean
   readonly eventAtMs: number
   readonly receivedAtMs: number
-  /** Clearing date that was open at the event, counted from the date now open: a record of an earlier date is late. */
+  /**
+   * Clearing date that was open at the event, counted from the date now open: a record of an earlier date is
+   * late.
+   */
   readonly beforeOpenDate: boolean
   readonly amountFen: bigint
   readonly listing: Listing
@@ -43,7 +50,8 @@ const clockFloorMs = Date.UTC(2001, 0, 1)
 type Check = readonly [VerdictReason, (facts: Facts, policy: VerdictPolicy) => boolean]
 
 /**
- * In the order of the registry of reasons. Checks that need no event date come first: a record whose TAC is wrong has a date that
+ * In the order of the registry of reasons. Checks that need no event date come first: a record whose TAC is
+ * wrong has a date that
  * somebody typed. From `clock_implausible` on, every check may trust the date.
  */
 const checks: readonly Check[] = [
@@ -57,7 +65,9 @@ const checks: readonly Check[] = [
   ['clock_implausible', clockImplausible],
   ['psam_terminal_mismatch', ({ psam, terminal }) =>
     psam !== null && terminal !== null && psam.terminalId !== terminal.terminalId],
-  ['merchant_mismatch', ({ terminal, operatorId }) => terminal !== null && terminal.operatorId !== operatorId],
+  ['merchant_mismatch', ({
+    terminal, operatorId
+  }) => terminal !== null && terminal.operatorId !== operatorId],
   ['amount_over_limit', ({ amountFen }, { debitFenMax }) => amountFen > debitFenMax],
   ['overdue', ({ eventAtMs, receivedAtMs }, { lateMs }) => receivedAtMs - eventAtMs > lateMs],
   ['psam_stolen', ({ psam, eventAtMs }) =>
@@ -85,7 +95,8 @@ function passed (facts: Facts): Pick<Verdict, 'outcome' | 'reason'> {
 }
 
 /**
- * What remains once later evidence has proven a grey record (its `grey` finding falls away): the next finding, or acceptance.
+ * What remains once later evidence has proven a grey record (its `grey` finding falls away): the next
+ * finding, or acceptance.
  */
 export function withoutGrey (findings: readonly VerdictReason[]): Pick<Verdict, 'outcome' | 'reason'> {
   const next = findings.find(reason => reason !== 'grey')

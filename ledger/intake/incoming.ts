@@ -1,8 +1,11 @@
-// From bytes to lines: what came in, line by line, each readable or not. It refuses to know verdicts and storage.
+// From bytes to lines: what came in, line by line, each readable or not. It refuses to know verdicts and
+// storage.
 import { createHash } from 'node:crypto'
 import { Compile } from 'typebox/compile'
 import { fromBcdDateTime } from '../../runtime/instants.ts'
-import { contentHash, evidenceHash, TransactionRecord, type TransactionRecord as Record } from '../../schemas/record.ts'
+import {
+  contentHash, evidenceHash, TransactionRecord, type TransactionRecord as Record
+} from '../../schemas/record.ts'
 
 /** A line as it came: readable with its hashes and the instant its bytes tell, or not, with what is wrong. */
 export type IncomingLine =
@@ -21,7 +24,11 @@ export function readRecord (value: unknown, lineNo: number): IncomingLine {
     return unreadable(JSON.stringify(value), lineNo, explain(value))
   }
   const eventAtMs = fromBcdDateTime(Buffer.from(value.dateTime, 'hex'))
-  if (eventAtMs === null) return unreadable(JSON.stringify(value), lineNo, `/dateTime: ${value.dateTime} is no date and time`)
+  if (eventAtMs === null) {
+    return unreadable(
+      JSON.stringify(value), lineNo, `/dateTime: ${value.dateTime} is no date and time`
+    )
+  }
   return {
     readable: true, lineNo, record: value, content: contentHash(value), digest: evidenceHash(value), eventAtMs
   }

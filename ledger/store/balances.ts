@@ -16,14 +16,19 @@ const movements = `
 export async function balances (db: Db | Tx, asOf: string | null): Promise<BalanceRow[]> {
   const { rows } = await db.query<BalanceRow>(`
     select a.account_id as "accountId", a.book, a.heading, p.code as party, a.normal_side as "normalSide",
-      coalesce(sum(m.debit_fen), 0)::bigint as "debitFen", coalesce(sum(m.credit_fen), 0)::bigint as "creditFen"
+      coalesce(
+        sum(m.debit_fen), 0
+      )::bigint as "debitFen", coalesce(sum(m.credit_fen), 0)::bigint as "creditFen"
     from account a left join party p using (party_id)
     left join (${movements}) m on m.account_id = a.account_id and ($1::date is null or m.clearing_date <= $1)
     group by a.account_id, p.code order by a.book, a.heading, p.code nulls first`, [asOf])
   return rows
 }
 
-/** Moves deltas of closed dates into one row per account and date: delete and upsert are one statement, so none is lost or doubled. */
+/**
+ * Moves deltas of closed dates into one row per account and date: delete and upsert are one statement, so
+ * none is lost or doubled.
+ */
 export async function foldDeltas (tx: Tx, upTo: string): Promise<void> {
   await tx.query(`
     with gone as (
@@ -38,7 +43,9 @@ export async function foldDeltas (tx: Tx, upTo: string): Promise<void> {
 
 export type Difference = { readonly what: string, readonly leftFen: bigint, readonly rightFen: bigint }
 
-/** Accounts of a date whose turnover differs from the transfers, side by side: +5 and −5 are two differences. */
+/**
+ * Accounts of a date whose turnover differs from the transfers, side by side: +5 and −5 are two differences.
+ */
 export async function accountDifferences (tx: Tx | Db, date: string | null): Promise<Difference[]> {
   const { rows } = await tx.query<Difference>(`
     with sides as (
@@ -68,7 +75,9 @@ export async function purseDifferences (tx: Tx | Db): Promise<Difference[]> {
       select m.bucket, sum(m.credit_fen - m.debit_fen)::bigint as fen
       from (${movements}) m join account a using (account_id) where a.heading = 'purse' group by m.bucket),
     purses as (select bucket, sum(shadow_fen)::bigint as fen from purse group by bucket)
-    select format('purses of bucket %s', bucket) as what, coalesce(p.fen, 0) as "leftFen", coalesce(c.fen, 0) as "rightFen"
+    select format(
+      'purses of bucket %s', bucket
+    ) as what, coalesce(p.fen, 0) as "leftFen", coalesce(c.fen, 0) as "rightFen"
     from purses p full join control c using (bucket) where coalesce(p.fen, 0) <> coalesce(c.fen, 0) limit 20`)
   return rows
 }

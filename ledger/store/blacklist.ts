@@ -1,4 +1,5 @@
-// The blacklist as the verdicts need it: which cards stood on it when, and which version each terminal had applied.
+// The blacklist as the verdicts need it: which cards stood on it when, and which version each terminal had
+// applied.
 import type { Tx } from './db.ts'
 
 export type ListEntry = {

@@ -25,14 +25,18 @@ export async function findCards (db: Db | Tx, refs: readonly CardRef[]): Promise
   return new Map(rows.map(({ place, ...row }) => [cardKey(distinct[Number(place) - 1] as CardRef), row]))
 }
 
-/** Inserts cards that are not there yet, with an EP purse holding what the chip holds. Returns the new ones. */
+/**
+ * Inserts cards that are not there yet, with an EP purse holding what the chip holds. Returns the new ones.
+ */
 export async function insertCards (
   tx: Tx, cards: readonly Card[], atMs: number
 ): Promise<{ card: Card, bucket: number, cardId: bigint }[]> {
   const { rows: ids } = await tx.query<{ id: bigint }>(
     "select nextval('card_id_seq') as id from generate_series(1, $1)", [cards.length])
   const { rows } = await tx.query<{ cardId: bigint, bucket: number }>(`
-    insert into card (bucket, card_id, issuer, serial, issue, profile, card_type, suite, key_version, city_factor, opened_at)
+    insert into card (
+      bucket, card_id, issuer, serial, issue, profile, card_type, suite, key_version, city_factor, opened_at
+    )
     select bucket, card_id, issuer, serial, issue, profile, card_type, suite, key_version, city_factor, $11
     from unnest($1::smallint[], $2::bigint[], $3::bytea[], $4::bytea[], $5::smallint[], $6::text[], $7::text[],
       $8::text[], $9::smallint[], $10::bytea[])
@@ -45,11 +49,15 @@ export async function insertCards (
     cards.map(c => c.suite), cards.map(c => c.keyVersion),
     cards.map(c => c.cityFactor === null ? null : Buffer.from(c.cityFactor, 'hex')), timestamp(atMs)])
   const placeOf = new Map(ids.map((row, place) => [row.id, place]))
-  const fresh = rows.map(({ cardId, bucket }) => ({ card: cards[placeOf.get(cardId) ?? -1] as Card, bucket, cardId }))
+  const fresh = rows.map(({
+    cardId, bucket
+  }) => ({ card: cards[placeOf.get(cardId) ?? -1] as Card, bucket, cardId }))
   await tx.query(`
     insert into purse (bucket, card_id, purse, last_counter, last_balance_fen, shadow_fen)
     select bucket, card_id, 2, counter, balance, balance
-    from unnest($1::smallint[], $2::bigint[], $3::int[], $4::bigint[]) as p (bucket, card_id, counter, balance)`, [
+    from unnest(
+      $1::smallint[], $2::bigint[], $3::int[], $4::bigint[]
+    ) as p (bucket, card_id, counter, balance)`, [
     fresh.map(c => c.bucket), fresh.map(c => c.cardId), fresh.map(c => c.card.counter),
     fresh.map(c => c.card.balanceFen)])
   return fresh
@@ -66,7 +74,9 @@ export async function movePurses (tx: Tx, moves: readonly PurseMove[]): Promise<
   await tx.query(`
     update purse p set last_counter = m.last_counter, last_balance_fen = m.last_balance, open_items = m.open_items,
       shadow_fen = p.shadow_fen + m.shadow_delta
-    from unnest($1::smallint[], $2::bigint[], $3::smallint[], $4::int[], $5::bigint[], $6::bigint[], $7::int[])
+    from unnest(
+      $1::smallint[], $2::bigint[], $3::smallint[], $4::int[], $5::bigint[], $6::bigint[], $7::int[]
+    )
       as m (bucket, card_id, purse, last_counter, last_balance, shadow_delta, open_items)
     where p.bucket = m.bucket and p.card_id = m.card_id and p.purse = m.purse`, [
     moves.map(m => m.bucket), moves.map(m => m.cardId), moves.map(m => m.purse), moves.map(m => m.lastCounter),

@@ -1,7 +1,9 @@
 // Deliveries: raw bytes under their digest, and the first answer to each.
 import { timestamp, type Db, type Tx } from './db.ts'
 
-/** An answer in numbers, so that five thousand lines stay small: what a repeat of the delivery is told again. */
+/**
+ * An answer in numbers, so that five thousand lines stay small: what a repeat of the delivery is told again.
+ */
 export type StoredAnswer = {
   readonly reasons: readonly number[]
   readonly outcomes: readonly number[]
@@ -13,7 +15,9 @@ export type StoredAnswer = {
   readonly extra?: unknown
 }
 
-export type DeliveryKey = { readonly kind: 'json' | 'file', readonly source: string, readonly externalId: string }
+export type DeliveryKey = {
+  readonly kind: 'json' | 'file', readonly source: string, readonly externalId: string
+}
 export type StoredDelivery = {
   readonly deliveryNo: bigint, readonly digest: Buffer, readonly clearingDate: string, readonly answer: StoredAnswer
 }

@@ -26,7 +26,9 @@ export async function migrate (db: Db): Promise<string[]> {
 export async function ensurePartitions (tx: Tx, from: string, days: number): Promise<void> {
   await tx.query(`
     do $$ declare d date; begin
-      for d in select generate_series('${from}'::date, '${from}'::date + ${Math.floor(days)}, '1 day')::date loop
+      for d in select generate_series(
+        '${from}'::date, '${from}'::date + ${Math.floor(days)}, '1 day'
+      )::date loop
         execute format('create table if not exists transfer_%s partition of transfer for values from (%L) to (%L)',
           to_char(d, 'YYYYMMDD'), d, d + 1);
       end loop;

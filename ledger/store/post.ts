@@ -57,7 +57,9 @@ export async function postBatch (
     deliveryDigest: batch.deliveryDigest ?? null, transfers: committed
   })
   await tx.query(`
-    insert into batch (batch_id, clearing_date, kind, delivery_no, created_at, items, transfers, sum_fen, root, salt)
+    insert into batch (
+      batch_id, clearing_date, kind, delivery_no, created_at, items, transfers, sum_fen, root, salt
+    )
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, [
     id, batch.clearingDate, batch.kind, batch.deliveryNo ?? null, timestamp(batch.createdAtMs), batch.items,
     committed.length, sum(committed), root, batch.salt])
@@ -97,7 +99,9 @@ type Delta = { bucket: number, account: number, debitFen: bigint, creditFen: big
  * One delta per bucket and account: a batch of five thousand taps writes a few hundred rows and locks no
  * operator.
  */
-export function deltasOf (transfers: readonly Pick<NewTransfer, 'bucket' | 'debit' | 'credit' | 'amountFen'>[]): Delta[] {
+export function deltasOf (
+  transfers: readonly Pick<NewTransfer, 'bucket' | 'debit' | 'credit' | 'amountFen'>[]
+): Delta[] {
   const deltas = new Map<number, Delta>()
   const at = (bucket: number, account: number): Delta => {
     const key = bucket * 2 ** 32 + account
@@ -126,7 +130,9 @@ async function insertDeltas (tx: Tx, batchId: bigint, batch: NewBatch): Promise<
   await tx.query(`
     insert into balance_delta (bucket, batch_id, account_id, clearing_date, debit_fen, credit_fen)
     select bucket, $1, account, $2, debit_fen, credit_fen
-    from unnest($3::smallint[], $4::int[], $5::bigint[], $6::bigint[]) as d (bucket, account, debit_fen, credit_fen)`, [
+    from unnest(
+      $3::smallint[], $4::int[], $5::bigint[], $6::bigint[]
+    ) as d (bucket, account, debit_fen, credit_fen)`, [
     batchId, batch.clearingDate, deltas.map(d => d.bucket), deltas.map(d => d.account),
     deltas.map(d => d.debitFen), deltas.map(d => d.creditFen)])
 }

@@ -1,7 +1,11 @@
-// Claims, evidence and adjustments: the rows behind every verdict. Sets in, sets out; it refuses to know what a verdict means.
+// Claims, evidence and adjustments: the rows behind every verdict. Sets in, sets out; it refuses to know what
+// a verdict means.
 import { timestamp, type Tx } from './db.ts'
 
-/** A line of a delivery with its verdict, ready to be written. Numbers of outcome and reason as in the registry of reasons. */
+/**
+ * A line of a delivery with its verdict, ready to be written. Numbers of outcome and reason as in the
+ * registry of reasons.
+ */
 export type Line = {
   readonly bucket: number
   readonly cardId: bigint | null
@@ -149,8 +153,12 @@ export async function insertEvidence (tx: Tx, origin: Origin, lines: readonly Ev
   await tx.query(`
     insert into evidence (${lineNames}, digest, tac_valid, delivery_no, batch_id, clearing_date)
     select bucket, card_id, purse, counter, type, amount_fen, balance_before_fen, psam_id, sequence, terminal_id,
-      event_at, content, outcome, reason, coalesce(findings::smallint[], '{}'), line_no, digest, tac_valid, $1, $2, $3
-    from unnest(${lineTypes.map((type, index) => `$${4 + index}::${type}[]`).join(', ')}, $20::bytea[], $21::boolean[])
+      event_at, content, outcome, reason, coalesce(
+        findings::smallint[], '{}'
+      ), line_no, digest, tac_valid, $1, $2, $3
+    from unnest(
+      ${lineTypes.map((type, index) => `$${4 + index}::${type}[]`).join(', ')}, $20::bytea[], $21::boolean[]
+    )
       as l (${lineNames}, digest, tac_valid)`, [
     origin.deliveryNo, origin.batchId, origin.clearingDate, ...columnsOf(lines), lines.map(l => l.digest),
     lines.map(l => l.tacValid)])
@@ -169,9 +177,13 @@ export async function insertAdjustments (
 ): Promise<void> {
   if (adjustments.length === 0) return
   await tx.query(`
-    insert into adjustment (bucket, delivery_no, line_no, clearing_date, batch_id, card_id, outcome, reason, amount_fen)
+    insert into adjustment (
+      bucket, delivery_no, line_no, clearing_date, batch_id, card_id, outcome, reason, amount_fen
+    )
     select bucket, delivery_no, line_no, $1, $2, card_id, outcome, reason, amount_fen
-    from unnest($3::smallint[], $4::bigint[], $5::int[], $6::bigint[], $7::smallint[], $8::smallint[], $9::bigint[])
+    from unnest(
+      $3::smallint[], $4::bigint[], $5::int[], $6::bigint[], $7::smallint[], $8::smallint[], $9::bigint[]
+    )
       as a (bucket, delivery_no, line_no, card_id, outcome, reason, amount_fen)`, [
     clearingDate, batchId, adjustments.map(a => a.line.bucket), adjustments.map(a => a.line.deliveryNo),
     adjustments.map(a => a.line.lineNo), adjustments.map(a => a.line.cardId), adjustments.map(a => a.outcome),

@@ -1,6 +1,8 @@
 // Who and what takes part: upserts of the registry, and one snapshot of its small tables for the verdicts.
 // It refuses to know what a verdict is.
-import { defaultPolicies, type Commission, type Party, type Policies, type Psam, type Terminal } from '../../schemas/api.ts'
+import {
+  defaultPolicies, type Commission, type Party, type Policies, type Psam, type Terminal
+} from '../../schemas/api.ts'
 import { accountCode, books, headings, type Book, type Heading } from '../core/chart.ts'
 import { groupBy } from '../../runtime/collections.ts'
 import type { Db, Tx } from './db.ts'
@@ -31,7 +33,9 @@ export type Snapshot = {
 }
 
 /** The account's number. Throws for an account that the chart does not have. */
-export function accountId (snapshot: Snapshot, book: Book, heading: Heading, party: string | null = null): number {
+export function accountId (
+  snapshot: Snapshot, book: Book, heading: Heading, party: string | null = null
+): number {
   const code = accountCode(book, heading, party)
   const id = snapshot.accounts.get(code)
   if (id === undefined) throw new Error(`no account ${code}: is the party registered for this book?`)
@@ -69,7 +73,9 @@ async function readSnapshot (db: Db, version: number): Promise<Snapshot> {
     terminals: groupBy(terminals, terminal => terminal.code),
     terminalById: new Map(terminals.map(terminal => [terminal.terminalId, terminal])),
     psams: groupBy(psams, psam => psam.psam),
-    accounts: new Map(accounts.map(({ id, book, heading, party }) => [accountCode(book, heading, party), id])),
+    accounts: new Map(accounts.map(({
+      id, book, heading, party
+    }) => [accountCode(book, heading, party), id])),
     policies: { ...defaultPolicies, ...Object.fromEntries(policies.map(({ name, value }) => [name, value])) }
   }
 }
@@ -87,7 +93,9 @@ export async function ensureHouseAccounts (db: Db | Tx): Promise<void> {
     row.per === 'house' ? row.books.map(book => ({ book, heading, side: row.side })) : [])
   await db.query(`
     insert into account (book, heading, party_id, normal_side, mode)
-    select book, heading, null, side, 'recorded' from unnest($1::text[], $2::text[], $3::text[]) as a (book, heading, side)
+    select book, heading, null, side, 'recorded' from unnest(
+      $1::text[], $2::text[], $3::text[]
+    ) as a (book, heading, side)
     on conflict (book, heading, party_id) do nothing`,
   [wanted.map(a => a.book), wanted.map(a => a.heading), wanted.map(a => a.side)])
 }
@@ -109,7 +117,9 @@ const headingsOf = (party: Party): readonly Heading[] => {
 export async function upsertParties (tx: Tx, parties: readonly Party[]): Promise<void> {
   for (const party of parties) { // a handful per city: no set needed
     const { rows } = await tx.query<{ id: number }>(`
-      insert into party (code, kind, name_zh, name_en, merchant, industry, service, counter_convention, settle_from_fen)
+      insert into party (
+        code, kind, name_zh, name_en, merchant, industry, service, counter_convention, settle_from_fen
+      )
       values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
       on conflict (code) do update set kind = excluded.kind, name_zh = excluded.name_zh, name_en = excluded.name_en,
         merchant = excluded.merchant, industry = excluded.industry, service = excluded.service,
@@ -133,7 +143,9 @@ export async function upsertCommissions (tx: Tx, commissions: readonly Commissio
   const { rowCount } = await tx.query(`
     insert into commission (party_id, product, from_date, rate_ppm)
     select p.party_id, c.product, c.from_date, c.rate
-    from unnest($1::text[], $2::text[], $3::date[], $4::int[]) as c (code, product, from_date, rate) join party p using (code)
+    from unnest(
+      $1::text[], $2::text[], $3::date[], $4::int[]
+    ) as c (code, product, from_date, rate) join party p using (code)
     on conflict (party_id, product, from_date) do update set rate_ppm = excluded.rate_ppm`, [
     commissions.map(c => c.party), commissions.map(c => c.product), commissions.map(c => c.from),
     commissions.map(c => c.ratePpm)])
@@ -159,7 +171,9 @@ export async function upsertPsams (tx: Tx, psams: readonly Psam[]): Promise<numb
     from unnest($1::bytea[], $2::smallint[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
       $7::boolean[]) as p (psam, issue, terminal, valid_from, valid_to, stolen_at, test)
     left join terminal t on t.code = p.terminal
-    on conflict (psam, issue) do update set terminal_id = excluded.terminal_id, valid_from = excluded.valid_from,
+    on conflict (
+      psam, issue
+    ) do update set terminal_id = excluded.terminal_id, valid_from = excluded.valid_from,
       valid_to = excluded.valid_to, stolen_at = excluded.stolen_at, test = excluded.test`, [
     psams.map(p => Buffer.from(p.psam, 'hex')), psams.map(p => p.issue), psams.map(p => p.terminal),
     psams.map(p => p.from), psams.map(p => p.to), psams.map(p => p.stolenAt), psams.map(p => p.test)])
@@ -169,7 +183,9 @@ export async function upsertPsams (tx: Tx, psams: readonly Psam[]): Promise<numb
 export async function upsertPolicies (tx: Tx, policies: Partial<Policies>): Promise<number> {
   const entries = Object.entries(policies)
   await tx.query(`
-    insert into policy (name, value) select name, value::jsonb from unnest($1::text[], $2::text[]) as p (name, value)
+    insert into policy (
+      name, value
+    ) select name, value::jsonb from unnest($1::text[], $2::text[]) as p (name, value)
     on conflict (name) do update set value = excluded.value`,
   [entries.map(([name]) => name), entries.map(([, value]) => JSON.stringify(value))])
   return entries.length

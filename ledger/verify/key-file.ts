@@ -1,4 +1,5 @@
-// The encrypted key file of a development ledger: scrypt for the passphrase, AES-256-GCM for the keys. It refuses to know what keys are for.
+// The encrypted key file of a development ledger: scrypt for the passphrase, AES-256-GCM for the keys. It
+// refuses to know what keys are for.
 import { createCipheriv, createDecipheriv, scryptSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Type, type Static } from 'typebox'
@@ -28,12 +29,17 @@ export function sealKeys (keys: KeySet, passphrase: string, salt: Uint8Array, iv
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
 
-/** Opens a key file. Throws with the path and what to do when it is missing, damaged, or the passphrase is another. */
+/**
+ * Opens a key file. Throws with the path and what to do when it is missing, damaged, or the passphrase is
+ * another.
+ */
 export function openKeys (path: string, passphrase: string): KeySet {
   const file = JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>
   if (file['format'] !== format) throw new Error(`${path} is no key file: format ${format} wanted`)
   const bytes = (name: string): Buffer => Buffer.from(file[name] ?? '', 'base64')
-  const decipher = createDecipheriv('aes-256-gcm', scryptSync(passphrase, bytes('salt'), 32, scryptCost), bytes('iv'))
+  const decipher = createDecipheriv(
+    'aes-256-gcm', scryptSync(passphrase, bytes('salt'), 32, scryptCost), bytes('iv')
+  )
   decipher.setAuthTag(bytes('tag'))
   const plain = openOrExplain(path, () => Buffer.concat([decipher.update(bytes('sealed')), decipher.final()]))
   return Value.Parse(KeySet, JSON.parse(plain.toString('utf8')))

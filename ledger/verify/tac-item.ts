@@ -1,4 +1,5 @@
-// One TAC to verify as 48 fixed bytes, so that a batch crosses to a worker thread as one buffer without being copied.
+// One TAC to verify as 48 fixed bytes, so that a batch crosses to a worker thread as one buffer without being
+// copied.
 import type { TransactionRecord } from '../../schemas/record.ts'
 import type { SuiteName } from '../../schemas/epurse/suite.ts'
 

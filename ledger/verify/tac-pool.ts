@@ -38,7 +38,9 @@ export async function startTacPool (options: {
 }
 
 function startLane (path: string, passphrase: string): Lane {
-  const worker = new Worker(new URL('./tac-worker-main.mjs', import.meta.url), { workerData: { path, passphrase } })
+  const worker = new Worker(
+    new URL('./tac-worker-main.mjs', import.meta.url), { workerData: { path, passphrase } }
+  )
   const lane: Lane = { worker, waiting: new Map() }
   worker.on('message', ({ task, valid }: TacAnswer) => {
     lane.waiting.get(task)?.resolve(valid)
