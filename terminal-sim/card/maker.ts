@@ -22,10 +22,12 @@ export function makeFiles (description: CardDescription): Directories {
   }
 }
 
+const validity = { start: '20200101', expiry: '20991231' } as const
+
 type Maker = (description: CardDescription) => { master: Files, application: Files }
 
 const cityUnion: Maker = description => ({
-  master: { '0005': binary(encode(file0005, { serial: description.serial.slice(4) })) },
+  master: { '0005': binary(encode(file0005, masterFields(description))) },
   application: {
     '0015': binary(encode(file0015Cjt, {
       ...published(description, 1, 1), mainType: description.cardClass ?? 1
@@ -34,6 +36,14 @@ const cityUnion: Maker = description => ({
     '0017': { kind: 'tagged', lockAt: 2, records: cityUnionRecords },
     '001A': cyclic(logRecord.length, 10)
   }
+})
+
+/** Issuer, city and industry are the first three pairs of bytes of the issuer id. */
+const masterFields = ({
+  issuer, serial, startDate = validity.start, expiryDate = validity.expiry
+}: CardDescription) => ({
+  issuerCode: issuer.slice(0, 4), cityCode: issuer.slice(4, 8), industryCode: issuer.slice(8, 12),
+  serial: serial.slice(4), issueDate: startDate, startDate, expiryDate
 })
 
 const makers: Readonly<Record<CardDescription['profile'], Maker>> = {
@@ -69,8 +79,8 @@ const published = (description: CardDescription, applicationType: number, versio
   serial: description.serial,
   applicationType,
   version,
-  startDate: description.startDate ?? '20200101',
-  expiryDate: description.expiryDate ?? '20991231'
+  startDate: description.startDate ?? validity.start,
+  expiryDate: description.expiryDate ?? validity.expiry
 })
 
 /** Tags 01 to 05 and 09 have 2E bytes after the length byte, the application control record 11 has 16. */
