@@ -29,6 +29,9 @@ import {
 const capp02 = '80DC02B830 022E00' + '00'.repeat(45)
 const trip = '80DC00F030 06' + '00'.repeat(47)
 
+/** What 8070 gets for the purchase of W. */
+const purchaseData = '1A2B3C4D 002A 000000C8 06 20260105083015 01 00 0000000012345678'
+
 /* ---- worked examples ---- */
 
 t.test('worked example W: purchase, entry tap, load', async t => {
@@ -128,6 +131,17 @@ t.test('worked example W: other keys, codes and types', async t => {
       P> 8072000004 ${mac2}  P< 9000
     `)
   }
+})
+
+t.test('an authentication code is signed by one MAC1', async t => {
+  const table = tableOf(cardW, psamW)
+  ask(table, 'psam', selectPsam)
+  play(t, table, `
+    P> 80CA000009 ${authCode}         P< 9000
+    P> 807000001C ${purchaseData} 08  P< 00000123 6016D24C 9000
+  `)
+  table.psam = { ...table.psam, memory: { ...table.psam.memory, sequence: 0x123 } }
+  play(t, table, `P> 807000001C ${purchaseData} 08  P< 00000123 25D18BBE 9000`)
 })
 
 t.test('keys of a card under the test masters', async t => {
@@ -331,7 +345,6 @@ t.test('every command in every state', async t => {
 type Before = { card?: Partial<CardDescription>, before?: readonly string[] }
 type Refusal = readonly [name: string, command: string, status: string, before?: Before]
 
-const purchaseData = '1A2B3C4D 002A 000000C8 06 20260105083015 01 00 0000000012345678'
 const toMaster = '00A40000023F00'
 
 const cardRefusals: readonly Refusal[] = [
@@ -550,7 +563,8 @@ t.test('composite purchase: records and money together or not at all', async t =
 
   const interrupted = [capp02WithAa.replace('AA', 'CC'), '805C000204']
   t.equal(purchase(table, 200, { updates: interrupted }), '6901', 'any other command drops the cache')
-  t.equal(record(1), '022E00AA')
+  t.match(purchase(table, 200, { updates: [other] }), /9000$/)
+  t.equal(record(1), '022E00AA', 'and it does not come back with the next debit')
 })
 
 t.test('trip records of T-Union', async t => {
