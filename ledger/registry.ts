@@ -2,6 +2,7 @@
 // card brings its money.
 import type { Card, Registry } from '../schemas/api.ts'
 import type { Ledger } from './ledger.ts'
+import { Refusal } from './refusal.ts'
 import { insertCards } from './store/cards.ts'
 import { inTransaction, type Tx } from './store/db.ts'
 import { readOpenDay, setFirstDay } from './store/days.ts'
@@ -10,15 +11,6 @@ import { postBatch, type NewTransfer } from './store/post.ts'
 import {
   accountId, bumpVersion, upsertCommissions, upsertParties, upsertPolicies, upsertPsams, upsertTerminals, type Snapshot
 } from './store/registry.ts'
-
-/** An entry that contradicts another: `where` points at it. */
-export class RegistryInvalid extends Error {
-  readonly where: string
-  constructor (where: string, message: string) {
-    super(message)
-    this.where = where
-  }
-}
 
 /** Stores the registry and returns how many entries of each kind it holds now that were in the call. */
 export async function register (ledger: Ledger, registry: Registry): Promise<Record<string, number>> {
@@ -32,7 +24,7 @@ export async function register (ledger: Ledger, registry: Registry): Promise<Rec
     counts['terminals'] = await upsertTerminals(tx, terminals)
     counts['psams'] = await upsertPsams(tx, psams)
     if (counts['commissions'] < commissions.length || counts['terminals'] < terminals.length) {
-      throw new RegistryInvalid('/', 'a commission or terminal names a party that is not registered')
+      throw new Refusal('registry_invalid', 'a commission or terminal names a party that is not registered')
     }
     if (policies !== undefined) counts['policies'] = await upsertPolicies(tx, policies)
     await bumpVersion(tx)

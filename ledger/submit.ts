@@ -15,6 +15,7 @@ import {
   type Unreadable
 } from './judge.ts'
 import type { Ledger } from './ledger.ts'
+import { Refusal } from './refusal.ts'
 import { findApplied, findEntries } from './store/blacklist.ts'
 import { findCards, movePurses, type CardRow } from './store/cards.ts'
 import { DecideAgain, inTransaction, type Tx } from './store/db.ts'
@@ -44,11 +45,6 @@ export type Submitted = {
   readonly extra: unknown
 }
 
-/** A delivery id that was used before for other bytes. */
-export class DeliveryConflict extends Error {}
-/** No clearing date is set yet: the ledger was never opened. */
-export class NotOpened extends Error {}
-
 export async function submit (ledger: Ledger, delivery: Delivery): Promise<Submitted> {
   const known = await findDelivery(ledger.db, delivery)
   if (known !== null) return repeat(delivery, known)
@@ -60,7 +56,7 @@ export async function submit (ledger: Ledger, delivery: Delivery): Promise<Submi
   const salt = ledger.random(16)
   const submitted = await inTransaction(ledger.db, async tx => {
     const date = await openDate(tx)
-    if (date === null) throw new NotOpened('no clearing date is set: register one first')
+    if (date === null) throw new Refusal('unavailable', 'no clearing date is set yet: register the first one')
     const earlier = await findDelivery(tx, delivery)
     if (earlier !== null) return repeat(delivery, earlier)
     const known = await readKnown(tx, prepared, unreadable)
@@ -79,7 +75,10 @@ export async function submit (ledger: Ledger, delivery: Delivery): Promise<Submi
 function repeat (
   delivery: Delivery, known: { digest: Buffer, clearingDate: string, answer: StoredAnswer }
 ): Submitted {
-  if (!known.digest.equals(delivery.digest)) throw new DeliveryConflict(delivery.externalId)
+  if (!known.digest.equals(delivery.digest)) {
+    const reason = delivery.kind === 'file' ? 'file_sequence_used' : 'delivery_conflict'
+    throw new Refusal(reason, `${delivery.externalId} was used before for other content`, delivery.externalId)
+  }
   const { reasons, replayed, details, extra } = known.answer
   const repeated = new Set(replayed)
   const outcomeOf = known.answer.outcomes

@@ -359,7 +359,6 @@ create table instruction (
   instruction_id text primary key,
   clearing_date date not null,
   party_id     int not null references party,
-  book         text not null,
   direction    text not null check (direction in ('pay', 'collect')),
   amount_fen   bigint not null check (amount_fen > 0)
 );

@@ -1,0 +1,109 @@
+// The doors for looking: cards, records, totals, balances. They change nothing.
+import { Type } from 'typebox'
+import {
+  CardView, LocalDate, RecordTotals, RecordView, TrialBalance, type TrialBalance as Trial
+} from '../../schemas/api.ts'
+import { limits } from '../../schemas/limits.ts'
+import { bucketOf, cardKey, parseCardKey, type CardRef } from '../../schemas/record.ts'
+import { outcomeNumbers } from '../../schemas/reasons.ts'
+import { books, accountCode } from '../core/chart.ts'
+import type { Ledger } from '../ledger.ts'
+import { Refusal } from '../refusal.ts'
+import { balances } from '../store/balances.ts'
+import { findCards } from '../store/cards.ts'
+import { readOpenDay } from '../store/days.ts'
+import { viewCard, viewCards, viewRecords, viewTotals } from '../store/views.ts'
+import type { App } from './app.ts'
+import type { Capacity } from './auth.ts'
+
+const allow: readonly Capacity[] = ['staff', 'auditor', 'registrar']
+const Limit = Type.Optional(Type.String({ pattern: '^\\d{1,4}$', description: `at most ${limits.pageItemsMax}` }))
+const page = <T extends Parameters<typeof Type.Array>[0]>(item: T) => Type.Object({
+  items: Type.Array(item), next: Type.Union([Type.String(), Type.Null()], { description: 'the next `after`' })
+})
+const limitOf = (text: string | undefined): number => Math.min(Number(text ?? '100'), limits.pageItemsMax)
+
+export const viewRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
+  app.get('/v1/cards/:card', {
+    config: { allow },
+    schema: { params: Type.Object({ card: Type.String({ maxLength: 48 }) }), response: { 200: CardView } }
+  }, async request => {
+    const card = cardOf(request.params.card)
+    const view = await viewCard(ledger.db, bucketOf(card), card)
+    if (view === null) throw new Refusal('not_found', 'no such card is registered')
+    return view
+  })
+
+  app.get('/v1/cards', {
+    config: { allow },
+    schema: {
+      querystring: Type.Object({ after: Type.Optional(Type.String({ pattern: '^\\d{1,18}$' })), limit: Limit }),
+      response: { 200: page(CardView) }
+    }
+  }, async request => await viewCards(ledger.db, BigInt(request.query.after ?? '0'), limitOf(request.query.limit)))
+
+  app.get('/v1/records', {
+    config: { allow },
+    schema: {
+      querystring: Type.Object({
+        card: Type.Optional(Type.String({ maxLength: 48 })),
+        date: Type.Optional(LocalDate),
+        operator: Type.Optional(Type.String({ maxLength: 15 })),
+        outcome: Type.Optional(Type.String({ enum: Object.keys(outcomeNumbers) })),
+        after: Type.Optional(Type.String({ pattern: '^\\d{1,18}\\.\\d{1,9}$' })),
+        limit: Limit
+      }),
+      response: { 200: page(RecordView) }
+    }
+  }, async request => {
+    const { query } = request
+    const card = query.card === undefined ? null : cardOf(query.card)
+    const [delivery = '0', line = '0'] = (query.after ?? '0.0').split('.')
+    const known = card === null ? null : (await findCards(ledger.db, [card])).get(cardKey(card)) ?? null
+    return await viewRecords(ledger.db, {
+      bucket: known?.bucket ?? null, card, date: query.date ?? null, operator: query.operator ?? null,
+      outcome: (query.outcome ?? null) as keyof typeof outcomeNumbers | null,
+      afterDelivery: BigInt(delivery), afterLine: Number(line), limit: limitOf(query.limit)
+    })
+  })
+
+  app.get('/v1/records/totals', {
+    config: { allow },
+    schema: { querystring: Type.Object({ date: Type.Optional(LocalDate) }), response: { 200: RecordTotals } }
+  }, async request => await viewTotals(ledger.db, request.query.date ?? null))
+
+  app.get('/v1/accounts', {
+    config: { allow },
+    schema: { querystring: Type.Object({ asOf: Type.Optional(LocalDate) }), response: { 200: TrialBalance } }
+  }, async request => await trialBalance(ledger, request.query.asOf ?? null))
+}
+
+function cardOf (text: string): CardRef {
+  const card = parseCardKey(text)
+  if (card === null) throw new Refusal('not_found', 'a card is written ISSUER-SERIAL-ISSUE: 16 and 20 hex digits, a number')
+  return card
+}
+
+async function trialBalance (ledger: Ledger, asOf: string | null): Promise<Trial> {
+  const date = asOf ?? await readOpenDay(ledger.db)
+  if (date === null) throw new Refusal('unavailable', 'no clearing date is set yet')
+  const rows = await balances(ledger.db, date)
+  const total = (of: typeof rows, pick: (row: typeof rows[number]) => bigint): number =>
+    Number(of.reduce((sum, row) => sum + pick(row), 0n))
+  return {
+    asOf: date,
+    accounts: rows.map(row => {
+      const own = row.debitFen - row.creditFen
+      return {
+        account: accountCode(row.book, row.heading, row.party), book: row.book, heading: row.heading, party: row.party,
+        normalSide: row.normalSide, debitFen: Number(row.debitFen), creditFen: Number(row.creditFen),
+        balanceFen: Number(row.normalSide === 'debit' ? own : -own)
+      }
+    }),
+    books: books.map(book => {
+      const own = rows.filter(row => row.book === book)
+      return { book, debitFen: total(own, row => row.debitFen), creditFen: total(own, row => row.creditFen) }
+    }),
+    sumFen: total(rows, row => row.debitFen - row.creditFen)
+  }
+}

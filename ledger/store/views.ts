@@ -1,0 +1,198 @@
+// What pages and programs ask the ledger: cards, records, totals, summaries. Reads only.
+import type { CardView, RecordTotals, RecordView } from '../../schemas/api.ts'
+import type { Summary } from '../../schemas/clearing-file/answers.ts'
+import type { CardRef } from '../../schemas/record.ts'
+import { outcomeNumbers } from '../../schemas/reasons.ts'
+import { formatIso } from '../../runtime/instants.ts'
+import { outcomeName, reasonName } from '../judge.ts'
+import type { Db } from './db.ts'
+
+const hexOf = (bytes: Buffer): string => bytes.toString('hex').toUpperCase()
+
+/* ---- cards ---- */
+
+type CardViewRow = {
+  cardId: bigint, issuer: Buffer, serial: Buffer, issue: number, type: string, state: string, blacklisted: boolean,
+  lastCounter: number, lastBalanceFen: bigint, shadowFen: bigint, openItems: number
+}
+const cardSelect = `
+  select c.card_id as "cardId", c.issuer, c.serial, c.issue, c.card_type as type, c.state,
+    exists (select 1 from blacklist_entry e
+      where e.bucket = c.bucket and e.card_id = c.card_id and e.removed_version is null) as blacklisted,
+    p.last_counter as "lastCounter", p.last_balance_fen as "lastBalanceFen", p.shadow_fen as "shadowFen",
+    p.open_items as "openItems"
+  from card c join purse p on p.bucket = c.bucket and p.card_id = c.card_id and p.purse = 2`
+
+const cardView = (row: CardViewRow): CardView => ({
+  card: { issuer: hexOf(row.issuer), serial: hexOf(row.serial), issue: row.issue },
+  type: row.type,
+  state: row.state,
+  blacklisted: row.blacklisted,
+  purse: {
+    lastCounter: row.lastCounter, lastBalanceFen: Number(row.lastBalanceFen), shadowFen: Number(row.shadowFen),
+    openItems: row.openItems
+  }
+})
+
+export async function viewCard (db: Db, bucket: number, card: CardRef): Promise<CardView | null> {
+  const { rows } = await db.query<CardViewRow>(`${cardSelect}
+    where c.bucket = $1 and c.issuer = $2 and c.serial = $3 and c.issue = $4`,
+  [bucket, Buffer.from(card.issuer, 'hex'), Buffer.from(card.serial, 'hex'), card.issue])
+  return rows[0] === undefined ? null : cardView(rows[0])
+}
+
+export async function viewCards (
+  db: Db, after: bigint, limit: number
+): Promise<{ items: CardView[], next: string | null }> {
+  const { rows } = await db.query<CardViewRow>(`${cardSelect} where c.card_id > $1 order by c.card_id limit $2`,
+    [after, limit])
+  return { items: rows.map(cardView), next: rows.length < limit ? null : String(rows.at(-1)?.cardId) }
+}
+
+/* ---- records ---- */
+
+/** Both kinds of line in one shape: claims and evidence. */
+const lines = `
+  select bucket, card_id, type, counter, amount_fen, balance_before_fen, terminal_id, psam_id, sequence, event_at, outcome,
+    reason, findings, delivery_no, line_no, clearing_date from card_event
+  union all
+  select bucket, card_id, type, counter, amount_fen, balance_before_fen, terminal_id, psam_id, sequence, event_at, outcome,
+    reason, findings, delivery_no, line_no, clearing_date from evidence`
+
+export type RecordFilter = {
+  readonly bucket: number | null, readonly card: CardRef | null, readonly date: string | null,
+  readonly operator: string | null, readonly outcome: keyof typeof outcomeNumbers | null,
+  readonly afterDelivery: bigint, readonly afterLine: number, readonly limit: number
+}
+type RecordRow = {
+  issuer: Buffer | null, serial: Buffer | null, issue: number | null, type: number | null, counter: number | null,
+  amountFen: bigint | null, balanceBeforeFen: bigint | null, operator: string | null, terminal: string | null,
+  psam: Buffer | null, sequence: bigint | null, eventAtMs: number | null, outcome: number, reason: number,
+  findings: number[] | null, clearingDate: string, delivery: string, deliveryNo: bigint, line: number,
+  adjusted: { outcome: number, reason: number, date: string }[] | null
+}
+
+/** Records in order of delivery and line, from a place on. */
+export async function viewRecords (
+  db: Db, filter: RecordFilter
+): Promise<{ items: RecordView[], next: string | null }> {
+  const { rows } = await db.query<RecordRow>(`
+    select c.issuer, c.serial, c.issue, l.type, l.counter, l.amount_fen as "amountFen",
+      l.balance_before_fen as "balanceBeforeFen", coalesce(p.code, case when d.kind = 'file' then d.source end) as operator,
+      t.code as terminal, s.psam, l.sequence, l.event_at as "eventAtMs", l.outcome, l.reason, l.findings,
+      l.clearing_date as "clearingDate", d.external_id as delivery, l.delivery_no as "deliveryNo", l.line_no as line,
+      (select json_agg(json_build_object('outcome', a.outcome, 'reason', a.reason, 'date', a.clearing_date)
+          order by a.batch_id)
+        from adjustment a where a.bucket = l.bucket and a.delivery_no = l.delivery_no and a.line_no = l.line_no) as adjusted
+    from (${lines}) l
+    join delivery d on d.bucket = 0 and d.delivery_no = l.delivery_no
+    left join card c on c.bucket = l.bucket and c.card_id = l.card_id
+    left join terminal t on t.terminal_id = l.terminal_id left join party p using (party_id)
+    left join psam s on s.psam_id = l.psam_id
+    where ($1::smallint is null or l.bucket = $1)
+      and ($2::bytea is null or (c.issuer = $2 and c.serial = $3 and c.issue = $4))
+      and ($5::date is null or l.clearing_date = $5) and ($6::text is null or p.code = $6)
+      and ($7::smallint is null or l.outcome = $7) and (l.delivery_no, l.line_no) > ($8, $9)
+    order by l.delivery_no, l.line_no limit $10`, [
+    filter.bucket, filter.card === null ? null : Buffer.from(filter.card.issuer, 'hex'),
+    filter.card === null ? null : Buffer.from(filter.card.serial, 'hex'), filter.card?.issue ?? null, filter.date,
+    filter.operator, filter.outcome === null ? null : outcomeNumbers[filter.outcome], filter.afterDelivery,
+    filter.afterLine, filter.limit])
+  const last = rows.at(-1)
+  return {
+    items: rows.map(recordView),
+    next: last === undefined || rows.length < filter.limit ? null : `${last.deliveryNo}.${last.line}`
+  }
+}
+
+const recordView = (row: RecordRow): RecordView => ({
+  card: row.issuer === null || row.serial === null
+    ? null
+    : { issuer: hexOf(row.issuer), serial: hexOf(row.serial), issue: row.issue ?? 1 },
+  type: row.type === null ? '' : row.type.toString(16).padStart(2, '0').toUpperCase(),
+  counter: row.counter,
+  amountFen: row.amountFen === null ? null : Number(row.amountFen),
+  balanceBeforeFen: row.balanceBeforeFen === null ? null : Number(row.balanceBeforeFen),
+  operator: row.operator ?? '',
+  terminal: row.terminal ?? '',
+  psam: row.psam === null ? '' : hexOf(row.psam),
+  sequence: row.sequence === null ? null : Number(row.sequence),
+  eventAt: row.eventAtMs === null ? null : formatIso(row.eventAtMs),
+  outcome: outcomeName(row.outcome),
+  reason: reasonName(row.reason),
+  findings: (row.findings ?? []).map(reasonName),
+  clearingDate: row.clearingDate,
+  delivery: row.delivery,
+  line: row.line,
+  adjusted: (row.adjusted ?? []).map(({ outcome, reason, date }) =>
+    ({ outcome: outcomeName(outcome), reason: reasonName(reason), clearingDate: date }))
+})
+
+/** First answers of a clearing date (all dates where null): accepted + held + excluded + all refused = distinct. */
+export async function viewTotals (db: Db, date: string | null): Promise<RecordTotals> {
+  const { rows } = await db.query<{ outcome: number, reason: number, n: bigint, fen: bigint }>(`
+    select outcome, reason, count(*) as n, coalesce(sum(amount_fen), 0)::bigint as fen
+    from (${lines}) l where $1::date is null or clearing_date = $1 group by 1, 2 order by 1, 2`, [date])
+  const { rows: [delivered] } = await db.query<{ n: bigint }>(
+    'select coalesce(sum(lines), 0)::bigint as n from delivery where $1::date is null or clearing_date = $1', [date])
+  const of = (outcome: number) => rows.filter(row => row.outcome === outcome)
+  const count = (some: typeof rows) => some.reduce((sum, row) => sum + Number(row.n), 0)
+  return {
+    clearingDate: date,
+    delivered: Number(delivered?.n ?? 0n),
+    distinct: count(rows),
+    accepted: count(of(outcomeNumbers.accepted)),
+    held: count(of(outcomeNumbers.held)),
+    excluded: count(of(outcomeNumbers.excluded)),
+    refused: Object.fromEntries(of(outcomeNumbers.refused).map(row => [reasonName(row.reason), Number(row.n)])),
+    acceptedFen: of(outcomeNumbers.accepted).reduce((sum, row) => sum + Number(row.fen), 0)
+  }
+}
+
+/* ---- the operator's summary of a day ---- */
+
+/** Lines belong to the operator of the file they came in, or of the terminal that sent them. */
+const ownLines = `
+  from (${lines}) l join delivery d on d.bucket = 0 and d.delivery_no = l.delivery_no
+  left join terminal t on t.terminal_id = l.terminal_id left join party p using (party_id)
+  where case when d.kind = 'file' then d.source else p.code end = $1`
+
+export async function viewSummary (db: Db, party: string, merchant: string, date: string): Promise<Summary> {
+  const { rows: first } = await db.query<{ outcome: number, n: bigint, fen: bigint }>(`
+    select l.outcome, count(*) as n, coalesce(sum(l.amount_fen), 0)::bigint as fen
+    ${ownLines} and l.clearing_date = $2 group by 1`, [party, date])
+  const { rows: later } = await db.query<{ outcome: number, n: bigint, fen: bigint }>(`
+    select a.outcome, count(*) as n, coalesce(sum(amount_fen), 0)::bigint as fen from (
+      select a.outcome, l.amount_fen ${ownLines.replace('where', `
+        join adjustment a on a.bucket = l.bucket and a.delivery_no = l.delivery_no and a.line_no = l.line_no where`)}
+        and a.clearing_date = $2) a group by 1`, [party, date])
+  const total = (rows: typeof first, outcomes: (keyof typeof outcomeNumbers)[]) => {
+    const own = rows.filter(row => outcomes.some(outcome => outcomeNumbers[outcome] === row.outcome))
+    return {
+      count: own.reduce((sum, row) => sum + Number(row.n), 0), fen: own.reduce((sum, row) => sum + Number(row.fen), 0)
+    }
+  }
+  const confirmed = total(first, ['accepted'])
+  const refused = total(first, ['refused', 'held'])
+  const adjusted = total(later, ['accepted'])
+  const adjustmentRefused = total(later, ['refused'])
+  return {
+    merchant, date: date.replaceAll('-', ''), confirmedCount: confirmed.count, confirmedFen: confirmed.fen,
+    refusedCount: refused.count, refusedFen: refused.fen, adjustedCount: adjusted.count, adjustedFen: adjusted.fen,
+    adjustmentRefusedCount: adjustmentRefused.count, adjustmentRefusedFen: adjustmentRefused.fen,
+    excludedCount: total(first, ['excluded']).count
+  }
+}
+
+/** Files of an operator that were cleared on a date. */
+export const viewFiles = async (db: Db, party: string, date: string): Promise<string[]> =>
+  (await db.query<{ name: string }>(`
+    select external_id as name from delivery
+    where bucket = 0 and kind = 'file' and source = $1 and clearing_date = $2 order by 1`, [party, date]))
+    .rows.map(row => row.name)
+
+/** The raw bytes of a file, deflated as they are kept. */
+export const readRaw = async (db: Db, party: string, name: string): Promise<Buffer | null> =>
+  (await db.query<{ raw: Buffer }>(`
+    select raw from delivery where bucket = 0 and kind = 'file' and source = $1 and external_id = $2`, [party, name]))
+    .rows[0]?.raw ?? null
