@@ -243,8 +243,8 @@ export type InitOverdraftUpdateAnswer = InitLoadAnswer & { readonly limitFen: nu
 /** balance 4 · online counter 2 · old limit 3 · key version 1 · algorithm 1 · random 4 · MAC1 4. */
 export const parseInitOverdraftUpdate = (data: Uint8Array): Parsed<InitOverdraftUpdateAnswer> =>
   ofLength('INITIALIZE FOR UPDATE', 19, data, () => ({
-    balanceFen: readU32(data), counter: readU16(data, 4), limitFen: readU24(data, 6), keyVersion: data[9] ?? 0,
-    algorithm: data[10] ?? 0, rand4: data.slice(11, 15), mac1: data.slice(15)
+    balanceFen: readU32(data), counter: readU16(data, 4), limitFen: readU24(data, 6),
+    keyVersion: data[9] ?? 0, algorithm: data[10] ?? 0, rand4: data.slice(11, 15), mac1: data.slice(15)
   }))
 
 export type InitGreyUnlockAnswer = InitLoadAnswer & { readonly offlineCounter: number }
@@ -298,7 +298,7 @@ export function parseCommand (bytes: Uint8Array): Parsed<Command> {
     return { ok: false, error: `Lc at offset 4 says ${fifth} bytes, ${bytes.length - 5} follow` }
   }
   if (bytes.length > end + 1) {
-    return { ok: false, error: `${bytes.length - end} bytes at offset ${end}: only Le follows the data` }
+    return { ok: false, error: `${bytes.length - end} bytes at offset ${end}: only Le may follow` }
   }
   return { ...header, data: bytes.slice(5, end), le: bytes[end] ?? null }
 }
