@@ -64,7 +64,8 @@ t.test('every scenario, in every pass', async t => {
   }
   t.equal(code, 0)
   const { freshMsMedian = 0, freshMsMax = 0 } = report ?? {}
-  t.comment(`a fresh stack took ${Math.round(freshMsMedian)} ms (median), ${Math.round(freshMsMax)} ms at most`)
+  const told = `a fresh stack: ${Math.round(freshMsMedian)} ms (median), ${Math.round(freshMsMax)} at most`
+  t.comment(told)
 })
 
 t.test('what fails is told, and counts', async t => {
