@@ -97,6 +97,7 @@ export const requestReasons = {
   },
   not_found: { http: 404, en: 'there is no such thing', zh: '不存在' },
   delivery_conflict: { http: 409, en: 'this delivery id was used for other content', zh: '批次号已被不同内容使用' },
+  charge_conflict: { http: 409, en: 'this reference was used for another amount', zh: '该流水号已用于其他金额' },
   day_state: { http: 409, en: 'the clearing day is not in the state this step needs', zh: '清分日状态不符' },
   check_failed: {
     http: 409, en: 'a check of the clearing day failed and stays failed until corrected',

@@ -282,22 +282,26 @@ const families: { name: string, card: CardDescription, rules?: CardRules, type: 
   { name: 'bank, simple', card: { profile: 'pboc', issuer, serial: '00990000000012345694' }, type: '06' }
 ]
 
-type LaneName = 'A' | 'B' | 'X'
+type LaneName = 'A' | 'B' | 'X' | 'free'
 type OnPsam = (channel: Channel) => Channel
 
-/** Two gateways: lanes A and B of one, X of another; one card that is carried between them. */
+/** Two gateways: lanes A and B of one, X and a free ride of another; one card that is carried between them. */
 async function city ({ card: description, rules = {} }: typeof families[number]) {
   const random = createRandom('session')
   const card = cardChip({ balanceFen: 1_000, offlineCounter: 41, ...description }, random.fork('card'))
   const clock = manualClock(Date.parse('2026-03-02T08:00:00+08:00'))
   const prices: Tariff = {
-    version: 1, from: '2026-01-01T00:00:00+08:00', operators: { BUS: { kind: 'flat', fareFen: 200, cardFareFen: fareFen } }
+    version: 1,
+    from: '2026-01-01T00:00:00+08:00',
+    operators: {
+      BUS: { kind: 'flat', fareFen: 200, cardFareFen: fareFen }, FREE: { kind: 'flat', fareFen: 0, cardFareFen: 0 }
+    }
   }
   const disks = { own: recordingDisk(), other: recordingDisk() }
   const spools = { own: await openSpool({ files: disks.own, clock }), other: await openSpool({ files: disks.other, clock }) }
   /** What the chip signed, by counter. */
   const tacs = new Map<number, string>()
-  const psams = new Map(['A', 'B', 'X'].map((name, index) =>
+  const psams = new Map(['A', 'B', 'X', 'free'].map((name, index) =>
     [name, psamChip({ profile: description.profile, terminal: `99000000000${index + 1}` })]))
 
   async function tap (at: LaneName, tear: Tear | null = null, onPsam: OnPsam = channel => channel) {
@@ -310,11 +314,11 @@ async function city ({ card: description, rules = {} }: typeof families[number])
     session.signal('card_in')
     const hand = putDown(card, tear)
     const result = await runTap(conversing(hand.channel), {
-      lane: { ...lane, lane: at, terminal: `BUS-${at}` },
+      lane: { ...lane, lane: at, terminal: `T-${at}`, operator: at === 'free' ? 'FREE' : 'BUS' },
       rules,
       session,
       psam: started.psam,
-      spool: at === 'X' ? spools.other : spools.own,
+      spool: at === 'X' || at === 'free' ? spools.other : spools.own,
       parameters: { tariff: () => prices, isBlacklisted: () => false, blacklistVersion: () => null },
       clock,
       charge: null,
@@ -436,6 +440,18 @@ t.test('the PSAM fails on the way', async t => {
     t.equal((await fake.tap('A', null, psamFails([0x80, 0x72], 0x9302))).reason, 'mac2_wrong')
     t.equal((await fake.tap('A')).reason, 'paid', `${family.name}: a card that could not prove itself pays anew`)
     t.equal(difference(fake.card.report(), fake.records(), null), null)
+  }
+})
+
+t.test('an equal balance proves nothing where the counter has moved', async t => {
+  for (const family of families) {
+    const { commands } = await (await city(family)).tap('A')
+    const { tap, closings } = await city(family)
+    const debitAt = commands.findIndex(command => command.startsWith('8054'))
+    t.equal((await tap('A', { at: debitAt, commit: 'before' })).reason, 'torn')
+    for (const ride of [1, 2]) t.equal((await tap('free')).reason, 'paid', `${family.name}: free ride ${ride} elsewhere`)
+    t.equal((await tap('A')).reason, 'paid')
+    t.same(closings(), ['unprovable'])
   }
 })
 

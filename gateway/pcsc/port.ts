@@ -5,7 +5,7 @@ import { pauseMs } from '../../runtime/http-client.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Answer, type Channel, answerOf, withoutLe } from './exchange.ts'
 
-/** `chip_found`: it lay there when the reader was first seen, or when the service came back. */
+/** `chip_found`: it lay there when the reader was first seen, or before the service went and came back. */
 export type ReaderEvent = 'chip_in' | 'chip_found' | 'chip_out'
 
 export type Reader = {
@@ -33,10 +33,19 @@ export type Pcsc = {
   close (): void
 }
 
-export type PcscOptions = { log: Log, random: () => number, backoffMs?: number, backoffMaxMs?: number }
+export type PcscOptions = {
+  log: Log
+  /** Jitter, 0 <= x < 1. */
+  random: () => number
+  /** A clock that only runs forward. */
+  nowMs: () => number
+  backoffMs?: number
+  backoffMaxMs?: number
+}
 
 /** Starts watching. A service that is not there yet is no error: it is waited for. Throws when pcsclite is missing. */
-export async function openPcsc ({ log, random, backoffMs = 100, backoffMaxMs = 2_000 }: PcscOptions): Promise<Pcsc> {
+export async function openPcsc (options: PcscOptions): Promise<Pcsc> {
+  const { log, random, nowMs, backoffMs = 100, backoffMaxMs = 2_000 } = options
   const pcsclite = await loadBinding()
   const slots = new Map<string, Slot>()
   const closing = new AbortController()
@@ -45,7 +54,7 @@ export async function openPcsc ({ log, random, backoffMs = 100, backoffMaxMs = 2
   let failuresInRow = 0
 
   const slot = (name: string): Slot => {
-    const known = slots.get(name) ?? createSlot(name)
+    const known = slots.get(name) ?? createSlot(name, nowMs)
     slots.set(name, known)
     return known
   }
@@ -152,13 +161,16 @@ type Slot = Reader & {
  * Chips are spoken to over a second object of the binding for the same reader: the one that watches takes a lock in
  * the main thread for each event, and a silent chip would hold it for ever.
  */
-function createSlot (name: string): Slot {
+function createSlot (name: string, nowMs: () => number): Slot {
   const listeners = new Set<(event: ReaderEvent) => void>()
   let watch: CardReader | null = null
   let wire: CardReader | null = null
   let state: 'away' | 'empty' | 'chip' = 'away'
   let changes = -1
   let atr: Uint8Array = new Uint8Array(0)
+  /** Until then a chip that shows is the one that lay there when the service went. */
+  let sameChipUntilMs = -Infinity
+  let lostWithChip = false
   let busy: Promise<void> = Promise.resolve()
 
   const tell = (event: ReaderEvent) => { for (const listener of [...listeners]) listener(event) }
@@ -174,7 +186,8 @@ function createSlot (name: string): Slot {
     if (!present || state === 'chip') return
     state = 'chip'
     atr = newAtr === undefined ? new Uint8Array(0) : Uint8Array.from(newAtr)
-    tell(first ? 'chip_found' : 'chip_in')
+    tell(first || nowMs() < sameChipUntilMs ? 'chip_found' : 'chip_in')
+    sameChipUntilMs = -Infinity
   }
 
   function leave (to: 'away' | 'empty'): void {
@@ -195,7 +208,8 @@ function createSlot (name: string): Slot {
     if (watch === null) throw new Error(`${name}: the reader is away`)
     await within(busy, deadlineMs, `${name}: an earlier command has not ended`)
     const line = wireFor(watch)
-    const options = { share_mode: line.SCARD_SHARE_EXCLUSIVE, protocol: line.SCARD_PROTOCOL_T0 | line.SCARD_PROTOCOL_T1 }
+    const protocols = line.SCARD_PROTOCOL_T0 | line.SCARD_PROTOCOL_T1
+    const options = { share_mode: line.SCARD_SHARE_EXCLUSIVE, protocol: protocols }
     const connected = new Promise<number>((resolve, reject) => {
       line.connect(options, (error, protocol) => { settle(error, protocol, resolve, reject) })
     })
@@ -227,7 +241,9 @@ function createSlot (name: string): Slot {
 
     async function close (disposition: 'leave' | 'reset' | 'unpower'): Promise<void> {
       dead ??= 'closed'
-      const code = { leave: line.SCARD_LEAVE_CARD, reset: line.SCARD_RESET_CARD, unpower: line.SCARD_UNPOWER_CARD }[disposition]
+      const code = {
+        leave: line.SCARD_LEAVE_CARD, reset: line.SCARD_RESET_CARD, unpower: line.SCARD_UNPOWER_CARD
+      }[disposition]
       const ended = busy.then(() => new Promise<void>(resolve => {
         line.disconnect(code, error => {
           // An object that still believes in its connection would not connect again.
@@ -254,9 +270,11 @@ function createSlot (name: string): Slot {
     attach: reader => {
       watch = reader
       wire = null
+      if (lostWithChip) sameChipUntilMs = nowMs() + settleMs
     },
     status,
     detach: () => {
+      lostWithChip = state === 'chip' || (lostWithChip && state === 'away')
       watch = null
       wire = null
       leave('away')
@@ -271,6 +289,8 @@ function createSlot (name: string): Slot {
  */
 const keptForEver: CardReader[] = []
 const answerBytesMax = 258
+/** A service that starts shows its readers empty at first, and their chips after a poll or two. */
+const settleMs = 3_000
 
 const hasFailed = (error: unknown): boolean => error !== undefined && error !== null
 

@@ -27,8 +27,8 @@ export type Tapping = {
   readonly spool: Pick<Spool, 'refusal' | 'openIntent' | 'nextRecordNo' | 'intent' | 'record' | 'void'>
   readonly parameters: Pick<Parameters, 'tariff' | 'isBlacklisted' | 'blacklistVersion'>
   readonly clock: Clock
-  /** What the till asks for. */
-  readonly charge: { readonly charge: string, readonly amountFen: number } | null
+  /** What the till asks for; `waits` false: a payment for it is open, only its own card may settle it. */
+  readonly charge: { readonly charge: string, readonly amountFen: number, readonly waits: boolean } | null
   /** When a card last paid at this lane. */
   paidAtMs (card: string): number | null
   /** False for a card that was found on the reader: it may settle what is open, it is not sold anything. */
@@ -54,10 +54,8 @@ export async function runTap (card: Channel, tapping: Tapping): Promise<TapResul
   if (!read.ok) return declined(tapping, read.reason)
   const { seen } = read
   const open = spool.openIntent(seen.key)
-  if (open !== undefined) {
-    const settled = await settleOpen(card, { ...tapping, psam }, seen, open)
-    if (settled !== null) return settled
-  }
+  const settled = open === undefined ? null : await settleOpen(card, { ...tapping, psam }, seen, open)
+  if (settled !== null && typeof settled !== 'string') return settled
   if (!tapping.sells) return declined(tapping, 'tapped_twice', seen)
   const nowMs = clock.now()
   const paidAtMs = tapping.paidAtMs(seen.key)
@@ -68,7 +66,9 @@ export async function runTap (card: Channel, tapping: Tapping): Promise<TapResul
     paidAgoMs: paidAtMs === null ? null : nowMs - paidAtMs
   })
   if (why !== null) return declined(tapping, why, seen)
-  const due = dueOf(tapping.lane, cardTypeOf(seen, rules), parameters.tariff(), tapping.charge)
+  const { charge } = tapping
+  const waits = charge?.waits === true || (settled === 'not_debited' && open?.charge === charge?.charge)
+  const due = dueOf(tapping.lane, cardTypeOf(seen, rules), parameters.tariff(), waits ? charge : null)
   if (typeof due === 'string') return declined(tapping, due, seen)
   session.signal('priced')
   return sell(card, { ...tapping, psam }, seen, due)
@@ -83,10 +83,10 @@ function declined ({ session, sells }: Tapping, reason: TapReason, seen?: CardSe
 
 /* ---- an interrupted payment comes first ---- */
 
-/** The result where that is all there is to this tap, else null: the card goes on to the checks. */
+/** The result where that is all there is to this tap, else what became of it: the card goes on to the checks. */
 async function settleOpen (
   card: Channel, tapping: Selling, seen: CardSeen, open: OpenIntent
-): Promise<TapResult | null> {
+): Promise<TapResult | 'not_debited' | 'unprovable' | 'paid_elsewhere'> {
   const { session, spool, psam } = tapping
   session.signal('proof_due')
   const proof = await settle(card, psam, seen.profile, open.record)
@@ -98,12 +98,12 @@ async function settleOpen (
     case 'not_debited':
       await spool.void({ intent, card: seen.key, why: 'not_debited' })
       session.signal('not_debited')
-      return null
+      return 'not_debited'
     case 'unprovable':
       if (!open.told) await spool.record({ intent, lane: open.lane, record: open.record, settled: false })
       await spool.void({ intent, card: seen.key, why: 'unprovable' })
       session.signal('unprovable')
-      return null
+      return 'unprovable'
     case 'paid':
       await complete(spool, open, proof.tac, seen.key)
       return completed(tapping, seen, open)
@@ -125,7 +125,7 @@ async function complete (
 const proofCountsSeconds = 3_600
 
 /** At its own lane, soon after, it is the fare of this very passenger; elsewhere or later a new one is due. */
-function completed (tapping: Selling, seen: CardSeen, open: OpenIntent): TapResult | null {
+function completed (tapping: Selling, seen: CardSeen, open: OpenIntent): TapResult | 'paid_elsewhere' {
   const { lane, rules, clock, session, charge } = tapping
   const agoMs = clock.now() - open.atMs
   const inTime = agoMs <= (rules.proofCountsSeconds ?? proofCountsSeconds) * 1_000
@@ -133,7 +133,7 @@ function completed (tapping: Selling, seen: CardSeen, open: OpenIntent): TapResu
   if (open.lane !== lane.lane || !inTime || !sameSale) {
     session.signal('proven_elsewhere')
     tapping.onRecovered(open)
-    return null
+    return 'paid_elsewhere'
   }
   session.signal('proven_here')
   const { amountFen, balanceBeforeFen } = open.record

@@ -1,0 +1,135 @@
+// Puts a gateway together and takes it apart: spool, parameters, uplink, lanes, HTTP. Who opens it closes it.
+// It refuses to read the environment.
+import assert from 'node:assert/strict'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { FastifyInstance } from 'fastify'
+import type { Clock } from '../runtime/clock.ts'
+import { createHttpClient } from '../runtime/http-client.ts'
+import type { Log } from '../runtime/log.ts'
+import { createMetrics } from '../runtime/metrics.ts'
+import { type GatewayConfig } from '../schemas/gateway.ts'
+import { chargeBook } from './charges.ts'
+import { buildApp } from './http/app.ts'
+import { gatewayMetrics } from './metrics.ts'
+import { type Lane, openLane } from './pcsc/lane.ts'
+import type { Pcsc } from './pcsc/port.ts'
+import { directoryLayer } from './spool/files.ts'
+import { lockDirectory } from './spool/lock.ts'
+import { type Spool, openSpool } from './spool/spool.ts'
+import { tapLog } from './taps.ts'
+import { keepFresh } from './uplink/keep-fresh.ts'
+import { openParameters } from './uplink/parameters.ts'
+import { startUplink } from './uplink/uplink.ts'
+import { headWitness } from './uplink/witness.ts'
+
+export type GatewayOptions = {
+  config: GatewayConfig
+  clock: Clock
+  pcsc: Pcsc
+  log: Log
+  /** Jitter, 0 <= x < 1. */
+  random: () => number
+  /** A clock that only runs forward, in milliseconds. */
+  nowMs: () => number
+  /** An id never used before, of 8 to 40 letters, digits and hyphens. */
+  newId: () => string
+}
+
+export type Gateway = { readonly app: FastifyInstance, readonly url: string, close (): Promise<void> }
+
+const limits = { firstParametersMs: 2_000, lanesSettleMs: 1_500 } as const
+const uplinkDefaults = {
+  batchMax: 500, lingerMs: 20, retryMs: 250, retryMaxMs: 15_000, tryTimeoutMs: 30_000, parkedMax: 100
+} as const
+
+/** Resolves when taps are taken, or it is known what each lane waits for. */
+export async function buildGateway (options: GatewayOptions): Promise<Gateway> {
+  const { config } = options
+  checkLanes(config)
+  mkdirSync(config.spoolDir, { recursive: true, mode: 0o700 })
+  const release = lockDirectory(config.spoolDir)
+  try {
+    return await assemble(options, release)
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+async function assemble (options: GatewayOptions, release: () => void): Promise<Gateway> {
+  const { config, clock, pcsc, log, random, nowMs, newId } = options
+  const http = createHttpClient({
+    baseUrl: config.ledger.url, headers: { authorization: `Bearer ${config.ledger.token}` }, random
+  })
+  const { gateway: name, spoolDir } = config
+  const spool = await openSpool({
+    files: directoryLayer(join(spoolDir, 'segments')),
+    clock,
+    limits: config.spool ?? {},
+    onDamage: (segment, offset) => log.error({ alarm: 'spool_damaged', segment, offset }, 'a record cannot be read back')
+  })
+  await tellOpen(spool, log)
+
+  const witness = headWitness(join(spoolDir, 'heads.jsonl'), log)
+  const terminals = config.lanes.map(lane => lane.terminal)
+  const parameters = openParameters({ dir: spoolDir, terminals, http, clock, log })
+  const everyMs = (config.parametersEverySeconds ?? 60) * 1_000
+  const fresh = keepFresh({ refresh: parameters.refresh, everyMs, log })
+  await Promise.race([fresh.first, delay(limits.firstParametersMs)])
+
+  const taps = tapLog()
+  const charges = chargeBook(newId)
+  const uplink = startUplink({
+    spool, http, log, random, newDelivery: () => `${name}-${newId()}`, onHead: witness.see,
+    settings: { ...uplinkDefaults, ...config.uplink }
+  })
+  const lanes = new Map<string, Lane>()
+  const metrics = createMetrics()
+  const onTap = gatewayMetrics(metrics, { spool, uplink, witness, pcsc, parameters, lanes })
+  for (const lane of config.lanes) {
+    lanes.set(lane.lane, openLane({
+      config: lane, rules: config.cards ?? {}, pcsc, spool, parameters, clock, nowMs, random, log, taps, charges, onTap
+    }))
+  }
+  const app = buildApp({ lanes, taps, charges, spool, uplink, parameters, metrics, log })
+  const url = await app.listen({ host: config.http?.host ?? '127.0.0.1', port: config.http?.port ?? 0 })
+  await Promise.race([Promise.all([...lanes.values()].map(lane => lane.settled)), delay(limits.lanesSettleMs)])
+
+  return {
+    app,
+    url,
+    close: async () => {
+      await Promise.all([...lanes.values()].map(lane => lane.close()))
+      await fresh.stop()
+      await uplink.stop()
+      await app.close()
+      await spool.close()
+      http.close()
+      release()
+    }
+  }
+}
+
+/** Record numbers are counted by terminal, and a reader serves one lane. */
+function checkLanes ({ lanes }: GatewayConfig): void {
+  const parts = {
+    'lane name': lanes.map(lane => lane.lane),
+    terminal: lanes.map(lane => lane.terminal),
+    reader: lanes.flatMap(lane => [lane.readers.card, lane.readers.psam])
+  }
+  for (const [what, names] of Object.entries(parts)) {
+    const twice = names.find((name, index) => names.indexOf(name) !== index)
+    assert(twice === undefined, `configuration: two lanes have the ${what} ${twice}`)
+  }
+}
+
+/** A process that died between intent and record left the outcome open: the ledger hears of it as a grey record. */
+async function tellOpen (spool: Spool, log: Log): Promise<void> {
+  for (const { sequence: intent, lane, record, told } of spool.openIntents()) {
+    if (told) continue
+    await spool.record({ intent, lane, record, settled: false })
+    log.warn({ lane, recordNo: record.recordNo }, 'a payment was cut short by the last end: told as grey')
+  }
+}

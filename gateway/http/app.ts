@@ -1,0 +1,156 @@
+// What a gateway answers over HTTP: health, figures, lanes, charges, taps, spool, parameters. Carries, decides nothing.
+import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import { type FastifyInstance, fastify } from 'fastify'
+import { Type } from 'typebox'
+import { formatIso, parseIso } from '../../runtime/instants.ts'
+import type { Log } from '../../runtime/log.ts'
+import type { Metrics } from '../../runtime/metrics.ts'
+import { Problem } from '../../schemas/api.ts'
+import {
+  ChargeRequest, ChargeView, LaneView, ParametersView, RedeliverReply, RedeliverRequest, SpoolView, TapView
+} from '../../schemas/gateway.ts'
+import { limits } from '../../schemas/limits.ts'
+import { type RequestReason, requestReasons } from '../../schemas/reasons.ts'
+import { type Charges, ChargeConflictError } from '../charges.ts'
+import type { Lane } from '../pcsc/lane.ts'
+import type { Spool } from '../spool/spool.ts'
+import type { Taps } from '../taps.ts'
+import type { Parameters } from '../uplink/parameters.ts'
+import type { Uplink } from '../uplink/uplink.ts'
+
+export type Served = {
+  readonly lanes: ReadonlyMap<string, Lane>
+  readonly taps: Taps
+  readonly charges: Charges
+  readonly spool: Spool
+  readonly uplink: Uplink
+  readonly parameters: Parameters
+  readonly metrics: Metrics
+  readonly log: Log
+}
+
+const whole = (description: string) => Type.Optional(Type.String({ pattern: '^\\d{1,15}$', description }))
+const waitMaxMs = 30_000
+
+export function buildApp (served: Served): FastifyInstance {
+  const app: FastifyInstance = fastify({ bodyLimit: 64 * 1024 })
+  app.setValidatorCompiler(TypeBoxValidatorCompiler)
+  app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
+    const status = error instanceof ChargeConflictError ? 409 : error.statusCode ?? 500
+    if (status >= 500) served.log.error(error, `${request.method} ${request.url}`)
+    return reply.code(status).type('application/problem+json').send(problem(status, error.message))
+  })
+  app.setNotFoundHandler((request, reply) =>
+    reply.code(404).type('application/problem+json').send(problem(404, `there is no ${request.method} ${request.url}`)))
+  addHealth(app, served)
+  addLanes(app, served)
+  addSpool(app, served)
+  return app
+}
+
+const reasonsOf: Readonly<Record<number, RequestReason>> = {
+  400: 'body_invalid', 404: 'not_found', 409: 'charge_conflict', 413: 'too_large', 415: 'unsupported_media_type'
+}
+
+function problem (status: number, detail: string): Problem {
+  const reason = reasonsOf[status] ?? 'internal'
+  return { type: 'about:blank', title: requestReasons[reason].en, status, reason, detail }
+}
+
+class NotFound extends Error {
+  readonly statusCode = 404
+}
+
+function addHealth (app: FastifyInstance, { lanes, spool, metrics }: Served): void {
+  app.get('/healthz', async (_, reply) => {
+    const refusal = spool.refusal()
+    return reply.code(refusal === 'spool_failed' ? 503 : 200).send({ ok: refusal !== 'spool_failed', refusal })
+  })
+  app.get('/readyz', async (_, reply) => {
+    const waiting = [...lanes.values()].map(lane => lane.view()).filter(lane => lane.psam.state !== 'ready')
+    const ready = spool.refusal() === null && waiting.length === 0
+    return reply.code(ready ? 200 : 503).send({ ready, waiting: waiting.map(lane => lane.lane) })
+  })
+  app.get('/metrics', async (_, reply) => reply.type('text/plain; version=0.0.4').send(metrics.render()))
+}
+
+function addLanes (app: FastifyInstance, { lanes, taps, charges }: Served): void {
+  const typed = app.withTypeProvider<TypeBoxTypeProvider>()
+  typed.get('/v1/lanes', { schema: { response: { 200: Type.Array(LaneView) } } },
+    async () => [...lanes.values()].map(lane => lane.view()))
+
+  const LaneName = Type.Object({ lane: Type.String() })
+  typed.post('/v1/lanes/:lane/charges', {
+    schema: { params: LaneName, body: ChargeRequest, response: { 202: ChargeView } }
+  }, async (request, reply) => {
+    const lane = lanes.get(request.params.lane)?.view()
+    if (lane === undefined) throw new NotFound(`there is no lane ${request.params.lane}`)
+    if (lane.mode !== 'till') throw new NotFound(`lane ${lane.lane} charges by tariff; only a till takes amounts`)
+    return reply.code(202).send(charges.ask(lane.lane, request.body))
+  })
+
+  typed.get('/v1/charges/:charge', {
+    schema: { params: Type.Object({ charge: Type.String() }), response: { 200: ChargeView } }
+  }, async request => {
+    const charge = charges.find(request.params.charge)
+    if (charge === undefined) throw new NotFound(`there is no charge ${request.params.charge}`)
+    return charge
+  })
+
+  const Page = Type.Object({
+    after: whole('taps with a number above it'), limit: whole('at most so many'), wait: whole('ms to wait for the first')
+  })
+  typed.get('/v1/taps', { schema: { querystring: Page, response: { 200: Type.Array(TapView) } } }, async request => {
+    const { after = '0', limit = '100', wait = '0' } = request.query
+    return taps.after(Number(after), Math.min(Number(limit), limits.pageItemsMax), Math.min(Number(wait), waitMaxMs))
+  })
+}
+
+function addSpool (app: FastifyInstance, { spool, uplink, parameters }: Served): void {
+  const typed = app.withTypeProvider<TypeBoxTypeProvider>()
+  typed.get('/v1/spool', { schema: { response: { 200: SpoolView } } }, async () => spoolView(spool, uplink))
+
+  typed.post('/v1/spool/redeliver', {
+    schema: { body: RedeliverRequest, response: { 200: RedeliverReply } }
+  }, async request => ({ range: await spool.redeliver(parseIso(request.body.since)) }))
+
+  typed.post('/v1/spool/retry', async (_, reply) => {
+    uplink.wake()
+    return reply.code(202).send({})
+  })
+
+  typed.get('/v1/parameters', { schema: { response: { 200: ParametersView } } }, async () => parametersView(parameters))
+
+  typed.post('/v1/parameters/refresh', { schema: { response: { 200: ParametersView } } }, async () => {
+    await parameters.refresh()
+    return parametersView(parameters)
+  })
+}
+
+function spoolView (spool: Spool, uplink: Uplink): SpoolView {
+  const { depth, oldestAtMs, delivered, highWater, openIntents, parked, redelivering } = spool.status()
+  const { state, failures, lastFailure, results } = uplink.status()
+  return {
+    depth,
+    oldest: oldestAtMs === null ? null : formatIso(oldestAtMs),
+    delivered,
+    highWater,
+    refusal: spool.refusal(),
+    openIntents,
+    parked: parked.map(({ delivery, count, why }) => ({ delivery, count, why })),
+    redelivering,
+    uplink: { state, failures, lastFailure, results: { ...results } }
+  }
+}
+
+function parametersView (parameters: Parameters): ParametersView {
+  const { blacklist, tariff, future, acknowledged } = parameters.status()
+  return {
+    blacklist: blacklist === null
+      ? null
+      : { version: blacklist.version, cards: blacklist.cards, appliedAt: formatIso(blacklist.appliedAtMs) },
+    tariff,
+    future: [...future],
+    acknowledged: { ...acknowledged }
+  }
+}

@@ -1,0 +1,48 @@
+// Starts one gateway from the environment: GATEWAY_CONFIG, path of its configuration (JSON); GATEWAY_CLOCK, an ISO
+// instant at which its clock starts. Says {"ready":{"url":…}} on standard output and ends on SIGTERM.
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { Type } from 'typebox'
+import { Errors } from 'typebox/value'
+import { offsetClock, systemClock } from '../runtime/clock.ts'
+import { readConfig } from '../runtime/config.ts'
+import { parseIso } from '../runtime/instants.ts'
+import { createLog } from '../runtime/log.ts'
+import { announceReady } from '../runtime/supervise.ts'
+import { GatewayConfig } from '../schemas/gateway.ts'
+import { buildGateway } from './gateway.ts'
+import { openPcsc } from './pcsc/port.ts'
+import { hasRoom } from './pool.ts'
+
+const Environment = Type.Object({
+  GATEWAY_CONFIG: Type.String({ description: 'path of the configuration, JSON' }),
+  GATEWAY_CLOCK: Type.Optional(Type.String({ description: 'ISO instant at which the clock starts' }))
+})
+
+async function main (): Promise<void> {
+  const environment = readConfig(Environment, process.env)
+  const config = readGatewayConfig(environment.GATEWAY_CONFIG)
+  const startsAt = environment.GATEWAY_CLOCK
+  const clock = startsAt === undefined ? systemClock : offsetClock(parseIso(startsAt))
+  // libpcsclite reads it once, at its first call.
+  if (config.pcsc?.socket !== undefined) process.env['PCSCLITE_CSOCK_NAME'] = config.pcsc.socket
+  const log = createLog(config.gateway)
+  const chance = { random: Math.random, nowMs: () => performance.now(), newId: randomUUID }
+  const pcsc = await openPcsc({ log, ...chance })
+  const gateway = await buildGateway({ config, clock, pcsc, log, ...chance })
+  announceReady({ url: gateway.url }, gateway.close)
+}
+
+function readGatewayConfig (path: string): GatewayConfig {
+  const config: unknown = JSON.parse(readFileSync(path, 'utf8'))
+  const wrong = Errors(GatewayConfig, config).map(({ instancePath, message }) => `  ${instancePath || '/'} ${message}`)
+  if (wrong.length > 0) throw new Error(`${path} is no gateway configuration:\n${[...new Set(wrong)].join('\n')}`)
+  return config as GatewayConfig
+}
+
+if (hasRoom(process.env)) {
+  main().catch((error: Error) => {
+    process.stderr.write(`gateway: ${error.message}\n`)
+    process.exit(1)
+  })
+}

@@ -1,0 +1,224 @@
+// A lane at work: a reader for cards, a PSAM, and what is said of each card that comes. It refuses to know how a
+// purchase goes and how records travel.
+import type { Clock } from '../../runtime/clock.ts'
+import { formatIso } from '../../runtime/instants.ts'
+import { killPoint } from '../../runtime/kill-point.ts'
+import { type Log, maskCard } from '../../runtime/log.ts'
+import {
+  type CardRules, type LaneConfig, type LaneView, type TapReason, type TapView, tapReasons
+} from '../../schemas/gateway.ts'
+import { cardKey } from '../../schemas/record.ts'
+import type { Charges } from '../charges.ts'
+import type { Spool } from '../spool/spool.ts'
+import type { OpenIntent } from '../spool/state.ts'
+import type { Taps } from '../taps.ts'
+import type { Parameters } from '../uplink/parameters.ts'
+import { conversing, timed } from './exchange.ts'
+import type { Connection, Pcsc } from './port.ts'
+import { type PsamKeeper, keepPsam } from './psam-keeper.ts'
+import { type TapResult, type Tapping, runTap } from './purchase.ts'
+import { type Session, isResting, startSession } from './session.ts'
+
+export type LaneOptions = {
+  config: LaneConfig
+  rules: CardRules
+  pcsc: Pcsc
+  spool: Spool
+  parameters: Parameters
+  clock: Clock
+  /** A clock that only runs forward, for durations. */
+  nowMs: () => number
+  random: () => number
+  log: Log
+  taps: Taps
+  charges: Charges
+  /** Told of each tap after the gate has opened. */
+  onTap: (tap: TapView) => void
+}
+
+export type Lane = {
+  view (): LaneView
+  /** Resolves when the lane can serve, or it is known why not. */
+  readonly settled: Promise<void>
+  /** Resolves when nothing is under way with a card any more. */
+  close (): Promise<void>
+}
+
+const transmitDeadlineMs = 3_000
+const paidKeptMs = 3_600_000
+
+export function openLane (options: LaneOptions): Lane {
+  const { config, rules, pcsc, spool, clock, nowMs, log, taps, charges } = options
+  const deadlineMs = config.transmitDeadlineMs ?? transmitDeadlineMs
+  const reader = pcsc.reader(config.readers.card)
+  const psam: PsamKeeper = keepPsam({
+    reader: pcsc.reader(config.readers.psam), expected: config.psam, deadlineMs, log, random: options.random, nowMs
+  })
+  const paidAtMs = new Map<string, number>()
+  let session: Session = startSession()
+  let serving: Promise<void> = Promise.resolve()
+  let arrivals = 0
+  let count = 0
+
+  /** One card after the other; a card that came while the last one was still being finished is not lost. */
+  const end = reader.listen(event => {
+    if (event === 'chip_out') {
+      session.signal('card_out')
+      return
+    }
+    const arrival = { no: ++arrivals, atMs: nowMs(), sells: event === 'chip_in' }
+    serving = serving.then(() => serve(arrival)).catch(error => {
+      log.error(error as Error, `lane ${config.lane}: the tap ended in a fault`)
+    })
+  })
+
+  async function serve ({ no, atMs, sells }: { no: number, atMs: number, sells: boolean }): Promise<void> {
+    if (reader.state() !== 'chip' || no !== arrivals) return
+    session = startSession()
+    session.signal('card_in')
+    const spent = { card: 0, psam: psam.spentMs(), disk: 0 }
+    const charge = config.mode === 'till' ? charges.current(config.lane) : null
+    const connection = await reader.connect(deadlineMs).catch((error: Error) => error)
+    if (connection instanceof Error) {
+      session.signal('declined')
+      log.warn({ lane: config.lane }, connection.message.trim())
+      if (sells) say({ reason: unreached(), card: null, amountFen: null }, charge?.charge)
+      return
+    }
+    const result = await tap(connection, sells, charge, spent)
+    if (result !== null) {
+      const psamMs = psam.spentMs() - spent.psam
+      say(result, charge?.charge, {
+        total: nowMs() - atMs, card: spent.card, psam: psamMs, disk: spent.disk
+      })
+    }
+    psam.look()
+    await connection.close('leave')
+    if (reader.state() !== 'chip' && isResting(session.state())) session.signal('card_out')
+  }
+
+  const unreached = (): TapReason => reader.state() === 'chip' ? 'card_unreadable' : 'card_removed'
+
+  async function tap (
+    connection: Connection, sells: boolean, charge: ReturnType<Charges['current']>, spent: { card: number, disk: number }
+  ): Promise<TapResult | null> {
+    const card = timed(conversing(connection), nowMs, ms => { spent.card += ms })
+    try {
+      return await runTap(card, {
+        lane: config,
+        rules,
+        session,
+        psam: psam.current(),
+        spool: timedSpool(spool, nowMs, ms => { spent.disk += ms }),
+        parameters: options.parameters,
+        clock,
+        charge: charge === null ? null : { ...charge, waits: charge.state === 'waiting' },
+        paidAtMs: key => paidAtMs.get(key) ?? null,
+        sells,
+        onRecovered
+      })
+    } catch (error) {
+      // Only the spool throws. Before the debit nothing has happened; after it the intent is on disk.
+      const mayHavePaid = session.state() === 'debiting' || session.state() === 'recording'
+      log.fatal(error as Error, `lane ${config.lane}: the spool failed`)
+      return { reason: mayHavePaid ? 'record_failed' : 'spool_failed', card: null, amountFen: null }
+    }
+  }
+
+  /** The gate opens here. */
+  function say (result: TapResult, charge: string | undefined, ms: TapView['ms'] = noTime): void {
+    const { reason, card, amountFen, balanceAfterFen, recovered } = result
+    const { outcome } = tapReasons[reason]
+    if (outcome === 'approved' && card !== null) remember(card)
+    const view = taps.add({
+      lane: config.lane,
+      at: formatIso(clock.now()),
+      outcome,
+      reason,
+      cardKey: card,
+      amountFen,
+      ...(balanceAfterFen === undefined ? {} : { balanceAfterFen }),
+      ...(recovered === undefined ? {} : { recovered }),
+      ...(charge === undefined ? {} : { charge }),
+      ms: rounded(ms)
+    })
+    if (charge !== undefined) charges.settle(charge, reason, view.seq)
+    if (outcome === 'approved') killPoint('after-gate-open')
+    count += 1
+    options.onTap(view)
+    log.info({ lane: config.lane, reason, card: card === null ? null : maskCard(card), amountFen, ms: view.ms.total }, outcome)
+  }
+
+  function remember (card: string): void {
+    const now = clock.now()
+    for (const [key, atMs] of paidAtMs) {
+      if (now - atMs <= paidKeptMs) break
+      paidAtMs.delete(key)
+    }
+    paidAtMs.delete(card)
+    paidAtMs.set(card, now)
+  }
+
+  /** Said for the lane it was begun at. */
+  function onRecovered ({ lane, record, charge }: OpenIntent): void {
+    const view = taps.add({
+      lane,
+      at: formatIso(clock.now()),
+      outcome: 'approved',
+      reason: 'paid_before',
+      cardKey: cardKey(record.card),
+      amountFen: record.amountFen,
+      recovered: true,
+      ...(charge === undefined ? {} : { charge }),
+      ms: noTime
+    })
+    if (charge !== undefined) charges.settle(charge, 'paid_before', view.seq)
+    options.onTap(view)
+  }
+
+  return {
+    view: () => ({
+      lane: config.lane,
+      operator: config.operator,
+      terminal: config.terminal,
+      mode: config.mode,
+      state: session.state(),
+      cardReader: cardReaderStates[reader.state()],
+      psam: psam.view(),
+      taps: count
+    }),
+    settled: psam.settled,
+    close: async () => {
+      end()
+      await serving
+      await psam.close()
+    }
+  }
+}
+
+const cardReaderStates = { away: 'away', empty: 'empty', chip: 'card' } as const
+const noTime: TapView['ms'] = { total: 0, card: 0, psam: 0, disk: 0 }
+
+const rounded = ({ total, card, psam, disk }: TapView['ms']): TapView['ms'] =>
+  ({ total: toMicroseconds(total), card: toMicroseconds(card), psam: toMicroseconds(psam), disk: toMicroseconds(disk) })
+const toMicroseconds = (ms: number): number => Math.round(ms * 1_000) / 1_000
+
+/** The writing side of a spool, and what is told of the time it took. */
+function timedSpool (spool: Spool, nowMs: () => number, tell: (durationMs: number) => void): Tapping['spool'] {
+  const timing = async <T>(work: Promise<T>): Promise<T> => {
+    const startMs = nowMs()
+    try {
+      return await work
+    } finally {
+      tell(nowMs() - startMs)
+    }
+  }
+  return {
+    refusal: spool.refusal,
+    openIntent: spool.openIntent,
+    nextRecordNo: spool.nextRecordNo,
+    intent: intent => timing(spool.intent(intent)),
+    record: evidence => timing(spool.record(evidence)),
+    void: closed => timing(spool.void(closed))
+  }
+}

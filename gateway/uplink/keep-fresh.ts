@@ -1,0 +1,42 @@
+// Repeats a refresh for as long as the gateway lives; a ledger that is away is said once, not at every try.
+import type { Log } from '../../runtime/log.ts'
+import { napper } from './nap.ts'
+
+export type KeepFresh = {
+  /** Resolves when the first try is over, whatever came of it. */
+  readonly first: Promise<void>
+  stop (): Promise<void>
+}
+
+export function keepFresh (
+  { refresh, everyMs, log }: { refresh: () => Promise<void>, everyMs: number, log: Log }
+): KeepFresh {
+  const stopping = new AbortController()
+  const nap = napper()
+  let failing = false
+
+  async function once (): Promise<void> {
+    try {
+      await refresh()
+      failing = false
+    } catch (error) {
+      if (!failing && !stopping.signal.aborted) log.warn(`parameters stay as they are: ${(error as Error).message}`)
+      failing = true
+    }
+  }
+
+  const first = once()
+  const ended = first.then(async () => {
+    while (!stopping.signal.aborted) {
+      await nap.sleep(everyMs, stopping.signal)
+      if (!stopping.signal.aborted) await once()
+    }
+  })
+  return {
+    first,
+    stop: async () => {
+      stopping.abort()
+      await ended
+    }
+  }
+}
