@@ -177,7 +177,7 @@ function openBook (length: number, known: Known, context: Context): Book {
 function judgeUnreadable (book: Book, { index, lineNo, digest, detail }: Unreadable): void {
   const first = book.digests.get(digest.toString('hex'))
   if (first !== undefined && book.context.kind === 'json') {
-    book.results[index] = { ...first, replayed: true, detail }
+    book.results[index] = { outcome: first.outcome, reason: first.reason, replayed: true, detail }
     return
   }
   const verdict: Change = { outcome: 'refused', reason: first === undefined ? 'malformed' : 'duplicate' }
@@ -253,7 +253,7 @@ const firstOf = (line: StoredLine): Change =>
 
 function answerRepeat (book: Book, line: Prepared, first: Change): void {
   if (book.context.kind === 'json') {
-    book.results[line.index] = { ...first, replayed: true }
+    book.results[line.index] = { outcome: first.outcome, reason: first.reason, replayed: true }
     return
   }
   const verdict: Change = { outcome: 'refused', reason: 'duplicate' }

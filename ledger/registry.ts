@@ -37,9 +37,7 @@ async function openLedger (tx: Tx, date: string, partitionDays: number): Promise
   const open = await readOpenDay(tx)
   if (open === date) return
   if (open !== null) {
-    throw new RegistryInvalid(
-      '/clearingDate', `the ledger is at ${open}; a clearing date moves by closing a day`
-    )
+    throw new Refusal('registry_invalid', `the ledger is at ${open}; a clearing date moves by closing a day`)
   }
   await setFirstDay(tx, date, partitionDays)
 }
@@ -52,9 +50,7 @@ async function issue (ledger: Ledger, cards: readonly Card[]): Promise<number> {
   return await inTransaction(ledger.db, async tx => {
     const clearingDate = await openDate(tx)
     if (clearingDate === null) {
-      throw new RegistryInvalid(
-        '/cards', 'no clearing date is set: register one first'
-      )
+      throw new Refusal('registry_invalid', 'no clearing date is set: register one first')
     }
     const fresh = await insertCards(tx, cards, atMs)
     const transfers: NewTransfer[] = []
