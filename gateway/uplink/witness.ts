@@ -1,7 +1,7 @@
 // Keeps the signed heads that the ledger sends, so that it cannot rewrite its past unnoticed: an append-only
 // file that an auditor collects. Checks only what needs no key: a tree grows, and never changes at the same
 // size.
-import { appendFileSync, existsSync, readFileSync, renameSync, statSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, renameSync, statSync, truncateSync } from 'node:fs'
 import type { Log } from '../../runtime/log.ts'
 import type { SignedHead } from '../../schemas/api.ts'
 
@@ -32,9 +32,10 @@ export function headWitness (path: string, log: Log): Witness {
   return { see, latest: () => latest, contradictions: () => contradictions }
 }
 
-/** A last line that power cut short is no head. */
+/** A last line that power cut short is no head, and is taken away before another follows it. */
 function lastHead (path: string): SignedHead | null {
   if (!existsSync(path)) return null
+  truncateSync(path, readFileSync(path).lastIndexOf('\n') + 1)
   const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1)
   return lines.map(line => JSON.parse(line) as SignedHead)
     .reduce<SignedHead | null>((last, head) => last === null || head.size > last.size ? head : last, null)
