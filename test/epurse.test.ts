@@ -687,6 +687,11 @@ const samples: readonly Sample[] = [
   }]
 ]
 
+const layouts: readonly Layout<Fields>[] = [
+  file0015, file0015Cjt, file0015TUnion, cjtIssuer, file0016Short, file0016Long, file0005, file0017TUnion,
+  logRecord, tripRecord, ongoingTrip, ongoingTripShort, psam0015, psam0016, psam0017
+]
+
 /** `encode` for a table chosen at run time. */
 const write = (table: Layout<Fields>, values: object): Uint8Array =>
   encode(table, values as Parameters<typeof encode>[1])
@@ -703,6 +708,24 @@ t.test('files as cards have them', async t => {
   t.equal(hex(cardFactor(b('03104990600000000016'))), '4990600000000016')
   t.same(decode(logRecord, b('00')), { ok: false, error: 'file 0018 record: 23 bytes wanted, 1 found' })
   t.equal(hex(encode(psam0017, { keyIndex: 1 })), `01${'00'.repeat(24)}`, 'what is not given is zero')
+})
+
+t.test('every byte has its field, but for those that the published tables leave open', async t => {
+  const open = (table: Layout<Fields>): number[] => Array.from({ length: table.length }, (_, byte) => byte)
+    .filter(byte => Object.values(table.fields).every(({ at, length }) => byte < at || byte >= at + length))
+  const expected = new Map<Layout<Fields>, readonly [first: number, last: number][]>([
+    [cjtIssuer, [[6, 7]]],
+    [file0005, [[38, 39]]],
+    [file0017TUnion, [[11, 59]]],
+    [tripRecord, [[16, 16], [42, 47]]],
+    [ongoingTrip, [[102, 127]]],
+    [ongoingTripShort, [[0, 119]]]
+  ])
+  for (const table of layouts) {
+    const bytes = (expected.get(table) ?? []).flatMap(([first, last]) =>
+      Array.from({ length: last - first + 1 }, (_, index) => first + index))
+    t.same(open(table), bytes, table.name)
+  }
 })
 
 t.test('records of variable form', async t => {
@@ -742,11 +765,6 @@ t.test('answers of SELECT', async t => {
 
 const runs = { numRuns: 1_000, seed: 20260105 }
 const anyBytes = (length: number, upTo = length) => fc.uint8Array({ minLength: length, maxLength: upTo })
-
-const layouts: readonly Layout<Fields>[] = [
-  file0015, file0015Cjt, file0015TUnion, cjtIssuer, file0016Short, file0016Long, file0005, file0017TUnion,
-  logRecord, tripRecord, ongoingTrip, ongoingTripShort, psam0015, psam0016, psam0017
-]
 
 /** Every parser of foreign bytes, with a length at which it has something to read. */
 type Parser = (bytes: Uint8Array) => { ok: boolean, error?: string }
