@@ -2,7 +2,7 @@
 // It knows nothing of what the commands mean. One socket per process: libpcsclite reads the name once.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import pcsclite from 'pcsclite'
+import type pcsclite from 'pcsclite'
 
 type Binding = ReturnType<typeof pcsclite>
 type BoundReader = Parameters<Extract<Parameters<Binding['on']>[1], (reader: never) => void>>[0]
@@ -26,9 +26,14 @@ export type PcscClient = {
 
 const waitMs = 15_000
 
-export function openPcsc (socket: string): PcscClient {
+/** Why the binding does not load, or null. */
+export const whyNoPcsc = async (): Promise<string | null> =>
+  await import('pcsclite').then(() => null, () => 'the npm package pcsclite is not built here')
+
+export async function openPcsc (socket: string): Promise<PcscClient> {
   process.env['PCSCLITE_CSOCK_NAME'] = socket
-  const binding = pcsclite()
+  const { default: open } = await import('pcsclite')
+  const binding = open()
   const errors: string[] = []
   const readers = new Map<string, ReaderClient>()
   binding.on('error', (error: unknown) => errors.push(String(error)))
