@@ -2,9 +2,12 @@
 // off, the daemon killed, the farm's own life and death.
 
 import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { type AddressInfo, type Socket, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { hex, u16, u32 } from '../schemas/epurse/hex.ts'
@@ -13,6 +16,7 @@ import { type Random, createRandom } from '../terminal-sim/random.ts'
 import { type Farm, startFarm } from '../terminal-sim/reader/farm.ts'
 import type { Fault } from '../terminal-sim/reader/fault.ts'
 import { whyNoFarm } from '../terminal-sim/reader/namespace.ts'
+import { type Inserted, createSlot } from '../terminal-sim/reader/vicc.ts'
 import { type PcscClient, type ReaderClient, openPcsc, whyNoPcsc } from './support/pcsc-client.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'farm-'))
@@ -282,6 +286,132 @@ async function independentPeer (t: Test, farm: Farm): Promise<void> {
   })
 }
 
+/* ---- the wire to the driver, with a driver of the test's own ---- */
+
+type Driver = { readonly port: number, card (): Promise<Wire>, close (): void }
+type Wire = {
+  send (text: string): void
+  /** That many bytes, hex. */
+  take (count: number): Promise<string>
+  /** What comes until the card hangs up. */
+  rest (): Promise<string>
+  end (): void
+}
+
+async function driver (): Promise<Driver> {
+  const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    port: (server.address() as AddressInfo).port,
+    card: async () => wireOf((await once(server, 'connection'))[0] as Socket),
+    close: () => server.close()
+  }
+}
+
+function wireOf (socket: Socket): Wire {
+  let got = ''
+  socket.setNoDelay().on('data', data => { got += data.toString('hex') })
+  return {
+    send: text => { socket.write(Buffer.from(text.replaceAll(' ', ''), 'hex')) },
+    async take (count) {
+      while (got.length < 2 * count) await once(socket, 'data')
+      const taken = got.slice(0, 2 * count)
+      got = got.slice(2 * count)
+      return taken
+    },
+    async rest () {
+      if (!socket.readableEnded) await once(socket, 'end')
+      return got
+    },
+    end: () => { socket.end() }
+  }
+}
+
+function countedChip (struck: Fault | null = null) {
+  const counts = { resets: 0, commands: 0, torn: 0 }
+  const inserted: Inserted = {
+    chip: {
+      atr: Buffer.from('3B00', 'hex'),
+      reset () { counts.resets++ },
+      transmit (_, power) {
+        counts.commands++
+        return power === 'steady' ? Buffer.from('9000', 'hex') : null
+      }
+    },
+    decide: () => ({ struck, delayMs: 0 }),
+    tell () {},
+    torn () { counts.torn++ }
+  }
+  return { counts, inserted }
+}
+
+t.test('early byte: half a frame is answered with half an answer, and never left so', async t => {
+  const { port, card, close } = await driver()
+  t.teardown(close)
+  const { counts, inserted } = countedChip()
+  const slot = createSlot(port)
+  const seen = slot.insert(inserted)
+  const wire = await card()
+  wire.send('0001 04')
+  t.equal(await wire.take(4), '00023b00', 'a whole frame: a whole answer')
+  await seen
+  wire.send('0001')
+  t.equal(await wire.take(1), '00', 'the first byte of the next answer')
+  wire.send('01 0005')
+  wire.send('00B0')
+  wire.send('950000')
+  t.equal(await wire.take(3), '029000', 'power on has no answer: the byte was that of the command after it')
+  t.strictSame(counts, { resets: 1, commands: 1, torn: 0 })
+
+  wire.send('00')
+  t.equal(await wire.take(1), '00')
+  const removed = slot.remove()
+  t.equal(await wire.rest(), '00', 'the length is completed before the end')
+  wire.end()
+  await removed
+  t.equal(counts.resets, 2)
+})
+
+t.test('a driver that dies takes the power; the card stays and tries again', async t => {
+  const { port, card, close } = await driver()
+  t.teardown(close)
+  const { counts, inserted } = countedChip()
+  const slot = createSlot(port)
+  const seen = slot.insert(inserted)
+  const first = await card()
+  first.end()
+  const second = await card()
+  t.equal(counts.resets, 1)
+  second.send('0001 04')
+  t.equal((await second.take(2)).length, 4)
+  await seen
+  second.end()
+  await slot.remove()
+})
+
+t.test('torn off here, at work there: the late goodbye here takes no power there', async t => {
+  const [here, there] = [await driver(), await driver()]
+  t.teardown(() => [here, there].forEach(({ close }) => close()))
+  const { counts, inserted } = countedChip({ kind: 'tear', commit: 'after' })
+  const slot = createSlot(here.port)
+  void slot.insert(inserted)
+  const wire = await here.card()
+  wire.send('0005 00B0950000')
+  t.equal(await wire.rest(), '', 'no answer')
+  t.match(counts, { commands: 1, torn: 1, resets: 1 })
+
+  const other = createSlot(there.port)
+  void other.insert(inserted)
+  const late = await there.card()
+  late.send('0001 04')
+  await late.take(4)
+  wire.end()
+  await delay(50)
+  t.equal(counts.resets, 1)
+  late.end()
+  await other.remove()
+})
+
 t.test('setups that cannot be', { skip }, async t => {
   const start = (pairs: string[], place = join(dir, 'no')) =>
     startFarm({ dir: place, pairs: pairs.map(name => ({ name })) })
@@ -314,7 +444,7 @@ async function ends (pid: number): Promise<boolean> {
   for (let tries = 0; tries < 500; tries++) {
     const stat = existsSync(`/proc/${pid}/stat`) ? readStat(pid) : 'Z'
     if (stat === 'Z') return true
-    await new Promise(resolve => setTimeout(resolve, 20))
+    await delay(20)
   }
   return false
 }

@@ -80,7 +80,6 @@ function takeSeat (port: number, inserted: Inserted, onTorn: () => void): Seat {
     inserted.torn()
   }
   const closed = () => {
-    inserted.chip.reset()
     if (!left) retry = setTimeout(open, limits.reconnectMs)
   }
   open()
@@ -106,7 +105,7 @@ type Events = { seen (): void, torn (): void, closed (): void }
  */
 function openConnection (port: number, inserted: Inserted, events: Events): Connection {
   const socket = connect({ host: '127.0.0.1', port, noDelay: true })
-  const line = { socket, early: false, ended: false }
+  const line: Line = { socket, chip: inserted.chip, early: false, ended: false }
   let rest: Uint8Array = new Uint8Array()
   let work = Promise.resolve()
   socket.on('data', data => {
@@ -122,7 +121,7 @@ function openConnection (port: number, inserted: Inserted, events: Events): Conn
   socket.on('error', () => {}) // what ended the connection is said by 'close', which always follows
   const closed = new Promise<void>(resolve => {
     socket.on('close', () => {
-      line.ended = true
+      if (!line.ended) endLine(line)
       events.closed()
       resolve()
     })
@@ -135,9 +134,10 @@ function openConnection (port: number, inserted: Inserted, events: Events): Conn
   }
 }
 
-type Line = { readonly socket: Socket, early: boolean, ended: boolean }
+type Line = { readonly socket: Socket, readonly chip: Chip, early: boolean, ended: boolean }
 
 async function serve (line: Line, frame: Uint8Array, inserted: Inserted, events: Events): Promise<void> {
+  if (line.ended) return
   if (frame.length !== 1) return answer(line, frame, inserted, events)
   if (frame[0] !== controls.atr) return inserted.chip.reset()
   send(line, inserted.chip.atr)
@@ -180,10 +180,14 @@ function send (line: Line, bytes: Uint8Array, announced: number = bytes.length):
   line.early = false
 }
 
-/** Half a length is completed to a whole one before the end. */
+/**
+ * Half a length is completed to a whole one before the end. The chip loses power now, not when the driver
+ * says goodbye: by then it may be at work in another reader.
+ */
 function endLine (line: Line): void {
   if (line.ended) return
   line.ended = true
+  line.chip.reset()
   if (line.early) line.socket.write(Uint8Array.of(0))
   line.socket.end()
   line.socket.setTimeout(limits.goodbyeMs, () => line.socket.destroy())
