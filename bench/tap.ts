@@ -1,0 +1,263 @@
+// A purchase through the gateway's lane beside the bare exchange of the same commands, in turn, over one
+// pcscd. Both are timed from
+// the card-present event; pcscd's own polling before it belongs to neither. Ends with the money on the chips
+// compared.
+import assert from 'node:assert/strict'
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Channel } from '../gateway/pcsc/exchange.ts'
+import { chargeBook } from '../gateway/charges.ts'
+import { openLane } from '../gateway/pcsc/lane.ts'
+import { openPcsc, type Pcsc } from '../gateway/pcsc/port.ts'
+import { directoryLayer } from '../gateway/spool/files.ts'
+import { openSpool, type Spool } from '../gateway/spool/spool.ts'
+import { tapLog } from '../gateway/taps.ts'
+import type { Parameters } from '../gateway/uplink/parameters.ts'
+import { systemClock } from '../runtime/clock.ts'
+import { bcdDateTime } from '../runtime/instants.ts'
+import { createLog } from '../runtime/log.ts'
+import {
+  debit, getBalance, initCapp, parseDebit, parseInitPurchase, parsePsamMac1, psamCheckMac2, psamInitMac1, readBinary,
+  readRecord, selectByFid, selectByName, updateCappCache
+} from '../schemas/epurse/apdu.ts'
+import { hex, unhex } from '../schemas/epurse/hex.ts'
+import { profiles } from '../schemas/epurse/profiles.ts'
+import type { TapView } from '../schemas/gateway.ts'
+import type { Tariff } from '../schemas/tariff/tariff.ts'
+import { startFarm, type Farm } from '../terminal-sim/reader/farm.ts'
+
+const fareFen = 180
+const issuer = '02313750FFFFFFFF'
+const terminal = { gateway: '990000000001', bare: '990000000002' } as const
+const serial = { gateway: '03104990600000000001', bare: '03104990600000000002' } as const
+const startFen = 1_000_000
+
+/**
+ * Answer times as in a published device log of a bus terminal (2019): about 0.2 s from INIT to the debit's
+ * answer.
+ */
+const deviceLogMs = { 8050: 25, 8070: 120, '80DC': 15, 8054: 40 } as const
+
+export async function bench ({ args }: { readonly args: readonly string[] }): Promise<Record<string, unknown>> {
+  const rounds = Number(args[0] ?? 60)
+  const dir = mkdtempSync(join(tmpdir(), 'tap-'))
+  const farm = await startFarm({ dir: join(dir, 'farm'), pairs: [{ name: 'Gateway' }, { name: 'Bare' }] })
+  process.env['PCSCLITE_CSOCK_NAME'] = farm.socket
+  const pcsc = await openPcsc({
+    log: createLog('bench', { level: 'silent' }), random: () => 0.5, nowMs: () => performance.now()
+  })
+  const spool = await openSpool({ files: directoryLayer(join(dir, 'spool')), clock: systemClock, limits: {} })
+  try {
+    await fill(farm)
+    const taps = await openGatewayLane(pcsc, spool)
+    const bare = await openBareLane(pcsc)
+    const quick = await measure(farm, rounds, taps, bare)
+    await slowDown(farm)
+    const slow = await measure(farm, Math.ceil(rounds / 2), taps, bare)
+    await compareChips(farm, rounds + Math.ceil(rounds / 2))
+    const flushMs = percentiles(flushes(dir, 200))
+    return report({ rounds, flushMs, quick, slow })
+  } finally {
+    pcsc.close()
+    await farm.stop()
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+/* ---- the two lanes ---- */
+
+async function fill (farm: Farm): Promise<void> {
+  for (const side of ['gateway', 'bare'] as const) {
+    await farm.createPsam({ chip: `psam-${side}`, psam: { profile: 't-union', terminal: terminal[side] } })
+    await farm.createCard({
+      chip: side,
+      card: {
+        profile: 't-union', issuer, serial: serial[side], balanceFen: startFen, startDate: '20200101',
+        expiryDate: '20991231'
+      }
+    })
+    await farm.insert({ chip: `psam-${side}`, reader: `${names[side]} 00 01` })
+  }
+}
+const names = { gateway: 'Gateway', bare: 'Bare' } as const
+
+/**
+ * A fixed tariff and an empty blacklist in place of what the uplink fetches: no network takes part in a tap.
+ */
+const fixedParameters: Parameters = {
+  tariff: (): Tariff => ({
+    version: 1, from: '2020-01-01T00:00:00+08:00', operators: {
+      BUS: {
+        kind: 'flat', fareFen: 200, cardFareFen: fareFen
+      }
+    }
+  }),
+  isBlacklisted: () => false,
+  blacklistVersion: () => 1,
+  refresh: async () => undefined,
+  status: () => ({ blacklist: null, tariff: null, future: [] }) as unknown as ReturnType<Parameters['status']>
+}
+
+type NextTap = () => Promise<{ totalMs: number }>
+
+async function openGatewayLane (pcsc: Pcsc, spool: Spool): Promise<NextTap> {
+  let tell: (tap: TapView) => void = () => undefined
+  const lane = openLane({
+    config: {
+      lane: 'BUS-1', readers: {
+        card: 'Gateway 00 00', psam: 'Gateway 00 01'
+      }, operator: 'BUS', terminal: 'B1', mode: 'fare'
+    },
+    rules: { duplicateTapSeconds: 0 }, pcsc, spool, parameters: fixedParameters, clock: systemClock,
+    nowMs: () => performance.now(), random: () => 0.5, log: createLog(
+      'bench', { level: 'silent' }
+    ), taps: tapLog(),
+    charges: chargeBook(() => 'bench-charge'), onTap: tap => tell(tap)
+  })
+  await lane.settled
+  return async () => await new Promise((resolve, reject) => {
+    tell = tap => {
+      if (tap.outcome === 'approved') resolve({ totalMs: tap.ms.total })
+      else reject(new Error(`the lane said ${tap.reason}`))
+    }
+  })
+}
+
+async function openBareLane (pcsc: Pcsc): Promise<NextTap> {
+  const psam = await (await present(pcsc, 'Bare 00 01')).connect(3_000)
+  await data(psam, selectByFid(0x8011))
+  return async () => {
+    const reader = await present(pcsc, 'Bare 00 00')
+    const startMs = performance.now()
+    const card = await reader.connect(3_000)
+    await purchase(card, psam)
+    const totalMs = performance.now() - startMs
+    await card.close('leave')
+    return { totalMs }
+  }
+}
+
+async function present (pcsc: Pcsc, name: string): Promise<ReturnType<Pcsc['reader']>> {
+  const reader = pcsc.reader(name)
+  let end: () => void = () => undefined
+  await new Promise<void>(resolve => {
+    end = reader.listen(event => { if (event !== 'chip_out') resolve() }) // tells at once of a chip that lies there
+  })
+  end()
+  return reader
+}
+
+/** The commands of a composite purchase one after the other: no checks, no disk. */
+async function purchase (card: Channel, psam: Channel): Promise<void> {
+  const moment = bcdDateTime(systemClock.now())
+  const [date4, time3] = [moment.slice(0, 4), moment.slice(4)]
+  await data(card, selectByName(profiles['t-union'].aid))
+  await data(card, readBinary(0x15, 0, 0))
+  await data(card, readBinary(0x17, 0, 0))
+  const trip = await data(card, readRecord(0x1E, 1, 0))
+  await data(card, getBalance(2, 3))
+  const init = parseInitPurchase(await data(card,
+    initCapp({ purse: 2, keyIndex: 1, amountFen: fareFen, terminal6: unhex(terminal.bare) })))
+  assert(init.ok)
+  const factors = [unhex(serial.bare).subarray(2), unhex(issuer)]
+  const signed = parsePsamMac1(await data(
+    psam, psamInitMac1({ ...init, amountFen: fareFen, type: 9, date4, time3, factors })
+  ))
+  assert(signed.ok)
+  await data(card, updateCappCache(0x1E, 0, trip))
+  const paid = parseDebit(await data(card, debit({ ...signed, date4, time3 })))
+  assert(paid.ok)
+  await data(psam, psamCheckMac2(paid.mac2))
+}
+
+async function data (channel: Channel, command: Uint8Array): Promise<Uint8Array> {
+  let answer = await channel.transmit(command)
+  if (answer.kind === 'answer' && answer.sw >> 8 === 0x61) {
+    answer = await channel.transmit(Uint8Array.of(0, 0xC0, 0, 0, answer.sw & 0xff))
+  }
+  assert(answer.kind === 'answer' && answer.sw === 0x9000, `${hex(command)} -> ${JSON.stringify(answer)}`)
+  return answer.data
+}
+
+/* ---- measuring ---- */
+
+type Measured = { readonly gateway: number[], readonly bare: number[] }
+
+/** In turn, so that whatever slows the machine slows both. */
+async function measure (farm: Farm, rounds: number, gateway: NextTap, bare: NextTap): Promise<Measured> {
+  const measured: Measured = { gateway: [], bare: [] }
+  for (let round = 0; round < rounds; round++) {
+    for (const [side, next] of [['gateway', gateway], ['bare', bare]] as const) {
+      const tapped = next()
+      await farm.insert({ chip: side, reader: `${names[side]} 00 00` })
+      measured[side].push((await tapped).totalMs)
+      await farm.remove({ reader: `${names[side]} 00 00` })
+      await new Promise(resolve => { setTimeout(resolve, 450) }) // pcscd polls a reader every 0.4 s
+    }
+  }
+  return measured
+}
+
+async function slowDown (farm: Farm): Promise<void> {
+  for (const chip of [
+    'gateway', 'bare', 'psam-gateway', 'psam-bare'
+  ]) await farm.setDelays({ chip, delays: deviceLogMs })
+}
+
+/** What one durable append of a record's size costs on this disk. */
+function flushes (dir: string, count: number): number[] {
+  const file = openSync(join(dir, 'flush'), 'a')
+  const times = Array.from({ length: count }, () => {
+    const startMs = performance.now()
+    writeSync(file, Buffer.alloc(600))
+    fdatasyncSync(file)
+    return performance.now() - startMs
+  })
+  closeSync(file)
+  return times
+}
+
+async function compareChips (farm: Farm, taps: number): Promise<void> {
+  for (const chip of ['gateway', 'bare']) {
+    const { purse: { balanceFen } } = await farm.inspectCard({ chip })
+    assert.equal(
+      balanceFen, startFen - taps * fareFen, `${chip}: the chip lost another amount than was charged`
+    )
+  }
+}
+
+type Percentiles = { p50: number, p90: number, p99: number }
+function percentiles (times: readonly number[]): Percentiles {
+  const sorted = [...times].sort((one, other) => one - other)
+  const at = (part: number) => Math.round((sorted[Math.min(
+    sorted.length - 1, Math.floor(part * sorted.length)
+  )] ?? 0) * 1_000) / 1_000
+  return { p50: at(0.5), p90: at(0.9), p99: at(0.99) }
+}
+
+function report ({ rounds, flushMs, quick, slow }: {
+  rounds: number, flushMs: Percentiles, quick: Measured, slow: Measured
+}): Record<string, unknown> {
+  const [gatewayMs, bareMs] = [percentiles(quick.gateway), percentiles(quick.bare)]
+  const [deviceGatewayMs, deviceBareMs] = [percentiles(slow.gateway), percentiles(slow.bare)]
+  const addedMs = gatewayMs.p50 - bareMs.p50
+  const figures = {
+    rounds, flushMs, gatewayMs, bareMs, addedMs, addedBeyondTwoFlushesMs: addedMs - 2 * flushMs.p50,
+    deviceLog: { gatewayMs: deviceGatewayMs, bareMs: deviceBareMs },
+    ratios: {
+      'gateway/bare': gatewayMs.p50 / bareMs.p50,
+      'deviceLog gateway/bare': deviceGatewayMs.p50 / deviceBareMs.p50
+    }
+  }
+  const line = (name: string, { p50, p90, p99 }: Percentiles) =>
+    console.log(`${name.padEnd(34)} p50 ${p50.toFixed(2)} ms   p90 ${p90.toFixed(2)} ms   p99 ${p99.toFixed(2)} ms`)
+  line('disk flush of one record', flushMs)
+  line('bare exchange', bareMs)
+  line('purchase through the gateway', gatewayMs)
+  line('bare exchange, device-log timing', deviceBareMs)
+  line('purchase, device-log timing', deviceGatewayMs)
+  console.log(`added at p50 ${addedMs.toFixed(2)} ms, beyond two flushes ${figures.addedBeyondTwoFlushesMs.toFixed(2)} ms; ` +
+    `ratio ${figures.ratios['gateway/bare'].toFixed(2)}, with device-log timing ${figures.ratios['deviceLog gateway/bare'].toFixed(3)}`)
+  return figures
+}
