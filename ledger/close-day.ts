@@ -18,12 +18,7 @@ import {
 import { excludeBatches } from './store/lock.ts'
 import { postBatch, type NewTransfer } from './store/post.ts'
 import { accountId, type Snapshot } from './store/registry.ts'
-import type { Sealer } from './seal.ts'
-
-/** The day is not in the state that the step needs; `message` says which it is in. */
-export class DayState extends Error {}
-/** A check of the day failed; it stays failed until a corrective posting. */
-export class CheckFailed extends Error {}
+import { Refusal } from './refusal.ts'
 
 const reached = ['OPEN', 'CUT', 'VERIFIED', 'CLEARED', 'APPROVED', 'INSTRUCTED', 'CONFIRMED'] as const
 const isPast = (
@@ -31,18 +26,18 @@ const isPast = (
 ): boolean => reached.indexOf(day.state) >= reached.indexOf(state)
 
 /** OPEN → CUT → VERIFIED → CLEARED. Repeating it after a finished stage changes nothing. */
-export async function closeDay (ledger: Ledger, sealer: Sealer, date: string, by: string): Promise<void> {
+export async function closeDay (ledger: Ledger, date: string, by: string): Promise<void> {
   await cut(ledger, date, by)
   killPoint('day-cut')
-  await verifyDay(ledger, sealer, date, by)
+  await verifyDay(ledger, date, by)
   killPoint('day-verified')
-  await clear(ledger, sealer, date, by)
+  await clear(ledger, date, by)
   killPoint('day-cleared')
 }
 
 async function dayOrThrow (tx: Tx, date: string): Promise<DayRow> {
   const day = await lockDay(tx, date)
-  if (day === null) throw new DayState(`${date} is not an open or closed clearing date`)
+  if (day === null) throw new Refusal('day_state', `${date} is not an open or closed clearing date`)
   return day
 }
 
@@ -52,14 +47,14 @@ async function cut (ledger: Ledger, date: string, by: string): Promise<void> {
     if (isPast(day, 'CUT')) return
     await excludeBatches(tx) // batches under way finish in this date; those that wait read the next one
     const open = await readOpenDay(tx)
-    if (open !== date) throw new DayState(`${date} cannot be cut: the open clearing date is ${open}`)
+    if (open !== date) throw new Refusal('day_state', `${date} cannot be cut: the open clearing date is ${open}`)
     await moveOpenDay(tx, addDays(date, 1), ledger.partitionDays)
     await stepTo(tx, date, 'CUT', by, ledger.clock.now())
   })
 }
 
-async function verifyDay (ledger: Ledger, sealer: Sealer, date: string, by: string): Promise<void> {
-  await sealer.seal()
+async function verifyDay (ledger: Ledger, date: string, by: string): Promise<void> {
+  await ledger.sealer.seal()
   const failed = await inTransaction(ledger.db, async tx => {
     const day = await dayOrThrow(tx, date)
     if (isPast(day, 'VERIFIED')) return []
@@ -71,7 +66,7 @@ async function verifyDay (ledger: Ledger, sealer: Sealer, date: string, by: stri
     await stepTo(tx, date, 'VERIFIED', by, ledger.clock.now())
     return []
   })
-  if (failed.length > 0) throw new CheckFailed(failed.map(check => `${check.name}: ${check.detail}`).join('; '))
+  if (failed.length > 0) throw new Refusal('check_failed', failed.map(check => `${check.name}: ${check.detail}`).join('; '))
 }
 
 /** The checks compare each account and bucket by itself: +5 and −5 are two differences, not none. */
@@ -102,15 +97,14 @@ export const bookSums = (
   )
 }))
 
-async function clear (ledger: Ledger, sealer: Sealer, date: string, by: string): Promise<void> {
+async function clear (ledger: Ledger, date: string, by: string): Promise<void> {
   const snapshot = await ledger.registry()
   const salt = ledger.random(16)
-  const head = await sealer.seal()
+  const head = await ledger.sealer.seal()
   await inTransaction(ledger.db, async tx => {
     const day = await dayOrThrow(tx, date)
     if (isPast(day, 'CLEARED')) return
-    if (day.state !== 'VERIFIED') throw new DayState(`${date} is ${day.state}: verify it first`)
-    if (head === null) throw new DayState('there is no signed head yet')
+    if (day.state !== 'VERIFIED') throw new Refusal('day_state', `${date} is ${day.state}: verify it first`)
     const positions = await readDayPositions(tx, snapshot, date)
     await insertPositions(tx, date, positions, positionsDigest(date, positions))
     const openDay = await readOpenDay(tx)
@@ -126,7 +120,7 @@ async function clear (ledger: Ledger, sealer: Sealer, date: string, by: string):
 
 async function readDayPositions (tx: Tx, snapshot: Snapshot, date: string): Promise<Position[]> {
   const issuer = [...snapshot.parties.values()].find(party => party.kind === 'issuer')
-  if (issuer === undefined) throw new CheckFailed('no issuer is registered: nobody could owe the claims')
+  if (issuer === undefined) throw new Refusal('check_failed', 'no issuer is registered: nobody could owe the claims')
   const all = await activities(tx, date)
   const used = books.filter(book => all.some(activity => activity.book === book))
   const perBook = await Promise.all(used.map(async book =>

@@ -1,19 +1,66 @@
-// What the ledger's verbs are given: its dependencies by name. It refuses to know who builds them.
+// What the ledger's verbs are given, and the one place that puts it together: database, key workers, sealer,
+// door. It refuses to know the environment.
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
-import type { Db } from './store/db.ts'
-import type { Snapshot } from './store/registry.ts'
+import { createMetrics, type Metrics } from '../runtime/metrics.ts'
+import { createApp, type App } from './http/app.ts'
+import { routes } from './http/routes.ts'
+import { startSealer, type HeadSigner, type Sealer } from './seal.ts'
+import { openDb, type Db } from './store/db.ts'
+import { registryCache, type Snapshot } from './store/registry.ts'
 import type { TacPool } from './verify/tac-pool.ts'
-import type { HeadSigner } from './seal.ts'
 
 export type Ledger = {
   readonly db: Db
   readonly clock: Clock
   readonly log: Log
+  readonly metrics: Metrics
   readonly tac: TacPool
   readonly registry: () => Promise<Snapshot>
   readonly signer: HeadSigner
+  readonly sealer: Sealer
   /** Random bytes for salts and tokens. */
   readonly random: (length: number) => Buffer
+  /** How many clearing dates ahead there is room for transfers. */
   readonly partitionDays: number
+  /** How long a member of staff stays signed in. */
+  readonly sessionMs: number
+}
+
+export type LedgerOptions = {
+  /** A database that is migrated already. */
+  readonly databaseUrl: string
+  readonly connections?: number
+  readonly sealEveryMs?: number
+} & Pick<Ledger, 'clock' | 'log' | 'tac' | 'signer' | 'random' | 'partitionDays' | 'sessionMs'>
+
+export type BuiltLedger = {
+  readonly app: App
+  readonly ledger: Ledger
+  /** Answers what is under way, seals no more, lets the database go. Key workers are the caller's. */
+  readonly close: () => Promise<void>
+}
+
+const sealEveryMs = 1_000
+
+/** A whole ledger that does not listen yet. */
+export async function buildLedger (options: LedgerOptions): Promise<BuiltLedger> {
+  const { log, clock, tac, signer, random, partitionDays, sessionMs } = options
+  const onError = (error: unknown) => { log.error({ err: error }, 'database or sealer') }
+  const db = openDb(options.databaseUrl, { max: options.connections ?? 10, onError })
+  const sealer = await startSealer({
+    db, signer, now: () => clock.now(), everyMs: options.sealEveryMs ?? sealEveryMs, onError
+  })
+  const ledger: Ledger = {
+    db, clock, log, metrics: createMetrics(), tac, registry: registryCache(db), signer, sealer, random,
+    partitionDays, sessionMs
+  }
+  const app = await createApp(ledger)
+  await app.register(routes(ledger))
+  const close = async () => {
+    await app.close()
+    await sealer.stop()
+    await db.end()
+  }
+  return { app, ledger, close }
 }

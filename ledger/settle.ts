@@ -1,19 +1,14 @@
 // After clearing: two people approve the positions, then instructions go out. It refuses to know banks and
 // screens.
 import { killPoint } from '../runtime/kill-point.ts'
-import { DayState } from './close-day.ts'
 import type { Ledger } from './ledger.ts'
+import { Refusal } from './refusal.ts'
 import { inTransaction } from './store/db.ts'
 import {
   approve, insertInstructions, lockDay, openNets, readApprovals, readOpenDay, readSteps, stepTo
 } from './store/days.ts'
 import { postBatch, type NewTransfer } from './store/post.ts'
 import { accountId } from './store/registry.ts'
-
-/** The same person twice, or the one who closed the day and one more who is the same. */
-export class SelfApproval extends Error {}
-/** The positions are not those that were shown to the approver. */
-export class ApprovalStale extends Error {}
 
 export type Approver = { readonly staffId: number, readonly name: string }
 const approversNeeded = 2
@@ -25,15 +20,15 @@ export async function approveDay (ledger: Ledger, date: string, by: Approver, di
   await inTransaction(ledger.db, async tx => {
     const day = await lockDay(tx, date)
     if (day === null || (day.state !== 'CLEARED' && day.state !== 'APPROVED')) {
-      throw new DayState(`${date} is ${day?.state ?? 'unknown'}: only a cleared day can be approved`)
+      throw new Refusal('day_state', `${date} is ${day?.state ?? 'unknown'}: only a cleared day can be approved`)
     }
     if (day.digest === null || !day.digest.equals(digest)) {
-      throw new ApprovalStale(`the positions of ${date} have another digest now`)
+      throw new Refusal('approval_stale', `the positions of ${date} have another digest now`)
     }
     const before = await readApprovals(tx, date, digest)
-    if (before.some(one => one.staffId === by.staffId)) throw new SelfApproval(`${by.name} has approved ${date} already`)
+    if (before.some(one => one.staffId === by.staffId)) throw new Refusal('self_approval', `${by.name} has approved ${date} already`)
     const closers = (await readSteps(tx, date)).map(step => step.by)
-    if (closers.includes(by.name)) throw new SelfApproval(`${by.name} closed ${date}: others approve it`)
+    if (closers.includes(by.name)) throw new Refusal('self_approval', `${by.name} closed ${date}: others approve it`)
     if (day.state === 'APPROVED') return
     const nowMs = ledger.clock.now()
     await approve(tx, date, by.staffId, digest, nowMs)
@@ -50,7 +45,7 @@ export async function instructDay (ledger: Ledger, date: string, by: string): Pr
   await inTransaction(ledger.db, async tx => {
     const day = await lockDay(tx, date)
     if (day?.state === 'INSTRUCTED' || day?.state === 'CONFIRMED') return
-    if (day?.state !== 'APPROVED') throw new DayState(`${date} is ${day?.state ?? 'unknown'}: two people approve it first`)
+    if (day?.state !== 'APPROVED') throw new Refusal('day_state', `${date} is ${day?.state ?? 'unknown'}: two people approve it first`)
     const nowMs = ledger.clock.now()
     const nets = (await openNets(tx, date)).filter(({ fen, fromFen }) => {
       const size = fen < 0n ? -fen : fen

@@ -6,24 +6,25 @@ import type { VerifyReport } from '../schemas/api.ts'
 import { bookSums } from './close-day.ts'
 import { batchRoot, type CommittedTransfer } from './core/commitment.ts'
 import type { Book } from './core/chart.ts'
-import { append, batchLeaf, emptyFrontier, frontierRoot, type HeadSigner } from './seal.ts'
+import { emptyFrontier, frontierRoot, growFrontier, type Frontier } from './core/merkle.ts'
+import { readConsumptionFile } from '../schemas/clearing-file/consumption.ts'
+import { fileDigest } from './intake/file.ts'
+import { batchLeaf, verifyHead } from './seal.ts'
 import { accountDifferences, balances, purseDifferences } from './store/balances.ts'
 import type { Db, Tx } from './store/db.ts'
-import { allHeads } from './store/tree.ts'
+import { allHeads, publicKeys } from './store/tree.ts'
 
 type Check = VerifyReport['checks'][number]
 const result = (check: string, faults: readonly string[], good: string): Check =>
   ({ check, ok: faults.length === 0, detail: faults.length === 0 ? good : faults.slice(0, 5).join('; ') })
 
-export async function verifyBooks (db: Db, signer: HeadSigner): Promise<VerifyReport> {
+export async function verifyBooks (db: Db): Promise<VerifyReport> {
   const tx = await db.connect()
   try {
     await tx.query('begin isolation level repeatable read read only')
     const checks = [
       await checkBooks(tx), await checkAccounts(tx), await checkPurses(tx), await checkShadows(tx),
-      await checkBatches(tx), await checkTree(
-        tx, db, signer
-      ), await checkDeliveries(tx), await checkLines(tx)]
+      await checkBatches(tx), await checkTree(tx), await checkDeliveries(tx), await checkLines(tx)]
     await tx.query('commit')
     return { ok: checks.every(check => check.ok), checks }
   } finally {
@@ -108,31 +109,33 @@ async function transfersOf (tx: Tx, batch: BatchRow): Promise<TransferRow[]> {
   const { rows } = await tx.query<TransferRow>(`
     select transfer_id as "transferId", journal_id as "journalId", clearing_date as "clearingDate", code, book,
       debit_account as debit, credit_account as credit, amount_fen as "amountFen", card_id as "cardId",
-      event_at as "eventAtMs", corrects
+      event_at as "eventAtMs", delivery_no as "deliveryNo", line_no as "lineNo", corrects
     from transfer where clearing_date = $1 and bucket between 0 and 63
       and transfer_id >= $2 and transfer_id < $3 and batch_id = $4 order by transfer_id`,
   [batch.date, batch.batchId << 20n, (batch.batchId + 1n) << 20n, batch.batchId])
   return rows
 }
 
-async function checkTree (tx: Tx, db: Db, signer: HeadSigner): Promise<Check> {
+async function checkTree (tx: Tx): Promise<Check> {
   const faults: string[] = []
   const { rows } = await tx.query<{ hash: Buffer, batchId: bigint, date: string, root: Buffer | null }>(`
     select l.hash, l.batch_id as "batchId", l.clearing_date as date, b.root
     from tree_leaf l left join batch b on b.bucket = 0 and b.batch_id = l.batch_id order by l.leaf_index`)
-  const heads = new Map((await allHeads(db)).map(head => [head.size, head]))
-  const frontier = emptyFrontier()
+  const heads = new Map((await allHeads(tx)).map(head => [head.size, head]))
+  let frontier: Frontier = emptyFrontier
+  const keys = await publicKeys(tx)
   for (const { hash, batchId, date, root } of rows) {
     if (root === null || !hash.equals(batchLeaf({
       batchId, date, root
     }))) faults.push(`leaf of batch ${batchId} does not match it`)
-    append(frontier, hash)
+    frontier = growFrontier(frontier, [hash])
     const head = heads.get(frontier.size)
     if (head === undefined) continue
     if (head.root !== Buffer.from(frontierRoot(frontier)).toString('hex').toUpperCase()) {
       faults.push(`head of size ${head.size}: the leaves lead to another root`)
     }
-    if (head.keyId === signer.keyId && !signer.verify(head)) faults.push(`head of size ${head.size}: wrong signature`)
+    const key = keys.get(head.keyId)
+    if (key === undefined || !verifyHead(head, key)) faults.push(`head of size ${head.size}: wrong signature`)
   }
   return result('tree of batches and signed heads', faults, `${rows.length} leaves, ${heads.size} heads`)
 }
@@ -142,17 +145,27 @@ async function checkDeliveries (tx: Tx): Promise<Check> {
   let after = -1n
   let count = 0
   for (;;) {
-    const { rows } = await tx.query<{ no: bigint, id: string, digest: Buffer, raw: Buffer }>(`
-      select delivery_no as no, external_id as id, digest, raw from delivery
+    const { rows } = await tx.query<DeliveryRow>(`
+      select delivery_no as no, kind, external_id as id, digest, raw from delivery
       where bucket = 0 and delivery_no > $1 order by delivery_no limit 50`, [after])
     if (rows.length === 0) break
-    for (const { id, digest, raw } of rows) {
-      if (!createHash('sha256').update(inflate(raw)).digest().equals(digest)) faults.push(`delivery ${id}: bytes differ from its digest`)
+    for (const row of rows) {
+      if (!digestOf(row).equals(row.digest)) faults.push(`delivery ${row.id}: bytes differ from its digest`)
     }
     count += rows.length
     after = rows.at(-1)?.no ?? after
   }
   return result('raw bytes match their digests', faults, `${count} deliveries`)
+}
+
+type DeliveryRow = { no: bigint, kind: 'json' | 'file', id: string, digest: Buffer, raw: Buffer }
+
+/** A file is known by its header, which holds the digest of its records whatever their line ends are. */
+function digestOf ({ kind, id, raw }: DeliveryRow): Buffer {
+  const bytes = inflate(raw)
+  if (kind === 'json') return createHash('sha256').update(bytes).digest()
+  const file = readConsumptionFile(id, bytes)
+  return file.ok ? fileDigest(file) : Buffer.alloc(0)
 }
 
 /** Bytes that do not even inflate are damaged: nothing is what their digest is compared with. */

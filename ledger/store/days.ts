@@ -153,8 +153,8 @@ export async function readPositions (tx: Tx | Db, date: string): Promise<ApiPosi
 
 export async function insertStatements (tx: Tx, statements: readonly Statement[]): Promise<void> {
   await tx.query(`
-    insert into statement (clearing_date, party_id, document)
-    select date, party_id, document::jsonb
+    insert into statement (clearing_date, book, party_id, document)
+    select date, 'commerce', party_id, document::jsonb
     from unnest($1::date[], $2::text[], $3::text[]) as s (date, code, document) join party using (code)`,
   [statements.map(s => s.date), statements.map(s => s.party), statements.map(s => JSON.stringify(s))])
 }

@@ -18,7 +18,7 @@ create index batch_date on batch (bucket, clearing_date);
 alter table day_check add column last_batch bigint not null default 0;
 
 -- Books never net, so an instruction and a statement belong to one.
-alter table instruction add column book text not null;
+alter table instruction add column if not exists book text not null;
 alter table statement add column book text not null;
 alter table statement drop constraint statement_pkey;
 alter table statement add primary key (clearing_date, book, party_id);
@@ -31,3 +31,8 @@ create table sign_in_failure (
   failures     int not null,
   last_at      timestamptz not null
 );
+
+-- SHA-256 over the whole list at this version: made once, told with every answer.
+alter table blacklist_version add column digest bytea not null;
+-- The list at a version, and what changed since another, are read by version.
+create index blacklist_entry_version on blacklist_entry (added_version);

@@ -1,0 +1,38 @@
+// The first people and machines of a new ledger. Idempotent: the same file again changes nothing but secrets.
+import { Type, type Static } from 'typebox'
+import { roles, type Role } from '../schemas/api.ts'
+import { Refusal } from './refusal.ts'
+import { hashOf, hashPassword } from './sign-in.ts'
+import { inTransaction, type Db } from './store/db.ts'
+import { upsertClient, upsertStaff, type ClientKind } from './store/staff.ts'
+
+const closed = { additionalProperties: false } as const
+const kinds: readonly ClientKind[] = ['gateway', 'operator', 'agent', 'registrar', 'auditor']
+
+export const BootstrapFile = Type.Object({
+  staff: Type.Optional(Type.Array(Type.Object({
+    name: Type.String({ minLength: 1, maxLength: 64 }),
+    password: Type.String({ minLength: 8, maxLength: 256 }),
+    roles: Type.Array(Type.Unsafe<Role>(Type.String({ enum: [...roles] })))
+  }, closed))),
+  clients: Type.Optional(Type.Array(Type.Object({
+    id: Type.String({ pattern: '^[0-9A-Za-z_-]{1,32}$' }),
+    kind: Type.Unsafe<ClientKind>(Type.String({ enum: [...kinds] })),
+    secret: Type.String({ minLength: 32, maxLength: 128, description: '256 random bits in hex or base64url' }),
+    party: Type.Optional(Type.String({ pattern: '^[A-Z0-9-]{1,15}$' }))
+  }, closed)))
+}, closed)
+export type BootstrapFile = Static<typeof BootstrapFile>
+
+/** Adds or replaces staff and clients. Throws Refusal for a client of a party that is not registered. */
+export async function bootstrap (db: Db, { staff = [], clients = [] }: BootstrapFile): Promise<void> {
+  const members = await Promise.all(staff.map(async ({ name, password, roles }) =>
+    ({ name, roles, passwordHash: await hashPassword(password) })))
+  await inTransaction(db, async tx => {
+    for (const member of members) await upsertStaff(tx, member)
+    for (const { id, kind, secret, party = null } of clients) {
+      if (await upsertClient(tx, { id, kind, party, secretHash: hashOf(secret) })) continue
+      throw new Refusal('registry_invalid', `client ${id}: no party ${party} is registered`)
+    }
+  })
+}

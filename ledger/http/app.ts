@@ -1,0 +1,85 @@
+// The ledger's door: one Fastify application, its limits, its log, its errors. It refuses to know what a
+// route answers.
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import Fastify, {
+  LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest
+} from 'fastify'
+import { limits } from '../../schemas/limits.ts'
+import { Problem } from '../../schemas/api.ts'
+import type { Ledger } from '../ledger.ts'
+import { authentication } from './auth.ts'
+import { parseJson, toJson, validatorCompiler } from './json.ts'
+import { openapi } from './openapi.ts'
+import { answerError, problemOf, sendProblem } from './problems.ts'
+
+export type App =
+  FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The bytes of a JSON body as they came, for its digest. */
+    rawBody: Buffer | null
+  }
+}
+
+/** Without routes yet; the caller registers them and listens. */
+export async function createApp (ledger: Ledger): Promise<App> {
+  const app: App = Fastify({
+    loggerInstance: ledger.log as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: limits.deliveryBytesMax,
+    requestTimeout: requestTimeoutMs,
+    forceCloseConnections: 'idle',
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: 128 }
+  }).withTypeProvider<TypeBoxTypeProvider>()
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(() => toJson)
+  app.setErrorHandler(answerError)
+  app.setNotFoundHandler(async (request, reply) =>
+    await sendProblem(reply, problemOf('not_found', `no route ${request.method} ${maskCards(request.url)}`)))
+  acceptBodies(app)
+  logAndCount(app, ledger)
+  app.addHook('onRoute', route => {
+    const response = route.schema?.response as object | undefined
+    route.schema = { ...route.schema, response: { ...response, default: Problem } }
+  })
+  await app.register(openapi)
+  await app.register(authentication, { ledger })
+  return app
+}
+
+/** A body that arrives more slowly than this is given up. */
+const requestTimeoutMs = 60_000
+
+function acceptBodies (app: App): void {
+  app.decorateRequest('rawBody', null)
+  app.removeAllContentTypeParsers()
+  const parseAs = 'buffer'
+  app.addContentTypeParser('application/json', { parseAs }, async (request: FastifyRequest, body: Buffer) => {
+    request.rawBody = body
+    return parseJson(body)
+  })
+  app.addContentTypeParser('application/octet-stream', { parseAs },
+    async (_request: FastifyRequest, body: Buffer) => body)
+}
+
+const secondBounds = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+/** One log line and one observation per request; card numbers in paths are masked. */
+function logAndCount (app: App, { metrics }: Ledger): void {
+  const seconds = metrics.histogram('ledger_request_seconds', 'Time from request to answer', secondBounds)
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'none'
+    seconds.observe(reply.elapsedTime / 1_000, { method: request.method, route, status: reply.statusCode })
+    request.log.info({
+      method: request.method, url: maskCards(request.url), status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime * 10) / 10, caller: request.caller?.id
+    }, 'request')
+  })
+}
+
+/** Of a card key, the first six and the last four digits of the serial stay. */
+export const maskCards = (text: string): string =>
+  text.replace(/\b([0-9A-F]{6})[0-9A-F]{10}-([0-9A-F]{6})[0-9A-F]{10}([0-9A-F]{4})-(\d{1,3})\b/gi, '$1…-$2…$3-$4')

@@ -1,0 +1,64 @@
+// The doors of the clearing day: look, close, approve, instruct; positions and statements.
+import { Type } from 'typebox'
+import { Approval, DayView, LocalDate, Position, Statement } from '../../schemas/api.ts'
+import { closeDay } from '../close-day.ts'
+import { viewDay, viewDays, viewPositions, viewStatement } from '../day-view.ts'
+import type { Ledger } from '../ledger.ts'
+import { approveDay, instructDay } from '../settle.ts'
+import type { App } from './app.ts'
+import { callerIn, type Capacity } from './auth.ts'
+
+const closed = { additionalProperties: false } as const
+const Day = Type.Object({ date: LocalDate }, closed)
+const OfParty = Type.Object({ party: Type.String({ maxLength: 15 }), date: LocalDate }, closed)
+const Book = Type.Object({
+  book: Type.Optional(Type.String({ pattern: '^[a-z]{1,12}$', description: 'commerce when absent' }))
+}, closed)
+const looking: readonly Capacity[] = ['staff', 'auditor']
+
+export const dayRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
+  app.get('/v1/days', {
+    config: { allow: looking },
+    schema: { response: { 200: Type.Object({ items: Type.Array(DayView) }, closed) } }
+  }, async () => ({ items: await viewDays(ledger) }))
+
+  app.get('/v1/days/:date', {
+    config: { allow: looking }, schema: { params: Day, response: { 200: DayView } }
+  }, async ({ params }) => await viewDay(ledger, params.date))
+
+  app.post('/v1/days/:date/close', {
+    config: { allow: ['settler'] }, schema: { params: Day, response: { 200: DayView } }
+  }, async request => {
+    await closeDay(ledger, request.params.date, callerIn(request).id)
+    return await viewDay(ledger, request.params.date)
+  })
+
+  app.post('/v1/days/:date/approvals', {
+    config: { allow: ['approver'] }, schema: { params: Day, body: Approval, response: { 200: DayView } }
+  }, async request => {
+    const { staffId, id } = callerIn(request)
+    const digest = Buffer.from(request.body.digest, 'hex')
+    await approveDay(ledger, request.params.date, { staffId: staffId ?? 0, name: id }, digest)
+    return await viewDay(ledger, request.params.date)
+  })
+
+  app.post('/v1/days/:date/instruct', {
+    config: { allow: ['settler'] }, schema: { params: Day, response: { 200: DayView } }
+  }, async request => {
+    await instructDay(ledger, request.params.date, callerIn(request).id)
+    return await viewDay(ledger, request.params.date)
+  })
+
+  app.get('/v1/positions/:date', {
+    config: { allow: looking },
+    schema: { params: Day, response: { 200: Type.Object({ items: Type.Array(Position) }, closed) } }
+  }, async ({ params }) => ({ items: await viewPositions(ledger, params.date) }))
+
+  app.get('/v1/statements/:party/:date', {
+    config: { allow: [...looking, 'operator', 'agent'] },
+    schema: { params: OfParty, querystring: Book, response: { 200: Statement } }
+  }, async request => {
+    const { party, date } = request.params
+    return await viewStatement(ledger, callerIn(request).party, { party, date, book: request.query.book ?? 'commerce' })
+  })
+}

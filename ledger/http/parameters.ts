@@ -1,0 +1,58 @@
+// What terminals are told and what they tell back: blacklist, tariffs, acknowledgements.
+import { Type } from 'typebox'
+import {
+  BlacklistPublication, BlacklistReply, LiabilityLine, LocalDate, ParameterAcknowledgement
+} from '../../schemas/api.ts'
+import { Tariff } from '../../schemas/tariff/tariff.ts'
+import type { Ledger } from '../ledger.ts'
+import {
+  acknowledge, blacklistSince, currentTariffs, liabilityOf, publishBlacklist, publishTariff
+} from '../parameters.ts'
+import type { App } from './app.ts'
+
+const closed = { additionalProperties: false } as const
+const Version = Type.Object({ version: Type.Integer() }, closed)
+const Have = Type.Object({
+  have: Type.Optional(Type.String({ pattern: '^\\d{1,9}$', description: 'the version the terminal has' }))
+}, closed)
+const OnDate = Type.Object({ date: LocalDate }, closed)
+
+export const parameterRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
+  app.post('/v1/blacklist', {
+    bodyLimit: listBytesMax,
+    config: { allow: ['registrar'] },
+    schema: { body: BlacklistPublication, response: { 200: Version } }
+  }, async ({ body }) => ({ version: await publishBlacklist(ledger, body) }))
+
+  app.get('/v1/blacklist', {
+    config: { allow: ['gateway', 'operator', 'auditor', 'staff'] },
+    schema: { querystring: Have, response: { 200: BlacklistReply } }
+  }, async ({ query }) => await blacklistSince(ledger, query.have === undefined ? null : Number(query.have)))
+
+  app.get('/v1/blacklist/liability', {
+    config: { allow: ['staff', 'auditor'] },
+    schema: {
+      querystring: OnDate, response: { 200: Type.Object({ items: Type.Array(LiabilityLine) }, closed) }
+    }
+  }, async ({ query }) => ({ items: await liabilityOf(ledger, query.date) }))
+
+  app.post('/v1/tariffs', {
+    config: { allow: ['registrar'] }, schema: { body: Tariff, response: { 200: Version } }
+  }, async ({ body }) => ({ version: await publishTariff(ledger, body) }))
+
+  app.get('/v1/tariffs', {
+    config: { allow: ['gateway', 'operator', 'auditor', 'staff'] },
+    schema: { response: { 200: Type.Array(Tariff) } }
+  }, async () => await currentTariffs(ledger))
+
+  app.post('/v1/parameters/applied', {
+    config: { allow: ['gateway'] },
+    schema: { body: ParameterAcknowledgement, response: { 204: Type.Null() } }
+  }, async ({ body }, reply) => {
+    await acknowledge(ledger, body)
+    return await reply.code(204).send(null)
+  })
+}
+
+/** A registry's worth of cards, 120 bytes each. */
+const listBytesMax = 16 * 1024 * 1024

@@ -1,0 +1,21 @@
+// All doors of the ledger, in the order of a day.
+import type { Ledger } from '../ledger.ts'
+import type { App } from './app.ts'
+import { dayRoutes } from './days.ts'
+import { fileRoutes } from './files.ts'
+import { healthRoutes } from './health.ts'
+import { parameterRoutes } from './parameters.ts'
+import { proofRoutes } from './proof.ts'
+import { recordRoutes } from './records.ts'
+import { registryRoutes } from './registry.ts'
+import { staffRoutes } from './staff.ts'
+import { viewRoutes } from './views.ts'
+
+const all = [
+  healthRoutes, staffRoutes, registryRoutes, parameterRoutes, recordRoutes, fileRoutes, viewRoutes, dayRoutes,
+  proofRoutes
+]
+
+export const routes = (ledger: Ledger) => async (app: App): Promise<void> => {
+  for (const each of all) await app.register(each(ledger))
+}

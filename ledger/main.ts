@@ -1,0 +1,125 @@
+// The ledger as a process: reads the environment, migrates, listens, stops in order. Its other commands prepare
+// a database or check one:
+//
+//   ledger/main.ts                        serve
+//   ledger/main.ts migrate                bring the database to the present schema
+//   ledger/main.ts bootstrap FILE         add staff and machine clients
+//   ledger/main.ts keys FILE.json OUT     seal master keys into an encrypted key file
+//   ledger/main.ts verify                 rebuild every projection, check the proof tree; 1 where something is wrong
+//   ledger/main.ts prove ID               an inclusion proof, as JSON
+import { randomBytes } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { Type } from 'typebox'
+import { Value } from 'typebox/value'
+import { offsetClock, systemClock, type Clock } from '../runtime/clock.ts'
+import { readConfig } from '../runtime/config.ts'
+import { parseIso } from '../runtime/instants.ts'
+import { createLog } from '../runtime/log.ts'
+import { announceReady } from '../runtime/supervise.ts'
+import { bootstrap, BootstrapFile } from './bootstrap.ts'
+import { buildLedger } from './ledger.ts'
+import { openSigner } from './seal.ts'
+import { openDb } from './store/db.ts'
+import { migrate } from './store/migrate.ts'
+import { ensureHouseAccounts } from './store/registry.ts'
+import { KeySet, sealKeys } from './verify/key-file.ts'
+import { startTacPool } from './verify/tac-pool.ts'
+import { verifyBooks } from './verify-books.ts'
+
+const log = createLog('ledger')
+
+const Database = {
+  LEDGER_DATABASE_URL: Type.String({ description: 'postgres://USER:PASSWORD@HOST:PORT/DATABASE' })
+}
+const Passphrase = { LEDGER_KEYS_PASSPHRASE: Type.String({ description: 'opens the key file' }) }
+const Serving = Type.Object({
+  ...Database,
+  ...Passphrase,
+  LEDGER_HOST: Type.String({ default: '127.0.0.1' }),
+  LEDGER_PORT: Type.Integer({ minimum: 0, maximum: 65_535, default: 0, description: '0: a free one' }),
+  LEDGER_KEYS: Type.String({ description: 'path of the encrypted key file' }),
+  LEDGER_SIGNING_KEY: Type.String({ description: 'path of the Ed25519 key; made when missing' }),
+  LEDGER_CLOCK: Type.Optional(Type.String({ description: 'instant at which the clock starts' })),
+  LEDGER_TAC_WORKERS: Type.Integer({ minimum: 1, maximum: 64, default: 1 }),
+  LEDGER_CONNECTIONS: Type.Integer({ minimum: 2, maximum: 100, default: 10 }),
+  LEDGER_PARTITION_DAYS: Type.Integer({ minimum: 1, maximum: 366, default: 35 }),
+  LEDGER_SESSION_HOURS: Type.Integer({ minimum: 1, maximum: 24 * 7, default: 12 })
+})
+
+type Command = (...args: string[]) => Promise<void>
+const commands: Readonly<Record<string, Command>> = { serve, migrate: migrateOnly, bootstrap: addStaff, keys, verify }
+
+const [name = 'serve', ...args] = process.argv.slice(2)
+const command = commands[name]
+if (command === undefined) {
+  console.error(`ledger/main.ts ${name}: no such command; one of ${Object.keys(commands).join(', ')}`)
+  process.exit(2)
+}
+await command(...args).catch((error: Error) => {
+  console.error(`ledger ${name}: ${error.message}`)
+  log.debug({ err: error }, 'command failed')
+  process.exit(1)
+})
+
+async function serve (): Promise<void> {
+  const config = readConfig(Serving, process.env)
+  await migrateOnly()
+  const tac = await startTacPool({
+    workers: config.LEDGER_TAC_WORKERS, keyFile: config.LEDGER_KEYS, passphrase: config.LEDGER_KEYS_PASSPHRASE
+  })
+  const { app, close } = await buildLedger({
+    databaseUrl: config.LEDGER_DATABASE_URL,
+    connections: config.LEDGER_CONNECTIONS,
+    clock: clockFrom(config.LEDGER_CLOCK),
+    log,
+    tac,
+    signer: openSigner(config.LEDGER_SIGNING_KEY),
+    random: randomBytes,
+    partitionDays: config.LEDGER_PARTITION_DAYS,
+    sessionMs: config.LEDGER_SESSION_HOURS * 3_600_000
+  })
+  const url = await app.listen({ host: config.LEDGER_HOST, port: config.LEDGER_PORT })
+  announceReady({ url }, async () => {
+    await close()
+    await tac.close()
+  })
+}
+
+function clockFrom (start: string | undefined): Clock {
+  return start === undefined ? systemClock : offsetClock(parseIso(start))
+}
+
+async function withDatabase<T> (work: (db: ReturnType<typeof openDb>) => Promise<T>): Promise<T> {
+  const db = openDb(readConfig(Type.Object(Database), process.env).LEDGER_DATABASE_URL, { max: 2 })
+  try {
+    return await work(db)
+  } finally {
+    await db.end()
+  }
+}
+
+async function migrateOnly (): Promise<void> {
+  const applied = await withDatabase(async db => {
+    const names = await migrate(db)
+    await ensureHouseAccounts(db)
+    return names
+  })
+  if (applied.length > 0) log.info({ applied }, 'migrated')
+}
+
+async function addStaff (path = ''): Promise<void> {
+  const file = Value.Parse(BootstrapFile, JSON.parse(readFileSync(path, 'utf8')))
+  await withDatabase(async db => { await bootstrap(db, file) })
+}
+
+async function keys (from = '', to = ''): Promise<void> {
+  const { LEDGER_KEYS_PASSPHRASE: passphrase } = readConfig(Type.Object(Passphrase), process.env)
+  const keySet = Value.Parse(KeySet, JSON.parse(readFileSync(from, 'utf8')))
+  writeFileSync(to, sealKeys(keySet, passphrase, randomBytes(16), randomBytes(12)), { mode: 0o600 })
+}
+
+async function verify (): Promise<void> {
+  const report = await withDatabase(verifyBooks)
+  process.stdout.write(JSON.stringify(report, null, 2) + '\n')
+  process.exitCode = report.ok ? 0 : 1
+}
