@@ -18,8 +18,8 @@ import { systemClock } from '../runtime/clock.ts'
 import { bcdDateTime } from '../runtime/instants.ts'
 import { createLog } from '../runtime/log.ts'
 import {
-  debit, getBalance, initCapp, parseDebit, parseInitPurchase, parsePsamMac1, psamCheckMac2, psamInitMac1, readBinary,
-  readRecord, selectByFid, selectByName, updateCappCache
+  debit, getBalance, initCapp, parseDebit, parseInitPurchase, parsePsamMac1, psamCheckMac2, psamInitMac1,
+  readBinary, readRecord, selectByFid, selectByName, updateCappCache
 } from '../schemas/epurse/apdu.ts'
 import { hex, unhex } from '../schemas/epurse/hex.ts'
 import { profiles } from '../schemas/epurse/profiles.ts'
@@ -39,7 +39,9 @@ const startFen = 1_000_000
  */
 const deviceLogMs = { 8050: 25, 8070: 120, '80DC': 15, 8054: 40 } as const
 
-export async function bench ({ args }: { readonly args: readonly string[] }): Promise<Record<string, unknown>> {
+export async function bench (
+  { args }: { readonly args: readonly string[] }
+): Promise<Record<string, unknown>> {
   const rounds = Number(args[0] ?? 60)
   const dir = mkdtempSync(join(tmpdir(), 'tap-'))
   const farm = await startFarm({ dir: join(dir, 'farm'), pairs: [{ name: 'Gateway' }, { name: 'Bare' }] })
@@ -142,7 +144,8 @@ async function present (pcsc: Pcsc, name: string): Promise<ReturnType<Pcsc['read
   const reader = pcsc.reader(name)
   let end: () => void = () => undefined
   await new Promise<void>(resolve => {
-    end = reader.listen(event => { if (event !== 'chip_out') resolve() }) // tells at once of a chip that lies there
+    // Tells at once of a chip that lies there already.
+    end = reader.listen(event => { if (event !== 'chip_out') resolve() })
   })
   end()
   return reader
@@ -251,13 +254,15 @@ function report ({ rounds, flushMs, quick, slow }: {
     }
   }
   const line = (name: string, { p50, p90, p99 }: Percentiles) =>
-    console.log(`${name.padEnd(34)} p50 ${p50.toFixed(2)} ms   p90 ${p90.toFixed(2)} ms   p99 ${p99.toFixed(2)} ms`)
+    console.log(`${name.padEnd(34)} p50 ${p50.toFixed(2)}   p90 ${p90.toFixed(2)}   p99 ${p99.toFixed(2)} ms`)
   line('disk flush of one record', flushMs)
   line('bare exchange', bareMs)
   line('purchase through the gateway', gatewayMs)
   line('bare exchange, device-log timing', deviceBareMs)
   line('purchase, device-log timing', deviceGatewayMs)
-  console.log(`added at p50 ${addedMs.toFixed(2)} ms, beyond two flushes ${figures.addedBeyondTwoFlushesMs.toFixed(2)} ms; ` +
-    `ratio ${figures.ratios['gateway/bare'].toFixed(2)}, with device-log timing ${figures.ratios['deviceLog gateway/bare'].toFixed(3)}`)
+  const { 'gateway/bare': ratio, 'deviceLog gateway/bare': deviceRatio } = figures.ratios
+  const beyondMs = figures.addedBeyondTwoFlushesMs
+  console.log(`added at p50 ${addedMs.toFixed(2)} ms, beyond two flushes ${beyondMs.toFixed(2)} ms`)
+  console.log(`ratio at p50 ${ratio.toFixed(2)}, with device-log timing ${deviceRatio.toFixed(3)}`)
   return figures
 }

@@ -1,0 +1,25 @@
+// The page of reasons, made from the registry of reasons: `tsx bin/reasons-page.ts > docs/reasons.md`.
+import { requestReasons, verdictReasons } from '../schemas/reasons.ts'
+
+const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+
+export function reasonsPage (): string {
+  const verdicts = Object.entries(verdictReasons).map(([name, { outcome, wire, en, zh }]) =>
+    row([`\`${name}\``, outcome, wire ?? '–', en, zh]))
+  const requests = Object.entries(requestReasons).map(([name, { http, en, zh }]) =>
+    row([`\`${name}\``, String(http), en, zh]))
+  return [
+    '# Reasons', '',
+    'Every verdict on a record and every refused request names one of these. Made from `schemas/reasons.ts`;',
+    'a test fails where the two differ.', '',
+    '## Verdicts on records', '',
+    'The order of the rows is the order of the checks: the first that applies names the verdict, and all that apply are',
+    'kept as findings. *Wire* is the code in the SS file.', '',
+    row(['reason', 'outcome', 'wire', 'meaning', '含义']), row(['---', '---', '---', '---', '---']), ...verdicts, '',
+    '## Refused requests', '',
+    'The `reason` of an RFC 9457 problem document; its `detail` says what and where.', '',
+    row(['reason', 'status', 'meaning', '含义']), row(['---', '---', '---', '---']), ...requests, ''
+  ].join('\n')
+}
+
+if (import.meta.filename === process.argv[1]) process.stdout.write(reasonsPage())
