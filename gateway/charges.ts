@@ -32,9 +32,14 @@ export function chargeBook (newId: () => string): Charges {
   function ask (lane: string, { amountFen, reference }: Static<typeof ChargeRequest>): ChargeView {
     const same = [...charges.values()].find(one => one.lane === lane && one.reference === reference)
     if (same !== undefined && same.amountFen !== amountFen) throw new ChargeConflictError(same)
-    if (same !== undefined) return same
+    if (same !== undefined && same.state !== 'unknown') return same
     const before = charges.get(currentOf.get(lane) ?? '')
     if (before?.state === 'waiting') charges.set(before.charge, { ...before, state: 'replaced' })
+    if (same !== undefined) {
+      // The customer of an interrupted sale is back, perhaps after others.
+      currentOf.set(lane, same.charge)
+      return same
+    }
     const charge: ChargeView = { charge: newId(), lane, amountFen, reference, state: 'waiting', reason: null, tap: null }
     charges.set(charge.charge, charge)
     currentOf.set(lane, charge.charge)
