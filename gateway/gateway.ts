@@ -104,6 +104,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
       await Promise.all([...lanes.values()].map(lane => lane.close()))
       await fresh.stop()
       await uplink.stop()
+      taps.close()
       await app.close()
       await spool.close()
       http.close()

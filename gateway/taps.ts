@@ -7,6 +7,8 @@ export type Taps = {
   add (tap: Omit<TapView, 'seq'>): TapView
   /** Taps with a number above `seq`, at most `limit`; waits up to `waitMs` for the first. */
   after (seq: number, limit: number, waitMs: number): Promise<TapView[]>
+  /** Nobody waits any longer. */
+  close (): void
 }
 
 const tapsMax = 10_000
@@ -15,6 +17,7 @@ export function tapLog (): Taps {
   const taps: TapView[] = []
   const waiting = new Set<() => void>()
   let last = 0
+  let closed = false
 
   const known = (seq: number, limit: number): TapView[] => {
     const first = taps[0]?.seq ?? 1
@@ -31,7 +34,7 @@ export function tapLog (): Taps {
     },
     after: async (seq, limit, waitMs) => {
       const found = known(seq, limit)
-      if (found.length > 0 || waitMs <= 0) return found
+      if (found.length > 0 || waitMs <= 0 || closed) return found
       await new Promise<void>(resolve => {
         const wake = () => {
           clearTimeout(timer)
@@ -42,6 +45,10 @@ export function tapLog (): Taps {
         waiting.add(wake)
       })
       return known(seq, limit)
+    },
+    close: () => {
+      closed = true
+      for (const wake of [...waiting]) wake()
     }
   }
 }

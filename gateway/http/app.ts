@@ -33,7 +33,7 @@ const whole = (description: string) => Type.Optional(Type.String({ pattern: '^\\
 const waitMaxMs = 30_000
 
 export function buildApp (served: Served): FastifyInstance {
-  const app: FastifyInstance = fastify({ bodyLimit: 64 * 1024 })
+  const app: FastifyInstance = fastify({ bodyLimit: 64 * 1024, forceCloseConnections: true })
   app.setValidatorCompiler(TypeBoxValidatorCompiler)
   app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
     const status = error instanceof ChargeConflictError ? 409 : error.statusCode ?? 500

@@ -1,0 +1,502 @@
+// A gateway as a process on a real pcscd: virtual cards of every family, torn off after every single command and coming
+// back; pcscd killed underneath; a card that never answers beside others; the PSAM pulled.
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { type Server, createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { entriesOf } from '../gateway/spool/recover.ts'
+import { type Child, nodeCommand, superviseChild } from '../runtime/supervise.ts'
+import type { RecordDelivery } from '../schemas/api.ts'
+import type { CardRules, GatewayConfig, LaneConfig, LaneView, SpoolView, TapView } from '../schemas/gateway.ts'
+import { type TransactionRecord, eventContent } from '../schemas/record.ts'
+import type { CardDescription, CardReport } from '../terminal-sim/card/description.ts'
+import { type Farm, startFarm } from '../terminal-sim/reader/farm.ts'
+import { whyNoFarm } from '../terminal-sim/reader/namespace.ts'
+
+const skip = whyNoFarm() ?? false
+const issuer = '02313750FFFFFFFF'
+const fareFen = 180
+const openingFen = 2_000
+const openingCounter = 41
+
+/* ---- the world: a farm of readers, a stand-in of the ledger, gateways as processes ---- */
+
+type World = {
+  readonly dir: string
+  readonly farm: Farm
+  readonly ledgerUrl: string
+  /** All that any gateway has delivered. */
+  readonly records: TransactionRecord[]
+}
+
+async function openWorld (t: Test, pairs: readonly string[]): Promise<World> {
+  const dir = mkdtempSync(join(tmpdir(), 'gw-'))
+  const farmDir = join(dir, 'farm')
+  mkdirSync(farmDir)
+  const farm = await startFarm({ dir: farmDir, pairs: pairs.map(name => ({ name })) })
+  const records: TransactionRecord[] = []
+  const ledger = await acceptingLedger(records)
+  t.teardown(async () => {
+    await farm.stop()
+    ledger.closeAllConnections()
+    ledger.close()
+    rmSync(dir, { recursive: true, force: true })
+  })
+  return { dir, farm, ledgerUrl: `http://127.0.0.1:${(ledger.address() as AddressInfo).port}`, records }
+}
+
+/** A stand-in: accepts every record, has one tariff and an empty blacklist. */
+async function acceptingLedger (records: TransactionRecord[]): Promise<Server> {
+  const tariff = {
+    version: 1, from: '2026-01-01T00:00:00+08:00', operators: { BUS: { kind: 'flat', fareFen: 200, cardFareFen: fareFen } }
+  }
+  const emptyDigest = 'E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855' // SHA-256 of nothing
+  const server = createServer((request, response) => {
+    void (async () => {
+      let text = ''
+      for await (const chunk of request) text += String(chunk)
+      const answers: Record<string, () => unknown> = {
+        '/v1/tariffs': () => [tariff],
+        '/v1/blacklist': () => ({ from: null, to: 0, add: [], remove: [], digest: emptyDigest }),
+        '/v1/records': () => acceptAll(JSON.parse(text) as RecordDelivery)
+      }
+      const answer = answers[(request.url ?? '').split('?')[0] ?? '']?.()
+      if (answer === undefined) response.writeHead(204).end()
+      else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+    })()
+  })
+  const acceptAll = ({ delivery, records: delivered }: RecordDelivery) => {
+    records.push(...delivered)
+    const results = delivered.map((_, index) => ({ index, outcome: 'accepted', reason: 'ok', replayed: false }))
+    return { delivery, replayed: false, clearingDate: '2026-03-02', results, head: null }
+  }
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  return server
+}
+
+type LaneWish = { name: string, psam: string } & Partial<LaneConfig>
+type Running = {
+  readonly child: Child<{ url: string }>
+  readonly spoolDir: string
+  /** The next tap that this lane tells of. */
+  tap (lane: string): Promise<TapView>
+  lane (lane: string): Promise<LaneView>
+  get<T> (path: string): Promise<T>
+  post<T> (path: string, body: unknown): Promise<{ status: number, body: T }>
+  /** Resolves when every record is delivered. */
+  drained (): Promise<void>
+  stop (): Promise<void>
+}
+
+async function startGateway (
+  world: World, name: string, lanes: readonly LaneWish[], { killAt, rules, pool = '40' }: {
+    killAt?: string, rules?: CardRules, pool?: string
+  } = {}
+): Promise<Running> {
+  const spoolDir = join(world.dir, name)
+  const config: GatewayConfig = {
+    gateway: name,
+    ledger: { url: world.ledgerUrl, token: 'GW1.secret' },
+    spoolDir,
+    pcsc: { socket: world.farm.socket },
+    lanes: lanes.map(({ name: lane, psam, ...rest }) => ({
+      lane, readers: { card: `${lane} 00 00`, psam: `${lane} 00 01` }, operator: 'BUS', terminal: lane, psam,
+      mode: 'fare', transmitDeadlineMs: 1_500, ...rest
+    })),
+    cards: { duplicateTapSeconds: 0, ...rules },
+    uplink: { lingerMs: 0, retryMs: 20, retryMaxMs: 100 }
+  }
+  const path = join(world.dir, `${name}.json`)
+  writeFileSync(path, JSON.stringify(config))
+  const env = {
+    ...process.env, GATEWAY_CONFIG: path, GATEWAY_CLOCK: '2026-03-02T08:00:00+08:00', LOG_LEVEL: 'fatal',
+    UV_THREADPOOL_SIZE: pool, ...(killAt === undefined ? {} : { CITIZEN_CARD_KILL_AT: killAt })
+  }
+  const child = await superviseChild<{ url: string }>({ name, ...nodeCommand('gateway/main.ts'), env })
+  const url = child.ready.url
+  const get = async <T>(path: string) => await (await fetch(url + path)).json() as T
+  const taps = tapStream(url)
+  return {
+    child,
+    spoolDir,
+    tap: taps.next,
+    lane: async lane => (await get<LaneView[]>('/v1/lanes')).find(one => one.lane === lane) as LaneView,
+    get,
+    post: async (path, body) => {
+      const headers = { 'content-type': 'application/json' }
+      const reply = await fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) })
+      return { status: reply.status, body: await reply.json() as never }
+    },
+    drained: async () => { while ((await get<SpoolView>('/v1/spool')).depth > 0) await delay(5) },
+    stop: async () => {
+      taps.stop()
+      await child.stop()
+    }
+  }
+}
+
+/** One long poll for all lanes; each lane takes its own in order. */
+function tapStream (url: string) {
+  const waiting = new Map<string, ((tap: TapView) => void)[]>()
+  const ready = new Map<string, TapView[]>()
+  const stopping = new AbortController()
+  const poll = async () => {
+    for (let last = 0; !stopping.signal.aborted;) {
+      const reply = await fetch(`${url}/v1/taps?after=${last}&wait=5000`, { signal: stopping.signal })
+      for (const tap of await reply.json() as TapView[]) {
+        last = tap.seq
+        const next = waiting.get(tap.lane)?.shift()
+        if (next === undefined) ready.set(tap.lane, [...ready.get(tap.lane) ?? [], tap])
+        else next(tap)
+      }
+    }
+  }
+  poll().catch(() => undefined) // the gateway was stopped or killed: nobody waits any more
+  return {
+    next: (lane: string) => {
+      const tap = ready.get(lane)?.shift()
+      return tap !== undefined ? Promise.resolve(tap) : new Promise<TapView>(resolve => {
+        waiting.set(lane, [...waiting.get(lane) ?? [], resolve])
+      })
+    },
+    stop: () => stopping.abort()
+  }
+}
+
+/** A card in a passenger's hand. Removal is waited for: pcscd looks every 0.4 s. */
+function passenger (world: World, gateway: Running, lane: string, card: string) {
+  const reader = `${lane} 00 00`
+  const gone = async () => { while ((await gateway.lane(lane)).cardReader !== 'empty') await delay(20) }
+  return {
+    tap: async () => {
+      const told = gateway.tap(lane)
+      await world.farm.insert({ chip: card, reader })
+      const tap = await told
+      if ((await world.farm.occupants({}))[reader] === card) await world.farm.remove({ reader })
+      await gone()
+      return tap
+    },
+    gone
+  }
+}
+
+/** The chip's own log against what was delivered; what is wrong, or null. */
+function difference (report: CardReport, delivered: readonly TransactionRecord[]): string | null {
+  const records = delivered.filter(one => one.card.serial === report.serial)
+  const fares = (openingFen - report.purse.balanceFen) / fareFen
+  if (fares !== report.purse.offlineCounter - openingCounter) return `${fares} fares, counter ${report.purse.offlineCounter}`
+  const whole = records.filter(one => !one.grey)
+  const log = report.log.map(one => `${one.counter} ${one.amountFen} ${one.terminal} ${one.date}${one.time}`)
+  const told = whole.map(one => `${one.counter} ${one.amountFen} ${one.psam} ${one.dateTime}`)
+  if (log.sort().join() !== [...new Set(told)].sort().join()) return `the chip's log is ${log}, the records are ${told}`
+  const last = whole.find(one => one.counter === report.proof?.counter)
+  if (last?.tac !== report.proof?.tac) return `TAC ${last?.tac}, the chip has ${report.proof?.tac}`
+  const contents = new Set(records.map(one => Buffer.from(eventContent(one)).toString('hex')))
+  const events = new Set(records.map(one => `${one.psam} ${one.sequence}`))
+  return contents.size === events.size ? null : 'two records of one event say different things'
+}
+
+const cardOf = (profile: CardDescription['profile'], no: number): CardDescription => ({
+  profile,
+  issuer,
+  serial: (profile === 't-union' ? '0310499060' : '0099000000') + String(no).padStart(10, '0'),
+  balanceFen: openingFen,
+  offlineCounter: openingCounter,
+  ...(profile === 'cjt166-auth' ? { authCode: '850011223300112233' } : {})
+})
+
+async function putPsam (world: World, lane: string, profile: CardDescription['profile'], terminal: string): Promise<void> {
+  await world.farm.createPsam({ chip: `psam-${lane}`, psam: { profile, terminal } })
+  await world.farm.insert({ chip: `psam-${lane}`, reader: `${lane} 00 01` })
+}
+
+/* ---- the stories ---- */
+
+t.test('torn after every single command, every family, and back', { skip, timeout: 300_000 }, async t => {
+  const lanes = ['BUS-1', 'BUS-2', 'BUS-3', 'BUS-4', 'BUS-5', 'BUS-6', 'BUS-7']
+  const national = new Set(['BUS-1', 'BUS-2'])
+  const world = await openWorld(t, lanes)
+  for (const [index, lane] of lanes.entries()) {
+    await putPsam(world, lane, national.has(lane) ? 't-union' : 'cjt166', `99000000000${index + 1}`)
+  }
+  const gateway = await startGateway(world, 'GW1',
+    lanes.map((name, index) => ({ name, psam: `99000000000${index + 1}` })))
+  t.teardown(gateway.stop)
+
+  type Story = { profile: CardDescription['profile'], no: number, nth: number, commit: 'before' | 'after', debit: boolean }
+  /** Commands of a tap up to the debit. */
+  const families = { 't-union': 8, cjt166: 9, 'cjt166-auth': 9, pboc: 7 } as const
+  const stories: Story[] = []
+  for (const [profile, commands] of Object.entries(families) as [Story['profile'], number][]) {
+    for (let nth = 1; nth <= commands; nth++) {
+      for (const commit of ['before', 'after'] as const) {
+        stories.push({ profile, no: stories.length + 1, nth, commit, debit: nth === commands })
+      }
+    }
+  }
+
+  async function tell (lane: string, { profile, no, nth, commit, debit }: Story): Promise<void> {
+    const story = `${profile}, command ${nth}, ${commit} the commit`
+    const chip = `card-${no}`
+    await world.farm.createCard({ chip, card: cardOf(profile, no) })
+    await world.farm.arm({ chip, fault: { kind: 'tear', commit, nth } })
+    const holder = passenger(world, gateway, lane, chip)
+    const first = await holder.tap()
+    const second = await holder.tap()
+    const third = debit ? await holder.tap() : null
+    await gateway.drained()
+    const report = await world.farm.inspectCard({ chip })
+    const paid = debit && commit === 'after'
+    const commands = (await world.farm.exchanges({ chip })).map(one => one.command)
+    t.equal(commands[nth - 1]?.startsWith('8054'), debit, `${story}: that is where the debit is`)
+    t.same({
+      first: first.outcome, second: second.reason, third: third?.reason,
+      fares: (openingFen - report.purse.balanceFen) / fareFen,
+      difference: difference(report, world.records)
+    }, {
+      first: debit ? 'unknown' : 'declined',
+      second: paid ? 'paid_before' : 'paid',
+      third: debit ? 'paid' : undefined,
+      fares: debit ? 2 : 1,
+      difference: null
+    }, story)
+  }
+
+  const queues = [[...national], lanes.filter(lane => !national.has(lane))]
+  await Promise.all(queues.flatMap((ours, index) => {
+    const waiting = stories.filter(one => (one.profile === 't-union') === (index === 0))
+    return ours.map(async lane => {
+      for (let story = waiting.shift(); story !== undefined; story = waiting.shift()) await tell(lane, story)
+    })
+  }))
+  t.match(await gateway.get('/v1/spool'), { depth: 0, openIntents: 0, parked: [] })
+  t.equal((await world.farm.health({})).crashes, 0, 'pcscd lives')
+})
+
+t.test('pcscd is killed underneath and comes back', { skip, timeout: 120_000 }, async t => {
+  const world = await openWorld(t, ['BUS-1', 'BUS-2'])
+  for (const [lane, psam] of [['BUS-1', '990000000001'], ['BUS-2', '990000000002']] as const) {
+    await putPsam(world, lane, 'cjt166', psam)
+  }
+  const gateway = await startGateway(world, 'GW1', [
+    { name: 'BUS-1', psam: '990000000001' }, { name: 'BUS-2', psam: '990000000002' }
+  ])
+  t.teardown(gateway.stop)
+  for (const [no, chip] of [[1, 'A'], [2, 'B'], [3, 'C']] as const) {
+    await world.farm.createCard({ chip, card: cardOf('cjt166', no) })
+  }
+  t.equal((await passenger(world, gateway, 'BUS-1', 'A').tap()).reason, 'paid')
+
+  // B lies on its reader, paid; C is torn by the end of the service itself, in the middle of its tap.
+  const toldOfB = gateway.tap('BUS-2')
+  await world.farm.insert({ chip: 'B', reader: 'BUS-2 00 00' })
+  t.equal((await toldOfB).reason, 'paid')
+  await world.farm.setDelays({ chip: 'C', delays: { 8054: 300 } })
+  const toldOfC = gateway.tap('BUS-1')
+  await world.farm.insert({ chip: 'C', reader: 'BUS-1 00 00' })
+  while ((await gateway.lane('BUS-1')).state !== 'debiting') await delay(5)
+  await world.farm.killPcscd({})
+  t.match(await toldOfC, { outcome: 'unknown', reason: 'torn' })
+  while ((await gateway.lane('BUS-1')).cardReader !== 'away') await delay(10)
+  t.match(await gateway.lane('BUS-2'), { cardReader: 'away', psam: { state: 'away' } })
+
+  const settledOrNot = gateway.tap('BUS-1')
+  await world.farm.startPcscd({})
+  while ((await gateway.lane('BUS-1')).psam.state !== 'ready') await delay(20)
+  while ((await gateway.lane('BUS-2')).psam.state !== 'ready') await delay(20)
+  const paid = (await world.farm.inspectCard({ chip: 'C' })).purse.offlineCounter === openingCounter + 1
+  // A card that was there before is not a new passenger: it settles what is open, it is not sold anything.
+  if (paid) t.match(await settledOrNot, { reason: 'paid_before', recovered: true })
+  for (const [lane, chip] of [['BUS-1', 'C'], ['BUS-2', 'B']] as const) {
+    await world.farm.remove({ reader: `${lane} 00 00` })
+    await passenger(world, gateway, lane, chip).gone()
+    if (chip === 'B') t.equal((await passenger(world, gateway, lane, chip).tap()).reason, 'paid')
+  }
+  await gateway.drained()
+  for (const chip of ['A', 'B', 'C']) t.equal(difference(await world.farm.inspectCard({ chip }), world.records), null, chip)
+  t.equal((await world.farm.inspectCard({ chip: 'B' })).purse.balanceFen, openingFen - 2 * fareFen, 'B paid twice, for two taps')
+})
+
+t.test('a card that never answers holds up nobody else', { skip, timeout: 120_000 }, async t => {
+  const world = await openWorld(t, ['BUS-1', 'BUS-2', 'BUS-3'])
+  const lanes = ['BUS-1', 'BUS-2', 'BUS-3'].map((name, index) => ({ name, psam: `99000000000${index + 1}` }))
+  for (const { name, psam } of lanes) await putPsam(world, name, 'cjt166', psam)
+  const gateway = await startGateway(world, 'GW1', lanes)
+  t.teardown(gateway.stop)
+  for (const no of [1, 2, 3]) await world.farm.createCard({ chip: `card-${no}`, card: cardOf('cjt166', no) })
+
+  await world.farm.arm({ chip: 'card-1', fault: { kind: 'silence', commit: 'after', command: '8054' } })
+  const silent = gateway.tap('BUS-1')
+  await world.farm.insert({ chip: 'card-1', reader: 'BUS-1 00 00' })
+  while ((await gateway.lane('BUS-1')).state !== 'debiting') await delay(5)
+  const others = await Promise.all([
+    passenger(world, gateway, 'BUS-2', 'card-2').tap(), passenger(world, gateway, 'BUS-3', 'card-3').tap()
+  ])
+  t.same(others.map(one => one.reason), ['paid', 'paid'])
+  t.match(await silent, { outcome: 'unknown', reason: 'torn' }, 'given up after the deadline of the lane')
+  t.same(await Promise.all([
+    passenger(world, gateway, 'BUS-2', 'card-2').tap(), passenger(world, gateway, 'BUS-3', 'card-3').tap()
+  ]).then(taps => taps.map(one => one.reason)), ['paid', 'paid'], 'also while the silent card still lies there')
+
+  await world.farm.remove({ reader: 'BUS-1 00 00' })
+  const holder = passenger(world, gateway, 'BUS-1', 'card-1')
+  await holder.gone()
+  t.match(await holder.tap(), { reason: 'paid_before', recovered: true })
+  t.equal((await passenger(world, gateway, 'BUS-1', 'card-2').tap()).reason, 'paid', 'the lane serves again')
+  await gateway.drained()
+  for (const chip of ['card-1', 'card-2', 'card-3']) {
+    t.equal(difference(await world.farm.inspectCard({ chip }), world.records), null, chip)
+  }
+})
+
+t.test('the PSAM: pulled before, pulled in the middle, another one put in', { skip, timeout: 120_000 }, async t => {
+  const world = await openWorld(t, ['BUS-1'])
+  const psamReader = 'BUS-1 00 01'
+  await putPsam(world, 'BUS-1', 'cjt166', '990000000001')
+  await world.farm.createPsam({ chip: 'stranger', psam: { profile: 'cjt166', terminal: '990000000009' } })
+  const gateway = await startGateway(world, 'GW1', [{ name: 'BUS-1', psam: '990000000001' }])
+  t.teardown(gateway.stop)
+  await world.farm.createCard({ chip: 'A', card: cardOf('pboc', 1) })
+  const holder = passenger(world, gateway, 'BUS-1', 'A')
+  const psamIs = async (state: LaneView['psam']['state']) => {
+    while ((await gateway.lane('BUS-1')).psam.state !== state) await delay(10)
+  }
+
+  await world.farm.remove({ reader: psamReader })
+  await psamIs('empty')
+  t.equal((await holder.tap()).reason, 'psam_unavailable')
+  t.equal((await fetch(`${gateway.child.ready.url}/readyz`)).status, 503)
+  await world.farm.insert({ chip: 'stranger', reader: psamReader })
+  await psamIs('refused')
+  t.match((await gateway.lane('BUS-1')).psam.why, /990000000009, 990000000001 is configured/)
+  t.equal((await holder.tap()).reason, 'psam_unavailable')
+  await world.farm.remove({ reader: psamReader })
+  await psamIs('empty')
+  await world.farm.insert({ chip: 'psam-BUS-1', reader: psamReader })
+  await psamIs('ready')
+  t.equal((await holder.tap()).reason, 'paid')
+
+  for (const [command, reason, then] of [['8070', 'psam_unavailable', 'paid'], ['8072', 'psam_lost', 'paid_before']] as const) {
+    await world.farm.arm({ chip: 'psam-BUS-1', fault: { kind: 'tear', commit: 'after', command } })
+    t.equal((await holder.tap()).reason, reason, `pulled at ${command}`)
+    await psamIs('empty')
+    await world.farm.insert({ chip: 'psam-BUS-1', reader: psamReader })
+    await psamIs('ready')
+    t.equal((await holder.tap()).reason, then)
+  }
+  await world.farm.arm({ chip: 'psam-BUS-1', fault: { kind: 'silence', commit: 'before', command: '8070' } })
+  t.equal((await holder.tap()).reason, 'psam_unavailable', 'a PSAM that never answers')
+  await world.farm.remove({ reader: psamReader })
+  await psamIs('empty')
+  await world.farm.insert({ chip: 'psam-BUS-1', reader: psamReader })
+  await psamIs('ready')
+  t.equal((await holder.tap()).reason, 'paid')
+  await gateway.drained()
+  t.equal(difference(await world.farm.inspectCard({ chip: 'A' }), world.records), null)
+})
+
+t.test('killed at every named place: the card and the records agree after the next start', { skip, timeout: 180_000 }, async t => {
+  const world = await openWorld(t, ['BUS-1'])
+  await putPsam(world, 'BUS-1', 'cjt166', '990000000001')
+  const places = ['after-intent', 'after-debit-sent', 'after-record', 'after-gate-open', 'before-uplink', 'after-uplink-answer']
+  for (const [no, place] of places.entries()) {
+    const chip = `card-${no}`
+    await world.farm.createCard({ chip, card: cardOf('cjt166', no) })
+    const lanes = [{ name: 'BUS-1', psam: '990000000001' }]
+    const name = `GW-${no}`
+    const first = await startGateway(world, name, lanes, { killAt: place })
+    await world.farm.insert({ chip, reader: 'BUS-1 00 00' })
+    while (isAlive(first.child.pid)) await delay(5)
+    const { purse } = await world.farm.inspectCard({ chip })
+    t.equal(purse.offlineCounter, openingCounter + (place === 'after-intent' ? 0 : 1), `${place}: the chip`)
+
+    const second = await startGateway(world, name, lanes)
+    await world.farm.remove({ reader: 'BUS-1 00 00' })
+    const holder = passenger(world, second, 'BUS-1', chip)
+    await holder.gone()
+    await holder.tap()
+    await second.drained()
+    const report = await world.farm.inspectCard({ chip })
+    t.equal(difference(report, world.records), null, place)
+    const entries = readdirSync(join(second.spoolDir, 'segments')).sort()
+      .flatMap(name => entriesOf(readFileSync(join(second.spoolDir, 'segments', name))))
+    t.match(await second.get('/v1/spool'), { openIntents: 0, depth: 0 }, `${place}: nothing is left open`)
+    const grey = entries.filter(one => one.type === 'record' && one.payload.record.grey)
+    t.equal(grey.length, place === 'after-intent' || place === 'after-debit-sent' ? 1 : 0, `${place}: told as grey`)
+    await second.stop()
+  }
+})
+
+t.test('a till: an amount, a reference, a card', { skip, timeout: 60_000 }, async t => {
+  const world = await openWorld(t, ['SHOP-1', 'BUS-1'])
+  await putPsam(world, 'SHOP-1', 'cjt166', '990000000001')
+  await putPsam(world, 'BUS-1', 'cjt166', '990000000002')
+  const gateway = await startGateway(world, 'GW1', [
+    { name: 'SHOP-1', psam: '990000000001', mode: 'till' }, { name: 'BUS-1', psam: '990000000002' }
+  ])
+  t.teardown(gateway.stop)
+  await world.farm.createCard({ chip: 'A', card: cardOf('pboc', 1) })
+  await world.farm.createCard({ chip: 'B', card: cardOf('pboc', 2) })
+  const holder = passenger(world, gateway, 'SHOP-1', 'A')
+  const ask = (amountFen: number, reference: string) =>
+    gateway.post<{ charge: string }>('/v1/lanes/SHOP-1/charges', { amountFen, reference })
+  const stateOf = (charge: string) => gateway.get<{ state: string, reason: string }>(`/v1/charges/${charge}`)
+
+  t.match(await holder.tap(), { reason: 'no_charge' })
+  const first = await ask(350, 'bill-1')
+  t.equal(first.status, 202)
+  t.same((await ask(350, 'bill-1')).body, first.body, 'the same reference is the same charge')
+  t.match(await ask(360, 'bill-1'), { status: 409, body: { reason: 'charge_conflict' } })
+  t.match(await holder.tap(), { reason: 'paid', amountFen: 350, balanceAfterFen: openingFen - 350, charge: first.body.charge })
+  t.match(await stateOf(first.body.charge), { state: 'approved', reason: 'paid' })
+  t.match(await holder.tap(), { reason: 'no_charge' }, 'a charge is paid once')
+
+  const dear = await ask(5_000, 'bill-2')
+  t.match(await holder.tap(), { reason: 'insufficient_funds' })
+  t.match(await stateOf(dear.body.charge), { state: 'declined' })
+
+  const torn = await ask(100, 'bill-3')
+  await world.farm.arm({ chip: 'A', fault: { kind: 'tear', commit: 'after', command: '8054' } })
+  t.match(await holder.tap(), { reason: 'torn' })
+  t.match(await stateOf(torn.body.charge), { state: 'unknown' })
+  t.match(await passenger(world, gateway, 'SHOP-1', 'B').tap(), { reason: 'no_charge' }, 'another card cannot pay it meanwhile')
+  t.match(await holder.tap(), { reason: 'paid_before', amountFen: 100 })
+  t.match(await stateOf(torn.body.charge), { state: 'approved', reason: 'paid_before' })
+
+  t.match(await gateway.post('/v1/lanes/BUS-1/charges', { amountFen: 1, reference: 'x' }), { status: 404 })
+  t.match(await gateway.post('/v1/lanes/SHOP-1/charges', { amountFen: 0, reference: 'x' }), {
+    status: 400, body: { reason: 'body_invalid' }
+  })
+})
+
+t.test('threads: a process that starts with too few makes room, and dies with its parent', { skip, timeout: 60_000 }, async t => {
+  const world = await openWorld(t, ['BUS-1'])
+  const gateway = await startGateway(world, 'GW1', [{ name: 'BUS-1', psam: '990000000001' }], { pool: '4' })
+  const parent = gateway.child.pid
+  const worker = childrenOf(parent).find(pid => commandOf(pid).includes('gateway/main.ts'))
+  t.ok(worker !== undefined, 'the gateway itself is a child')
+  if (worker === undefined) return
+  t.ok(readdirSync(`/proc/${worker}/task`).length > 40, `${readdirSync(`/proc/${worker}/task`).length} threads`)
+  process.kill(parent, 'SIGKILL')
+  while (isAlive(worker)) await delay(5)
+  const again = await startGateway(world, 'GW1', [{ name: 'BUS-1', psam: '990000000001' }])
+  t.same(childrenOf(again.child.pid).filter(pid => commandOf(pid).includes('gateway/main.ts')), [], 'with room: no child')
+  t.ok(readdirSync(`/proc/${again.child.pid}/task`).length > 40)
+  await again.stop()
+})
+
+const stat = (pid: number): string[] => {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return text.slice(text.lastIndexOf(')') + 2).split(' ')
+  } catch {
+    return []
+  }
+}
+const isAlive = (pid: number): boolean => !['Z', 'X', undefined].includes(stat(pid)[0])
+const childrenOf = (pid: number): number[] =>
+  readdirSync('/proc').filter(name => /^\d+$/.test(name)).map(Number).filter(one => stat(one)[1] === String(pid))
+const commandOf = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8')
