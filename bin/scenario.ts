@@ -22,7 +22,7 @@ type Host = Child<{ url: string }>
 type Stack = { id: string, url: string }
 
 let postgres: Postgres | null = null
-let admin: pg.Client | null = null
+let admin: pg.Pool | null = null
 let ledgerEnv: NodeJS.ProcessEnv = {}
 const hosts = new Map<HostName, Host>()
 const stacks = new Map<HostName, Stack>()
@@ -44,8 +44,6 @@ const asks: Record<string, (details: Record<string, unknown>) => Promise<unknown
   tamper: async ({ what }) => await tamper(String(what)),
   drop: async () => await drop()
 }
-
-process.exitCode = await run(process.argv.slice(2))
 
 async function run (args: readonly string[]): Promise<number> {
   const runner = spawn(
@@ -124,11 +122,10 @@ async function prepare (keys: unknown): Promise<unknown> {
     LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'error',
     LEDGER_KEYS: join(dir, 'keys.encrypted'),
     LEDGER_KEYS_PASSPHRASE: secretOf(),
-    LEDGER_SIGNING_KEY: join(dir, 'signing.key')
+    LEDGER_SIGNING_KEY: join(dir, 'signing.key'), LEDGER_PARTITION_DAYS: '3'
   }
   postgres = await startPostgres({ dataDir: join(dir, 'postgres') })
-  admin = new pg.Client({ connectionString: postgres.url('postgres') })
-  await admin.connect()
+  admin = new pg.Pool({ connectionString: postgres.url('postgres'), max: 2 })
   ledgerEnv['LEDGER_DATABASE_URL'] = await postgres.ensureDatabase(template)
   await Promise.all([
     ledger('keys', file('keys.json', keys), join(dir, 'keys.encrypted')),
@@ -164,7 +161,7 @@ async function hostOf (name: HostName, env: NodeJS.ProcessEnv = {}): Promise<Hos
     name: `${name} host`,
     ...nodeCommand(join(root, name, 'host.ts')),
     env: { ...ledgerEnv, ...env },
-    ...(process.env['LOG_LEVEL'] === undefined ? {} : { onLine: line => console.error(line) })
+    onLine: line => console.error(line)
   })
   hosts.set(name, host)
   return host
@@ -183,8 +180,8 @@ async function endHost (name: HostName): Promise<void> {
 
 async function createDatabase (): Promise<string> {
   const name = `scenario_${++databases}`
-  // File copy: the template is small and nobody writes to it; the log would carry every page of it.
-  await admin?.query(`create database ${name} template ${template} strategy file_copy`)
+  // Through the log: copying files asks for two checkpoints, twenty times as slow here (950 ms against 46 ms).
+  await admin?.query(`create database ${name} template ${template} strategy wal_log`)
   return name
 }
 
@@ -308,3 +305,5 @@ async function tamper (what: string): Promise<void> {
     await client.end()
   }
 }
+
+process.exitCode = await run(process.argv.slice(2))

@@ -17,7 +17,10 @@ const keys = {
   ]
 }
 
-process.exitCode = await main(process.argv.slice(2))
+process.exitCode = await main(process.argv.slice(2)).catch((error: Error) => {
+  console.error(error.message)
+  return 1
+})
 process.disconnect?.()
 
 async function main (args: readonly string[]): Promise<number> {
@@ -74,7 +77,9 @@ async function runAll (scenarios: readonly Scenario[], options: Options): Promis
 
 type PassResult = Result & { readonly pass: string }
 
-const usesReaders = (scenario: Scenario): boolean => scenario.given.some(said => said.verb === 'lanes')
+function usesReaders (scenario: Scenario): boolean {
+  return scenario.given.some(said => said.verb === 'lanes')
+}
 
 function summarise (results: readonly PassResult[], { json }: Options): number {
   const failed = results.filter(result => !result.ok).length

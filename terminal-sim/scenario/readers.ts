@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { GatewayConfig, LaneConfig, SpoolView, TapView } from '../../schemas/gateway.ts'
+import type { GatewayConfig, LaneConfig, LaneView, SpoolView, TapView } from '../../schemas/gateway.ts'
 import type { CardDescription, CardReport } from '../card/description.ts'
 import { type Farm, startFarm } from '../reader/farm.ts'
 import { StepError } from './verb.ts'
@@ -197,6 +197,7 @@ async function tap (
   const [told] = await ask<TapView[]>(readers, `/v1/taps?after=${seen}&wait=${tapWaitMs}`)
   if ((await farm.occupants({}))[reader] === chip) await farm.remove({ reader })
   await farm.disarm({ chip })
+  await empty(readers, lane)
   if (told === undefined) throw new Error(`the gateway says nothing of the tap on ${lane}`)
   return told
 }
@@ -210,6 +211,16 @@ async function charge (readers: Readers, lane: string, amountFen: number, refere
   if (!response.ok) {
     throw new Error(`the gateway refuses the charge: ${response.status} ${await response.text()}`)
   }
+}
+
+/** Until the reader has noticed that the card is gone: a card that comes back sooner never left, for PC/SC. */
+async function empty (readers: Readers, lane: string): Promise<void> {
+  for (let wait = 0; wait < takenTries; wait++) {
+    const lanes = await ask<LaneView[]>(readers, '/v1/lanes')
+    if (lanes.some(one => one.lane === lane && one.cardReader === 'empty')) return
+    await delay(pollMs)
+  }
+  throw new Error(`the reader of ${lane} still sees a card`)
 }
 
 async function ask<T> (readers: Pick<Readers, 'url'>, path: string): Promise<T> {

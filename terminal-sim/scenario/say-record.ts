@@ -87,7 +87,7 @@ function newRecord (world: World, said: RecordSaid): TransactionRecord {
     ...extras(said)
   }
   // Only what the chip and the PSAM would have done themselves moves them on.
-  if (said.card_number === undefined && unsigned.counter > chip.counter) {
+  if (said.card_number === undefined && unsigned.counter >= chip.counter) {
     chip.counter = unsigned.counter
     chip.balanceFen = unsigned.balanceBeforeFen - unsigned.amountFen
   }

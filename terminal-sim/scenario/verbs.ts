@@ -18,14 +18,14 @@ import * as readersNow from './then/readers.ts'
 import * as recordsNow from './then/records.ts'
 import type { GivenVerb, ThenVerb, WhenVerb } from './verb.ts'
 
-/** Done in this order, whatever the order in the file: a card needs its seller, a terminal its operator. */
+/** Done in this order, whatever the order in the file: a terminal needs its operator, and its PSAM if one is said. */
 export const given = {
   clearing_date: parties.clearingDate,
   policies: parties.policies,
   parties: parties.parties,
   commissions: parties.commissions,
-  terminals: things.terminals,
   psams: things.psams,
+  terminals: things.terminals,
   cards: things.cards,
   tariffs: published.tariffs,
   blacklist: published.blacklist,

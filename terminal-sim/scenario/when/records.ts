@@ -72,7 +72,7 @@ async function post (
   const records = sent.map(({ record }) =>
     Object.fromEntries(Object.entries(record).filter(([field]) => !(without as string[]).includes(field)))
   )
-  for (const [index, one] of sent.entries()) one.places.push({ delivery, line: index })
+  for (const [index, one] of sent.entries()) one.places.push({ delivery, line: index + 1 })
   return (await world.api.call({
     method: 'POST',
     path: '/v1/records',
