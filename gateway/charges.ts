@@ -4,7 +4,10 @@ import { type ChargeRequest, type ChargeView, type TapReason, tapReasons } from 
 import type { Static } from 'typebox'
 
 export type Charges = {
-  /** A new charge replaces one that still waits. Throws ChargeConflictError for a known reference with another amount. */
+  /**
+   * A new charge replaces one that still waits. Throws ChargeConflictError for a known reference with another
+   * amount.
+   */
   ask (lane: string, request: Static<typeof ChargeRequest>): ChargeView
   find (charge: string): ChargeView | undefined
   /** What a card that comes to this lane now would pay, or could complete. */

@@ -126,7 +126,10 @@ function checkLanes ({ lanes }: GatewayConfig): void {
   }
 }
 
-/** A process that died between intent and record left the outcome open: the ledger hears of it as a grey record. */
+/**
+ * A process that died between intent and record left the outcome open: the ledger hears of it as a grey
+ * record.
+ */
 async function tellOpen (spool: Spool, log: Log): Promise<void> {
   for (const { sequence: intent, lane, record, told } of spool.openIntents()) {
     if (told) continue

@@ -1,6 +1,6 @@
-// Many gateways in one process, for scenarios: each on its own spool and a clock that is set by hand, all on the readers
-// of one pcscd. HTTP control on 127.0.0.1:
-// POST /stacks {config, clock} -> {id, url} · PUT /stacks/:id/clock {at} · DELETE /stacks/:id
+// Many gateways in one process, for scenarios: each on its own spool and a clock that is set by hand, all on
+// the readers of one pcscd. HTTP control on 127.0.0.1: POST /stacks {config, clock} -> {id, url} · PUT
+// /stacks/:id/clock {at} · DELETE /stacks/:id
 import { randomUUID } from 'node:crypto'
 import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { fastify } from 'fastify'

@@ -1,5 +1,5 @@
-// Starts one gateway from the environment: GATEWAY_CONFIG, path of its configuration (JSON); GATEWAY_CLOCK, an ISO
-// instant at which its clock starts. Says {"ready":{"url":…}} on standard output and ends on SIGTERM.
+// Starts one gateway from the environment: GATEWAY_CONFIG, path of its configuration (JSON); GATEWAY_CLOCK,
+// an ISO instant at which its clock starts. Says {"ready":{"url":…}} on standard output and ends on SIGTERM.
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Type } from 'typebox'

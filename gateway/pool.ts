@@ -1,14 +1,15 @@
-// Room for silent chips: each command that waits for one occupies a thread of libuv's pool, and so does each disk flush.
-// libuv sizes the pool once, at its first use, from the environment; loading the first module uses it already.
+// Room for silent chips: each command that waits for one occupies a thread of libuv's pool, and so does each
+// disk flush. libuv sizes the pool once, at its first use, from the environment; loading the first module
+// uses it already.
 import { spawn } from 'node:child_process'
 
 /** Two readers for each of 15 lanes, and some for the disk. The threads sleep; each costs some pages. */
 export const poolThreads = 40
 
 /**
- * True when this process has the room. Else it becomes the parent of one that has: same program, same arguments, same
- * standard streams and signals, same end; then nothing is left to do here. Starters save that by setting
- * UV_THREADPOOL_SIZE themselves.
+ * True when this process has the room. Else it becomes the parent of one that has: same program, same
+ * arguments, same standard streams and signals, same end; then nothing is left to do here. Starters save that
+ * by setting UV_THREADPOOL_SIZE themselves.
  */
 export function hasRoom (env: NodeJS.ProcessEnv): boolean {
   if (Number(env['UV_THREADPOOL_SIZE'] ?? 4) >= poolThreads) {

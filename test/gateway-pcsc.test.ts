@@ -1,5 +1,5 @@
-// A gateway as a process on a real pcscd: virtual cards of every family, torn off after every single command and coming
-// back; pcscd killed underneath; a card that never answers beside others; the PSAM pulled.
+// A gateway as a process on a real pcscd: virtual cards of every family, torn off after every single command
+// and coming back; pcscd killed underneath; a card that never answers beside others; the PSAM pulled.
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { type Server, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -16,7 +16,9 @@ import type { CardDescription, CardReport } from '../terminal-sim/card/descripti
 import { type Farm, startFarm } from '../terminal-sim/reader/farm.ts'
 import { whyNoFarm } from '../terminal-sim/reader/namespace.ts'
 
-const skip = whyNoFarm() ?? false
+// Each test has readers of its own and mostly waits for pcscd to look at them: they run beside each other.
+t.jobs = 4
+const here = { skip: whyNoFarm() ?? false, buffered: true }
 const issuer = '02313750FFFFFFFF'
 const fareFen = 180
 const openingFen = 2_000
@@ -215,7 +217,7 @@ async function putPsam (world: World, lane: string, profile: CardDescription['pr
 
 /* ---- the stories ---- */
 
-t.test('torn after every single command, every family, and back', { skip, timeout: 300_000 }, async t => {
+t.test('torn after every single command, every family, and back', { ...here, timeout: 300_000 }, async t => {
   const lanes = ['BUS-1', 'BUS-2', 'BUS-3', 'BUS-4', 'BUS-5', 'BUS-6', 'BUS-7']
   const national = new Set(['BUS-1', 'BUS-2'])
   const world = await openWorld(t, lanes)
@@ -276,7 +278,7 @@ t.test('torn after every single command, every family, and back', { skip, timeou
   t.equal((await world.farm.health({})).crashes, 0, 'pcscd lives')
 })
 
-t.test('pcscd is killed underneath and comes back', { skip, timeout: 120_000 }, async t => {
+t.test('pcscd is killed underneath and comes back', { ...here, timeout: 120_000 }, async t => {
   const world = await openWorld(t, ['BUS-1', 'BUS-2'])
   for (const [lane, psam] of [['BUS-1', '990000000001'], ['BUS-2', '990000000002']] as const) {
     await putPsam(world, lane, 'cjt166', psam)
@@ -320,7 +322,7 @@ t.test('pcscd is killed underneath and comes back', { skip, timeout: 120_000 }, 
   t.equal((await world.farm.inspectCard({ chip: 'B' })).purse.balanceFen, openingFen - 2 * fareFen, 'B paid twice, for two taps')
 })
 
-t.test('a card that never answers holds up nobody else', { skip, timeout: 120_000 }, async t => {
+t.test('a card that never answers holds up nobody else', { ...here, timeout: 120_000 }, async t => {
   const world = await openWorld(t, ['BUS-1', 'BUS-2', 'BUS-3'])
   const lanes = ['BUS-1', 'BUS-2', 'BUS-3'].map((name, index) => ({ name, psam: `99000000000${index + 1}` }))
   for (const { name, psam } of lanes) await putPsam(world, name, 'cjt166', psam)
@@ -352,7 +354,7 @@ t.test('a card that never answers holds up nobody else', { skip, timeout: 120_00
   }
 })
 
-t.test('the PSAM: pulled before, pulled in the middle, another one put in', { skip, timeout: 120_000 }, async t => {
+t.test('the PSAM: pulled before, pulled in the middle, another one put in', { ...here, timeout: 120_000 }, async t => {
   const world = await openWorld(t, ['BUS-1'])
   const psamReader = 'BUS-1 00 01'
   await putPsam(world, 'BUS-1', 'cjt166', '990000000001')
@@ -398,7 +400,7 @@ t.test('the PSAM: pulled before, pulled in the middle, another one put in', { sk
   t.equal(difference(await world.farm.inspectCard({ chip: 'A' }), world.records), null)
 })
 
-t.test('killed at every named place: the card and the records agree after the next start', { skip, timeout: 180_000 }, async t => {
+t.test('killed at every named place: the card and the records agree after the next start', { ...here, timeout: 180_000 }, async t => {
   const world = await openWorld(t, ['BUS-1'])
   await putPsam(world, 'BUS-1', 'cjt166', '990000000001')
   const places = ['after-intent', 'after-debit-sent', 'after-record', 'after-gate-open', 'before-uplink', 'after-uplink-answer']
@@ -430,7 +432,7 @@ t.test('killed at every named place: the card and the records agree after the ne
   }
 })
 
-t.test('a till: an amount, a reference, a card', { skip, timeout: 60_000 }, async t => {
+t.test('a till: an amount, a reference, a card', { ...here, timeout: 60_000 }, async t => {
   const world = await openWorld(t, ['SHOP-1', 'BUS-1'])
   await putPsam(world, 'SHOP-1', 'cjt166', '990000000001')
   await putPsam(world, 'BUS-1', 'cjt166', '990000000002')
@@ -472,7 +474,7 @@ t.test('a till: an amount, a reference, a card', { skip, timeout: 60_000 }, asyn
   })
 })
 
-t.test('threads: a process that starts with too few makes room, and dies with its parent', { skip, timeout: 60_000 }, async t => {
+t.test('threads: a process that starts with too few makes room, and dies with its parent', { ...here, timeout: 60_000 }, async t => {
   const world = await openWorld(t, ['BUS-1'])
   const gateway = await startGateway(world, 'GW1', [{ name: 'BUS-1', psam: '990000000001' }], { pool: '4' })
   const parent = gateway.child.pid

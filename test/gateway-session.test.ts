@@ -1,5 +1,5 @@
-// A tap without a reader: the very bytes of a device log, every refusal of the published procedure, and a card that
-// leaves at every command and comes back.
+// A tap without a reader: the very bytes of a device log, every refusal of the published procedure, and a
+// card that leaves at every command and comes back.
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { type Channel, conversing } from '../gateway/pcsc/exchange.ts'
@@ -26,7 +26,10 @@ const file15 = '02313750FFFFFFFF 02 01 03104990600000000016 20170109 20991231 00
 const file17 = '00000156 3600 3750 0000 CA' + '00'.repeat(49)
 const emptyTrip = '06' + '00'.repeat(47)
 const cardKeyOfLog = '02313750FFFFFFFF-03104990600000000016-1'
-/** File 1E as the table of its fields has it: single ride, 8-byte terminal, bus, 1 fen, balance after, date and time. */
+/**
+ * File 1E as the table of its fields has it: single ride, 8-byte terminal, bus, 1 fen, balance after, date
+ * and time.
+ */
 const trip = '06 0000413101210198 02 0000 0000 0000 00 00000001 0000471B 20190108151751 0000' + '00'.repeat(14)
 
 const startOfDay: Line[] = [
@@ -285,7 +288,9 @@ const families: { name: string, card: CardDescription, rules?: CardRules, type: 
 type LaneName = 'A' | 'B' | 'X' | 'free'
 type OnPsam = (channel: Channel) => Channel
 
-/** Two gateways: lanes A and B of one, X and a free ride of another; one card that is carried between them. */
+/**
+ * Two gateways: lanes A and B of one, X and a free ride of another; one card that is carried between them.
+ */
 async function city ({ card: description, rules = {} }: typeof families[number]) {
   const random = createRandom('session')
   const card = cardChip({ balanceFen: 1_000, offlineCounter: 41, ...description }, random.fork('card'))
@@ -341,8 +346,8 @@ async function city ({ card: description, rules = {} }: typeof families[number])
 }
 
 /**
- * What the chip has done and what the spools tell must be the same story; what is wrong with it, or null. `grey`: the
- * counter whose debit the chip cannot prove any more, because it was used elsewhere since.
+ * What the chip has done and what the spools tell must be the same story; what is wrong with it, or null.
+ * `grey`: the counter whose debit the chip cannot prove any more, because it was used elsewhere since.
  */
 function difference (report: CardReport, records: readonly TransactionRecord[], grey: number | null): string | null {
   const debits = (1_000 - report.purse.balanceFen) / fareFen

@@ -1,5 +1,5 @@
-// The uplink and the parameters against a stand-in of the ledger over real HTTP: one that drops, delays, fails,
-// answers twice or nonsense. The ledger itself is under test in the scenarios.
+// The uplink and the parameters against a stand-in of the ledger over real HTTP: one that drops, delays,
+// fails, answers twice or nonsense. The ledger itself is under test in the scenarios.
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'

@@ -1,4 +1,5 @@
-// What a gateway answers over HTTP: health, figures, lanes, charges, taps, spool, parameters. Carries, decides nothing.
+// What a gateway answers over HTTP: health, figures, lanes, charges, taps, spool, parameters. Carries,
+// decides nothing.
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import { type FastifyInstance, fastify } from 'fastify'
 import { Type } from 'typebox'

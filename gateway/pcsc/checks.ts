@@ -1,5 +1,5 @@
-// Whether a card may pay here, and how much: pure decisions from what the card said and what the gateway holds.
-// It refuses to know commands, files and clocks.
+// Whether a card may pay here, and how much: pure decisions from what the card said and what the gateway
+// holds. It refuses to know commands, files and clocks.
 import { type CardRules, type LaneConfig, type TapReason } from '../../schemas/gateway.ts'
 import { type Tariff, priceBoarding } from '../../schemas/tariff/tariff.ts'
 import { type CardSeen, rulesOf } from './read-card.ts'
@@ -43,7 +43,10 @@ export function dueOf (
   return (tariff === null ? null : priceBoarding(tariff, operator, cardType)) ?? 'no_tariff'
 }
 
-/** Card class codes of file 0017 and what tariffs call them; sources disagree, so a deployment can say otherwise. */
+/**
+ * Card class codes of file 0017 and what tariffs call them; sources disagree, so a deployment can say
+ * otherwise.
+ */
 const cardTypes: Readonly<Record<string, string>> = {
   '01': 'named', '02': 'student', '03': 'senior', '04': 'test', '05': 'military'
 }

@@ -1,5 +1,5 @@
-// One command and its answer, whatever the transport protocol of the chip: T=0 chips say 61xx and 6Cxx, others
-// answer at once. It refuses to know readers and what the commands mean.
+// One command and its answer, whatever the transport protocol of the chip: T=0 chips say 61xx and 6Cxx,
+// others answer at once. It refuses to know readers and what the commands mean.
 import { concat } from '../../schemas/epurse/hex.ts'
 import { getResponse, parseCommand, splitResponse } from '../../schemas/epurse/apdu.ts'
 

@@ -1,5 +1,5 @@
-// A lane at work: a reader for cards, a PSAM, and what is said of each card that comes. It refuses to know how a
-// purchase goes and how records travel.
+// A lane at work: a reader for cards, a PSAM, and what is said of each card that comes. It refuses to know
+// how a purchase goes and how records travel.
 import type { Clock } from '../../runtime/clock.ts'
 import { formatIso } from '../../runtime/instants.ts'
 import { killPoint } from '../../runtime/kill-point.ts'
@@ -219,6 +219,7 @@ function timedSpool (spool: Spool, nowMs: () => number, tell: (durationMs: numbe
     nextRecordNo: spool.nextRecordNo,
     intent: intent => timing(spool.intent(intent)),
     record: evidence => timing(spool.record(evidence)),
-    void: closed => timing(spool.void(closed))
+    void: closed => timing(spool.void(closed)),
+    reopen: open => timing(spool.reopen(open))
   }
 }

@@ -1,5 +1,5 @@
-// Readers and chips as PC/SC shows them, cut down to what a lane needs. The only importer of pcsclite. Rebuilds
-// everything when the service fails: no binding goes on by itself after pcscd was killed.
+// Readers and chips as PC/SC shows them, cut down to what a lane needs. The only importer of pcsclite.
+// Rebuilds everything when the service fails: no binding goes on by itself after pcscd was killed.
 import { setTimeout as delay } from 'node:timers/promises'
 import { pauseMs } from '../../runtime/http-client.ts'
 import type { Log } from '../../runtime/log.ts'
@@ -19,9 +19,14 @@ export type Reader = {
   connect (deadlineMs: number): Promise<Connection>
 }
 
-/** A silent chip is given up after the deadline; what it did is unknown, and the connection is of no more use. */
+/**
+ * A silent chip is given up after the deadline; what it did is unknown, and the connection is of no more use.
+ */
 export type Connection = Channel & {
-  /** `leave` the power on, `reset` or `unpower` the chip. Resolves when the reader is free again, at the latest in time. */
+  /**
+   * `leave` the power on, `reset` or `unpower` the chip. Resolves when the reader is free again, at the
+   * latest in time.
+   */
   close (disposition: 'leave' | 'reset' | 'unpower'): Promise<void>
 }
 
@@ -43,7 +48,10 @@ export type PcscOptions = {
   backoffMaxMs?: number
 }
 
-/** Starts watching. A service that is not there yet is no error: it is waited for. Throws when pcsclite is missing. */
+/**
+ * Starts watching. A service that is not there yet is no error: it is waited for. Throws when pcsclite is
+ * missing.
+ */
 export async function openPcsc (options: PcscOptions): Promise<Pcsc> {
   const { log, random, nowMs, backoffMs = 100, backoffMaxMs = 2_000 } = options
   const pcsclite = await loadBinding()
@@ -81,8 +89,8 @@ export async function openPcsc (options: PcscOptions): Promise<Pcsc> {
   }
 
   /**
-   * Everything of the old watcher is left to itself: its threads end with the service, and joining one that hangs
-   * would stop this process. Its late errors are heard and ignored.
+   * Everything of the old watcher is left to itself: its threads end with the service, and joining one that
+   * hangs would stop this process. Its late errors are heard and ignored.
    */
   function drop (from: Watcher, error: Error): void {
     if (from !== watcher) return
@@ -158,8 +166,8 @@ type Slot = Reader & {
 }
 
 /**
- * Chips are spoken to over a second object of the binding for the same reader: the one that watches takes a lock in
- * the main thread for each event, and a silent chip would hold it for ever.
+ * Chips are spoken to over a second object of the binding for the same reader: the one that watches takes a
+ * lock in the main thread for each event, and a silent chip would hold it for ever.
  */
 function createSlot (name: string, nowMs: () => number): Slot {
   const listeners = new Set<(event: ReaderEvent) => void>()
@@ -175,7 +183,10 @@ function createSlot (name: string, nowMs: () => number): Slot {
 
   const tell = (event: ReaderEvent) => { for (const listener of [...listeners]) listener(event) }
 
-  /** Events melt together when they come fast; the count of changes in the upper half tells a new chip all the same. */
+  /**
+   * Events melt together when they come fast; the count of changes in the upper half tells a new chip all the
+   * same.
+   */
   function status (reader: CardReader, flags: number, newAtr: Uint8Array | undefined): void {
     const first = state === 'away'
     const present = (flags & reader.SCARD_STATE_PRESENT) !== 0 && (flags & reader.SCARD_STATE_MUTE) === 0
@@ -284,8 +295,8 @@ function createSlot (name: string, nowMs: () => number): Slot {
 }
 
 /**
- * The destructor of a reader object that never watched reads a thread handle that was never set. So none is ever
- * collected: one for each reader and each restart of the service, some hundred bytes.
+ * The destructor of a reader object that never watched reads a thread handle that was never set. So none is
+ * ever collected: one for each reader and each restart of the service, some hundred bytes.
  */
 const keptForEver: CardReader[] = []
 const answerBytesMax = 258

@@ -1,5 +1,5 @@
-// Keeps the PSAM of a lane at work: start of day when it comes, once more after any failure, refusal told and kept.
-// It refuses to know what is signed.
+// Keeps the PSAM of a lane at work: start of day when it comes, once more after any failure, refusal told and
+// kept. It refuses to know what is signed.
 import { setTimeout as delay } from 'node:timers/promises'
 import { pauseMs } from '../../runtime/http-client.ts'
 import type { Log } from '../../runtime/log.ts'

@@ -1,5 +1,5 @@
-// The PSAM of a lane: start of day, signing a purchase, checking the card's answer. One that failed is not trusted
-// again before its next start of day. It refuses to know readers and what is sold.
+// The PSAM of a lane: start of day, signing a purchase, checking the card's answer. One that failed is not
+// trusted again before its next start of day. It refuses to know readers and what is sold.
 import {
   type InitPurchaseAnswer, parsePsamMac1, psamAuthCode, psamCheckMac2, psamInitMac1, readBinary, selectByFid,
   selectByName
@@ -43,7 +43,9 @@ export type Started =
   /** `final`: the same module would be refused again. */
   | { ok: false, why: string, final: boolean }
 
-/** Start of day: serial, terminal number, key index of each application. `expected`: the configured number. */
+/**
+ * Start of day: serial, terminal number, key index of each application. `expected`: the configured number.
+ */
 export async function startPsam (
   channel: Channel, atr: Uint8Array, expected: string | undefined
 ): Promise<Started> {

@@ -1,5 +1,6 @@
-// A tap from select to open gate, in the order of the published terminal procedure: read, settle what is open, check,
-// price, INITIALIZE, sign, intent to disk, debit, check, record to disk. It refuses to know readers and HTTP.
+// A tap from select to open gate, in the order of the published terminal procedure: read, settle what is
+// open, check, price, INITIALIZE, sign, intent to disk, debit, check, record to disk. It refuses to know
+// readers and HTTP.
 import type { Clock } from '../../runtime/clock.ts'
 import { bcdDateTime } from '../../runtime/instants.ts'
 import { killPoint } from '../../runtime/kill-point.ts'
@@ -24,7 +25,7 @@ export type Tapping = {
   readonly rules: CardRules
   readonly session: Session
   readonly psam: Psam | null
-  readonly spool: Pick<Spool, 'refusal' | 'openIntent' | 'nextRecordNo' | 'intent' | 'record' | 'void'>
+  readonly spool: Pick<Spool, 'refusal' | 'openIntent' | 'nextRecordNo' | 'intent' | 'record' | 'void' | 'reopen'>
   readonly parameters: Pick<Parameters, 'tariff' | 'isBlacklisted' | 'blacklistVersion'>
   readonly clock: Clock
   /** What the till asks for; `waits` false: a payment for it is open, only its own card may settle it. */
@@ -83,7 +84,9 @@ function declined ({ session, sells }: Tapping, reason: TapReason, seen?: CardSe
 
 /* ---- an interrupted payment comes first ---- */
 
-/** The result where that is all there is to this tap, else what became of it: the card goes on to the checks. */
+/**
+ * The result where that is all there is to this tap, else what became of it: the card goes on to the checks.
+ */
 async function settleOpen (
   card: Channel, tapping: Selling, seen: CardSeen, open: OpenIntent
 ): Promise<TapResult | 'not_debited' | 'unprovable' | 'paid_elsewhere'> {
@@ -124,7 +127,9 @@ async function complete (
 
 const proofCountsSeconds = 3_600
 
-/** At its own lane, soon after, it is the fare of this very passenger; elsewhere or later a new one is due. */
+/**
+ * At its own lane, soon after, it is the fare of this very passenger; elsewhere or later a new one is due.
+ */
 function completed (tapping: Selling, seen: CardSeen, open: OpenIntent): TapResult | 'paid_elsewhere' {
   const { lane, rules, clock, session, charge } = tapping
   const agoMs = clock.now() - open.atMs
@@ -173,14 +178,17 @@ async function keepIntent (
 
 /* ---- from here on the chip may have paid ---- */
 
-/** Wrong MAC1, not in this state, too little money: the chip says that nothing happened. All else is unknown. */
+/**
+ * Wrong MAC1, not in this state, too little money: the chip says that nothing happened. All else is unknown.
+ */
 const debitRefusals: ReadonlySet<number> = new Set([0x9302, 0x6901, 0x6985, 0x9401])
 
 async function pay (
-  card: Channel, tapping: Selling, seen: CardSeen, { record, debit }: Sale, intent: number
+  card: Channel, tapping: Selling, seen: CardSeen, sale: Sale, intent: number
 ): Promise<TapResult> {
   const { spool, session, lane } = tapping
-  const answer = await card.transmit(debit)
+  const { record } = sale
+  const answer = await card.transmit(sale.debit)
   killPoint('after-debit-sent')
   const sold = { card: seen.key, amountFen: record.amountFen }
   if (answer.kind === 'answer' && debitRefusals.has(answer.sw)) {
@@ -195,18 +203,27 @@ async function pay (
     return { reason: 'torn', ...sold }
   }
   session.signal('debited')
-  const reason = await verify(tapping, { ...record, tac: hex(paid.tac), grey: false }, intent, paid.mac2)
+  const whole: TransactionRecord = { ...record, tac: hex(paid.tac), grey: false }
+  const reason = await verify(tapping, sale, whole, intent, paid.mac2)
   session.signal(reason === 'paid' ? 'recorded' : 'unverified')
   const balanceAfterFen = record.balanceBeforeFen - record.amountFen
   return { reason, ...sold, balanceAfterFen }
 }
 
-/** The TAC is in hand whatever the PSAM says, so the record is whole; only a card that proved itself may pass. */
+/**
+ * The TAC is in hand whatever the PSAM says, so the record is whole and goes to disk while the PSAM looks at
+ * MAC2. Only a card that proved itself may pass; one that nobody could check is expected back.
+ */
 async function verify (
-  { spool, psam, lane }: Selling, record: TransactionRecord, intent: number, mac2: Uint8Array
+  { spool, psam, lane, clock, charge }: Selling, sale: Sale, record: TransactionRecord, intent: number, mac2: Uint8Array
 ): Promise<TapReason> {
-  const checked = await psam.checkMac2(mac2)
-  await spool.record({ intent, lane: lane.lane, record, settled: checked !== 'lost' })
+  const atMs = clock.now()
+  const [checked] = await Promise.all([
+    psam.checkMac2(mac2), spool.record({ intent, lane: lane.lane, record, settled: true })
+  ])
   killPoint('after-record')
-  return checked === 'right' ? 'paid' : checked === 'wrong' ? 'mac2_wrong' : 'psam_lost'
+  if (checked !== 'lost') return checked === 'right' ? 'paid' : 'mac2_wrong'
+  const open = { record, lane: lane.lane, mac1: sale.mac1, sequence: intent, atMs, told: true }
+  await spool.reopen(charge === null ? open : { ...open, charge: charge.charge })
+  return 'psam_lost'
 }

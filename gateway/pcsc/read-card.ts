@@ -1,5 +1,5 @@
-// Which card lies on the reader: selection in the published order, the files a terminal reads, and what they say.
-// It refuses to know prices, blacklists and the PSAM.
+// Which card lies on the reader: selection in the published order, the files a terminal reads, and what they
+// say. It refuses to know prices, blacklists and the PSAM.
 import { getAuthCode, readBinary, readRecord, selectByName } from '../../schemas/epurse/apdu.ts'
 import { decodeCappRecord, file0015, file0017TUnion } from '../../schemas/epurse/files.ts'
 import { hex, unhex } from '../../schemas/epurse/hex.ts'

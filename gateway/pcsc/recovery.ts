@@ -1,5 +1,6 @@
-// A card that left while it was paying comes back: what does the chip itself say? GET TRANSACTION PROVE settles it; its
-// silence alone proves nothing, because the card may have been used elsewhere since. It refuses to know what is sold.
+// A card that left while it was paying comes back: what does the chip itself say? GET TRANSACTION PROVE
+// settles it; its silence alone proves nothing, because the card may have been used elsewhere since. It
+// refuses to know what is sold.
 import {
   getBalance, getTransactionProve, initCapp, initPurchase, parseBalance, parseInitPurchase, parseProve, readRecord
 } from '../../schemas/epurse/apdu.ts'
@@ -35,8 +36,9 @@ export async function settle (
 }
 
 /**
- * The counter asked for may have been used by another terminal, after this debit never happened; then the proof is of
- * that purchase. The PSAM knows while it has signed nothing else, else the card's own log, else the balance.
+ * The counter asked for may have been used by another terminal, after this debit never happened; then the
+ * proof is of that purchase. The PSAM knows while it has signed nothing else, else the card's own log, else
+ * the balance.
  */
 async function isOurs (
   card: Channel, psam: Psam, profile: Profile, record: TransactionRecord, mac2: Uint8Array

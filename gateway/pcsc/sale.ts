@@ -140,7 +140,10 @@ function greyRecord (offer: Offer, psam: Psam, signed: Signed): TransactionRecor
   }
 }
 
-/** T-Union appends to its trip file; a city-union card gets its own record back, its fields are the city's affair. */
+/**
+ * T-Union appends to its trip file; a city-union card gets its own record back, its fields are the city's
+ * affair.
+ */
 function tripUpdate (lane: LaneConfig, { profile, cappRecord }: CardSeen, record: TransactionRecord): Uint8Array {
   const { sfi, record: number, by } = profile.cappUpdate ?? { sfi: 0x17, record: 2, by: 'tag' }
   return updateCappCache(sfi, number, cappRecord ?? trip(lane, record), by)

@@ -1,5 +1,5 @@
-// The state of a lane as a table. While an answer of the card is awaited, the card leaving changes nothing by itself:
-// the answer, or its loss, decides. It refuses to know commands and files.
+// The state of a lane as a table. While an answer of the card is awaited, the card leaving changes nothing by
+// itself: the answer, or its loss, decides. It refuses to know commands and files.
 import assert from 'node:assert/strict'
 
 export type State =

@@ -4,7 +4,7 @@ import { crc32c } from './crc32c.ts'
 
 /** Types as stored; never renumber, only append. */
 export const entryTypes = {
-  state: 1, intent: 2, record: 3, void: 4, batch: 5, ack: 6, park: 7, redeliver: 8
+  state: 1, intent: 2, record: 3, void: 4, batch: 5, ack: 6, park: 7, redeliver: 8, reopen: 9
 } as const
 export type EntryType = keyof typeof entryTypes
 

@@ -52,6 +52,8 @@ export type Spool = {
    */
   record (evidence: Omit<Payloads['record'], 'atMs'>): Promise<number>
   void (closed: Omit<Payloads['void'], 'atMs'>): Promise<number>
+  /** Undoes the end of an intent: its card is expected back after all. */
+  reopen (open: OpenIntent): Promise<number>
   /** The unsettled intent of a card, by its key. */
   openIntent (card: string): OpenIntent | undefined
   openIntents (): OpenIntent[]
@@ -224,6 +226,7 @@ export async function openSpool (
     },
     record: evidence => append('record', evidence),
     void: closed => append('void', closed),
+    reopen: open => append('reopen', { open }),
     openIntent: card => state.open.get(card),
     openIntents: () => [...state.open.values()],
     refusal,

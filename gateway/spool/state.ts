@@ -42,6 +42,8 @@ export type Payloads = {
    * come back.
    */
   record: { atMs: number, intent: number, lane: string, record: TransactionRecord, settled: boolean }
+  /** The card is expected back although its record is whole: nobody checked that it is genuine. */
+  reopen: { atMs: number, open: OpenIntent }
   /** An intent is closed without a (further) record, and why. */
   void: { atMs: number, intent: number, card: string, why: VoidReason }
   batch: Batch & { atMs: number }
@@ -119,6 +121,11 @@ export function apply (state: SpoolState, entry: Entry): void {
     case 'void': {
       const { card, intent } = entry.payload
       if (state.open.get(card)?.sequence === intent) state.open.delete(card)
+      return
+    }
+    case 'reopen': {
+      const { open } = entry.payload
+      state.open.set(cardKey(open.record.card), open)
       return
     }
     case 'batch': {

@@ -1,5 +1,5 @@
-// Virtual cards and PSAMs spoken to without a reader: a channel that takes the chip out of the field at a chosen command,
-// before or after the chip commits.
+// Virtual cards and PSAMs spoken to without a reader: a channel that takes the chip out of the field at a
+// chosen command, before or after the chip commits.
 import { type Answer, type Channel, answerOf } from '../../gateway/pcsc/exchange.ts'
 import { hex } from '../../schemas/epurse/hex.ts'
 import type { Chip } from '../../terminal-sim/reader/chip.ts'

@@ -1,5 +1,5 @@
-// A card and a PSAM that answer from one list, in the order of a device log: any other command, or another order, is
-// a failure that names both.
+// A card and a PSAM that answer from one list, in the order of a device log: any other command, or another
+// order, is a failure that names both.
 import { answerOf, type Answer, type Channel } from '../../gateway/pcsc/exchange.ts'
 import { hex, unhex } from '../../schemas/epurse/hex.ts'
 
