@@ -1,189 +1,180 @@
-// Closing a clearing date: cut, verify, clear. Every stage compares the state it finds with the one it needs,
-// does its work in one
-// transaction and can be repeated: a process that dies in between is followed by one that goes on. Traffic
-// never stops.
-import { createHash } from 'node:crypto'
-import type { Statement } from '../schemas/api.ts'
+// Closing a clearing date: cut, verify, clear. Each stage compares the state it finds with the one it needs
+// and does its work in one transaction, so a process that dies in between is followed by one that goes on.
+// Traffic never stops.
+import { addDays, localDate } from '../runtime/instants.ts'
 import { killPoint } from '../runtime/kill-point.ts'
-import { addDays } from '../runtime/instants.ts'
-import { books, type Book } from './core/chart.ts'
-import { positionsOf, type Position } from './core/settlement.ts'
-import type { Ledger } from './ledger.ts'
-import { accountDifferences, balances, foldDeltas, purseDifferences } from './store/balances.ts'
-import { inTransaction, type Tx } from './store/db.ts'
+import type { DayState } from '../schemas/api.ts'
+import type { Book } from './core/chart.ts'
+import { hasReached, positionsDigest } from './core/day.ts'
 import {
-  acceptedCount, activities, insertPositions, insertStatements, issuerActivity, lockDay, moveOpenDay,
-  readOpenDay, stepTo, storeChecks, unsealedOf, type Check, type DayRow
-} from './store/days.ts'
-import { excludeBatches } from './store/lock.ts'
-import { postBatch, type NewTransfer } from './store/post.ts'
-import { accountId, type Snapshot } from './store/registry.ts'
+  clearingTransfers, netSums, positionsOf, type PlannedTransfer, type Position
+} from './core/settlement.ts'
+import type { Ledger } from './ledger.ts'
 import { Refusal } from './refusal.ts'
+import { issueStatements } from './statements.ts'
+import { foldDeltas } from './store/balances.ts'
+import { dayDifferences } from './store/checks.ts'
+import { inTransaction, type Tx } from './store/db.ts'
+import { lockDay, moveDay, moveOpenDay, readDay, storeChecks, type Check, type DayRow } from './store/days.ts'
+import { excludeBatches, openDate } from './store/lock.ts'
+import { ensurePartitions } from './store/migrate.ts'
+import { postBatch, type NewTransfer } from './store/post.ts'
+import type { PartyRow, Snapshot } from './store/registry.ts'
+import { insertPositions, readMovements, readSettlingParties, saveDigest } from './store/settlement.ts'
 
-const reached = ['OPEN', 'CUT', 'VERIFIED', 'CLEARED', 'APPROVED', 'INSTRUCTED', 'CONFIRMED'] as const
-const isPast = (
-  day: DayRow, state: typeof reached[number]
-): boolean => reached.indexOf(day.state) >= reached.indexOf(state)
-
-/** OPEN → CUT → VERIFIED → CLEARED. Repeating it after a finished stage changes nothing. */
+/**
+ * OPEN → CUT → VERIFIED → CLEARED, from wherever the day is; repeating it changes nothing. Throws Refusal
+ * not_found, day_state, or check_failed, which leaves the day CUT with the reason stored.
+ */
 export async function closeDay (ledger: Ledger, date: string, by: string): Promise<void> {
   await cut(ledger, date, by)
-  killPoint('day-cut')
+  killPoint('after-day-cut')
   await verifyDay(ledger, date, by)
-  killPoint('day-verified')
+  killPoint('after-day-verified')
   await clear(ledger, date, by)
-  killPoint('day-cleared')
+  killPoint('after-day-cleared')
+  await issueStatements(ledger, date)
 }
 
-async function dayOrThrow (tx: Tx, date: string): Promise<DayRow> {
+/** Locks the day and reads it. Throws Refusal not_found. */
+export async function lockedDay (tx: Tx, date: string): Promise<DayRow> {
   const day = await lockDay(tx, date)
-  if (day === null) throw new Refusal('day_state', `${date} is not an open or closed clearing date`)
+  if (day === null) throw new Refusal('not_found', `${date} is not a clearing date of this ledger yet`)
   return day
 }
 
+/* ---- cut ---- */
+
 async function cut (ledger: Ledger, date: string, by: string): Promise<void> {
+  const today = localDate(ledger.clock.now())
+  const day = await readDay(ledger.db, date)
+  if (day !== null && hasReached(day.state, 'CUT')) return
+  await makeRoom(ledger, date)
   await inTransaction(ledger.db, async tx => {
-    const day = await dayOrThrow(tx, date)
-    if (isPast(day, 'CUT')) return
-    await excludeBatches(tx) // batches under way finish in this date; those that wait read the next one
-    const open = await readOpenDay(tx)
-    if (open !== date) throw new Refusal('day_state', `${date} cannot be cut: the open clearing date is ${open}`)
-    await moveOpenDay(tx, addDays(date, 1), ledger.partitionDays)
-    await stepTo(tx, date, 'CUT', by, ledger.clock.now())
+    await tx.query(`set local lock_timeout = ${cutWaitMs}`)
+    await excludeBatches(tx) // batches under way end in this date, those that wait read the next one
+    const { state } = await lockedDay(tx, date)
+    if (hasReached(state, 'CUT')) return
+    if (date > today) throw new Refusal('day_state', `${date} is still to come: today is ${today}`)
+    await moveOpenDay(tx, addDays(date, 1))
+    await moveDay(tx, date, { from: 'OPEN', to: 'CUT', by, atMs: ledger.clock.now() })
+    killPoint('before-day-cut')
   })
 }
+
+/** While the cut waits for batches under way, new ones wait for the cut: better to give up than to hold them. */
+const cutWaitMs = 10_000
+
+/** Room for transfers far ahead, made before the cut and outside its transaction. */
+async function makeRoom ({ db, partitionDays }: Ledger, date: string): Promise<void> {
+  await inTransaction(db, tx => ensurePartitions(tx, date, partitionDays))
+}
+
+/* ---- verify ---- */
 
 async function verifyDay (ledger: Ledger, date: string, by: string): Promise<void> {
   await ledger.sealer.seal()
   const failed = await inTransaction(ledger.db, async tx => {
-    const day = await dayOrThrow(tx, date)
-    if (isPast(day, 'VERIFIED')) return []
-    const checks = await runChecks(tx, date)
-    await storeChecks(tx, date, checks, ledger.clock.now())
-    const wrong = checks.filter(check => !check.ok)
-    if (wrong.length > 0) return wrong // stored and visible; the state stays CUT
+    const { state } = await lockedDay(tx, date)
+    if (hasReached(state, 'VERIFIED')) return []
+    const atMs = ledger.clock.now()
+    const wrong = (await storeChecks(tx, date, await runChecks(tx, date), atMs)).filter(check => !check.ok)
+    if (wrong.length > 0) return wrong // stored for everybody to see; the day stays where it is
     await foldDeltas(tx, date)
-    await stepTo(tx, date, 'VERIFIED', by, ledger.clock.now())
+    await moveDay(tx, date, { from: 'CUT', to: 'VERIFIED', by, atMs })
+    killPoint('before-day-verified')
     return []
   })
-  if (failed.length > 0) throw new Refusal('check_failed', failed.map(check => `${check.name}: ${check.detail}`).join('; '))
+  refuseFailed(failed)
 }
 
-/** The checks compare each account and bucket by itself: +5 and −5 are two differences, not none. */
+function refuseFailed (failed: readonly Check[]): void {
+  if (failed.length === 0) return
+  throw new Refusal('check_failed', failed.map(({ name, detail }) => `${name}: ${detail}`).join('; '))
+}
+
 async function runChecks (tx: Tx, date: string): Promise<Check[]> {
-  const accounts = await accountDifferences(tx, date)
-  const purses = await purseDifferences(tx)
-  const unsealed = await unsealedOf(tx, date)
-  const unbalanced = bookSums(await balances(tx, date)).filter(({ sumFen }) => sumFen !== 0n)
-  const say = (differences: readonly { what: string, leftFen: bigint, rightFen: bigint }[]): string =>
-    differences.map(d => `${d.what}: ${d.leftFen} against ${d.rightFen}`).join(', ')
-  return [
-    {
-      name: 'books sum to zero', ok: unbalanced.length === 0,
-      detail: unbalanced.map(b => `${b.book} ${b.sumFen}`).join(', ')
-    },
-    { name: 'accounts equal their transfers', ok: accounts.length === 0, detail: say(accounts) },
-    { name: 'purses equal their control account', ok: purses.length === 0, detail: say(purses) },
-    {
-      name: 'every batch is sealed', ok: unsealed === 0, detail: unsealed === 0 ? '' : `${unsealed} batches`
-    }]
+  const found = await dayDifferences(tx, date)
+  return Object.entries(found).map(([name, differences]) =>
+    ({ name, ok: differences.length === 0, detail: differences.join(', ') }))
 }
 
-export const bookSums = (
-  rows: readonly { readonly book: Book, readonly debitFen: bigint, readonly creditFen: bigint }[]
-): { book: Book, sumFen: bigint }[] => books.map(book => ({
-  book, sumFen: rows.filter(row => row.book === book).reduce(
-    (sum, row) => sum + row.debitFen - row.creditFen, 0n
-  )
-}))
+/* ---- clear ---- */
 
+/** Claims of the date become nets; the transfers of that stand in the date that is open now. */
 async function clear (ledger: Ledger, date: string, by: string): Promise<void> {
   const snapshot = await ledger.registry()
   const salt = ledger.random(16)
-  const head = await ledger.sealer.seal()
-  await inTransaction(ledger.db, async tx => {
-    const day = await dayOrThrow(tx, date)
-    if (isPast(day, 'CLEARED')) return
-    if (day.state !== 'VERIFIED') throw new Refusal('day_state', `${date} is ${day.state}: verify it first`)
+  const failed = await inTransaction(ledger.db, async tx => {
+    const open = await openDate(tx)
+    const { state } = await lockedDay(tx, date)
+    if (hasReached(state, 'CLEARED')) return []
+    requireState(date, state, 'VERIFIED')
+    const atMs = ledger.clock.now()
     const positions = await readDayPositions(tx, snapshot, date)
-    await insertPositions(tx, date, positions, positionsDigest(date, positions))
-    const openDay = await readOpenDay(tx)
-    const transfers = positions.flatMap(position => clearingTransfers(snapshot, position, ledger.clock.now()))
+    const checks = await storeChecks(tx, date, [netCheck(positions)], atMs)
+    if (checks.some(check => !check.ok)) return checks
+    await insertPositions(tx, date, positions)
+    await saveDigest(tx, date, positionsDigest(date, positions))
+    const settling = positions.filter(({ party }) => isSettling(snapshot.parties.get(party)))
     await postBatch(tx, {
-      kind: 'clearing', clearingDate: openDay ?? date, createdAtMs: ledger.clock.now(), salt, items: positions.length,
-      transfers: transfers.map((transfer, place) => ({ ...transfer, journal: place }))
+      kind: 'clearing', clearingDate: open ?? date, createdAtMs: atMs, salt, items: positions.length,
+      transfers: booked(snapshot, settling.flatMap(clearingTransfers), atMs)
     })
-    await insertStatements(tx, statementsOf(snapshot, date, positions, await acceptedCount(tx, date), head))
-    await stepTo(tx, date, 'CLEARED', by, ledger.clock.now())
+    await moveDay(tx, date, { from: 'VERIFIED', to: 'CLEARED', by, atMs })
+    killPoint('before-day-cleared')
+    return []
   })
+  refuseFailed(failed)
 }
+
+export function requireState (date: string, state: DayState, needed: DayState): void {
+  if (state !== needed) throw new Refusal('day_state', `${date} is ${state}, not ${needed}`)
+}
+
+const isSettling = (party: PartyRow | undefined): boolean =>
+  party?.kind === 'operator' || party?.kind === 'agent'
 
 async function readDayPositions (tx: Tx, snapshot: Snapshot, date: string): Promise<Position[]> {
-  const issuer = [...snapshot.parties.values()].find(party => party.kind === 'issuer')
-  if (issuer === undefined) throw new Refusal('check_failed', 'no issuer is registered: nobody could owe the claims')
-  const all = await activities(tx, date)
-  const used = books.filter(book => all.some(activity => activity.book === book))
-  const perBook = await Promise.all(used.map(async book =>
-    positionsOf(
-      all.filter(activity => activity.book === book), await issuerActivity(tx, date, book, issuer.code)
-    )))
-  return perBook.flat()
+  const movements = await readMovements(tx, date)
+  try {
+    return positionsOf(movements, await readSettlingParties(tx, date), housesOf(snapshot))
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new Refusal('check_failed', error.message)
+  }
 }
 
-/** What an approval approves: the positions, as text in a fixed order, hashed. */
-export const positionsDigest = (date: string, positions: readonly Position[]): Buffer => {
-  const lines = positions.map(p => [p.book, p.party, p.claimsFen, p.commissionFen, p.loadsFen, p.loadCommissionFen,
-    p.adjustmentsFen, p.netFen].join('|')).sort()
-  return createHash('sha256').update([`positions|1|${date}`, ...lines].join('\n'), 'ascii').digest()
+const houseKinds = {
+  commerce: 'issuer', medical: 'bureau', treasury: 'treasury', library: 'issuer', campus: 'issuer'
+} as const satisfies Record<Book, PartyRow['kind']>
+
+/** Who owes in each book: the first party, by code, of the kind that does. */
+function housesOf (snapshot: Snapshot): Map<Book, string> {
+  const codes = [...snapshot.parties.values()].sort((a, b) => a.code < b.code ? -1 : 1)
+  return new Map(Object.entries(houseKinds).flatMap(([book, kind]) => {
+    const house = codes.find(party => party.kind === kind)
+    return house === undefined ? [] : [[book as Book, house.code] as const]
+  }))
 }
 
-/** Dr/Cr with a signed amount: a negative one swaps the sides. */
-const signed = (
-  code: NewTransfer['code'], book: Book, debit: number, credit: number, amountFen: bigint, atMs: number
-): Omit<NewTransfer, 'journal'>[] => amountFen === 0n
-  ? []
-  : [amountFen > 0n
-      ? { bucket: 0, code, book, debit, credit, amountFen, eventAtMs: atMs }
-      : { bucket: 0, code, book, debit: credit, credit: debit, amountFen: -amountFen, eventAtMs: atMs }]
-
-function clearingTransfers (snapshot: Snapshot, p: Position, atMs: number): Omit<NewTransfer, 'journal'>[] {
-  if (snapshot.parties.get(p.party)?.kind === 'issuer') return []
-  const of = (heading: Parameters<typeof accountId>[2], party: string | null = p.party) =>
-    accountId(snapshot, p.book, heading, party)
-  const totalFen = p.claimsFen + p.adjustmentsFen
-  const transfers = [
-    ...signed(
-      'clear_net', p.book, of('merchant-pending'), of('merchant-settlement'), totalFen - p.commissionFen,
-      atMs
-    ),
-    ...signed('clear_commission', p.book, of('merchant-pending'), of(
-      'commission-income', null
-    ), p.commissionFen, atMs)]
-  if (p.loadsFen === 0n && p.loadCommissionFen === 0n) return transfers
-  return [
-    ...transfers,
-    ...signed('load_commission', p.book, of(
-      'commission-expense', null
-    ), of('receivable-agent'), p.loadCommissionFen, atMs),
-    ...signed('agent_netting', p.book, of('merchant-settlement'), of('receivable-agent'), p.loadsFen - p.loadCommissionFen,
-      atMs)]
+function netCheck (positions: readonly Position[]): Check {
+  const wrong = netSums(positions)
+  return {
+    name: 'net positions sum to zero', ok: wrong.length === 0,
+    detail: wrong.map(({ book, sumFen }) => `${book}: ${sumFen} fen`).join(', ')
+  }
 }
 
-function statementsOf (
-  snapshot: Snapshot, date: string, positions: readonly Position[], counts: ReadonlyMap<string, number>,
-  head: Statement['head']
-): Statement[] {
-  return [...snapshot.parties.values()].flatMap((party): Statement[] => {
-    const own = positions.filter(position => position.party === party.code)
-    if (own.length === 0) return []
-    const lines = own.flatMap(p => [
-      { text: `${p.book}: claims`, count: counts.get(party.code) ?? 0, amountFen: Number(p.claimsFen) },
-      { text: `${p.book}: adjustments`, count: 0, amountFen: Number(p.adjustmentsFen) },
-      { text: `${p.book}: commission`, count: 0, amountFen: Number(-p.commissionFen) },
-      { text: `${p.book}: loads and deposits collected`, count: 0, amountFen: Number(-p.loadsFen) },
-      { text: `${p.book}: load commission`, count: 0, amountFen: Number(p.loadCommissionFen) }
-    ].filter((line, index) => index === 0 || line.amountFen !== 0))
-    const netFen = Number(own.reduce((sum, p) => sum + p.netFen, 0n))
-    return [{ party: party.code, date, nameZh: party.nameZh, nameEn: party.nameEn, lines, netFen, head }]
-  })
-}
+/** Planned transfers as rows, each a journal of its own. */
+export const booked = (
+  { accounts }: Snapshot, planned: readonly PlannedTransfer[], atMs: number
+): NewTransfer[] => planned.map(({ debit, credit, ...rest }, journal) => {
+  const number = (code: string): number => {
+    const id = accounts.get(code)
+    if (id === undefined) throw new Error(`no account ${code}`)
+    return id
+  }
+  return { ...rest, journal, bucket: 0, debit: number(debit), credit: number(credit), eventAtMs: atMs }
+})
+

@@ -1,41 +1,72 @@
 // A clearing day as people see it: how far it is, what keeps it from going on, who owes whom.
-import type { DayView, Position, Statement } from '../schemas/api.ts'
+import type { DayView, Instruction, Position, Statement } from '../schemas/api.ts'
 import { formatIso } from '../runtime/instants.ts'
+import { approversNeeded, positionsDigest } from './core/day.ts'
+import type { Position as Computed } from './core/settlement.ts'
 import type { Ledger } from './ledger.ts'
 import { Refusal } from './refusal.ts'
-import { readApprovals, readDay, readDays, readFailedChecks, readPositions, readStatement, readSteps } from './store/days.ts'
+import {
+  readApprovals, readDay, readDays, readFailedChecks, readSteps, type ApprovalRow, type DayRow
+} from './store/days.ts'
+import type { Db } from './store/db.ts'
+import { readInstructions, readPositions, readStatement } from './store/settlement.ts'
 
 /** Throws Refusal not_found for a date that was never open. */
 export async function viewDay ({ db }: Ledger, date: string): Promise<DayView> {
   const day = await readDay(db, date)
   if (day === null) throw new Refusal('not_found', `${date} is not a clearing date of this ledger`)
   const positions = await readPositions(db, date)
-  const approvals = day.digest === null ? [] : await readApprovals(db, date, day.digest)
-  const failed = day.state === 'CUT' ? await readFailedChecks(db, date) : []
+  const digest = day.digest === null ? null : positionsDigest(date, positions)
+  const approvals = digest === null ? [] : await readApprovals(db, date, digest)
   return {
     date,
     state: day.state,
-    blockers: failed.map(check => `${check.name}: ${check.detail}`),
+    blockers: await blockersOf(db, date, day, approvals),
     steps: (await readSteps(db, date)).map(({ state, atMs, by }) => ({ state, at: formatIso(atMs), by })),
     approvals: approvals.map(({ staff, atMs }) => ({ staff, at: formatIso(atMs) })),
-    digest: day.digest === null ? null : day.digest.toString('hex').toUpperCase(),
-    positions,
-    netSumFen: positions.reduce((sum, position) => sum + Number(position.netFen), 0)
+    digest: digest === null ? null : digest.toString('hex').toUpperCase(),
+    positions: positions.map(shown),
+    netSumFen: Number(positions.reduce((sum, position) => sum + position.netFen, 0n))
   }
 }
+
+/** What keeps the day from its next state, in words; empty where nothing does. */
+async function blockersOf (
+  db: Db, date: string, day: DayRow, approvals: readonly ApprovalRow[]
+): Promise<string[]> {
+  if (day.state === 'CUT' || day.state === 'VERIFIED') {
+    return (await readFailedChecks(db, date)).map(check => `${check.name}: ${check.detail}`)
+  }
+  const missing = approversNeeded - approvals.length
+  if (missing <= 0 || (day.state !== 'CLEARED' && day.state !== 'APPROVED')) return []
+  return [`approvals: ${missing} more of these positions needed`]
+}
+
+const shown = (position: Computed): Position => ({
+  party: position.party,
+  book: position.book,
+  claimsFen: Number(position.claimsFen),
+  commissionFen: Number(position.commissionFen),
+  loadsFen: Number(position.loadsFen),
+  loadCommissionFen: Number(position.loadCommissionFen),
+  adjustmentsFen: Number(position.adjustmentsFen),
+  netFen: Number(position.netFen)
+})
 
 const daysShown = 60
 
 /** The last days, newest first. */
 export async function viewDays (ledger: Ledger): Promise<DayView[]> {
-  const dates = (await readDays(ledger.db)).slice(-daysShown).reverse()
   const views: DayView[] = []
-  for (const date of dates) views.push(await viewDay(ledger, date))
+  for (const date of await readDays(ledger.db, daysShown)) views.push(await viewDay(ledger, date))
   return views
 }
 
 export const viewPositions = async (ledger: Ledger, date: string): Promise<Position[]> =>
   (await viewDay(ledger, date)).positions
+
+export const viewInstructions = async ({ db }: Ledger, date: string): Promise<Instruction[]> =>
+  (await readInstructions(db, date)).map(one => ({ ...one, amountFen: Number(one.amountFen) }))
 
 /** A party's own client sees its own statements only; `callerParty` null sees all. */
 export async function viewStatement (
@@ -44,7 +75,7 @@ export async function viewStatement (
   if (callerParty !== null && callerParty !== of.party) {
     throw new Refusal('forbidden', `this is a statement of ${of.party}`)
   }
-  const statement = await readStatement(db, of.party, of.date)
-  if (statement === null) throw new Refusal('not_found', `${of.party} has no statement of ${of.date} yet`)
-  return statement
+  const statement = await readStatement(db, of)
+  if (statement !== null) return statement
+  throw new Refusal('not_found', `${of.party} has no statement of ${of.date} in the ${of.book} book yet`)
 }

@@ -1,14 +1,16 @@
-// The ledger as a process: reads the environment, migrates, listens, stops in order. Its other commands prepare
-// a database or check one:
+// The ledger as a process: reads the environment, migrates, listens, stops in order. Its other commands
+// prepare a database, check it, or correct it:
 //
 //   ledger/main.ts                        serve
 //   ledger/main.ts migrate                bring the database to the present schema
 //   ledger/main.ts bootstrap FILE         add staff and machine clients
 //   ledger/main.ts keys FILE.json OUT     seal master keys into an encrypted key file
-//   ledger/main.ts verify                 rebuild every projection, check the proof tree; 1 where something is wrong
+//   ledger/main.ts verify [--since SIZE]  rebuild every projection, check the tree; 1 where they differ
 //   ledger/main.ts prove ID               an inclusion proof, as JSON
+//   ledger/main.ts correct FILE           post the transfers of a correction in the open date
 import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { offsetClock, systemClock, type Clock } from '../runtime/clock.ts'
@@ -17,11 +19,13 @@ import { parseIso } from '../runtime/instants.ts'
 import { createLog } from '../runtime/log.ts'
 import { announceReady } from '../runtime/supervise.ts'
 import { bootstrap, BootstrapFile } from './bootstrap.ts'
+import { correct, Correction } from './correct.ts'
 import { buildLedger } from './ledger.ts'
+import { prove } from './prove.ts'
 import { openSigner } from './seal.ts'
 import { openDb } from './store/db.ts'
 import { migrate } from './store/migrate.ts'
-import { ensureHouseAccounts } from './store/registry.ts'
+import { ensureHouseAccounts, registryCache } from './store/registry.ts'
 import { KeySet, sealKeys } from './verify/key-file.ts'
 import { startTacPool } from './verify/tac-pool.ts'
 import { verifyBooks } from './verify-books.ts'
@@ -47,7 +51,9 @@ const Serving = Type.Object({
 })
 
 type Command = (...args: string[]) => Promise<void>
-const commands: Readonly<Record<string, Command>> = { serve, migrate: migrateOnly, bootstrap: addStaff, keys, verify }
+const commands: Readonly<Record<string, Command>> = {
+  serve, migrate: migrateOnly, bootstrap: addStaff, keys, verify, prove: printProof, correct: postCorrection
+}
 
 const [name = 'serve', ...args] = process.argv.slice(2)
 const command = commands[name]
@@ -118,8 +124,20 @@ async function keys (from = '', to = ''): Promise<void> {
   writeFileSync(to, sealKeys(keySet, passphrase, randomBytes(16), randomBytes(12)), { mode: 0o600 })
 }
 
-async function verify (): Promise<void> {
-  const report = await withDatabase(verifyBooks)
+async function verify (...args: string[]): Promise<void> {
+  const { values } = parseArgs({ args, options: { since: { type: 'string', default: '0' } } })
+  const report = await withDatabase(db => verifyBooks(db, { since: Number(values.since) }))
   process.stdout.write(JSON.stringify(report, null, 2) + '\n')
   process.exitCode = report.ok ? 0 : 1
+}
+
+async function printProof (id = ''): Promise<void> {
+  process.stdout.write(JSON.stringify(await withDatabase(db => prove(db, id)), null, 2) + '\n')
+}
+
+async function postCorrection (path = ''): Promise<void> {
+  const correction = Value.Parse(Correction, JSON.parse(readFileSync(path, 'utf8')))
+  await withDatabase(async db => {
+    await correct({ db, log, clock: systemClock, random: randomBytes, registry: registryCache(db) }, correction)
+  })
 }

@@ -1,190 +1,171 @@
-// `npm run verify`: rebuilds every projection from the transfers and checks the proof tree. It reads one
-// snapshot and changes nothing.
+// `npm run verify`: rebuilds every projection from the transfers and checks the proof tree down to the raw
+// bytes. It reads one snapshot, changes nothing, and names what differs.
 import { createHash } from 'node:crypto'
 import { inflateSync } from 'node:zlib'
 import type { VerifyReport } from '../schemas/api.ts'
-import { bookSums } from './close-day.ts'
-import { batchRoot, type CommittedTransfer } from './core/commitment.ts'
-import type { Book } from './core/chart.ts'
-import { emptyFrontier, frontierRoot, growFrontier, type Frontier } from './core/merkle.ts'
 import { readConsumptionFile } from '../schemas/clearing-file/consumption.ts'
+import { batchRoot } from './core/commitment.ts'
+import { approversNeeded, positionsDigest } from './core/day.ts'
+import { emptyFrontier, frontierRoot, growFrontier, type Frontier } from './core/merkle.ts'
+import { netSums } from './core/settlement.ts'
 import { fileDigest } from './intake/file.ts'
 import { batchLeaf, verifyHead } from './seal.ts'
-import { accountDifferences, balances, purseDifferences } from './store/balances.ts'
+import { accountDifferences, purseDifferences, type Difference } from './store/balances.ts'
+import { bookDifferences } from './store/checks.ts'
 import type { Db, Tx } from './store/db.ts'
-import { allHeads, publicKeys } from './store/tree.ts'
+import { readPositions } from './store/settlement.ts'
+import { allHeads, leafHashes, publicKeys } from './store/tree.ts'
+import {
+  approvedDays, batchPages, datesFrom, deliveryPages, doubleJournals, fromTheBeginning, leafPages, lineDifferences,
+  shadowDifferences, startAfter, strayTransfers, transfersOf, unsealedBatches, type DeliveryRow, type Start
+} from './store/verification.ts'
 
-type Check = VerifyReport['checks'][number]
-const result = (check: string, faults: readonly string[], good: string): Check =>
-  ({ check, ok: faults.length === 0, detail: faults.length === 0 ? good : faults.slice(0, 5).join('; ') })
+export type VerifyOptions = {
+  /** Size of a signed head up to which everything was verified before: only what came later is read. */
+  readonly since?: number
+}
 
-export async function verifyBooks (db: Db): Promise<VerifyReport> {
+/** Findings of one check; empty when it passes. `seen`: what it looked at, in words. */
+type Findings = { readonly faults: readonly string[], readonly seen: string }
+type Check = (tx: Tx, start: Start, since: number) => Promise<Findings>
+
+const checks: Readonly<Record<string, Check>> = {
+  'every book sums to zero': async tx => plain(await bookDifferences(tx, null)),
+  'account balances equal their transfers': checkAccounts,
+  'purses equal their control account': async tx => plain((await purseDifferences(tx)).map(worded)),
+  'purse shadows equal the transfers of their card': async tx => plain(await shadowDifferences(tx)),
+  'transfers stay inside their book': async (tx, start) => plain(await strayTransfers(tx, start)),
+  'one journal per line': async (tx, start) => plain(await doubleJournals(tx, start)),
+  'every distinct line has one verdict': async (tx, start) => plain(await lineDifferences(tx, start)),
+  'batches lead to their roots': checkBatches,
+  'batches of verified dates are in the tree': async tx => plain(await unsealedBatches(tx)),
+  'leaves lead to the signed heads': checkTree,
+  'raw bytes match their digests': checkDeliveries,
+  'positions sum to zero, as approved': checkPositions
+}
+
+export async function verifyBooks (db: Db, { since = 0 }: VerifyOptions = {}): Promise<VerifyReport> {
   const tx = await db.connect()
   try {
     await tx.query('begin isolation level repeatable read read only')
-    const checks = [
-      await checkBooks(tx), await checkAccounts(tx), await checkPurses(tx), await checkShadows(tx),
-      await checkBatches(tx), await checkTree(tx), await checkDeliveries(tx), await checkLines(tx)]
-    await tx.query('commit')
-    return { ok: checks.every(check => check.ok), checks }
+    const start = since === 0 ? fromTheBeginning : await startAfter(tx, since)
+    const report: VerifyReport['checks'] = []
+    for (const [check, run] of Object.entries(checks)) {
+      const { faults, seen } = await run(tx, start, since)
+      report.push({ check, ok: faults.length === 0, detail: faults.length === 0 ? seen : summary(faults) })
+    }
+    return { ok: report.every(({ ok }) => ok), checks: report }
   } finally {
+    await tx.query('rollback').catch(() => undefined) // the connection is gone: so is the snapshot
     tx.release()
   }
 }
 
-async function checkBooks (tx: Tx): Promise<Check> {
-  const sums = bookSums(await balances(tx, null))
-  return result('every book sums to zero', sums.filter(b => b.sumFen !== 0n).map(b => `${b.book}: ${b.sumFen} fen`),
-    `${sums.length} books`)
-}
+const faultsShown = 5
+const summary = (faults: readonly string[]): string =>
+  faults.slice(0, faultsShown).join('; ') + (faults.length > faultsShown ? '; and more' : '')
+const plain = (faults: readonly string[]): Findings => ({ faults, seen: 'equal' })
+const worded = ({ what, leftFen, rightFen }: Difference): string => `${what}: ${leftFen} against ${rightFen}`
 
-async function checkAccounts (tx: Tx): Promise<Check> {
-  const differences = await accountDifferences(tx, null)
-  return result('account balances rebuilt from transfers',
-    differences.map(d => `${d.what}: ${d.leftFen} from transfers, ${d.rightFen} kept`), 'equal')
+async function checkAccounts (tx: Tx, start: Start): Promise<Findings> {
+  if (start.date === null) return plain((await accountDifferences(tx, null)).map(worded))
+  const faults: string[] = []
+  for (const date of await datesFrom(tx, start)) faults.push(...(await accountDifferences(tx, date)).map(worded))
+  return plain(faults)
 }
-
-async function checkPurses (tx: Tx): Promise<Check> {
-  const differences = await purseDifferences(tx)
-  return result('purses sum to their control account',
-    differences.map(d => `${d.what}: ${d.leftFen} in purses, ${d.rightFen} in the account`), 'equal in every bucket')
-}
-
-async function checkShadows (tx: Tx): Promise<Check> {
-  const { rows } = await tx.query<{ cardId: bigint, kept: bigint, built: bigint }>(`
-    with own as (select account_id from account where heading = 'purse'),
-    built as (
-      select bucket, card_id, sum(fen)::bigint as fen from (
-        select bucket, card_id, amount_fen as fen from transfer where credit_account in (select account_id from own)
-        union all
-        select bucket, card_id, -amount_fen from transfer where debit_account in (select account_id from own)) s
-      group by 1, 2)
-    select card_id as "cardId", p.shadow_fen as kept, coalesce(b.fen, 0) as built
-    from purse p left join built b using (bucket, card_id) where p.shadow_fen <> coalesce(b.fen, 0) limit 5`)
-  return result('purse shadows rebuilt from transfers',
-    rows.map(row => `card ${row.cardId}: ${row.built} from transfers, ${row.kept} kept`), 'equal')
-}
-
-type BatchRow = {
-  batchId: bigint, date: string, items: number, transfers: number, sumFen: bigint, root: Buffer, salt: Buffer,
-  digest: Buffer | null
-}
-type TransferRow = Omit<CommittedTransfer, 'book'> & { book: Book, batchId: bigint }
 
 /** Batch after batch: its transfers, their sum, and the root over their salted leaves. */
-async function checkBatches (tx: Tx): Promise<Check> {
+async function checkBatches (tx: Tx, start: Start): Promise<Findings> {
   const faults: string[] = []
   let count = 0
-  for await (const page of pages(tx)) {
-    count += page.length
-    for (const batch of page) {
-      const rows = await transfersOf(tx, batch)
-      const sumFen = rows.reduce((sum, row) => sum + row.amountFen, 0n)
-      if (rows.length !== batch.transfers || sumFen !== batch.sumFen) {
-        faults.push(`batch ${batch.batchId}: ${rows.length} transfers of ${sumFen} fen, ${batch.transfers} of ${batch.sumFen} committed`)
+  for (const date of await datesFrom(tx, start)) {
+    for await (const page of batchPages(tx, date, start)) {
+      count += page.length
+      const transfers = await transfersOf(tx, page)
+      for (const { batchId, transfers: declared, sumFen, root, salt, digest } of page) {
+        const own = transfers.get(batchId) ?? []
+        const foundFen = own.reduce((sum, transfer) => sum + transfer.amountFen, 0n)
+        if (own.length !== declared || foundFen !== sumFen) {
+          faults.push(`batch ${batchId}: ${own.length} transfers of ${foundFen} fen, declared ${declared} of ${sumFen}`)
+        }
+        const built = batchRoot({ salt, batchId, clearingDate: date, deliveryDigest: digest, transfers: own })
+        if (!root.equals(built)) faults.push(`batch ${batchId}: its rows do not lead to its root`)
       }
-      const root = batchRoot({
-        salt: batch.salt, batchId: batch.batchId, clearingDate: batch.date, deliveryDigest: batch.digest, transfers: rows
-      })
-      if (!batch.root.equals(root)) faults.push(`batch ${batch.batchId}: its rows do not lead to its root`)
     }
   }
-  return result('batches lead to their roots', faults, `${count} batches`)
+  return { faults, seen: `${count} batches` }
 }
 
-async function * pages (tx: Tx): AsyncGenerator<BatchRow[]> {
-  for (let after = -1n; ;) {
-    const { rows } = await tx.query<BatchRow>(`
-      select b.batch_id as "batchId", b.clearing_date as date, b.items, b.transfers, b.sum_fen as "sumFen", b.root, b.salt,
-        d.digest
-      from batch b left join delivery d on d.bucket = 0 and d.delivery_no = b.delivery_no
-      where b.bucket = 0 and b.batch_id > $1 order by b.batch_id limit 500`, [after])
-    if (rows.length === 0) return
-    yield rows
-    after = rows.at(-1)?.batchId ?? after
-  }
-}
-
-async function transfersOf (tx: Tx, batch: BatchRow): Promise<TransferRow[]> {
-  const { rows } = await tx.query<TransferRow>(`
-    select transfer_id as "transferId", journal_id as "journalId", clearing_date as "clearingDate", code, book,
-      debit_account as debit, credit_account as credit, amount_fen as "amountFen", card_id as "cardId",
-      event_at as "eventAtMs", delivery_no as "deliveryNo", line_no as "lineNo", corrects
-    from transfer where clearing_date = $1 and bucket between 0 and 63
-      and transfer_id >= $2 and transfer_id < $3 and batch_id = $4 order by transfer_id`,
-  [batch.date, batch.batchId << 20n, (batch.batchId + 1n) << 20n, batch.batchId])
-  return rows
-}
-
-async function checkTree (tx: Tx): Promise<Check> {
+/** Leaves against their batches, in unbroken order; roots and signatures of the heads along the way. */
+async function checkTree (tx: Tx, _start: Start, since: number): Promise<Findings> {
   const faults: string[] = []
-  const { rows } = await tx.query<{ hash: Buffer, batchId: bigint, date: string, root: Buffer | null }>(`
-    select l.hash, l.batch_id as "batchId", l.clearing_date as date, b.root
-    from tree_leaf l left join batch b on b.bucket = 0 and b.batch_id = l.batch_id order by l.leaf_index`)
-  const heads = new Map((await allHeads(tx)).map(head => [head.size, head]))
-  let frontier: Frontier = emptyFrontier
   const keys = await publicKeys(tx)
-  for (const { hash, batchId, date, root } of rows) {
-    if (root === null || !hash.equals(batchLeaf({
-      batchId, date, root
-    }))) faults.push(`leaf of batch ${batchId} does not match it`)
-    frontier = growFrontier(frontier, [hash])
+  const heads = new Map((await allHeads(tx)).map(head => [head.size, head]))
+  let frontier: Frontier = growFrontier(emptyFrontier, since === 0 ? [] : (await leafHashes(tx)).slice(0, since))
+  const passHead = () => {
     const head = heads.get(frontier.size)
-    if (head === undefined) continue
+    if (head === undefined) return
+    heads.delete(frontier.size)
     if (head.root !== Buffer.from(frontierRoot(frontier)).toString('hex').toUpperCase()) {
       faults.push(`head of size ${head.size}: the leaves lead to another root`)
     }
     const key = keys.get(head.keyId)
     if (key === undefined || !verifyHead(head, key)) faults.push(`head of size ${head.size}: wrong signature`)
   }
-  return result('tree of batches and signed heads', faults, `${rows.length} leaves, ${heads.size} heads`)
-}
-
-async function checkDeliveries (tx: Tx): Promise<Check> {
-  const faults: string[] = []
-  let after = -1n
-  let count = 0
-  for (;;) {
-    const { rows } = await tx.query<DeliveryRow>(`
-      select delivery_no as no, kind, external_id as id, digest, raw from delivery
-      where bucket = 0 and delivery_no > $1 order by delivery_no limit 50`, [after])
-    if (rows.length === 0) break
-    for (const row of rows) {
-      if (!digestOf(row).equals(row.digest)) faults.push(`delivery ${row.id}: bytes differ from its digest`)
+  passHead()
+  for await (const page of leafPages(tx, since)) {
+    for (const { index, hash, batchId, date, root } of page) {
+      if (index !== BigInt(frontier.size)) faults.push(`leaf ${frontier.size} is missing, ${index} follows`)
+      if (root === null || !hash.equals(batchLeaf({ batchId, date, root }))) {
+        faults.push(`leaf ${index} is not that of batch ${batchId}`)
+      }
+      frontier = growFrontier(frontier, [hash])
+      passHead()
     }
-    count += rows.length
-    after = rows.at(-1)?.no ?? after
   }
-  return result('raw bytes match their digests', faults, `${count} deliveries`)
+  const beyond = [...heads.keys()].filter(size => size > frontier.size)
+  faults.push(...beyond.map(size => `head of size ${size}: there are ${frontier.size} leaves`))
+  return { faults, seen: `${frontier.size} leaves` }
 }
 
-type DeliveryRow = { no: bigint, kind: 'json' | 'file', id: string, digest: Buffer, raw: Buffer }
+async function checkDeliveries (tx: Tx, start: Start): Promise<Findings> {
+  const faults: string[] = []
+  let count = 0
+  for await (const page of deliveryPages(tx, start)) {
+    count += page.length
+    const wrong = page.filter(row => !digestOf(row).equals(row.digest))
+    faults.push(...wrong.map(({ id }) => `delivery ${id}: its bytes have another digest`))
+  }
+  return { faults, seen: `${count} deliveries` }
+}
 
 /** A file is known by its header, which holds the digest of its records whatever their line ends are. */
 function digestOf ({ kind, id, raw }: DeliveryRow): Buffer {
-  const bytes = inflate(raw)
+  const bytes = inflated(raw)
+  if (bytes === null) return Buffer.alloc(0)
   if (kind === 'json') return createHash('sha256').update(bytes).digest()
   const file = readConsumptionFile(id, bytes)
   return file.ok ? fileDigest(file) : Buffer.alloc(0)
 }
 
-/** Bytes that do not even inflate are damaged: nothing is what their digest is compared with. */
-const inflate = (raw: Buffer): Buffer => {
+/** Null for bytes so damaged that they do not even inflate: zlib's codes begin with Z_. */
+function inflated (raw: Buffer): Buffer | null {
   try {
     return inflateSync(raw)
   } catch (error) {
-    return Buffer.from(`damaged: ${(error as Error).message}`)
+    if (!String((error as { code?: unknown }).code).startsWith('Z_')) throw error
+    return null
   }
 }
 
-/** accepted + held + refused + excluded = distinct, per delivery. */
-async function checkLines (tx: Tx): Promise<Check> {
-  const { rows } = await tx.query<{ id: string, declared: number, found: bigint }>(`
-    with lines as (
-      select delivery_no, count(*) as n from (
-        select delivery_no from card_event union all select delivery_no from evidence) l group by 1)
-    select d.external_id as id, d.distinct_lines as declared, coalesce(l.n, 0) as found
-    from delivery d left join lines l using (delivery_no) where d.distinct_lines <> coalesce(l.n, 0) limit 5`)
-  return result('every distinct line has one verdict',
-    rows.map(row => `delivery ${row.id}: ${row.found} verdicts for ${row.declared} lines`), 'accepted + held + refused + excluded = distinct')
+async function checkPositions (tx: Tx): Promise<Findings> {
+  const faults: string[] = []
+  const days = await approvedDays(tx)
+  for (const { date, digest, people } of days) {
+    const positions = await readPositions(tx, date)
+    faults.push(...netSums(positions).map(({ book, sumFen }) => `${date} ${book}: ${sumFen} fen`))
+    if (!digest.equals(positionsDigest(date, positions))) faults.push(`${date}: not the positions that were approved`)
+    if (people < approversNeeded) faults.push(`${date}: approved by ${people}`)
+  }
+  return { faults, seen: `${days.length} approved days` }
 }

@@ -359,6 +359,15 @@ export type DayView = Static<typeof DayView>
 
 export const Approval = Type.Object({ digest: Hex(32) }, { ...closed, $id: 'Approval' })
 
+export const Instruction = Type.Object({
+  id: Type.String(),
+  party: PartyCode,
+  book: Type.String(),
+  direction: literals(['pay', 'collect']),
+  amountFen: Fen
+}, { ...closed, $id: 'Instruction', description: 'what the bank is told to pay or to collect' })
+export type Instruction = Static<typeof Instruction>
+
 export const Statement = Type.Object({
   party: PartyCode,
   date: LocalDate,

@@ -57,7 +57,8 @@ export const transferCodes = {
   opening: 1, sale_deposit: 2, sale_load: 3, load_written: 4,
   tap: 10, tap_adjusted: 11, tap_reversed: 12, unpaid: 13, unpaid_adjusted: 14, unpaid_reversed: 15,
   issuer_risk: 16, issuer_risk_reversed: 17,
-  clear_net: 30, clear_commission: 31, load_commission: 32, agent_netting: 33, instruct_pay: 34, instruct_collect: 35
+  clear_net: 30, clear_commission: 31, load_commission: 32, agent_netting: 33, instruct_pay: 34,
+  instruct_collect: 35, correction: 40
 } as const
 export type TransferCode = keyof typeof transferCodes
 

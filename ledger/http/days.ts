@@ -1,8 +1,8 @@
 // The doors of the clearing day: look, close, approve, instruct; positions and statements.
 import { Type } from 'typebox'
-import { Approval, DayView, LocalDate, Position, Statement } from '../../schemas/api.ts'
+import { Approval, DayView, Instruction, LocalDate, Position, Statement } from '../../schemas/api.ts'
 import { closeDay } from '../close-day.ts'
-import { viewDay, viewDays, viewPositions, viewStatement } from '../day-view.ts'
+import { viewDay, viewDays, viewInstructions, viewPositions, viewStatement } from '../day-view.ts'
 import type { Ledger } from '../ledger.ts'
 import { approveDay, instructDay } from '../settle.ts'
 import type { App } from './app.ts'
@@ -54,11 +54,17 @@ export const dayRoutes = (ledger: Ledger) => async (app: App): Promise<void> => 
     schema: { params: Day, response: { 200: Type.Object({ items: Type.Array(Position) }, closed) } }
   }, async ({ params }) => ({ items: await viewPositions(ledger, params.date) }))
 
+  app.get('/v1/instructions/:date', {
+    config: { allow: looking },
+    schema: { params: Day, response: { 200: Type.Object({ items: Type.Array(Instruction) }, closed) } }
+  }, async ({ params }) => ({ items: await viewInstructions(ledger, params.date) }))
+
   app.get('/v1/statements/:party/:date', {
     config: { allow: [...looking, 'operator', 'agent'] },
     schema: { params: OfParty, querystring: Book, response: { 200: Statement } }
   }, async request => {
     const { party, date } = request.params
-    return await viewStatement(ledger, callerIn(request).party, { party, date, book: request.query.book ?? 'commerce' })
+    const { book = 'commerce' } = request.query
+    return await viewStatement(ledger, callerIn(request).party, { party, date, book })
   })
 }

@@ -22,15 +22,23 @@ export async function migrate (db: Db): Promise<string[]> {
   })
 }
 
-/** Creates the partitions of `days` clearing dates from `from` on: ahead of traffic, never during it. */
+const partitionLock = 7_006
+
+/**
+ * Creates the partitions of `days` clearing dates from `from` on, far ahead of traffic. Each is made apart and
+ * then attached, which neither readers nor writers of the other partitions have to wait for.
+ */
 export async function ensurePartitions (tx: Tx, from: string, days: number): Promise<void> {
+  await tx.query('select pg_advisory_xact_lock($1)', [partitionLock])
   await tx.query(`
-    do $$ declare d date; begin
+    do $$ declare d date; name text; begin
       for d in select generate_series(
         '${from}'::date, '${from}'::date + ${Math.floor(days)}, '1 day'
       )::date loop
-        execute format('create table if not exists transfer_%s partition of transfer for values from (%L) to (%L)',
-          to_char(d, 'YYYYMMDD'), d, d + 1);
+        name := 'transfer_' || to_char(d, 'YYYYMMDD');
+        continue when to_regclass(name) is not null;
+        execute format('create table %I (like transfer including all)', name);
+        execute format('alter table transfer attach partition %I for values from (%L) to (%L)', name, d, d + 1);
       end loop;
     end $$`)
 }
