@@ -26,6 +26,10 @@ export const verdictReasons = {
   test_card: { outcome: 'excluded', wire: '06', en: 'a test card: shown, never settled', zh: '测试卡' },
   test_psam: { outcome: 'excluded', wire: '06', en: 'a test PSAM: shown, never settled', zh: '测试 PSAM' },
   grey: { outcome: 'held', wire: '04', en: 'the outcome on the chip is not proven yet', zh: '灰记录' },
+  grey_cancelled: {
+    outcome: 'refused', wire: '94', en: 'later evidence shows that the chip did not pay',
+    zh: '灰记录取消'
+  },
   tac_wrong: { outcome: 'refused', wire: '01', en: 'the TAC does not match', zh: 'TAC 错误' },
   clock_implausible: { outcome: 'held', wire: '90', en: 'the terminal clock cannot be right', zh: '时钟异常' },
   psam_terminal_mismatch: {
@@ -51,18 +55,14 @@ export const verdictReasons = {
   psam_regression: { outcome: 'held', wire: '90', en: 'the PSAM sequence runs backwards', zh: 'PSAM 流水号倒退' },
   conflict: { outcome: 'held', wire: '90', en: 'another valid event claims the same counter', zh: '计数器冲突' },
   chain_broken: { outcome: 'held', wire: '90', en: 'the card chain contradicts this event', zh: '卡链不连续' },
-  grey_cancelled: {
-    outcome: 'refused', wire: '94', en: 'later evidence shows that the chip did not pay',
-    zh: '灰记录取消'
-  },
-  late: {
-    outcome: 'accepted', wire: null, en: 'accepted late, settled in the open clearing date',
-    zh: '滞后入账'
-  },
   issuer_risk: {
     outcome: 'accepted', wire: null,
     en: 'used after a loss report inside the allowed window: the issuer bears it',
     zh: '窗口期内挂失卡，发卡方承担'
+  },
+  late: {
+    outcome: 'accepted', wire: null, en: 'accepted late, settled in the open clearing date',
+    zh: '滞后入账'
   },
   ok: { outcome: 'accepted', wire: null, en: 'accepted', zh: '正常' }
 } as const satisfies Record<string, VerdictRow>

@@ -1,90 +1,132 @@
-// The card chain: what the events of one card, ordered by the chip's counter, say about its grey and
-// conflicting records.
+// The card chain: what the events of one purse, ordered by the chip's counter, say about each other.
 // Pure functions of the set of events: the order of arrival cannot be seen from here.
 import type { VerdictReason } from '../../schemas/reasons.ts'
-import { withoutGrey, type Verdict } from './verdict.ts'
 
-/** One use of a chip counter as a record tells it. `content` is the hash of the canonical event, hex. */
+/**
+ * One use of a chip counter. A *claim* is signed by the chip, at a PSAM and a terminal we know: it competes
+ * for the chip's counter and for the terminal's sequence. A *grey* one the terminal does not know the end of.
+ * A *stranger* is signed by the chip where we know nobody: it is part of the chain and paid to no one.
+ */
 export type ChainEvent = {
+  readonly kind: 'claim' | 'grey' | 'stranger'
+  /** Card and purse. */
+  readonly purse: string
   readonly counter: number
   readonly balanceBeforeFen: bigint
   readonly amountFen: bigint
+  /** Hash of the canonical event, hex. */
   readonly content: string
   readonly eventAtMs: number
+  readonly psamId: number
   readonly terminalId: number
   readonly sequence: bigint
 }
 
-export type Change = Pick<Verdict, 'outcome' | 'reason'>
+/** Where the chain begins: the counter last committed and the balance when the card joined. */
+export type Opening = { readonly counter: number, readonly balanceFen: bigint }
 
-/** The order in which two valid claims on one counter are ranked: the first is paid. */
+/** The order in which claims on one key are ranked: the first is paid. */
 export function rank (one: ChainEvent, other: ChainEvent): number {
   if (one.eventAtMs !== other.eventAtMs) return one.eventAtMs - other.eventAtMs
   if (one.terminalId !== other.terminalId) return one.terminalId - other.terminalId
   if (one.sequence !== other.sequence) return one.sequence < other.sequence ? -1 : 1
+  // A copy with a bumped counter agrees in all of that: the TAC covers neither counter nor balance.
+  if (one.counter !== other.counter) return one.counter - other.counter
   return one.content < other.content ? -1 : one.content > other.content ? 1 : 0
 }
 
-/** What the chain proves of a grey record. */
-export type GreyState = 'open' | 'paid' | 'not_paid' | 'completed'
+export const chipKey = ({ purse, counter }: Pick<ChainEvent, 'purse' | 'counter'>): string => `${purse}/${counter}`
+export const terminalKey = ({ psamId, sequence }: Pick<ChainEvent, 'psamId' | 'sequence'>): string =>
+  `${psamId}/${sequence}`
 
 /**
- * Grey record `n` of a chip that held P before and may have paid A.
- * The same content in a TAC-valid record completes it. Another TAC-valid event on counter n: the chip did not
- * pay this one.
- * Otherwise the TAC-valid event n + 1 decides by its balance before: P − A paid, P not paid, anything else
- * leaves it open.
- * Only n + 1 can: between n and a later counter other debits may be missing.
+ * The claims that lose: in rank order each takes its chip counter and its terminal sequence where both are
+ * free. `claims` are all that share a key with one another, directly or through others.
  */
-export function greyState (
-  grey: ChainEvent, valid: readonly ChainEvent[], loadedFen: bigint = 0n
-): GreyState {
-  const same = valid.filter(event => event.counter === grey.counter)
-  if (same.some(event => event.content === grey.content)) return 'completed'
-  if (same.length > 0) return 'not_paid'
-  const next = valid.filter(event => event.counter === grey.counter + 1).sort(rank)[0]
-  if (next === undefined) return 'open'
-  const before = next.balanceBeforeFen - loadedFen
-  if (before === grey.balanceBeforeFen - grey.amountFen) return 'paid'
-  return before === grey.balanceBeforeFen ? 'not_paid' : 'open'
-}
-
-/**
- * The present verdict on each grey record of a card; two that fit the same counter cannot both have been
- * paid.
- */
-export function greyVerdicts<G extends ChainEvent & { readonly findings: readonly VerdictReason[] }> (
-  greys: readonly G[], valid: readonly ChainEvent[]
-): Map<G, Change> {
-  const verdicts = new Map<G, Change>()
-  const paidCounters = new Set<number>()
-  for (const grey of [...greys].sort(rank)) {
-    const state = greyState(grey, valid)
-    if (state === 'paid' && !paidCounters.has(grey.counter)) {
-      paidCounters.add(grey.counter)
-      verdicts.set(grey, withoutGrey(grey.findings))
-    } else {
-      verdicts.set(grey, notPaid(state))
-    }
+export function losersOf<E extends ChainEvent> (claims: readonly E[]): Set<E> {
+  const taken = new Set<string>()
+  const lost = new Set<E>()
+  for (const claim of [...claims].sort(rank)) {
+    const keys = [chipKey(claim), terminalKey(claim)]
+    if (keys.some(key => taken.has(key))) lost.add(claim)
+    else for (const key of keys) taken.add(key)
   }
-  return verdicts
+  return lost
 }
 
-/** A grey record whose content came again with a TAC is that record: it stands as its duplicate. */
-function notPaid (state: GreyState): Change {
-  if (state === 'completed') return { outcome: 'refused', reason: 'duplicate' }
-  if (state === 'open') return { outcome: 'held', reason: 'grey' }
-  return { outcome: 'refused', reason: 'grey_cancelled' }
+export type Chain<E extends ChainEvent> = {
+  /** What the others say against this event. */
+  readonly findings: (event: E) => VerdictReason[]
+  /** The signed event that stands on this counter. */
+  readonly signedAt: (counter: number) => E | undefined
+  /** The chip is known to have used this counter. */
+  readonly covers: (counter: number) => boolean
 }
 
 /**
- * Of several valid claims on one counter the first in rank keeps its own verdict; the others are held as
- * conflicts.
+ * The chain of one purse over `events` (of which `lost` lost a conflict). To judge counter n it needs the
+ * events of n − 1, n and n + 1, no more: what lies further away proves nothing about n, because debits may be
+ * missing in between.
  */
-export function conflictVerdicts<C extends ChainEvent & { readonly own: Change }> (
-  claims: readonly C[]
-): Map<C, Change> {
-  const [first] = [...claims].sort(rank)
-  return new Map(claims.map(claim =>
-    [claim, claim === first ? claim.own : { outcome: 'held', reason: 'conflict' }] as const))
+export function chainOf<E extends ChainEvent> (
+  events: readonly E[], lost: ReadonlySet<E>, opening: Opening
+): Chain<E> {
+  const signed = new Map<number, E>()
+  const greys = new Map<number, E[]>()
+  for (const event of [...events].sort(rank)) {
+    if (event.kind === 'grey') greys.set(event.counter, [...greys.get(event.counter) ?? [], event])
+    else if (!lost.has(event) && outranks(event, signed.get(event.counter))) signed.set(event.counter, event)
+  }
+  const paidGrey = (counter: number): E | null =>
+    signed.has(counter) ? null : paidAmong(greys.get(counter) ?? [], signed.get(counter + 1))
+  const greyFindings = (grey: E): VerdictReason[] => {
+    if (signed.has(grey.counter)) return ['grey_cancelled']
+    const paid = paidGrey(grey.counter)
+    if (paid !== null) return paid === grey ? [] : ['grey_cancelled']
+    const next = signed.get(grey.counter + 1)
+    return next?.balanceBeforeFen === grey.balanceBeforeFen && grey.amountFen !== 0n ? ['grey_cancelled'] : ['grey']
+  }
+  const signedFindings = (event: E): VerdictReason[] => {
+    const before = beforeOf(event.counter, signed, opening)
+    const broken = event.counter <= opening.counter || (before !== null && before !== event.balanceBeforeFen)
+    return [...lost.has(event) ? ['conflict' as const] : [], ...broken ? ['chain_broken' as const] : []]
+  }
+  return {
+    findings: event => event.kind === 'grey' ? greyFindings(event) : signedFindings(event),
+    signedAt: counter => signed.get(counter),
+    covers: counter => signed.has(counter) || paidGrey(counter) !== null
+  }
+}
+
+/** Of several signed events on one counter, a claim before a stranger; they come in rank order. */
+const outranks = (event: ChainEvent, there: ChainEvent | undefined): boolean =>
+  there === undefined || (there.kind === 'stranger' && event.kind === 'claim')
+
+/** The balance that the event right before must have left, or null where that event is not known. */
+function beforeOf (counter: number, signed: ReadonlyMap<number, ChainEvent>, opening: Opening): bigint | null {
+  if (counter - 1 === opening.counter) return opening.balanceFen
+  const previous = signed.get(counter - 1)
+  return previous === undefined ? null : previous.balanceBeforeFen - previous.amountFen
+}
+
+/**
+ * Grey debits of counter n: the one that leaves what the signed event n + 1 begins with was paid. Two that
+ * both fit cannot both have been: then nothing is proven.
+ */
+function paidAmong<E extends ChainEvent> (greys: readonly E[], next: E | undefined): E | null {
+  if (next === undefined) return null
+  const fitting = greys.filter(grey => grey.balanceBeforeFen - grey.amountFen === next.balanceBeforeFen)
+  return fitting.length === 1 ? fitting[0] ?? null : null
+}
+
+/**
+ * Gaps that end at a counter of `counters`: a counter the chip has used, whose predecessor nobody has told of.
+ * Over all counters this is the number of runs of missing records.
+ */
+export function gapsAt (counters: Iterable<number>, covers: (counter: number) => boolean, opening: Opening): number {
+  let gaps = 0
+  for (const counter of new Set(counters)) {
+    if (counter > opening.counter + 1 && covers(counter) && !covers(counter - 1)) gaps++
+  }
+  return gaps
 }

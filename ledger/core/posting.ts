@@ -1,7 +1,8 @@
 // From a verdict to transfers: who is debited and who is credited when a chip has paid. Pure; accounts are
 // numbers handed in.
-import type { Outcome, VerdictReason } from '../../schemas/reasons.ts'
+import type { VerdictReason } from '../../schemas/reasons.ts'
 import type { TransferCode } from './chart.ts'
+import type { Verdict } from './verdict.ts'
 
 export type PostingAccounts = {
   readonly purse: number
@@ -19,19 +20,26 @@ export type Posting = {
   readonly fromPurseFen: bigint
 }
 
-/** How the money of a debit that the chip has made moves under a verdict, or null where it does not move. */
+/** The chip has paid and the operator is not: the money waits for a dispute or two approvals. */
+const unpaidReasons: ReadonlySet<VerdictReason> = new Set([
+  'terminal_unknown', 'psam_terminal_mismatch', 'merchant_mismatch', 'type_not_allowed', 'amount_over_limit',
+  'overdue', 'psam_stolen', 'blacklisted'])
+
+/**
+ * How the money of a debit moves under a verdict, or null where it does not move. Of several claims on one
+ * counter only the winner moves money, whatever else is wrong with it.
+ */
 export function postingOf (
-  verdict: { readonly outcome: Outcome, readonly reason: VerdictReason }, amountFen: bigint,
-  accounts: PostingAccounts, stage: 'first' | 'adjusted'
+  verdict: Verdict, amountFen: bigint, accounts: PostingAccounts, stage: 'first' | 'adjusted'
 ): Posting | null {
-  if (amountFen === 0n || !chipHasPaid(verdict.reason)) return null
+  if (amountFen === 0n || verdict.findings.includes('conflict')) return null
   const { purse, unpaid, issuerLoss, merchant } = accounts
-  if (verdict.outcome === 'held' || verdict.outcome === 'excluded') return null
-  if (verdict.outcome === 'refused' || merchant === null) {
-    // The chip has paid, the operator is not: the money waits for a dispute or two approvals.
+  const isUnpaid = verdict.outcome === 'refused' && unpaidReasons.has(verdict.reason)
+  if (isUnpaid || (verdict.outcome === 'accepted' && merchant === null)) {
     const code = stage === 'first' ? 'unpaid' : 'unpaid_adjusted'
     return { code, debit: purse, credit: unpaid, fromPurseFen: amountFen }
   }
+  if (verdict.outcome !== 'accepted' || merchant === null) return null
   if (verdict.reason === 'issuer_risk') {
     return { code: 'issuer_risk', debit: issuerLoss, credit: merchant, fromPurseFen: 0n }
   }
@@ -39,13 +47,11 @@ export function postingOf (
   return { code, debit: purse, credit: merchant, fromPurseFen: amountFen }
 }
 
-/** Reasons under which the chip is not known to have paid: nothing may move, whatever the amount. */
-const chipHasPaid = (reason: VerdictReason): boolean =>
-  !['duplicate', 'malformed', 'psam_unknown', 'card_unknown', 'tac_wrong', 'grey', 'grey_cancelled', 'conflict',
-    'test_card', 'test_psam'].includes(reason)
-
 const reversals: Partial<Record<TransferCode, TransferCode>> = {
-  tap: 'tap_reversed', tap_adjusted: 'tap_reversed', unpaid: 'unpaid_reversed', unpaid_adjusted: 'unpaid_reversed',
+  tap: 'tap_reversed',
+  tap_adjusted: 'tap_reversed',
+  unpaid: 'unpaid_reversed',
+  unpaid_adjusted: 'unpaid_reversed',
   issuer_risk: 'issuer_risk_reversed'
 }
 

@@ -1,30 +1,28 @@
 // What the ledger says of one record: every check in order, the first that fails names the verdict. Pure:
-// whatever a check needs
-// is handed in. It refuses to know what other records of the card say (chain.ts) and how money moves
-// (posting.ts).
+// whatever a check needs is handed in.
+// It refuses to know what other records of the card say (chain.ts) and how money moves (posting.ts).
 import { verdictReasons, type Outcome, type VerdictReason } from '../../schemas/reasons.ts'
 
 /** A record as the registry sees it at the instant of the event. Times are epoch milliseconds. */
 export type Facts = {
   readonly psam: {
-    readonly issuedAtMs: number, readonly terminalId: number | null, readonly stolenAtMs: number | null,
-    readonly test: boolean
+    readonly issuedAtMs: number
+    /** End of its binding; null while it lasts. */
+    readonly boundUntilMs: number | null
+    readonly terminalId: number | null, readonly stolenAtMs: number | null, readonly test: boolean
   } | null
-  readonly terminal: {
-    readonly terminalId: number, readonly operatorId: number, readonly reachable: boolean
-  } | null
+  readonly terminal: { readonly terminalId: number, readonly operatorId: number } | null
   /** Party the record claims for; null where no such party is registered. */
   readonly operatorId: number | null
   readonly card: { readonly test: boolean } | null
+  /** False where the card has no purse of that kind here, or the type is that of another kind of purse. */
+  readonly typeAllowed: boolean
   /** Null where the record carries no TAC, or one of all 0 or all F. */
   readonly tacValid: boolean | null
   readonly grey: boolean
   readonly eventAtMs: number
   readonly receivedAtMs: number
-  /**
-   * Clearing date that was open at the event, counted from the date now open: a record of an earlier date is
-   * late.
-   */
+  /** The event belongs to a date before the clearing date that is open now. */
   readonly beforeOpenDate: boolean
   readonly amountFen: bigint
   readonly listing: Listing
@@ -40,21 +38,20 @@ export type VerdictPolicy = {
 export type Verdict = {
   readonly outcome: Outcome
   readonly reason: VerdictReason
-  /** Every check that failed, in order; the first is the reason unless there is none. */
+  /** All that applies, in the order of the registry of reasons; the first is the reason, `ok` where none. */
   readonly findings: readonly VerdictReason[]
 }
 
-/** Terminals whose clock lost its battery start again before this. */
-const clockFloorMs = Date.UTC(2001, 0, 1)
+/** Terminals whose clock lost its battery start again in 2000 or before: 2001-01-01 in China. */
+const clockFloorMs = Date.UTC(2000, 11, 31, 16)
 
 type Check = readonly [VerdictReason, (facts: Facts, policy: VerdictPolicy) => boolean]
 
 /**
  * In the order of the registry of reasons. Checks that need no event date come first: a record whose TAC is
- * wrong has a date that
- * somebody typed. From `clock_implausible` on, every check may trust the date.
+ * wrong has a date that somebody typed. From `clock_implausible` on, every check may trust the date.
  */
-const checks: readonly Check[] = [
+export const checks: readonly Check[] = [
   ['psam_unknown', ({ psam }) => psam === null],
   ['terminal_unknown', ({ terminal }) => terminal === null],
   ['card_unknown', ({ card }) => card === null],
@@ -63,16 +60,16 @@ const checks: readonly Check[] = [
   ['grey', ({ grey, tacValid }) => grey || tacValid === null],
   ['tac_wrong', ({ tacValid }) => tacValid === false],
   ['clock_implausible', clockImplausible],
-  ['psam_terminal_mismatch', ({ psam, terminal }) =>
-    psam !== null && terminal !== null && psam.terminalId !== terminal.terminalId],
-  ['merchant_mismatch', ({
-    terminal, operatorId
-  }) => terminal !== null && terminal.operatorId !== operatorId],
+  ['psam_terminal_mismatch', boundElsewhere],
+  ['merchant_mismatch', ({ terminal, operatorId }) => terminal !== null && terminal.operatorId !== operatorId],
+  ['type_not_allowed', ({ card, typeAllowed }) => card !== null && !typeAllowed],
   ['amount_over_limit', ({ amountFen }, { debitFenMax }) => amountFen > debitFenMax],
-  ['overdue', ({ eventAtMs, receivedAtMs }, { lateMs }) => receivedAtMs - eventAtMs > lateMs],
+  ['overdue', overdue],
   ['psam_stolen', ({ psam, eventAtMs }) =>
     psam !== null && psam.stolenAtMs !== null && eventAtMs >= psam.stolenAtMs],
-  ['blacklisted', ({ listing }) => listing === 'terminal_had_it' || listing === 'terminal_should_have_had_it']
+  ['blacklisted', ({ listing }) => listing === 'terminal_had_it' || listing === 'terminal_should_have_had_it'],
+  ['issuer_risk', ({ listing }) => listing === 'inside_window'],
+  ['late', ({ beforeOpenDate }) => beforeOpenDate]
 ]
 
 function clockImplausible ({ eventAtMs, receivedAtMs, psam }: Facts, policy: VerdictPolicy): boolean {
@@ -81,26 +78,42 @@ function clockImplausible ({ eventAtMs, receivedAtMs, psam }: Facts, policy: Ver
   return psam !== null && eventAtMs < psam.issuedAtMs
 }
 
-/** The verdict on a record that can be read and was not seen before. */
-export function decide (facts: Facts, policy: VerdictPolicy): Verdict {
-  const findings = checks.filter(([, fails]) => fails(facts, policy)).map(([reason]) => reason)
-  const [first] = findings
-  if (first !== undefined) return { outcome: verdictReasons[first].outcome, reason: first, findings }
-  return { ...passed(facts), findings }
+function boundElsewhere ({ psam, terminal, eventAtMs }: Facts): boolean {
+  if (psam === null || terminal === null) return false
+  const over = psam.boundUntilMs !== null && eventAtMs >= psam.boundUntilMs
+  return over || psam.terminalId !== terminal.terminalId
 }
 
-function passed (facts: Facts): Pick<Verdict, 'outcome' | 'reason'> {
-  if (facts.listing === 'inside_window') return { outcome: 'accepted', reason: 'issuer_risk' }
-  return { outcome: 'accepted', reason: facts.beforeOpenDate ? 'late' : 'ok' }
+/** An implausible clock is never overdue: its date says nothing. */
+function overdue (facts: Facts, policy: VerdictPolicy): boolean {
+  return facts.receivedAtMs - facts.eventAtMs > policy.lateMs && !clockImplausible(facts, policy)
 }
 
-/**
- * What remains once later evidence has proven a grey record (its `grey` finding falls away): the next
- * finding, or acceptance.
- */
-export function withoutGrey (findings: readonly VerdictReason[]): Pick<Verdict, 'outcome' | 'reason'> {
-  const next = findings.find(reason => reason !== 'grey')
-  return next === undefined
-    ? { outcome: 'accepted', reason: 'ok' }
-    : { outcome: verdictReasons[next].outcome, reason: next }
+/** Everything that applies to a record that can be read, but for what other records say. */
+export function examine (facts: Facts, policy: VerdictPolicy): VerdictReason[] {
+  const findings: VerdictReason[] = []
+  for (const [reason, applies] of checks) if (applies(facts, policy)) findings.push(reason)
+  return findings
 }
+
+const places = new Map((Object.keys(verdictReasons) as VerdictReason[]).map((reason, place) => [reason, place]))
+const placeOf = (reason: VerdictReason): number => places.get(reason) ?? 0
+
+/** The verdict under these findings, whatever their order. */
+export function verdictOf (findings: readonly VerdictReason[]): Verdict {
+  if (findings.length === 0) return accepted
+  const sorted = findings.length === 1
+    ? findings
+    : [...new Set(findings)].sort((one, other) => placeOf(one) - placeOf(other))
+  const reason = sorted[0] as VerdictReason
+  return { outcome: verdictReasons[reason].outcome, reason, findings: sorted }
+}
+const accepted: Verdict = { outcome: 'accepted', reason: 'ok', findings: [] }
+
+/** The findings that what other records say can bring and take away. */
+const foundByOthers: ReadonlySet<VerdictReason> = new Set([
+  'duplicate', 'grey', 'psam_regression', 'conflict', 'chain_broken', 'grey_cancelled'])
+
+/** What remains of findings when the records around are looked at anew. */
+export const ownFindings = (findings: readonly VerdictReason[]): VerdictReason[] =>
+  findings.filter(reason => !foundByOthers.has(reason))

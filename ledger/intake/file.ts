@@ -5,7 +5,7 @@ import { refusalCause, writeRefusal, writeRefusals } from '../../schemas/clearin
 import { readConsumptionRecord, type ConsumptionFile } from '../../schemas/clearing-file/consumption.ts'
 import { toTransactionRecord } from '../../schemas/clearing-file/event.ts'
 import { sourceName } from '../../schemas/clearing-file/file-name.ts'
-import type { LineResult } from '../judge.ts'
+import type { LineResult } from '../judging/book.ts'
 import type { PartyRow } from '../store/registry.ts'
 import { readRecord, unreadable, type IncomingLine } from './incoming.ts'
 

@@ -2,12 +2,17 @@
 import { bucketOf, cardKey, type CardRef } from '../../schemas/record.ts'
 import type { Card } from '../../schemas/api.ts'
 import type { SuiteName } from '../../schemas/epurse/suite.ts'
+import { bytes, numbers } from './columns.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
 
 export type CardRow = {
   readonly bucket: number, readonly cardId: bigint, readonly cardType: string, readonly state: string,
   readonly suite: SuiteName, readonly cityFactor: Buffer | null
+  /** What the chip said when the card joined. */
+  readonly openedCounter: number, readonly openedFen: bigint
 }
+const cardColumns = `c.bucket, c.card_id as "cardId", c.card_type as "cardType", c.state, c.suite,
+  c.city_factor as "cityFactor", c.opened_counter as "openedCounter", c.opened_fen as "openedFen"`
 
 const serialBytes = (card: CardRef): Buffer => Buffer.from(card.serial, 'hex')
 const issuerBytes = (card: CardRef): Buffer => Buffer.from(card.issuer, 'hex')
@@ -16,13 +21,23 @@ const issuerBytes = (card: CardRef): Buffer => Buffer.from(card.issuer, 'hex')
 export async function findCards (db: Db | Tx, refs: readonly CardRef[]): Promise<Map<string, CardRow>> {
   const distinct = [...new Map(refs.map(ref => [cardKey(ref), ref])).values()]
   const { rows } = await db.query<CardRow & { place: bigint }>(`
-    select k.place, c.bucket, c.card_id as "cardId", c.card_type as "cardType", c.state, c.suite,
-      c.city_factor as "cityFactor"
+    select k.place, ${cardColumns}
     from unnest($1::smallint[], $2::bytea[], $3::bytea[], $4::smallint[])
       with ordinality as k (bucket, issuer, serial, issue, place)
     join card c on c.bucket = k.bucket and c.issuer = k.issuer and c.serial = k.serial and c.issue = k.issue`, [
-    distinct.map(bucketOf), distinct.map(issuerBytes), distinct.map(serialBytes), distinct.map(ref => ref.issue)])
+    numbers(distinct.map(bucketOf)), bytes(distinct.map(issuerBytes)), bytes(distinct.map(serialBytes)),
+    numbers(distinct.map(ref => ref.issue))])
   return new Map(rows.map(({ place, ...row }) => [cardKey(distinct[Number(place) - 1] as CardRef), row]))
+}
+
+/** Cards by their number inside the ledger. */
+export async function findCardsById (
+  tx: Tx, keys: readonly { readonly bucket: number, readonly cardId: bigint }[]
+): Promise<CardRow[]> {
+  const { rows } = await tx.query<CardRow>(`
+    select ${cardColumns} from unnest($1::smallint[], $2::bigint[]) as k (bucket, card_id)
+    join card c using (bucket, card_id)`, [numbers(keys.map(k => k.bucket)), numbers(keys.map(k => k.cardId))])
+  return rows
 }
 
 /**
@@ -35,29 +50,29 @@ export async function insertCards (
     "select nextval('card_id_seq') as id from generate_series(1, $1)", [cards.length])
   const { rows } = await tx.query<{ cardId: bigint, bucket: number }>(`
     insert into card (
-      bucket, card_id, issuer, serial, issue, profile, card_type, suite, key_version, city_factor, opened_at
-    )
-    select bucket, card_id, issuer, serial, issue, profile, card_type, suite, key_version, city_factor, $11
+      bucket, card_id, issuer, serial, issue, profile, card_type, suite, key_version, city_factor, opened_counter,
+      opened_fen, opened_at)
+    select bucket, card_id, issuer, serial, issue, profile, card_type, suite, key_version, city_factor, counter,
+      balance, $13
     from unnest($1::smallint[], $2::bigint[], $3::bytea[], $4::bytea[], $5::smallint[], $6::text[], $7::text[],
-      $8::text[], $9::smallint[], $10::bytea[])
-      as c (bucket, card_id, issuer, serial, issue, profile, card_type, suite, key_version, city_factor)
+      $8::text[], $9::smallint[], $10::bytea[], $11::int[], $12::bigint[])
+      as c (bucket, card_id, issuer, serial, issue, profile, card_type, suite, key_version, city_factor, counter,
+        balance)
     order by bucket, issuer, serial, issue
     on conflict (bucket, issuer, serial, issue) do nothing
     returning card_id as "cardId", bucket`, [
     cards.map(c => bucketOf(c.card)), ids.map(row => row.id), cards.map(c => issuerBytes(c.card)),
     cards.map(c => serialBytes(c.card)), cards.map(c => c.card.issue), cards.map(c => c.profile), cards.map(c => c.type),
     cards.map(c => c.suite), cards.map(c => c.keyVersion),
-    cards.map(c => c.cityFactor === null ? null : Buffer.from(c.cityFactor, 'hex')), timestamp(atMs)])
+    cards.map(c => c.cityFactor === null ? null : Buffer.from(c.cityFactor, 'hex')), cards.map(c => c.counter),
+    cards.map(c => c.balanceFen), timestamp(atMs)])
   const placeOf = new Map(ids.map((row, place) => [row.id, place]))
-  const fresh = rows.map(({
-    cardId, bucket
-  }) => ({ card: cards[placeOf.get(cardId) ?? -1] as Card, bucket, cardId }))
+  const fresh = rows.map(({ cardId, bucket }) =>
+    ({ card: cards[placeOf.get(cardId) ?? -1] as Card, bucket, cardId }))
   await tx.query(`
     insert into purse (bucket, card_id, purse, last_counter, last_balance_fen, shadow_fen)
     select bucket, card_id, 2, counter, balance, balance
-    from unnest(
-      $1::smallint[], $2::bigint[], $3::int[], $4::bigint[]
-    ) as p (bucket, card_id, counter, balance)`, [
+    from unnest($1::smallint[], $2::bigint[], $3::int[], $4::bigint[]) as p (bucket, card_id, counter, balance)`, [
     fresh.map(c => c.bucket), fresh.map(c => c.cardId), fresh.map(c => c.card.counter),
     fresh.map(c => c.card.balanceFen)])
   return fresh
@@ -74,11 +89,10 @@ export async function movePurses (tx: Tx, moves: readonly PurseMove[]): Promise<
   await tx.query(`
     update purse p set last_counter = m.last_counter, last_balance_fen = m.last_balance, open_items = m.open_items,
       shadow_fen = p.shadow_fen + m.shadow_delta
-    from unnest(
-      $1::smallint[], $2::bigint[], $3::smallint[], $4::int[], $5::bigint[], $6::bigint[], $7::int[]
-    )
+    from unnest($1::smallint[], $2::bigint[], $3::smallint[], $4::int[], $5::bigint[], $6::bigint[], $7::int[])
       as m (bucket, card_id, purse, last_counter, last_balance, shadow_delta, open_items)
     where p.bucket = m.bucket and p.card_id = m.card_id and p.purse = m.purse`, [
-    moves.map(m => m.bucket), moves.map(m => m.cardId), moves.map(m => m.purse), moves.map(m => m.lastCounter),
-    moves.map(m => m.lastBalanceFen), moves.map(m => m.shadowDeltaFen), moves.map(m => m.openItems)])
+    numbers(moves.map(m => m.bucket)), numbers(moves.map(m => m.cardId)), numbers(moves.map(m => m.purse)),
+    numbers(moves.map(m => m.lastCounter)), numbers(moves.map(m => m.lastBalanceFen)),
+    numbers(moves.map(m => m.shadowDeltaFen)), numbers(moves.map(m => m.openItems))])
 }

@@ -1,4 +1,5 @@
 // The one place that knows in which order rows are locked, and which lock a batch and a cut take.
+import { numbers } from './columns.ts'
 import type { Tx } from './db.ts'
 
 const cutLock = 7_002
@@ -38,6 +39,15 @@ export async function lockPurses (
     from unnest($1::smallint[], $2::bigint[]) as k (bucket, card_id)
     join purse p on p.bucket = k.bucket and p.card_id = k.card_id
     order by p.bucket, p.card_id, p.purse
-    for update of p`, [cards.map(card => card.bucket), cards.map(card => card.cardId)])
+    for update of p`,
+  [numbers(cards.map(card => card.bucket)), numbers(cards.map(card => card.cardId))])
   return rows
+}
+
+/** Lines that no purse stands for: whoever brings the same one waits. */
+export async function lockDigests (tx: Tx, digests: readonly Buffer[]): Promise<void> {
+  if (digests.length === 0) return
+  await tx.query(`
+    select pg_advisory_xact_lock(k) from (select distinct k from unnest($1::bigint[]) as k order by k) as one`,
+  [numbers(digests.map(digest => digest.readBigInt64BE(0)))])
 }

@@ -164,7 +164,9 @@ export async function upsertTerminals (tx: Tx, terminals: readonly Terminal[]): 
   return rowCount ?? 0
 }
 
-export async function upsertPsams (tx: Tx, psams: readonly Psam[]): Promise<number> {
+/** The last entry for a PSAM and issue counts. */
+export async function upsertPsams (tx: Tx, given: readonly Psam[]): Promise<number> {
+  const psams = [...new Map(given.map(one => [`${one.psam}/${one.issue}`, one])).values()]
   const { rowCount } = await tx.query(`
     insert into psam (psam, issue, terminal_id, valid_from, valid_to, stolen_at, test)
     select p.psam, p.issue, t.terminal_id, p.valid_from, p.valid_to, p.stolen_at, p.test

@@ -2,10 +2,11 @@
 import type { CardView, RecordTotals, RecordView } from '../../schemas/api.ts'
 import type { Summary } from '../../schemas/clearing-file/answers.ts'
 import type { CardRef } from '../../schemas/record.ts'
-import { outcomeNumbers } from '../../schemas/reasons.ts'
+import { outcomeNumbers, verdictReasons } from '../../schemas/reasons.ts'
 import { formatIso } from '../../runtime/instants.ts'
-import { outcomeName, reasonName } from '../judge.ts'
+import { outcomeName, reasonName, unpackFindings } from '../judging/book.ts'
 import type { Db } from './db.ts'
+import { evidenceKinds } from './records.ts'
 
 const hexOf = (bytes: Buffer): string => bytes.toString('hex').toUpperCase()
 
@@ -57,7 +58,7 @@ const lines = `
     reason, findings, delivery_no, line_no, clearing_date from card_event
   union all
   select bucket, card_id, type, counter, amount_fen, balance_before_fen, terminal_id, psam_id, sequence, event_at, outcome,
-    reason, findings, delivery_no, line_no, clearing_date from evidence`
+    reason, findings, delivery_no, line_no, clearing_date from evidence where kind <> ${evidenceKinds.completion}`
 
 export type RecordFilter = {
   readonly bucket: number | null, readonly card: CardRef | null, readonly date: string | null,
@@ -120,7 +121,7 @@ const recordView = (row: RecordRow): RecordView => ({
   eventAt: row.eventAtMs === null ? null : formatIso(row.eventAtMs),
   outcome: outcomeName(row.outcome),
   reason: reasonName(row.reason),
-  findings: (row.findings ?? []).map(reasonName),
+  findings: unpackFindings(row.reason, row.findings).filter(reason => verdictReasons[reason].outcome !== 'accepted'),
   clearingDate: row.clearingDate,
   delivery: row.delivery,
   line: row.line,
@@ -152,20 +153,20 @@ export async function viewTotals (db: Db, date: string | null): Promise<RecordTo
 /* ---- the operator's summary of a day ---- */
 
 /** Lines belong to the operator of the file they came in, or of the terminal that sent them. */
-const ownLines = `
-  from (${lines}) l join delivery d on d.bucket = 0 and d.delivery_no = l.delivery_no
+const ownLines = (more: string): string => `
+  from (${lines}) l join delivery d on d.bucket = 0 and d.delivery_no = l.delivery_no ${more}
   left join terminal t on t.terminal_id = l.terminal_id left join party p using (party_id)
   where case when d.kind = 'file' then d.source else p.code end = $1`
+const itsAdjustments =
+  'join adjustment a on a.bucket = l.bucket and a.delivery_no = l.delivery_no and a.line_no = l.line_no'
 
 export async function viewSummary (db: Db, party: string, merchant: string, date: string): Promise<Summary> {
   const { rows: first } = await db.query<{ outcome: number, n: bigint, fen: bigint }>(`
     select l.outcome, count(*) as n, coalesce(sum(l.amount_fen), 0)::bigint as fen
-    ${ownLines} and l.clearing_date = $2 group by 1`, [party, date])
+    ${ownLines('')} and l.clearing_date = $2 group by 1`, [party, date])
   const { rows: later } = await db.query<{ outcome: number, n: bigint, fen: bigint }>(`
-    select a.outcome, count(*) as n, coalesce(sum(amount_fen), 0)::bigint as fen from (
-      select a.outcome, l.amount_fen ${ownLines.replace('where', `
-        join adjustment a on a.bucket = l.bucket and a.delivery_no = l.delivery_no and a.line_no = l.line_no where`)}
-        and a.clearing_date = $2) a group by 1`, [party, date])
+    select a.outcome, count(*) as n, coalesce(sum(l.amount_fen), 0)::bigint as fen
+    ${ownLines(itsAdjustments)} and a.clearing_date = $2 group by 1`, [party, date])
   const total = (rows: typeof first, outcomes: (keyof typeof outcomeNumbers)[]) => {
     const own = rows.filter(row => outcomes.some(outcome => outcomeNumbers[outcome] === row.outcome))
     return {

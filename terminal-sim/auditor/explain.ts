@@ -138,6 +138,7 @@ const noEvent: ReadonlySet<VerdictReason> = new Set([
  * issuer.
  */
 const paidByHolder: ReadonlySet<VerdictReason> = new Set([
+  'terminal_unknown',
   'psam_terminal_mismatch',
   'merchant_mismatch',
   'type_not_allowed',

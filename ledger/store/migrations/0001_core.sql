@@ -99,6 +99,8 @@ create table card (
   key_version  smallint not null,
   city_factor  bytea,
   opened_at    timestamptz not null,
+  opened_counter int not null default 0,          -- what the chip said when the card joined: the chain begins here
+  opened_fen   bigint not null default 0,
   primary key (bucket, card_id),
   unique (bucket, issuer, serial, issue)
 );
@@ -187,7 +189,7 @@ create table card_event (
   content      bytea not null,                    -- hash of the canonical event
   outcome      smallint not null,                 -- the first verdict; later ones stand in `adjustment`
   reason       smallint not null,
-  findings     smallint[],                        -- every check that failed, in order; null where none did
+  findings     smallint[],                        -- all that applied, in order; null where the reason says it all
   delivery_no  bigint not null,
   line_no      int not null,
   batch_id     bigint not null,
@@ -195,13 +197,17 @@ create table card_event (
   primary key (bucket, card_id, purse, counter_kind, counter)
 );
 
--- The terminal's claim. Distributed by a hash of the PSAM, not of the card: two cards must not share one PSAM sequence.
+-- The terminal's claim: which chip counter used a PSAM sequence. Distributed by a hash of the PSAM, not of the card: two cards must
+-- not share one sequence.
 
 create table terminal_claim (
-  bucket       smallint not null,
-  psam_id      int not null,
   sequence     bigint not null,
-  content      bytea not null,
+  card_id      bigint not null,
+  psam_id      int not null,
+  counter      int not null,
+  bucket       smallint not null,
+  card_bucket  smallint not null,
+  purse        smallint not null,
   primary key (bucket, psam_id, sequence)
 );
 
@@ -222,17 +228,20 @@ create table evidence (
   event_at     timestamptz,
   content      bytea,
   tac_valid    boolean not null default false,
+  kind         smallint not null default 0,       -- 1 grey, 2 contender for a key, 3 signed at a stranger's, 4 proof of a grey line (no line of its own)
   outcome      smallint not null,
   reason       smallint not null,
-  findings     smallint[] not null default '{}',
+  findings     smallint[],
   delivery_no  bigint not null,
   line_no      int not null,
   batch_id     bigint not null,
   clearing_date date not null,
-  primary key (bucket, digest, delivery_no, line_no)
+  primary key (bucket, digest, delivery_no, line_no, kind)
 );
 -- The careful path reads the held records of one card.
 create index evidence_card on evidence (bucket, card_id, counter) where card_id is not null;
+-- Who else wants a PSAM sequence: a handful of rows in all.
+create index evidence_contender on evidence (psam_id, sequence) where kind in (2, 4);
 
 -- A verdict that changed later: appended in its own clearing date, never an edit.
 
@@ -245,7 +254,8 @@ create table adjustment (
   card_id      bigint,
   outcome      smallint not null,
   reason       smallint not null,
-  amount_fen   bigint not null,
+  findings     smallint[],
+  amount_fen   bigint not null,                   -- what the claim of the operator changes by
   primary key (bucket, delivery_no, line_no, batch_id)
 );
 

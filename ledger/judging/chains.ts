@@ -1,0 +1,254 @@
+// Judges the lines whose verdict depends on what else is known of their card: grey records, conflicts, broken
+// chains, and the stored events around them whose verdict the news changes. Pure.
+import { groupBy } from '../../runtime/collections.ts'
+import { reasonNumbers, type VerdictReason } from '../../schemas/reasons.ts'
+import { chainOf, chipKey, gapsAt, losersOf, terminalKey, type Chain, type ChainEvent } from '../core/chain.ts'
+import { ownFindings, verdictOf, type Verdict } from '../core/verdict.ts'
+import type { PurseMove } from '../store/cards.ts'
+import type { PurseRow } from '../store/lock.ts'
+import type { StoredEvent } from '../store/records.ts'
+import {
+  answerAlone, answerClaim, answerEvidence, answerRepeat, bookChange, bookFirst, evidenceOf, outcomeName, reasonName,
+  terminalClaimOf, unpackFindings, type Book, type Collision, type Known, type KnownKeys
+} from './book.ts'
+import { purseText, type Group, type Told } from './sort-out.ts'
+
+/** An event of the chain with what judges it: a stored one, a line of this delivery, or both. */
+type Event = ChainEvent & {
+  readonly stored: StoredEvent | null
+  /** The line that tells it first. */
+  readonly told: Told | null
+  /** The line that proves a stored grey event. */
+  readonly proof: Told | null
+  readonly own: readonly VerdictReason[]
+}
+
+/** The events of one purse before and after the news. */
+type Scene = {
+  readonly group: Group
+  readonly before: readonly Event[]
+  readonly after: readonly Event[]
+  readonly repeats: readonly { readonly told: Told, readonly of: Event }[]
+}
+
+export function judgeChains (book: Book, groups: readonly Group[], known: Known): 'done' | Collision {
+  const stored = groupBy(known.events, purseText)
+  const others = (known.keys?.others ?? []).map((group): Group => ({ ...group, told: [] }))
+  const scenes = [...groups, ...others].map(group => setScene(book, group, stored.get(purseText(group.key)) ?? []))
+  const claims = scenes.flatMap(({ after }) => after.filter(event => event.kind === 'claim'))
+  if (known.keys === null && newsCollides(claims)) return 'collision'
+  const lostBefore = new Set(scenes.flatMap(({ before }) => before.filter(lostSoFar)))
+  const lost = known.keys === null
+    ? new Set(claims.filter(lostSoFar))
+    : losersAnew(claims, known.keys)
+  for (const scene of scenes) judgeScene(book, scene, lostBefore, lost, known.keys)
+  return 'done'
+}
+
+const isNews = (event: Event): boolean => event.stored === null || event.proof !== null
+
+/** News and somebody else on the same counter or the same sequence. */
+function newsCollides (claims: readonly Event[]): boolean {
+  const byChip = groupBy(claims, chipKey)
+  const byTerminal = groupBy(claims, terminalKey)
+  return claims.some(claim => isNews(claim) &&
+    ((byChip.get(chipKey(claim))?.length ?? 0) > 1 || (byTerminal.get(terminalKey(claim))?.length ?? 0) > 1))
+}
+
+const lostSoFar = ({ stored }: Event): boolean =>
+  stored !== null && unpackFindings(stored.reason, stored.findings).includes('conflict')
+
+/** Claims that share keys with the news are ranked again; all others stay as they are. */
+function losersAnew (claims: readonly Event[], { component }: KnownKeys): Set<Event> {
+  const inComponent = new Set(component.map(key => chipKey({ purse: purseText(key), counter: key.counter })))
+  const isRanked = (claim: Event): boolean => isNews(claim) || inComponent.has(chipKey(claim))
+  return new Set([
+    ...losersOf(claims.filter(isRanked)), ...claims.filter(claim => !isRanked(claim) && lostSoFar(claim))])
+}
+
+/* ---- what is told, and what of it is news ---- */
+
+function setScene (book: Book, group: Group, stored: readonly StoredEvent[]): Scene {
+  const proven = new Set(stored.filter(one => one.evidence === 'completion').map(contentKey))
+  const before = stored.filter(one => one.evidence !== 'completion').map(one => fromStored(group, one, proven))
+  const after = new Map(before.map(event => [contentKeyOf(event), event]))
+  const repeats: { told: Told, of: Event }[] = []
+  // Signed lines first: where a delivery tells an event both ways, the signed line is the event's line.
+  const signedFirst = [...group.told].sort((a, b) =>
+    Number(a.kind === 'grey') - Number(b.kind === 'grey') || a.line.index - b.line.index)
+  for (const told of signedFirst) {
+    const event = told.kind === 'none' ? undefined : after.get(contentKeyOfLine(told))
+    if (told.kind === 'none' || (event === undefined && book.digests.has(told.line.digest.toString('hex')))) {
+      answerAlone(book, told)
+    } else if (event === undefined) {
+      after.set(contentKeyOfLine(told), fromLine(group, told))
+    } else if (event.kind === 'grey' && told.kind === 'claim') {
+      after.set(contentKeyOfLine(told), { ...event, kind: 'claim', proof: told })
+    } else {
+      repeats.push({ told, of: event })
+    }
+  }
+  return { group, before, after: [...after.values()], repeats }
+}
+
+const contentKey = (one: StoredEvent): string => `${one.counter}/${one.content.toString('hex')}`
+const contentKeyOf = (event: Event): string => `${event.counter}/${event.content}`
+const contentKeyOfLine = ({ line }: Told): string => `${line.record.counter}/${line.content.toString('hex')}`
+
+function fromStored (group: Group, one: StoredEvent, proven: ReadonlySet<string>): Event {
+  const isGrey = one.evidence === 'grey' && !proven.has(contentKey(one))
+  return {
+    kind: one.evidence === 'stranger' ? 'stranger' : isGrey ? 'grey' : 'claim',
+    purse: purseText(group.key),
+    counter: one.counter,
+    balanceBeforeFen: one.balanceBeforeFen,
+    amountFen: one.amountFen,
+    content: one.content.toString('hex'),
+    eventAtMs: one.eventAtMs,
+    psamId: one.psamId,
+    terminalId: one.terminalId,
+    sequence: one.sequence,
+    stored: one,
+    told: null,
+    proof: null,
+    own: ownFindings(unpackFindings(one.firstReason, one.firstFindings))
+  }
+}
+
+function fromLine (group: Group, told: Told): Event {
+  const { record, content, eventAtMs, psam, terminal } = told.line
+  return {
+    kind: told.kind as Event['kind'],
+    purse: purseText(group.key),
+    counter: record.counter,
+    balanceBeforeFen: BigInt(record.balanceBeforeFen),
+    amountFen: BigInt(record.amountFen),
+    content: content.toString('hex'),
+    eventAtMs,
+    psamId: psam?.psamId ?? 0,
+    terminalId: terminal?.terminalId ?? 0,
+    sequence: BigInt(record.sequence),
+    stored: null,
+    told,
+    proof: null,
+    own: ownFindings(told.own)
+  }
+}
+
+/* ---- verdicts ---- */
+
+function judgeScene (
+  book: Book, scene: Scene, lostBefore: ReadonlySet<Event>, lost: ReadonlySet<Event>, keys: KnownKeys | null
+): void {
+  const { group, before, after, repeats } = scene
+  const then = chainOf(before, lostBefore, group.opening)
+  const now = chainOf(after, lost, group.opening)
+  const turned = (event: Event): boolean => event.stored !== null && lost.has(event) !== lostSoFar(event)
+  const news = after.filter(event => isNews(event) || turned(event)).map(event => event.counter)
+  const around = new Set(news.flatMap(counter => [counter - 1, counter, counter + 1]))
+  const move = openMove(group)
+  for (const event of after.filter(({ counter }) => around.has(counter))) {
+    const verdict = verdictOf([...event.own, ...now.findings(event)])
+    settle(book, scene, event, verdict, { lost: lost.has(event), keys, move })
+  }
+  for (const { told, of } of repeats) answerAsFirst(book, told, of)
+  if (move === null) return
+  move.openItems += gapsAt(around, now.covers, group.opening) - gapsAt(around, then.covers, group.opening)
+  moveTop(book, group, move, then, now, news)
+  book.moves.push(move)
+}
+
+type Move = { -readonly [K in keyof PurseMove]: PurseMove[K] }
+const openMove = ({ key, purse }: Group): Move | null => purse === null
+  ? null
+  : {
+      ...key,
+      lastCounter: purse.lastCounter,
+      lastBalanceFen: purse.lastBalanceFen,
+      shadowDeltaFen: 0n,
+      openItems: purse.openItems
+    }
+
+type Settling = { readonly lost: boolean, readonly keys: KnownKeys | null, readonly move: Move | null }
+
+/** Writes down a verdict: a line's first, or a change of a stored one. */
+function settle (book: Book, scene: Scene, event: Event, verdict: Verdict, how: Settling): void {
+  if (event.stored === null) settleLine(book, scene, event, event.told as Told, verdict, how)
+  else settleStored(book, event, event.stored, verdict, how)
+}
+
+function settleLine (
+  book: Book, scene: Scene, event: Event, told: Told, verdict: Verdict, { lost, keys, move }: Settling
+): void {
+  if (event.kind !== 'claim') answerEvidence(book, told, verdict, event.kind)
+  else if (!lost && keysAreFree(scene, event, keys)) {
+    answerClaim(book, told, verdict)
+  } else answerEvidence(book, told, verdict, 'contender')
+  if (event.kind === 'stranger' || move === null) return
+  move.shadowDeltaFen -= bookFirst(book, told.line, verdict)
+  if (verdict.outcome === 'held') move.openItems++
+}
+
+/** A claim that wins takes its keys where nobody holds them; a former winner keeps the rows it once took. */
+function keysAreFree ({ before }: Scene, event: Event, keys: KnownKeys | null): boolean {
+  if (keys === null) return true
+  const chipTaken = before.some(other => other.stored?.evidence === null && other.counter === event.counter)
+  return !chipTaken && !keys.owners.some(owner => terminalKey(owner) === terminalKey(event))
+}
+
+function settleStored (
+  book: Book, event: Event, stored: StoredEvent, verdict: Verdict, { keys, move }: Settling
+): void {
+  if (event.proof !== null) settleProof(book, event, event.proof, verdict, keys)
+  if (event.kind === 'stranger') return
+  const findings = unpackFindings(stored.reason, stored.findings)
+  const same = reasonNumbers[verdict.reason] === stored.reason && findings.join() === verdict.findings.join()
+  if (same) return
+  const fromPurseFen = bookChange(book, stored, verdict)
+  if (move === null) return
+  move.shadowDeltaFen -= fromPurseFen
+  move.openItems += Number(verdict.outcome === 'held') - Number(outcomeName(stored.outcome) === 'held')
+}
+
+/**
+ * A grey event is proven by a signed record with the same content: the line it was told by keeps it, so that
+ * the money has one line whichever came first. The proof is kept, and in a file it is a repeat as any other.
+ */
+function settleProof (book: Book, event: Event, proof: Told, verdict: Verdict, keys: KnownKeys | null): void {
+  const { line } = proof
+  book.evidence.push(evidenceOf(line, verdict, 'completion'))
+  book.completions++
+  if (!keys?.owners.some(owner => terminalKey(owner) === terminalKey(event))) {
+    book.terminalClaims.push(terminalClaimOf(line))
+  }
+  if (book.context.kind === 'file') answerRepeat(book, proof, verdict)
+  else book.results[line.index] = { outcome: verdict.outcome, reason: verdict.reason, replayed: false }
+}
+
+/** The first answer: of the stored line, or of the line of this delivery that told it first. */
+function answerAsFirst (book: Book, told: Told, of: Event): void {
+  const before = book.digests.get(told.line.digest.toString('hex'))
+  if (before !== undefined) answerRepeat(book, told, before)
+  else if (of.stored !== null) {
+    answerRepeat(book, told, { outcome: outcomeName(of.stored.firstOutcome), reason: reasonName(of.stored.firstReason) })
+  } else answerRepeat(book, told, book.results[of.told?.line.index ?? 0] ?? verdictOf([]))
+}
+
+/** The highest event that stands is what the chip said last. */
+function moveTop (
+  book: Book, group: Group, move: Move, then: Chain<Event>, now: Chain<Event>, news: readonly number[]
+): void {
+  const purse = group.purse as PurseRow
+  for (const counter of [...news].sort((a, b) => b - a)) {
+    if (counter > purse.lastCounter && setTop(move, now.signedAt(counter))) return
+  }
+  if (then.signedAt(purse.lastCounter) === undefined) return
+  if (!setTop(move, now.signedAt(purse.lastCounter))) book.retop.push(group.key)
+}
+
+function setTop (move: Move, event: Event | undefined): boolean {
+  if (event === undefined) return false
+  move.lastCounter = event.counter
+  move.lastBalanceFen = event.balanceBeforeFen - event.amountFen
+  return true
+}

@@ -1,0 +1,140 @@
+// Sorts a delivery: what is wrong with each line by itself, and how much must be read to judge it. Pure.
+import { groupBy } from '../../runtime/collections.ts'
+import type { VerdictReason } from '../../schemas/reasons.ts'
+import type { TransactionRecord } from '../../schemas/record.ts'
+import type { Opening } from '../core/chain.ts'
+import type { PostingAccounts } from '../core/posting.ts'
+import { examine, type Listing, type VerdictPolicy } from '../core/verdict.ts'
+import type { CardRow } from '../store/cards.ts'
+import type { PurseRow } from '../store/lock.ts'
+import type { PurseKey } from '../store/records.ts'
+import type { PartyRow, PsamRow, TerminalRow } from '../store/registry.ts'
+
+/** A readable line with what the registry says of it. */
+export type Prepared = {
+  readonly index: number, readonly lineNo: number, readonly record: TransactionRecord, readonly eventAtMs: number,
+  readonly content: Buffer, readonly digest: Buffer, readonly bucket: number, readonly tacValid: boolean | null,
+  readonly card: CardRow | null, readonly psam: PsamRow | null, readonly terminal: TerminalRow | null,
+  readonly operator: PartyRow | null
+}
+/** A line nobody can read, with what is wrong. */
+export type Unreadable = {
+  readonly index: number, readonly lineNo: number, readonly digest: Buffer, readonly detail: string
+}
+
+/** A readable line with all that is wrong with it by itself. */
+export type Told = {
+  readonly line: Prepared
+  readonly own: readonly VerdictReason[]
+  /** What it is to the card chain; `none`: nothing. */
+  readonly kind: 'claim' | 'grey' | 'stranger' | 'none'
+}
+/** The lines of one purse of one card. */
+export type Group = { readonly key: PurseKey, readonly purse: PurseRow | null, readonly opening: Opening, readonly told: readonly Told[] }
+
+/** A delivery sorted by how much must be known to judge it. */
+export type Sorted = {
+  readonly unreadable: readonly Unreadable[]
+  /** No such card. */
+  readonly cardless: readonly Told[]
+  /** The chip goes on where it stood, nothing is open: judged by themselves. */
+  readonly plain: readonly Group[]
+  /** Everything else: judged by what else is known around their counters. */
+  readonly careful: readonly Group[]
+}
+
+export type Context = {
+  readonly kind: 'json' | 'file'
+  readonly receivedAtMs: number
+  readonly policy: VerdictPolicy
+  readonly beforeOpenDate: (eventAtMs: number) => boolean
+  readonly listing: (line: Prepared) => Listing
+  readonly accountsOf: (terminalId: number | null) => PostingAccounts
+}
+
+export const purseNumber = (record: TransactionRecord): number => record.purse === 'ep' ? 2 : 1
+export const purseText = ({ cardId, purse }: Pick<PurseKey, 'cardId' | 'purse'>): string => `${cardId}/${purse}`
+
+/** `thorough`: nothing is plain. */
+export function sortOut (
+  lines: readonly Prepared[], unreadable: readonly Unreadable[], purses: readonly PurseRow[], context: Context,
+  thorough: boolean
+): Sorted {
+  const purseOf = new Map(purses.map(purse => [purseText(purse), purse]))
+  const told = lines.map(line => examineLine(line, context, purseOf))
+  const onCards = groupBy(told.filter(one => one.line.card !== null), ({ line }) =>
+    purseText({ cardId: line.card?.cardId ?? 0n, purse: purseNumber(line.record) }))
+  const groups = [...onCards.values()].map(one => groupOf(one, purseOf))
+  const isPlain = new Map(groups.map(group => [group, !thorough && goesOnPlainly(group)]))
+  return {
+    unreadable,
+    cardless: told.filter(one => one.line.card === null),
+    plain: groups.filter(group => isPlain.get(group)),
+    careful: groups.filter(group => !isPlain.get(group))
+  }
+}
+
+function examineLine (line: Prepared, context: Context, purseOf: ReadonlyMap<string, PurseRow>): Told {
+  const { record, card, psam, terminal, operator } = line
+  const hasPurse = card !== null && purseOf.has(purseText({ cardId: card.cardId, purse: purseNumber(record) }))
+  const own = examine({
+    psam: psam === null
+      ? null
+      : {
+          issuedAtMs: psam.fromMs,
+          boundUntilMs: psam.toMs,
+          terminalId: psam.terminalId,
+          stolenAtMs: psam.stolenAtMs,
+          test: psam.test
+        },
+    terminal: terminal === null ? null : { terminalId: terminal.terminalId, operatorId: terminal.partyId },
+    operatorId: operator?.partyId ?? null,
+    card: card === null ? null : { test: card.cardType === 'test' },
+    typeAllowed: hasPurse && (record.type === '05') === (record.purse === 'ed'),
+    tacValid: line.tacValid,
+    grey: record.grey,
+    eventAtMs: line.eventAtMs,
+    receivedAtMs: context.receivedAtMs,
+    beforeOpenDate: context.beforeOpenDate(line.eventAtMs),
+    amountFen: BigInt(record.amountFen),
+    listing: context.listing(line)
+  }, context.policy)
+  return { line, own, kind: hasPurse ? kindOf(line, own) : 'none' }
+}
+
+const unplaced: ReadonlySet<VerdictReason> = new Set(['psam_unknown', 'test_card', 'test_psam'])
+
+function kindOf (line: Prepared, own: readonly VerdictReason[]): Told['kind'] {
+  const [first] = own
+  const signed = line.tacValid === true && !line.record.grey
+  if (first !== undefined && unplaced.has(first)) return signed ? 'stranger' : 'none'
+  if (signed) return 'claim'
+  return first === 'grey' ? 'grey' : 'none'
+}
+
+function groupOf (told: readonly Told[], purseOf: ReadonlyMap<string, PurseRow>): Group {
+  const [{ line }] = told as [Told]
+  const card = line.card as CardRow
+  const key = { bucket: card.bucket, cardId: card.cardId, purse: purseNumber(line.record) }
+  return {
+    key,
+    purse: purseOf.get(purseText(key)) ?? null,
+    opening: { counter: card.openedCounter, balanceFen: card.openedFen },
+    told: told.length === 1 ? told : [...told].sort((a, b) => a.line.record.counter - b.line.record.counter)
+  }
+}
+
+/** Signed events only, each above all that is known of this chip, adjacent ones with the balance they must have. */
+function goesOnPlainly ({ purse, told }: Group): boolean {
+  if (purse === null || purse.openItems > 0) return false
+  let counter = purse.lastCounter
+  let balanceFen = purse.lastBalanceFen
+  for (const { line: { record }, kind } of told) {
+    if (kind !== 'claim' || record.counter <= counter) return false
+    const beforeFen = BigInt(record.balanceBeforeFen)
+    if (record.counter === counter + 1 && beforeFen !== balanceFen) return false
+    counter = record.counter
+    balanceFen = beforeFen - BigInt(record.amountFen)
+  }
+  return true
+}

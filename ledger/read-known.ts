@@ -1,0 +1,178 @@
+// Reads, under lock, what a delivery is judged by: purses, what is known around its counters, the blacklist. How
+// much is read depends on how the lines were sorted. It refuses to know verdicts.
+import { groupBy, uniqueBy } from '../runtime/collections.ts'
+import { startOfDate } from '../runtime/instants.ts'
+import { reasonNumbers } from '../schemas/reasons.ts'
+import { appliedAt, listingAt } from './core/listing.ts'
+import type { Known, KnownKeys } from './judging/book.ts'
+import { purseText, type Context, type Group, type Prepared, type Sorted, type Told } from './judging/sort-out.ts'
+import { findApplied, findEntries } from './store/blacklist.ts'
+import { findCardsById } from './store/cards.ts'
+import { DecideAgain, type Tx } from './store/db.ts'
+import { lockDigests, lockPurses, type PurseRow } from './store/lock.ts'
+import {
+  findContenders, findDigests, findEvents, findOwners, type ChipKey, type PurseKey, type Range, type StoredEvent,
+  type TerminalKey
+} from './store/records.ts'
+import { accountId, type Snapshot } from './store/registry.ts'
+
+/** A card outside a delivery whose records the delivery may change. */
+export type OtherCard = Pick<PurseKey, 'bucket' | 'cardId'>
+
+/** Locks everything that the delivery may change, `others` included. */
+export async function lockFor (
+  tx: Tx, prepared: readonly Prepared[], unreadable: readonly { readonly digest: Buffer }[],
+  others: readonly OtherCard[]
+): Promise<PurseRow[]> {
+  const cards = prepared.flatMap(line => line.card === null ? [] : [line.card])
+  await lockDigests(tx, [...prepared.filter(line => line.card === null), ...unreadable].map(line => line.digest))
+  return await lockPurses(tx, uniqueBy([...cards, ...others], card => card.cardId))
+}
+
+/** `thorough`: also who else claims the keys of this delivery. */
+export async function readKnown (
+  tx: Tx, sorted: Sorted, purses: readonly PurseRow[], thorough: boolean
+): Promise<Known> {
+  const told = [...sorted.cardless, ...sorted.careful.flatMap(group => group.told)]
+  const digests = await findDigests(tx, [
+    ...told.map(({ line }) => ({ bucket: line.bucket, digest: line.digest })),
+    ...sorted.unreadable.map(({ digest }) => ({ bucket: 0, digest }))], reasonNumbers.duplicate)
+  const claims = told.filter(one => one.kind === 'claim')
+  const keys = thorough ? await readKeys(tx, sorted, claims, purses) : null
+  const counters = [
+    ...sorted.careful.flatMap(({ key, told }) => told.map(({ line }) => ({ ...key, counter: line.record.counter }))),
+    ...keys?.component ?? []]
+  return { digests, events: await findEvents(tx, rangesAround(counters)), keys }
+}
+
+/** Two counters to both sides: one further than any verdict of theirs depends on. */
+function rangesAround (keys: readonly ChipKey[]): Range[] {
+  const ranges: { -readonly [K in keyof Range]: Range[K] }[] = []
+  for (const group of groupBy(keys, purseText).values()) {
+    for (const { counter, ...key } of [...group].sort((a, b) => a.counter - b.counter)) {
+      const last = ranges.at(-1)
+      if (last !== undefined && purseText(last) === purseText(key) && counter - 2 <= last.to) last.to = counter + 2
+      else ranges.push({ ...key, from: counter - 2, to: counter + 2 })
+    }
+  }
+  return ranges
+}
+
+/* ---- collisions: who else claims the same keys ---- */
+
+/** Thrown where the delivery touches cards that its lines do not name: locks are taken in one order only. */
+export class LockAlsoError extends DecideAgain {
+  readonly cards: readonly OtherCard[]
+  constructor (cards: readonly OtherCard[]) {
+    super('other cards are touched')
+    this.cards = cards
+  }
+}
+
+async function readKeys (
+  tx: Tx, sorted: Sorted, claims: readonly Told[], purses: readonly PurseRow[]
+): Promise<KnownKeys> {
+  const terminals = claims.map(({ line }): TerminalKey =>
+    ({ psamId: line.psam?.psamId ?? 0, sequence: BigInt(line.record.sequence) }))
+  const component = await readComponent(tx, chipKeysOf(sorted), terminals)
+  return {
+    component,
+    others: await readOthers(tx, sorted, component, purses),
+    owners: await findOwners(tx, terminals)
+  }
+}
+
+const chipKeysOf = (sorted: Sorted): ChipKey[] => sorted.careful.flatMap(({ key, told }) =>
+  told.filter(one => one.kind === 'claim').map(({ line }) => ({ ...key, counter: line.record.counter })))
+
+const chipText = (key: ChipKey): string => `${purseText(key)}/${key.counter}`
+const terminalText = ({ psamId, sequence }: TerminalKey): string => `${psamId}/${sequence}`
+
+/** From keys to the claims on them, from these to their other key, until nothing new comes. */
+async function readComponent (
+  tx: Tx, chips: readonly ChipKey[], terminals: readonly TerminalKey[]
+): Promise<ChipKey[]> {
+  const seenChips = new Map<string, ChipKey>()
+  const seenTerminals = new Set<string>()
+  let newChips = uniqueBy(chips, chipText)
+  let newTerminals = uniqueBy(terminals, terminalText)
+  while (newChips.length > 0 || newTerminals.length > 0) {
+    for (const key of newChips) seenChips.set(chipText(key), key)
+    for (const key of newTerminals) seenTerminals.add(terminalText(key))
+    const events: StoredEvent[] = await findEvents(tx, newChips.map(({ counter, ...key }) =>
+      ({ ...key, from: counter, to: counter })))
+    const holders = [...await findOwners(tx, newTerminals), ...await findContenders(tx, newTerminals)]
+    newChips = uniqueBy(holders.map(({ owner }) => owner), chipText).filter(key => !seenChips.has(chipText(key)))
+    newTerminals = uniqueBy<TerminalKey, string>(events.filter(event => event.evidence !== 'stranger'), terminalText)
+      .filter(key => !seenTerminals.has(terminalText(key)))
+  }
+  return [...seenChips.values()]
+}
+
+/** The purses of other cards that are touched. Where one is not locked yet, all is done again with it. */
+async function readOthers (
+  tx: Tx, sorted: Sorted, touched: readonly ChipKey[], purses: readonly PurseRow[]
+): Promise<Omit<Group, 'told'>[]> {
+  const inDelivery = new Set(sorted.careful.map(({ key }) => purseText(key)))
+  const keys = uniqueBy(touched.map(({ counter, ...key }) => key), purseText).filter(key => !inDelivery.has(purseText(key)))
+  if (keys.length === 0) return []
+  const locked = new Map(purses.map(purse => [purseText(purse), purse]))
+  const missing = keys.filter(key => !locked.has(purseText(key)))
+  if (missing.length > 0) throw new LockAlsoError(missing)
+  const cards = new Map((await findCardsById(tx, keys)).map(card => [card.cardId, card]))
+  return keys.map(key => {
+    const card = cards.get(key.cardId)
+    return {
+      key,
+      purse: locked.get(purseText(key)) ?? null,
+      opening: { counter: card?.openedCounter ?? 0, balanceFen: card?.openedFen ?? 0n }
+    }
+  })
+}
+
+/* ---- what verdicts ask ---- */
+
+export async function readContext (tx: Tx, snapshot: Snapshot, prepared: readonly Prepared[], given: {
+  readonly kind: Context['kind'], readonly receivedAtMs: number, readonly date: string
+}): Promise<Context> {
+  const { policies } = snapshot
+  const cards = prepared.flatMap(line => line.card === null ? [] : [line.card])
+  const entries = groupBy(
+    await findEntries(tx, uniqueBy(cards, card => card.cardId)), entry => entry.cardId)
+  const listed = prepared.filter(line => line.card !== null && entries.has(line.card.cardId))
+  const applied = groupBy(
+    await findApplied(tx, listed.flatMap(line => line.terminal === null ? [] : [line.terminal.terminalId])),
+    one => one.terminalId)
+  const openFromMs = startOfDate(given.date)
+  const accounts = {
+    purse: accountId(snapshot, 'commerce', 'purse'),
+    unpaid: accountId(snapshot, 'commerce', 'unpaid-debits'),
+    issuerLoss: accountId(snapshot, 'commerce', 'issuer-loss')
+  }
+  return {
+    kind: given.kind,
+    receivedAtMs: given.receivedAtMs,
+    policy: {
+      lateMs: policies.lateDays * dayMs,
+      clockToleranceMs: policies.clockToleranceMinutes * minuteMs,
+      debitFenMax: BigInt(policies.debitFenMax)
+    },
+    beforeOpenDate: eventAtMs => eventAtMs < openFromMs,
+    listing: line => listingAt(
+      entries.get(line.card?.cardId ?? -1n) ?? [],
+      appliedAt(applied.get(line.terminal?.terminalId ?? -1) ?? [], line.eventAtMs), line.eventAtMs,
+      { windowMs: policies.blacklistWindowHours * hourMs, reachable: line.terminal?.reachable ?? true }),
+    accountsOf: terminalId => {
+      const terminal = snapshot.terminalById.get(terminalId ?? -1)
+      const operator = snapshot.partyById.get(terminal?.partyId ?? -1)
+      const merchant = operator?.kind === 'operator'
+        ? accountId(snapshot, 'commerce', 'merchant-pending', operator.code)
+        : null
+      return { ...accounts, merchant }
+    }
+  }
+}
+
+const dayMs = 86_400_000
+const hourMs = 3_600_000
+const minuteMs = 60_000
