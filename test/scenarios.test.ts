@@ -52,9 +52,8 @@ const files = readdirSync(join(root, folder))
   .sort()
   .map(name => join(folder, name))
 
-t.test('every scenario, in every pass', async t => {
-  const passes = 'plain,shuffle=1,shuffle=2,shuffle=3,duplicate,crash=1'
-  const { code, words, report } = await runScenarios([...files, '--passes', passes])
+/** One test for each scenario of each pass. */
+function tell (t: Tap, { code, words, report }: Awaited<ReturnType<typeof runScenarios>>): void {
   t.ok(report !== null, words.slice(-4_000))
   for (const { pass, file, title, misses, broken, leftOut } of report?.results ?? []) {
     const name = `${pass}: ${file} – ${title}`
@@ -64,8 +63,19 @@ t.test('every scenario, in every pass', async t => {
   }
   t.equal(code, 0)
   const { freshMsMedian = 0, freshMsMax = 0 } = report ?? {}
-  const told = `a fresh stack: ${Math.round(freshMsMedian)} ms (median), ${Math.round(freshMsMax)} at most`
-  t.comment(told)
+  t.comment(`a fresh stack: ${Math.round(freshMsMedian)} ms (median), ${Math.round(freshMsMax)} at most`)
+}
+type Tap = Pick<typeof t, 'ok' | 'pass' | 'same' | 'equal' | 'comment'>
+
+t.test('every scenario, as it stands, in three other orders, and everything twice', async t => {
+  tell(t, await runScenarios([...files, '--passes', 'plain,shuffle=1,shuffle=2,shuffle=3,duplicate']))
+})
+
+t.test('the ledger dies on the way', async t => {
+  const some = files.filter(file => /T1-flat|V1-|V3|V15-any/.test(file))
+  const run = await runScenarios([...some, '--passes', 'crash=1,crash=2'])
+  tell(t, run)
+  t.ok(run.report?.results.some(one => one.crash?.passed === true), 'it did die')
 })
 
 t.test('what fails is told, and counts', async t => {

@@ -9,6 +9,7 @@ import { keepFarm } from './readers.ts'
 import { describeResult } from './report.ts'
 import { leftOut, runScenario, type Result } from './run.ts'
 import { stackOverIpc } from './stack.ts'
+import type { Modifiers } from './world.ts'
 import { ScenarioError } from './yaml-text.ts'
 
 const keys = {
@@ -60,7 +61,7 @@ async function runAll (scenarios: readonly Scenario[], options: Options): Promis
     const access = await stack.prepare(keys)
     for (const pass of options.passes) {
       if (options.passes.length > 1) console.log(`-- ${describePass(pass)}`)
-      for (const scenario of scenarios) {
+      for (const scenario of scenarios.filter(one => concerns(pass, one))) {
         const result =
           usesReaders(scenario) && withoutReaders !== null
             ? leftOut(scenario, withoutReaders)
@@ -76,6 +77,12 @@ async function runAll (scenarios: readonly Scenario[], options: Options): Promis
 }
 
 type PassResult = Result & { readonly pass: string }
+
+/** Without deliveries there is nothing to put into another order, or to send twice. */
+function concerns ({ shuffle, duplicate }: Modifiers, scenario: Scenario): boolean {
+  const news = scenario.acts.some(act => act.when.some(({ verb }) => verb === 'deliver' || verb === 'upload'))
+  return news || (shuffle === undefined && duplicate !== true)
+}
 
 function usesReaders (scenario: Scenario): boolean {
   return scenario.given.some(said => said.verb === 'lanes')

@@ -213,7 +213,7 @@ async function charge (readers: Readers, lane: string, amountFen: number, refere
   }
 }
 
-/** Until the reader has noticed that the card is gone: a card that comes back sooner never left, for PC/SC. */
+/** Until the reader has noticed that the card is gone: for PC/SC, one that comes back sooner never left. */
 async function empty (readers: Readers, lane: string): Promise<void> {
   for (let wait = 0; wait < takenTries; wait++) {
     const lanes = await ask<LaneView[]>(readers, '/v1/lanes')

@@ -13,7 +13,7 @@ export const RecordSaid = Type.Object(
     id: Type.Optional(name('a name for it; CARD/COUNTER when absent')),
     again: Type.Optional(name('the same as an earlier record, with what is said here changed')),
     repeat: Type.Optional(whole('so many of them, a second apart')),
-  card: Type.Optional(name('the card')),
+    card: Type.Optional(name('the card')),
     amount: Type.Optional(yuan('what was debited')),
     at: Type.Optional(moment('when, by the clock of the terminal')),
     terminal: Type.Optional(name('the terminal')),
@@ -42,13 +42,16 @@ export const RecordSaid = Type.Object(
 export type RecordSaid = Static<typeof RecordSaid>
 
 /** `repeat` written out. */
-export const writtenOut = <Line extends object>(lines: readonly (Line | RecordSaid)[]): (Line | RecordSaid)[] =>
-  lines.flatMap(line => {
+export function writtenOut<Line extends object> (
+  lines: readonly (Line | RecordSaid)[]
+): (Line | RecordSaid)[] {
+  return lines.flatMap(line => {
     if (!('repeat' in line) || line.repeat === undefined) return [line]
     const { repeat, ...one } = line
-    return Array.from({ length: repeat }, (_, index) =>
-      one.at === undefined ? one : { ...one, at: one.at + index * 1_000 })
+    const at = (index: number) => one.at === undefined ? {} : { at: one.at + index * 1_000 }
+    return Array.from({ length: repeat }, (_, index) => ({ ...one, ...at(index) }))
   })
+}
 
 /** Plans one record: works it out, remembers it under its name, and lets chip and PSAM go on. */
 export function sayRecord (world: World, said: RecordSaid): SentRecord {

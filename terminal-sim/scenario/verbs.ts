@@ -18,7 +18,7 @@ import * as readersNow from './then/readers.ts'
 import * as recordsNow from './then/records.ts'
 import type { GivenVerb, ThenVerb, WhenVerb } from './verb.ts'
 
-/** Done in this order, whatever the order in the file: a terminal needs its operator, and its PSAM if one is said. */
+/** Done in this order, whatever the order in the file: a terminal needs its operator, and its PSAM. */
 export const given = {
   clearing_date: parties.clearingDate,
   policies: parties.policies,

@@ -49,13 +49,15 @@ export const fileReplies = thenVerb({
         world.modifiers.duplicate === true && wanted.status === 'processed'
           ? (replies[0]?.status ?? '')
           : reply.status
+      // The first reply died with the ledger: only the second one came back.
+      const lost = world.modifiers.crash !== undefined
       return [
-        ...plain(`reply to ${label}`, wanted.status, status),
+        ...plain(`reply to ${label}`, lost ? undefined : wanted.status, status),
         ...pair(`${label} all`, wanted.all, reply),
         ...pair(`${label} confirmed`, wanted.confirmed, reply.confirmed),
         ...pair(`${label} refused`, wanted.refused, reply.refused),
         ...pair(`${label} excluded`, wanted.excluded, reply.excluded),
-        ...plain(`${label} answered as processed`, wanted.replies, processed),
+        ...plain(`${label} answered as processed`, lost ? undefined : wanted.replies, processed),
         ...(wanted.lines === undefined
           ? []
           : listed(
