@@ -11,7 +11,8 @@ import type { Stack } from './stack.ts'
 export type CityEvent = Readonly<Record<string, unknown>>
 
 export type CityOptions = {
-  readonly stack: Stack
+  /** What the child asks before it is there has to wait. */
+  readonly stack: Promise<Stack>
   /** Below terminal-sim/city. */
   readonly program: string
   /** Its one argument, as JSON. */
@@ -42,9 +43,13 @@ export function runCity ({ stack, program, options, onEvent }: CityOptions): Cit
   }
 
   const asks: Readonly<Record<string, (details: Details) => Promise<unknown>>> = {
-    access: async () => ({ ...stack.access, dir: stack.dir }),
-    ledger: ({ clock }) => stack.ledger({ clock: String(clock) }),
-    gateway: ({ config, clock }) => stack.gateway(config as object, { clock: String(clock) })
+    access: async () => {
+      const { access, dir } = await stack
+      return { ...access, dir }
+    },
+    ledger: async ({ clock }) => await (await stack).ledger({ clock: String(clock) }),
+    gateway: async ({ config, clock }) =>
+      await (await stack).gateway(config as object, { clock: String(clock) })
   }
   child.on('message', (message: { no: number, ask: string } & Details) => {
     const { no, ask, ...details } = message
@@ -55,7 +60,8 @@ export function runCity ({ stack, program, options, onEvent }: CityOptions): Cit
   })
   const ended = new Promise<void>((resolve, reject) => {
     child.on('error', reject)
-    child.on('close', (code, signal) => {
+    // 'close' does not come once the channel was disconnected from here.
+    child.on('exit', (code, signal) => {
       if (code === 0) resolve()
       else reject(new Error(`${program} ended with ${signal ?? code}\n${words.trim()}`))
     })

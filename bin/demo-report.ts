@@ -121,20 +121,19 @@ function recordPart ({ records, offline, recordsPerSecond }: Figures): string[] 
 
 function moneyPart ({ parties, netSumFen, day, clearingDate }: Figures): string[] {
   const rows = parties.map(one => [
-    one.nameZh, one.nameEn, yuan(one.claimsFen + one.adjustmentsFen), yuan(-one.commissionFen),
+    one.party, one.nameZh, one.nameEn, yuan(one.claimsFen + one.adjustmentsFen), yuan(-one.commissionFen),
     yuan(-one.loadsFen), yuan(one.loadCommissionFen), yuan(one.netFen)
   ])
-  const head = ['参与方', 'party', 'claims', 'commission', 'loads taken', 'load comm.', 'net, yuan']
+  const head = ['', '参与方', 'party', 'claims', 'commission', 'loads taken', 'load comm.', 'net, yuan']
   const payer = (wanted: number) => parties.filter(({ netFen }) => Math.sign(netFen) === wanted)
-    .map(({ nameEn, netFen }) => `${nameEn} ${yuan(Math.abs(netFen))}`).join(', ')
+    .map(({ party, netFen }) => `${party} ${yuan(Math.abs(netFen))}`).join(', ')
   const approvers = day.approvals.join(' and ')
   return [
     ...heading(`Who owes whom  清算   ${clearingDate}: ${day.state}, approved by ${approvers}`),
-    ...indented(table([head, ...rows, ['', 'sum', '', '', '', '', yuan(netSumFen)]],
-      ['left', 'left', 'right', 'right', 'right', 'right', 'right'])),
+    ...indented(table([head, ...rows, ['', '', 'sum', '', '', '', '', yuan(netSumFen)]],
+      ['left', 'left', 'left', 'right', 'right', 'right', 'right', 'right'])),
     '',
-    `  To receive: ${payer(1)}.`,
-    `  To pay: ${payer(-1)}.`
+    `  ${payer(-1)} pay; ${payer(1)} receive. Not a fen is left over.`
   ]
 }
 

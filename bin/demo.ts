@@ -24,6 +24,15 @@ const steps: Readonly<Record<string, string>> = {
   audit: 'the books are verified, the auditor looks at every chip  核对'
 }
 
+/** Known to everyone: master key of the virtual cards' TACs, the first half of a hash. */
+const testKeys = {
+  tac: [{
+    keyVersion: 1,
+    suite: '3des',
+    master: createHash('sha256').update('citycard-test-MTK').digest('hex').slice(0, 32).toUpperCase()
+  }]
+}
+
 process.exitCode = await main()
 
 async function main (): Promise<number> {
@@ -33,12 +42,11 @@ async function main (): Promise<number> {
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort()).once('SIGTERM', () => stop.abort())
   const progress = openProgress(process.stderr)
-  let stack: Stack | null = null
+  const stack = startStack({
+    dir: options.dir, keys: testKeys, onLine: (name, line) => keepLast(logs, `${name}: ${line}`)
+  })
+  stack.catch(() => undefined) // told to the city, which asks for it
   try {
-    progress.step('a place for the data  准备', 1)
-    stack = await startStack({
-      dir: options.dir, keys: testKeys, onLine: (name, line) => keepLast(logs, `${name}: ${line}`)
-    })
     return await play(stack, options, progress, stop.signal)
   } catch (error) {
     progress.end()
@@ -46,7 +54,7 @@ async function main (): Promise<number> {
     if (logs.length > 0) console.error(['', 'What the processes said last:', ...logs].join('\n  '))
     return 1
   } finally {
-    await stack?.stop()
+    await stack.then(started => started.stop(), () => undefined)
   }
 }
 
@@ -90,7 +98,7 @@ function wholeNumber (name: string, text: string, min: number, max: number): num
 }
 
 async function play (
-  stack: Stack, options: Options, progress: ReturnType<typeof openProgress>, stop: AbortSignal
+  stack: Promise<Stack>, options: Options, progress: ReturnType<typeof openProgress>, stop: AbortSignal
 ): Promise<number> {
   const { seed, cards, records, keep } = options
   let figures: Figures | null = null
@@ -117,13 +125,13 @@ async function play (
   city.ended.catch(() => undefined)
   await Promise.race([told, city.ended, stopped])
   progress.end()
-  const shown = figures === null ? null : tell(figures, stack, options)
+  const shown = figures === null ? null : tell(figures, await stack, options)
   if (keep && shown !== null) {
-    console.log(addresses(stack, options))
+    console.log(addresses(await stack, options))
     await Promise.race([stopped, city.ended])
   }
   city.release()
-  await city.ended
+  await city.ended.catch((error: Error) => { if (!stop.aborted) throw error })
   return shown === null || !isOk(shown) ? 1 : 0
 }
 
@@ -147,15 +155,6 @@ function addresses (stack: Stack, { dir }: Options): string {
     `  tokens of machines: ${join(relative(process.cwd(), dir), 'access.json')}`,
     '  Ctrl-C ends it.'
   ].join('\n')
-}
-
-/** Known to everyone: master key of the virtual cards' TACs, the first half of a hash. */
-const testKeys = {
-  tac: [{
-    keyVersion: 1,
-    suite: '3des',
-    master: createHash('sha256').update('citycard-test-MTK').digest('hex').slice(0, 32).toUpperCase()
-  }]
 }
 
 function keepLast (lines: string[], line: string): void {

@@ -10,7 +10,7 @@ import { readIfThere } from '../runtime/files.ts'
 import { formatIso, parseIso } from '../runtime/instants.ts'
 import { type Child, nodeCommand, peakRssBytes, superviseChild } from '../runtime/supervise.ts'
 import { removeData } from './postgres-place.ts'
-import { type Postgres, startPostgres } from './postgres.ts'
+import { type Postgres, findPostgres, startPostgres } from './postgres.ts'
 
 export type ProcessName = 'postgres' | 'ledger' | 'gateway'
 
@@ -139,7 +139,12 @@ const killAt = ({ killAt: place }: StartOptions) => place === undefined ? {} : {
 
 /* ---- files ---- */
 
+/** Never under a server that runs on it. */
 function clear (dir: string): void {
+  const running = findPostgres(join(dir, 'postgres'))
+  if (running !== null) {
+    throw new Error(`${dir} is in use, PostgreSQL runs there as process ${running.pid}; end that demo first`)
+  }
   removeData(join(dir, 'postgres'))
   rmSync(dir, { recursive: true, force: true })
   mkdirSync(dir, { recursive: true })

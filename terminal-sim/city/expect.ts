@@ -38,14 +38,14 @@ export function chipSurprises (
 }
 
 /**
- * What the ledger counts by first answers. A torn payment is a grey line; proven, it comes once more with
- * its TAC.
+ * What the ledger counts by first answers: a torn payment is a grey line, and the same line when it is
+ * proven.
  */
 export function totalSurprises (plan: CityPlan, found: RecordTotals): string[] {
   const lines = [...linesOf(plan)]
   const count = (outcome: string) => lines.filter(({ expect }) => expect.outcome === outcome).length
   const torn = plan.taps.filter(isTorn).length
-  const paid = plan.taps.filter(isTold).length
+  const paid = plan.taps.filter(({ expect }) => expect.reason === 'paid').length
   const refused = sum(Object.values(found.refused))
   const rows = [
     ['distinct', lines.length + torn + paid, found.distinct],
@@ -61,13 +61,11 @@ export function totalSurprises (plan: CityPlan, found: RecordTotals): string[] {
 }
 
 export const isTorn = ({ expect }: Tap): boolean => expect.reason === 'torn'
-/** Ends as a record with a TAC: paid at once, or proven later. */
-const isTold = (tap: Tap): boolean => !tap.staysOpen && (tap.chipLosesFen > 0 || isFree(tap))
-const isFree = ({ expect }: Tap): boolean => expect.reason === 'paid' && expect.amountFen === 0
 
 export function daySurprises (plan: CityPlan, day: DayView): string[] {
   const claims = claimsOf(plan)
-  const unequal = day.positions.flatMap(({ party, claimsFen, adjustmentsFen }) => {
+  const taps = day.positions.filter(({ book }) => book === 'commerce')
+  const unequal = taps.flatMap(({ party, claimsFen, adjustmentsFen }) => {
     const wantedFen = claims.get(party) ?? 0
     const isFen = Number(claimsFen) + Number(adjustmentsFen)
     return wantedFen === isFen ? [] : [`${party} claims ${isFen} fen, planned ${wantedFen}`]
@@ -80,7 +78,7 @@ export function daySurprises (plan: CityPlan, day: DayView): string[] {
   ]
 }
 
-/** What each operator has earned, fen: all that is accepted in the end. */
+/** What each operator has earned, fen: all that is accepted in the end; the issuer owes as much. */
 export function claimsOf (plan: CityPlan): Map<string, number> {
   const claims = new Map<string, number>()
   const add = (party: string, amountFen: number) => claims.set(party, (claims.get(party) ?? 0) + amountFen)
@@ -89,5 +87,5 @@ export function claimsOf (plan: CityPlan): Map<string, number> {
     const lane = plan.lanes.find(one => one.lane === tap.lane)
     if (!tap.staysOpen) add(lane?.operator ?? '', tap.chipLosesFen)
   }
-  return claims
+  return claims.set('ISS', -sum([...claims.values()]))
 }

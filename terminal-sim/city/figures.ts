@@ -5,7 +5,6 @@ import type { DayView, RecordTotals, SignedHead, VerifyReport } from '../../sche
 import type { AuditReport } from '../auditor/audit.ts'
 import type { CardReport } from '../card/description.ts'
 import { partyName } from './cast.ts'
-import { isTorn } from './expect.ts'
 import type { TapSeen } from './lanes.ts'
 import type { CityPlan } from './plan.ts'
 
@@ -54,8 +53,9 @@ export function figuresOf (plan: CityPlan, found: Findings) {
     offline: {
       records: plan.records.distinct, delivered: found.offlineLines, cards: plan.records.cards.length
     },
-    parties: found.day.positions.map(position => ({
+    parties: found.day.positions.filter(isShown).map(position => ({
       party: position.party,
+      book: position.book,
       nameZh: partyName(position.party).zh,
       nameEn: partyName(position.party).en,
       claimsFen: Number(position.claimsFen),
@@ -86,6 +86,10 @@ export function figuresOf (plan: CityPlan, found: Findings) {
   }
 }
 
+/** Every party stands in the commerce book; in others only who moved something there. */
+const isShown = ({ book, netFen, claimsFen }: DayView['positions'][number]): boolean =>
+  book === 'commerce' || Number(netFen) !== 0 || Number(claimsFen) !== 0
+
 const sum = (amounts: readonly number[]): number => amounts.reduce((all, one) => all + one, 0)
 
 const countBy = (names: readonly string[]): Record<string, number> => {
@@ -112,9 +116,9 @@ function explained ({ cards }: AuditReport): Record<string, { count: number, fen
   return causes
 }
 
-/** The morning of the first card that was torn off and came back. */
+/** The morning of the first card that was torn off and came back to complete its payment. */
 function storyOf (plan: CityPlan, seen: readonly TapSeen[]) {
-  const chip = plan.taps.find(tap => isTorn(tap) && !tap.staysOpen)?.chip
+  const chip = plan.taps.find(({ expect }) => expect.reason === 'paid_before')?.chip
   const resident = plan.residents.find(one => one.chip === chip)
   if (resident === undefined) return null
   const { registered: { card, profile, type, balanceFen } } = resident

@@ -2,7 +2,7 @@
 // its order per lane and per card. It refuses to know what the ledger makes of it.
 import { setTimeout as delay } from 'node:timers/promises'
 import { type HttpClient, createHttpClient } from '../../runtime/http-client.ts'
-import type { GatewayConfig, LaneView, SpoolView, TapView } from '../../schemas/gateway.ts'
+import type { GatewayConfig, LaneView, ParametersView, SpoolView, TapView } from '../../schemas/gateway.ts'
 import { cardKey } from '../../schemas/record.ts'
 import type { CardReport } from '../card/description.ts'
 import { type Farm, startFarm } from '../reader/farm.ts'
@@ -48,7 +48,8 @@ const laneConfig = (lane: LanePlan): GatewayConfig['lanes'][number] => ({
   mode: lane.mode,
   ...(lane.line === undefined ? {} : { line: lane.line }),
   ...(lane.vehicle === undefined ? {} : { vehicle: lane.vehicle }),
-  transmitDeadlineMs: 1_500
+  // Only the silent card waits for it; a busy machine must not look like one.
+  transmitDeadlineMs: 3_000
 })
 
 export type Lanes = {
@@ -159,8 +160,9 @@ function tapFeed (http: HttpClient) {
 
 const ready = (http: HttpClient) => until('ready', limits.drainMs, async () => {
   const lanes = await http.get('/v1/lanes') as LaneView[]
-  return lanes.every(({ psam, cardReader }) => psam.state === 'ready' && cardReader === 'empty') &&
-    await http.get('/readyz').then(() => true, () => false)
+  const { blacklist, tariff } = await http.get('/v1/parameters') as ParametersView
+  return blacklist !== null && tariff !== null &&
+    lanes.every(({ psam, cardReader }) => psam.state === 'ready' && cardReader === 'empty')
 })
 
 const laneEmpty = (http: HttpClient, lane: string) => until(`empty on ${lane}`, limits.emptyMs, async () => {

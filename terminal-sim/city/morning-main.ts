@@ -24,7 +24,9 @@ const starter = starterOverIpc()
 const farmDir = mkdtempSync(join(tmpdir(), 'cc-city-'))
 let farm: Farm | null = null
 try {
-  farm = await morning(starter)
+  const gone = starter.released.then(() => { throw new Error('the starter let go before the end') })
+  gone.catch(() => undefined)
+  farm = await Promise.race([morning(starter), gone])
   if (keep) await starter.released
 } finally {
   await farm?.stop()
@@ -34,24 +36,28 @@ try {
 
 async function morning ({ access: ask, ledger, gateway, tell }: Starter): Promise<Farm> {
   const plan = planCity(options)
-  const lineCount = plan.records.waves.flatMap(wave => wave.map(({ lines }) => lines.length)).reduce(add, 0)
+  const lineCount = plan.records.distinct + plan.records.repeated
   const oneMore = () => tell({ done: 1 })
 
   tell({ step: 'start', total: 3 })
+  const opening = openFarm(farmDir, plan)
+  opening.then(oneMore, () => undefined) // a failure is told where it is awaited
   const access = await ask()
-  const eve = ledger(days.eve).finally(oneMore)
-  const readers = await openFarm(farmDir, plan).finally(oneMore)
-  await eve
-  tell({ step: 'publish', total: setUpParts(plan) })
-  await setUp((await eve).url, access, plan, oneMore)
-  tell({ step: 'open', total: 2 })
-  const { url } = await ledger(days.morning)
   oneMore()
+  const eve = await ledger(days.eve)
+  oneMore()
+  const readers = await opening
+  tell({ step: 'publish', total: setUpParts(plan) })
+  await setUp(eve.url, access, plan, oneMore)
+  tell({ step: 'open', total: 2 })
+  const { url } = eve // it stays where it is
   const spoolDir = join(access.dir, 'spool')
   const token = access.tokens['GW1'] ?? ''
   const config = gatewayConfig(plan, { socket: readers.socket, spoolDir, ledgerUrl: url, token })
-  const lanes = await openLanes(readers, plan, (await gateway(config, days.morning)).url)
-  oneMore()
+  const [edge] = await Promise.all([
+    gateway(config, days.morning).finally(oneMore), ledger(days.morning).finally(oneMore)
+  ])
+  const lanes = await openLanes(readers, plan, edge.url)
 
   tell({ step: 'tap', total: plan.taps.length })
   const seen = await lanes.carryOut(plan.taps, oneMore)
@@ -96,8 +102,9 @@ async function morning ({ access: ask, ledger, gateway, tell }: Starter): Promis
   return readers
 }
 
-const add = (one: number, other: number): number => one + other
-const mebibytes = (pid: number): number => Math.round(peakRssBytes(pid) / 2 ** 20)
+function mebibytes (pid: number): number {
+  return Math.round(peakRssBytes(pid) / 2 ** 20)
+}
 
 /** The chips of the farm, asked themselves, and those that only their records tell of. */
 function auditAll (
