@@ -49,7 +49,7 @@ async function lineDifferences (tx: Tx, date: string): Promise<string[]> {
       select delivery_no, count(*) as n from (
         select delivery_no from card_event where clearing_date = $1
         union all
-        select delivery_no from evidence where clearing_date = $1) l group by 1)
+        select delivery_no from evidence where kind <> 4 and clearing_date = $1) l group by 1)
     select format('delivery %s: %s verdicts, %s distinct lines', d.delivery_no, coalesce(f.n, 0), d.distinct_lines)
       as what
     from delivery d left join found f using (delivery_no)

@@ -165,7 +165,8 @@ export const lineDifferences = (tx: Tx, start: Start): Promise<string[]> => text
     select delivery_no, count(*) as n from (
       select delivery_no from card_event where $1::date is null or clearing_date >= $1
       union all
-      select delivery_no from evidence where $1::date is null or clearing_date >= $1) l group by 1)
+      select delivery_no from evidence
+        where kind <> 4 and ($1::date is null or clearing_date >= $1)) l group by 1)
   select format('delivery %s: %s verdicts, %s distinct lines', d.external_id, coalesce(f.n, 0), d.distinct_lines) as what
   from delivery d left join found f using (delivery_no)
   where d.bucket = 0 and ($1::date is null or d.clearing_date >= $1) and d.distinct_lines <> coalesce(f.n, 0)
