@@ -43,7 +43,9 @@ export function chargeBook (newId: () => string): Charges {
       currentOf.set(lane, same.charge)
       return same
     }
-    const charge: ChargeView = { charge: newId(), lane, amountFen, reference, state: 'waiting', reason: null, tap: null }
+    const charge: ChargeView = {
+      charge: newId(), lane, amountFen, reference, state: 'waiting', reason: null, tap: null
+    }
     charges.set(charge.charge, charge)
     currentOf.set(lane, charge.charge)
     for (const oldest of charges.keys()) {
@@ -63,7 +65,8 @@ export function chargeBook (newId: () => string): Charges {
     settle: (id, reason, tap) => {
       const charge = charges.get(id)
       if (charge === undefined || charge.state === 'approved') return
-      const state = charge.state === 'waiting' && tryAgain.has(reason) ? 'waiting' : tapReasons[reason].outcome
+      const waits = charge.state === 'waiting' && tryAgain.has(reason)
+      const state = waits ? 'waiting' : tapReasons[reason].outcome
       charges.set(id, { ...charge, state, reason, tap })
     }
   }

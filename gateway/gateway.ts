@@ -1,6 +1,5 @@
 // Puts a gateway together and takes it apart: spool, parameters, uplink, lanes, HTTP. Who opens it closes it.
 // It refuses to read the environment.
-import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -68,7 +67,9 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
     files: directoryLayer(join(spoolDir, 'segments')),
     clock,
     limits: config.spool ?? {},
-    onDamage: (segment, offset) => log.error({ alarm: 'spool_damaged', segment, offset }, 'a record cannot be read back')
+    onDamage: (segment, offset) => {
+      log.error({ alarm: 'spool_damaged', segment, offset }, 'a record cannot be read back')
+    }
   })
   await tellOpen(spool, log)
 
@@ -88,14 +89,13 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   const lanes = new Map<string, Lane>()
   const metrics = createMetrics()
   const onTap = gatewayMetrics(metrics, { spool, uplink, witness, pcsc, parameters, lanes })
-  for (const lane of config.lanes) {
-    lanes.set(lane.lane, openLane({
-      config: lane, rules: config.cards ?? {}, pcsc, spool, parameters, clock, nowMs, random, log, taps, charges, onTap
-    }))
-  }
+  const rules = config.cards ?? {}
+  const shared = { rules, pcsc, spool, parameters, clock, nowMs, random, log, taps, charges, onTap }
+  for (const lane of config.lanes) lanes.set(lane.lane, openLane({ config: lane, ...shared }))
   const app = buildApp({ lanes, taps, charges, spool, uplink, parameters, metrics, log })
   const url = await app.listen({ host: config.http?.host ?? '127.0.0.1', port: config.http?.port ?? 0 })
-  await Promise.race([Promise.all([...lanes.values()].map(lane => lane.settled)), delay(limits.lanesSettleMs)])
+  const settled = [...lanes.values()].map(lane => lane.settled)
+  await Promise.race([Promise.all(settled), delay(limits.lanesSettleMs)])
 
   return {
     app,
@@ -122,7 +122,7 @@ function checkLanes ({ lanes }: GatewayConfig): void {
   }
   for (const [what, names] of Object.entries(parts)) {
     const twice = names.find((name, index) => names.indexOf(name) !== index)
-    assert(twice === undefined, `configuration: two lanes have the ${what} ${twice}`)
+    if (twice !== undefined) throw new Error(`configuration: two lanes have the ${what} ${twice}`)
   }
 }
 

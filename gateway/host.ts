@@ -42,7 +42,9 @@ async function main (): Promise<void> {
   }, async request => {
     const { config, clock: at } = request.body
     const clock = manualClock(parseIso(at))
-    const gateway = await buildGateway({ config, clock, pcsc: await readers(config.pcsc?.socket), log, ...chance })
+    const gateway = await buildGateway({
+      config, clock, pcsc: await readers(config.pcsc?.socket), log, ...chance
+    })
     const id = randomUUID()
     stacks.set(id, { gateway, clock })
     return { id, url: gateway.url }

@@ -35,8 +35,11 @@ async function main (): Promise<void> {
 
 function readGatewayConfig (path: string): GatewayConfig {
   const config: unknown = JSON.parse(readFileSync(path, 'utf8'))
-  const wrong = Errors(GatewayConfig, config).map(({ instancePath, message }) => `  ${instancePath || '/'} ${message}`)
-  if (wrong.length > 0) throw new Error(`${path} is no gateway configuration:\n${[...new Set(wrong)].join('\n')}`)
+  const wrong = Errors(GatewayConfig, config).map(({ instancePath, message }) =>
+    `  ${instancePath || '/'} ${message}`)
+  if (wrong.length > 0) {
+    throw new Error(`${path} is no gateway configuration:\n${[...new Set(wrong)].join('\n')}`)
+  }
   return config as GatewayConfig
 }
 

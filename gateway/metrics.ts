@@ -9,7 +9,12 @@ import type { Uplink } from './uplink/uplink.ts'
 import type { Witness } from './uplink/witness.ts'
 
 export type Measured = {
-  spool: Spool, uplink: Uplink, witness: Witness, pcsc: Pcsc, parameters: Parameters, lanes: ReadonlyMap<string, Lane>
+  spool: Spool
+  uplink: Uplink
+  witness: Witness
+  pcsc: Pcsc
+  parameters: Parameters
+  lanes: ReadonlyMap<string, Lane>
 }
 
 const tapMsBounds = [5, 10, 20, 50, 100, 200, 300, 500, 1_000, 3_000]

@@ -42,19 +42,25 @@ export const tapReasons = {
   no_charge: { outcome: 'declined', en: 'the till has not asked for an amount', zh: '未输入金额' },
   insufficient_funds: { outcome: 'declined', en: 'not enough money on the card', zh: '余额不足' },
   card_worn_out: { outcome: 'declined', en: 'the counter of the card is at its end', zh: '计数器已满' },
-  key_unsupported: { outcome: 'declined', en: 'the card does not have the key of this terminal', zh: '密钥不支持' },
+  key_unsupported: {
+    outcome: 'declined', en: 'the card does not have the key of this terminal', zh: '密钥不支持'
+  },
   psam_refused: { outcome: 'declined', en: 'the security module refuses to sign', zh: 'PSAM 拒绝' },
   card_refused: { outcome: 'declined', en: 'the card refused the debit, nothing happened', zh: '卡片拒绝扣款' },
   torn: { outcome: 'unknown', en: 'the answer of the card was lost: tap the same card again', zh: '请重刷同一张卡' },
   mac2_wrong: { outcome: 'unknown', en: 'the card cannot prove that it is genuine', zh: '卡片认证失败' },
-  psam_lost: { outcome: 'unknown', en: 'the security module went away: tap the same card again', zh: '请重刷同一张卡' },
+  psam_lost: {
+    outcome: 'unknown', en: 'the security module went away: tap the same card again', zh: '请重刷同一张卡'
+  },
   record_failed: { outcome: 'unknown', en: 'paid, but the record store failed', zh: '已扣款，记录存储故障' }
 } as const satisfies Record<string, TapRow>
 export type TapReason = keyof typeof tapReasons
 
 /* ---- configuration ---- */
 
-const ReaderName = Type.String({ minLength: 1, maxLength: 128, description: 'PC/SC name, such as BUS-1 00 00' })
+const ReaderName = Type.String({
+  minLength: 1, maxLength: 128, description: 'PC/SC name, such as BUS-1 00 00'
+})
 const Seconds = (description: string) => Type.Number({ minimum: 0, maximum: 86_400, description })
 const Milliseconds = (minimum: number, maximum: number, description: string) =>
   Type.Integer({ minimum, maximum, description })
@@ -63,7 +69,9 @@ export const LaneConfig = Type.Object({
   lane: Type.String({ pattern: '^[A-Za-z0-9._-]{1,32}$' }),
   readers: Type.Object({ card: ReaderName, psam: ReaderName }, closed),
   operator: Type.String({ pattern: '^[A-Z0-9-]{1,15}$', description: 'party code' }),
-  terminal: Type.String({ pattern: '^[A-Z0-9-]{1,8}$', description: 'number of the terminal at its operator' }),
+  terminal: Type.String({
+    pattern: '^[A-Z0-9-]{1,8}$', description: 'number of the terminal at its operator'
+  }),
   psam: Type.Optional(hexText(6, 'terminal number the PSAM must have; absent: any PSAM may serve here')),
   mode: literals(['fare', 'till'], 'fare: each card pays the tariff; till: pays the amount asked for'),
   line: Type.Optional(Type.String({ maxLength: 8 })),
@@ -92,8 +100,12 @@ export type ProfileRules = Static<typeof ProfileRules>
 export const CardRules = Type.Object({
   cityFactor: Type.Optional(hexText(8, 'the key factor called city')),
   acceptedIssuers: IssuerBeginnings('beginnings of the issuer field of file 0015; absent: all issuers'),
-  homeIssuers: IssuerBeginnings('whose cards are accepted though their file 0017 says local only; absent: all'),
-  duplicateTapSeconds: Type.Optional(Seconds('a card that paid is not charged again at its lane within this; 5')),
+  homeIssuers: IssuerBeginnings(
+    'whose cards are accepted though their file 0017 says local only; absent: all'
+  ),
+  duplicateTapSeconds: Type.Optional(
+    Seconds('a card that paid is not charged again at its lane within this; 5')
+  ),
   proofCountsSeconds: Type.Optional(
     Seconds('an interrupted payment that is proven at its own lane within this is the fare; 3600')),
   profiles: Type.Optional(Type.Object({
@@ -115,9 +127,13 @@ export const GatewayConfig = Type.Object({
     url: Type.String({ pattern: '^https?://' }),
     token: Type.String({ description: 'ID.SECRET of a client of kind gateway' })
   }, closed),
-  spoolDir: Type.String({ minLength: 1, description: 'one directory for one gateway, on a disk that flushes' }),
+  spoolDir: Type.String({
+    minLength: 1, description: 'one directory for one gateway, on a disk that flushes'
+  }),
   pcsc: Type.Optional(Type.Object({
-    socket: Type.Optional(Type.String({ description: 'socket of pcscd; one per process, the first one counts' }))
+    socket: Type.Optional(
+      Type.String({ description: 'socket of pcscd; one per process, the first one counts' })
+    )
   }, closed)),
   lanes: Type.Array(LaneConfig, { maxItems: 15, description: 'a pcscd serves 15 readers at most' }),
   cards: Type.Optional(CardRules),

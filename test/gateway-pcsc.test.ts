@@ -8,9 +8,12 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { entriesOf } from '../gateway/spool/recover.ts'
+import { readIfThere } from '../runtime/files.ts'
 import { type Child, nodeCommand, superviseChild } from '../runtime/supervise.ts'
 import type { RecordDelivery } from '../schemas/api.ts'
-import type { CardRules, GatewayConfig, LaneConfig, LaneView, SpoolView, TapView } from '../schemas/gateway.ts'
+import type {
+  CardRules, GatewayConfig, LaneConfig, LaneView, SpoolView, TapView
+} from '../schemas/gateway.ts'
 import { type TransactionRecord, eventContent } from '../schemas/record.ts'
 import type { CardDescription, CardReport } from '../terminal-sim/card/description.ts'
 import { type Farm, startFarm } from '../terminal-sim/reader/farm.ts'
@@ -53,7 +56,9 @@ async function openWorld (t: Test, pairs: readonly string[]): Promise<World> {
 /** A stand-in: accepts every record, has one tariff and an empty blacklist. */
 async function acceptingLedger (records: TransactionRecord[]): Promise<Server> {
   const tariff = {
-    version: 1, from: '2026-01-01T00:00:00+08:00', operators: { BUS: { kind: 'flat', fareFen: 200, cardFareFen: fareFen } }
+    version: 1,
+    from: '2026-01-01T00:00:00+08:00',
+    operators: { BUS: { kind: 'flat', fareFen: 200, cardFareFen: fareFen } }
   }
   const emptyDigest = 'E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855' // SHA-256 of nothing
   const server = createServer((request, response) => {
@@ -72,7 +77,8 @@ async function acceptingLedger (records: TransactionRecord[]): Promise<Server> {
   })
   const acceptAll = ({ delivery, records: delivered }: RecordDelivery) => {
     records.push(...delivered)
-    const results = delivered.map((_, index) => ({ index, outcome: 'accepted', reason: 'ok', replayed: false }))
+    const results = delivered.map((_, index) =>
+      ({ index, outcome: 'accepted', reason: 'ok', replayed: false }))
     return { delivery, replayed: false, clearingDate: '2026-03-02', results, head: null }
   }
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
@@ -158,9 +164,10 @@ function tapStream (url: string) {
   }
   poll().catch(() => undefined) // the gateway was stopped or killed: nobody waits any more
   return {
-    next: (lane: string) => {
+    next: async (lane: string) => {
       const tap = ready.get(lane)?.shift()
-      return tap !== undefined ? Promise.resolve(tap) : new Promise<TapView>(resolve => {
+      if (tap !== undefined) return tap
+      return await new Promise<TapView>(resolve => {
         waiting.set(lane, [...waiting.get(lane) ?? [], resolve])
       })
     },
@@ -189,11 +196,15 @@ function passenger (world: World, gateway: Running, lane: string, card: string) 
 function difference (report: CardReport, delivered: readonly TransactionRecord[]): string | null {
   const records = delivered.filter(one => one.card.serial === report.serial)
   const fares = (openingFen - report.purse.balanceFen) / fareFen
-  if (fares !== report.purse.offlineCounter - openingCounter) return `${fares} fares, counter ${report.purse.offlineCounter}`
+  if (fares !== report.purse.offlineCounter - openingCounter) {
+    return `${fares} fares, counter ${report.purse.offlineCounter}`
+  }
   const whole = records.filter(one => !one.grey)
   const log = report.log.map(one => `${one.counter} ${one.amountFen} ${one.terminal} ${one.date}${one.time}`)
   const told = whole.map(one => `${one.counter} ${one.amountFen} ${one.psam} ${one.dateTime}`)
-  if (log.sort().join() !== [...new Set(told)].sort().join()) return `the chip's log is ${log}, the records are ${told}`
+  if (log.sort().join() !== [...new Set(told)].sort().join()) {
+    return `the chip's log is ${log}, the records are ${told}`
+  }
   const last = whole.find(one => one.counter === report.proof?.counter)
   if (last?.tac !== report.proof?.tac) return `TAC ${last?.tac}, the chip has ${report.proof?.tac}`
   const contents = new Set(records.map(one => Buffer.from(eventContent(one)).toString('hex')))
@@ -210,7 +221,9 @@ const cardOf = (profile: CardDescription['profile'], no: number): CardDescriptio
   ...(profile === 'cjt166-auth' ? { authCode: '850011223300112233' } : {})
 })
 
-async function putPsam (world: World, lane: string, profile: CardDescription['profile'], terminal: string): Promise<void> {
+async function putPsam (
+  world: World, lane: string, profile: CardDescription['profile'], terminal: string
+): Promise<void> {
   await world.farm.createPsam({ chip: `psam-${lane}`, psam: { profile, terminal } })
   await world.farm.insert({ chip: `psam-${lane}`, reader: `${lane} 00 01` })
 }
@@ -228,7 +241,9 @@ t.test('torn after every single command, every family, and back', { ...here, tim
     lanes.map((name, index) => ({ name, psam: `99000000000${index + 1}` })))
   t.teardown(gateway.stop)
 
-  type Story = { profile: CardDescription['profile'], no: number, nth: number, commit: 'before' | 'after', debit: boolean }
+  type Story = {
+    profile: CardDescription['profile'], no: number, nth: number, commit: 'before' | 'after', debit: boolean
+  }
   /** Commands of a tap up to the debit. */
   const families = { 't-union': 8, cjt166: 9, 'cjt166-auth': 9, pboc: 7 } as const
   const stories: Story[] = []
@@ -318,8 +333,13 @@ t.test('pcscd is killed underneath and comes back', { ...here, timeout: 120_000 
     if (chip === 'B') t.equal((await passenger(world, gateway, lane, chip).tap()).reason, 'paid')
   }
   await gateway.drained()
-  for (const chip of ['A', 'B', 'C']) t.equal(difference(await world.farm.inspectCard({ chip }), world.records), null, chip)
-  t.equal((await world.farm.inspectCard({ chip: 'B' })).purse.balanceFen, openingFen - 2 * fareFen, 'B paid twice, for two taps')
+  for (const chip of ['A', 'B', 'C']) {
+    t.equal(difference(await world.farm.inspectCard({ chip }), world.records), null, chip)
+  }
+  t.equal(
+    (await world.farm.inspectCard({ chip: 'B' })).purse.balanceFen, openingFen - 2 * fareFen,
+    'B paid twice, for two taps'
+  )
 })
 
 t.test('a card that never answers holds up nobody else', { ...here, timeout: 120_000 }, async t => {
@@ -334,14 +354,12 @@ t.test('a card that never answers holds up nobody else', { ...here, timeout: 120
   const silent = gateway.tap('BUS-1')
   await world.farm.insert({ chip: 'card-1', reader: 'BUS-1 00 00' })
   while ((await gateway.lane('BUS-1')).state !== 'debiting') await delay(5)
-  const others = await Promise.all([
+  const othersTap = () => Promise.all([
     passenger(world, gateway, 'BUS-2', 'card-2').tap(), passenger(world, gateway, 'BUS-3', 'card-3').tap()
   ])
-  t.same(others.map(one => one.reason), ['paid', 'paid'])
+  t.same((await othersTap()).map(one => one.reason), ['paid', 'paid'])
   t.match(await silent, { outcome: 'unknown', reason: 'torn' }, 'given up after the deadline of the lane')
-  t.same(await Promise.all([
-    passenger(world, gateway, 'BUS-2', 'card-2').tap(), passenger(world, gateway, 'BUS-3', 'card-3').tap()
-  ]).then(taps => taps.map(one => one.reason)), ['paid', 'paid'], 'also while the silent card still lies there')
+  t.same((await othersTap()).map(one => one.reason), ['paid', 'paid'], 'also while it still lies there')
 
   await world.farm.remove({ reader: 'BUS-1 00 00' })
   const holder = passenger(world, gateway, 'BUS-1', 'card-1')
@@ -354,7 +372,9 @@ t.test('a card that never answers holds up nobody else', { ...here, timeout: 120
   }
 })
 
-t.test('the PSAM: pulled before, pulled in the middle, another one put in', { ...here, timeout: 120_000 }, async t => {
+t.test('the PSAM: pulled before, pulled in the middle, another one put in', {
+  ...here, timeout: 120_000
+}, async t => {
   const world = await openWorld(t, ['BUS-1'])
   const psamReader = 'BUS-1 00 01'
   await putPsam(world, 'BUS-1', 'cjt166', '990000000001')
@@ -381,7 +401,8 @@ t.test('the PSAM: pulled before, pulled in the middle, another one put in', { ..
   await psamIs('ready')
   t.equal((await holder.tap()).reason, 'paid')
 
-  for (const [command, reason, then] of [['8070', 'psam_unavailable', 'paid'], ['8072', 'psam_lost', 'paid_before']] as const) {
+  const pulls = [['8070', 'psam_unavailable', 'paid'], ['8072', 'psam_lost', 'paid_before']] as const
+  for (const [command, reason, then] of pulls) {
     await world.farm.arm({ chip: 'psam-BUS-1', fault: { kind: 'tear', commit: 'after', command } })
     t.equal((await holder.tap()).reason, reason, `pulled at ${command}`)
     await psamIs('empty')
@@ -400,10 +421,15 @@ t.test('the PSAM: pulled before, pulled in the middle, another one put in', { ..
   t.equal(difference(await world.farm.inspectCard({ chip: 'A' }), world.records), null)
 })
 
-t.test('killed at every named place: the card and the records agree after the next start', { ...here, timeout: 180_000 }, async t => {
+t.test('killed at every named place: the card and the records agree after the next start', {
+  ...here, timeout: 180_000
+}, async t => {
   const world = await openWorld(t, ['BUS-1'])
   await putPsam(world, 'BUS-1', 'cjt166', '990000000001')
-  const places = ['after-intent', 'after-debit-sent', 'after-record', 'after-gate-open', 'before-uplink', 'after-uplink-answer']
+  const places = [
+    'after-intent', 'after-debit-sent', 'after-record', 'after-gate-open', 'before-uplink',
+    'after-uplink-answer'
+  ]
   for (const [no, place] of places.entries()) {
     const chip = `card-${no}`
     await world.farm.createCard({ chip, card: cardOf('cjt166', no) })
@@ -427,7 +453,8 @@ t.test('killed at every named place: the card and the records agree after the ne
       .flatMap(name => entriesOf(readFileSync(join(second.spoolDir, 'segments', name))))
     t.match(await second.get('/v1/spool'), { openIntents: 0, depth: 0 }, `${place}: nothing is left open`)
     const grey = entries.filter(one => one.type === 'record' && one.payload.record.grey)
-    t.equal(grey.length, place === 'after-intent' || place === 'after-debit-sent' ? 1 : 0, `${place}: told as grey`)
+    const unknown = place === 'after-intent' || place === 'after-debit-sent'
+    t.equal(grey.length, unknown ? 1 : 0, `${place}: told as grey`)
     await second.stop()
   }
 })
@@ -452,7 +479,10 @@ t.test('a till: an amount, a reference, a card', { ...here, timeout: 60_000 }, a
   t.equal(first.status, 202)
   t.same((await ask(350, 'bill-1')).body, first.body, 'the same reference is the same charge')
   t.match(await ask(360, 'bill-1'), { status: 409, body: { reason: 'charge_conflict' } })
-  t.match(await holder.tap(), { reason: 'paid', amountFen: 350, balanceAfterFen: openingFen - 350, charge: first.body.charge })
+  t.match(
+    await holder.tap(),
+    { reason: 'paid', amountFen: 350, balanceAfterFen: openingFen - 350, charge: first.body.charge }
+  )
   t.match(await stateOf(first.body.charge), { state: 'approved', reason: 'paid' })
   t.match(await holder.tap(), { reason: 'no_charge' }, 'a charge is paid once')
 
@@ -464,7 +494,10 @@ t.test('a till: an amount, a reference, a card', { ...here, timeout: 60_000 }, a
   await world.farm.arm({ chip: 'A', fault: { kind: 'tear', commit: 'after', command: '8054' } })
   t.match(await holder.tap(), { reason: 'torn' })
   t.match(await stateOf(torn.body.charge), { state: 'unknown' })
-  t.match(await passenger(world, gateway, 'SHOP-1', 'B').tap(), { reason: 'no_charge' }, 'another card cannot pay it meanwhile')
+  t.match(
+    await passenger(world, gateway, 'SHOP-1', 'B').tap(), { reason: 'no_charge' },
+    'another card cannot pay it meanwhile'
+  )
   t.match(await holder.tap(), { reason: 'paid_before', amountFen: 100 })
   t.match(await stateOf(torn.body.charge), { state: 'approved', reason: 'paid_before' })
 
@@ -474,31 +507,31 @@ t.test('a till: an amount, a reference, a card', { ...here, timeout: 60_000 }, a
   })
 })
 
-t.test('threads: a process that starts with too few makes room, and dies with its parent', { ...here, timeout: 60_000 }, async t => {
+t.test('threads: a process that starts with too few makes room, and dies with its parent', {
+  ...here, timeout: 60_000
+}, async t => {
   const world = await openWorld(t, ['BUS-1'])
   const gateway = await startGateway(world, 'GW1', [{ name: 'BUS-1', psam: '990000000001' }], { pool: '4' })
   const parent = gateway.child.pid
   const worker = childrenOf(parent).find(pid => commandOf(pid).includes('gateway/main.ts'))
   t.ok(worker !== undefined, 'the gateway itself is a child')
   if (worker === undefined) return
-  t.ok(readdirSync(`/proc/${worker}/task`).length > 40, `${readdirSync(`/proc/${worker}/task`).length} threads`)
+  t.ok(readdirSync(`/proc/${worker}/task`).length > 40, 'forty threads and its own')
   process.kill(parent, 'SIGKILL')
   while (isAlive(worker)) await delay(5)
   const again = await startGateway(world, 'GW1', [{ name: 'BUS-1', psam: '990000000001' }])
-  t.same(childrenOf(again.child.pid).filter(pid => commandOf(pid).includes('gateway/main.ts')), [], 'with room: no child')
+  const children = childrenOf(again.child.pid).map(commandOf)
+  t.notOk(children.some(command => command.includes('gateway/main.ts')), 'with room: no child')
   t.ok(readdirSync(`/proc/${again.child.pid}/task`).length > 40)
   await again.stop()
 })
 
-const stat = (pid: number): string[] => {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')
-  } catch {
-    return []
-  }
+/** State, parent and so on of a process (proc(5) stat, from field 3); empty when it is gone. */
+function stat (pid: number): string[] {
+  const text = readIfThere(`/proc/${pid}/stat`) ?? ''
+  return text === '' ? [] : text.slice(text.lastIndexOf(')') + 2).split(' ')
 }
 const isAlive = (pid: number): boolean => !['Z', 'X', undefined].includes(stat(pid)[0])
-const childrenOf = (pid: number): number[] =>
-  readdirSync('/proc').filter(name => /^\d+$/.test(name)).map(Number).filter(one => stat(one)[1] === String(pid))
+const processes = () => readdirSync('/proc').filter(name => /^\d+$/.test(name)).map(Number)
+const childrenOf = (pid: number): number[] => processes().filter(one => stat(one)[1] === String(pid))
 const commandOf = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8')

@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { type Spool, openSpool } from '../gateway/spool/spool.ts'
-import { napper } from '../gateway/uplink/nap.ts'
+import { napper } from '../gateway/nap.ts'
 import { openParameters } from '../gateway/uplink/parameters.ts'
 import { type UplinkSettings, startUplink } from '../gateway/uplink/uplink.ts'
 import { headWitness } from '../gateway/uplink/witness.ts'
@@ -107,12 +107,15 @@ async function tap (spool: Spool, terminal: string): Promise<void> {
   const recordNo = spool.nextRecordNo({ operator: 'BUS', terminal })
   const record = recordOf({ terminal, recordNo, serial: recordNo })
   const intent = await spool.intent({ record, lane: terminal, mac1: '00000000' })
-  await spool.record({ intent, lane: terminal, record: { ...record, grey: false, tac: '01020304' }, settled: true })
+  await spool.record({
+    intent, lane: terminal, record: { ...record, grey: false, tac: '01020304' }, settled: true
+  })
 }
 
 const until = async (what: () => boolean) => { while (!what()) await delay(2) }
 const drained = (spool: Spool) => until(() => spool.status().depth === 0)
-const numbers = ({ records }: RecordDelivery) => records.map(one => `${one.terminal}${one.recordNo}`).join(' ')
+const numbers = ({ records }: RecordDelivery) =>
+  records.map(one => `${one.terminal}${one.recordNo}`).join(' ')
 
 t.test('batches in order of each terminal, none above the limit', async t => {
   const spool = await openOn()
@@ -125,7 +128,9 @@ t.test('batches in order of each terminal, none above the limit', async t => {
     const order = ledger.deliveries.flatMap(one => one.records).filter(one => one.terminal === terminal)
     t.same(order.map(one => one.recordNo), [1, 2, 3, 4, 5], `terminal ${terminal}`)
   }
-  t.equal(new Set(ledger.deliveries.map(one => one.delivery)).size, ledger.deliveries.length, 'an id for each')
+  t.equal(
+    new Set(ledger.deliveries.map(one => one.delivery)).size, ledger.deliveries.length, 'an id for each'
+  )
   await tap(spool, 'A')
   await drained(spool)
   t.equal(numbers(ledger.deliveries.at(-1) as RecordDelivery), 'A6', 'a new record goes by itself')
@@ -142,13 +147,18 @@ t.test('whatever the ledger does, the same batch keeps its id until it is answer
     const whole = accepted(body)
     json(response, { ...whole, results: whole.results.slice(1) })
   }
-  const otherId: Answering = (_, body, response) => { json(response, { ...accepted(body), delivery: 'GW1-other' }) }
+  const otherId: Answering = (_, body, response) => {
+    json(response, { ...accepted(body), delivery: 'GW1-other' })
+  }
   const sameTwice: Answering = (_, body, response) => {
     const whole = accepted(body)
     json(response, { ...whole, results: whole.results.map(one => ({ ...one, index: 0 })) })
   }
   const notJson: Answering = (_, __, response) => { response.end('<html>welcome</html>') }
-  const cases = { dropped, failed, late, halfAnswer, otherId, sameTwice, notJson, unauthenticated: status(401), forbidden: status(403), wrongAddress: status(404), busy: status(429) }
+  const cases = {
+    dropped, failed, late, halfAnswer, otherId, sameTwice, notJson, unauthenticated: status(401),
+    forbidden: status(403), wrongAddress: status(404), busy: status(429)
+  }
   for (const [name, trouble] of Object.entries(cases)) {
     const spool = await openOn()
     for (const terminal of ['A', 'A', 'B']) await tap(spool, terminal)
@@ -177,12 +187,17 @@ t.test('the ledger is away for long: taps go on, everything arrives, the ledger 
   await ledger.stop()
   for (let round = 0; round < 20; round++) await tap(spool, 'A')
   await until(() => uplink.status().state === 'waiting')
-  t.match(uplink.status(), { failures: 1, lastFailure: /ECONNREFUSED|socket hang up/ }, 'twenty taps, one try')
+  t.match(
+    uplink.status(), { failures: 1, lastFailure: /ECONNREFUSED|socket hang up/ }, 'twenty taps, one try'
+  )
   t.equal(spool.status().depth, 20)
   const back = await fakeLedger(t, acceptsAll, Number(port))
   uplink.wake()
   await drained(spool)
-  t.same(back.deliveries.flatMap(one => one.records).map(one => one.recordNo), Array.from({ length: 20 }, (_, no) => no + 2))
+  t.same(
+    back.deliveries.flatMap(one => one.records).map(one => one.recordNo),
+    Array.from({ length: 20 }, (_, no) => no + 2)
+  )
   t.equal(uplink.status().failures, 0)
 })
 
@@ -224,7 +239,9 @@ t.test('a record that the ledger blames is found by halves and set aside; the ot
   await spool.redeliver(0)
   await until(() => !spool.status().redelivering)
   t.equal(spool.status().parked.length, 0)
-  t.equal(ledger.deliveries.slice(6).map(numbers).join(' '), 'A1 A2 A3 A4 A5 A6', 'a redelivery takes it along')
+  t.equal(
+    ledger.deliveries.slice(6).map(numbers).join(' '), 'A1 A2 A3 A4 A5 A6', 'a redelivery takes it along'
+  )
   t.equal(uplink.status().failures, 0)
 })
 
@@ -239,7 +256,7 @@ t.test('an id that was used for other content: once more under a new one', async
   t.equal(spool.status().parked.length, 0)
 })
 
-t.test('where everything is blamed the fault is not the records: a few are set aside, then it waits', async t => {
+t.test('where everything is blamed the fault is not the records: it sets a few aside and waits', async t => {
   const spool = await openOn()
   for (let round = 0; round < 8; round++) await tap(spool, 'A')
   const ledger = await fakeLedger(t, status(400))
@@ -256,7 +273,10 @@ t.test('signed heads are kept; one that denies an earlier one raises an alarm', 
   t.teardown(() => rmSync(dir, { recursive: true, force: true }))
   const path = join(dir, 'heads.jsonl')
   const head = (size: number, root: string): SignedHead =>
-    ({ size, root: root.repeat(64), at: '2026-03-02T08:00:00+08:00', keyId: '01020304', signature: '0'.repeat(128) })
+    ({
+      size, root: root.repeat(64), at: '2026-03-02T08:00:00+08:00', keyId: '01020304',
+      signature: '0'.repeat(128)
+    })
   const witness = headWitness(path, log)
   for (const one of [head(1, 'A'), head(1, 'A'), head(5, 'B')]) witness.see(one)
   t.equal(witness.contradictions(), 0)
@@ -274,7 +294,9 @@ t.test('signed heads are kept; one that denies an earlier one raises an alarm', 
 
 /* ---- parameters ---- */
 
-const cardNo = (no: number) => ({ issuer: '02313750FFFFFFFF', serial: String(no).padStart(20, '0'), issue: 1 })
+const cardNo = (no: number) => ({
+  issuer: '02313750FFFFFFFF', serial: String(no).padStart(20, '0'), issue: 1
+})
 const entry = (no: number) => ({ card: cardNo(no), reason: 'loss' as const, at: '2026-03-02T07:00:00+08:00' })
 /** The digest as it is published: SHA-256 over the sorted keys, joined by LF. */
 const digestOf = (...numbers: number[]) => createHash('sha256')
@@ -295,16 +317,22 @@ async function parametersAt (t: Test, dir: string, clock: ManualClock) {
     if (url.startsWith('/v1/blacklist')) {
       centre.asked.push(url)
       const list = centre.lists.get(url)
-      return void json(response, list ?? {}, list === undefined ? 500 : 200)
+      json(response, list ?? {}, list === undefined ? 500 : 200)
+      return
     }
-    if (url === '/v1/tariffs') return void json(response, centre.tariffs)
+    if (url === '/v1/tariffs') {
+      json(response, centre.tariffs)
+      return
+    }
     const { terminal, kind, version, appliedAt } = body as Record<string, string>
     centre.told.push(`${terminal} ${kind} ${version} ${appliedAt}`)
     response.writeHead(204).end()
   })
   const http = createHttpClient({ baseUrl: ledger.url, random: () => 0.5, tries: 1 })
   t.teardown(() => http.close())
-  return { centre, ledger, parameters: openParameters({ dir, terminals: ['BUS-1', 'MET-1'], http, clock, log }) }
+  return {
+    centre, ledger, parameters: openParameters({ dir, terminals: ['BUS-1', 'MET-1'], http, clock, log })
+  }
 }
 
 t.test('blacklist: full, increment, gap, wrong digest; kept over a restart and an outage', async t => {
@@ -322,19 +350,26 @@ t.test('blacklist: full, increment, gap, wrong digest; kept over a restart and a
   ])
 
   clock.advance(60_000)
-  centre.lists.set('/v1/blacklist?have=55', { from: 55, to: 57, add: [entry(3)], remove: [cardNo(1)], digest: digestOf(2, 3) })
+  centre.lists.set(
+    '/v1/blacklist?have=55',
+    { from: 55, to: 57, add: [entry(3)], remove: [cardNo(1)], digest: digestOf(2, 3) }
+  )
   await parameters.refresh()
   t.same(blocked(), [2, 3], 'the increment 55 to 57')
   t.equal(parameters.blacklistVersion(), 57)
   t.match(centre.told.at(-1), 'MET-1 blacklist 57 2026-03-02T08:01:00.000+08:00')
 
-  centre.lists.set('/v1/blacklist?have=57', { from: 56, to: 58, add: [entry(4)], remove: [], digest: digestOf(2, 3, 4) })
+  centre.lists.set(
+    '/v1/blacklist?have=57', { from: 56, to: 58, add: [entry(4)], remove: [], digest: digestOf(2, 3, 4) }
+  )
   centre.lists.set('/v1/blacklist', listOf(58, 2, 3, 4))
   await parameters.refresh()
   t.same(blocked(), [2, 3, 4])
   t.equal(centre.asked.at(-1), '/v1/blacklist', 'an increment from another version forces the full list')
 
-  centre.lists.set('/v1/blacklist?have=58', { from: 58, to: 59, add: [], remove: [cardNo(2)], digest: digestOf(4) })
+  centre.lists.set(
+    '/v1/blacklist?have=58', { from: 58, to: 59, add: [], remove: [cardNo(2)], digest: digestOf(4) }
+  )
   centre.lists.set('/v1/blacklist', listOf(59, 3, 4))
   await parameters.refresh()
   t.same(blocked(), [3, 4], 'an increment that leaves another list: the full list instead')

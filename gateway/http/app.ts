@@ -41,8 +41,10 @@ export function buildApp (served: Served): FastifyInstance {
     if (status >= 500) served.log.error(error, `${request.method} ${request.url}`)
     return reply.code(status).type('application/problem+json').send(problem(status, error.message))
   })
-  app.setNotFoundHandler((request, reply) =>
-    reply.code(404).type('application/problem+json').send(problem(404, `there is no ${request.method} ${request.url}`)))
+  app.setNotFoundHandler((request, reply) => {
+    const why = `there is no ${request.method} ${request.url}`
+    return reply.code(404).type('application/problem+json').send(problem(404, why))
+  })
   addHealth(app, served)
   addLanes(app, served)
   addSpool(app, served)
@@ -50,7 +52,11 @@ export function buildApp (served: Served): FastifyInstance {
 }
 
 const reasonsOf: Readonly<Record<number, RequestReason>> = {
-  400: 'body_invalid', 404: 'not_found', 409: 'charge_conflict', 413: 'too_large', 415: 'unsupported_media_type'
+  400: 'body_invalid',
+  404: 'not_found',
+  409: 'charge_conflict',
+  413: 'too_large',
+  415: 'unsupported_media_type'
 }
 
 function problem (status: number, detail: string): Problem {
@@ -65,7 +71,8 @@ class NotFound extends Error {
 function addHealth (app: FastifyInstance, { lanes, spool, metrics }: Served): void {
   app.get('/healthz', async (_, reply) => {
     const refusal = spool.refusal()
-    return reply.code(refusal === 'spool_failed' ? 503 : 200).send({ ok: refusal !== 'spool_failed', refusal })
+    const ok = refusal !== 'spool_failed'
+    return reply.code(ok ? 200 : 503).send({ ok, refusal })
   })
   app.get('/readyz', async (_, reply) => {
     const waiting = [...lanes.values()].map(lane => lane.view()).filter(lane => lane.psam.state !== 'ready')
@@ -86,7 +93,9 @@ function addLanes (app: FastifyInstance, { lanes, taps, charges }: Served): void
   }, async (request, reply) => {
     const lane = lanes.get(request.params.lane)?.view()
     if (lane === undefined) throw new NotFound(`there is no lane ${request.params.lane}`)
-    if (lane.mode !== 'till') throw new NotFound(`lane ${lane.lane} charges by tariff; only a till takes amounts`)
+    if (lane.mode !== 'till') {
+      throw new NotFound(`lane ${lane.lane} charges by tariff; only a till takes amounts`)
+    }
     return reply.code(202).send(charges.ask(lane.lane, request.body))
   })
 
@@ -99,11 +108,16 @@ function addLanes (app: FastifyInstance, { lanes, taps, charges }: Served): void
   })
 
   const Page = Type.Object({
-    after: whole('taps with a number above it'), limit: whole('at most so many'), wait: whole('ms to wait for the first')
+    after: whole('taps with a number above it'),
+    limit: whole('at most so many'),
+    wait: whole('ms to wait for the first')
   })
-  typed.get('/v1/taps', { schema: { querystring: Page, response: { 200: Type.Array(TapView) } } }, async request => {
+  typed.get('/v1/taps', {
+    schema: { querystring: Page, response: { 200: Type.Array(TapView) } }
+  }, async request => {
     const { after = '0', limit = '100', wait = '0' } = request.query
-    return taps.after(Number(after), Math.min(Number(limit), limits.pageItemsMax), Math.min(Number(wait), waitMaxMs))
+    const count = Math.min(Number(limit), limits.pageItemsMax)
+    return taps.after(Number(after), count, Math.min(Number(wait), waitMaxMs))
   })
 }
 
@@ -120,7 +134,10 @@ function addSpool (app: FastifyInstance, { spool, uplink, parameters }: Served):
     return reply.code(202).send({})
   })
 
-  typed.get('/v1/parameters', { schema: { response: { 200: ParametersView } } }, async () => parametersView(parameters))
+  typed.get(
+    '/v1/parameters', { schema: { response: { 200: ParametersView } } },
+    async () => parametersView(parameters)
+  )
 
   typed.post('/v1/parameters/refresh', { schema: { response: { 200: ParametersView } } }, async () => {
     await parameters.refresh()

@@ -37,7 +37,8 @@ export type Due = { readonly amountFen: number, readonly tariffVersion?: number 
 
 /** What the card owes, or why nobody can say. */
 export function dueOf (
-  { mode, operator }: LaneConfig, cardType: string, tariff: Tariff | null, charge: { amountFen: number } | null
+  { mode, operator }: LaneConfig, cardType: string, tariff: Tariff | null,
+  charge: { readonly amountFen: number } | null
 ): Due | TapReason {
   if (mode === 'till') return charge === null ? 'no_charge' : { amountFen: charge.amountFen }
   return (tariff === null ? null : priceBoarding(tariff, operator, cardType)) ?? 'no_tariff'
@@ -51,5 +52,7 @@ const cardTypes: Readonly<Record<string, string>> = {
   '01': 'named', '02': 'student', '03': 'senior', '04': 'test', '05': 'military'
 }
 
-export const cardTypeOf = ({ profile, cardClass }: CardSeen, rules: CardRules): string =>
-  cardClass === null ? 'anonymous' : (rulesOf(rules, profile.name).cardTypes ?? cardTypes)[cardClass] ?? 'anonymous'
+export function cardTypeOf ({ profile, cardClass }: CardSeen, rules: CardRules): string {
+  const types = rulesOf(rules, profile.name).cardTypes ?? cardTypes
+  return (cardClass === null ? undefined : types[cardClass]) ?? 'anonymous'
+}

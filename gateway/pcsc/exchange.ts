@@ -29,13 +29,16 @@ export const conversing = (channel: Channel): Channel => ({
       data = concat(data, answer.data)
       answer = await channel.transmit(getResponse(answer.sw & 0xff))
     }
-    return answer.kind === 'unknown' || data.length === 0 ? answer : { ...answer, data: concat(data, answer.data) }
+    if (answer.kind === 'unknown' || data.length === 0) return answer
+    return { ...answer, data: concat(data, answer.data) }
   }
 })
 const partsMax = 8
 
 /** The channel, and what is told of the time each answer took. */
-export const timed = (channel: Channel, nowMs: () => number, tell: (durationMs: number) => void): Channel => ({
+export const timed = (
+  channel: Channel, nowMs: () => number, tell: (durationMs: number) => void
+): Channel => ({
   transmit: async command => {
     const startMs = nowMs()
     const answer = await channel.transmit(command)

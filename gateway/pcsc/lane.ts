@@ -5,7 +5,7 @@ import { formatIso } from '../../runtime/instants.ts'
 import { killPoint } from '../../runtime/kill-point.ts'
 import { type Log, maskCard } from '../../runtime/log.ts'
 import {
-  type CardRules, type LaneConfig, type LaneView, type TapReason, type TapView, tapReasons
+  type CardRules, type ChargeView, type LaneConfig, type LaneView, type TapReason, type TapView, tapReasons
 } from '../../schemas/gateway.ts'
 import { cardKey } from '../../schemas/record.ts'
 import type { Charges } from '../charges.ts'
@@ -16,7 +16,7 @@ import type { Parameters } from '../uplink/parameters.ts'
 import { conversing, timed } from './exchange.ts'
 import type { Connection, Pcsc } from './port.ts'
 import { type PsamKeeper, keepPsam } from './psam-keeper.ts'
-import { type TapResult, type Tapping, runTap } from './purchase.ts'
+import { type TapResult, type TapSpool, runTap } from './purchase.ts'
 import { type Session, isResting, startSession } from './session.ts'
 
 export type LaneOptions = {
@@ -52,7 +52,8 @@ export function openLane (options: LaneOptions): Lane {
   const deadlineMs = config.transmitDeadlineMs ?? transmitDeadlineMs
   const reader = pcsc.reader(config.readers.card)
   const psam: PsamKeeper = keepPsam({
-    reader: pcsc.reader(config.readers.psam), expected: config.psam, deadlineMs, log, random: options.random, nowMs
+    reader: pcsc.reader(config.readers.psam), expected: config.psam, deadlineMs, log, nowMs,
+    random: options.random
   })
   const paidAtMs = new Map<string, number>()
   let session: Session = startSession()
@@ -100,7 +101,7 @@ export function openLane (options: LaneOptions): Lane {
   const unreached = (): TapReason => reader.state() === 'chip' ? 'card_unreadable' : 'card_removed'
 
   async function tap (
-    connection: Connection, sells: boolean, charge: ReturnType<Charges['current']>, spent: { card: number, disk: number }
+    connection: Connection, sells: boolean, charge: ChargeView | null, spent: { card: number, disk: number }
   ): Promise<TapResult | null> {
     const card = timed(conversing(connection), nowMs, ms => { spent.card += ms })
     try {
@@ -146,7 +147,8 @@ export function openLane (options: LaneOptions): Lane {
     if (outcome === 'approved') killPoint('after-gate-open')
     count += 1
     options.onTap(view)
-    log.info({ lane: config.lane, reason, card: card === null ? null : maskCard(card), amountFen, ms: view.ms.total }, outcome)
+    const masked = card === null ? null : maskCard(card)
+    log.info({ lane: config.lane, reason, card: masked, amountFen, ms: view.ms.total }, outcome)
   }
 
   function remember (card: string): void {
@@ -199,12 +201,15 @@ export function openLane (options: LaneOptions): Lane {
 const cardReaderStates = { away: 'away', empty: 'empty', chip: 'card' } as const
 const noTime: TapView['ms'] = { total: 0, card: 0, psam: 0, disk: 0 }
 
-const rounded = ({ total, card, psam, disk }: TapView['ms']): TapView['ms'] =>
-  ({ total: toMicroseconds(total), card: toMicroseconds(card), psam: toMicroseconds(psam), disk: toMicroseconds(disk) })
-const toMicroseconds = (ms: number): number => Math.round(ms * 1_000) / 1_000
+const rounded = ({ total, card, psam, disk }: TapView['ms']): TapView['ms'] => ({
+  total: thousandths(total), card: thousandths(card), psam: thousandths(psam), disk: thousandths(disk)
+})
+const thousandths = (ms: number): number => Math.round(ms * 1_000) / 1_000
 
 /** The writing side of a spool, and what is told of the time it took. */
-function timedSpool (spool: Spool, nowMs: () => number, tell: (durationMs: number) => void): Tapping['spool'] {
+function timedSpool (
+  spool: Spool, nowMs: () => number, tell: (durationMs: number) => void
+): TapSpool {
   const timing = async <T>(work: Promise<T>): Promise<T> => {
     const startMs = nowMs()
     try {

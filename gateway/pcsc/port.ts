@@ -130,18 +130,20 @@ type Watcher = {
   on (event: 'reader', listener: (reader: CardReader) => void): void
   close (): void
 }
-type CardReader = Record<
-  'SCARD_SHARE_EXCLUSIVE' | 'SCARD_PROTOCOL_T0' | 'SCARD_PROTOCOL_T1' | 'SCARD_STATE_PRESENT' | 'SCARD_STATE_MUTE' |
-  'SCARD_LEAVE_CARD' | 'SCARD_RESET_CARD' | 'SCARD_UNPOWER_CARD', number> & {
-    readonly name: string
-    on (event: 'error', listener: (error: Error) => void): void
-    on (event: 'status', listener: (status: { state: number, atr?: Uint8Array }) => void): void
-    on (event: 'end', listener: () => void): void
-    connect (options: { share_mode: number, protocol: number }, told: Told<number>): void
-    transmit (command: Buffer, answerBytesMax: number, protocol: number, told: Told<Uint8Array>): void
-    disconnect (disposition: number, told: (error?: Error | null) => void): void
-    close (): void
-  }
+type Constant =
+  | 'SCARD_SHARE_EXCLUSIVE' | 'SCARD_PROTOCOL_T0' | 'SCARD_PROTOCOL_T1'
+  | 'SCARD_STATE_PRESENT' | 'SCARD_STATE_MUTE'
+  | 'SCARD_LEAVE_CARD' | 'SCARD_RESET_CARD' | 'SCARD_UNPOWER_CARD'
+type CardReader = Readonly<Record<Constant, number>> & {
+  readonly name: string
+  on (event: 'error', listener: (error: Error) => void): void
+  on (event: 'status', listener: (status: { state: number, atr?: Uint8Array }) => void): void
+  on (event: 'end', listener: () => void): void
+  connect (options: { share_mode: number, protocol: number }, told: Told<number>): void
+  transmit (command: Buffer, answerBytesMax: number, protocol: number, told: Told<Uint8Array>): void
+  disconnect (disposition: number, told: (error?: Error | null) => void): void
+  close (): void
+}
 
 /** By name, so that the types also hold where this optional package is not installed. */
 const binding: string = 'pcsclite'
@@ -151,8 +153,8 @@ async function loadBinding (): Promise<() => Watcher> {
     const { default: pcsclite } = await import(binding) as { default: () => Watcher }
     return pcsclite
   } catch (cause) {
-    throw new Error('no card readers: the package pcsclite is not installed; with libpcsclite-dev and a compiler ' +
-      'present, run npm install again', { cause })
+    throw new Error('no card readers: the package pcsclite is not installed; install libpcsclite-dev and a ' +
+      'compiler, then run npm install again', { cause })
   }
 }
 
@@ -222,7 +224,7 @@ function createSlot (name: string, nowMs: () => number): Slot {
     const protocols = line.SCARD_PROTOCOL_T0 | line.SCARD_PROTOCOL_T1
     const options = { share_mode: line.SCARD_SHARE_EXCLUSIVE, protocol: protocols }
     const connected = new Promise<number>((resolve, reject) => {
-      line.connect(options, (error, protocol) => { settle(error, protocol, resolve, reject) })
+      line.connect(options, settling(resolve, reject))
     })
     busy = connected.then(() => undefined, () => undefined)
     const protocol = await within(connected, deadlineMs, `${name}: the chip does not answer`)
@@ -235,13 +237,14 @@ function createSlot (name: string, nowMs: () => number): Slot {
 
     async function transmit (command: Uint8Array): Promise<Answer> {
       if (dead !== null) return { kind: 'unknown', why: dead }
-      const bytes = Buffer.from(isT0 ? withoutLe(command) : command)
+      const sent = Buffer.from(isT0 ? withoutLe(command) : command)
       const answered = new Promise<Uint8Array>((resolve, reject) => {
-        line.transmit(bytes, answerBytesMax, protocol, (error, answer) => { settle(error, answer, resolve, reject) })
+        line.transmit(sent, answerBytesMax, protocol, settling(resolve, reject))
       })
       busy = answered.then(() => undefined, () => undefined)
       try {
-        const answer = answerOf(await within(answered, deadlineMs, `${name}: no answer within ${deadlineMs} ms`))
+        const bytes = await within(answered, deadlineMs, `${name}: no answer within ${deadlineMs} ms`)
+        const answer = answerOf(bytes)
         if (answer.kind === 'unknown') dead = answer.why
         return answer
       } catch (error) {
@@ -305,10 +308,11 @@ const settleMs = 3_000
 
 const hasFailed = (error: unknown): boolean => error !== undefined && error !== null
 
-function settle<T> (error: unknown, value: T, resolve: (value: T) => void, reject: (error: Error) => void): void {
-  if (hasFailed(error)) reject(error as Error)
-  else resolve(value)
-}
+const settling = <T>(resolve: (value: T) => void, reject: (error: Error) => void): Told<T> =>
+  (error, value) => {
+    if (hasFailed(error)) reject(error as Error)
+    else resolve(value)
+  }
 
 /** The promise, or an error once the time is over; what comes later is not heard. */
 function within<T> (promise: Promise<T>, deadlineMs: number, why: string): Promise<T> {

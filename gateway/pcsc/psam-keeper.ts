@@ -1,12 +1,12 @@
 // Keeps the PSAM of a lane at work: start of day when it comes, once more after any failure, refusal told and
 // kept. It refuses to know what is signed.
-import { setTimeout as delay } from 'node:timers/promises'
 import { pauseMs } from '../../runtime/http-client.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { LaneView } from '../../schemas/gateway.ts'
-import { type Channel, conversing } from './exchange.ts'
+import { napper } from '../nap.ts'
+import { type Channel, conversing, timed } from './exchange.ts'
 import type { Connection, Reader } from './port.ts'
-import { type Psam, startPsam } from './psam.ts'
+import { type Psam, type Started, startPsam } from './psam.ts'
 
 export type PsamKeeper = {
   /** Null while there is none that can be trusted. */
@@ -33,98 +33,106 @@ export type PsamKeeperOptions = {
 
 const retry = { backoffMs: 100, backoffMaxMs: 5_000 } as const
 
-export function keepPsam ({ reader, expected, deadlineMs, log, random, nowMs }: PsamKeeperOptions): PsamKeeper {
-  let connection: Connection | null = null
+export function keepPsam (
+  { reader, expected, deadlineMs, log, random, nowMs }: PsamKeeperOptions
+): PsamKeeper {
+  /** Broken: an answer was missed, so nobody knows what the module thinks of the purchase under way. */
+  let line: { readonly connection: Connection, broken: boolean } | null = null
   let psam: Psam | null = null
   let state: LaneView['psam']['state'] = reader.state() === 'away' ? 'away' : 'empty'
   let why: string | null = null
   let spentMs = 0
-  let broken = false
-  /** Of the module that is there now; a work that began for an earlier one ends. */
+  /** Counts what happened at the reader; work for an earlier count is of no more use. */
   let turn = 0
+  /** One thing at a time with the module: two that connect would take each other's line. */
+  let working: Promise<void> = Promise.resolve()
+  const rest = napper()
+  const never = new AbortController().signal
   let settle: () => void = () => undefined
   const settled = new Promise<void>(resolve => { settle = resolve })
 
-  const watched = (channel: Channel): Channel => ({
-    transmit: async command => {
-      const startMs = nowMs()
-      const answer = await channel.transmit(command)
-      spentMs += nowMs() - startMs
-      if (answer.kind === 'unknown') broken = true
-      return answer
-    }
-  })
-
-  async function begin (): Promise<void> {
+  function next (to: typeof state, work: (mine: number) => Promise<void>): void {
     const mine = ++turn
     psam = null
-    state = 'starting'
-    for (let attempt = 1; mine === turn; attempt++) {
-      const started = await startOnce()
-      if (mine !== turn) return
-      if (started === null) break
-      why = started.why
-      if (started.final) {
-        state = 'refused'
-        log.error({ reader: reader.name, alarm: 'psam_refused' }, `PSAM refused: ${started.why}`)
-        break
-      }
-      log.warn({ reader: reader.name, attempt }, `PSAM does not start: ${started.why}`)
-      await delay(pauseMs(Math.min(attempt, 20), { ...retry, random }))
-    }
-    settle()
+    why = null
+    state = to
+    rest.wake()
+    working = working.then(() => work(mine))
   }
 
-  /** Null when it is ready. */
-  async function startOnce (): Promise<{ why: string, final: boolean } | null> {
+  /** Until it works, is refused, or something else happened at the reader. */
+  async function start (mine: number): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const started = mine === turn ? await startOnce() : null
+      if (started === null || mine !== turn) return
+      if (started.ok) return ready(started.psam)
+      why = started.why
+      if (started.final) return refuse(started.why)
+      log.warn({ reader: reader.name, attempt }, `PSAM does not start: ${why}`)
+      await rest.sleep(pauseMs(Math.min(attempt, 20), { ...retry, random }), never)
+    }
+  }
+
+  async function startOnce (): Promise<Started> {
     await release('reset')
     try {
-      const line = await reader.connect(deadlineMs)
-      connection = line
-      broken = false
-      const started = await startPsam(watched(conversing(line)), reader.atr(), expected)
-      if (!started.ok) return started
-      psam = started.psam
-      state = 'ready'
-      why = null
-      log.info({ reader: reader.name, terminal: psam.terminal, serial: psam.serial }, 'PSAM ready')
-      return null
+      const mine = { connection: await reader.connect(deadlineMs), broken: false }
+      line = mine
+      const channel = timed(conversing(mine.connection), nowMs, ms => { spentMs += ms })
+      return await startPsam(watched(channel, () => { mine.broken = true }), reader.atr(), expected)
     } catch (error) {
-      return { why: (error as Error).message.trim(), final: false }
+      return { ok: false, why: (error as Error).message.trim(), final: false }
     }
+  }
+
+  function ready (started: Psam): void {
+    psam = started
+    state = 'ready'
+    why = null
+    settle()
+    log.info({ reader: reader.name, terminal: started.terminal, serial: started.serial }, 'PSAM ready')
+  }
+
+  function refuse (reason: string): void {
+    state = 'refused'
+    settle()
+    log.error({ reader: reader.name, alarm: 'psam_refused' }, `PSAM refused: ${reason}`)
   }
 
   async function release (disposition: 'reset' | 'unpower'): Promise<void> {
-    const old = connection
-    connection = null
-    await old?.close(disposition)
+    const old = line
+    line = null
+    await old?.connection.close(disposition)
   }
 
   const end = reader.listen(event => {
-    if (event !== 'chip_out') {
-      void begin()
-      return
-    }
-    turn += 1
-    psam = null
-    why = null
-    state = reader.state() === 'away' ? 'away' : 'empty'
-    void release('unpower')
+    if (event !== 'chip_out') next('starting', start)
+    else next(reader.state() === 'away' ? 'away' : 'empty', () => release('unpower'))
   })
   if (reader.state() === 'empty') settle()
 
   return {
-    current: () => broken ? null : psam,
+    current: () => line?.broken === false ? psam : null,
     view: () => ({ state, why, terminal: psam?.terminal ?? null, serial: psam?.serial ?? null }),
     spentMs: () => spentMs,
-    look: () => { if (broken && state === 'ready' && reader.state() === 'chip') void begin() },
+    look: () => {
+      if (line?.broken === true && state === 'ready' && reader.state() === 'chip') next('starting', start)
+    },
     settled,
     close: async () => {
       end()
-      turn += 1
-      psam = null
+      next('empty', () => release('unpower'))
       settle()
-      await release('unpower')
+      await working
     }
   }
 }
+
+/** The channel, and what is called when an answer is missed. */
+const watched = (channel: Channel, onMissed: () => void): Channel => ({
+  transmit: async command => {
+    const answer = await channel.transmit(command)
+    if (answer.kind === 'unknown') onMissed()
+    return answer
+  }
+})

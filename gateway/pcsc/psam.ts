@@ -60,7 +60,9 @@ export async function startPsam (
   if (!place.ok) return { ok: false, why: place.error, final: true }
   const { terminal } = place.value
   if (expected !== undefined && terminal !== expected) {
-    return { ok: false, why: `terminal number ${terminal}, ${expected} is configured for this lane`, final: true }
+    return {
+      ok: false, why: `terminal number ${terminal}, ${expected} is configured for this lane`, final: true
+    }
   }
   const applications = await findApplications(channel)
   if (typeof applications === 'string') return { ok: false, why: applications, final: false }
@@ -79,7 +81,9 @@ type Application = { readonly select: Uint8Array, readonly keyIndex: number }
 /** By the text of the select command; the one that most cards need is selected last, and stays. */
 async function findApplications (channel: Channel): Promise<Map<string, Application> | string> {
   const found = new Map<string, Application>()
-  const selects = new Map(Object.values(profiles).map(profile => [selectText(profile), selectCommand(profile)]))
+  const selects = new Map(
+    Object.values(profiles).map(profile => [selectText(profile), selectCommand(profile)])
+  )
   for (const [text, select] of [...selects].reverse()) {
     const selected = await channel.transmit(select)
     if (selected.kind === 'unknown') return selected.why
@@ -105,7 +109,9 @@ function readyPsam (
     lastSequence = null
     const text = selectText(request.profile)
     const application = applications.get(text)
-    if (application === undefined) return { kind: 'refused', why: `no application for ${request.profile.name}` }
+    if (application === undefined) {
+      return { kind: 'refused', why: `no application for ${request.profile.name}` }
+    }
     const before = text === selected ? [] : [application.select]
     if (request.authCode !== null) before.push(psamAuthCode(request.authCode))
     for (const command of before) {
@@ -117,7 +123,9 @@ function readyPsam (
     return initialise(request)
   }
 
-  async function initialise ({ init, amountFen, type, dateTime, factors }: SigningRequest): Promise<Signature> {
+  async function initialise (
+    { init, amountFen, type, dateTime, factors }: SigningRequest
+  ): Promise<Signature> {
     const { rand4, counter, keyVersion, algorithm } = init
     const date4 = dateTime.subarray(0, 4)
     const time3 = dateTime.subarray(4)

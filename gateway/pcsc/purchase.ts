@@ -25,7 +25,7 @@ export type Tapping = {
   readonly rules: CardRules
   readonly session: Session
   readonly psam: Psam | null
-  readonly spool: Pick<Spool, 'refusal' | 'openIntent' | 'nextRecordNo' | 'intent' | 'record' | 'void' | 'reopen'>
+  readonly spool: TapSpool
   readonly parameters: Pick<Parameters, 'tariff' | 'isBlacklisted' | 'blacklistVersion'>
   readonly clock: Clock
   /** What the till asks for; `waits` false: a payment for it is open, only its own card may settle it. */
@@ -37,6 +37,10 @@ export type Tapping = {
   /** An open payment of another lane, or of an earlier ride, is complete now. */
   onRecovered (open: OpenIntent): void
 }
+
+/** The side of the spool that a tap needs. */
+export type TapSpool = Pick<
+  Spool, 'refusal' | 'openIntent' | 'nextRecordNo' | 'intent' | 'record' | 'void' | 'reopen'>
 
 export type TapResult = {
   readonly reason: TapReason
@@ -77,7 +81,9 @@ export async function runTap (card: Channel, tapping: Tapping): Promise<TapResul
 
 type Selling = Tapping & { readonly psam: Psam }
 
-function declined ({ session, sells }: Tapping, reason: TapReason, seen?: CardSeen, due?: Due): TapResult | null {
+function declined (
+  { session, sells }: Tapping, reason: TapReason, seen?: CardSeen, due?: Due
+): TapResult | null {
   session.signal('declined')
   return sells ? { reason, card: seen?.key ?? null, amountFen: due?.amountFen ?? null } : null
 }
@@ -115,7 +121,7 @@ async function settleOpen (
 
 /** The record as it was sent to the chip, with the TAC that was missing; nothing is debited again. */
 async function complete (
-  spool: Tapping['spool'], { sequence: intent, lane, record }: OpenIntent, tac: string, card: string
+  spool: TapSpool, { sequence: intent, lane, record }: OpenIntent, tac: string, card: string
 ): Promise<void> {
   if (record.tac === null) {
     await spool.record({ intent, lane, record: { ...record, tac, grey: false }, settled: true })
@@ -166,8 +172,8 @@ async function sell (card: Channel, tapping: Selling, seen: CardSeen, due: Due):
 async function keepIntent (
   card: Channel, { spool, lane, charge }: Selling, { key }: CardSeen, { record, mac1, trip }: Sale
 ): Promise<number | TapReason> {
-  const kept = spool.intent({ record, lane: lane.lane, mac1, ...(charge === null ? {} : { charge: charge.charge }) })
-    .catch(() => null)
+  const forCharge = charge === null ? {} : { charge: charge.charge }
+  const kept = spool.intent({ record, lane: lane.lane, mac1, ...forCharge }).catch(() => null)
   const cached = trip === null ? null : await card.transmit(trip)
   const intent = await kept
   if (intent === null) return 'spool_failed'
@@ -215,8 +221,9 @@ async function pay (
  * MAC2. Only a card that proved itself may pass; one that nobody could check is expected back.
  */
 async function verify (
-  { spool, psam, lane, clock, charge }: Selling, sale: Sale, record: TransactionRecord, intent: number, mac2: Uint8Array
+  tapping: Selling, sale: Sale, record: TransactionRecord, intent: number, mac2: Uint8Array
 ): Promise<TapReason> {
+  const { spool, psam, lane, clock, charge } = tapping
   const atMs = clock.now()
   const [checked] = await Promise.all([
     psam.checkMac2(mac2), spool.record({ intent, lane: lane.lane, record, settled: true })

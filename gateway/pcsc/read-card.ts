@@ -63,7 +63,8 @@ async function readFiles (card: Channel, accepted: readonly ProfileName[]): Prom
     answers.push(answer)
     if (answers.length === 1 && !isOk(answer.sw)) return isLocked(answer.sw) ? locked : unreadable
   }
-  const [file15, ...others] = answers.map(answer => answer.kind === 'answer' && isOk(answer.sw) ? answer.data : null)
+  const [file15, ...others] = answers.map(answer =>
+    answer.kind === 'answer' && isOk(answer.sw) ? answer.data : null)
   const family = await familyOf(card, accepted, others)
   if (family === 'left') return left
   if (family === null) return { ok: false, reason: 'card_unsupported' }

@@ -2,7 +2,8 @@
 // settles it; its silence alone proves nothing, because the card may have been used elsewhere since. It
 // refuses to know what is sold.
 import {
-  getBalance, getTransactionProve, initCapp, initPurchase, parseBalance, parseInitPurchase, parseProve, readRecord
+  getBalance, getTransactionProve, initCapp, initPurchase, parseBalance, parseInitPurchase, parseProve,
+  readRecord
 } from '../../schemas/epurse/apdu.ts'
 import { logRecord } from '../../schemas/epurse/files.ts'
 import { hex, unhex } from '../../schemas/epurse/hex.ts'
@@ -58,7 +59,8 @@ async function isOurs (
   const balance = await card.transmit(getBalance(2, profile.balanceSelector))
   if (balance.kind === 'unknown') return 'lost'
   const left = isOk(balance.sw) ? parseBalance(balance.data) : null
-  return left !== null && left.ok && left.balanceFen === Math.max(0, record.balanceBeforeFen - record.amountFen)
+  const expectedFen = Math.max(0, record.balanceBeforeFen - record.amountFen)
+  return left !== null && left.ok && left.balanceFen === expectedFen
 }
 
 /** Only an unchanged counter with an unchanged balance proves that nothing was debited. */
@@ -71,6 +73,7 @@ async function lookAtCounter (
   if (answer.kind === 'unknown') return { kind: 'lost' }
   const now = isOk(answer.sw) ? parseInitPurchase(answer.data) : null
   if (now === null || !now.ok) return { kind: 'unprovable' }
-  const unchanged = now.counter === record.counter - 1 && now.balanceFen === Math.max(0, record.balanceBeforeFen)
+  const expectedFen = Math.max(0, record.balanceBeforeFen)
+  const unchanged = now.counter === record.counter - 1 && now.balanceFen === expectedFen
   return { kind: unchanged ? 'not_debited' : 'unprovable' }
 }

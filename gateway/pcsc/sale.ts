@@ -102,8 +102,9 @@ const purchaseType = (rules: CardRules, { profile, cappRecord }: CardSeen): Purc
 }
 
 function factorsFor (rules: CardRules, { profile, factors }: CardSeen): Uint8Array[] {
-  const city = unhex(rules.cityFactor ?? '')
-  return (rulesOf(rules, profile.name).factors ?? profile.psamFactors).map(name => ({ ...factors, city })[name])
+  const known = { ...factors, city: unhex(rules.cityFactor ?? '') }
+  const names = rulesOf(rules, profile.name).factors ?? profile.psamFactors
+  return names.map(name => known[name])
 }
 
 type Signed = {
@@ -144,21 +145,24 @@ function greyRecord (offer: Offer, psam: Psam, signed: Signed): TransactionRecor
  * T-Union appends to its trip file; a city-union card gets its own record back, its fields are the city's
  * affair.
  */
-function tripUpdate (lane: LaneConfig, { profile, cappRecord }: CardSeen, record: TransactionRecord): Uint8Array {
+function tripUpdate (
+  lane: LaneConfig, { profile, cappRecord }: CardSeen, record: TransactionRecord
+): Uint8Array {
   const { sfi, record: number, by } = profile.cappUpdate ?? { sfi: 0x17, record: 2, by: 'tag' }
   return updateCappCache(sfi, number, cappRecord ?? trip(lane, record), by)
 }
 
 /** File 1E: one ride paid at once. */
-const trip = ({ industry, line = '' }: LaneConfig, record: TransactionRecord): Uint8Array => encode(tripRecord, {
-  type: singleRide,
-  terminal: `0000${record.psam}`,
-  industry: Number.parseInt(industry ?? busIndustry, 16),
-  line: /^\d{1,4}$/.test(line) ? line.padStart(4, '0') : '0000',
-  amountFen: record.amountFen,
-  balanceFen: Math.max(0, record.balanceBeforeFen - record.amountFen),
-  dateTime: record.dateTime
-})
+function trip ({ industry, line = '' }: LaneConfig, record: TransactionRecord): Uint8Array {
+  return encode(tripRecord, {
+    type: singleRide,
+    terminal: `0000${record.psam}`,
+    industry: Number.parseInt(industry ?? busIndustry, 16),
+    line: /^\d{1,4}$/.test(line) ? line.padStart(4, '0') : '0000',
+    amountFen: record.amountFen,
+    balanceFen: Math.max(0, record.balanceBeforeFen - record.amountFen),
+    dateTime: record.dateTime
+  })
+}
 const singleRide = 0x06
 const busIndustry = '02'
-

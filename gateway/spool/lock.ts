@@ -1,7 +1,8 @@
 // One process writes a spool: two would tear each other's segments. A lock file names the owner; the lock of
 // a process that is gone is taken over.
-import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { linkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { errorCode, readIfThere } from '../../runtime/files.ts'
 
 /** Returns the release. Throws naming the owner when another living process holds the directory. */
 export function lockDirectory (dir: string): () => void {
@@ -28,38 +29,30 @@ function linked (from: string, to: string): boolean {
     linkSync(from, to)
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    if (errorCode(error) === 'EEXIST') return false
     throw error
   }
 }
 
 /** The living owner. A process number comes round again, so the start time is compared as well. */
 function ownerOf (path: string): number | null {
-  const [pid = '', start = ''] = textOf(path).trim().split(' ')
+  const [pid = '', start = ''] = (readIfThere(path) ?? '').trim().split(' ')
   const now = startOf(Number(pid))
   return now !== null && now === start ? Number(pid) : null
 }
 
 /** Start time in clock ticks since boot, field 22 of proc(5) stat; null when there is no such process. */
 function startOf (pid: number): string | null {
-  const stat = textOf(`/proc/${pid}/stat`)
+  const stat = readIfThere(`/proc/${pid}/stat`)
+  if (stat === null) return null
   const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return stat === '' || state === 'Z' ? null : fields[18] ?? null
-}
-
-function textOf (path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return ''
-    throw error
-  }
+  return state === 'Z' ? null : fields[18] ?? null
 }
 
 function remove (path: string): void {
   try {
     unlinkSync(path)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    if (errorCode(error) !== 'ENOENT') throw error
   }
 }

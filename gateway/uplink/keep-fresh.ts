@@ -1,6 +1,6 @@
 // Repeats a refresh for as long as the gateway lives; a ledger that is away is said once, not at every try.
 import type { Log } from '../../runtime/log.ts'
-import { napper } from './nap.ts'
+import { napper } from '../nap.ts'
 
 export type KeepFresh = {
   /** Resolves when the first try is over, whatever came of it. */
@@ -20,7 +20,9 @@ export function keepFresh (
       await refresh()
       failing = false
     } catch (error) {
-      if (!failing && !stopping.signal.aborted) log.warn(`parameters stay as they are: ${(error as Error).message}`)
+      if (!failing && !stopping.signal.aborted) {
+        log.warn(`parameters stay as they are: ${(error as Error).message}`)
+      }
       failing = true
     }
   }

@@ -1,6 +1,7 @@
 // A small JSON file that is always whole: the old one or the new one, whenever the power goes.
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { readIfThere } from '../../runtime/files.ts'
 
 /** On return the new content is on disk. */
 export function keepJson (path: string, content: unknown): void {
@@ -18,12 +19,8 @@ export function keepJson (path: string, content: unknown): void {
 
 /** Null where there is no such file. */
 export function readKept (path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as unknown
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw error
-  }
+  const text = readIfThere(path)
+  return text === null ? null : JSON.parse(text) as unknown
 }
 
 function syncDirectory (dir: string): void {

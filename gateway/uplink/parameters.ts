@@ -86,7 +86,9 @@ export function openParameters ({ dir, terminals, http, clock, log }: Parameters
 
   async function fetchTariffs (): Promise<void> {
     const reply = await http.get('/v1/tariffs')
-    if (!Check(Type.Array(Tariff), reply)) throw new Error('GET /v1/tariffs: not a list of tariffs; the old ones stay')
+    if (!Check(Type.Array(Tariff), reply)) {
+      throw new Error('GET /v1/tariffs: not a list of tariffs; the old ones stay')
+    }
     const heldSince = new Map(tariffs.map(one => [JSON.stringify(one.tariff), one.heldSinceMs]))
     const next = reply.map(tariff =>
       ({ tariff, heldSinceMs: heldSince.get(JSON.stringify(tariff)) ?? clock.now() }))
@@ -125,12 +127,13 @@ export function openParameters ({ dir, terminals, http, clock, log }: Parameters
     refresh,
     status: () => {
       const tariff = current()
+      const later = tariffs.filter(one => Date.parse(one.tariff.from) > clock.now())
       return {
         blacklist: blacklist === null
           ? null
           : { version: blacklist.version, cards: listed.size, appliedAtMs: blacklist.appliedAtMs },
         tariff: tariff === null ? null : { version: tariff.version, from: tariff.from },
-        future: tariffs.filter(one => Date.parse(one.tariff.from) > clock.now()).map(one => one.tariff.version),
+        future: later.map(one => one.tariff.version),
         acknowledged: Object.fromEntries(acknowledged)
       }
     }
@@ -160,7 +163,9 @@ function replyOf (body: unknown): BlacklistReply {
   return body
 }
 
-function kept<T extends typeof KeptBlacklist | typeof KeptTariffs> (path: string, schema: T): Static<T> | null {
+function kept<T extends typeof KeptBlacklist | typeof KeptTariffs> (
+  path: string, schema: T
+): Static<T> | null {
   const content = readKept(path)
   if (content === null) return null
   if (!Check(schema, content)) throw new Error(`${path} cannot be read; move it away, it is fetched again`)

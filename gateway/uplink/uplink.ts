@@ -6,7 +6,7 @@ import type { Log } from '../../runtime/log.ts'
 import type { DeliveryReply, RecordResult, SignedHead } from '../../schemas/api.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { Batch } from '../spool/state.ts'
-import { type Nap, napper } from './nap.ts'
+import { type Nap, napper } from '../nap.ts'
 
 export type UplinkOptions = {
   spool: Spool
@@ -87,7 +87,8 @@ export function startUplink (options: UplinkOptions): Uplink {
     try {
       const body = { delivery: batch.delivery, records }
       const { tryTimeoutMs } = settings
-      reply = await options.http.post('/v1/records', body, { tries: 1, tryTimeoutMs, signal: stopping.signal })
+      const once = { tries: 1, tryTimeoutMs, signal: stopping.signal }
+      reply = await options.http.post('/v1/records', body, once)
     } catch (error) {
       if (error instanceof HttpAnswerError && blamesBatch.has(error.status)) return takeBlame(batch, error)
       return (error as Error).message

@@ -23,7 +23,9 @@ export function headWitness (path: string, log: Log): Witness {
     if (latest !== null && head.size === latest.size && head.root === latest.root) return
     if (latest !== null && head.size <= latest.size) {
       contradictions += 1
-      log.error({ alarm: 'head_contradiction', earlier: latest, head }, 'the ledger shows another past than before')
+      log.error(
+        { alarm: 'head_contradiction', earlier: latest, head }, 'the ledger shows another past than before'
+      )
     }
     if (existsSync(path) && statSync(path).size > fileBytesMax) renameSync(path, `${path}.old`)
     appendFileSync(path, JSON.stringify(head) + '\n', { mode: 0o600 })

@@ -29,5 +29,7 @@ export function scripted (lines: readonly Line[], onWrong: (message: string) => 
     }
     return line[2] === '' ? { kind: 'unknown', why: 'card left' } : answerOf(unhex(line[2]))
   }
-  return { card: { transmit: transmit('C') }, psam: { transmit: transmit('P') }, sent, left: () => waiting.length }
+  return {
+    card: { transmit: transmit('C') }, psam: { transmit: transmit('P') }, sent, left: () => waiting.length
+  }
 }
