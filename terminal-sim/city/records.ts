@@ -166,7 +166,8 @@ function buildCity (records: number, random: Random): City {
     test: makeMany(few, 850_000, { type: 'test' }),
     strangers: makeMany(few, 900_000, { known: false })
   }
-  const count = Math.max(4, Math.round(records / 250))
+  // Each operator has two at least, so that a PSAM can turn up in a neighbour.
+  const count = Math.max(5, Math.round(records / 250))
   const validators = Array.from({ length: count }, (_, at) => makeValidator(at, random))
   return {
     pool: Object.values(cards).flat(), ...cards, validators, special: specialValidators(random), clonable: []
