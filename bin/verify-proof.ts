@@ -1,8 +1,8 @@
 // Checks an inclusion proof offline: no database, no code of the ledger, nothing but SHA-256 and Ed25519.
 //
-//   tsx bin/verify-proof.ts PROOF.json [--key PUBLIC.pem]
+//   tsx bin/verify-proof.ts PROOF.json… [--key PUBLIC.pem]
 //
-// Exits 1 and says which step fails. Without --key the key that came with the proof is used, and its id is
+// Says of each file which step fails, if one does; then it exits 1. Without --key the key that came with the proof is used, and its id is
 // shown: compare it with the one the city has published, or anybody could have made the whole proof.
 import { createHash, createPublicKey, verify } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -15,23 +15,30 @@ type Proof = {
 type Head = { size: number, root: string, at: string, keyId: string, signature: string }
 type Proofs = { format: string, proofs: Proof[], head: Head, publicKey: string }
 
-const { values, positionals: [path] } = parseArgs({ allowPositionals: true, options: { key: { type: 'string' } } })
-if (path === undefined) {
-  console.error('usage: verify-proof PROOF.json [--key PUBLIC.pem]')
+const { values: { key }, positionals: paths } =
+  parseArgs({ allowPositionals: true, options: { key: { type: 'string' } } })
+if (paths.length === 0) {
+  console.error('usage: verify-proof PROOF.json… [--key PUBLIC.pem]')
   process.exit(2)
 }
-const proofs = JSON.parse(readFileSync(path, 'utf8')) as Proofs
-const pem = values.key === undefined ? proofs.publicKey : readFileSync(values.key, 'utf8')
-const fault = proofs.format !== 'citizen-card-proof-1' ? `unknown format ${proofs.format}` : firstFault(proofs, pem)
-if (fault !== null) {
-  console.error(`NOT PROVEN: ${fault}`)
-  process.exit(1)
+for (const path of paths) {
+  const proofs = JSON.parse(readFileSync(path, 'utf8')) as Proofs
+  const pem = key === undefined ? proofs.publicKey : readFileSync(key, 'utf8')
+  const fault = firstFault(proofs, pem)
+  console.log(`${path}: ${fault === null ? proven(proofs, key === undefined) : `NOT PROVEN: ${fault}`}`)
+  if (fault !== null) process.exitCode = 1
 }
-for (const proof of proofs.proofs) console.log(inWords(proof))
-console.log(`is in the ledger of ${proofs.head.at}: ${proofs.head.size} batches, root ${proofs.head.root}`)
-console.log(`signed by key ${proofs.head.keyId}${values.key === undefined ? ', which came with the proof' : ''}`)
 
-function firstFault ({ proofs, head }: Proofs, pem: string): string | null {
+function proven ({ proofs, head }: Proofs, ownKey: boolean): string {
+  return [
+    ...proofs.map(inWords),
+    `  is in the ledger of ${head.at}: ${head.size} batches, root ${head.root}`,
+    `  signed by key ${head.keyId}${ownKey ? ', which came with the proof' : ''}`
+  ].join('\n')
+}
+
+function firstFault ({ format, proofs, head }: Proofs, pem: string): string | null {
+  if (format !== 'citizen-card-proof-1') return `unknown format ${format}`
   if (proofs.length === 0) return 'there is nothing in it'
   if (keyIdOf(pem) !== head.keyId) return `the head names key ${head.keyId}, this is key ${keyIdOf(pem)}`
   const signed = `citizen-card-head v1\n${head.size}\n${head.root}\n${head.at}\n${head.keyId}\n`
@@ -40,10 +47,11 @@ function firstFault ({ proofs, head }: Proofs, pem: string): string | null {
   }
   for (const proof of proofs) {
     const leaf = hash(0, Buffer.from(proof.salt, 'hex'), Buffer.from(proof.text, 'ascii'))
-    if (!leadsTo(leaf, proof.inBatch, proof.batch.root)) return `"${proof.text}" is not in batch ${proof.batch.id}`
     const { id, date, root } = proof.batch
+    if (!leadsTo(leaf, proof.inBatch, root)) return `"${proof.text}" is not in batch ${id}`
     const sealed = hash(0, Buffer.from(`sealed|1|${id}|${date}|${root.toLowerCase()}`, 'ascii'))
-    if (proof.inTree.size !== head.size) return `the proof is for ${proof.inTree.size} batches, the head for ${head.size}`
+    const { size } = proof.inTree
+    if (size !== head.size) return `the proof is for ${size} batches, the head for ${head.size}`
     if (!leadsTo(sealed, proof.inTree, head.root)) return `batch ${id} is not under the head`
   }
   return null
@@ -86,7 +94,11 @@ function inWords ({ text }: Proof): string {
     return `batch ${batch} of ${date}: ${transfers} transfers from a delivery with SHA-256 ${digest}`
   }
   const [id, journal, date, code, book, debit, credit, amount, card, at, delivery, line, corrects] = fields
-  return `transfer ${id} (journal ${journal}, kind ${code}) of ${date} in the ${book} book: ${Number(amount) / 100} yuan ` +
-    `from account ${debit} to account ${credit}, card no. ${card}, event ${new Date(Number(at)).toISOString()}, ` +
-    `delivery ${delivery} line ${line}${corrects === '-' ? '' : `, corrects ${corrects}`}`
+  const yuan = Number(amount) / 100
+  return [
+    `transfer ${id} (journal ${journal}, kind ${code}) of ${date} in the ${book} book:`,
+    `  ${yuan} yuan from account ${debit} to account ${credit}, card no. ${card}`,
+    `  event ${new Date(Number(at)).toISOString()}, delivery ${delivery} line ${line}` +
+      (corrects === '-' ? '' : `, corrects ${corrects}`)
+  ].join('\n')
 }

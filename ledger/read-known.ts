@@ -1,17 +1,21 @@
-// Reads, under lock, what a delivery is judged by: purses, what is known around its counters, the blacklist. How
-// much is read depends on how the lines were sorted. It refuses to know verdicts.
+// Reads, under lock, what a delivery is judged by: purses, what is known around its counters, the blacklist.
+// How much is read depends on how the lines were sorted. It refuses to know verdicts.
 import { groupBy, uniqueBy } from '../runtime/collections.ts'
 import { startOfDate } from '../runtime/instants.ts'
 import { reasonNumbers } from '../schemas/reasons.ts'
 import { appliedAt, listingAt } from './core/listing.ts'
 import type { Known, KnownKeys } from './judging/book.ts'
-import { purseText, type Context, type Group, type Prepared, type Sorted, type Told } from './judging/sort-out.ts'
+import {
+  purseText, type Context, type Group, type Prepared, type Sorted,
+  type Told
+} from './judging/sort-out.ts'
 import { findApplied, findEntries } from './store/blacklist.ts'
 import { findCardsById } from './store/cards.ts'
-import { DecideAgain, type Tx } from './store/db.ts'
+import type { Tx } from './store/db.ts'
 import { lockDigests, lockPurses, type PurseRow } from './store/lock.ts'
 import {
-  findContenders, findDigests, findEvents, findOwners, type ChipKey, type PurseKey, type Range, type StoredEvent,
+  findContenders, findDigests, findEvents, findOwners, type ChipKey, type PurseKey, type Range,
+  type StoredEvent,
   type TerminalKey
 } from './store/records.ts'
 import { accountId, type Snapshot } from './store/registry.ts'
@@ -25,22 +29,29 @@ export async function lockFor (
   others: readonly OtherCard[]
 ): Promise<PurseRow[]> {
   const cards = prepared.flatMap(line => line.card === null ? [] : [line.card])
-  await lockDigests(tx, [...prepared.filter(line => line.card === null), ...unreadable].map(line => line.digest))
+  await lockDigests(tx,
+    [...prepared.filter(line => line.card === null), ...unreadable].map(line => line.digest))
   return await lockPurses(tx, uniqueBy([...cards, ...others], card => card.cardId))
 }
 
-/** `thorough`: also who else claims the keys of this delivery. */
+/**
+ * Null: only what stands around the lines. Else also who else claims the keys of this delivery; where that
+ * touches cards which the lines do not name, `lockAlso` ends the try: locks are taken in one order only.
+ */
+export type Thorough = { readonly lockAlso: (cards: readonly OtherCard[]) => never } | null
+
 export async function readKnown (
-  tx: Tx, sorted: Sorted, purses: readonly PurseRow[], thorough: boolean
+  tx: Tx, sorted: Sorted, purses: readonly PurseRow[], thorough: Thorough
 ): Promise<Known> {
   const told = [...sorted.cardless, ...sorted.careful.flatMap(group => group.told)]
   const digests = await findDigests(tx, [
     ...told.map(({ line }) => ({ bucket: line.bucket, digest: line.digest })),
     ...sorted.unreadable.map(({ digest }) => ({ bucket: 0, digest }))], reasonNumbers.duplicate)
   const claims = told.filter(one => one.kind === 'claim')
-  const keys = thorough ? await readKeys(tx, sorted, claims, purses) : null
+  const keys = thorough === null ? null : await readKeys(tx, sorted, claims, purses, thorough)
   const counters = [
-    ...sorted.careful.flatMap(({ key, told }) => told.map(({ line }) => ({ ...key, counter: line.record.counter }))),
+    ...sorted.careful.flatMap(({ key, told }) =>
+      told.map(({ line }) => ({ ...key, counter: line.record.counter }))),
     ...keys?.component ?? []]
   return { digests, events: await findEvents(tx, rangesAround(counters)), keys }
 }
@@ -51,7 +62,8 @@ function rangesAround (keys: readonly ChipKey[]): Range[] {
   for (const group of groupBy(keys, purseText).values()) {
     for (const { counter, ...key } of [...group].sort((a, b) => a.counter - b.counter)) {
       const last = ranges.at(-1)
-      if (last !== undefined && purseText(last) === purseText(key) && counter - 2 <= last.to) last.to = counter + 2
+      if (last !== undefined && purseText(last) === purseText(key) &&
+        counter - 2 <= last.to) last.to = counter + 2
       else ranges.push({ ...key, from: counter - 2, to: counter + 2 })
     }
   }
@@ -60,24 +72,16 @@ function rangesAround (keys: readonly ChipKey[]): Range[] {
 
 /* ---- collisions: who else claims the same keys ---- */
 
-/** Thrown where the delivery touches cards that its lines do not name: locks are taken in one order only. */
-export class LockAlsoError extends DecideAgain {
-  readonly cards: readonly OtherCard[]
-  constructor (cards: readonly OtherCard[]) {
-    super('other cards are touched')
-    this.cards = cards
-  }
-}
-
 async function readKeys (
-  tx: Tx, sorted: Sorted, claims: readonly Told[], purses: readonly PurseRow[]
+  tx: Tx, sorted: Sorted, claims: readonly Told[], purses: readonly PurseRow[],
+  thorough: NonNullable<Thorough>
 ): Promise<KnownKeys> {
   const terminals = claims.map(({ line }): TerminalKey =>
     ({ psamId: line.psam?.psamId ?? 0, sequence: BigInt(line.record.sequence) }))
   const component = await readComponent(tx, chipKeysOf(sorted), terminals)
   return {
     component,
-    others: await readOthers(tx, sorted, component, purses),
+    others: await readOthers(tx, sorted, component, purses, thorough),
     owners: await findOwners(tx, terminals)
   }
 }
@@ -102,8 +106,10 @@ async function readComponent (
     const events: StoredEvent[] = await findEvents(tx, newChips.map(({ counter, ...key }) =>
       ({ ...key, from: counter, to: counter })))
     const holders = [...await findOwners(tx, newTerminals), ...await findContenders(tx, newTerminals)]
-    newChips = uniqueBy(holders.map(({ owner }) => owner), chipText).filter(key => !seenChips.has(chipText(key)))
-    newTerminals = uniqueBy<TerminalKey, string>(events.filter(event => event.evidence !== 'stranger'), terminalText)
+    newChips = uniqueBy(holders.map(({ owner }) => owner), chipText).filter(key =>
+      !seenChips.has(chipText(key)))
+    newTerminals = uniqueBy<TerminalKey,
+      string>(events.filter(event => event.evidence !== 'stranger'), terminalText)
       .filter(key => !seenTerminals.has(terminalText(key)))
   }
   return [...seenChips.values()]
@@ -111,14 +117,16 @@ async function readComponent (
 
 /** The purses of other cards that are touched. Where one is not locked yet, all is done again with it. */
 async function readOthers (
-  tx: Tx, sorted: Sorted, touched: readonly ChipKey[], purses: readonly PurseRow[]
+  tx: Tx, sorted: Sorted, touched: readonly ChipKey[], purses: readonly PurseRow[],
+  { lockAlso }: NonNullable<Thorough>
 ): Promise<Omit<Group, 'told'>[]> {
   const inDelivery = new Set(sorted.careful.map(({ key }) => purseText(key)))
-  const keys = uniqueBy(touched.map(({ counter, ...key }) => key), purseText).filter(key => !inDelivery.has(purseText(key)))
+  const keys = uniqueBy(touched.map(({ counter, ...key }) => key), purseText).filter(key =>
+    !inDelivery.has(purseText(key)))
   if (keys.length === 0) return []
   const locked = new Map(purses.map(purse => [purseText(purse), purse]))
   const missing = keys.filter(key => !locked.has(purseText(key)))
-  if (missing.length > 0) throw new LockAlsoError(missing)
+  if (missing.length > 0) lockAlso(missing)
   const cards = new Map((await findCardsById(tx, keys)).map(card => [card.cardId, card]))
   return keys.map(key => {
     const card = cards.get(key.cardId)
@@ -165,9 +173,10 @@ export async function readContext (tx: Tx, snapshot: Snapshot, prepared: readonl
     accountsOf: terminalId => {
       const terminal = snapshot.terminalById.get(terminalId ?? -1)
       const operator = snapshot.partyById.get(terminal?.partyId ?? -1)
-      const merchant = operator?.kind === 'operator'
-        ? accountId(snapshot, 'commerce', 'merchant-pending', operator.code)
-        : null
+      const merchant =
+        operator?.kind === 'operator' || operator?.kind === 'agent' // a shop that loads also sells
+          ? accountId(snapshot, 'commerce', 'merchant-pending', operator.code)
+          : null
       return { ...accounts, merchant }
     }
   }

@@ -1,0 +1,241 @@
+// Whole ledgers behind their HTTP door on a real PostgreSQL: staff, machines, a clock that stands still. Every
+// answer is held against the OpenAPI description that the ledger itself gives.
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
+import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import pg from 'pg'
+import { startPostgres } from '../../bin/postgres.ts'
+import { manualClock, type ManualClock } from '../../runtime/clock.ts'
+import { createLog } from '../../runtime/log.ts'
+import { createRandom } from '../../terminal-sim/random.ts'
+import { hex } from '../../schemas/epurse/hex.ts'
+import { bootstrap } from '../../ledger/bootstrap.ts'
+import { buildLedger, type Ledger } from '../../ledger/ledger.ts'
+import { openSigner } from '../../ledger/seal.ts'
+import { openDb, type Db } from '../../ledger/store/db.ts'
+import { migrate } from '../../ledger/store/migrate.ts'
+import { ensureHouseAccounts } from '../../ledger/store/registry.ts'
+import { sealKeys } from '../../ledger/verify/key-file.ts'
+import { startTacPool } from '../../ledger/verify/tac-pool.ts'
+import { masterTacKey } from './posting.ts'
+
+/** Machine clients by kind, staff by name; `null` for nobody. */
+export type Who = keyof typeof machines | keyof typeof staff | null
+export const machines = { gateway: 'GW1', registrar: 'REGISTRAR', auditor: 'AUDITOR' } as const
+export const staff = {
+  settler: ['settler'], 'approver-1': ['approver'], 'approver-2': ['approver'], chief: ['settler', 'approver'],
+  clerk: ['clerk'], inspector: ['auditor']
+} as const
+export const password = 'correct horse battery'
+export const secretOf = (id: string): string => createHash('sha256').update(`secret of ${id}`).digest('hex')
+
+export type Answer = {
+  readonly status: number
+  readonly type: string
+  readonly text: string
+  // A test reads what it expects.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  readonly json: any
+}
+export type Sent = {
+  readonly json?: unknown, readonly bytes?: Uint8Array | string, readonly type?: string, readonly token?: string
+}
+
+export type Door = {
+  readonly url: string
+  readonly ledger: Ledger
+  readonly db: Db
+  readonly clock: ManualClock
+  readonly databaseUrl: string
+  readonly call: (as: Who, method: string, path: string, sent?: Sent) => Promise<Answer>
+  /** The body of a 200. Throws for anything else. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  readonly ok: (as: Who, method: string, path: string, json?: unknown) => Promise<any>
+  readonly signIn: (name: string, password: string) => Promise<Answer>
+  readonly logLines: () => string[]
+  readonly close: () => Promise<void>
+}
+
+export type Doors = {
+  readonly open: (at?: string) => Promise<Door>
+  /** Environment of a ledger as a process on a database. */
+  readonly env: (databaseUrl: string) => NodeJS.ProcessEnv
+  /** `METHOD route` of the description that no call has used, and answers that did not match it. */
+  readonly unused: () => string[]
+  readonly mismatches: () => string[]
+  readonly stop: () => Promise<void>
+}
+
+const template = 'template_ledger'
+
+export async function startDoors (): Promise<Doors> {
+  const folder = mkdtempSync(join(tmpdir(), 'doors-'))
+  const postgres = await startPostgres({ dataDir: join(folder, 'data') })
+  const keyFile = join(folder, 'keys.json')
+  const signingKey = join(folder, 'signing.pem')
+  const keys = { tac: [{ keyVersion: 1, suite: '3des' as const, master: hex(masterTacKey) }] }
+  writeFileSync(keyFile, sealKeys(keys, 'test', new Uint8Array(16), new Uint8Array(12)))
+  const tac = await startTacPool({ workers: 1, keyFile, passphrase: 'test' })
+  const signer = openSigner(signingKey)
+  await prepareTemplate(await postgres.ensureDatabase(template))
+  const admin = new pg.Client({ connectionString: postgres.url('postgres') })
+  await admin.connect()
+  const contract = newContract()
+  let databases = 0
+
+  async function open (at = '2026-03-02T12:00:00+08:00'): Promise<Door> {
+    const name = `ledger_${databases++}`
+    await admin.query(`create database ${name} template ${template} strategy file_copy`)
+    const clock = manualClock(Date.parse(at))
+    const random = createRandom(name)
+    const lines = new PassThrough()
+    const logged: string[] = []
+    lines.on('data', (chunk: Buffer) => logged.push(...chunk.toString('utf8').split('\n').filter(Boolean)))
+    const databaseUrl = postgres.url(name)
+    const { app, ledger, close } = await buildLedger({
+      databaseUrl, clock, tac, signer, random: length => Buffer.from(random.bytes(length)), partitionDays: 5,
+      sessionMs: 12 * 3_600_000, log: createLog('test', { level: 'info', destination: lines }), sealEveryMs: 3_600_000
+    })
+    const url = await app.listen({ host: '127.0.0.1', port: 0 })
+    if (!contract.known()) contract.learn(await (await fetch(`${url}/openapi.json`)).json())
+    const tokens = new Map<string, { token: string, untilMs: number }>()
+    const call = async (as: Who, method: string, path: string, sent: Sent = {}) => {
+      const token = sent.token ?? await tokenOf(as)
+      const answer = await send(url, token, method, path, sent)
+      contract.compare(method, path, answer)
+      return answer
+    }
+    const signIn = (name: string, password: string) =>
+      call(null, 'POST', '/v1/session', { json: { name, password } })
+    async function tokenOf (who: Who): Promise<string | null> {
+      if (who === null) return null
+      if (who in machines) {
+        const id = machines[who as keyof typeof machines]
+        return `${id}.${secretOf(id)}`
+      }
+      const known = tokens.get(who)
+      if (known !== undefined && known.untilMs > clock.now()) return known.token
+      const { json } = await signIn(who, password)
+      tokens.set(who, { token: json.token, untilMs: Date.parse(json.expiresAt) })
+      return json.token
+    }
+    return {
+      url, ledger, db: ledger.db, clock, databaseUrl, call, signIn, close,
+      ok: async (as, method, path, json) => {
+        const answer = await call(as, method, path, json === undefined ? {} : { json })
+        if (answer.status >= 300) throw new Error(`${method} ${path} as ${as}: ${answer.status} ${answer.text}`)
+        return answer.json
+      },
+      logLines: () => logged
+    }
+  }
+  return {
+    open,
+    env: databaseUrl => ({
+      ...process.env, LEDGER_DATABASE_URL: databaseUrl, LEDGER_KEYS: keyFile, LEDGER_KEYS_PASSPHRASE: 'test',
+      LEDGER_SIGNING_KEY: signingKey, LEDGER_CLOCK: '2026-03-03T01:00:00+08:00', LOG_LEVEL: 'error'
+    }),
+    unused: contract.unused,
+    mismatches: contract.mismatches,
+    stop: async () => {
+      await tac.close()
+      await admin.end()
+      await postgres.destroy()
+      rmSync(folder, { recursive: true, force: true })
+    }
+  }
+}
+
+async function prepareTemplate (url: string): Promise<void> {
+  const db = openDb(url, { max: 2 })
+  await migrate(db)
+  await ensureHouseAccounts(db)
+  await bootstrap(db, {
+    staff: Object.entries(staff).map(([name, roles]) => ({ name, password, roles: [...roles] })),
+    clients: Object.entries(machines).map(([kind, id]) =>
+      ({ id, kind: kind as keyof typeof machines, secret: secretOf(id) }))
+  })
+  await db.end()
+}
+
+async function send (
+  url: string, token: string | null, method: string, path: string, { json, bytes, type }: Sent
+): Promise<Answer> {
+  const body = bytes ?? (json === undefined ? undefined : JSON.stringify(json))
+  const response = await fetch(new URL(path, url), {
+    method,
+    headers: {
+      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { 'content-type': type ?? 'application/json' })
+    },
+    ...(body === undefined ? {} : { body })
+  })
+  const text = await response.text()
+  const answered = response.headers.get('content-type') ?? ''
+  return {
+    status: response.status, type: answered, text,
+    json: answered.includes('json') && text !== '' ? JSON.parse(text) as unknown : null
+  }
+}
+
+/* ---- the description, held against what is answered ---- */
+
+type Operation = { responses: Record<string, { content?: Record<string, { schema?: unknown }> }> }
+type Document = { paths: Record<string, Record<string, Operation>> }
+
+function newContract () {
+  const used = new Set<string>()
+  const wrong: string[] = []
+  let document: Document | null = null
+  let ajv = new Ajv2020({ strict: false, allErrors: true })
+  const compiled = new Map<string, ValidateFunction>()
+
+  function learn (given: unknown): void {
+    document = given as Document
+    ajv = new Ajv2020({ strict: false, allErrors: true })
+    ajv.addSchema(given as object, 'openapi')
+  }
+  function routeOf (method: string, path: string): { route: string, operation: Operation } | null {
+    const plain = path.split('?')[0] ?? ''
+    for (const [route, operations] of Object.entries(document?.paths ?? {})) {
+      const pattern = new RegExp(`^${route.replace(/\{\w+\}/g, '[^/]+')}$`)
+      const operation = operations[method.toLowerCase()]
+      if (operation !== undefined && pattern.test(plain)) return { route, operation }
+    }
+    return null
+  }
+  function compare (method: string, path: string, answer: Answer): void {
+    const found = routeOf(method, path)
+    if (found === null) return
+    const { route, operation } = found
+    used.add(`${method} ${route}`)
+    const status = String(answer.status) in operation.responses ? String(answer.status) : 'default'
+    const contents = Object.entries(operation.responses[status]?.content ?? {})
+    if (answer.status === 204) return
+    const [content] = contents.filter(([type]) => answer.type.startsWith(type.split(';')[0] ?? '') ||
+      (status === 'default' && answer.type.startsWith('application/problem+json')))
+    if (content === undefined) {
+      wrong.push(`${method} ${route} ${answer.status}: ${answer.type} is not described`)
+      return
+    }
+    if (answer.json === null) return
+    const parts = ['paths', route, method.toLowerCase(), 'responses', status, 'content', content[0], 'schema']
+    const pointer = parts.map(part => part.replaceAll('~', '~0').replaceAll('/', '~1')).map(encodeURIComponent).join('/')
+    const validate = compiled.get(pointer) ?? ajv.compile({ $ref: `openapi#/${pointer}` })
+    compiled.set(pointer, validate)
+    if (validate(answer.json) === true) return
+    const [first] = validate.errors ?? []
+    wrong.push(`${method} ${route} ${answer.status}: ${first?.instancePath} ${first?.message} ` +
+      JSON.stringify(first?.params))
+  }
+  return {
+    learn, compare,
+    known: () => document !== null,
+    mismatches: () => wrong,
+    unused: () => Object.entries(document?.paths ?? {}).flatMap(([route, operations]) =>
+      Object.keys(operations).map(method => `${method.toUpperCase()} ${route}`)).filter(one => !used.has(one))
+  }
+}
