@@ -32,6 +32,7 @@ async function runScenarios (
       stdio: ['ignore', 'pipe', 'pipe']
     }
   )
+  t.teardown(() => child.kill('SIGTERM'))
   let words = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', text => {
@@ -45,6 +46,10 @@ async function runScenarios (
   return { code, words, report }
 }
 let runs = 0
+
+/** Real stacks on a busy machine; a run that hangs is ended all the same. */
+const timeout = 900_000
+t.setTimeout(3 * timeout)
 
 const folder = 'test/scenarios'
 const files = readdirSync(join(root, folder))
@@ -67,18 +72,18 @@ function tell (t: Tap, { code, words, report }: Awaited<ReturnType<typeof runSce
 }
 type Tap = Pick<typeof t, 'ok' | 'pass' | 'same' | 'equal' | 'comment'>
 
-t.test('every scenario, as it stands, in three other orders, and everything twice', async t => {
+t.test('every scenario, as it stands, in three other orders, and everything twice', { timeout }, async t => {
   tell(t, await runScenarios([...files, '--passes', 'plain,shuffle=1,shuffle=2,shuffle=3,duplicate']))
 })
 
-t.test('the ledger dies on the way', async t => {
+t.test('the ledger dies on the way', { timeout }, async t => {
   const some = files.filter(file => /T1-flat|V1-|V3|V15-any/.test(file))
   const run = await runScenarios([...some, '--passes', 'crash=1,crash=2'])
   tell(t, run)
   t.ok(run.report?.results.some(one => one.crash?.passed === true), 'it did die')
 })
 
-t.test('what fails is told, and counts', async t => {
+t.test('what fails is told, and counts', { timeout }, async t => {
   const file = join(dir, 'wrong.yaml')
   writeFileSync(file, [
     'scenario: wrong on purpose', `use: ${join(root, folder, 'fixtures.yaml')}`,

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { testMasterKey } from '../keys.ts'
 import { whyNoFarm } from '../reader/namespace.ts'
-import { readScenarios, type Scenario } from './document.ts'
+import { readScenarios, type Scenario, type Step } from './document.ts'
 import { describePass, readOptions, type Options } from './options.ts'
 import { keepFarm } from './readers.ts'
 import { describeResult } from './report.ts'
@@ -78,10 +78,15 @@ async function runAll (scenarios: readonly Scenario[], options: Options): Promis
 
 type PassResult = Result & { readonly pass: string }
 
-/** Without deliveries there is nothing to put into another order, or to send twice. */
+/** Of one piece of news there is no other order, and of none no second time. */
 function concerns ({ shuffle, duplicate }: Modifiers, scenario: Scenario): boolean {
-  const news = scenario.acts.some(act => act.when.some(({ verb }) => verb === 'deliver' || verb === 'upload'))
-  return news || (shuffle === undefined && duplicate !== true)
+  const most = Math.max(0, ...scenario.acts.map(act => act.when.reduce((sum, step) => sum + newsOf(step), 0)))
+  return most >= (shuffle !== undefined ? 2 : duplicate === true ? 1 : 0)
+}
+
+function newsOf ({ verb, argument }: Step): number {
+  if (verb === 'deliver' && Array.isArray(argument)) return argument.length
+  return Number(verb === 'deliver' || verb === 'upload')
 }
 
 function usesReaders (scenario: Scenario): boolean {
