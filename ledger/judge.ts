@@ -3,7 +3,8 @@
 import { outcomeNumbers, reasonNumbers } from '../schemas/reasons.ts'
 import { verdictOf } from './core/verdict.ts'
 import {
-  answerAlone, answerClaim, bookFirst, outcomeName, reasonName, type Book, type Collision, type Decision, type Known,
+  answerAlone, answerClaim, bookFirst, outcomeName, reasonName, type Book, type Collision, type Decision,
+  type Known,
   type LineResult
 } from './judging/book.ts'
 import { judgeChains } from './judging/chains.ts'
@@ -11,7 +12,8 @@ import type { Context, Group, Sorted, Unreadable } from './judging/sort-out.ts'
 import type { PurseRow } from './store/lock.ts'
 
 export function judge (sorted: Sorted, known: Known, context: Context): Decision | Collision {
-  const lines = sorted.unreadable.length + sorted.cardless.length + count(sorted.plain) + count(sorted.careful)
+  const lines =
+    sorted.unreadable.length + sorted.cardless.length + count(sorted.plain) + count(sorted.careful)
   const book: Book = {
     context,
     digests: new Map(known.digests.map(({ digest, outcome, reason }) =>

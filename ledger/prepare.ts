@@ -1,5 +1,5 @@
-// Makes the lines of a delivery ready to be judged: whose card, which PSAM and terminal, is the TAC right. Needs
-// no lock: none of it changes with other records.
+// Makes the lines of a delivery ready to be judged: whose card, which PSAM and terminal, is the TAC right.
+// Needs no lock: none of it changes with other records.
 import { cardKey, bucketOf } from '../schemas/record.ts'
 import type { IncomingLine } from './intake/incoming.ts'
 import type { Prepared, Unreadable } from './judging/sort-out.ts'
@@ -8,9 +8,10 @@ import { findCards, type CardRow } from './store/cards.ts'
 import type { PartyRow, PsamRow, Snapshot, TerminalRow } from './store/registry.ts'
 import { itemLength, writeItem } from './verify/tac-item.ts'
 
-export async function prepare (ledger: Pick<Ledger, 'db' | 'tac'>, snapshot: Snapshot, lines: readonly IncomingLine[]): Promise<{
-  prepared: Prepared[], unreadable: Unreadable[]
-}> {
+export async function prepare (ledger: Pick<Ledger, 'db' | 'tac'>, snapshot: Snapshot,
+  lines: readonly IncomingLine[]): Promise<{
+    prepared: Prepared[], unreadable: Unreadable[]
+  }> {
   const readable = lines.flatMap((line, index) => line.readable ? [{ line, index }] : [])
   const cards = await findCards(ledger.db, readable.map(({ line }) => line.record.card))
   const valid = await verifyTacs(ledger, snapshot, readable.map(({ line }) =>

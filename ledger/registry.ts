@@ -9,7 +9,8 @@ import { readOpenDay, setFirstDay } from './store/days.ts'
 import { openDate } from './store/lock.ts'
 import { postBatch, type NewTransfer } from './store/post.ts'
 import {
-  accountId, bumpVersion, upsertCommissions, upsertParties, upsertPolicies, upsertPsams, upsertTerminals, type Snapshot
+  accountId, bumpVersion, upsertCommissions, upsertParties, upsertPolicies, upsertPsams, upsertTerminals,
+  type Snapshot
 } from './store/registry.ts'
 
 /** Stores the registry and returns how many entries of each kind it holds now that were in the call. */

@@ -1,6 +1,6 @@
-// The verb of the ledger's day: takes a delivery, verifies its TACs, judges every line, and writes all of it in one
-// transaction. Nothing is answered before that transaction is durable. It refuses to know which door the delivery
-// came through.
+// The verb of the ledger's day: takes a delivery, verifies its TACs, judges every line, and writes all of it
+// in one transaction. Nothing is answered before that transaction is durable. It refuses to know which door
+// the delivery came through.
 import { deflateSync } from 'node:zlib'
 import { killPoint } from '../runtime/kill-point.ts'
 import { outcomeNumbers, reasonNumbers } from '../schemas/reasons.ts'
@@ -10,11 +10,14 @@ import { outcomeName, reasonName, type Decision, type Draft, type LineResult } f
 import { sortOut, type Prepared, type Unreadable } from './judging/sort-out.ts'
 import type { Ledger } from './ledger.ts'
 import { prepare } from './prepare.ts'
-import { LockAlsoError, lockFor, readContext, readKnown, type OtherCard } from './read-known.ts'
+import { lockFor, readContext, readKnown, type OtherCard } from './read-known.ts'
 import { Refusal } from './refusal.ts'
 import { movePurses } from './store/cards.ts'
 import { DecideAgain, inTransaction, type Tx } from './store/db.ts'
-import { findDelivery, insertDelivery, nextDeliveryNo, type DeliveryKey, type StoredAnswer } from './store/deliveries.ts'
+import {
+  findDelivery, insertDelivery, nextDeliveryNo, type DeliveryKey,
+  type StoredAnswer
+} from './store/deliveries.ts'
 import { openDate } from './store/lock.ts'
 import { nextBatchId, postBatch, type NewTransfer } from './store/post.ts'
 import {
@@ -72,12 +75,15 @@ async function decide (
   const purses = await lockFor(tx, prepared, unreadable, again.others)
   const context = await readContext(tx, snapshot, prepared, given)
   const sorted = sortOut(prepared, unreadable, purses, context, again.thorough)
-  const known = await readKnown(tx, sorted, purses, again.thorough).catch((error: unknown) => {
-    if (error instanceof LockAlsoError) again.others = [...again.others, ...error.cards]
-    throw error
-  })
+  const known = await readKnown(tx, sorted, purses,
+    again.thorough ? { lockAlso: cards => lockAlso(again, cards) } : null)
   const decision = judge(sorted, known, context)
   return decision === 'collision' ? collided(again) : decision
+}
+
+function lockAlso (again: Again, cards: readonly OtherCard[]): never {
+  again.others = [...again.others, ...cards]
+  throw new DecideAgain('other cards are touched')
 }
 
 /** Rare: the next try reads who else claims the same keys. */
@@ -113,7 +119,8 @@ async function write (tx: Tx, delivery: Delivery, decision: Decision, given: {
   const batchId = await nextBatchId(tx)
   const deliveryNo = await nextDeliveryNo(tx)
   const origin = { deliveryNo, batchId, clearingDate: given.date }
-  const claimed = await claimTerminals(tx, decision.terminalClaims) && await insertClaims(tx, origin, decision.claims)
+  const claimed = await claimTerminals(tx, decision.terminalClaims) &&
+    await insertClaims(tx, origin, decision.claims)
   if (!claimed) collided(again)
   await insertEvidence(tx, origin, decision.evidence)
   const transfers = await transfersOf(tx, decision.journals, deliveryNo)

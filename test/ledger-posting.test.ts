@@ -47,14 +47,16 @@ t.test('repeats, and what is refused, held or excluded', async t => {
       7, 1, { terminal: 'M1' }
     ), recordOf(8, 1, { tac: 'FFFFFFFF' }), recordOf(10, 1, { dateTime: '20260301080000' }),
     recordOf(11, 1, { dateTime: '20260302120900' })])
-  t.equal(said(first), 'ok, tac_wrong, ok again, malformed, grey, test_card, psam_unknown, terminal_unknown, ' +
+  t.equal(said(first),
+    'ok, tac_wrong, ok again, malformed, grey, test_card, psam_unknown, terminal_unknown, ' +
     'card_unknown, overdue, clock_implausible, psam_terminal_mismatch, grey, late, ok')
   t.match(
     first.results[3]?.detail ?? '', /nonsense|required|card/i, 'a malformed record is told what is wrong'
   )
   // Paid: 0, 10, 11 to the operator; 4, 5, 7 left their chips but nobody is paid yet.
   t.strictSame(await books(db), {
-    'custody-bank': 60_000n, purse: -60_000n + 6n * 180n, 'merchant-pending/BUS': -3n * 180n, 'unpaid-debits': -3n * 180n
+    'custody-bank': 60_000n, purse: -60_000n + 6n * 180n, 'merchant-pending/BUS': -3n * 180n,
+    'unpaid-debits': -3n * 180n
   })
   const totals = await viewTotals(db, '2026-03-02')
   t.match(totals, { delivered: 15, distinct: 14, accepted: 3, held: 3, excluded: 1 })
@@ -127,7 +129,8 @@ t.test('the same news in any order ends in the same books', async t => {
     await close()
   }
   t.equal(outcomes.size, 1, [...outcomes].join('\n'))
-  // By hand: card 0 pays 3, card 1 pays 2, card 2 pays 1, card 4 pays 1, card 7 pays 2; card 6 pays nobody yet.
+  // By hand: card 0 pays 3, card 1 pays 2, card 2 pays 1, card 4 pays 1, card 7 pays 2; card 6 pays nobody
+  // yet.
   const [only = ''] = outcomes
   const [accounts, rows] = JSON.parse(only) as [Record<string, string>, string[]]
   t.strictSame(accounts, {
@@ -143,7 +146,8 @@ t.test('a correction is a new transfer that names the original', async t => {
   await deliver(ledger, 'clone-later', [recordOf(0, 1, { dateTime: '20260302090000' })])
   await deliver(ledger, 'clone-first', [recordOf(0, 1, { sequence: 7, dateTime: '20260302070000' })])
   const { rows } = await db.query<{ code: number, corrects: boolean }>(
-    'select code, corrects is not null as corrects from transfer where card_id = 1 and code >= 10 order by transfer_id')
+    `select code, corrects is not null as corrects from transfer
+     where card_id = 1 and code >= 10 order by transfer_id`)
   t.strictSame(
     rows.map(row => [row.code, row.corrects]).sort(), [[10, false], [10, false], [12, true]].sort()
   )

@@ -1,5 +1,5 @@
-// The card chain: what the events of one purse, ordered by the chip's counter, say about each other.
-// Pure functions of the set of events: the order of arrival cannot be seen from here.
+// The card chain: what the events of one purse, ordered by the chip's counter, say about each other. Pure
+// functions of the set of events: the order of arrival cannot be seen from here.
 import type { VerdictReason } from '../../schemas/reasons.ts'
 
 /**
@@ -35,7 +35,8 @@ export function rank (one: ChainEvent, other: ChainEvent): number {
   return one.content < other.content ? -1 : one.content > other.content ? 1 : 0
 }
 
-export const chipKey = ({ purse, counter }: Pick<ChainEvent, 'purse' | 'counter'>): string => `${purse}/${counter}`
+export const chipKey = ({ purse, counter }: Pick<ChainEvent,
+  'purse' | 'counter'>): string => `${purse}/${counter}`
 export const terminalKey = ({ psamId, sequence }: Pick<ChainEvent, 'psamId' | 'sequence'>): string =>
   `${psamId}/${sequence}`
 
@@ -84,7 +85,10 @@ export function chainOf<E extends ChainEvent> (
     const paid = paidGrey(grey.counter)
     if (paid !== null) return paid === grey ? [] : ['grey_cancelled']
     const next = signed.get(grey.counter + 1)
-    return next?.balanceBeforeFen === grey.balanceBeforeFen && grey.amountFen !== 0n ? ['grey_cancelled'] : ['grey']
+    return next?.balanceBeforeFen === grey.balanceBeforeFen &&
+      grey.amountFen !== 0n
+      ? ['grey_cancelled']
+      : ['grey']
   }
   const signedFindings = (event: E): VerdictReason[] => {
     const before = beforeOf(event.counter, signed, opening)
@@ -103,7 +107,8 @@ const outranks = (event: ChainEvent, there: ChainEvent | undefined): boolean =>
   there === undefined || (there.kind === 'stranger' && event.kind === 'claim')
 
 /** The balance that the event right before must have left, or null where that event is not known. */
-function beforeOf (counter: number, signed: ReadonlyMap<number, ChainEvent>, opening: Opening): bigint | null {
+function beforeOf (counter: number, signed: ReadonlyMap<number, ChainEvent>,
+  opening: Opening): bigint | null {
   if (counter - 1 === opening.counter) return opening.balanceFen
   const previous = signed.get(counter - 1)
   return previous === undefined ? null : previous.balanceBeforeFen - previous.amountFen
@@ -120,10 +125,12 @@ function paidAmong<E extends ChainEvent> (greys: readonly E[], next: E | undefin
 }
 
 /**
- * Gaps that end at a counter of `counters`: a counter the chip has used, whose predecessor nobody has told of.
+ * Gaps that end at a counter of `counters`: a counter the chip has used, whose predecessor nobody has told
+ * of.
  * Over all counters this is the number of runs of missing records.
  */
-export function gapsAt (counters: Iterable<number>, covers: (counter: number) => boolean, opening: Opening): number {
+export function gapsAt (counters: Iterable<number>, covers: (counter: number) => boolean,
+  opening: Opening): number {
   let gaps = 0
   for (const counter of new Set(counters)) {
     if (counter > opening.counter + 1 && covers(counter) && !covers(counter - 1)) gaps++

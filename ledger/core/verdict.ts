@@ -1,6 +1,6 @@
 // What the ledger says of one record: every check in order, the first that fails names the verdict. Pure:
-// whatever a check needs is handed in.
-// It refuses to know what other records of the card say (chain.ts) and how money moves (posting.ts).
+// whatever a check needs is handed in. It refuses to know what other records of the card say (chain.ts) and
+// how money moves (posting.ts).
 import { verdictReasons, type Outcome, type VerdictReason } from '../../schemas/reasons.ts'
 
 /** A record as the registry sees it at the instant of the event. Times are epoch milliseconds. */
@@ -61,13 +61,15 @@ export const checks: readonly Check[] = [
   ['tac_wrong', ({ tacValid }) => tacValid === false],
   ['clock_implausible', clockImplausible],
   ['psam_terminal_mismatch', boundElsewhere],
-  ['merchant_mismatch', ({ terminal, operatorId }) => terminal !== null && terminal.operatorId !== operatorId],
+  ['merchant_mismatch', ({ terminal, operatorId }) => terminal !== null &&
+    terminal.operatorId !== operatorId],
   ['type_not_allowed', ({ card, typeAllowed }) => card !== null && !typeAllowed],
   ['amount_over_limit', ({ amountFen }, { debitFenMax }) => amountFen > debitFenMax],
   ['overdue', overdue],
   ['psam_stolen', ({ psam, eventAtMs }) =>
     psam !== null && psam.stolenAtMs !== null && eventAtMs >= psam.stolenAtMs],
-  ['blacklisted', ({ listing }) => listing === 'terminal_had_it' || listing === 'terminal_should_have_had_it'],
+  ['blacklisted', ({ listing }) =>
+    listing === 'terminal_had_it' || listing === 'terminal_should_have_had_it'],
   ['issuer_risk', ({ listing }) => listing === 'inside_window'],
   ['late', ({ beforeOpenDate }) => beforeOpenDate]
 ]
@@ -96,7 +98,8 @@ export function examine (facts: Facts, policy: VerdictPolicy): VerdictReason[] {
   return findings
 }
 
-const places = new Map((Object.keys(verdictReasons) as VerdictReason[]).map((reason, place) => [reason, place]))
+const places = new Map((Object.keys(verdictReasons) as VerdictReason[]).map((reason, place) =>
+  [reason, place]))
 const placeOf = (reason: VerdictReason): number => places.get(reason) ?? 0
 
 /** The verdict under these findings, whatever their order. */

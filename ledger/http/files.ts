@@ -41,21 +41,24 @@ export const fileRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
     return await reply.type('text/plain; charset=latin1').send(refusalsOf(file, request.params.name, answer))
   })
 
-  app.get('/v1/operators/:party/QS/:date', { config: { allow }, schema: { params: OfDay } }, async (request, reply) => {
-    const { party, date } = request.params
-    const operator = merchantOf(await ledger.registry(), party)
-    requireOwn(callerIn(request).party, operator)
-    const summary = await viewSummary(ledger.db, party, operator.merchant, date)
-    return await reply.type('text/plain; charset=latin1').send(writeSummaries([summary]))
-  })
+  app.get('/v1/operators/:party/QS/:date', { config: { allow }, schema: { params: OfDay } },
+    async (request, reply) => {
+      const { party, date } = request.params
+      const operator = merchantOf(await ledger.registry(), party)
+      requireOwn(callerIn(request).party, operator)
+      const summary = await viewSummary(ledger.db, party, operator.merchant, date)
+      return await reply.type('text/plain; charset=latin1').send(writeSummaries([summary]))
+    })
 
-  app.get('/v1/operators/:party/NS/:date', { config: { allow }, schema: { params: OfDay } }, async (request, reply) => {
-    const { party, date } = request.params
-    const operator = merchantOf(await ledger.registry(), party)
-    requireOwn(callerIn(request).party, operator)
-    const names = (await viewFiles(ledger.db, party, date)).map(name => ({ source: sourceName(name), date }))
-    return await reply.type('text/plain; charset=latin1').send(writeNames(operator.industry ?? '00', names))
-  })
+  app.get('/v1/operators/:party/NS/:date', { config: { allow }, schema: { params: OfDay } },
+    async (request, reply) => {
+      const { party, date } = request.params
+      const operator = merchantOf(await ledger.registry(), party)
+      requireOwn(callerIn(request).party, operator)
+      const files = await viewFiles(ledger.db, party, date)
+      const names = files.map(name => ({ source: sourceName(name), date }))
+      return await reply.type('text/plain; charset=latin1').send(writeNames(operator.industry ?? '00', names))
+    })
 }
 
 function read (name: string, body: unknown): ConsumptionFile {
@@ -88,7 +91,10 @@ function requireOwn (callerParty: string | null, operator: PartyRow): void {
 
 function operatorOf (snapshot: Snapshot, file: ConsumptionFile): PartyRow {
   const operator = [...snapshot.parties.values()].find(party => party.merchant === file.name.merchant)
-  if (operator === undefined) throw new Refusal('file_name_invalid', `no operator has the merchant number ${file.name.merchant}`)
+  if (operator === undefined) {
+    throw new Refusal('file_name_invalid',
+    `no operator has the merchant number ${file.name.merchant}`)
+  }
   return operator
 }
 
@@ -106,7 +112,10 @@ async function stored (ledger: Ledger, name: string, callerParty: string | null)
   const source = operator?.code ?? ''
   const known = await findDelivery(ledger.db, { kind: 'file', source, externalId: name })
   const raw = await readRaw(ledger.db, source, name)
-  if (operator === undefined || known === null || raw === null) throw new Refusal('not_found', `no file ${name} was processed`)
+  if (operator === undefined || known === null || raw === null) {
+    throw new Refusal('not_found',
+    `no file ${name} was processed`)
+  }
   requireOwn(callerParty, operator)
   return { file: read(name, inflateSync(raw)), reply: known.answer.extra as Reply }
 }

@@ -17,7 +17,10 @@ import type { App } from './app.ts'
 import type { Capacity } from './auth.ts'
 
 const allow: readonly Capacity[] = ['staff', 'auditor', 'registrar']
-const Limit = Type.Optional(Type.String({ pattern: '^\\d{1,4}$', description: `at most ${limits.pageItemsMax}` }))
+const Limit = Type.Optional(Type.String({
+  pattern: '^\\d{1,4}$',
+  description: `at most ${limits.pageItemsMax}`
+}))
 const page = <T extends Parameters<typeof Type.Array>[0]>(item: T) => Type.Object({
   items: Type.Array(item), next: Type.Union([Type.String(), Type.Null()], { description: 'the next `after`' })
 })
@@ -37,10 +40,14 @@ export const viewRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
   app.get('/v1/cards', {
     config: { allow },
     schema: {
-      querystring: Type.Object({ after: Type.Optional(Type.String({ pattern: '^\\d{1,18}$' })), limit: Limit }),
+      querystring: Type.Object({
+        after: Type.Optional(Type.String({ pattern: '^\\d{1,18}$' })),
+        limit: Limit
+      }),
       response: { 200: page(CardView) }
     }
-  }, async request => await viewCards(ledger.db, BigInt(request.query.after ?? '0'), limitOf(request.query.limit)))
+  }, async request => await viewCards(ledger.db, BigInt(request.query.after ?? '0'),
+    limitOf(request.query.limit)))
 
   app.get('/v1/records', {
     config: { allow },
@@ -80,7 +87,10 @@ export const viewRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
 
 function cardOf (text: string): CardRef {
   const card = parseCardKey(text)
-  if (card === null) throw new Refusal('not_found', 'a card is written ISSUER-SERIAL-ISSUE: 16 and 20 hex digits, a number')
+  if (card === null) {
+    throw new Refusal('not_found',
+      'a card is written ISSUER-SERIAL-ISSUE: 16 and 20 hex digits, a number')
+  }
   return card
 }
 
@@ -95,7 +105,8 @@ async function trialBalance (ledger: Ledger, asOf: string | null): Promise<Trial
     accounts: rows.map(row => {
       const own = row.debitFen - row.creditFen
       return {
-        account: accountCode(row.book, row.heading, row.party), book: row.book, heading: row.heading, party: row.party,
+        account: accountCode(row.book, row.heading, row.party), book: row.book, heading: row.heading,
+        party: row.party,
         normalSide: row.normalSide, debitFen: Number(row.debitFen), creditFen: Number(row.creditFen),
         balanceFen: Number(row.normalSide === 'debit' ? own : -own)
       }

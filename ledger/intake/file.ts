@@ -1,4 +1,5 @@
-// From a consumption file to lines, and from verdicts to the centre's answer. It refuses to know how a verdict is found.
+// From a consumption file to lines, and from verdicts to the centre's answer. It refuses to know how a
+// verdict is found.
 import { createHash } from 'node:crypto'
 import type { FileReply } from '../../schemas/api.ts'
 import { refusalCause, writeRefusal, writeRefusals } from '../../schemas/clearing-file/answers.ts'
@@ -44,7 +45,8 @@ export function replyOf (
     })
   }
   const refused = {
-    count: totals.refused.count + totals.held.count, amountFen: totals.refused.amountFen + totals.held.amountFen
+    count: totals.refused.count + totals.held.count,
+    amountFen: totals.refused.amountFen + totals.held.amountFen
   }
   return {
     file: name, status: 'processed', clearingDate, count: lines.length,

@@ -1,5 +1,5 @@
-// What is decided while a delivery is worked through: answers, rows, money. Each function here writes down one
-// decision; none decides. Pure.
+// What is decided while a delivery is worked through: answers, rows, money. Each function here writes down
+// one decision; none decides. Pure.
 import { outcomeNumbers, reasonNumbers, type Outcome, type VerdictReason } from '../../schemas/reasons.ts'
 import { postingOf, reverse } from '../core/posting.ts'
 import { verdictOf, type Verdict } from '../core/verdict.ts'
@@ -28,10 +28,12 @@ export type KnownKeys = {
 }
 
 export type LineResult = {
-  readonly outcome: Outcome, readonly reason: VerdictReason, readonly replayed: boolean, readonly detail?: string
+  readonly outcome: Outcome, readonly reason: VerdictReason, readonly replayed: boolean,
+  readonly detail?: string
 }
 /** A transfer to post; `of` is the stored event whose money it corrects. */
-export type Draft = Omit<NewTransfer, 'journal' | 'deliveryNo' | 'corrects'> & { readonly of: StoredEvent | null }
+export type Draft =
+  Omit<NewTransfer, 'journal' | 'deliveryNo' | 'corrects'> & { readonly of: StoredEvent | null }
 export type Decision = {
   readonly results: readonly LineResult[]
   readonly distinct: number

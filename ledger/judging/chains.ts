@@ -2,13 +2,17 @@
 // chains, and the stored events around them whose verdict the news changes. Pure.
 import { groupBy } from '../../runtime/collections.ts'
 import { reasonNumbers, type VerdictReason } from '../../schemas/reasons.ts'
-import { chainOf, chipKey, gapsAt, losersOf, terminalKey, type Chain, type ChainEvent } from '../core/chain.ts'
+import {
+  chainOf, chipKey, gapsAt, losersOf, terminalKey, type Chain,
+  type ChainEvent
+} from '../core/chain.ts'
 import { ownFindings, verdictOf, type Verdict } from '../core/verdict.ts'
 import type { PurseMove } from '../store/cards.ts'
 import type { PurseRow } from '../store/lock.ts'
 import type { StoredEvent } from '../store/records.ts'
 import {
-  answerAlone, answerClaim, answerEvidence, answerRepeat, bookChange, bookFirst, evidenceOf, outcomeName, reasonName,
+  answerAlone, answerClaim, answerEvidence, answerRepeat, bookChange, bookFirst, evidenceOf, outcomeName,
+  reasonName,
   terminalClaimOf, unpackFindings, type Book, type Collision, type Known, type KnownKeys
 } from './book.ts'
 import { purseText, type Group, type Told } from './sort-out.ts'
@@ -34,7 +38,8 @@ type Scene = {
 export function judgeChains (book: Book, groups: readonly Group[], known: Known): 'done' | Collision {
   const stored = groupBy(known.events, purseText)
   const others = (known.keys?.others ?? []).map((group): Group => ({ ...group, told: [] }))
-  const scenes = [...groups, ...others].map(group => setScene(book, group, stored.get(purseText(group.key)) ?? []))
+  const scenes = [...groups, ...others].map(group =>
+    setScene(book, group, stored.get(purseText(group.key)) ?? []))
   const claims = scenes.flatMap(({ after }) => after.filter(event => event.kind === 'claim'))
   if (known.keys === null && newsCollides(claims)) return 'collision'
   const lostBefore = new Set(scenes.flatMap(({ before }) => before.filter(lostSoFar)))
@@ -70,7 +75,8 @@ function losersAnew (claims: readonly Event[], { component }: KnownKeys): Set<Ev
 
 function setScene (book: Book, group: Group, stored: readonly StoredEvent[]): Scene {
   const proven = new Set(stored.filter(one => one.evidence === 'completion').map(contentKey))
-  const before = stored.filter(one => one.evidence !== 'completion').map(one => fromStored(group, one, proven))
+  const before = stored.filter(one => one.evidence !== 'completion').map(one =>
+    fromStored(group, one, proven))
   const after = new Map(before.map(event => [contentKeyOf(event), event]))
   const repeats: { told: Told, of: Event }[] = []
   // Signed lines first: where a delivery tells an event both ways, the signed line is the event's line.
@@ -230,7 +236,8 @@ function answerAsFirst (book: Book, told: Told, of: Event): void {
   const before = book.digests.get(told.line.digest.toString('hex'))
   if (before !== undefined) answerRepeat(book, told, before)
   else if (of.stored !== null) {
-    answerRepeat(book, told, { outcome: outcomeName(of.stored.firstOutcome), reason: reasonName(of.stored.firstReason) })
+    answerRepeat(book, told,
+      { outcome: outcomeName(of.stored.firstOutcome), reason: reasonName(of.stored.firstReason) })
   } else answerRepeat(book, told, book.results[of.told?.line.index ?? 0] ?? verdictOf([]))
 }
 

@@ -12,8 +12,10 @@ import type { PartyRow, PsamRow, TerminalRow } from '../store/registry.ts'
 
 /** A readable line with what the registry says of it. */
 export type Prepared = {
-  readonly index: number, readonly lineNo: number, readonly record: TransactionRecord, readonly eventAtMs: number,
-  readonly content: Buffer, readonly digest: Buffer, readonly bucket: number, readonly tacValid: boolean | null,
+  readonly index: number, readonly lineNo: number, readonly record: TransactionRecord,
+  readonly eventAtMs: number,
+  readonly content: Buffer, readonly digest: Buffer, readonly bucket: number,
+  readonly tacValid: boolean | null,
   readonly card: CardRow | null, readonly psam: PsamRow | null, readonly terminal: TerminalRow | null,
   readonly operator: PartyRow | null
 }
@@ -30,7 +32,10 @@ export type Told = {
   readonly kind: 'claim' | 'grey' | 'stranger' | 'none'
 }
 /** The lines of one purse of one card. */
-export type Group = { readonly key: PurseKey, readonly purse: PurseRow | null, readonly opening: Opening, readonly told: readonly Told[] }
+export type Group = {
+  readonly key: PurseKey, readonly purse: PurseRow | null, readonly opening: Opening,
+  readonly told: readonly Told[]
+}
 
 /** A delivery sorted by how much must be known to judge it. */
 export type Sorted = {
@@ -53,11 +58,13 @@ export type Context = {
 }
 
 export const purseNumber = (record: TransactionRecord): number => record.purse === 'ep' ? 2 : 1
-export const purseText = ({ cardId, purse }: Pick<PurseKey, 'cardId' | 'purse'>): string => `${cardId}/${purse}`
+export const purseText = ({ cardId, purse }: Pick<PurseKey,
+  'cardId' | 'purse'>): string => `${cardId}/${purse}`
 
 /** `thorough`: nothing is plain. */
 export function sortOut (
-  lines: readonly Prepared[], unreadable: readonly Unreadable[], purses: readonly PurseRow[], context: Context,
+  lines: readonly Prepared[], unreadable: readonly Unreadable[], purses: readonly PurseRow[],
+  context: Context,
   thorough: boolean
 ): Sorted {
   const purseOf = new Map(purses.map(purse => [purseText(purse), purse]))
@@ -76,7 +83,8 @@ export function sortOut (
 
 function examineLine (line: Prepared, context: Context, purseOf: ReadonlyMap<string, PurseRow>): Told {
   const { record, card, psam, terminal, operator } = line
-  const hasPurse = card !== null && purseOf.has(purseText({ cardId: card.cardId, purse: purseNumber(record) }))
+  const hasPurse = card !== null &&
+    purseOf.has(purseText({ cardId: card.cardId, purse: purseNumber(record) }))
   const own = examine({
     psam: psam === null
       ? null
@@ -124,7 +132,10 @@ function groupOf (told: readonly Told[], purseOf: ReadonlyMap<string, PurseRow>)
   }
 }
 
-/** Signed events only, each above all that is known of this chip, adjacent ones with the balance they must have. */
+/**
+ * Signed events only, each above all that is known of this chip, adjacent ones with the balance they must
+ * have.
+ */
 function goesOnPlainly ({ purse, told }: Group): boolean {
   if (purse === null || purse.openItems > 0) return false
   let counter = purse.lastCounter

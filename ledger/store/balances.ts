@@ -38,7 +38,8 @@ export async function foldDeltas (tx: Tx, upTo: string): Promise<void> {
     select bucket, account_id, clearing_date, sum(debit_fen), sum(credit_fen) from gone
     group by bucket, account_id, clearing_date order by bucket, account_id, clearing_date
     on conflict (bucket, account_id, clearing_date) do update
-      set debit_fen = d.debit_fen + excluded.debit_fen, credit_fen = d.credit_fen + excluded.credit_fen`, [upTo])
+      set debit_fen = d.debit_fen + excluded.debit_fen, credit_fen = d.credit_fen + excluded.credit_fen`,
+  [upTo])
 }
 
 export type Difference = { readonly what: string, readonly leftFen: bigint, readonly rightFen: bigint }
@@ -49,7 +50,8 @@ export type Difference = { readonly what: string, readonly leftFen: bigint, read
 export async function accountDifferences (tx: Tx | Db, date: string | null): Promise<Difference[]> {
   const { rows } = await tx.query<Difference>(`
     with sides as (
-      select bucket, debit_account as account_id, clearing_date, amount_fen as debit_fen, 0 as credit_fen from transfer
+      select bucket, debit_account as account_id, clearing_date, amount_fen as debit_fen, 0 as credit_fen from
+        transfer
       where $1::date is null or clearing_date = $1
       union all
       select bucket, credit_account, clearing_date, 0, amount_fen from transfer
@@ -64,7 +66,8 @@ export async function accountDifferences (tx: Tx | Db, date: string | null): Pro
       (coalesce(b.debit_fen, 0) - coalesce(b.credit_fen, 0))::bigint as "leftFen",
       (coalesce(k.debit_fen, 0) - coalesce(k.credit_fen, 0))::bigint as "rightFen"
     from booked b full join kept k using (bucket, account_id, clearing_date)
-    where b.debit_fen is distinct from k.debit_fen or b.credit_fen is distinct from k.credit_fen limit 20`, [date])
+    where b.debit_fen is distinct from k.debit_fen or b.credit_fen is distinct from k.credit_fen limit 20`,
+  [date])
   return rows
 }
 

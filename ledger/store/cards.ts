@@ -24,7 +24,8 @@ export async function findCards (db: Db | Tx, refs: readonly CardRef[]): Promise
     select k.place, ${cardColumns}
     from unnest($1::smallint[], $2::bytea[], $3::bytea[], $4::smallint[])
       with ordinality as k (bucket, issuer, serial, issue, place)
-    join card c on c.bucket = k.bucket and c.issuer = k.issuer and c.serial = k.serial and c.issue = k.issue`, [
+    join card c on c.bucket = k.bucket and c.issuer = k.issuer and c.serial = k.serial and c.issue = k.issue`,
+  [
     numbers(distinct.map(bucketOf)), bytes(distinct.map(issuerBytes)), bytes(distinct.map(serialBytes)),
     numbers(distinct.map(ref => ref.issue))])
   return new Map(rows.map(({ place, ...row }) => [cardKey(distinct[Number(place) - 1] as CardRef), row]))
@@ -36,7 +37,8 @@ export async function findCardsById (
 ): Promise<CardRow[]> {
   const { rows } = await tx.query<CardRow>(`
     select ${cardColumns} from unnest($1::smallint[], $2::bigint[]) as k (bucket, card_id)
-    join card c using (bucket, card_id)`, [numbers(keys.map(k => k.bucket)), numbers(keys.map(k => k.cardId))])
+    join card c using (bucket, card_id)`,
+  [numbers(keys.map(k => k.bucket)), numbers(keys.map(k => k.cardId))])
   return rows
 }
 
@@ -50,21 +52,27 @@ export async function insertCards (
     "select nextval('card_id_seq') as id from generate_series(1, $1)", [cards.length])
   const { rows } = await tx.query<{ cardId: bigint, bucket: number }>(`
     insert into card (
-      bucket, card_id, issuer, serial, issue, profile, card_type, suite, key_version, city_factor, opened_counter,
+      bucket, card_id, issuer, serial, issue, profile, card_type, suite, key_version, city_factor,
+        opened_counter,
       opened_fen, opened_at)
-    select bucket, card_id, issuer, serial, issue, profile, card_type, suite, key_version, city_factor, counter,
+    select bucket, card_id, issuer, serial, issue, profile, card_type, suite, key_version, city_factor,
+      counter,
       balance, $13
-    from unnest($1::smallint[], $2::bigint[], $3::bytea[], $4::bytea[], $5::smallint[], $6::text[], $7::text[],
+    from unnest($1::smallint[], $2::bigint[], $3::bytea[], $4::bytea[], $5::smallint[], $6::text[],
+      $7::text[],
       $8::text[], $9::smallint[], $10::bytea[], $11::int[], $12::bigint[])
-      as c (bucket, card_id, issuer, serial, issue, profile, card_type, suite, key_version, city_factor, counter,
+      as c (bucket, card_id, issuer, serial, issue, profile, card_type, suite, key_version, city_factor,
+        counter,
         balance)
     order by bucket, issuer, serial, issue
     on conflict (bucket, issuer, serial, issue) do nothing
     returning card_id as "cardId", bucket`, [
     cards.map(c => bucketOf(c.card)), ids.map(row => row.id), cards.map(c => issuerBytes(c.card)),
-    cards.map(c => serialBytes(c.card)), cards.map(c => c.card.issue), cards.map(c => c.profile), cards.map(c => c.type),
+    cards.map(c => serialBytes(c.card)), cards.map(c => c.card.issue), cards.map(c => c.profile),
+    cards.map(c => c.type),
     cards.map(c => c.suite), cards.map(c => c.keyVersion),
-    cards.map(c => c.cityFactor === null ? null : Buffer.from(c.cityFactor, 'hex')), cards.map(c => c.counter),
+    cards.map(c => c.cityFactor === null ? null : Buffer.from(c.cityFactor, 'hex')),
+    cards.map(c => c.counter),
     cards.map(c => c.balanceFen), timestamp(atMs)])
   const placeOf = new Map(ids.map((row, place) => [row.id, place]))
   const fresh = rows.map(({ cardId, bucket }) =>
@@ -72,7 +80,8 @@ export async function insertCards (
   await tx.query(`
     insert into purse (bucket, card_id, purse, last_counter, last_balance_fen, shadow_fen)
     select bucket, card_id, 2, counter, balance, balance
-    from unnest($1::smallint[], $2::bigint[], $3::int[], $4::bigint[]) as p (bucket, card_id, counter, balance)`, [
+    from unnest($1::smallint[], $2::bigint[], $3::int[], $4::bigint[]) as p (bucket, card_id, counter,
+      balance)`, [
     fresh.map(c => c.bucket), fresh.map(c => c.cardId), fresh.map(c => c.card.counter),
     fresh.map(c => c.card.balanceFen)])
   return fresh
@@ -87,9 +96,11 @@ export type PurseMove = {
 export async function movePurses (tx: Tx, moves: readonly PurseMove[]): Promise<void> {
   if (moves.length === 0) return
   await tx.query(`
-    update purse p set last_counter = m.last_counter, last_balance_fen = m.last_balance, open_items = m.open_items,
+    update purse p set last_counter = m.last_counter, last_balance_fen = m.last_balance, open_items =
+      m.open_items,
       shadow_fen = p.shadow_fen + m.shadow_delta
-    from unnest($1::smallint[], $2::bigint[], $3::smallint[], $4::int[], $5::bigint[], $6::bigint[], $7::int[])
+    from unnest($1::smallint[], $2::bigint[], $3::smallint[], $4::int[], $5::bigint[], $6::bigint[],
+      $7::int[])
       as m (bucket, card_id, purse, last_counter, last_balance, shadow_delta, open_items)
     where p.bucket = m.bucket and p.card_id = m.card_id and p.purse = m.purse`, [
     numbers(moves.map(m => m.bucket)), numbers(moves.map(m => m.cardId)), numbers(moves.map(m => m.purse)),

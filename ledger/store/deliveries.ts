@@ -19,13 +19,15 @@ export type DeliveryKey = {
   readonly kind: 'json' | 'file', readonly source: string, readonly externalId: string
 }
 export type StoredDelivery = {
-  readonly deliveryNo: bigint, readonly digest: Buffer, readonly clearingDate: string, readonly answer: StoredAnswer
+  readonly deliveryNo: bigint, readonly digest: Buffer, readonly clearingDate: string,
+  readonly answer: StoredAnswer
 }
 
 export async function findDelivery (db: Db | Tx, key: DeliveryKey): Promise<StoredDelivery | null> {
   const { rows } = await db.query<StoredDelivery>(`
     select delivery_no as "deliveryNo", digest, clearing_date as "clearingDate", answer from delivery
-    where bucket = 0 and kind = $1 and source = $2 and external_id = $3`, [key.kind, key.source, key.externalId])
+    where bucket = 0 and kind = $1 and source = $2 and external_id = $3`,
+  [key.kind, key.source, key.externalId])
   return rows[0] ?? null
 }
 
@@ -34,10 +36,12 @@ export const nextDeliveryNo = async (tx: Tx): Promise<bigint> =>
 
 export async function insertDelivery (tx: Tx, delivery: DeliveryKey & {
   readonly deliveryNo: bigint, readonly digest: Buffer, readonly receivedAtMs: number, readonly raw: Buffer,
-  readonly lines: number, readonly distinct: number, readonly clearingDate: string, readonly answer: StoredAnswer
+  readonly lines: number, readonly distinct: number, readonly clearingDate: string,
+  readonly answer: StoredAnswer
 }): Promise<void> {
   await tx.query(`
-    insert into delivery (delivery_no, kind, external_id, source, digest, received_at, raw, lines, distinct_lines,
+    insert into delivery (delivery_no, kind, external_id, source, digest, received_at, raw, lines,
+      distinct_lines,
       clearing_date, answer)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, [
     delivery.deliveryNo, delivery.kind, delivery.externalId, delivery.source, delivery.digest,

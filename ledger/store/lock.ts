@@ -48,6 +48,7 @@ export async function lockPurses (
 export async function lockDigests (tx: Tx, digests: readonly Buffer[]): Promise<void> {
   if (digests.length === 0) return
   await tx.query(`
-    select pg_advisory_xact_lock(k) from (select distinct k from unnest($1::bigint[]) as k order by k) as one`,
+    select pg_advisory_xact_lock(k) from (select distinct k from unnest($1::bigint[]) as k order by k) as
+      one`,
   [numbers(digests.map(digest => digest.readBigInt64BE(0)))])
 }

@@ -10,7 +10,8 @@ const migrationLock = 7_001
 export async function migrate (db: Db): Promise<string[]> {
   return await inTransaction(db, async tx => {
     await tx.query('select pg_advisory_xact_lock($1)', [migrationLock])
-    await tx.query('create table if not exists migration (name text primary key, applied_at timestamptz not null)')
+    await tx.query(
+      'create table if not exists migration (name text primary key, applied_at timestamptz not null)')
     const { rows } = await tx.query<{ name: string }>('select name from migration')
     const known = new Set(rows.map(row => row.name))
     const missing = readdirSync(folder).filter(name => name.endsWith('.sql') && !known.has(name)).sort()
@@ -25,7 +26,8 @@ export async function migrate (db: Db): Promise<string[]> {
 const partitionLock = 7_006
 
 /**
- * Creates the partitions of `days` clearing dates from `from` on, far ahead of traffic. Each is made apart and
+ * Creates the partitions of `days` clearing dates from `from` on, far ahead of traffic. Each is made apart
+ * and
  * then attached, which neither readers nor writers of the other partitions have to wait for.
  */
 export async function ensurePartitions (tx: Tx, from: string, days: number): Promise<void> {
@@ -38,7 +40,8 @@ export async function ensurePartitions (tx: Tx, from: string, days: number): Pro
         name := 'transfer_' || to_char(d, 'YYYYMMDD');
         continue when to_regclass(name) is not null;
         execute format('create table %I (like transfer including all)', name);
-        execute format('alter table transfer attach partition %I for values from (%L) to (%L)', name, d, d + 1);
+        execute format('alter table transfer attach partition %I for values from (%L) to (%L)', name, d, d +
+          1);
       end loop;
     end $$`)
 }

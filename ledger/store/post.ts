@@ -1,6 +1,5 @@
 // Writes one posting transaction's money: the batch with its root, its transfers, and one delta per bucket
-// and account.
-// It refuses to know why money moves.
+// and account. It refuses to know why money moves.
 import { batchRoot, type CommittedTransfer } from '../core/commitment.ts'
 import { transferCodes, type Book, type TransferCode } from '../core/chart.ts'
 import { timestamp, type Tx } from './db.ts'
@@ -124,7 +123,8 @@ async function insertDeltas (tx: Tx, batchId: bigint, batch: NewBatch): Promise<
   const deltas = deltasOf(batch.transfers)
   const { rows: [missing] } = await tx.query<{ account: number }>(`
     select k.account from unnest($1::int[]) as k (account)
-    where not exists (select 1 from account a where a.account_id = k.account and a.closed_at is null) limit 1`,
+    where not exists (select 1 from account a where a.account_id = k.account and a.closed_at is null) limit
+      1`,
   [[...new Set(deltas.map(delta => delta.account))]])
   if (missing !== undefined) throw new Error(`account ${missing.account} does not exist or is closed`)
   await tx.query(`

@@ -39,15 +39,18 @@ export type ChipKey = PurseKey & { readonly counter: number }
 
 /** An event that is stored already: its own line, the verdict it got first and the one it has now. */
 export type StoredEvent = ChipKey & {
-  readonly amountFen: bigint, readonly balanceBeforeFen: bigint, readonly psamId: number, readonly sequence: bigint,
+  readonly amountFen: bigint, readonly balanceBeforeFen: bigint, readonly psamId: number,
+  readonly sequence: bigint,
   readonly terminalId: number, readonly eventAtMs: number
   /** Hash of the canonical event. */
   readonly content: Buffer
   /** null: a claim. */
   readonly evidence: Exclude<EvidenceKind, 'none'> | null
-  readonly firstOutcome: number, readonly firstReason: number, readonly firstFindings: readonly number[] | null
+  readonly firstOutcome: number, readonly firstReason: number,
+  readonly firstFindings: readonly number[] | null
   readonly outcome: number, readonly reason: number, readonly findings: readonly number[] | null
-  readonly deliveryNo: bigint, readonly lineNo: number, readonly batchId: bigint, readonly clearingDate: string
+  readonly deliveryNo: bigint, readonly lineNo: number, readonly batchId: bigint,
+  readonly clearingDate: string
 }
 
 /** Counters of a purse, both ends included. */
@@ -55,11 +58,14 @@ export type Range = PurseKey & { readonly from: number, readonly to: number }
 
 const columnsOfEvent = `
   x.bucket, x.card_id as "cardId", x.purse, x.counter, x.amount_fen as "amountFen",
-  x.balance_before_fen as "balanceBeforeFen", x.psam_id as "psamId", x.sequence, x.terminal_id as "terminalId",
+  x.balance_before_fen as "balanceBeforeFen", x.psam_id as "psamId", x.sequence, x.terminal_id as
+    "terminalId",
   x.event_at as "eventAtMs", x.content, x.outcome as "firstOutcome", x.reason as "firstReason",
-  x.findings as "firstFindings", coalesce(a.outcome, x.outcome) as outcome, coalesce(a.reason, x.reason) as reason,
+  x.findings as "firstFindings", coalesce(a.outcome, x.outcome) as outcome, coalesce(a.reason, x.reason) as
+    reason,
   case when a.outcome is null then x.findings else a.findings end as findings,
-  x.delivery_no as "deliveryNo", x.line_no as "lineNo", x.batch_id as "batchId", x.clearing_date as "clearingDate"`
+  x.delivery_no as "deliveryNo", x.line_no as "lineNo", x.batch_id as "batchId", x.clearing_date as
+    "clearingDate"`
 const lastAdjustment = `
   left join lateral (
     select outcome, reason, findings from adjustment j
@@ -82,14 +88,17 @@ export async function findEvents (tx: Tx, ranges: readonly Range[]): Promise<Sto
       and x.counter between k.low and k.high and x.kind > 0 ${lastAdjustment}`, [
     numbers(ranges.map(r => r.bucket)), numbers(ranges.map(r => r.cardId)), numbers(ranges.map(r => r.purse)),
     numbers(ranges.map(r => r.from)), numbers(ranges.map(r => r.to))])
-  return rows.map(({ kind, ...event }) => ({ ...event, evidence: kind === null ? null : kindNames[kind] ?? null }))
+  return rows.map(({ kind, ...event }) =>
+    ({ ...event, evidence: kind === null ? null : kindNames[kind] ?? null }))
 }
 const kindNames: readonly (Exclude<EvidenceKind, 'none'> | undefined)[] =
   [undefined, 'grey', 'contender', 'stranger', 'completion']
 
 export type KnownDigest = { readonly digest: string, readonly outcome: number, readonly reason: number }
 
-/** First answers to lines by their digest; lines refused as the repeat `duplicate` of another do not count. */
+/**
+ * First answers to lines by their digest; lines refused as the repeat `duplicate` of another do not count.
+ */
 export async function findDigests (
   tx: Tx, keys: readonly { readonly bucket: number, readonly digest: Buffer }[], duplicate: number
 ): Promise<KnownDigest[]> {
@@ -110,12 +119,18 @@ export type TerminalKey = { readonly psamId: number, readonly sequence: bigint }
 export type TerminalClaim = TerminalKey & { readonly owner: ChipKey }
 
 const terminalColumns = (keys: readonly TerminalKey[]): string[] => [
-  numbers(keys.map(k => psamBucket(k.psamId))), numbers(keys.map(k => k.psamId)), numbers(keys.map(k => k.sequence))]
+  numbers(keys.map(k => psamBucket(k.psamId))), numbers(keys.map(k => k.psamId)),
+  numbers(keys.map(k => k.sequence))]
 type OwnerRow = TerminalKey & { cardBucket: number, cardId: bigint, purse: number, counter: number }
-const ownerColumns =
-  'c.psam_id as "psamId", c.sequence, c.card_bucket as "cardBucket", c.card_id as "cardId", c.purse, c.counter'
+const ownerColumns = `
+  c.psam_id as "psamId", c.sequence, c.card_bucket as "cardBucket", c.card_id as "cardId", c.purse, c.counter`
 const ownedBy = ({ psamId, sequence, cardBucket, ...chip }: OwnerRow): TerminalClaim =>
-  ({ psamId, sequence, owner: { bucket: cardBucket, cardId: chip.cardId, purse: chip.purse, counter: chip.counter } })
+  ({
+    psamId, sequence, owner: {
+      bucket: cardBucket, cardId: chip.cardId, purse: chip.purse,
+      counter: chip.counter
+    }
+  })
 
 /** Which chip counter holds each sequence. */
 export async function findOwners (
@@ -123,7 +138,8 @@ export async function findOwners (
 ): Promise<TerminalClaim[]> {
   if (keys.length === 0) return []
   const { rows } = await tx.query<OwnerRow>(`
-    select ${ownerColumns} from unnest($1::smallint[], $2::int[], $3::bigint[]) as k (bucket, psam_id, sequence)
+    select ${ownerColumns} from unnest($1::smallint[], $2::int[], $3::bigint[]) as k (bucket, psam_id,
+      sequence)
     join terminal_claim c using (bucket, psam_id, sequence)`, terminalColumns(keys))
   return rows.map(ownedBy)
 }
@@ -134,7 +150,8 @@ export async function findContenders (
 ): Promise<TerminalClaim[]> {
   if (keys.length === 0) return []
   const { rows } = await tx.query<OwnerRow>(`
-    select x.psam_id as "psamId", x.sequence, x.bucket as "cardBucket", x.card_id as "cardId", x.purse, x.counter
+    select x.psam_id as "psamId", x.sequence, x.bucket as "cardBucket", x.card_id as "cardId", x.purse,
+      x.counter
     from unnest($1::int[], $2::bigint[]) as k (psam_id, sequence)
     join evidence x on x.psam_id = k.psam_id and x.sequence = k.sequence and x.kind in (2, 4)`,
   terminalColumns(keys).slice(1))
@@ -148,25 +165,30 @@ export async function claimTerminals (tx: Tx, claims: readonly TerminalClaim[]):
     psamBucket(a.psamId) - psamBucket(b.psamId) || a.psamId - b.psamId || Number(a.sequence - b.sequence))
   const { rowCount } = await tx.query(`
     insert into terminal_claim (bucket, psam_id, sequence, card_bucket, card_id, purse, counter)
-    select * from unnest($1::smallint[], $2::int[], $3::bigint[], $4::smallint[], $5::bigint[], $6::smallint[],
+    select * from unnest($1::smallint[], $2::int[], $3::bigint[], $4::smallint[], $5::bigint[],
+      $6::smallint[],
       $7::int[])
     on conflict do nothing`, [
-    ...terminalColumns(sorted), numbers(sorted.map(c => c.owner.bucket)), numbers(sorted.map(c => c.owner.cardId)),
+    ...terminalColumns(sorted), numbers(sorted.map(c => c.owner.bucket)),
+    numbers(sorted.map(c => c.owner.cardId)),
     numbers(sorted.map(c => c.owner.purse)), numbers(sorted.map(c => c.owner.counter))])
   return rowCount === claims.length
 }
 
 export type Origin = { readonly deliveryNo: bigint, readonly batchId: bigint, readonly clearingDate: string }
 
-const lineNames = 'bucket, card_id, purse, counter, type, amount_fen, balance_before_fen, psam_id, sequence, ' +
+const lineNames =
+  'bucket, card_id, purse, counter, type, amount_fen, balance_before_fen, psam_id, sequence, ' +
   'terminal_id, event_at, content, outcome, reason, findings, line_no'
-const lineTypes = ['smallint', 'bigint', 'smallint', 'int', 'smallint', 'bigint', 'bigint', 'int', 'bigint', 'int',
+const lineTypes = ['smallint', 'bigint', 'smallint', 'int', 'smallint', 'bigint', 'bigint', 'int', 'bigint',
+  'int',
   'timestamptz', 'bytea', 'smallint', 'smallint', 'text', 'int']
 const columnsOf = (lines: readonly Line[]): string[] => [
   numbers(lines.map(l => l.bucket)), numbers(lines.map(l => l.cardId)), numbers(lines.map(l => l.purse)),
   numbers(lines.map(l => l.counter)), numbers(lines.map(l => l.type)), numbers(lines.map(l => l.amountFen)),
   numbers(lines.map(l => l.balanceBeforeFen)), numbers(lines.map(l => l.psamId)),
-  numbers(lines.map(l => l.sequence)), numbers(lines.map(l => l.terminalId)), instants(lines.map(l => l.eventAtMs)),
+  numbers(lines.map(l => l.sequence)), numbers(lines.map(l => l.terminalId)),
+  instants(lines.map(l => l.eventAtMs)),
   bytes(lines.map(l => l.content)), numbers(lines.map(l => l.outcome)), numbers(lines.map(l => l.reason)),
   lists(lines.map(l => l.findings)), numbers(lines.map(l => l.lineNo))]
 const unnested = (from: number, more: readonly string[] = []): string =>
@@ -181,7 +203,8 @@ export async function insertClaims (tx: Tx, origin: Origin, lines: readonly Line
   if (lines.length === 0) return true
   const { rowCount } = await tx.query(`
     insert into card_event (${lineNames}, counter_kind, delivery_no, batch_id, clearing_date)
-    select bucket, card_id, purse, counter, type, amount_fen, balance_before_fen, psam_id, sequence, terminal_id,
+    select bucket, card_id, purse, counter, type, amount_fen, balance_before_fen, psam_id, sequence,
+      terminal_id,
       event_at, content, outcome, reason, findings::smallint[], line_no, 0, $1, $2, $3
     from ${unnested(4)} as l (${lineNames})
     on conflict do nothing`,
@@ -193,10 +216,12 @@ export async function insertEvidence (tx: Tx, origin: Origin, lines: readonly Ev
   if (lines.length === 0) return
   await tx.query(`
     insert into evidence (${lineNames}, digest, tac_valid, kind, delivery_no, batch_id, clearing_date)
-    select bucket, card_id, purse, counter, type, amount_fen, balance_before_fen, psam_id, sequence, terminal_id,
+    select bucket, card_id, purse, counter, type, amount_fen, balance_before_fen, psam_id, sequence,
+      terminal_id,
       event_at, content, outcome, reason, findings::smallint[], line_no, digest, tac_valid, kind, $1, $2, $3
     from ${unnested(4, ['bytea', 'boolean', 'smallint'])} as l (${lineNames}, digest, tac_valid, kind)`, [
-    origin.deliveryNo, origin.batchId, origin.clearingDate, ...columnsOf(lines), bytes(lines.map(l => l.digest)),
+    origin.deliveryNo, origin.batchId, origin.clearingDate, ...columnsOf(lines),
+    bytes(lines.map(l => l.digest)),
     booleans(lines.map(l => l.tacValid)), numbers(lines.map(l => evidenceKinds[l.kind]))])
 }
 
@@ -215,10 +240,12 @@ export async function insertAdjustments (
 ): Promise<void> {
   if (adjustments.length === 0) return
   await tx.query(`
-    insert into adjustment (bucket, delivery_no, line_no, clearing_date, batch_id, card_id, outcome, reason, findings,
+    insert into adjustment (bucket, delivery_no, line_no, clearing_date, batch_id, card_id, outcome, reason,
+      findings,
       amount_fen)
     select bucket, delivery_no, line_no, $1, $2, card_id, outcome, reason, findings::smallint[], amount_fen
-    from unnest($3::smallint[], $4::bigint[], $5::int[], $6::bigint[], $7::smallint[], $8::smallint[], $9::text[],
+    from unnest($3::smallint[], $4::bigint[], $5::int[], $6::bigint[], $7::smallint[], $8::smallint[],
+      $9::text[],
       $10::bigint[]) as a (bucket, delivery_no, line_no, card_id, outcome, reason, findings, amount_fen)`, [
     clearingDate, batchId, numbers(adjustments.map(a => a.event.bucket)),
     numbers(adjustments.map(a => a.event.deliveryNo)), numbers(adjustments.map(a => a.event.lineNo)),
@@ -246,7 +273,8 @@ export async function lastTransfers (tx: Tx, events: readonly StoredEvent[]): Pr
     from unnest($1::smallint[], $2::bigint[], $3::int[], $4::bigint[], $5::date[]) with ordinality
       as k (bucket, delivery_no, line_no, batch_id, clearing_date, place)
     order by k.place`, [
-    numbers(events.map(e => e.bucket)), numbers(events.map(e => e.deliveryNo)), numbers(events.map(e => e.lineNo)),
+    numbers(events.map(e => e.bucket)), numbers(events.map(e => e.deliveryNo)),
+    numbers(events.map(e => e.lineNo)),
     numbers(events.map(e => e.batchId)), `{${events.map(e => e.clearingDate).join(',')}}`])
   return rows.map(row => row.id)
 }
@@ -258,15 +286,19 @@ export async function lastTransfers (tx: Tx, events: readonly StoredEvent[]): Pr
 export async function resetTops (tx: Tx, purses: readonly PurseKey[], conflict: number): Promise<void> {
   if (purses.length === 0) return
   await tx.query(`
-    with k as (select * from unnest($1::smallint[], $2::bigint[], $3::smallint[]) as k (bucket, card_id, purse)),
+    with k as (select * from unnest($1::smallint[], $2::bigint[], $3::smallint[]) as k (bucket, card_id,
+      purse)),
     told as (
-      select k.*, e.counter, e.balance_before_fen - e.amount_fen as after_fen, e.delivery_no, e.line_no, e.findings,
+      select k.*, e.counter, e.balance_before_fen - e.amount_fen as after_fen, e.delivery_no, e.line_no,
+        e.findings,
         e.reason
       from k join card_event e on e.bucket = k.bucket and e.card_id = k.card_id and e.purse = k.purse
         and e.counter_kind = 0
       union all
-      select k.*, e.counter, e.balance_before_fen - e.amount_fen, e.delivery_no, e.line_no, e.findings, e.reason
-      from k join evidence e on e.bucket = k.bucket and e.card_id = k.card_id and e.purse = k.purse and e.kind > 1),
+      select k.*, e.counter, e.balance_before_fen - e.amount_fen, e.delivery_no, e.line_no, e.findings,
+        e.reason
+      from k join evidence e on e.bucket = k.bucket and e.card_id = k.card_id and e.purse = k.purse and e.kind
+        > 1),
     tops as (
       select distinct on (t.bucket, t.card_id, t.purse) t.bucket, t.card_id, t.purse, t.counter, t.after_fen
       from told t

@@ -1,5 +1,5 @@
-// Who and what takes part: upserts of the registry, and one snapshot of its small tables for the verdicts.
-// It refuses to know what a verdict is.
+// Who and what takes part: upserts of the registry, and one snapshot of its small tables for the verdicts. It
+// refuses to know what a verdict is.
 import {
   defaultPolicies, type Commission, type Party, type Policies, type Psam, type Terminal
 } from '../../schemas/api.ts'
@@ -10,14 +10,16 @@ import type { Db, Tx } from './db.ts'
 export type PartyRow = {
   readonly partyId: number, readonly code: string, readonly kind: Party['kind'], readonly nameZh: string,
   readonly nameEn: string, readonly merchant: string | null, readonly industry: string | null,
-  readonly service: string | null, readonly counterConvention: 'committed' | 'init', readonly settleFromFen: bigint
+  readonly service: string | null, readonly counterConvention: 'committed' | 'init',
+  readonly settleFromFen: bigint
 }
 export type TerminalRow = {
   readonly terminalId: number, readonly code: string, readonly partyId: number, readonly reachable: boolean
 }
 export type PsamRow = {
   readonly psamId: number, readonly psam: string, readonly issue: number, readonly terminalId: number | null,
-  readonly fromMs: number, readonly toMs: number | null, readonly stolenAtMs: number | null, readonly test: boolean
+  readonly fromMs: number, readonly toMs: number | null, readonly stolenAtMs: number | null,
+  readonly test: boolean
 }
 
 /** The small tables at one moment. */
@@ -46,7 +48,8 @@ export function accountId (
 export function registryCache (db: Db): () => Promise<Snapshot> {
   let snapshot: Snapshot | null = null
   return async () => {
-    const { rows } = await db.query<{ value: number }>("select value from policy where name = 'registry_version'")
+    const { rows } =
+      await db.query<{ value: number }>("select value from policy where name = 'registry_version'")
     const version = rows[0]?.value ?? 0
     if (snapshot === null || snapshot.version !== version) snapshot = await readSnapshot(db, version)
     return snapshot
@@ -55,13 +58,15 @@ export function registryCache (db: Db): () => Promise<Snapshot> {
 
 async function readSnapshot (db: Db, version: number): Promise<Snapshot> {
   const parties = (await db.query<PartyRow>(`
-    select party_id as "partyId", code, kind, name_zh as "nameZh", name_en as "nameEn", merchant, industry, service,
+    select party_id as "partyId", code, kind, name_zh as "nameZh", name_en as "nameEn", merchant, industry,
+      service,
       counter_convention as "counterConvention", settle_from_fen as "settleFromFen" from party`)).rows
   const terminals = (await db.query<TerminalRow>(`
     select terminal_id as "terminalId", code, party_id as "partyId", reachable from terminal`)).rows
   const psams = (await db.query<PsamRow>(`
     select psam_id as "psamId", upper(encode(psam, 'hex')) as psam, issue, terminal_id as "terminalId",
-      valid_from as "fromMs", valid_to as "toMs", stolen_at as "stolenAtMs", test from psam order by valid_from`)).rows
+      valid_from as "fromMs", valid_to as "toMs", stolen_at as "stolenAtMs", test from psam order by
+        valid_from`)).rows
   const accounts = (await db.query<{ id: number, book: Book, heading: Heading, party: string | null }>(`
     select a.account_id as id, a.book, a.heading, p.code as party
     from account a left join party p using (party_id)`)).rows
@@ -121,7 +126,8 @@ export async function upsertParties (tx: Tx, parties: readonly Party[]): Promise
         code, kind, name_zh, name_en, merchant, industry, service, counter_convention, settle_from_fen
       )
       values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-      on conflict (code) do update set kind = excluded.kind, name_zh = excluded.name_zh, name_en = excluded.name_en,
+      on conflict (code) do update set kind = excluded.kind, name_zh = excluded.name_zh, name_en =
+        excluded.name_en,
         merchant = excluded.merchant, industry = excluded.industry, service = excluded.service,
         counter_convention = excluded.counter_convention, settle_from_fen = excluded.settle_from_fen
       returning party_id as id`, [
@@ -170,7 +176,8 @@ export async function upsertPsams (tx: Tx, given: readonly Psam[]): Promise<numb
   const { rowCount } = await tx.query(`
     insert into psam (psam, issue, terminal_id, valid_from, valid_to, stolen_at, test)
     select p.psam, p.issue, t.terminal_id, p.valid_from, p.valid_to, p.stolen_at, p.test
-    from unnest($1::bytea[], $2::smallint[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
+    from unnest($1::bytea[], $2::smallint[], $3::text[], $4::timestamptz[], $5::timestamptz[],
+      $6::timestamptz[],
       $7::boolean[]) as p (psam, issue, terminal, valid_from, valid_to, stolen_at, test)
     left join terminal t on t.code = p.terminal
     on conflict (

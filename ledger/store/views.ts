@@ -13,7 +13,8 @@ const hexOf = (bytes: Buffer): string => bytes.toString('hex').toUpperCase()
 /* ---- cards ---- */
 
 type CardViewRow = {
-  cardId: bigint, issuer: Buffer, serial: Buffer, issue: number, type: string, state: string, blacklisted: boolean,
+  cardId: bigint, issuer: Buffer, serial: Buffer, issue: number, type: string, state: string,
+  blacklisted: boolean,
   lastCounter: number, lastBalanceFen: bigint, shadowFen: bigint, openItems: number
 }
 const cardSelect = `
@@ -30,7 +31,8 @@ const cardView = (row: CardViewRow): CardView => ({
   state: row.state,
   blacklisted: row.blacklisted,
   purse: {
-    lastCounter: row.lastCounter, lastBalanceFen: Number(row.lastBalanceFen), shadowFen: Number(row.shadowFen),
+    lastCounter: row.lastCounter, lastBalanceFen: Number(row.lastBalanceFen),
+    shadowFen: Number(row.shadowFen),
     openItems: row.openItems
   }
 })
@@ -45,8 +47,9 @@ export async function viewCard (db: Db, bucket: number, card: CardRef): Promise<
 export async function viewCards (
   db: Db, after: bigint, limit: number
 ): Promise<{ items: CardView[], next: string | null }> {
-  const { rows } = await db.query<CardViewRow>(`${cardSelect} where c.card_id > $1 order by c.card_id limit $2`,
-    [after, limit])
+  const { rows } = await db.query<CardViewRow>(`${cardSelect} where c.card_id > $1 order by c.card_id limit
+    $2`,
+  [after, limit])
   return { items: rows.map(cardView), next: rows.length < limit ? null : String(rows.at(-1)?.cardId) }
 }
 
@@ -54,11 +57,14 @@ export async function viewCards (
 
 /** Both kinds of line in one shape: claims and evidence. */
 const lines = `
-  select bucket, card_id, type, counter, amount_fen, balance_before_fen, terminal_id, psam_id, sequence, event_at, outcome,
+  select bucket, card_id, type, counter, amount_fen, balance_before_fen, terminal_id, psam_id, sequence,
+    event_at, outcome,
     reason, findings, delivery_no, line_no, clearing_date from card_event
   union all
-  select bucket, card_id, type, counter, amount_fen, balance_before_fen, terminal_id, psam_id, sequence, event_at, outcome,
-    reason, findings, delivery_no, line_no, clearing_date from evidence where kind <> ${evidenceKinds.completion}`
+  select bucket, card_id, type, counter, amount_fen, balance_before_fen, terminal_id, psam_id, sequence,
+    event_at, outcome,
+    reason, findings, delivery_no, line_no, clearing_date from evidence where kind <>
+      ${evidenceKinds.completion}`
 
 export type RecordFilter = {
   readonly bucket: number | null, readonly card: CardRef | null, readonly date: string | null,
@@ -66,7 +72,8 @@ export type RecordFilter = {
   readonly afterDelivery: bigint, readonly afterLine: number, readonly limit: number
 }
 type RecordRow = {
-  issuer: Buffer | null, serial: Buffer | null, issue: number | null, type: number | null, counter: number | null,
+  issuer: Buffer | null, serial: Buffer | null, issue: number | null, type: number | null,
+  counter: number | null,
   amountFen: bigint | null, balanceBeforeFen: bigint | null, operator: string | null, terminal: string | null,
   psam: Buffer | null, sequence: bigint | null, eventAtMs: number | null, outcome: number, reason: number,
   findings: number[] | null, clearingDate: string, delivery: string, deliveryNo: bigint, line: number,
@@ -79,12 +86,15 @@ export async function viewRecords (
 ): Promise<{ items: RecordView[], next: string | null }> {
   const { rows } = await db.query<RecordRow>(`
     select c.issuer, c.serial, c.issue, l.type, l.counter, l.amount_fen as "amountFen",
-      l.balance_before_fen as "balanceBeforeFen", coalesce(p.code, case when d.kind = 'file' then d.source end) as operator,
+      l.balance_before_fen as "balanceBeforeFen", coalesce(p.code, case when d.kind = 'file' then d.source
+        end) as operator,
       t.code as terminal, s.psam, l.sequence, l.event_at as "eventAtMs", l.outcome, l.reason, l.findings,
-      l.clearing_date as "clearingDate", d.external_id as delivery, l.delivery_no as "deliveryNo", l.line_no as line,
+      l.clearing_date as "clearingDate", d.external_id as delivery, l.delivery_no as "deliveryNo", l.line_no
+        as line,
       (select json_agg(json_build_object('outcome', a.outcome, 'reason', a.reason, 'date', a.clearing_date)
           order by a.batch_id)
-        from adjustment a where a.bucket = l.bucket and a.delivery_no = l.delivery_no and a.line_no = l.line_no) as adjusted
+        from adjustment a where a.bucket = l.bucket and a.delivery_no = l.delivery_no and a.line_no =
+          l.line_no) as adjusted
     from (${lines}) l
     join delivery d on d.bucket = 0 and d.delivery_no = l.delivery_no
     left join card c on c.bucket = l.bucket and c.card_id = l.card_id
@@ -96,7 +106,8 @@ export async function viewRecords (
       and ($7::smallint is null or l.outcome = $7) and (l.delivery_no, l.line_no) > ($8, $9)
     order by l.delivery_no, l.line_no limit $10`, [
     filter.bucket, filter.card === null ? null : Buffer.from(filter.card.issuer, 'hex'),
-    filter.card === null ? null : Buffer.from(filter.card.serial, 'hex'), filter.card?.issue ?? null, filter.date,
+    filter.card === null ? null : Buffer.from(filter.card.serial, 'hex'), filter.card?.issue ?? null,
+    filter.date,
     filter.operator, filter.outcome === null ? null : outcomeNumbers[filter.outcome], filter.afterDelivery,
     filter.afterLine, filter.limit])
   const last = rows.at(-1)
@@ -121,7 +132,8 @@ const recordView = (row: RecordRow): RecordView => ({
   eventAt: row.eventAtMs === null ? null : formatIso(row.eventAtMs),
   outcome: outcomeName(row.outcome),
   reason: reasonName(row.reason),
-  findings: unpackFindings(row.reason, row.findings).filter(reason => verdictReasons[reason].outcome !== 'accepted'),
+  findings: unpackFindings(row.reason, row.findings).filter(reason =>
+    verdictReasons[reason].outcome !== 'accepted'),
   clearingDate: row.clearingDate,
   delivery: row.delivery,
   line: row.line,
@@ -129,13 +141,17 @@ const recordView = (row: RecordRow): RecordView => ({
     ({ outcome: outcomeName(outcome), reason: reasonName(reason), clearingDate: date }))
 })
 
-/** First answers of a clearing date (all dates where null): accepted + held + excluded + all refused = distinct. */
+/**
+ * First answers of a clearing date (all dates where null): accepted + held + excluded + all refused =
+ * distinct.
+ */
 export async function viewTotals (db: Db, date: string | null): Promise<RecordTotals> {
   const { rows } = await db.query<{ outcome: number, reason: number, n: bigint, fen: bigint }>(`
     select outcome, reason, count(*) as n, coalesce(sum(amount_fen), 0)::bigint as fen
     from (${lines}) l where $1::date is null or clearing_date = $1 group by 1, 2 order by 1, 2`, [date])
   const { rows: [delivered] } = await db.query<{ n: bigint }>(
-    'select coalesce(sum(lines), 0)::bigint as n from delivery where $1::date is null or clearing_date = $1', [date])
+    'select coalesce(sum(lines), 0)::bigint as n from delivery where $1::date is null or clearing_date = $1',
+    [date])
   const of = (outcome: number) => rows.filter(row => row.outcome === outcome)
   const count = (some: typeof rows) => some.reduce((sum, row) => sum + Number(row.n), 0)
   return {
@@ -145,7 +161,8 @@ export async function viewTotals (db: Db, date: string | null): Promise<RecordTo
     accepted: count(of(outcomeNumbers.accepted)),
     held: count(of(outcomeNumbers.held)),
     excluded: count(of(outcomeNumbers.excluded)),
-    refused: Object.fromEntries(of(outcomeNumbers.refused).map(row => [reasonName(row.reason), Number(row.n)])),
+    refused: Object.fromEntries(of(outcomeNumbers.refused).map(row =>
+      [reasonName(row.reason), Number(row.n)])),
     acceptedFen: of(outcomeNumbers.accepted).reduce((sum, row) => sum + Number(row.fen), 0)
   }
 }
@@ -170,7 +187,8 @@ export async function viewSummary (db: Db, party: string, merchant: string, date
   const total = (rows: typeof first, outcomes: (keyof typeof outcomeNumbers)[]) => {
     const own = rows.filter(row => outcomes.some(outcome => outcomeNumbers[outcome] === row.outcome))
     return {
-      count: own.reduce((sum, row) => sum + Number(row.n), 0), fen: own.reduce((sum, row) => sum + Number(row.fen), 0)
+      count: own.reduce((sum, row) => sum + Number(row.n), 0),
+      fen: own.reduce((sum, row) => sum + Number(row.fen), 0)
     }
   }
   const confirmed = total(first, ['accepted'])
@@ -179,7 +197,8 @@ export async function viewSummary (db: Db, party: string, merchant: string, date
   const adjustmentRefused = total(later, ['refused'])
   return {
     merchant, date: date.replaceAll('-', ''), confirmedCount: confirmed.count, confirmedFen: confirmed.fen,
-    refusedCount: refused.count, refusedFen: refused.fen, adjustedCount: adjusted.count, adjustedFen: adjusted.fen,
+    refusedCount: refused.count, refusedFen: refused.fen, adjustedCount: adjusted.count,
+    adjustedFen: adjusted.fen,
     adjustmentRefusedCount: adjustmentRefused.count, adjustmentRefusedFen: adjustmentRefused.fen,
     excludedCount: total(first, ['excluded']).count
   }
@@ -195,5 +214,6 @@ export const viewFiles = async (db: Db, party: string, date: string): Promise<st
 /** The raw bytes of a file, deflated as they are kept. */
 export const readRaw = async (db: Db, party: string, name: string): Promise<Buffer | null> =>
   (await db.query<{ raw: Buffer }>(`
-    select raw from delivery where bucket = 0 and kind = 'file' and source = $1 and external_id = $2`, [party, name]))
+    select raw from delivery where bucket = 0 and kind = 'file' and source = $1 and external_id = $2`,
+  [party, name]))
     .rows[0]?.raw ?? null

@@ -6,8 +6,10 @@ import type { SuiteName } from '../../schemas/epurse/suite.ts'
 export const itemLength = 48
 const suiteNames: readonly SuiteName[] = ['3des', 'sm4']
 
-/** Offsets: suite 0 · key version 1 · type 2 · levels 3 · card factor 4 · city factor 12 · amount 20 · terminal 24 ·
- * sequence 30 · date-time 34 · TAC 41. */
+/**
+ * Offsets: suite 0 · key version 1 · type 2 · levels 3 · card factor 4 · city factor 12 · amount 20 ·
+ * terminal 24 · sequence 30 · date-time 34 · TAC 41.
+ */
 export function writeItem (
   into: Buffer, at: number, record: TransactionRecord, suite: SuiteName, cityFactor: Uint8Array | null
 ): void {

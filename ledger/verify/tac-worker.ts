@@ -1,6 +1,5 @@
 // A worker thread that verifies TACs. Master keys live only here: it opens the key file itself; card keys are
-// made for one check
-// and forgotten.
+// made for one check and forgotten.
 import { parentPort, workerData } from 'node:worker_threads'
 import { diversify, orderFactors, type FactorOrder } from '../../schemas/epurse/keys.ts'
 import { equalConstantTime, unhex } from '../../schemas/epurse/hex.ts'

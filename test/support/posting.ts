@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startPostgres } from '../../bin/postgres.ts'
+import { startPostgres, type Postgres } from '../../bin/postgres.ts'
 import { manualClock, type ManualClock } from '../../runtime/clock.ts'
 import { createLog } from '../../runtime/log.ts'
 import { createRandom } from '../../terminal-sim/random.ts'
@@ -36,20 +36,20 @@ export type Bench = {
 
 export async function startBench (): Promise<Bench> {
   const folder = mkdtempSync(join(tmpdir(), 'posting-'))
-  const postgres = await startPostgres({ dataDir: join(folder, 'data') })
+  // Nothing here outlives the test, so nothing is flushed: the many fresh databases would wait for the disk.
+  const postgres = await startPostgres({ dataDir: join(folder, 'data'), settings: { fsync: 'off' } })
   const keyFile = join(folder, 'keys.json')
   const keys = { tac: [{ keyVersion: 1, suite: '3des' as const, master: hex(masterTacKey) }] }
   writeFileSync(keyFile, sealKeys(keys, 'test', new Uint8Array(16), new Uint8Array(12)))
   const tac = await startTacPool({ workers: 1, keyFile, passphrase: 'test' })
   const random = createRandom('posting')
+  const admin = openDb(await makeTemplate(postgres), { max: 1 })
   let databases = 0
   return {
     freshLedger: async cards => {
       const name = `posting_${databases++}`
-      await postgres.ensureDatabase(name)
+      await admin.query(`create database ${name} template posting_template strategy file_copy`)
       const db = openDb(postgres.url(name), { max: 6 })
-      await migrate(db)
-      await ensureHouseAccounts(db)
       const clock = manualClock(noon)
       const ledger = {
         db, clock, tac, log: createLog('test', { level: 'silent' }), registry: registryCache(db),
@@ -60,9 +60,19 @@ export async function startBench (): Promise<Bench> {
     },
     stop: async () => {
       await tac.close()
+      await admin.end()
       await postgres.destroy()
     }
   }
+}
+
+/** One database with the schema, to be copied; the address of another one to do it from. */
+async function makeTemplate (postgres: Postgres): Promise<string> {
+  const template = openDb(await postgres.ensureDatabase('posting_template'), { max: 1 })
+  await migrate(template)
+  await ensureHouseAccounts(template)
+  await template.end()
+  return postgres.url('postgres')
 }
 
 export const cardOf = (number: number): CardRef =>
@@ -78,7 +88,8 @@ const fixture = (cards: number): Registry => ({
   terminals: [{ terminal: 'B1', operator: 'BUS' }, { terminal: 'M1', operator: 'MET' }],
   psams: [psam('990000000001', 'B1'), psam('990000000002', 'M1')],
   cards: Array.from({ length: cards }, (_, number): Card => ({
-    card: cardOf(number), profile: 't-union', type: number === 9 ? 'test' : 'anonymous', suite: '3des', keyVersion: 1,
+    card: cardOf(number), profile: 't-union', type: number === 9 ? 'test' : 'anonymous', suite: '3des',
+    keyVersion: 1,
     cityFactor: null, balanceFen: 5_000, counter: 100, soldBy: null, depositFen: 0
   }))
 })
@@ -91,9 +102,12 @@ export function recordOf (
   number: number, nth: number, more: Partial<TransactionRecord> = {}
 ): TransactionRecord {
   const record: TransactionRecord = {
-    card: cardOf(number), purse: 'ep', type: '06', counter: 100 + nth, balanceBeforeFen: 5_000 - 180 * (nth - 1),
-    amountFen: 180, psam: '990000000001', sequence: 1_000 * number + nth, dateTime: '20260302083015', tac: null,
-    grey: false, keyVersion: 1, algorithm: 0, operator: 'BUS', terminal: 'B1', recordNo: 1 + 1_000 * number + nth, ...more
+    card: cardOf(number), purse: 'ep', type: '06', counter: 100 + nth,
+    balanceBeforeFen: 5_000 - 180 * (nth - 1),
+    amountFen: 180, psam: '990000000001', sequence: 1_000 * number + nth, dateTime: '20260302083015',
+    tac: null,
+    grey: false, keyVersion: 1, algorithm: 0, operator: 'BUS', terminal: 'B1',
+    recordNo: 1 + 1_000 * number + nth, ...more
   }
   return record.grey || 'tac' in more ? record : { ...record, tac: tacOf(record) }
 }

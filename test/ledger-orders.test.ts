@@ -1,0 +1,227 @@
+// Made-up histories of chips and of everything that can go wrong on the way, delivered in many orders and
+// cuts: the books, the purses, the verdict on every event must end alike. A second calculation, on the true
+// history, says what the purses and operators must end with.
+import t from 'tap'
+import { createRandom, type Random } from '../terminal-sim/random.ts'
+import type { TransactionRecord } from '../schemas/record.ts'
+import { contentHash } from '../schemas/record.ts'
+import { accountDifferences, balances, purseDifferences } from '../ledger/store/balances.ts'
+import type { Db } from '../ledger/store/db.ts'
+import { deliver, recordOf, startBench } from './support/posting.ts'
+
+const bench = await startBench()
+t.teardown(() => bench.stop())
+t.setTimeout(300_000)
+
+async function books (db: Db): Promise<Record<string, string>> {
+  const rows = await balances(db, null)
+  return Object.fromEntries(rows
+    .map(row => [`${row.heading}${row.party === null ? '' : `/${row.party}`}`,
+      String(row.creditFen - row.debitFen)])
+    .filter(([, fen]) => fen !== '0'))
+}
+
+async function purses (db: Db): Promise<string[]> {
+  const { rows } = await db.query<Record<string, bigint | number>>(`
+    select c.serial, p.last_counter, p.last_balance_fen, p.shadow_fen, p.open_items
+    from purse p join card c using (bucket, card_id) order by c.serial`)
+  return rows.map(row => [
+    Number(String((row['serial'] as unknown as Buffer).toString('hex')).slice(-4)), row['last_counter'],
+    row['last_balance_fen'], row['shadow_fen'], row['open_items']].join(' '))
+}
+
+/** The verdict that every event has now. */
+async function verdicts (db: Db): Promise<string[]> {
+  const { rows } = await db.query<{ what: string }>(`
+    select encode(x.content, 'hex') || ' ' || coalesce(a.outcome, x.outcome) || ' ' || coalesce(a.reason,
+      x.reason) as what
+    from (
+      select bucket, content, outcome, reason, delivery_no, line_no from card_event
+      union all
+      select bucket, content, outcome, reason, delivery_no, line_no from evidence where kind <> 4 and reason
+        <> 20) x
+    left join lateral (
+      select outcome, reason from adjustment j
+      where j.bucket = x.bucket and j.delivery_no = x.delivery_no and j.line_no = x.line_no
+      order by batch_id desc limit 1) a on true
+    order by 1`)
+  return rows.map(row => row.what)
+}
+
+type State = { books: Record<string, string>, purses: string[], verdicts: string[] }
+
+/** Delivers in an order and in pieces drawn from `random`; twice where `random` says so. */
+async function play (records: readonly TransactionRecord[], cards: number, random: Random): Promise<State> {
+  const { ledger, db, close } = await bench.freshLedger(cards)
+  const shuffled = random.shuffle(records)
+  for (let at = 0, part = 0; at < shuffled.length; part++) {
+    const size = random.int(1, 6)
+    const piece = shuffled.slice(at, at + size)
+    await deliver(ledger, `piece-${part}-a`, piece)
+    if (random.int(0, 4) === 0) await deliver(ledger, `piece-${part}-b`, piece)
+    at += size
+  }
+  t.strictSame(await purseDifferences(db), [], 'purses equal their control account')
+  t.strictSame(await accountDifferences(db, null), [], 'accounts equal their transfers')
+  const state = { books: await books(db), purses: await purses(db), verdicts: await verdicts(db) }
+  await close()
+  return state
+}
+
+/* ---- stories with an end that is known beforehand ---- */
+
+type Story = { readonly says: string, readonly records: TransactionRecord[], readonly ends: string[] }
+
+const at = (time: string, more: Partial<TransactionRecord> = {}): Partial<TransactionRecord> =>
+  ({ dateTime: `20260302${time}`, ...more })
+
+/**
+ * Ends: card, last counter, last balance, what is owed, open items. Each card begins with 50.00 at counter
+ * 100.
+ */
+const stories: Story[] = [
+  {
+    says: 'a proven grey record is one event with one line, whoever comes first',
+    records: [recordOf(0, 1, { grey: true }), recordOf(0, 1), recordOf(0, 2)],
+    ends: ['0 102 4640 4640 0']
+  },
+  {
+    says: 'a proven grey record is paid although the next one begins as if it were not: that one is held',
+    records: [recordOf(0, 1, { grey: true }), recordOf(0, 1), recordOf(0, 2, { balanceBeforeFen: 5_000 })],
+    ends: ['0 102 4820 4820 1']
+  },
+  {
+    says: 'two grey records that both fit: only one can have been paid, nothing is proven',
+    records: [
+      recordOf(0, 1, at('081000', { grey: true })),
+      recordOf(0, 1, at('081100', { grey: true, sequence: 77 })),
+      recordOf(0, 2)],
+    ends: ['0 102 4640 4820 3']
+  },
+  {
+    says: 'of two grey records that say different amounts the one that fits is paid',
+    records: [
+      recordOf(0, 1, at('081000', { grey: true })),
+      recordOf(0, 1, at('081100', { grey: true, sequence: 77, amountFen: 300 })), recordOf(0, 2)],
+    ends: ['0 102 4640 4640 0']
+  },
+  {
+    says: 'three missing records are one gap; one of the middle makes two of it',
+    records: [recordOf(0, 1), recordOf(0, 5), recordOf(0, 3)],
+    ends: ['0 105 4100 4460 2']
+  },
+  {
+    says: 'a record that begins with other money than the one before left is held',
+    records: [recordOf(0, 1), recordOf(0, 2, { balanceBeforeFen: 9_000 }),
+      recordOf(0, 3, { balanceBeforeFen: 8_820 })],
+    ends: ['0 103 8640 4640 1']
+  },
+  {
+    says: 'a record from before the card joined is held',
+    records: [recordOf(0, 0, { balanceBeforeFen: 5_180 }), recordOf(0, 1)],
+    ends: ['0 101 4820 4820 1']
+  },
+  {
+    says: 'the copy of a record with the next counter loses to the record; the true next one is paid',
+    records: [recordOf(0, 1), recordOf(0, 2, { sequence: 1 }), recordOf(0, 2)],
+    ends: ['0 102 4640 4640 1']
+  },
+  {
+    says: 'one PSAM sequence for two cards: the earlier event is paid',
+    records: [recordOf(0, 1, at('090000', { sequence: 5 })), recordOf(1, 1, at('083000', { sequence: 5 })),
+      recordOf(0, 2)],
+    ends: ['0 102 4640 4820 2', '1 101 4820 4820 0']
+  },
+  {
+    says: 'who loses the counter frees the sequence: three claims, two are paid',
+    records: [
+      recordOf(0, 1, at('080000', { sequence: 1 })), recordOf(0, 1, at('083000', { sequence: 5 })),
+      recordOf(1, 1, at('090000', { sequence: 5 }))],
+    ends: ['0 101 4820 4820 1', '1 101 4820 4820 0']
+  },
+  {
+    says: 'overdue and outranked: the money of the counter moves once',
+    records: [recordOf(0, 1, { dateTime: '20251101080000' }), recordOf(0, 1, at('083000', { sequence: 5 }))],
+    ends: ['0 101 4820 4820 1']
+  },
+  {
+    says: 'a grey record from a stolen hour stays what its clock says when it is proven',
+    records: [recordOf(0, 1, { grey: true, dateTime: '20260303080000' }), recordOf(0, 2)],
+    ends: ['0 102 4640 4820 1']
+  }
+]
+
+for (const { says, records, ends } of stories) {
+  t.test(says, async t => {
+    const cards = Math.max(...ends.map(end => Number(end.split(' ')[0]))) + 1
+    const states = new Set<string>()
+    for (let seed = 0; seed < 4; seed++) {
+      const state = await play(records, cards, createRandom(`story ${seed}`))
+      t.strictSame(state.purses, ends, `seed ${seed}`)
+      states.add(JSON.stringify(state))
+    }
+    t.equal(states.size, 1, [...states].join('\n'))
+  })
+}
+
+/* ---- histories drawn at random ---- */
+
+/** Six chips use three counters to nine; what the terminals tell of it is torn, copied, cloned and lost. */
+function history (random: Random): TransactionRecord[] {
+  const told: TransactionRecord[] = []
+  let sequence = 0
+  for (let card = 0; card < 6; card++) {
+    let balanceFen = 5_000
+    const last = random.int(3, 9)
+    for (let nth = 1; nth <= last; nth++) {
+      const amountFen = [0, 100, 180, 180, 300][random.int(0, 4)] ?? 180
+      const minute = String(sequence % 60).padStart(2, '0')
+      const true_ = recordOf(card, nth, {
+        balanceBeforeFen: balanceFen, amountFen, sequence: ++sequence,
+        dateTime: `202603020${random.int(1, 9)}${minute}00`
+      })
+      balanceFen -= amountFen
+      told.push(...tell(true_, random))
+    }
+  }
+  return told
+}
+
+function tell (record: TransactionRecord, random: Random): TransactionRecord[] {
+  const { card, counter, ...rest } = record
+  const number = Number(card.serial.slice(-4))
+  const again = (more: Partial<TransactionRecord>): TransactionRecord => {
+    const { tac: _, ...fields } = rest
+    return recordOf(number, counter - 100, { ...fields, ...more })
+  }
+  switch (random.int(0, 11)) {
+    case 0: return [] // lost
+    case 1: return [again({ grey: true, tac: null })] // torn
+    case 2: return [again({ grey: true, tac: null }), record] // torn, proven later
+    case 3: return [record, again({ sequence: record.sequence + 5_000, amountFen: 250 })] // a clone
+    case 4: return [record,
+      recordOf(number, counter - 99, { ...rest, balanceBeforeFen: rest.balanceBeforeFen })] // a copy
+    case 5: return [record, again({ tac: 'ABCDEF01' })]
+    case 6: return [again({ balanceBeforeFen: record.balanceBeforeFen + 500 })]
+    case 7: return [record, recordOf((number + 1) % 6, counter - 100, { ...rest, tac: '00000001' })]
+    case 8: return [again({ psam: '990000000099' })] // a PSAM nobody knows
+    default: return [record]
+  }
+}
+
+t.test('histories drawn at random', async t => {
+  for (let seed = 0; seed < 5; seed++) {
+    const records = history(createRandom(`history ${seed}`))
+    const states = new Map<string, number>()
+    for (let order = 0; order < 4; order++) {
+      const state = await play(records, 6, createRandom(`order ${seed} ${order}`))
+      states.set(JSON.stringify(state), order)
+      const sum = Object.values(state.books).reduce((total, fen) => total + BigInt(fen), 0n)
+      t.equal(sum, 0n, 'all accounts together make nothing')
+      t.equal(new Set(state.verdicts.map(line => line.slice(0, 64))).size <= new Set(records.map(record =>
+        contentHash(record).toString('hex'))).size, true, 'no event that nobody told')
+    }
+    t.equal(states.size, 1,
+      `history ${seed}: ${states.size} ends\n${[...states.keys()].slice(0, 2).join('\n')}`)
+  }
+})
