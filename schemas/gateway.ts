@@ -203,6 +203,10 @@ export const ChargeRequest = Type.Object({
 }, { ...closed, $id: 'ChargeRequest' })
 export type ChargeRequest = Static<typeof ChargeRequest>
 
+export const GroupRequest = Type.Object({
+  count: Type.Integer({ minimum: 1, maximum: 20, description: 'how many passengers the next card pays for' })
+}, { ...closed, $id: 'GroupRequest' })
+
 export const ChargeView = Type.Object({
   charge: Type.String(),
   lane: Type.String(),

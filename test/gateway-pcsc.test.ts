@@ -1,10 +1,11 @@
 // A gateway as a process on a real pcscd: virtual cards of every family, torn off after every single command
 // and coming back; pcscd killed underneath; a card that never answers beside others; the PSAM pulled.
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { type Server, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { entriesOf } from '../gateway/spool/recover.ts'
@@ -100,8 +101,8 @@ type Running = {
 }
 
 async function startGateway (
-  world: World, name: string, lanes: readonly LaneWish[], { killAt, rules, pool = '40' }: {
-    killAt?: string, rules?: CardRules, pool?: string
+  world: World, name: string, lanes: readonly LaneWish[], { killAt, rules, pool = '40', onLine }: {
+    killAt?: string, rules?: CardRules, pool?: string, onLine?: (line: string) => void
   } = {}
 ): Promise<Running> {
   const spoolDir = join(world.dir, name)
@@ -120,10 +121,15 @@ async function startGateway (
   const path = join(world.dir, `${name}.json`)
   writeFileSync(path, JSON.stringify(config))
   const env = {
-    ...process.env, GATEWAY_CONFIG: path, GATEWAY_CLOCK: '2026-03-02T08:00:00+08:00', LOG_LEVEL: 'fatal',
+    ...process.env,
+    GATEWAY_CONFIG: path,
+    GATEWAY_CLOCK: '2026-03-02T08:00:00+08:00',
+    LOG_LEVEL: onLine === undefined ? 'fatal' : 'info',
     UV_THREADPOOL_SIZE: pool, ...(killAt === undefined ? {} : { CITIZEN_CARD_KILL_AT: killAt })
   }
-  const child = await superviseChild<{ url: string }>({ name, ...nodeCommand('gateway/main.ts'), env })
+  const child = await superviseChild<{ url: string }>({
+    name, ...nodeCommand('gateway/main.ts'), env, ...(onLine === undefined ? {} : { onLine })
+  })
   const url = child.ready.url
   const get = async <T>(path: string) => await (await fetch(url + path)).json() as T
   const taps = tapStream(url)
@@ -505,6 +511,68 @@ t.test('a till: an amount, a reference, a card', { ...here, timeout: 60_000 }, a
   t.match(await gateway.post('/v1/lanes/SHOP-1/charges', { amountFen: 0, reference: 'x' }), {
     status: 400, body: { reason: 'body_invalid' }
   })
+})
+
+t.test('two taps within five seconds, a group of three, and what the gateway shows', {
+  ...here, timeout: 60_000
+}, async t => {
+  const world = await openWorld(t, ['BUS-1'])
+  await putPsam(world, 'BUS-1', 'cjt166', '990000000001')
+  const lines: string[] = []
+  const gateway = await startGateway(world, 'GW1', [{ name: 'BUS-1', psam: '990000000001' }], {
+    rules: { duplicateTapSeconds: 3_600 }, onLine: line => lines.push(line)
+  })
+  t.teardown(gateway.stop)
+  await world.farm.createCard({ chip: 'A', card: cardOf('cjt166', 1) })
+  await world.farm.createCard({ chip: 'B', card: cardOf('t-union', 2) })
+  await world.farm.createCard({ chip: 'C', card: cardOf('cjt166', 3) })
+  const holder = passenger(world, gateway, 'BUS-1', 'A')
+  t.equal((await holder.tap()).reason, 'paid')
+  t.equal((await holder.tap()).reason, 'tapped_twice')
+  t.equal((await passenger(world, gateway, 'BUS-1', 'B').tap()).reason, 'card_unsupported', 'by this PSAM')
+
+  t.equal((await gateway.post('/v1/lanes/BUS-1/group', { count: 3 })).status, 202)
+  const later = [1, 2].map(() => gateway.tap('BUS-1'))
+  t.equal((await passenger(world, gateway, 'BUS-1', 'C').tap()).reason, 'paid')
+  t.same((await Promise.all(later)).map(one => one.reason), ['paid', 'paid'])
+  const { purse } = await world.farm.inspectCard({ chip: 'C' })
+  t.match(
+    purse, { balanceFen: openingFen - 3 * fareFen, offlineCounter: openingCounter + 3 }, 'three counters'
+  )
+  await gateway.drained()
+  t.equal(difference(await world.farm.inspectCard({ chip: 'C' }), world.records), null)
+
+  const metrics = await (await fetch(`${gateway.child.ready.url}/metrics`)).text()
+  t.match(metrics, 'gateway_taps_total{lane="BUS-1",outcome="approved",reason="paid"} 4')
+  t.match(metrics, 'gateway_spool_delivered_total 4')
+  t.match(await gateway.get('/v1/parameters'), { blacklist: { version: 0 }, tariff: { version: 1 } })
+  t.match(await gateway.post('/v1/spool/redeliver', { since: '2026-03-02T00:00:00+08:00' }), { status: 200 })
+  while (world.records.length < 8) await delay(5)
+  t.match(await gateway.post('/v1/spool/redeliver', { since: 'yesterday' }), { status: 400 })
+  t.match(await gateway.get('/v1/nothing'), { status: 404, reason: 'not_found' })
+  t.match(await gateway.get('/v1/charges/none'), { detail: 'there is no charge none' })
+  t.ok(lines.some(line => line.includes('"reason":"paid"')), 'taps are logged')
+  t.notOk(lines.some(line => line.includes(cardOf('cjt166', 1).serial)), 'card numbers are masked')
+  t.notOk(lines.some(line => line.includes('GW1.secret')), 'the token is not shown')
+})
+
+t.test('without the binding for card readers the gateway says what to do', async t => {
+  const asModule = (code: string) => `data:text/javascript,${encodeURIComponent(code)}`
+  const hooks = asModule(`export function resolve (name, context, next) {
+    if (name === 'pcsclite') throw new Error('absent')
+    return next(name, context)
+  }`)
+  const hide = asModule(`import { register } from 'node:module'; register(${JSON.stringify(hooks)})`)
+  const path = join(mkdtempSync(join(tmpdir(), 'gw-')), 'config.json')
+  writeFileSync(path, JSON.stringify({
+    gateway: 'GW1', ledger: { url: 'http://127.0.0.1:9', token: 'x.y' }, spoolDir: '/tmp/none', lanes: []
+  }))
+  const { status, stderr } = spawnSync(process.execPath, [
+    '--import', 'tsx', '--import', hide, 'gateway/main.ts'
+  ], { env: { ...process.env, GATEWAY_CONFIG: path, UV_THREADPOOL_SIZE: '40' }, encoding: 'utf8' })
+  t.equal(status, 1)
+  t.match(stderr, /the package pcsclite is not installed; install libpcsclite-dev and a compiler/)
+  rmSync(dirname(path), { recursive: true })
 })
 
 t.test('threads: a process that starts with too few makes room, and dies with its parent', {

@@ -8,7 +8,8 @@ import type { Log } from '../../runtime/log.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
 import { Problem } from '../../schemas/api.ts'
 import {
-  ChargeRequest, ChargeView, LaneView, ParametersView, RedeliverReply, RedeliverRequest, SpoolView, TapView
+  ChargeRequest, ChargeView, GroupRequest, LaneView, ParametersView, RedeliverReply, RedeliverRequest,
+  SpoolView, TapView
 } from '../../schemas/gateway.ts'
 import { limits } from '../../schemas/limits.ts'
 import { type RequestReason, requestReasons } from '../../schemas/reasons.ts'
@@ -97,6 +98,15 @@ function addLanes (app: FastifyInstance, { lanes, taps, charges }: Served): void
       throw new NotFound(`lane ${lane.lane} charges by tariff; only a till takes amounts`)
     }
     return reply.code(202).send(charges.ask(lane.lane, request.body))
+  })
+
+  typed.post('/v1/lanes/:lane/group', {
+    schema: { params: LaneName, body: GroupRequest, response: { 202: GroupRequest } }
+  }, async (request, reply) => {
+    const lane = lanes.get(request.params.lane)
+    if (lane === undefined) throw new NotFound(`there is no lane ${request.params.lane}`)
+    lane.group(request.body.count)
+    return reply.code(202).send(request.body)
   })
 
   typed.get('/v1/charges/:charge', {

@@ -5,10 +5,12 @@ import { formatIso } from '../../runtime/instants.ts'
 import { killPoint } from '../../runtime/kill-point.ts'
 import { type Log, maskCard } from '../../runtime/log.ts'
 import {
-  type CardRules, type ChargeView, type LaneConfig, type LaneView, type TapReason, type TapView, tapReasons
+  type CardRules, type ChargeView, type LaneConfig, type LaneView, type TapOutcome, type TapReason,
+  type TapView, tapReasons
 } from '../../schemas/gateway.ts'
 import { cardKey } from '../../schemas/record.ts'
 import type { Charges } from '../charges.ts'
+import { SpoolFailedError } from '../spool/segment-log.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { OpenIntent } from '../spool/state.ts'
 import type { Taps } from '../taps.ts'
@@ -38,10 +40,16 @@ export type LaneOptions = {
 
 export type Lane = {
   view (): LaneView
+  /** The next card that pays does so for so many passengers, one purchase each. */
+  group (count: number): void
   /** Resolves when the lane can serve, or it is known why not. */
   readonly settled: Promise<void>
   /** Resolves when nothing is under way with a card any more. */
   close (): Promise<void>
+}
+
+type Served = {
+  readonly connection: Connection, readonly charge: ChargeView | null, readonly sells: boolean
 }
 
 const transmitDeadlineMs = 3_000
@@ -60,6 +68,7 @@ export function openLane (options: LaneOptions): Lane {
   let serving: Promise<void> = Promise.resolve()
   let arrivals = 0
   let count = 0
+  let passengers = 1
 
   /** One card after the other; a card that came while the last one was still being finished is not lost. */
   const end = reader.listen(event => {
@@ -75,9 +84,7 @@ export function openLane (options: LaneOptions): Lane {
 
   async function serve ({ no, atMs, sells }: { no: number, atMs: number, sells: boolean }): Promise<void> {
     if (reader.state() !== 'chip' || no !== arrivals) return
-    session = startSession()
-    session.signal('card_in')
-    const spent = { card: 0, psam: psam.spentMs(), disk: 0 }
+    begin()
     const charge = config.mode === 'till' ? charges.current(config.lane) : null
     const connection = await reader.connect(deadlineMs).catch((error: Error) => error)
     if (connection instanceof Error) {
@@ -86,22 +93,48 @@ export function openLane (options: LaneOptions): Lane {
       if (sells) say({ reason: unreached(), card: null, amountFen: null }, charge?.charge)
       return
     }
-    const result = await tap(connection, sells, charge, spent)
-    if (result !== null) {
-      const psamMs = psam.spentMs() - spent.psam
-      say(result, charge?.charge, {
-        total: nowMs() - atMs, card: spent.card, psam: psamMs, disk: spent.disk
-      })
+    try {
+      await serveGroup({ connection, charge, sells }, atMs)
+    } finally {
+      psam.look()
+      await connection.close('leave')
+      if (reader.state() !== 'chip' && isResting(session.state())) session.signal('card_out')
     }
-    psam.look()
-    await connection.close('leave')
-    if (reader.state() !== 'chip' && isResting(session.state())) session.signal('card_out')
+  }
+
+  function begin (): void {
+    session = startSession()
+    session.signal('card_in')
+  }
+
+  /** One purchase for each passenger, as long as the card pays. */
+  async function serveGroup (served: Served, atMs: number): Promise<void> {
+    const count = served.sells ? passengers : 1
+    if (served.sells) passengers = 1
+    let startMs = atMs
+    for (let passenger = 1; passenger <= count; passenger++) {
+      if (passenger > 1) begin()
+      const outcome = await serveOne(served, passenger === 1, startMs)
+      if (outcome !== 'approved') return
+      startMs = nowMs()
+    }
+  }
+
+  /** What the terminal said; null where it had nothing to say. */
+  async function serveOne (served: Served, guarded: boolean, startMs: number): Promise<TapOutcome | null> {
+    const spent = { card: 0, disk: 0 }
+    const psamStartMs = psam.spentMs()
+    const result = await tap(served, guarded, spent)
+    if (result === null) return null
+    const psamMs = psam.spentMs() - psamStartMs
+    say(result, served.charge?.charge, { total: nowMs() - startMs, psam: psamMs, ...spent })
+    return tapReasons[result.reason].outcome
   }
 
   const unreached = (): TapReason => reader.state() === 'chip' ? 'card_unreadable' : 'card_removed'
 
   async function tap (
-    connection: Connection, sells: boolean, charge: ChargeView | null, spent: { card: number, disk: number }
+    { connection, charge, sells }: Served, guarded: boolean, spent: { card: number, disk: number }
   ): Promise<TapResult | null> {
     const card = timed(conversing(connection), nowMs, ms => { spent.card += ms })
     try {
@@ -114,14 +147,15 @@ export function openLane (options: LaneOptions): Lane {
         parameters: options.parameters,
         clock,
         charge: charge === null ? null : { ...charge, waits: charge.state === 'waiting' },
-        paidAtMs: key => paidAtMs.get(key) ?? null,
+        paidAtMs: key => guarded ? paidAtMs.get(key) ?? null : null,
         sells,
         onRecovered
       })
     } catch (error) {
-      // Only the spool throws. Before the debit nothing has happened; after it the intent is on disk.
+      if (!(error instanceof SpoolFailedError)) throw error
+      // Before the debit nothing has happened; after it the intent is on disk.
       const mayHavePaid = session.state() === 'debiting' || session.state() === 'recording'
-      log.fatal(error as Error, `lane ${config.lane}: the spool failed`)
+      log.fatal(error, `lane ${config.lane}: ${error.message}`)
       return { reason: mayHavePaid ? 'record_failed' : 'spool_failed', card: null, amountFen: null }
     }
   }
@@ -189,6 +223,7 @@ export function openLane (options: LaneOptions): Lane {
       psam: psam.view(),
       taps: count
     }),
+    group: wanted => { passengers = wanted },
     settled: psam.settled,
     close: async () => {
       end()

@@ -99,7 +99,7 @@ export type SpoolStatus = {
 export async function openSpool (
   { files, clock, limits: changed, onDamage = () => undefined }: SpoolOptions
 ): Promise<Spool> {
-  const limits: SpoolLimits = { ...spoolLimits, ...changed }
+  const limits = limitsFrom(changed)
   const { state, file, fileBytes, tornBytes } = await recover(files)
   const log = segmentLog(files, clock, { file, fileBytes, durable: state.sequence })
   const reader = recordReader(files, onDamage)
@@ -240,6 +240,18 @@ export async function openSpool (
     onRecord: listener => { listeners.push(listener) },
     close: () => log.close()
   }
+}
+
+/** Where only the limit was changed, the warning comes at half of it. */
+function limitsFrom (changed: Partial<SpoolLimits> = {}): SpoolLimits {
+  const half = Math.ceil((changed.recordsMax ?? spoolLimits.recordsMax) / 2)
+  const limits: SpoolLimits = { ...spoolLimits, highWaterRecords: half, ...changed }
+  if (limits.highWaterRecords > limits.recordsMax) {
+    throw new RangeError(
+      `the spool would warn at ${limits.highWaterRecords} records and stop at ${limits.recordsMax}`
+    )
+  }
+  return limits
 }
 
 /** Eight digits in the files of an operator; after the last one it begins anew. */
