@@ -2,6 +2,7 @@
 // and account. It refuses to know why money moves.
 import { batchRoot, type CommittedTransfer } from '../core/commitment.ts'
 import { transferCodes, type Book, type TransferCode } from '../core/chart.ts'
+import { instants, numbers } from './columns.ts'
 import { timestamp, type Tx } from './db.ts'
 
 export type NewTransfer = {
@@ -86,10 +87,12 @@ async function insertTransfers (
       as t (bucket, transfer_id, journal_id, code, book, debit, credit, amount_fen, card_id, event_at,
         delivery_no, line_no, corrects)`, [
     batch.clearingDate, batchId,
-    given.map(t => t.bucket), committed.map(t => t.transferId), committed.map(t => t.journalId),
-    committed.map(t => t.code), given.map(t => t.book), given.map(t => t.debit), given.map(t => t.credit),
-    given.map(t => t.amountFen), committed.map(t => t.cardId), given.map(t => timestamp(t.eventAtMs)),
-    given.map(t => t.deliveryNo ?? null), given.map(t => t.lineNo ?? null), committed.map(t => t.corrects)])
+    numbers(given.map(t => t.bucket)), numbers(committed.map(t => t.transferId)),
+    numbers(committed.map(t => t.journalId)), numbers(committed.map(t => t.code)), given.map(t => t.book),
+    numbers(given.map(t => t.debit)), numbers(given.map(t => t.credit)), numbers(given.map(t => t.amountFen)),
+    numbers(committed.map(t => t.cardId)), instants(given.map(t => t.eventAtMs)),
+    numbers(given.map(t => t.deliveryNo ?? null)), numbers(given.map(t => t.lineNo ?? null)),
+    numbers(committed.map(t => t.corrects))])
 }
 
 type Delta = { bucket: number, account: number, debitFen: bigint, creditFen: bigint }
