@@ -121,6 +121,8 @@ t.test('a grey debit of 3.00 under counter 77 from 12.00', async t => {
   t.equal(says([grey, event('stranger', 78, 900n, 180n)], grey), '',
     'a chip that paid at a stranger has signed too')
   t.equal(says([grey, event('grey', 78, 900n, 180n)], grey), 'grey', 'another grey record is no proof')
+  const twin = event('grey', 77, 1_200n, 300n)
+  t.equal(says([grey, twin, after(900n)], grey), 'grey', 'two that both fit: not proven which')
 })
 
 t.test('adjacent records that contradict each other', async t => {
