@@ -131,8 +131,9 @@ async function prepare (keys: unknown): Promise<unknown> {
     LEDGER_PARTITION_DAYS: '4' // each is a table to create in every fresh database
   }
   const sealed = ledger('keys', file('keys.json', keys), join(dir, 'keys.encrypted'))
-  const [server] = await Promise.all([startPostgres({ dataDir: join(dir, 'postgres') }), sealed])
-  postgres = server
+  sealed.catch(() => undefined) // told below: who starts a server stops it, also where the keys fail
+  postgres = await startPostgres({ dataDir: join(dir, 'postgres') })
+  await sealed
   admin = new pg.Pool({ connectionString: postgres.url('postgres'), max: 2 })
   admin.on('error', error => console.error(`PostgreSQL: ${error.message}`))
   ledgerEnv['LEDGER_DATABASE_URL'] = await postgres.ensureDatabase(template)
