@@ -264,6 +264,22 @@ export const TrialBalance = Type.Object({
 }, { ...closed, $id: 'TrialBalance' })
 export type TrialBalance = Static<typeof TrialBalance>
 
+/** A boarding that was priced otherwise than the tariff of its instant says: a finding, never a posting. */
+export const PriceFinding = Type.Object({
+  card: CardRef,
+  cardType: Type.String(),
+  counter: Type.Integer(),
+  operator: PartyCode,
+  terminal: Type.String(),
+  eventAt: Instant,
+  paidFen: Fen,
+  dueFen: Fen,
+  differenceFen: { ...Fen, description: 'paid less due' } as typeof Fen,
+  tariffVersion: Type.Integer(),
+  steps: Type.Array(Type.String())
+}, { ...closed, $id: 'PriceFinding' })
+export type PriceFinding = Static<typeof PriceFinding>
+
 export const CardView = Type.Object({
   card: CardRef,
   type: Type.String(),

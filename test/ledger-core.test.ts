@@ -1,6 +1,7 @@
 // The pure rules of the ledger, in the words of the trade: the order of the checks, what the chain of a card
 // says of grey and conflicting records, and whose money moves under a verdict.
 import t from 'tap'
+import { priceDifference } from '../ledger/services/transit/price-difference.ts'
 import { verdictReasons, type VerdictReason } from '../schemas/reasons.ts'
 import { chainOf, gapsAt, losersOf, type ChainEvent } from '../ledger/core/chain.ts'
 import { postingOf, reverse } from '../ledger/core/posting.ts'
@@ -187,4 +188,22 @@ t.test('whose money moves under a verdict', async t => {
   const tap = postingOf(verdictOf([]), 180n, accounts, 'first')
   t.ok(tap)
   if (tap !== null) t.match(reverse(tap), { code: 'tap_reversed', debit: 4, credit: 1, fromPurseFen: -180n })
+})
+
+t.test('a boarding priced otherwise than its tariff is a finding', async t => {
+  const flat = (cardFareFen: number) =>
+    ({ kind: 'flat' as const, fareFen: 200, cardFareFen, byCardType: { student: 100 } })
+  const tariffs = [
+    { version: 1, from: '2026-01-01T00:00:00+08:00', operators: { BUS: flat(180) } },
+    { version: 2, from: '2026-03-02T05:00:00+08:00', operators: { BUS: flat(200) } }]
+  const found = (operator: string, cardType: string, time: string, amountFen: number) =>
+    priceDifference(
+      tariffs, { operator, cardType, eventAtMs: Date.parse(`2026-03-02T${time}+08:00`), amountFen })
+  t.equal(found('BUS', 'anonymous', '04:59:59', 180), null, 'the old tariff a second before')
+  t.equal(found('BUS', 'anonymous', '05:00:00', 200), null, 'the new one at its instant')
+  t.match(found('BUS', 'anonymous', '05:00:00', 180), { dueFen: 200, differenceFen: -20, tariffVersion: 2 })
+  t.match(found('BUS', 'anonymous', '06:00:00', 100), { dueFen: 200, differenceFen: -100 },
+    'a student fare without the right')
+  t.equal(found('BUS', 'student', '06:00:00', 100), null)
+  t.equal(found('LIB', 'anonymous', '06:00:00', 350), null, 'a till says the amount')
 })

@@ -9,11 +9,12 @@ import { proofRoutes } from './proof.ts'
 import { recordRoutes } from './records.ts'
 import { registryRoutes } from './registry.ts'
 import { staffRoutes } from './staff.ts'
+import { transitRoutes } from './transit.ts'
 import { viewRoutes } from './views.ts'
 
 const all = [
   healthRoutes, staffRoutes, registryRoutes, parameterRoutes, recordRoutes, fileRoutes, viewRoutes, dayRoutes,
-  proofRoutes
+  proofRoutes, transitRoutes
 ]
 
 export const routes = (ledger: Ledger) => async (app: App): Promise<void> => {
