@@ -72,9 +72,10 @@ async function run (args: readonly string[]): Promise<number> {
   return code
 }
 
+let before: Promise<unknown> = Promise.resolve()
+
 /** One ask at a time, in their order. */
 function serve (runner: ChildProcess): void {
-  let before: Promise<unknown> = Promise.resolve()
   runner.on('message', (message: { no: number, ask: string } & Record<string, unknown>) => {
     const { no, ask, ...details } = message
     before = before.then(async () => {
@@ -89,6 +90,7 @@ function serve (runner: ChildProcess): void {
 }
 
 async function close (): Promise<void> {
+  await before // what was asked last may be starting a process still
   await Promise.allSettled(spare)
   await Promise.all([...hosts.values()].map(host => host.stop()))
   // The server's goodbye is no news any more.
