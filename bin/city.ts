@@ -18,7 +18,12 @@ export type CityOptions = {
   /** Its one argument, as JSON. */
   readonly options: object
   readonly onEvent: (event: CityEvent) => void
+  /** What it may ask besides. */
+  readonly asks?: Asks
 }
+
+type Details = Readonly<Record<string, unknown>>
+export type Asks = Readonly<Record<string, (details: Details) => Promise<unknown>>>
 
 export type City = {
   /** Resolves when it has ended well; throws with its last words. */
@@ -31,7 +36,7 @@ export type City = {
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const lastWordsMax = 4_000
 
-export function runCity ({ stack, program, options, onEvent }: CityOptions): City {
+export function runCity ({ stack, program, options, onEvent, asks: more }: CityOptions): City {
   const file = join(root, 'terminal-sim/city', program)
   const { command, args = [] } = nodeCommand(file, [JSON.stringify(options)])
   // In a session of its own: Ctrl-C reaches the starter alone, which ends everything in its order.
@@ -42,7 +47,8 @@ export function runCity ({ stack, program, options, onEvent }: CityOptions): Cit
     createInterface({ input: child.stdout }).on('line', line => onEvent(eventIn(line)))
   }
 
-  const asks: Readonly<Record<string, (details: Details) => Promise<unknown>>> = {
+  const asks: Asks = {
+    ...more,
     access: async () => {
       const { access, dir } = await stack
       return { ...access, dir }
@@ -72,8 +78,6 @@ export function runCity ({ stack, program, options, onEvent }: CityOptions): Cit
     release: () => { if (child.connected) child.disconnect() }
   }
 }
-
-type Details = Readonly<Record<string, unknown>>
 
 function eventIn (line: string): CityEvent {
   try {

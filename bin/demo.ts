@@ -2,7 +2,6 @@
 //
 //   npm run demo -- [--seed N] [--cards N] [--records N] [--json FILE] [--keep] [--dir DIR]
 
-import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,6 +10,7 @@ import { runCity } from './city.ts'
 import { type Figures, isOk, report } from './demo-report.ts'
 import { openProgress } from './progress.ts'
 import { type Stack, startStack } from './stack.ts'
+import { testKeys } from './test-keys.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 
@@ -23,17 +23,6 @@ const steps: Readonly<Record<string, string>> = {
   settle: 'the day is closed, approved by two people, settled  清算',
   audit: 'the books are verified, the auditor looks at every chip  核对'
 }
-
-/** Known to everyone: master key of the virtual cards' TACs, the first half of a hash. */
-const testKeys = {
-  tac: [{
-    keyVersion: 1,
-    suite: '3des',
-    master: createHash('sha256').update('citycard-test-MTK').digest('hex').slice(0, 32).toUpperCase()
-  }]
-}
-
-process.exitCode = await main()
 
 async function main (): Promise<number> {
   const options = readOptions(process.argv.slice(2))
@@ -160,3 +149,5 @@ function addresses (stack: Stack, { dir }: Options): string {
 function keepLast (lines: string[], line: string): void {
   if (lines.push(line) > 30) lines.shift()
 }
+
+process.exitCode = await main()

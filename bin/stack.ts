@@ -88,10 +88,15 @@ export async function startStack ({ dir, keys, onLine }: StackOptions): Promise<
     ...env, LEDGER_CLOCK: clock.at(options.clock), LEDGER_PORT: String(houses.ledger.port()),
     ...killAt(options)
   })
-  const startGateway = (options: StartOptions) => houses.gateway.start({
-    GATEWAY_CONFIG: join(dir, 'gateway.json'), GATEWAY_CLOCK: clock.at(options.clock),
-    UV_THREADPOOL_SIZE: gatewayThreads, ...killAt(options)
-  })
+  let gatewayConfig: object = {}
+  const startGateway = (options: StartOptions) => {
+    const http = { host: '127.0.0.1', port: houses.gateway.port() }
+    writePrivate(join(dir, 'gateway.json'), { ...gatewayConfig, http })
+    return houses.gateway.start({
+      GATEWAY_CONFIG: join(dir, 'gateway.json'), GATEWAY_CLOCK: clock.at(options.clock),
+      UV_THREADPOOL_SIZE: gatewayThreads, ...killAt(options)
+    })
+  }
   const starts = {
     postgres: async () => {
       postgres = await startPostgres({ dataDir: join(dir, 'postgres'), port, log: say('postgres') })
@@ -107,8 +112,7 @@ export async function startStack ({ dir, keys, onLine }: StackOptions): Promise<
     clock: () => clock.now(),
     ledger: startLedger,
     gateway: async (config, options) => {
-      const http = { host: '127.0.0.1', port: houses.gateway.port() }
-      writePrivate(join(dir, 'gateway.json'), { ...config, http })
+      gatewayConfig = config
       return await startGateway(options)
     },
     kill: async name => {
@@ -210,12 +214,12 @@ function house (name: 'ledger' | 'gateway', onLine: (line: string) => void) {
   let child: Child<{ url: string }> | null = null
   let up = false
   let gone: Promise<void> = Promise.resolve()
+  let lost: () => void = () => undefined
   let url = ''
   let peak = 0
 
   async function start (env: NodeJS.ProcessEnv): Promise<{ url: string }> {
     await stop()
-    let lost: () => void = () => undefined
     gone = new Promise(resolve => { lost = resolve })
     const started = await superviseChild<{ url: string }>({
       name,
@@ -227,6 +231,9 @@ function house (name: 'ledger' | 'gateway', onLine: (line: string) => void) {
         up = false
         lost()
       }
+    }).catch((error: unknown) => {
+      lost()
+      throw error
     })
     child = started
     up = true
@@ -239,6 +246,7 @@ function house (name: 'ledger' | 'gateway', onLine: (line: string) => void) {
     peak = Math.max(peak, child.peakRssBytes())
     child = null
     up = false
+    lost()
   }
   return {
     start,

@@ -82,13 +82,19 @@ export async function deliver (
 }
 const connections = 4
 
-async function deliverBatch (http: HttpClient, { delivery, lines, twice }: Batch): Promise<Answered[]> {
-  const body: RecordDelivery = { delivery, records: lines.map(({ record }) => record as TransactionRecord) }
+async function deliverBatch (http: HttpClient, batch: Batch): Promise<Answered[]> {
+  const body = bodyOf(batch)
   const reply = await http.post('/v1/records', body) as DeliveryReply
-  if (twice) assertSame(reply, await http.post('/v1/records', body) as DeliveryReply)
-  return reply.results.map(({ index, outcome, reason, replayed }) =>
-    ({ line: lines[index] as Line, outcome, reason, replayed }))
+  if (batch.twice) assertSame(reply, await http.post('/v1/records', body) as DeliveryReply)
+  return answersOf(batch, reply)
 }
+
+export const bodyOf = ({ delivery, lines }: Batch): RecordDelivery =>
+  ({ delivery, records: lines.map(({ record }) => record as TransactionRecord) })
+
+export const answersOf = ({ lines }: Batch, { results }: DeliveryReply): Answered[] =>
+  results.map(({ index, outcome, reason, replayed }) =>
+    ({ line: lines[index] as Line, outcome, reason, replayed }))
 
 /** A delivery that comes again gets its first answer. */
 function assertSame (first: DeliveryReply, again: DeliveryReply): void {

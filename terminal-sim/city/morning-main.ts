@@ -22,17 +22,6 @@ import { type Access, type Starter, starterOverIpc } from './starter.ts'
 const { keep = false, ...options } = JSON.parse(process.argv[2] ?? '{}') as PlanOptions & { keep?: boolean }
 const starter = starterOverIpc()
 const farmDir = mkdtempSync(join(tmpdir(), 'cc-city-'))
-let farm: Farm | null = null
-try {
-  const gone = starter.released.then(() => { throw new Error('the starter let go before the end') })
-  gone.catch(() => undefined)
-  farm = await Promise.race([morning(starter), gone])
-  if (keep) await starter.released
-} finally {
-  await farm?.stop()
-  rmSync(farmDir, { recursive: true, force: true })
-  starter.leave()
-}
 
 async function morning ({ access: ask, ledger, gateway, tell }: Starter): Promise<Farm> {
   const plan = planCity(options)
@@ -122,4 +111,16 @@ function auditAll (
   return audit({
     ledgerUrl: url, token: tokens['AUDITOR'] ?? '', chips: [...tapped, ...plan.records.purses], handedIn
   })
+}
+
+let farm: Farm | null = null
+try {
+  const gone = starter.released.then(() => { throw new Error('the starter let go before the end') })
+  gone.catch(() => undefined)
+  farm = await Promise.race([morning(starter), gone])
+  if (keep) await starter.released
+} finally {
+  await farm?.stop()
+  rmSync(farmDir, { recursive: true, force: true })
+  starter.leave()
 }

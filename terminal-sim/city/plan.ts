@@ -7,7 +7,11 @@ import { type LaneCast, commissions, days, lanes, parties, psamNumber } from './
 import { type RecordPlan, planRecords } from './records.ts'
 import { type TapPlan, planTaps } from './taps.ts'
 
-export type PlanOptions = { readonly seed: number, readonly cards: number, readonly records: number }
+export type PlanOptions = {
+  readonly seed: number, readonly cards: number, readonly records: number
+  /** Lines of a delivery at most; 500 when absent. */
+  readonly linesAtOnce?: number
+}
 
 export type LanePlan = LaneCast & { readonly psam: PsamDescription }
 
@@ -23,7 +27,7 @@ export function planCity (options: PlanOptions): CityPlan {
   const random = createRandom(`city ${options.seed}`)
   const lanePlans = lanes.map((lane, at) => planLane(lane, at, random.fork('lanes').int(1, 90_000)))
   const taps = planTaps(options.cards, random.fork('taps'))
-  const records = planRecords(options.records, String(options.seed), random.fork('records'))
+  const records = planRecords(options, random.fork('records'))
   const lost = taps.residents.filter(({ listed }) => listed).map(({ registered }) => registered.card)
   return {
     options,

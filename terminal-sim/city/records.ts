@@ -96,8 +96,13 @@ export type RecordPlan = {
   readonly repeated: number
 }
 
+export type RecordOptions = {
+  readonly seed: number, readonly records: number, readonly linesAtOnce?: number
+}
+
 /** `records` from 200, so that each fault occurs. */
-export function planRecords (records: number, seed: string, random: Random): RecordPlan {
+export function planRecords (options: RecordOptions, random: Random): RecordPlan {
+  const { records } = options
   assert(records >= 200, `offline records: 200 at least, not ${records}`)
   const city = buildCity(records, random.fork('city'))
   const moments = random.fork('moments')
@@ -111,7 +116,7 @@ export function planRecords (records: number, seed: string, random: Random): Rec
     listed: city.listed.map(({ registered }) => registered.card),
     purses: city.pool.filter(({ known }) => known).map(purseOf),
     ...registryOf(city),
-    waves: batchesOf(lines, repeated, seed, random.fork('mail')),
+    waves: batchesOf(lines, repeated, options, random.fork('mail')),
     distinct: lines.length,
     repeated
   }
@@ -420,7 +425,10 @@ const purseOf = ({ registered: { card, balanceFen, counter }, ...now }: Chip): P
 
 /* ---- the mail: repeats, shuffling, deliveries ---- */
 
-function batchesOf (lines: readonly Line[], repeated: number, seed: string, random: Random): Batch[][] {
+function batchesOf (
+  lines: readonly Line[], repeated: number, { seed, linesAtOnce = 500 }: RecordOptions, random: Random
+): Batch[][] {
+  const size = Math.min(linesAtOnce, Math.max(25, Math.round(lines.length / 40)))
   const mail: { line: Line, wave: 1 | 2 }[] = lines.map(line => ({ line, wave: line.wave }))
   for (let copies = 0; copies < repeated; copies++) {
     const line = random.pick(lines)
@@ -428,12 +436,11 @@ function batchesOf (lines: readonly Line[], repeated: number, seed: string, rand
   }
   return ([1, 2] as const).map(wave => {
     const together = mail.filter(one => one.wave === wave).map(({ line }) => line)
-    return cut(random.shuffle(together), `${seed}.${wave}`, lines.length)
+    return cut(random.shuffle(together), `${seed}.${wave}`, size)
   })
 }
 
-function cut (lines: readonly Line[], name: string, records: number): Batch[] {
-  const size = Math.min(500, Math.max(25, Math.round(records / 40)))
+function cut (lines: readonly Line[], name: string, size: number): Batch[] {
   const batches: Batch[] = []
   for (let from = 0; from < lines.length; from += size) {
     const number = batches.length + 1

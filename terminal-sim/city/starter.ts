@@ -12,6 +12,10 @@ export type Starter = {
   /** Starts it, or starts it anew with this clock (ISO) on the same data. */
   ledger (clock: string): Promise<{ url: string }>
   gateway (config: GatewayConfig, clock: string): Promise<{ url: string }>
+  /** The ledger starts anew, and will kill itself when it passes there; not every starter does that. */
+  arm (place: string): Promise<void>
+  /** The ledger, once it is dead, starts anew. */
+  revive (): Promise<void>
   tell (event: CityEvent): void
   /** Resolves when the starter lets go. */
   released: Promise<void>
@@ -48,6 +52,8 @@ export function starterOverIpc (): Starter {
     access: () => ask('access'),
     ledger: clock => ask('ledger', { clock }),
     gateway: (config, clock) => ask('gateway', { config, clock }),
+    arm: place => ask('arm', { place }),
+    revive: () => ask('revive'),
     tell: event => { process.stdout.write(JSON.stringify(event) + '\n') },
     released,
     leave: () => { if (process.connected) process.disconnect() }
