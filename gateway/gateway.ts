@@ -60,7 +60,10 @@ export async function buildGateway (options: GatewayOptions): Promise<Gateway> {
 async function assemble (options: GatewayOptions, release: () => void): Promise<Gateway> {
   const { config, clock, pcsc, log, random, nowMs, newId } = options
   const http = createHttpClient({
-    baseUrl: config.ledger.url, headers: { authorization: `Bearer ${config.ledger.token}` }, random
+    baseUrl: config.ledger.url,
+    headers: { authorization: `Bearer ${config.ledger.token}` },
+    random,
+    tries: 1 // uplink and parameters come again by themselves
   })
   const { gateway: name, spoolDir } = config
   const spool = await openSpool({
