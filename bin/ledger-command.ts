@@ -1,5 +1,5 @@
-// Runs one of the ledger's commands against a database: the one whose address is given, or the one the demo has
-// left in .data, started for the purpose where it does not run. Knows processes, no books.
+// Runs one of the ledger's commands against a database: the one whose address is given, or the one the demo
+// has left in .data, started for the purpose where it does not run. Knows processes, no books.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'

@@ -2,8 +2,9 @@
 //
 //   tsx bin/verify-proof.ts PROOF.json… [--key PUBLIC.pem]
 //
-// Says of each file which step fails, if one does; then it exits 1. Without --key the key that came with the proof is used, and its id is
-// shown: compare it with the one the city has published, or anybody could have made the whole proof.
+// Says of each file which step fails, if one does; then it exits 1. Without --key the key that came with the
+// proof is used, and its id is shown: compare it with the one the city has published, or anybody could have
+// made the whole proof.
 import { createHash, createPublicKey, verify } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'

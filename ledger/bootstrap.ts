@@ -18,7 +18,10 @@ export const BootstrapFile = Type.Object({
   clients: Type.Optional(Type.Array(Type.Object({
     id: Type.String({ pattern: '^[0-9A-Za-z_-]{1,32}$' }),
     kind: Type.Unsafe<ClientKind>(Type.String({ enum: [...kinds] })),
-    secret: Type.String({ minLength: 32, maxLength: 128, description: '256 random bits in hex or base64url' }),
+    secret: Type.String({
+      minLength: 32, maxLength: 128,
+      description: '256 random bits in hex or base64url'
+    }),
     party: Type.Optional(Type.String({ pattern: '^[A-Z0-9-]{1,15}$' }))
   }, closed)))
 }, closed)

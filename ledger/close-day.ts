@@ -62,7 +62,10 @@ async function cut (ledger: Ledger, date: string, by: string): Promise<void> {
   })
 }
 
-/** While the cut waits for batches under way, new ones wait for the cut: better to give up than to hold them. */
+/**
+ * While the cut waits for batches under way, new ones wait for the cut: better to give up than to hold
+ * them.
+ */
 const cutWaitMs = 10_000
 
 /** Room for transfers far ahead, made before the cut and outside its transaction. */
@@ -177,4 +180,3 @@ export const booked = (
   }
   return { ...rest, journal, bucket: 0, debit: number(debit), credit: number(credit), eventAtMs: atMs }
 })
-

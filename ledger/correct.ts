@@ -1,5 +1,5 @@
-// A corrective posting: transfers that somebody decided on, in the open date, with the reason in the log. It is
-// what lets a failed check of a closing day be looked at anew. It refuses to change any row.
+// A corrective posting: transfers that somebody decided on, in the open date, with the reason in the log. It
+// is what lets a failed check of a closing day be looked at anew. It refuses to change any row.
 import { Type, type Static } from 'typebox'
 import { limits } from '../schemas/limits.ts'
 import { cardKey, CardRef } from '../schemas/record.ts'
@@ -45,7 +45,10 @@ export async function correct (ledger: Needs, { reason, transfers }: Correction)
       transfers: transfers.map(({ debit, credit, amountFen, card }, journal) => {
         const where = `/transfers/${journal}`
         const known = card === undefined ? null : cards.get(cardKey(card))
-        if (known === undefined) throw new Refusal('registry_invalid', 'no such card was issued', `${where}/card`)
+        if (known === undefined) {
+          throw new Refusal('registry_invalid', 'no such card was issued',
+          `${where}/card`)
+        }
         return {
           journal, code: 'correction', book: bookOf(debit, credit, where), amountFen: BigInt(amountFen),
           debit: numberOf(accounts, debit, where), credit: numberOf(accounts, credit, where),

@@ -1,5 +1,6 @@
-// Many ledgers in one process, for the scenario runner: each on its own database with a clock that stands still
-// until it is told otherwise; the key workers are shared. Not for a city: whoever reaches its port rules it.
+// Many ledgers in one process, for the scenario runner: each on its own database with a clock that stands
+// still until it is told otherwise; the key workers are shared. Not for a city: whoever reaches its port
+// rules it.
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { Type } from 'typebox'
@@ -53,7 +54,10 @@ server.listen(0, '127.0.0.1', () => {
 async function answer (request: IncomingMessage): Promise<unknown> {
   const path = request.url ?? ''
   if (request.method === 'GET' && path === '/healthz') return { status: 'ok' }
-  if (request.method === 'POST' && path === '/stacks') return await open(Value.Parse(NewStack, await bodyOf(request)))
+  if (request.method === 'POST' && path === '/stacks') {
+    return await open(Value.Parse(NewStack,
+      await bodyOf(request)))
+  }
   const [, id = '', part] = /^\/stacks\/(\d+)(\/clock)?$/.exec(path) ?? []
   const stack = stacks.get(id)
   if (stack === undefined) throw new Error(`no ${request.method} ${path}`)
@@ -73,7 +77,8 @@ const sessionMs = 366 * 24 * 3_600_000
 async function open ({ databaseUrl, clock: at }: { databaseUrl: string, clock: string }) {
   const clock = manualClock(parseIso(at))
   const built = await buildLedger({
-    databaseUrl, clock, log, tac, signer, random: randomBytes, partitionDays: config.LEDGER_PARTITION_DAYS, sessionMs
+    databaseUrl, clock, log, tac, signer, random: randomBytes, partitionDays: config.LEDGER_PARTITION_DAYS,
+    sessionMs
   })
   const url = await built.app.listen({ host: '127.0.0.1', port: 0 })
   const id = String(++stacksMade)

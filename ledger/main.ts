@@ -138,6 +138,7 @@ async function printProof (id = ''): Promise<void> {
 async function postCorrection (path = ''): Promise<void> {
   const correction = Value.Parse(Correction, JSON.parse(readFileSync(path, 'utf8')))
   await withDatabase(async db => {
-    await correct({ db, log, clock: systemClock, random: randomBytes, registry: registryCache(db) }, correction)
+    await correct({ db, log, clock: systemClock, random: randomBytes, registry: registryCache(db) },
+      correction)
   })
 }

@@ -1,5 +1,5 @@
-// Parameters for the edge: publishing the blacklist and tariffs, answering what a terminal lacks, and who bears
-// the use of a listed card, by what terminals said they had applied.
+// Parameters for the edge: publishing the blacklist and tariffs, answering what a terminal lacks, and who
+// bears the use of a listed card, by what terminals said they had applied.
 import { createHash } from 'node:crypto'
 import type {
   BlacklistPublication, BlacklistReply, LiabilityLine, ParameterAcknowledgement
@@ -29,14 +29,16 @@ export async function publishBlacklist (ledger: Ledger, publication: BlacklistPu
     const last = (await lastBlacklist(tx))?.version ?? 0
     const version = publication.version ?? last + 1
     if (version <= last) {
-      throw new Refusal('registry_invalid', `blacklist version ${version} is not above the last, ${last}`, '/version')
+      throw new Refusal('registry_invalid', `blacklist version ${version} is not above the last, ${last}`,
+        '/version')
     }
     const added = await placesOf(tx, add.map(entry => entry.card), index => `/add/${index}/card`)
     const removed = await placesOf(tx, remove, index => `/remove/${index}`)
     await removeEntries(tx, version, removed)
     await insertEntries(tx, version, add.map(({ reason, at }, index) =>
       ({ ...added[index] as CardPlace, reason, listedAtMs: parseIso(at) })))
-    await insertBlacklistVersion(tx, { version, digest: listDigest(await listedCards(tx)) }, ledger.clock.now())
+    await insertBlacklistVersion(tx, { version, digest: listDigest(await listedCards(tx)) },
+      ledger.clock.now())
     return version
   })
 }
@@ -81,7 +83,9 @@ const cardOf = ({ issuer, serial, issue }: CardRef): CardRef => ({ issuer, seria
 
 /* ---- tariffs ---- */
 
-/** Publishes a tariff version. The same one again changes nothing; another one under its number is refused. */
+/**
+ * Publishes a tariff version. The same one again changes nothing; another one under its number is refused.
+ */
 export async function publishTariff (ledger: Ledger, tariff: Tariff): Promise<number> {
   if (!isInstant(tariff.from)) throw new Refusal('body_invalid', `not an instant: ${tariff.from}`, '/from')
   return await inTransaction(ledger.db, async tx => {
@@ -89,7 +93,8 @@ export async function publishTariff (ledger: Ledger, tariff: Tariff): Promise<nu
     const known = (await readTariffs(tx)).find(one => one.version === tariff.version)
     if (known === undefined) await insertTariff(tx, tariff, ledger.clock.now())
     else if (canonical(known) !== canonical(tariff)) {
-      throw new Refusal('registry_invalid', `tariff version ${tariff.version} says something else already`, '/version')
+      throw new Refusal('registry_invalid', `tariff version ${tariff.version} says something else already`,
+        '/version')
     }
     return tariff.version
   })
@@ -154,7 +159,7 @@ function lineOf (
   const listing = listingAt(entries, version, use.eventAtMs, { windowMs, reachable: use.reachable })
   const entry = entries.filter(one => one.listedAtMs <= use.eventAtMs || one.addedVersion <= (version ?? 0))
     .reduce<ListEntry | null>((latest, one) =>
-    latest === null || one.addedVersion > latest.addedVersion ? one : latest, null)
+      latest === null || one.addedVersion > latest.addedVersion ? one : latest, null)
   if (listing === 'clear' || entry === null) return []
   return [{
     card: cardOf(use),

@@ -1,5 +1,5 @@
-// `npm run prove`: an inclusion proof for one transfer, or for all that one record moved, which a resident checks
-// offline with bin/verify-proof.ts. It hands out one leaf's salt, and nothing about its neighbours.
+// `npm run prove`: an inclusion proof for one transfer, or for all that one record moved, which a resident
+// checks offline with bin/verify-proof.ts. It hands out one leaf's salt, and nothing about its neighbours.
 import { Type, type Static } from 'typebox'
 import { SignedHead } from '../schemas/api.ts'
 import { bucketOf, cardKey, parseCardKey } from '../schemas/record.ts'
@@ -16,7 +16,7 @@ const closed = { additionalProperties: false } as const
 const Hex = Type.String({ pattern: '^([0-9A-F]{2})+$' })
 const Step = Type.Object({
   index: Type.Integer({ minimum: 0 }), size: Type.Integer({ minimum: 1 }), path: Type.Array(Hex)
-}, { ...closed, description: 'place of a leaf, leaves of the tree, siblings from the leaf upwards (RFC 6962)' })
+}, { ...closed, description: 'place of the leaf, leaves of the tree, siblings from the leaf upwards' })
 
 /** Everything a verifier needs; `text` is what is proven. */
 export const Proof = Type.Object({
@@ -47,7 +47,10 @@ export async function prove (db: Db, id: string): Promise<Proofs> {
     const wanted = await leavesFor(tx, id)
     const last = await lastHead(tx)
     const publicKey = (await publicKeys(tx)).get(last?.head.keyId ?? '')
-    if (last === null || publicKey === undefined) throw new Refusal('unavailable', 'there is no signed head yet')
+    if (last === null || publicKey === undefined) {
+      throw new Refusal('unavailable',
+        'there is no signed head yet')
+    }
     const leaves = (await leafHashes(tx)).slice(0, last.head.size)
     const proofs: Proof[] = []
     for (const leaf of wanted) proofs.push(await proofOf(tx, leaf, leaves))
@@ -68,10 +71,16 @@ async function leavesFor (tx: Tx, id: string): Promise<Leaf[]> {
   if (/^\d{1,18}$/.test(id)) return [leafOfTransfer(BigInt(id))]
   const [, key = '', counter = ''] = /^(.+)\/(\d{1,5})$/.exec(id) ?? []
   const card = parseCardKey(key)
-  if (card === null) throw new Refusal('not_found', 'wanted: the number of a transfer, or CARD/COUNTER of a record')
+  if (card === null) {
+    throw new Refusal('not_found',
+      'wanted: the number of a transfer, or CARD/COUNTER of a record')
+  }
   const known = (await findCards(tx, [card])).get(cardKey(card))
   const event = known === undefined ? null : await eventOf(tx, bucketOf(card), known.cardId, Number(counter))
-  if (event === null) throw new Refusal('not_found', 'no such record was accepted, or refused with a valid TAC')
+  if (event === null) {
+    throw new Refusal('not_found',
+      'no such record was accepted, or refused with a valid TAC')
+  }
   const transfers = await transfersOfLine(tx, bucketOf(card), event)
   return transfers.length > 0 ? transfers.map(leafOfTransfer) : [{ batchId: event.batchId, index: 0 }]
 }
@@ -80,7 +89,10 @@ async function proofOf (tx: Tx, { batchId, index }: Leaf, treeLeaves: readonly H
   const batch = await findBatch(tx, batchId)
   const opened = batch === null ? [] : await openBatch(tx, batch)
   const leaf = opened[index]
-  if (batch === null || leaf === undefined) throw new Refusal('not_found', `there is no transfer ${index} in batch ${batchId}`)
+  if (batch === null || leaf === undefined) {
+    throw new Refusal('not_found',
+    `there is no transfer ${index} in batch ${batchId}`)
+  }
   const treeIndex = await leafIndexOf(tx, batchId)
   if (treeIndex === null || treeIndex >= treeLeaves.length) {
     throw new Refusal('unavailable', `batch ${batchId} is not sealed yet; ask again in a moment`)

@@ -16,8 +16,8 @@ import { insertInstructions, readOpenNets, readPositions } from './store/settlem
 export type Approver = { readonly staffId: number, readonly name: string }
 
 /**
- * Records one approval of exactly the positions with this digest; the second, by another person, moves the day
- * to APPROVED. Throws Refusal approval_stale, self_approval, day_state.
+ * Records one approval of exactly the positions with this digest; the second, by another person, moves the
+ * day to APPROVED. Throws Refusal approval_stale, self_approval, day_state.
  */
 export async function approveDay (
   ledger: Ledger, date: string, by: Approver, digest: Buffer
@@ -27,7 +27,8 @@ export async function approveDay (
     const { state } = await lockedDay(tx, date)
     if (state !== 'APPROVED') requireState(date, state, 'CLEARED')
     if (!digest.equals(await digestNow(tx, date))) {
-      throw new Refusal('approval_stale', `the positions of ${date} are not those with this digest`, '/digest')
+      throw new Refusal('approval_stale', `the positions of ${date} are not those with this digest`,
+        '/digest')
     }
     await refuseCloser(tx, date, by)
     if (!await insertApproval(tx, date, by.staffId, digest, atMs)) {

@@ -6,7 +6,8 @@ import type { Role } from '../schemas/api.ts'
 import type { Ledger } from './ledger.ts'
 import { Refusal } from './refusal.ts'
 import { inTransaction } from './store/db.ts'
-import { clearFailures, closeSession, countFailure, failuresOf, findStaff, openSession } from './store/staff.ts'
+import { clearFailures, closeSession, countFailure, failuresOf, findStaff, openSession }
+  from './store/staff.ts'
 
 export const lockOut = { failuresMax: 5, windowMs: 15 * 60_000 } as const
 
@@ -21,7 +22,10 @@ export const hashPassword = async (password: string): Promise<string> => await h
 /** Nobody's password; made once per process, verified against where there is no such name. */
 let decoy: Promise<string> | null = null
 
-export type Session = { readonly token: string, readonly expiresAtMs: number, readonly roles: readonly Role[] }
+export type Session = {
+  readonly token: string, readonly expiresAtMs: number,
+  readonly roles: readonly Role[]
+}
 
 /** Opens a session. Throws Refusal credentials_wrong, also after too many failures of that name. */
 export async function signIn (ledger: Ledger, name: string, password: string): Promise<Session> {
@@ -35,7 +39,10 @@ export async function signIn (ledger: Ledger, name: string, password: string): P
   if (staff === null || !right || failures >= lockOut.failuresMax) {
     // Tries while it is locked do not count, or anybody could keep a name locked for good.
     if (failures < lockOut.failuresMax) await countFailure(db, nameHash, nowMs, nowMs - lockOut.windowMs)
-    if (failures + 1 === lockOut.failuresMax) ledger.log.warn({ name }, 'too many failed sign-ins: locked for a while')
+    if (failures + 1 === lockOut.failuresMax) {
+      ledger.log.warn({ name },
+        'too many failed sign-ins: locked for a while')
+    }
     throw new Refusal('credentials_wrong')
   }
   const token = random(32).toString('base64url')
@@ -47,4 +54,5 @@ export async function signIn (ledger: Ledger, name: string, password: string): P
   return { token, expiresAtMs, roles: staff.roles }
 }
 
-export const signOut = async ({ db }: Ledger, token: string): Promise<void> => await closeSession(db, hashOf(token))
+export const signOut = async ({ db }: Ledger, token: string): Promise<void> => await closeSession(db,
+  hashOf(token))

@@ -16,7 +16,8 @@ import type { Db, Tx } from './store/db.ts'
 import { readPositions } from './store/settlement.ts'
 import { allHeads, leafHashes, publicKeys } from './store/tree.ts'
 import {
-  approvedDays, batchPages, datesFrom, deliveryPages, doubleJournals, fromTheBeginning, leafPages, lineDifferences,
+  approvedDays, batchPages, datesFrom, deliveryPages, doubleJournals, fromTheBeginning, leafPages,
+  lineDifferences,
   shadowDifferences, startAfter, strayTransfers, transfersOf, unsealedBatches, type DeliveryRow, type Start
 } from './store/verification.ts'
 
@@ -70,7 +71,10 @@ const worded = ({ what, leftFen, rightFen }: Difference): string => `${what}: ${
 async function checkAccounts (tx: Tx, start: Start): Promise<Findings> {
   if (start.date === null) return plain((await accountDifferences(tx, null)).map(worded))
   const faults: string[] = []
-  for (const date of await datesFrom(tx, start)) faults.push(...(await accountDifferences(tx, date)).map(worded))
+  for (const date of await datesFrom(tx, start)) {
+    faults.push(...(await accountDifferences(tx,
+      date)).map(worded))
+  }
   return plain(faults)
 }
 
@@ -86,7 +90,8 @@ async function checkBatches (tx: Tx, start: Start): Promise<Findings> {
         const own = transfers.get(batchId) ?? []
         const foundFen = own.reduce((sum, transfer) => sum + transfer.amountFen, 0n)
         if (own.length !== declared || foundFen !== sumFen) {
-          faults.push(`batch ${batchId}: ${own.length} transfers of ${foundFen} fen, declared ${declared} of ${sumFen}`)
+          const found = `${own.length} transfers of ${foundFen} fen`
+          faults.push(`batch ${batchId}: ${found}, declared ${declared} of ${sumFen}`)
         }
         const built = batchRoot({ salt, batchId, clearingDate: date, deliveryDigest: digest, transfers: own })
         if (!root.equals(built)) faults.push(`batch ${batchId}: its rows do not lead to its root`)
@@ -101,7 +106,10 @@ async function checkTree (tx: Tx, _start: Start, since: number): Promise<Finding
   const faults: string[] = []
   const keys = await publicKeys(tx)
   const heads = new Map((await allHeads(tx)).map(head => [head.size, head]))
-  let frontier: Frontier = growFrontier(emptyFrontier, since === 0 ? [] : (await leafHashes(tx)).slice(0, since))
+  let frontier: Frontier = growFrontier(emptyFrontier, since === 0
+    ? []
+    : (await leafHashes(tx)).slice(0,
+        since))
   const passHead = () => {
     const head = heads.get(frontier.size)
     if (head === undefined) return
@@ -164,7 +172,8 @@ async function checkPositions (tx: Tx): Promise<Findings> {
   for (const { date, digest, people } of days) {
     const positions = await readPositions(tx, date)
     faults.push(...netSums(positions).map(({ book, sumFen }) => `${date} ${book}: ${sumFen} fen`))
-    if (!digest.equals(positionsDigest(date, positions))) faults.push(`${date}: not the positions that were approved`)
+    if (!digest.equals(positionsDigest(date,
+      positions))) faults.push(`${date}: not the positions that were approved`)
     if (people < approversNeeded) faults.push(`${date}: approved by ${people}`)
   }
   return { faults, seen: `${days.length} approved days` }

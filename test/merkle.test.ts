@@ -1,9 +1,11 @@
-// The tree of RFC 6962 against the public test vectors of Certificate Transparency, and what a batch commits to.
+// The tree of RFC 6962 against the public test vectors of Certificate Transparency, and what a batch commits
+// to.
 import t from 'tap'
 import fc from 'fast-check'
 import { createHash } from 'node:crypto'
 import {
-  consistencyProof, emptyFrontier, emptyRoot, frontierRoot, growFrontier, inclusionProof, leafHash, nodeHash, rootOf,
+  consistencyProof, emptyFrontier, emptyRoot, frontierRoot, growFrontier, inclusionProof, leafHash, nodeHash,
+  rootOf,
   verifyConsistency, verifyInclusion, type Hash
 } from '../ledger/core/merkle.ts'
 import { batchLeaves, batchRoot, canonicalTransfer, commit, openLeaves } from '../ledger/core/commitment.ts'
@@ -14,7 +16,8 @@ const bytes = (text: string): Buffer => Buffer.from(text, 'hex')
 
 /* ---- the reference tree of certificate-transparency (merkle_tree_test) ---- */
 
-const inputs = ['', '00', '10', '2021', '3031', '40414243', '5051525354555657', '606162636465666768696a6b6c6d6e6f']
+const inputs = ['', '00', '10', '2021', '3031', '40414243', '5051525354555657',
+  '606162636465666768696a6b6c6d6e6f']
 const roots = [
   '6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d',
   'fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125',
@@ -30,7 +33,8 @@ const leaves = inputs.map(input => leafHash(bytes(input)))
 t.test('roots of the reference tree', async t => {
   t.equal(hex(emptyRoot), 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855')
   t.equal(hex(rootOf([])), hex(emptyRoot))
-  roots.forEach((root, index) => t.equal(hex(rootOf(leaves.slice(0, index + 1))), root, `${index + 1} leaves`))
+  roots.forEach((root, index) => t.equal(hex(rootOf(leaves.slice(0, index + 1))), root,
+    `${index + 1} leaves`))
 })
 
 t.test('inclusion proofs of the reference tree', async t => {
@@ -80,7 +84,8 @@ t.test('consistency proofs of the reference tree', async t => {
   ] as const) {
     const made = consistencyProof(leaves.slice(0, second), first)
     t.strictSame(made.map(hex), path, `${first} → ${second}`)
-    t.ok(verifyConsistency(first, second, made, bytes(roots[first - 1] as string), bytes(roots[second - 1] as string)))
+    t.ok(verifyConsistency(first, second, made, bytes(roots[first - 1] as string),
+      bytes(roots[second - 1] as string)))
   }
   t.throws(() => consistencyProof(leaves, 0), /no tree of 0/)
   t.throws(() => consistencyProof(leaves, 9), /no tree of 9/)
@@ -94,7 +99,8 @@ function treeHash (data: readonly Hash[]): Hash {
   if (data.length === 1) return data[0] as Hash
   let k = 1
   while (k * 2 < data.length) k *= 2
-  return createHash('sha256').update(Uint8Array.of(1)).update(treeHash(data.slice(0, k))).update(treeHash(data.slice(k))).digest()
+  return createHash('sha256').update(Uint8Array.of(1)).update(treeHash(data.slice(0,
+    k))).update(treeHash(data.slice(k))).digest()
 }
 const many = Array.from({ length: 70 }, (_, index) => leafHash(Buffer.from(`leaf ${index}`)))
 
@@ -134,23 +140,31 @@ t.test('each proof holds, and fails with any one byte changed', async t => {
           }
         }
       }
-      if (holds(path, index, size, flipped(leaf, 3)) || holds(path, index, size, leaf, flipped(root, 3))) t.fail('leaf or root')
-      if (holds([...path, root]) || (path.length > 0 && holds(path.slice(0, -1)))) t.fail(`path of another length, leaf ${index} of ${size}`)
+      if (holds(path, index, size, flipped(leaf, 3)) || holds(path, index, size, leaf, flipped(root,
+        3))) t.fail('leaf or root')
+      if (holds([...path, root]) || (path.length > 0 && holds(path.slice(0,
+        -1)))) t.fail(`path of another length, leaf ${index} of ${size}`)
       if (holds(path, index + 1) || holds(path, index, index)) t.fail(`place ${index} of ${size}`)
     }
     for (let first = 1; first <= size; first++) {
       const path = consistencyProof(part, first)
       const old = rootOf(part.slice(0, first))
       if (!verifyConsistency(first, size, path, old, root)) t.fail(`${first} → ${size}`)
-      if (verifyConsistency(first, size, path, flipped(old, 9), root)) t.fail(`${first} → ${size}: the old root does not matter`)
-      if (verifyConsistency(first, size, path, old, flipped(root, 9))) t.fail(`${first} → ${size}: the new root does not matter`)
+      if (verifyConsistency(first, size, path, flipped(old, 9),
+        root)) t.fail(`${first} → ${size}: the old root does not matter`)
+      if (verifyConsistency(first, size, path, old, flipped(root,
+        9))) t.fail(`${first} → ${size}: the new root does not matter`)
       for (const [step, sibling] of path.entries()) {
         tampered++
-        if (verifyConsistency(first, size, path.map((each, place) => place === step ? flipped(sibling, step) : each), old, root)) {
+        if (verifyConsistency(first, size, path.map((each, place) => place === step
+          ? flipped(sibling,
+            step)
+          : each), old, root)) {
           t.fail(`${first} → ${size}: step ${step} does not matter`)
         }
       }
-      if (first < size && verifyConsistency(first, size, [...path, root], old, root)) t.fail(`${first} → ${size}: longer path`)
+      if (first < size && verifyConsistency(first, size, [...path, root], old,
+        root)) t.fail(`${first} → ${size}: longer path`)
     }
   }
   t.comment(`${tampered} changed bytes`)
@@ -163,10 +177,12 @@ t.test('the past cannot be rewritten', async t => {
   for (let changed = 0; changed < before.length; changed++) {
     const forged = after.map((leaf, index) => index === changed ? leafHash(Buffer.from('another')) : leaf)
     const path = consistencyProof(forged, before.length)
-    t.notOk(verifyConsistency(before.length, forged.length, path, rootOf(before), rootOf(forged)), `leaf ${changed} rewritten`)
+    t.notOk(verifyConsistency(before.length, forged.length, path, rootOf(before), rootOf(forged)),
+      `leaf ${changed} rewritten`)
   }
-  t.notSame(hex(nodeHash(many[0] as Hash, many[1] as Hash)), hex(leafHash(Buffer.concat([many[0] as Hash, many[1] as Hash]))),
-    'a node is never a leaf')
+  t.notSame(hex(nodeHash(many[0] as Hash, many[1] as Hash)), hex(leafHash(Buffer.concat([many[0] as Hash,
+    many[1] as Hash]))),
+  'a node is never a leaf')
 })
 
 const flipped = (hash: Hash, byte: number): Hash => {
@@ -178,46 +194,62 @@ const flipped = (hash: Hash, byte: number): Hash => {
 /* ---- what a batch commits to: golden bytes, worked out here with nothing but a hash ---- */
 
 const transfer = {
-  transferId: 7340033n, journalId: 7340032n, clearingDate: '2026-03-02', code: 10, book: 'commerce', debit: 3, credit: 41,
+  transferId: 7340033n, journalId: 7340032n, clearingDate: '2026-03-02', code: 10, book: 'commerce',
+  debit: 3, credit: 41,
   amountFen: 180n, cardId: 17n, eventAtMs: 1772411415000, deliveryNo: 5n, lineNo: 2, corrects: null
 }
 const batch = {
   salt: Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex'), batchId: 7n, clearingDate: '2026-03-02',
-  deliveryDigest: createHash('sha256').update('delivery').digest(), transfers: [transfer, { ...transfer, transferId: 7340034n, corrects: 99n }]
+  deliveryDigest: createHash('sha256').update('delivery').digest(), transfers: [transfer, {
+    ...transfer,
+    transferId: 7340034n, corrects: 99n
+  }]
 }
 
 t.test('golden bytes of a batch', async t => {
-  t.equal(canonicalTransfer(transfer), 'transfer|1|7340033|7340032|2026-03-02|10|commerce|3|41|180|17|1772411415000|5|2|-')
+  t.equal(canonicalTransfer(transfer),
+    'transfer|1|7340033|7340032|2026-03-02|10|commerce|3|41|180|17|1772411415000|5|2|-')
   const salts = createHash('shake256', { outputLength: 48 }).update(batch.salt).digest()
   const expected = [
     `batch|1|7|2026-03-02|2|${createHash('sha256').update('delivery').digest('hex')}`,
     'transfer|1|7340033|7340032|2026-03-02|10|commerce|3|41|180|17|1772411415000|5|2|-',
     'transfer|1|7340034|7340032|2026-03-02|10|commerce|3|41|180|17|1772411415000|5|2|99'
   ].map((text, index) =>
-    createHash('sha256').update(Uint8Array.of(0)).update(salts.subarray(16 * index, 16 * index + 16)).update(text).digest())
+    createHash('sha256').update(Uint8Array.of(0)).update(salts.subarray(16 * index,
+      16 * index + 16)).update(text).digest())
   t.strictSame(batchLeaves(batch).map(hex), expected.map(hex))
   t.equal(hex(batchRoot(batch)), '63bd648c6bf0f8e1ee380b72e679dec87d91bf63fe98552f57fa807754fd5ee5')
   t.equal(hex(batchRoot({ ...batch, transfers: [] })), hex(createHash('sha256').update(Uint8Array.of(0))
     .update(createHash('shake256', { outputLength: 16 }).update(batch.salt).digest())
-    .update(`batch|1|7|2026-03-02|0|${createHash('sha256').update('delivery').digest('hex')}`).digest()), 'a batch without transfers')
-  t.equal(batchLeafText({ batchId: 7n, date: '2026-03-02', root: Buffer.alloc(32, 1) }), `sealed|1|7|2026-03-02|${'01'.repeat(32)}`)
+    .update(`batch|1|7|2026-03-02|0|${createHash('sha256').update('delivery').digest('hex')}`).digest()),
+  'a batch without transfers')
+  t.equal(batchLeafText({ batchId: 7n, date: '2026-03-02', root: Buffer.alloc(32, 1) }),
+    `sealed|1|7|2026-03-02|${'01'.repeat(32)}`)
   t.equal(hex(batchLeaf({ batchId: 7n, date: '2026-03-02', root: Buffer.alloc(32, 1) })),
-    createHash('sha256').update('\u0000' + `sealed|1|7|2026-03-02|${'01'.repeat(32)}`, 'latin1').digest('hex'))
+    createHash('sha256').update('\u0000' + `sealed|1|7|2026-03-02|${'01'.repeat(32)}`,
+      'latin1').digest('hex'))
 })
 
 t.test('every field of a batch and of a transfer moves its root', async t => {
   const root = hex(batchRoot(batch))
   const changes: Record<string, object> = {
-    transferId: { transferId: 7340032n }, journalId: { journalId: 1n }, clearingDate: { clearingDate: '2026-03-03' },
-    code: { code: 11 }, book: { book: 'campus' }, debit: { debit: 4 }, credit: { credit: 42 }, amountFen: { amountFen: 181n },
-    cardId: { cardId: 18n }, 'no card': { cardId: null }, eventAtMs: { eventAtMs: 1772411415001 }, deliveryNo: { deliveryNo: 6n },
+    transferId: { transferId: 7340032n }, journalId: { journalId: 1n },
+    clearingDate: { clearingDate: '2026-03-03' },
+    code: { code: 11 }, book: { book: 'campus' }, debit: { debit: 4 }, credit: { credit: 42 },
+    amountFen: { amountFen: 181n },
+    cardId: { cardId: 18n }, 'no card': { cardId: null }, eventAtMs: { eventAtMs: 1772411415001 },
+    deliveryNo: { deliveryNo: 6n },
     lineNo: { lineNo: 3 }, corrects: { corrects: 1n }
   }
   for (const [field, change] of Object.entries(changes)) {
-    t.not(hex(batchRoot({ ...batch, transfers: [{ ...transfer, ...change }, batch.transfers[1] as typeof transfer] })), root, field)
+    t.not(hex(batchRoot({
+      ...batch, transfers: [{ ...transfer, ...change },
+        batch.transfers[1] as typeof transfer]
+    })), root, field)
   }
   for (const change of [
-    { batchId: 8n }, { clearingDate: '2026-03-01' }, { deliveryDigest: null }, { transfers: batch.transfers.slice(1) },
+    { batchId: 8n }, { clearingDate: '2026-03-01' }, { deliveryDigest: null },
+    { transfers: batch.transfers.slice(1) },
     { transfers: [...batch.transfers].reverse() }, { salt: Buffer.alloc(16) }
   ]) t.not(hex(batchRoot({ ...batch, ...change })), root, Object.keys(change).join())
   const [, first, second] = openLeaves(batch)

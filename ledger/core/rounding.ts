@@ -1,4 +1,5 @@
-// The only place where money meets a fraction: rates half up on a sum, splits by largest remainder on integers.
+// The only place where money meets a fraction: rates half up on a sum, splits by largest remainder on
+// integers.
 import assert from 'node:assert/strict'
 import { Decimal } from 'decimal.js'
 

@@ -1,6 +1,7 @@
 // Who owes whom for a clearing date: a position per book and party, and how money moves by it. Pure; it
 // refuses to know accounts' numbers and SQL.
-import { accountCode, claimCodes, transferCodes, type Book, type Heading, type TransferCode } from './chart.ts'
+import { accountCode, claimCodes, transferCodes, type Book, type Heading, type TransferCode }
+  from './chart.ts'
 import { rateOf } from './rounding.ts'
 
 /** What the transfers of a date with one code did to one account, in fen. */
@@ -37,7 +38,9 @@ export type Position = {
   readonly netFen: bigint
 }
 
-/** Codes by which clearing and settling move money themselves; they are no claims of the date they stand in. */
+/**
+ * Codes by which clearing and settling move money themselves; they are no claims of the date they stand in.
+ */
 const settling: ReadonlySet<number> = new Set<number>([
   transferCodes.clear_net, transferCodes.clear_commission, transferCodes.load_commission,
   transferCodes.agent_netting, transferCodes.instruct_pay, transferCodes.instruct_collect
@@ -107,15 +110,17 @@ function merged (positions: readonly Position[]): Position[] {
   const byParty = new Map<string, Position>()
   for (const one of positions) {
     const known = byParty.get(one.party)
-    byParty.set(one.party, known === undefined ? one : withNet({
-      party: one.party,
-      book: one.book,
-      claimsFen: known.claimsFen + one.claimsFen,
-      adjustmentsFen: known.adjustmentsFen + one.adjustmentsFen,
-      commissionFen: known.commissionFen + one.commissionFen,
-      loadsFen: known.loadsFen + one.loadsFen,
-      loadCommissionFen: known.loadCommissionFen + one.loadCommissionFen
-    }))
+    byParty.set(one.party, known === undefined
+      ? one
+      : withNet({
+        party: one.party,
+        book: one.book,
+        claimsFen: known.claimsFen + one.claimsFen,
+        adjustmentsFen: known.adjustmentsFen + one.adjustmentsFen,
+        commissionFen: known.commissionFen + one.commissionFen,
+        loadsFen: known.loadsFen + one.loadsFen,
+        loadCommissionFen: known.loadCommissionFen + one.loadCommissionFen
+      }))
   }
   return [...byParty.values()]
 }

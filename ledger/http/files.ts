@@ -18,6 +18,7 @@ import { callerIn, type Capacity } from './auth.ts'
 
 const Name = Type.Object({ name: Type.String({ maxLength: 64 }) })
 const OfDay = Type.Object({ party: Type.String({ maxLength: 15 }), date: LocalDate })
+const plainText = { content: { 'text/plain': { schema: Type.String() } } }
 const allow: readonly Capacity[] = ['gateway', 'operator', 'auditor', 'staff']
 
 export const fileRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
@@ -36,29 +37,35 @@ export const fileRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
     config: { allow }, schema: { params: Name, response: { 200: FileReply } }
   }, async request => (await stored(ledger, request.params.name, callerIn(request).party)).reply)
 
-  app.get('/v1/files/:name/SS', { config: { allow }, schema: { params: Name } }, async (request, reply) => {
+  app.get('/v1/files/:name/SS', {
+    config: { allow }, schema: { params: Name, response: { 200: plainText } }
+  }, async (request, reply) => {
     const { file, reply: answer } = await stored(ledger, request.params.name, callerIn(request).party)
     return await reply.type('text/plain; charset=latin1').send(refusalsOf(file, request.params.name, answer))
   })
 
-  app.get('/v1/operators/:party/QS/:date', { config: { allow }, schema: { params: OfDay } },
-    async (request, reply) => {
-      const { party, date } = request.params
-      const operator = merchantOf(await ledger.registry(), party)
-      requireOwn(callerIn(request).party, operator)
-      const summary = await viewSummary(ledger.db, party, operator.merchant, date)
-      return await reply.type('text/plain; charset=latin1').send(writeSummaries([summary]))
-    })
+  app.get('/v1/operators/:party/QS/:date', {
+    config: { allow }, schema: { params: OfDay, response: { 200: plainText } }
+  },
+  async (request, reply) => {
+    const { party, date } = request.params
+    const operator = merchantOf(await ledger.registry(), party)
+    requireOwn(callerIn(request).party, operator)
+    const summary = await viewSummary(ledger.db, party, operator.merchant, date)
+    return await reply.type('text/plain; charset=latin1').send(writeSummaries([summary]))
+  })
 
-  app.get('/v1/operators/:party/NS/:date', { config: { allow }, schema: { params: OfDay } },
-    async (request, reply) => {
-      const { party, date } = request.params
-      const operator = merchantOf(await ledger.registry(), party)
-      requireOwn(callerIn(request).party, operator)
-      const files = await viewFiles(ledger.db, party, date)
-      const names = files.map(name => ({ source: sourceName(name), date }))
-      return await reply.type('text/plain; charset=latin1').send(writeNames(operator.industry ?? '00', names))
-    })
+  app.get('/v1/operators/:party/NS/:date', {
+    config: { allow }, schema: { params: OfDay, response: { 200: plainText } }
+  },
+  async (request, reply) => {
+    const { party, date } = request.params
+    const operator = merchantOf(await ledger.registry(), party)
+    requireOwn(callerIn(request).party, operator)
+    const files = await viewFiles(ledger.db, party, date)
+    const names = files.map(name => ({ source: sourceName(name), date }))
+    return await reply.type('text/plain; charset=latin1').send(writeNames(operator.industry ?? '00', names))
+  })
 }
 
 function read (name: string, body: unknown): ConsumptionFile {

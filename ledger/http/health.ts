@@ -12,7 +12,8 @@ export const healthRoutes = ({ db, metrics }: Ledger) => async (app: App): Promi
   metrics.gauge('ledger_database_connections', 'Open connections to the database', () => db.totalCount)
   metrics.gauge('ledger_database_waiting', 'Requests that wait for a connection', () => db.waitingCount)
 
-  app.get('/healthz', { config: everyone, schema: { response: { 200: Ok } } }, async () => ({ status: 'ok' as const }))
+  app.get('/healthz', { config: everyone, schema: { response: { 200: Ok } } }, async () =>
+    ({ status: 'ok' as const }))
 
   app.get('/readyz', { config: everyone, schema: { response: { 200: Ok } } }, async () => {
     await db.query('select 1 from clearing_day limit 1').catch((cause: Error) => {

@@ -24,7 +24,12 @@ export const openapi = fp(async (app: App) => {
       if (!('openapiObject' in document)) throw new TypeError('OpenAPI 3 was asked for')
       const { openapiObject } = document
       const schemas = Object.fromEntries([...named].sort(([a], [b]) => a < b ? -1 : 1))
-      return { ...openapiObject, components: { ...openapiObject.components, schemas } } as typeof openapiObject
+      return {
+        ...openapiObject, components: {
+          ...openapiObject.components,
+          schemas
+        }
+      } as typeof openapiObject
     }
   })
 }, { name: 'openapi' })

@@ -32,7 +32,8 @@ export async function bookDifferences (tx: Tx, date: string | null): Promise<str
 async function batchDifferences (tx: Tx, date: string): Promise<string[]> {
   const { rows } = await tx.query<{ what: string }>(`
     with found as (
-      select batch_id, count(*) as n, sum(amount_fen) as fen from transfer where clearing_date = $1 group by 1)
+      select batch_id, count(*) as n, sum(amount_fen) as fen from transfer
+        where clearing_date = $1 group by 1)
     select format('batch %s: %s transfers of %s fen, declared %s of %s', coalesce(b.batch_id, f.batch_id),
       coalesce(f.n, 0), coalesce(f.fen, 0), coalesce(b.transfers, 0), coalesce(b.sum_fen, 0)) as what
     from (select * from batch where bucket = 0 and clearing_date = $1) b
@@ -50,7 +51,8 @@ async function lineDifferences (tx: Tx, date: string): Promise<string[]> {
         select delivery_no from card_event where clearing_date = $1
         union all
         select delivery_no from evidence where kind <> 4 and clearing_date = $1) l group by 1)
-    select format('delivery %s: %s verdicts, %s distinct lines', d.delivery_no, coalesce(f.n, 0), d.distinct_lines)
+    select format('delivery %s: %s verdicts, %s distinct lines', d.delivery_no, coalesce(f.n, 0),
+      d.distinct_lines)
       as what
     from delivery d left join found f using (delivery_no)
     where d.bucket = 0 and d.clearing_date = $1 and d.distinct_lines <> coalesce(f.n, 0)

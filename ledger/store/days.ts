@@ -54,7 +54,8 @@ export const readSteps = async (db: Tx | Db, date: string): Promise<Step[]> =>
 /** The last `limit` dates, newest first. */
 export const readDays = async (db: Db, limit: number): Promise<string[]> =>
   (await db.query<{ date: string }>(
-    'select clearing_date as date from clearing_day order by 1 desc limit $1', [limit])).rows.map(row => row.date)
+    'select clearing_date as date from clearing_day order by 1 desc limit $1', [limit])).rows.map(row =>
+    row.date)
 
 /* ---- checks ---- */
 
@@ -96,7 +97,8 @@ async function lastFailures (tx: Tx, date: string): Promise<Map<string, Failure>
 }
 
 const highestBatch = async (tx: Tx): Promise<bigint> =>
-  (await tx.query<{ id: bigint }>('select coalesce(max(batch_id), 0)::bigint as id from batch')).rows[0]?.id ?? 0n
+  (await tx.query<{ id: bigint }>(
+    'select coalesce(max(batch_id), 0)::bigint as id from batch')).rows[0]?.id ?? 0n
 
 /** Checks whose last result is a failure. */
 export const readFailedChecks = async (db: Tx | Db, date: string): Promise<Check[]> =>

@@ -55,7 +55,8 @@ export async function removeEntries (tx: Tx, version: number, cards: readonly Ca
   [version, cards.map(c => c.bucket), cards.map(c => c.cardId)])
 }
 
-const cardColumns = `upper(encode(c.issuer, 'hex')) as issuer, upper(encode(c.serial, 'hex')) as serial, c.issue`
+const cardColumns =
+  "upper(encode(c.issuer, 'hex')) as issuer, upper(encode(c.serial, 'hex')) as serial, c.issue"
 
 /** The cards on the list at the last version. */
 export async function listedCards (db: Db | Tx): Promise<CardRef[]> {
@@ -97,7 +98,8 @@ const stoodAt = (version: string): string => `exists (
 
 /** All versions, in the order in which they become valid. */
 export async function readTariffs (db: Db | Tx): Promise<Tariff[]> {
-  const { rows } = await db.query<{ document: Tariff }>('select document from tariff_version order by version')
+  const { rows } = await db.query<{ document: Tariff }>(
+    'select document from tariff_version order by version')
   return rows.map(row => row.document).sort((a, b) => Date.parse(a.from) - Date.parse(b.from))
 }
 
@@ -126,7 +128,8 @@ export async function insertApplied (db: Db, applied: Acknowledgement): Promise<
 }
 
 export type ListedUse = CardPlace & CardRef & {
-  readonly terminalId: number, readonly terminal: string, readonly reachable: boolean, readonly operator: string
+  readonly terminalId: number, readonly terminal: string, readonly reachable: boolean,
+  readonly operator: string
   readonly eventAtMs: number, readonly amountFen: bigint
 }
 

@@ -9,7 +9,8 @@ export async function eventOf (
 ): Promise<EventRow | null> {
   const { rows } = await tx.query<EventRow>(`
     select delivery_no as "deliveryNo", line_no as "lineNo", batch_id as "batchId" from card_event
-    where bucket = $1 and card_id = $2 and purse = 2 and counter_kind = 0 and counter = $3`, [bucket, cardId, counter])
+    where bucket = $1 and card_id = $2 and purse = 2 and counter_kind = 0 and counter = $3`, [bucket, cardId,
+    counter])
   return rows[0] ?? null
 }
 

@@ -23,27 +23,32 @@ export async function readMovements (tx: Tx, date: string): Promise<Movement[]> 
 /** Operators and agents with the rates in force on a date, by code. */
 export async function readSettlingParties (tx: Tx, date: string): Promise<SettlingParty[]> {
   const { rows } = await tx.query<SettlingParty>(`
-    select p.code as party, coalesce(d.rate_ppm, 0) as "debitRatePpm", coalesce(l.rate_ppm, 0) as "loadRatePpm"
-    from party p left join lateral (${rateQuery('debit')}) d on true left join lateral (${rateQuery('load')}) l on true
+    select p.code as party, coalesce(d.rate_ppm, 0) as "debitRatePpm", coalesce(l.rate_ppm, 0)
+      as "loadRatePpm"
+    from party p left join lateral (${rateQuery('debit')}) d on true
+      left join lateral (${rateQuery('load')}) l on true
     where p.kind in ('operator', 'agent') order by p.code`, [date])
   return rows
 }
 const rateQuery = (product: 'debit' | 'load'): string => `
-  select rate_ppm from commission c where c.party_id = p.party_id and c.product = '${product}' and c.from_date <= $1
+  select rate_ppm from commission c where c.party_id = p.party_id and c.product = '${product}'
+    and c.from_date <= $1
   order by c.from_date desc limit 1`
 
 /* ---- positions ---- */
 
 export async function insertPositions (tx: Tx, date: string, positions: readonly Position[]): Promise<void> {
   await tx.query(`
-    insert into position (clearing_date, book, party_id, claims_fen, commission_fen, loads_fen, load_commission_fen,
+    insert into position (clearing_date, book, party_id, claims_fen, commission_fen, loads_fen,
+      load_commission_fen,
       adjustments_fen, net_fen)
     select $1, book, party_id, claims, commission, loads, load_commission, adjustments, net
     from unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
       $9::bigint[]) as p (book, code, claims, commission, loads, load_commission, adjustments, net)
     join party using (code)`, [
     date, positions.map(p => p.book), positions.map(p => p.party), positions.map(p => p.claimsFen),
-    positions.map(p => p.commissionFen), positions.map(p => p.loadsFen), positions.map(p => p.loadCommissionFen),
+    positions.map(p => p.commissionFen), positions.map(p => p.loadsFen), positions.map(p =>
+      p.loadCommissionFen),
     positions.map(p => p.adjustmentsFen), positions.map(p => p.netFen)])
 }
 
@@ -55,7 +60,8 @@ export const saveDigest = async (tx: Tx, date: string, digest: Buffer): Promise<
 export const readPositions = async (tx: Tx | Db, date: string): Promise<Position[]> =>
   (await tx.query<Position>(`
     select p.code as party, book, claims_fen as "claimsFen", commission_fen as "commissionFen",
-      loads_fen as "loadsFen", load_commission_fen as "loadCommissionFen", adjustments_fen as "adjustmentsFen",
+      loads_fen as "loadsFen", load_commission_fen as "loadCommissionFen",
+        adjustments_fen as "adjustmentsFen",
       net_fen as "netFen"
     from position join party p using (party_id) where clearing_date = $1
     order by book, p.kind in ('operator', 'agent'), p.code`, [date])).rows
@@ -71,7 +77,8 @@ export async function insertStatements (tx: Tx, statements: readonly BookStateme
     select date, book, party_id, document::jsonb
     from unnest($1::date[], $2::text[], $3::text[], $4::text[]) as s (date, book, code, document)
     join party using (code) on conflict do nothing`, [
-    statements.map(s => s.statement.date), statements.map(s => s.book), statements.map(s => s.statement.party),
+    statements.map(s => s.statement.date), statements.map(s => s.book), statements.map(s =>
+      s.statement.party),
     statements.map(s => JSON.stringify(s.statement))])
 }
 
@@ -94,9 +101,9 @@ export const countMissingStatements = async (tx: Tx | Db, date: string): Promise
 /* ---- instructions ---- */
 
 /**
- * What is open with each operator and agent once `date` is settled: the nets of all days that were instructed,
- * and of this one, less what instructions paid or collected. So a small net carries over, and a day that is
- * not approved yet is not paid by accident with the next one.
+ * What is open with each operator and agent once `date` is settled: the nets of all days that were
+ * instructed, and of this one, less what instructions paid or collected. So a small net carries over, and a
+ * day that is not approved yet is not paid by accident with the next one.
  */
 export const readOpenNets = async (tx: Tx, date: string): Promise<OpenNet[]> =>
   (await tx.query<OpenNet>(`
@@ -106,7 +113,8 @@ export const readOpenNets = async (tx: Tx, date: string): Promise<OpenNet[]> =>
     from (
       select party_id, book, sum(net_fen) as fen from position join clearing_day d using (clearing_date)
       where d.clearing_date = $1 or d.state in ('INSTRUCTED', 'CONFIRMED') group by 1, 2) n
-    join party p using (party_id) where p.kind in ('operator', 'agent') order by p.code, n.book`, [date])).rows
+    join party p using (party_id) where p.kind in ('operator', 'agent') order by p.code, n.book`,
+  [date])).rows
 
 export async function insertInstructions (
   tx: Tx, date: string, instructions: readonly Instruction[]
@@ -114,7 +122,8 @@ export async function insertInstructions (
   await tx.query(`
     insert into instruction (instruction_id, clearing_date, party_id, book, direction, amount_fen)
     select id, $1, party_id, book, direction, fen
-    from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[]) as i (id, code, book, direction, fen)
+    from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[]) as i (id, code, book,
+      direction, fen)
     join party using (code)`, [
     date, instructions.map(i => i.id), instructions.map(i => i.party), instructions.map(i => i.book),
     instructions.map(i => i.direction), instructions.map(i => i.amountFen)])
@@ -123,4 +132,5 @@ export async function insertInstructions (
 export const readInstructions = async (db: Db, date: string): Promise<Instruction[]> =>
   (await db.query<Instruction>(`
     select instruction_id as id, p.code as party, book, direction, amount_fen as "amountFen"
-    from instruction join party p using (party_id) where clearing_date = $1 order by book, p.code`, [date])).rows
+    from instruction join party p using (party_id) where clearing_date = $1 order by book, p.code`,
+  [date])).rows

@@ -15,7 +15,8 @@ export async function findClient (db: Db, id: string): Promise<ClientRow | null>
 }
 
 export type StaffRow = {
-  readonly staffId: number, readonly name: string, readonly passwordHash: string, readonly roles: readonly Role[]
+  readonly staffId: number, readonly name: string, readonly passwordHash: string,
+  readonly roles: readonly Role[]
 }
 const staffColumns = 's.staff_id as "staffId", s.name, s.password_hash as "passwordHash", s.roles'
 
@@ -48,7 +49,8 @@ export const closeSession = async (db: Db, tokenHash: Buffer): Promise<void> => 
 /** Failures in a row of this name, known or not, since `sinceMs`. */
 export async function failuresOf (db: Db | Tx, nameHash: Buffer, sinceMs: number): Promise<number> {
   const { rows: [row] } = await db.query<{ failures: number }>(`
-    select failures from sign_in_failure where name_hash = $1 and last_at > $2`, [nameHash, timestamp(sinceMs)])
+    select failures from sign_in_failure where name_hash = $1 and last_at > $2`, [nameHash,
+    timestamp(sinceMs)])
   return row?.failures ?? 0
 }
 

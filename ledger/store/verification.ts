@@ -13,7 +13,12 @@ export async function startAfter (tx: Tx, size: number): Promise<Start> {
     from batch b left join tree_leaf l using (batch_id)
     where b.bucket = 0 and (l.leaf_index is null or l.leaf_index >= $1)`, [size])
   const past = (1n << 62n) - 1n
-  return row === undefined || row.batchId === null ? { batchId: past, date: '9999-12-31' } : { ...row, batchId: row.batchId }
+  return row === undefined || row.batchId === null
+    ? { batchId: past, date: '9999-12-31' }
+    : {
+        ...row,
+        batchId: row.batchId
+      }
 }
 
 /** Clearing dates from a start on. */
@@ -29,7 +34,8 @@ export type BatchRow = {
   readonly root: Buffer, readonly salt: Buffer, readonly digest: Buffer | null
 }
 const batchSelect = `
-  select b.batch_id as "batchId", b.clearing_date as date, b.transfers, b.sum_fen as "sumFen", b.root, b.salt, d.digest
+  select b.batch_id as "batchId", b.clearing_date as date, b.transfers, b.sum_fen as "sumFen", b.root,
+    b.salt, d.digest
   from batch b left join delivery d on d.bucket = 0 and d.delivery_no = b.delivery_no`
 
 const batchesPerPage = 100
@@ -38,7 +44,8 @@ const batchesPerPage = 100
 export async function * batchPages (tx: Tx, date: string, start: Start): AsyncGenerator<BatchRow[]> {
   for (let from = start.batchId; ;) {
     const { rows } = await tx.query<BatchRow>(`${batchSelect}
-      where b.bucket = 0 and b.clearing_date = $1 and b.batch_id >= $2 order by b.batch_id limit ${batchesPerPage}`,
+      where b.bucket = 0 and b.clearing_date = $1
+        and b.batch_id >= $2 order by b.batch_id limit ${batchesPerPage}`,
     [date, from])
     const last = rows.at(-1)
     if (last === undefined) return
@@ -48,7 +55,8 @@ export async function * batchPages (tx: Tx, date: string, start: Start): AsyncGe
 }
 
 export const findBatch = async (tx: Tx, batchId: bigint): Promise<BatchRow | null> =>
-  (await tx.query<BatchRow>(`${batchSelect} where b.bucket = 0 and b.batch_id = $1`, [batchId])).rows[0] ?? null
+  (await tx.query<BatchRow>(`${batchSelect} where b.bucket = 0 and b.batch_id = $1`,
+    [batchId])).rows[0] ?? null
 
 export type TransferRow = CommittedTransfer & { readonly batchId: bigint }
 
@@ -61,7 +69,8 @@ const transferSelect = `
   from transfer where bucket = any(array(select generate_series(0, 63)::smallint)) and clearing_date = $1`
 
 /** Transfers of the batches, in order, by batch. */
-export async function transfersOf (tx: Tx, batches: readonly BatchRow[]): Promise<Map<bigint, TransferRow[]>> {
+export async function transfersOf (tx: Tx, batches: readonly BatchRow[]): Promise<Map<bigint,
+  TransferRow[]>> {
   const [first, last] = [batches[0], batches.at(-1)]
   const byBatch = new Map<bigint, TransferRow[]>()
   if (first === undefined || last === undefined) return byBatch
@@ -79,7 +88,8 @@ export async function transfersOf (tx: Tx, batches: readonly BatchRow[]): Promis
 /* ---- deliveries ---- */
 
 export type DeliveryRow = {
-  readonly no: bigint, readonly kind: 'json' | 'file', readonly id: string, readonly digest: Buffer, readonly raw: Buffer
+  readonly no: bigint, readonly kind: 'json' | 'file', readonly id: string, readonly digest: Buffer,
+  readonly raw: Buffer
 }
 const deliveriesPerPage = 20
 
@@ -129,12 +139,14 @@ export const shadowDifferences = (tx: Tx): Promise<string[]> => text(tx, `
   with own as (select account_id from account where heading = 'purse'),
   built as (
     select bucket, card_id, sum(fen)::bigint as fen from (
-      select bucket, card_id, amount_fen as fen from transfer where credit_account in (select account_id from own)
+      select bucket, card_id, amount_fen as fen from transfer where credit_account in (select account_id
+        from own)
       union all
       select bucket, card_id, -amount_fen from transfer where debit_account in (select account_id from own)) s
     group by 1, 2),
   kept as (select bucket, card_id, sum(shadow_fen)::bigint as fen from purse group by 1, 2)
-  select format('purse of card %s: %s from transfers, %s kept', card_id, coalesce(b.fen, 0), coalesce(k.fen, 0)) as what
+  select format('purse of card %s: %s from transfers, %s kept', card_id, coalesce(b.fen, 0), coalesce(k.fen,
+    0)) as what
   from kept k full join built b using (bucket, card_id)
   where coalesce(k.fen, 0) <> coalesce(b.fen, 0) order by 1 limit 20`)
 
@@ -143,14 +155,16 @@ export const strayTransfers = (tx: Tx, start: Start): Promise<string[]> => text(
   select format('transfer %s in %s: account %s', t.transfer_id, t.book, side.account_id) as what
   from transfer t cross join lateral (values (t.debit_account), (t.credit_account)) as side (account_id)
   left join account a on a.account_id = side.account_id and a.book = t.book
-  where a.account_id is null and ($1::date is null or t.clearing_date >= $1) order by 1 limit 20`, [start.date])
+  where a.account_id is null and ($1::date is null or t.clearing_date >= $1) order by 1 limit 20`,
+[start.date])
 
 /** Lines of deliveries that moved money through more than one journal, corrections aside. */
 export const doubleJournals = (tx: Tx, start: Start): Promise<string[]> => text(tx, `
   select format('delivery %s line %s: %s journals', delivery_no, line_no, count(distinct journal_id)) as what
   from transfer where delivery_no is not null and line_no is not null and corrects is null
     and code in (10, 13, 16) and ($1::date is null or clearing_date >= $1)
-  group by bucket, delivery_no, line_no having count(distinct journal_id) > 1 order by 1 limit 20`, [start.date])
+  group by bucket, delivery_no, line_no having count(distinct journal_id) > 1 order by 1 limit 20`,
+[start.date])
 
 /** Batches of dates that are verified and not in the tree. */
 export const unsealedBatches = (tx: Tx): Promise<string[]> => text(tx, `
@@ -167,7 +181,8 @@ export const lineDifferences = (tx: Tx, start: Start): Promise<string[]> => text
       union all
       select delivery_no from evidence
         where kind <> 4 and ($1::date is null or clearing_date >= $1)) l group by 1)
-  select format('delivery %s: %s verdicts, %s distinct lines', d.external_id, coalesce(f.n, 0), d.distinct_lines) as what
+  select format('delivery %s: %s verdicts, %s distinct lines', d.external_id, coalesce(f.n, 0),
+    d.distinct_lines) as what
   from delivery d left join found f using (delivery_no)
   where d.bucket = 0 and ($1::date is null or d.clearing_date >= $1) and d.distinct_lines <> coalesce(f.n, 0)
   order by 1 limit 20`, [start.date])

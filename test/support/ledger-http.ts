@@ -1,5 +1,5 @@
-// Whole ledgers behind their HTTP door on a real PostgreSQL: staff, machines, a clock that stands still. Every
-// answer is held against the OpenAPI description that the ledger itself gives.
+// Whole ledgers behind their HTTP door on a real PostgreSQL: staff, machines, a clock that stands still.
+// Every answer is held against the OpenAPI description that the ledger itself gives.
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -26,7 +26,8 @@ import { masterTacKey } from './posting.ts'
 export type Who = keyof typeof machines | keyof typeof staff | null
 export const machines = { gateway: 'GW1', registrar: 'REGISTRAR', auditor: 'AUDITOR' } as const
 export const staff = {
-  settler: ['settler'], 'approver-1': ['approver'], 'approver-2': ['approver'], chief: ['settler', 'approver'],
+  settler: ['settler'], 'approver-1': ['approver'], 'approver-2': ['approver'], chief: ['settler',
+    'approver'],
   clerk: ['clerk'], inspector: ['auditor']
 } as const
 export const password = 'correct horse battery'
@@ -41,7 +42,8 @@ export type Answer = {
   readonly json: any
 }
 export type Sent = {
-  readonly json?: unknown, readonly bytes?: Uint8Array | string, readonly type?: string, readonly token?: string
+  readonly json?: unknown, readonly bytes?: Uint8Array | string, readonly type?: string,
+  readonly token?: string
 }
 
 export type Door = {
@@ -50,7 +52,7 @@ export type Door = {
   readonly db: Db
   readonly clock: ManualClock
   readonly databaseUrl: string
-  readonly call: (as: Who, method: string, path: string, sent?: Sent) => Promise<Answer>
+  readonly ask: (as: Who, method: string, path: string, sent?: Sent) => Promise<Answer>
   /** The body of a 200. Throws for anything else. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   readonly ok: (as: Who, method: string, path: string, json?: unknown) => Promise<any>
@@ -97,19 +99,20 @@ export async function startDoors (): Promise<Doors> {
     const databaseUrl = postgres.url(name)
     const { app, ledger, close } = await buildLedger({
       databaseUrl, clock, tac, signer, random: length => Buffer.from(random.bytes(length)), partitionDays: 5,
-      sessionMs: 12 * 3_600_000, log: createLog('test', { level: 'info', destination: lines }), sealEveryMs: 3_600_000
+      sessionMs: 12 * 3_600_000, log: createLog('test', { level: 'info', destination: lines }),
+      sealEveryMs: 3_600_000
     })
     const url = await app.listen({ host: '127.0.0.1', port: 0 })
     if (!contract.known()) contract.learn(await (await fetch(`${url}/openapi.json`)).json())
     const tokens = new Map<string, { token: string, untilMs: number }>()
-    const call = async (as: Who, method: string, path: string, sent: Sent = {}) => {
+    const ask = async (as: Who, method: string, path: string, sent: Sent = {}) => {
       const token = sent.token ?? await tokenOf(as)
       const answer = await send(url, token, method, path, sent)
       contract.compare(method, path, answer)
       return answer
     }
     const signIn = (name: string, password: string) =>
-      call(null, 'POST', '/v1/session', { json: { name, password } })
+      ask(null, 'POST', '/v1/session', { json: { name, password } })
     async function tokenOf (who: Who): Promise<string | null> {
       if (who === null) return null
       if (who in machines) {
@@ -123,10 +126,11 @@ export async function startDoors (): Promise<Doors> {
       return json.token
     }
     return {
-      url, ledger, db: ledger.db, clock, databaseUrl, call, signIn, close,
+      url, ledger, db: ledger.db, clock, databaseUrl, ask, signIn, close,
       ok: async (as, method, path, json) => {
-        const answer = await call(as, method, path, json === undefined ? {} : { json })
-        if (answer.status >= 300) throw new Error(`${method} ${path} as ${as}: ${answer.status} ${answer.text}`)
+        const answer = await ask(as, method, path, json === undefined ? {} : { json })
+        const { status, text } = answer
+        if (status >= 300) throw new Error(`${method} ${path} as ${as}: ${status} ${text}`)
         return answer.json
       },
       logLines: () => logged
@@ -223,7 +227,8 @@ function newContract () {
     }
     if (answer.json === null) return
     const parts = ['paths', route, method.toLowerCase(), 'responses', status, 'content', content[0], 'schema']
-    const pointer = parts.map(part => part.replaceAll('~', '~0').replaceAll('/', '~1')).map(encodeURIComponent).join('/')
+    const pointer = parts.map(part => part.replaceAll('~', '~0').replaceAll('/',
+      '~1')).map(encodeURIComponent).join('/')
     const validate = compiled.get(pointer) ?? ajv.compile({ $ref: `openapi#/${pointer}` })
     compiled.set(pointer, validate)
     if (validate(answer.json) === true) return

@@ -1,0 +1,429 @@
+// The ledger's door: who may enter, what hostile bytes are answered, and that every answer is what the
+// OpenAPI description says.
+import t from 'tap'
+import { request } from 'node:http'
+import { cardKey } from '../schemas/record.ts'
+import { requestReasons } from '../schemas/reasons.ts'
+import { writeConsumptionFile, writeConsumptionRecord } from '../schemas/clearing-file/consumption.ts'
+import { toConsumptionRecord } from '../schemas/clearing-file/event.ts'
+import { cardOf, recordOf } from './support/posting.ts'
+import { machines, password, secretOf, staff, startDoors, type Answer, type Door, type Who }
+  from './support/ledger-http.ts'
+
+const doors = await startDoors()
+t.teardown(() => doors.stop())
+const D = '2026-03-02'
+const merchant = '430400000000002'
+
+const registry = {
+  clearingDate: D,
+  parties: [
+    { code: 'ISS', kind: 'issuer', nameZh: '市民卡公司', nameEn: 'Card Company' },
+    { code: 'BUS', kind: 'operator', nameZh: '公交', nameEn: 'Bus', merchant, industry: '02' }
+  ],
+  terminals: [{ terminal: 'B1', operator: 'BUS' }, { terminal: 'B2', operator: 'BUS' }],
+  psams: [{
+    psam: '990000000001', issue: 1, terminal: 'B1', from: '2025-01-01T00:00:00+08:00', to: null,
+    stolenAt: null, test: false
+  }],
+  cards: [0, 1, 2].map(number => ({
+    card: cardOf(number), profile: 't-union', type: 'anonymous', suite: '3des', keyVersion: 1,
+    cityFactor: null, balanceFen: 5_000,
+    counter: 100, soldBy: null, depositFen: 0
+  }))
+}
+async function opened (): Promise<Door> {
+  const door = await doors.open()
+  await door.ok('registrar', 'PUT', '/v1/registry', registry)
+  return door
+}
+
+/** Every refusal is a problem document whose status and title are those of its reason. */
+function isProblem (t: { match: (found: unknown, wanted: object, what: string) => unknown }, answer: Answer,
+  reason: keyof typeof requestReasons, what: string): void {
+  const { http, en } = requestReasons[reason]
+  t.match({ status: answer.status, type: answer.type, json: answer.json }, {
+    status: http, type: /^application\/problem\+json/, json: {
+      type: `urn:citizen-card:problem:${reason}`,
+      status: http, title: en, reason
+    }
+  }, what)
+}
+
+t.test('staff sign in, and nobody learns which names exist', async t => {
+  const door = await opened()
+  const right = await door.signIn('settler', password)
+  t.match(right.json, {
+    token: /^[\w-]{43}$/, expiresAt: '2026-03-03T00:00:00.000+08:00',
+    roles: ['settler']
+  })
+  const [wrong, unknown] = [await door.signIn('settler', 'wrong'), await door.signIn('nobody', 'wrong')]
+  isProblem(t, wrong, 'credentials_wrong', 'a wrong password')
+  t.strictSame(unknown, wrong, 'an unknown name gets the same words')
+  const { rows } = await door.db.query<{ hash: string, token: Buffer }>(
+    "select password_hash as hash, token_hash as token from staff, session where name = 'settler' limit 1")
+  t.match(rows[0]?.hash, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
+  t.notMatch(door.logLines().join('\n'), new RegExp(`${password}|${right.json.token}`),
+    'neither passwords nor tokens in the log')
+
+  const token = right.json.token as string
+  t.equal((await door.ask(null, 'GET', '/v1/days', { token })).status, 200)
+  door.clock.advance(12 * 3_600_000)
+  isProblem(t, await door.ask(null, 'GET', '/v1/days', { token }), 'unauthenticated',
+    'a session ends after twelve hours')
+  const again = (await door.signIn('settler', password)).json.token
+  t.equal((await door.ask(null, 'DELETE', '/v1/session', { token: again })).status, 204)
+  isProblem(t, await door.ask(null, 'GET', '/v1/days', { token: again }), 'unauthenticated', 'signed out')
+  await door.close()
+})
+
+t.test('five failures lock a name for a quarter of an hour, known or not', async t => {
+  const door = await opened()
+  for (let nth = 1; nth <= 5; nth++) t.equal((await door.signIn('approver-1', `guess ${nth}`)).status, 401)
+  isProblem(t, await door.signIn('approver-1', password), 'credentials_wrong',
+    'locked, even with the right password')
+  t.equal((await door.signIn('approver-2', password)).status, 200, 'others are not')
+  door.clock.advance(14 * 60_000)
+  t.equal((await door.signIn('approver-1', password)).status, 401, 'still')
+  door.clock.advance(61_000)
+  t.equal((await door.signIn('approver-1', password)).status, 200, 'a try in between did not prolong it')
+  for (let nth = 1; nth <= 4; nth++) await door.signIn('approver-1', 'guess')
+  t.equal((await door.signIn('approver-1', password)).status, 200, 'four are forgiven')
+  for (let nth = 1; nth <= 4; nth++) await door.signIn('approver-1', 'guess')
+  t.equal((await door.signIn('approver-1', password)).status, 200,
+    'and counted from one again after a success')
+  await door.close()
+})
+
+/** Who gets through; everybody else is told that the role does not allow it. */
+const access: Record<string, readonly Who[]> = {
+  'PUT /v1/registry': ['registrar'],
+  'POST /v1/blacklist': ['registrar'],
+  'POST /v1/tariffs': ['registrar'],
+  'POST /v1/records': ['gateway'],
+  'POST /v1/parameters/applied': ['gateway'],
+  'GET /v1/blacklist': ['gateway', 'auditor', 'settler', 'approver-1', 'chief', 'clerk', 'inspector'],
+  'GET /v1/blacklist/liability?date=2026-03-02': ['auditor', 'settler', 'approver-1', 'chief', 'clerk',
+    'inspector'],
+  'GET /v1/days': ['auditor', 'settler', 'approver-1', 'chief', 'clerk', 'inspector'],
+  'POST /v1/days/2026-03-09/close': ['settler', 'chief'],
+  'POST /v1/days/2026-03-09/instruct': ['settler', 'chief'],
+  'POST /v1/days/2026-03-09/approvals': ['approver-1', 'chief'],
+  'POST /v1/verify': ['auditor', 'inspector'],
+  'GET /v1/head': [null, 'gateway', 'registrar', 'auditor', 'settler', 'approver-1', 'chief', 'clerk',
+    'inspector']
+}
+
+t.test('who may do what', async t => {
+  const door = await opened()
+  const everybody: readonly Who[] = [null, 'gateway', 'registrar', 'auditor', 'settler', 'approver-1',
+    'chief', 'clerk', 'inspector']
+  for (const [route, allowed] of Object.entries(access)) {
+    const [method = '', path = ''] = route.split(' ')
+    for (const who of everybody) {
+      const answer = await door.ask(who, method, path, method === 'GET' ? {} : { json: {} })
+      const reason = answer.json?.reason as string | undefined
+      if (allowed.includes(who)) {
+        t.notOk(['forbidden', 'unauthenticated'].includes(reason ?? ''),
+        `${route} as ${who}: ${answer.status}`)
+      } else isProblem(t, answer, who === null ? 'unauthenticated' : 'forbidden', `${route} as ${who}`)
+    }
+  }
+  const id = machines.auditor
+  for (const token of ['', 'x', '.', `${id}.`, `${id}.${secretOf('another')}`, `NOBODY.${secretOf(id)}`,
+    `${id}.${secretOf(id)}x`, secretOf(id),
+    `${id}' or true--.${secretOf(id)}`]) {
+    isProblem(t, await door.ask(null, 'GET', '/v1/days', { token }), 'unauthenticated',
+      `token ${token.slice(0, 20)}`)
+  }
+  const { status } = await door.ask(null, 'GET', '/v1/days', { token: `${id}.${secretOf(id)}` })
+  t.equal(status, 200)
+  await door.close()
+})
+
+t.test('hostile bodies are answered with what is wrong and where', async t => {
+  const door = await opened()
+  const put = (bytes: string | Uint8Array, type = 'application/json') => door.ask('registrar', 'PUT',
+    '/v1/registry', { bytes, type })
+  for (const [what, bytes, where] of [
+    ['nothing', '', ''], ['no JSON', '{', undefined], ['two documents', '{}{}', undefined], ['a list', '[]',
+      ''], ['null', 'null', ''],
+    ['a text', '"x"', ''], ['not UTF-8', Buffer.from('{"a":"\xff"}', 'latin1'), undefined],
+    ['an unknown field', '{"party":[]}', '/party'],
+    ['a prototype', '{"__proto__":{"admin":true}}', '/__proto__'], ['a constructor',
+      '{"constructor":{"prototype":{}}}', '/constructor'],
+    ['a number for a text', '{"parties":[{"code":7,"kind":"issuer","nameZh":"x","nameEn":"x"}]}',
+      '/parties/0/code'],
+    ['a text for a number', '{"policies":{"lateDays":"90"}}', '/policies/lateDays'], ['half a fen',
+      '{"policies":{"debitFenMax":0.5}}', '/policies/debitFenMax'],
+    ['a field too many inside', '{"terminals":[{"terminal":"B9","operator":"BUS","colour":"red"}]}',
+      '/terminals/0/colour'],
+    ['a deep nest', '['.repeat(100_000) + ']'.repeat(100_000), ''], ['an open nest', '['.repeat(100_000),
+      undefined]
+  ] as const) {
+    const answer = await put(bytes)
+    isProblem(t, answer, 'body_invalid', what)
+    if (where !== undefined) t.equal(answer.json.where, where, `${what} is at ${where}`)
+  }
+  isProblem(t, await put('<registry/>', 'text/xml'), 'unsupported_media_type', 'XML')
+  isProblem(t, await put('{}', 'application/x-www-form-urlencoded'), 'unsupported_media_type', 'a form')
+  isProblem(t, await door.ask('gateway', 'POST', '/v1/records', {
+    json: {
+      delivery: 'delivery-1',
+      records: []
+    }
+  }), 'body_invalid', 'no records')
+  isProblem(t, await door.ask('gateway', 'POST', '/v1/records', {
+    json: {
+      delivery: 'a b',
+      records: [1]
+    }
+  }), 'body_invalid', 'a wrong delivery id')
+  const many = { delivery: 'delivery-2', records: Array.from({ length: 5_001 }, () => 0) }
+  isProblem(t, await door.ask('gateway', 'POST', '/v1/records', { json: many }), 'body_invalid',
+    '5,001 records')
+  isProblem(t, await door.ask('gateway', 'POST', '/v1/records', {
+    bytes: Buffer.alloc(8 * 1024 * 1024 + 1,
+      ' ')
+  }), 'too_large', 'a byte too many')
+  isProblem(t, await door.ask('auditor', 'GET', '/v1/days/2026-3-2'), 'body_invalid', 'a date that is none')
+  isProblem(t, await door.ask('gateway', 'GET', '/v1/blacklist?have=-1'), 'body_invalid',
+    'a negative version')
+  isProblem(t, await door.ask('gateway', 'GET', '/v1/blacklist?have=1&page=2'), 'body_invalid',
+    'an unknown parameter')
+  isProblem(t, await door.ask('auditor', 'GET', '/v1/nothing/here'), 'not_found', 'no such route')
+  isProblem(t, await door.ask('auditor', 'DELETE', '/v1/registry'), 'not_found', 'no such method')
+  isProblem(t, await door.ask('auditor', 'GET', `/v1/cards/${cardKey(cardOf(9))}`), 'not_found',
+    'no such card')
+  const trial = await door.ok('auditor', 'GET', '/v1/accounts')
+  t.equal(trial.accounts.find((one: { account: string }) => one.account === 'commerce/purse').balanceFen,
+    15_000, 'none of it left a trace')
+  await door.close()
+})
+
+t.test('a body that never ends is cut off', async t => {
+  const door = await opened()
+  const status = await new Promise<number | undefined>((resolve, reject) => {
+    const token = `${machines.gateway}.${secretOf(machines.gateway)}`
+    const sending = request(`${door.url}/v1/records`, {
+      method: 'POST', headers: {
+        authorization: `Bearer ${token}`, 'content-type': 'application/json',
+        'transfer-encoding': 'chunked'
+      }
+    }, response => resolve(response.statusCode))
+    sending.on('error', reject)
+    const chunk = Buffer.alloc(1024 * 1024, ' ')
+    let chunks = 0
+    const more = () => {
+      if (chunks++ > 9) return
+      if (!sending.write(chunk)) sending.once('drain', more)
+      else more()
+    }
+    more()
+  })
+  t.equal(status, 413)
+  await door.close()
+})
+
+t.test('blacklist: versions, increments, digests, retractions', async t => {
+  const door = await opened()
+  const at = '2026-03-02T06:00:00.000+08:00'
+  const entry = (number: number) => ({ card: cardOf(number), reason: 'loss', at })
+  const publish = (json: object) => door.ask('registrar', 'POST', '/v1/blacklist', { json })
+  const since = (have?: number) => door.ok('gateway', 'GET',
+    `/v1/blacklist${have === undefined ? '' : `?have=${have}`}`)
+  t.match(await since(), { from: null, to: 0, add: [], digest: /^E3B0C442/ }, 'nothing published yet')
+  t.strictSame((await publish({ version: 55, add: [entry(2)], remove: [] })).json, { version: 55 })
+  t.strictSame((await publish({ add: [entry(0)], remove: [] })).json, { version: 56 })
+  t.strictSame((await publish({ add: [entry(1), entry(0)], remove: [cardOf(2)] })).json, { version: 57 },
+    'a card on the list stays on it')
+  const listed = ({ add }: { add: { card: object }[] }) => add.map(one =>
+    cardKey(one.card as never).slice(-3))
+  const step = await since(55)
+  t.match(step, { from: 55, to: 57, remove: [cardOf(2)] })
+  t.strictSame(listed(step), ['0-1', '1-1'])
+  t.strictSame(listed(await since(56)), ['1-1'])
+  t.match(await since(57), { from: 57, to: 57, add: [], remove: [] })
+  const full = await since(60)
+  t.match(full, { from: null, to: 57, remove: [] })
+  t.strictSame(listed(full), ['0-1', '1-1'], 'a version nobody published gets the whole list')
+  t.equal(full.digest, 'D47003EB8C4D3D44DF417BFCB6E22D6C88ED99527B2A13853ACFA6286187CD0F')
+  t.equal(step.digest, full.digest)
+  t.strictSame((await publish({ add: [], remove: [cardOf(0)] })).json, { version: 58 })
+  t.strictSame((await publish({ add: [entry(0)], remove: [] })).json, { version: 59 })
+  t.match(await since(57), { add: [], remove: [] }, 'off and on again in between changes nothing')
+  t.strictSame(listed(await since(58)), ['0-1'])
+  isProblem(t, await publish({ version: 59, add: [], remove: [] }), 'registry_invalid',
+    'a version that was used')
+  isProblem(t, await publish({ add: [entry(0)], remove: [cardOf(0)] }), 'registry_invalid',
+    'added and removed at once')
+  const unknown = await publish({ add: [entry(0), entry(9)], remove: [] })
+  isProblem(t, unknown, 'registry_invalid', 'a card nobody issued')
+  t.equal(unknown.json.where, '/add/1/card')
+  const racing = await Promise.all(Array.from({ length: 6 }, () => publish({ add: [], remove: [] })))
+  t.strictSame(racing.map(one => one.json.version).sort(), [60, 61, 62, 63, 64, 65],
+    'six at once get six numbers')
+
+  const tariff = {
+    version: 2, from: '2026-03-05T05:00:00+08:00', operators: {
+      BUS: {
+        kind: 'flat',
+        fareFen: 200, cardFareFen: 180
+      }
+    }
+  }
+  for (const one of [{ ...tariff, version: 1, from: '2026-01-01T05:00:00+08:00' }, tariff,
+    tariff]) await door.ok('registrar', 'POST', '/v1/tariffs', one)
+  isProblem(t, await door.ask('registrar', 'POST', '/v1/tariffs', { json: { ...tariff, operators: {} } }),
+    'registry_invalid', 'another tariff under the same number')
+  isProblem(t, await door.ask('registrar', 'POST', '/v1/tariffs', {
+    json: {
+      ...tariff, version: 3,
+      from: 'soon'
+    }
+  }), 'body_invalid', 'no instant')
+  t.strictSame((await door.ok('gateway', 'GET', '/v1/tariffs')).map((one: { version: number }) =>
+    one.version), [1, 2])
+  door.clock.set(Date.parse('2026-03-05T05:00:00+08:00'))
+  t.strictSame((await door.ok('gateway', 'GET', '/v1/tariffs')).map((one: { version: number }) =>
+    one.version), [2], 'what is past is gone')
+  const said = { terminal: 'B1', kind: 'blacklist', version: 59, appliedAt: at }
+  t.equal((await door.ask('gateway', 'POST', '/v1/parameters/applied', { json: said })).status, 204)
+  t.equal((await door.ask('gateway', 'POST', '/v1/parameters/applied', { json: said })).status, 204,
+    'told twice')
+  isProblem(t, await door.ask('gateway', 'POST', '/v1/parameters/applied', {
+    json: {
+      ...said,
+      terminal: 'B9'
+    }
+  }), 'not_found', 'a strange terminal')
+  await door.close()
+})
+
+t.test('who bears the use of a listed card, by what the terminal had applied', async t => {
+  const door = await opened()
+  const at = '2026-03-02T06:00:00+08:00'
+  door.clock.set(Date.parse(at))
+  await door.ok('registrar', 'POST', '/v1/blacklist', {
+    add: [0, 1].map(number => ({
+      card: cardOf(number),
+      reason: 'loss', at
+    })), remove: []
+  })
+  door.clock.set(Date.parse('2026-03-02T12:00:00+08:00'))
+  const records = [recordOf(0, 1, { dateTime: '20260302083000' }), recordOf(1, 1,
+    { dateTime: '20260302103000' }), recordOf(2, 1, { dateTime: '20260302103100' })]
+  await door.ok('gateway', 'POST', '/v1/records', { delivery: 'delivery-1', records })
+  const lines = async () => (await door.ok('clerk', 'GET',
+    `/v1/blacklist/liability?date=${D}`)).items.map((one: Record<string, unknown>) =>
+    [String((one['card'] as { serial: string }).serial).slice(-1), one['liable'], 'listed',
+      one['listedVersion'], 'had', String(one['terminalVersion'])].join(' '))
+  t.strictSame(await lines(), ['0 issuer listed 1 had null', '1 issuer listed 1 had null'],
+    'inside the window of 24 hours')
+  await door.ask('gateway', 'POST', '/v1/parameters/applied', {
+    json: {
+      terminal: 'B1', kind: 'blacklist',
+      version: 1, appliedAt: '2026-03-02T09:00:00+08:00'
+    }
+  })
+  t.strictSame(await lines(), ['0 issuer listed 1 had null', '1 operator listed 1 had 1'],
+    'an acknowledgement counts from when it was applied')
+  await door.close()
+})
+
+t.test('every route answers as described', async t => {
+  const door = await opened()
+  const records = [recordOf(0, 1), recordOf(1, 1, { tac: '00000001' }), recordOf(2, 1, { grey: true }),
+    { nonsense: true }]
+  const reply = await door.ok('gateway', 'POST', '/v1/records', { delivery: 'delivery-1', records })
+  t.strictSame(reply.results.map((one: { reason: string }) => one.reason), ['ok', 'tac_wrong', 'grey',
+    'malformed'])
+  isProblem(t, await door.ask('gateway', 'POST', '/v1/records', {
+    json: {
+      delivery: 'delivery-1',
+      records: [1]
+    }
+  }), 'delivery_conflict', 'an id used twice')
+  const raw = writeConsumptionRecord(toConsumptionRecord(recordOf(0, 2), merchant, 1))
+  const { name, text } = writeConsumptionFile({ date: '20260302', industry: '02', merchant, sequence: 1 },
+    [raw, raw.replace('00000001', '00000002')])
+  const sent = await door.ask('gateway', 'PUT', `/v1/files/${name}`, {
+    bytes: text,
+    type: 'application/octet-stream'
+  })
+  t.match(sent.json, { status: 'processed', count: 2, confirmed: { count: 1 }, refused: { count: 1 } })
+  t.equal((await door.ask('gateway', 'PUT', `/v1/files/${name}`, {
+    bytes: text,
+    type: 'application/octet-stream'
+  })).json.status, 'already_processed')
+  isProblem(t, await door.ask('gateway', 'PUT', `/v1/files/${name}`, { json: {} }),
+    'unsupported_media_type', 'JSON for a file')
+  isProblem(t, await door.ask('gateway', 'PUT', '/v1/files/XF', {
+    bytes: text,
+    type: 'application/octet-stream'
+  }), 'file_name_invalid', 'a wrong name')
+  isProblem(t, await door.ask('gateway', 'PUT', `/v1/files/${name}`, {
+    bytes: text.slice(0, -20),
+    type: 'application/octet-stream'
+  }), 'file_record_length_wrong', 'cut short')
+  t.equal((await door.ok('clerk', 'GET', `/v1/files/${name}`)).file, name)
+  t.match(await door.ask('clerk', 'GET', `/v1/files/${name}/SS`), {
+    status: 200,
+    text: /^SS02000000010000019/
+  })
+  await door.ok('registrar', 'POST', '/v1/blacklist', { add: [], remove: [] })
+  await door.ok('registrar', 'POST', '/v1/tariffs', {
+    version: 1, from: '2026-01-01T05:00:00+08:00',
+    operators: {}
+  })
+  await door.ask('gateway', 'POST', '/v1/parameters/applied', {
+    json: {
+      terminal: 'B1', kind: 'tariff',
+      version: 1, appliedAt: '2026-03-02T09:00:00+08:00'
+    }
+  })
+  for (const path of ['/healthz', '/readyz', '/metrics', '/openapi.json',
+    '/v1/head']) t.equal((await door.ask(null, 'GET', path)).status, 200, path)
+  for (const path of [
+    '/v1/blacklist', '/v1/tariffs', '/v1/days', `/v1/days/${D}`, `/v1/positions/${D}`,
+      `/v1/instructions/${D}`, `/v1/blacklist/liability?date=${D}`,
+    `/v1/cards/${cardKey(cardOf(0))}`, '/v1/cards', '/v1/cards?limit=1', '/v1/records',
+      `/v1/records?date=${D}&operator=BUS&outcome=held&limit=1`,
+      '/v1/records/totals', `/v1/records/totals?date=${D}`, '/v1/accounts', `/v1/accounts?asOf=${D}`,
+    `/v1/operators/BUS/QS/${D}`, `/v1/operators/BUS/NS/${D}`, `/v1/services/transit/price-findings?date=${D}`
+  ]) t.equal((await door.ask('auditor', 'GET', path)).status, 200, path)
+  const { digest } = await door.ok('settler', 'POST', `/v1/days/${D}/close`)
+  for (const who of ['approver-1', 'approver-2'] as const) {
+    await door.ok(who, 'POST',
+    `/v1/days/${D}/approvals`, { digest })
+  }
+  await door.ok('settler', 'POST', `/v1/days/${D}/instruct`)
+  await door.ok('clerk', 'GET', `/v1/statements/BUS/${D}`)
+  await door.ok('clerk', 'GET', `/v1/proofs?id=${cardKey(cardOf(0))}/101`)
+  t.equal((await door.ok('auditor', 'POST', '/v1/verify')).ok, true)
+  await door.ask('clerk', 'DELETE', '/v1/session')
+  const metrics = await door.ask(null, 'GET', '/metrics')
+  t.match(metrics.text, /ledger_request_seconds_count\{method="POST",route="\/v1\/records",status="200"\} 1\n/)
+  const log = door.logLines().join('\n')
+  t.match(log, /"url":"\/v1\/cards\/023137…-031049…0000-1"/, 'card numbers are masked in the log')
+  t.notMatch(log, new RegExp(cardOf(0).serial))
+  await door.close()
+
+  t.strictSame(doors.mismatches(), [], 'each answer is what the description says')
+  t.strictSame(doors.unused(), [], 'each route of the description was used')
+  t.ok(Object.keys(staff).length > 0)
+})
+
+t.test('a database that goes away is unavailable, not wrong', async t => {
+  const door = await opened()
+  const database = new URL(door.databaseUrl).pathname.slice(1)
+  t.equal((await door.ask(null, 'GET', '/readyz')).status, 200)
+  await door.db.query(`alter database ${database} with connection limit 0`)
+  await door.db.query(`
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid()`)
+  const answers = await Promise.all([1, 2, 3].map(() => door.ask(null, 'GET', '/readyz')))
+  t.ok(answers.every(answer => [200, 503].includes(answer.status)), answers.map(answer =>
+    answer.status).join())
+  await door.close()
+})
