@@ -36,7 +36,7 @@ const places: Readonly<Record<'gateway' | 'ledger', readonly string[]>> = {
   ],
   ledger: ['after-raw', 'after-verify', 'before-commit', 'after-commit-before-reply']
 }
-const perSecond = 200
+const perSecond = 100
 
 async function main (): Promise<number> {
   const { values } = parseArgs({

@@ -1,0 +1,50 @@
+// kill -9 of ledger, gateway and PostgreSQL while records flow, at random moments and at every named place:
+// afterwards everything delivered is booked exactly once. The long form is bin/crash-run.ts by hand.
+
+import t from 'tap'
+import { spawn } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { CrashFigures } from '../bin/crash-run.ts'
+import { whyNoFarm } from '../terminal-sim/reader/namespace.ts'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+t.setTimeout(900_000)
+
+t.test('five kills and every named place', { skip: whyNoFarm() ?? false }, async t => {
+  const { code, stdout, stderr } = await run(['--minutes', '0.33', '--kills', '5', '--seed', '3', '--points'])
+  t.equal(code, 0, stderr)
+  const figures = JSON.parse(stdout) as CrashFigures
+  t.same(figures.problems, [])
+  t.equal(figures.kills.postgres + figures.kills.ledger + figures.kills.gateway, 5)
+  t.same([...figures.points].sort(), namedPlaces(), 'each place that the code names, and no other')
+  t.ok(figures.taps > 50, `${figures.taps} taps`)
+  t.ok(figures.records.distinct > 4_000, `${figures.records.distinct} records`)
+  t.ok(figures.repeats > 0, 'some had to be sent again')
+  t.ok(figures.chipDebitsFen > 0, 'chips have paid')
+  t.match(figures, { dayState: 'INSTRUCTED', netSumFen: 0, verify: 'ok', auditor: 'ok' })
+})
+
+/** What stands in the code of the houses as killPoint('NAME'). */
+function namedPlaces (): string[] {
+  const files = ['gateway', 'ledger'].flatMap(house => readdirSync(join(root, house), { recursive: true })
+    .map(file => join(root, house, String(file))).filter(file => file.endsWith('.ts')))
+  const names = files.flatMap(file =>
+    [...readFileSync(file, 'utf8').matchAll(/killPoint\('([a-z-]+)'\)/g)].map(([, name]) => name ?? ''))
+  return [...new Set(names)].sort()
+}
+
+type Ended = { code: number | null, stdout: string, stderr: string }
+
+async function run (args: readonly string[]): Promise<Ended> {
+  const command = ['--import', 'tsx', 'bin/crash-run.ts', ...args]
+  const child = spawn(process.execPath, command, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+  const [stdout, stderr] = [child.stdout, child.stderr].map(async stream => {
+    let text = ''
+    for await (const chunk of stream as AsyncIterable<Buffer>) text += chunk.toString()
+    return text
+  })
+  const code = await new Promise<number | null>(resolve => child.on('exit', resolve))
+  return { code, stdout: await stdout ?? '', stderr: await stderr ?? '' }
+}
