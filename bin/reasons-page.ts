@@ -13,9 +13,10 @@ export function reasonsPage (): string {
     'Every verdict on a record and every refused request names one of these. Made from `schemas/reasons.ts`;',
     'a test fails where the two differ.', '',
     '## Verdicts on records', '',
-    'The order of the rows is the order of the checks: the first that applies names the verdict, and all that apply are',
-    'kept as findings. *Wire* is the code in the SS file.', '',
-    row(['reason', 'outcome', 'wire', 'meaning', '含义']), row(['---', '---', '---', '---', '---']), ...verdicts, '',
+    'The order of the rows is the order of the checks: the first that applies names the verdict, and all',
+    'that apply are kept as findings. *Wire* is the code in the SS file.', '',
+    row(['reason', 'outcome', 'wire', 'meaning', '含义']), row(['---', '---', '---', '---', '---']),
+    ...verdicts, '',
     '## Refused requests', '',
     'The `reason` of an RFC 9457 problem document; its `detail` says what and where.', '',
     row(['reason', 'status', 'meaning', '含义']), row(['---', '---', '---', '---']), ...requests, ''
