@@ -69,7 +69,7 @@ export function runCity ({ stack, program, options, onEvent, asks: more }: CityO
     // 'close' does not come once the channel was disconnected from here.
     child.on('exit', (code, signal) => {
       if (code === 0) resolve()
-      else reject(new Error(`${program} ended with ${signal ?? code}\n${words.trim()}`))
+      else reject(new Error(words.trim() === '' ? `${program} ended with ${signal ?? code}` : words.trim()))
     })
   })
   return {

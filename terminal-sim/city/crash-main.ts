@@ -282,6 +282,9 @@ try {
   const gone = starter.released.then(() => { throw new Error('the starter let go before the end') })
   gone.catch(() => undefined)
   await Promise.race([run(), gone])
+} catch (error) {
+  console.error((error as Error).message)
+  process.exitCode = 1
 } finally {
   rmSync(farmDir, { recursive: true, force: true })
   starter.leave()

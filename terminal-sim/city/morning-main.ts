@@ -119,6 +119,9 @@ try {
   gone.catch(() => undefined)
   farm = await Promise.race([morning(starter), gone])
   if (keep) await starter.released
+} catch (error) {
+  console.error((error as Error).message)
+  process.exitCode = 1
 } finally {
   await farm?.stop()
   rmSync(farmDir, { recursive: true, force: true })
