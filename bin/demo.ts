@@ -114,6 +114,7 @@ async function play (
   city.ended.catch(() => undefined)
   await Promise.race([told, city.ended, stopped])
   progress.end()
+  if (stop.aborted) console.error('Stopped before the end.')
   const shown = figures === null ? null : tell(figures, await stack, options)
   if (keep && shown !== null) {
     console.log(addresses(await stack, options))

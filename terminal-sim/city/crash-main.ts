@@ -289,3 +289,5 @@ try {
   rmSync(farmDir, { recursive: true, force: true })
   starter.leave()
 }
+// What is still under way when the starter has let go is nobody's any more; the farm ends with us.
+process.exit()
