@@ -1,5 +1,5 @@
 // `npm run bench -- crash [MINUTES [KILLS [SEED]]]`: the long storm. Ledger, gateway and PostgreSQL die by
-// SIGKILL at random moments and at every named place while records flow; then each fen is booked exactly once.
+// SIGKILL at random moments and at every named place while records flow; each fen is booked once after it.
 import { spawn } from 'node:child_process'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
