@@ -1,5 +1,5 @@
-// A corrective posting: transfers that somebody decided on, in the open date, with the reason in the log. It
-// is what lets a failed check of a closing day be looked at anew. It refuses to change any row.
+// A corrective posting: transfers that people decided on, in the open date, with the reason in the audit log.
+// It is what lets a failed check of a closing day be looked at anew. It refuses to change any row.
 import { Type, type Static } from 'typebox'
 import { limits } from '../schemas/limits.ts'
 import { cardKey, CardRef } from '../schemas/record.ts'
@@ -7,9 +7,11 @@ import { books, type Book } from './core/chart.ts'
 import type { Ledger } from './ledger.ts'
 import { Refusal } from './refusal.ts'
 import { findCards } from './store/cards.ts'
-import { inTransaction } from './store/db.ts'
+import { audit } from './audit.ts'
+import type { ProposalKind } from './proposals.ts'
+import { inTransaction, type Tx } from './store/db.ts'
 import { openDate } from './store/lock.ts'
-import { postBatch } from './store/post.ts'
+import { postBatch, type NewTransfer } from './store/post.ts'
 
 const closed = { additionalProperties: false } as const
 const AccountCode = Type.String({ description: 'book/heading or book/heading/PARTY' })
@@ -27,38 +29,69 @@ export type Correction = Static<typeof Correction>
 
 type Needs = Pick<Ledger, 'db' | 'clock' | 'log' | 'random' | 'registry'>
 
-/** Posts the transfers as one batch and returns its number. Throws Refusal registry_invalid, unavailable. */
+/** A correction as a proposal: four eyes, whoever starts it. */
+export const correctionKind: ProposalKind = {
+  body: Type.Omit(Correction, ['reason'], closed),
+  start: ['clerk', 'settler'],
+  decide: ['approver'],
+  approvals: 1,
+  subject: ({ transfers: [first] }: Unreasoned) => `account/${first?.debit ?? ''}`,
+  look: async (tx, ledger, { transfers }: Unreasoned) => {
+    await plan(tx, ledger, transfers, 0)
+    return { transfers: transfers.length, sumFen: transfers.reduce((sum, one) => sum + one.amountFen, 0) }
+  },
+  carryOut: async (tx, ledger, { transfers }: Unreasoned, { atMs }) =>
+    ({ batchId: Number(await postCorrection(tx, ledger, transfers, atMs)) })
+}
+type Unreasoned = Omit<Correction, 'reason'>
+
+/**
+ * Posts the transfers as one batch and returns its number: the door of whoever has the machine itself.
+ * Throws Refusal registry_invalid, unavailable.
+ */
 export async function correct (ledger: Needs, { reason, transfers }: Correction): Promise<bigint> {
-  const { accounts } = await ledger.registry()
   const atMs = ledger.clock.now()
-  const salt = ledger.random(16)
-  const { batchId } = await inTransaction(ledger.db, async tx => {
-    const clearingDate = await openDate(tx)
-    if (clearingDate === null) throw new Refusal('unavailable', 'no clearing date is set yet')
-    const cards = await findCards(tx, transfers.flatMap(({ card }) => card === undefined ? [] : [card]))
-    return await postBatch(tx, {
-      kind: 'correction',
-      clearingDate,
-      createdAtMs: atMs,
-      salt,
-      items: transfers.length,
-      transfers: transfers.map(({ debit, credit, amountFen, card }, journal) => {
-        const where = `/transfers/${journal}`
-        const known = card === undefined ? null : cards.get(cardKey(card))
-        if (known === undefined) {
-          throw new Refusal('registry_invalid', 'no such card was issued',
-          `${where}/card`)
-        }
-        return {
-          journal, code: 'correction', book: bookOf(debit, credit, where), amountFen: BigInt(amountFen),
-          debit: numberOf(accounts, debit, where), credit: numberOf(accounts, credit, where),
-          bucket: known?.bucket ?? 0, cardId: known?.cardId ?? null, eventAtMs: atMs
-        }
-      })
-    })
+  const batchId = await inTransaction(ledger.db, async tx => {
+    const batchId = await postCorrection(tx, ledger, transfers, atMs)
+    const detail = { reason, transfers: transfers.length }
+    await audit(tx, atMs, { by: 'system', action: 'correction.post', subject: `batch/${batchId}`, detail })
+    return batchId
   })
   ledger.log.warn({ batchId: String(batchId), reason, transfers: transfers.length }, 'corrective posting')
   return batchId
+}
+
+async function postCorrection (
+  tx: Tx, ledger: Pick<Ledger, 'random' | 'registry'>, transfers: Correction['transfers'], atMs: number
+): Promise<bigint> {
+  const clearingDate = await openDate(tx)
+  if (clearingDate === null) throw new Refusal('unavailable', 'no clearing date is set yet')
+  const { batchId } = await postBatch(tx, {
+    kind: 'correction',
+    clearingDate,
+    createdAtMs: atMs,
+    salt: ledger.random(16),
+    items: transfers.length,
+    transfers: await plan(tx, ledger, transfers, atMs)
+  })
+  return batchId
+}
+
+async function plan (
+  tx: Tx, ledger: Pick<Ledger, 'registry'>, transfers: Correction['transfers'], atMs: number
+): Promise<NewTransfer[]> {
+  const { accounts } = await ledger.registry()
+  const cards = await findCards(tx, transfers.flatMap(({ card }) => card === undefined ? [] : [card]))
+  return transfers.map(({ debit, credit, amountFen, card }, journal) => {
+    const where = `/transfers/${journal}`
+    const known = card === undefined ? null : cards.get(cardKey(card))
+    if (known === undefined) throw new Refusal('registry_invalid', 'no such card was issued', `${where}/card`)
+    return {
+      journal, code: 'correction', book: bookOf(debit, credit, where), amountFen: BigInt(amountFen),
+      debit: numberOf(accounts, debit, where), credit: numberOf(accounts, credit, where),
+      bucket: known?.bucket ?? 0, cardId: known?.cardId ?? null, eventAtMs: atMs
+    }
+  })
 }
 
 function bookOf (debit: string, credit: string, where: string): Book {

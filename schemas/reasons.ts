@@ -104,6 +104,8 @@ export const requestReasons = {
     zh: '日终检查未通过'
   },
   approval_stale: { http: 409, en: 'what was to be approved has changed; ask again', zh: '待审批内容已变更' },
+  proposal_pending: { http: 409, en: 'the same proposal waits for approval already', zh: '相同申请待审批中' },
+  proposal_over: { http: 409, en: 'the proposal has been decided already', zh: '申请已处理' },
   too_large: { http: 413, en: 'the body is larger than allowed', zh: '请求过大' },
   unsupported_media_type: { http: 415, en: 'the content type is not supported', zh: '不支持的内容类型' },
   file_name_invalid: { http: 422, en: 'the file name does not follow the pattern', zh: '文件名错误' },

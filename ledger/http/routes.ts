@@ -6,6 +6,7 @@ import { fileRoutes } from './files.ts'
 import { healthRoutes } from './health.ts'
 import { parameterRoutes } from './parameters.ts'
 import { proofRoutes } from './proof.ts'
+import { proposalRoutes } from './proposals.ts'
 import { recordRoutes } from './records.ts'
 import { registryRoutes } from './registry.ts'
 import { staffRoutes } from './staff.ts'
@@ -14,7 +15,7 @@ import { viewRoutes } from './views.ts'
 
 const all = [
   healthRoutes, staffRoutes, registryRoutes, parameterRoutes, recordRoutes, fileRoutes, viewRoutes, dayRoutes,
-  proofRoutes, transitRoutes
+  proofRoutes, transitRoutes, proposalRoutes
 ]
 
 export const routes = (ledger: Ledger) => async (app: App): Promise<void> => {

@@ -1,0 +1,93 @@
+// The doors of four eyes: start, look, decide, withdraw.
+import { Type } from 'typebox'
+import { formatIso } from '../../runtime/instants.ts'
+import type { Role } from '../../schemas/api.ts'
+import {
+  NewProposal, ProposalDecision, ProposalStateName, ProposalView, type ProposalView as View
+} from '../../schemas/proposal.ts'
+import type { Ledger } from '../ledger.ts'
+import { proposalKinds } from '../proposal-kinds.ts'
+import { decideProposal, startProposal, withdrawProposal, type Member } from '../proposals.ts'
+import { Refusal } from '../refusal.ts'
+import { readDecisions, readProposal, readProposals, type ProposalRow } from '../store/proposals.ts'
+import type { App } from './app.ts'
+import { callerIn, type Caller } from './auth.ts'
+
+const closed = { additionalProperties: false } as const
+const ById = Type.Object({ id: Type.String({ pattern: '^\\d{1,15}$' }) }, closed)
+const pageSize = 100
+
+export const proposalRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
+  app.post('/v1/proposals', {
+    config: { allow: ['staff'] }, schema: { body: NewProposal, response: { 201: ProposalView } }
+  }, async (request, reply) => {
+    const id = await startProposal(ledger, proposalKinds, memberOf(callerIn(request)), request.body)
+    return await reply.code(201).send(await view(ledger, id))
+  })
+
+  app.get('/v1/proposals', {
+    config: { allow: ['staff', 'auditor'] },
+    schema: {
+      querystring: Type.Object({
+        state: Type.Optional(ProposalStateName),
+        before: Type.Optional(Type.String({ pattern: '^\\d{1,15}$', description: 'older than this one' }))
+      }, closed),
+      response: {
+        200: Type.Object({
+          items: Type.Array(ProposalView), next: Type.Union([Type.String(), Type.Null()])
+        }, closed)
+      }
+    }
+  }, async ({ query }) => {
+    const rows = await readProposals(ledger.db, {
+      state: query.state ?? null, before: query.before === undefined ? null : BigInt(query.before),
+      limit: pageSize
+    })
+    const items = await Promise.all(rows.map(row => viewOf(ledger, row)))
+    return { items, next: rows.length < pageSize ? null : String(rows.at(-1)?.proposalId) }
+  })
+
+  app.get('/v1/proposals/:id', {
+    config: { allow: ['staff', 'auditor'] }, schema: { params: ById, response: { 200: ProposalView } }
+  }, async ({ params }) => await view(ledger, BigInt(params.id)))
+
+  app.post('/v1/proposals/:id/decisions', {
+    config: { allow: ['staff'] },
+    schema: { params: ById, body: ProposalDecision, response: { 200: ProposalView } }
+  }, async request => {
+    const id = BigInt(request.params.id)
+    const { approves, note = null } = request.body
+    await decideProposal(ledger, proposalKinds, memberOf(callerIn(request)), id, { approves, note })
+    return await view(ledger, id)
+  })
+
+  app.delete('/v1/proposals/:id', {
+    config: { allow: ['staff'] }, schema: { params: ById, response: { 200: ProposalView } }
+  }, async request => {
+    const id = BigInt(request.params.id)
+    await withdrawProposal(ledger, memberOf(callerIn(request)), id)
+    return await view(ledger, id)
+  })
+}
+
+const memberOf = ({ id, capacities }: Caller): Member =>
+  ({ name: id, roles: capacities.filter((one): one is Role => one !== 'staff' && one !== 'everyone') })
+
+async function view (ledger: Ledger, id: bigint): Promise<View> {
+  const row = await readProposal(ledger.db, id)
+  if (row === null) throw new Refusal('not_found', `there is no proposal ${id}`)
+  return await viewOf(ledger, row)
+}
+
+async function viewOf ({ db }: Ledger, row: ProposalRow): Promise<View> {
+  const { proposalId, looked, startedAtMs, endedAtMs, ...same } = row
+  const decisions = await readDecisions(db, proposalId)
+  return {
+    ...same,
+    id: Number(proposalId),
+    looked: JSON.parse(looked) as unknown,
+    startedAt: formatIso(startedAtMs),
+    endedAt: endedAtMs === null ? null : formatIso(endedAtMs),
+    decisions: decisions.map(({ atMs, ...decision }) => ({ ...decision, at: formatIso(atMs) }))
+  }
+}

@@ -1,0 +1,7 @@
+// Every kind of proposal the ledger knows, by the name the API uses. Each stands in the file of its trade.
+import { correctionKind } from './correct.ts'
+import type { ProposalKinds } from './proposals.ts'
+
+export const proposalKinds: ProposalKinds = {
+  correction: correctionKind
+}

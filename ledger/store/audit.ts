@@ -1,0 +1,33 @@
+// The audit log as rows: appended one after the other under a lock of its own, read in order. It refuses to
+// know what was done.
+import { timestamp, type Db, type Tx } from './db.ts'
+
+export type AuditRow = {
+  readonly seq: bigint, readonly atMs: number, readonly by: string, readonly action: string,
+  readonly subject: string
+  /** JSON, the very bytes that are hashed. */
+  readonly detail: string
+  readonly previous: Buffer, readonly hash: Buffer
+}
+
+const auditLock = 7_007
+const columns = 'seq, at as "atMs", by_whom as by, action, subject, detail, previous, hash'
+
+/** The last row, locked: until this transaction ends nobody else appends. Null in an empty log. */
+export async function lockLastAudit (tx: Tx): Promise<AuditRow | null> {
+  await tx.query('select pg_advisory_xact_lock($1)', [auditLock])
+  const { rows: [row] } = await tx.query<AuditRow>(`select ${columns} from audit order by seq desc limit 1`)
+  return row ?? null
+}
+
+export async function insertAudit (tx: Tx, row: AuditRow): Promise<void> {
+  await tx.query(`
+    insert into audit (seq, at, by_whom, action, subject, detail, previous, hash)
+    values ($1, $2, $3, $4, $5, $6, $7, $8)`, [
+    row.seq, timestamp(row.atMs), row.by, row.action, row.subject, row.detail, row.previous, row.hash])
+}
+
+/** Rows from `from` on, in order. */
+export const readAudit = async (db: Db | Tx, from: bigint, limit: number): Promise<AuditRow[]> =>
+  (await db.query<AuditRow>(
+    `select ${columns} from audit where seq >= $1 order by seq limit $2`, [from, limit])).rows

@@ -1,0 +1,71 @@
+// Items of reconciliation as rows: opened, updated while they are open, closed; never deleted.
+import { timestamp, type Db, type Tx } from './db.ts'
+
+export const layers = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I'] as const
+/**
+ * A terminal batch, B PSAM sequence, C file, D ledger, E card chain, F settlement, G bank, H medical,
+ * I float.
+ */
+export type Layer = typeof layers[number]
+export const itemOutcomes =
+  ['LEFT_ONLY', 'RIGHT_ONLY', 'AMOUNT_DIFF', 'STATE_DIFF', 'DATE_DIFF', 'DUPLICATE'] as const
+export type ItemOutcome = typeof itemOutcomes[number]
+
+export type FoundItem = {
+  readonly layer: Layer
+  readonly outcome: ItemOutcome
+  /** Names the thing inside its layer, the same whenever it is found again: `psam/990000000001/1/120-124`. */
+  readonly key: string
+  readonly party?: string | null
+  readonly card?: { readonly bucket: number, readonly cardId: bigint } | null
+  readonly clearingDate: string
+  /** Left less right. */
+  readonly amountFen?: bigint
+  /** How many records it is about. */
+  readonly records?: number
+  readonly evidence: unknown
+  /** Posting that would settle it. */
+  readonly proposal?: unknown
+}
+
+/** Opens items, or updates those that are open already: their age, owner and note stay. */
+export async function openItems (tx: Tx, found: readonly FoundItem[], atMs: number): Promise<void> {
+  if (found.length === 0) return
+  const json = (value: unknown): string => JSON.stringify(value, (_, one: unknown) =>
+    typeof one === 'bigint' ? Number(one) : one)
+  await tx.query(`
+    insert into item (layer, outcome, key, party_id, card_bucket, card_id, clearing_date, amount_fen, records,
+      evidence, proposal, opened_at)
+    select layer, outcome, key, p.party_id, card_bucket, card_id, clearing_date, amount_fen, records,
+      evidence::jsonb, proposal::jsonb, $1
+    from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::bigint[], $8::date[],
+      $9::bigint[], $10::int[], $11::text[], $12::text[])
+      as f (layer, outcome, key, code, card_bucket, card_id, clearing_date, amount_fen, records, evidence,
+        proposal)
+    left join party p using (code)
+    on conflict (layer, key) where state = 'open' do update set outcome = excluded.outcome,
+      amount_fen = excluded.amount_fen, records = excluded.records, evidence = excluded.evidence,
+      proposal = excluded.proposal`, [
+    timestamp(atMs), found.map(f => f.layer), found.map(f => f.outcome), found.map(f => f.key),
+    found.map(f => f.party ?? null), found.map(f => f.card?.bucket ?? null),
+    found.map(f => f.card?.cardId ?? null), found.map(f => f.clearingDate), found.map(f => f.amountFen ?? 0n),
+    found.map(f => f.records ?? 0), found.map(f => json(f.evidence)),
+    found.map(f => f.proposal === undefined ? null : json(f.proposal))])
+}
+
+/** Closes open items by layer and key; `resolution` says how they were settled. */
+export async function closeItems (
+  tx: Tx, layer: Layer, keys: readonly string[], resolution: string, atMs: number
+): Promise<number> {
+  if (keys.length === 0) return 0
+  const { rowCount } = await tx.query(`
+    update item set state = 'closed', resolution = $3, closed_at = $4
+    where layer = $1 and key = any($2) and state = 'open'`, [layer, keys, resolution, timestamp(atMs)])
+  return rowCount ?? 0
+}
+
+/** Keys of the open items of a layer that start with `prefix`. */
+export const openKeys = async (db: Db | Tx, layer: Layer, prefix: string): Promise<string[]> =>
+  (await db.query<{ key: string }>(
+    "select key from item where layer = $1 and state = 'open' and starts_with(key, $2) order by key",
+    [layer, prefix])).rows.map(row => row.key)
