@@ -84,3 +84,14 @@ export async function purseDifferences (tx: Tx | Db): Promise<Difference[]> {
     from purses p full join control c using (bucket) where coalesce(p.fen, 0) <> coalesce(c.fen, 0) limit 20`)
   return rows
 }
+
+/** Dates up to `asOf` on which debits and credits of a book differ: where a difference came in. */
+export async function unbalancedDates (
+  tx: Tx | Db, asOf: string
+): Promise<{ readonly book: Book, readonly date: string, readonly offFen: bigint }[]> {
+  const { rows } = await tx.query<{ book: Book, date: string, offFen: bigint }>(`
+    select a.book, m.clearing_date as date, sum(m.debit_fen - m.credit_fen)::bigint as "offFen"
+    from (${movements}) m join account a using (account_id) where m.clearing_date <= $1
+    group by 1, 2 having sum(m.debit_fen) <> sum(m.credit_fen) order by 2, 1 limit 20`, [asOf])
+  return rows
+}

@@ -1,15 +1,8 @@
 // Items of reconciliation as rows: opened, updated while they are open, closed; never deleted.
+import type { ItemOutcome, Layer } from '../../schemas/reconciliation.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
 
-export const layers = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I'] as const
-/**
- * A terminal batch, B PSAM sequence, C file, D ledger, E card chain, F settlement, G bank, H medical,
- * I float.
- */
-export type Layer = typeof layers[number]
-export const itemOutcomes =
-  ['LEFT_ONLY', 'RIGHT_ONLY', 'AMOUNT_DIFF', 'STATE_DIFF', 'DATE_DIFF', 'DUPLICATE'] as const
-export type ItemOutcome = typeof itemOutcomes[number]
+export type { ItemOutcome, Layer }
 
 export type FoundItem = {
   readonly layer: Layer
