@@ -1,17 +1,16 @@
 // `npm run bench -- NAME [--json FILE]`: runs one bench and prints its figures; ratios within one run are
 // what counts.
 import { readdirSync, writeFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 
 /**
  * A bench returns plain figures; it checks the correctness of what it measured and throws when that fails.
  */
 export type Bench = (options: { readonly args: readonly string[] }) => Promise<Record<string, unknown>>
 
-const { positionals, values } = parseArgs({
-  allowPositionals: true, strict: false, options: { json: { type: 'string' } }
-})
-const [name, ...args] = positionals
+const given = process.argv.slice(2)
+const jsonAt = given.indexOf('--json')
+const jsonFile = jsonAt < 0 ? undefined : given.splice(jsonAt, 2)[1]
+const [name, ...args] = given
 const names = readdirSync(import.meta.dirname)
   .filter(file => file.endsWith('.ts') && file !== 'main.ts')
   .map(file => file.replace('.ts', ''))
@@ -21,4 +20,4 @@ if (name === undefined || !names.includes(name)) {
 }
 const { bench } = await import(`./${name}.ts`) as { bench: Bench }
 const figures = await bench({ args })
-if (typeof values['json'] === 'string') writeFileSync(values['json'], JSON.stringify(figures, null, 2) + '\n')
+if (jsonFile !== undefined) writeFileSync(jsonFile, JSON.stringify(figures, null, 2) + '\n')
