@@ -1,7 +1,7 @@
 // Writes down who did what, in the transaction that does it. It refuses to know who may.
-import { auditGenesis, auditHash } from './core/audit-chain.ts'
-import { insertAudit, lockLastAudit } from './store/audit.ts'
-import type { Tx } from './store/db.ts'
+import { auditBreak, auditGenesis, auditHash } from './core/audit-chain.ts'
+import { insertAudit, lockLastAudit, readAudit, type AuditRow } from './store/audit.ts'
+import { inTransaction, type Db, type Tx } from './store/db.ts'
 
 export type Deed = {
   /** Staff name, client id, or `system`. */
@@ -24,4 +24,38 @@ export async function audit (tx: Tx, atMs: number, deed: Deed): Promise<void> {
   const previous = Buffer.from(last?.hash ?? auditGenesis)
   const entry = { seq: (last?.seq ?? 0n) + 1n, atMs, by, action, subject, detail: JSON.stringify(detail) }
   await insertAudit(tx, { ...entry, previous, hash: auditHash(previous, entry) })
+}
+
+/** An export that left the house: of what, under which filter, how many rows. */
+export async function auditExport (db: Db, atMs: number, of: {
+  readonly by: string, readonly subject: string, readonly rows: number, readonly detail?: object
+}): Promise<void> {
+  const { by, subject, rows, detail } = of
+  const deed = { by, action: 'export', subject, detail: { ...detail, rows } }
+  await inTransaction(db, tx => audit(tx, atMs, deed))
+}
+
+export type Integrity = {
+  readonly rows: number
+  /** Hash of the last row that follows unbroken. */
+  readonly head: Uint8Array
+  /** The first broken link in words, or null. */
+  readonly broken: string | null
+}
+
+const rowsPerPage = 5_000
+
+/** Goes through the log from its first row to the first broken link. */
+export async function auditIntegrity (tx: Tx | Db): Promise<Integrity> {
+  let last: AuditRow | null = null
+  for (let rows = 0; ;) {
+    const page: AuditRow[] = await readAudit(tx, (last?.seq ?? 0n) + 1n, rowsPerPage)
+    for (const row of page) {
+      const broken = auditBreak(last, row)
+      if (broken !== null) return { rows, head: last?.hash ?? auditGenesis, broken }
+      last = row
+      rows += 1
+    }
+    if (page.length < rowsPerPage) return { rows, head: last?.hash ?? auditGenesis, broken: null }
+  }
 }

@@ -1,7 +1,9 @@
 // Every kind of proposal the ledger knows, by the name the API uses. Each stands in the file of its trade.
 import { correctionKind } from './correct.ts'
+import { settlementOverrideKind } from './override.ts'
 import type { ProposalKinds } from './proposals.ts'
 
 export const proposalKinds: ProposalKinds = {
-  correction: correctionKind
+  correction: correctionKind,
+  settlement_override: settlementOverrideKind
 }

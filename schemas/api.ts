@@ -399,7 +399,7 @@ export type Statement = Static<typeof Statement>
 
 /* ---- staff, problems, verification ---- */
 
-export const roles = ['registrar', 'clerk', 'settler', 'approver', 'auditor'] as const
+export const roles = ['registrar', 'clerk', 'settler', 'approver', 'auditor', 'admin'] as const
 export type Role = typeof roles[number]
 
 export const SignIn = Type.Object({

@@ -2,6 +2,7 @@
 // remembers all of it.
 import t from 'tap'
 import { auditBreak } from '../ledger/core/audit-chain.ts'
+import { hasOverride } from '../ledger/override.ts'
 import { readAudit } from '../ledger/store/audit.ts'
 import { startDoors, type Door } from './support/ledger-http.ts'
 
@@ -82,6 +83,63 @@ t.test('every deed stands in the log, and a changed row is found', async t => {
     t.match(breaks([{ ...first, ...change }, second])[0], /audit 1 was changed/, Object.keys(change).join())
   }
   t.match(breaks(rows.slice(1))[0], /audit 1 is missing/)
+  await door.close()
+})
+
+t.test('the log is read in pages that stay what they are', async t => {
+  const door = await opened()
+  for (let nth = 0; nth < 3; nth++) {
+    const { id } = await door.ok('clerk', 'POST', '/v1/proposals', adjustment)
+    await door.ok('clerk', 'DELETE', `/v1/proposals/${id}`)
+  }
+  const page = async (query: string) => {
+    const { items, next } = await door.ok('auditor', 'GET', `/v1/audit?${query}`)
+    return { items: items.map((one: { seq: number, action: string }) => `${one.seq} ${one.action}`), next }
+  }
+  const first = await page('by=clerk&action=proposal&limit=2')
+  await door.ok('clerk', 'POST', '/v1/proposals', adjustment)
+  const second = await page(`by=clerk&action=proposal&limit=2&before=${first.next}`)
+  t.strictSame([...first.items, ...second.items].map(one => one.split(' ')[1]), [
+    'proposal.withdraw', 'proposal.start', 'proposal.withdraw', 'proposal.start'])
+  t.equal(new Set([...first.items, ...second.items]).size, 4, 'no row twice')
+  t.strictSame((await page('by=nobody')).items, [])
+  t.strictSame((await page('subject=day/')).items, [])
+  t.strictSame((await page('to=2026-03-02T12:00:00%2B08:00')).items, [], 'the end is not inside')
+  t.equal((await door.ask('auditor', 'GET', '/v1/audit?from=2026-13-02T12:00:00Z')).status, 400)
+  t.equal((await door.ask('clerk', 'GET', '/v1/audit')).status, 403)
+  await door.close()
+})
+
+t.test('one changed byte is found and named, at the door and by verify', async t => {
+  const door = await opened()
+  const { id } = await door.ok('clerk', 'POST', '/v1/proposals', adjustment)
+  await door.ok('approver-1', 'POST', `/v1/proposals/${id}/decisions`, { approves: true })
+  const sound = await door.ok('auditor', 'GET', '/v1/audit/integrity')
+  t.match(sound, { ok: true, broken: null })
+  await door.db.query("update audit set by_whom = 'clerl' where seq = 2")
+  t.match(await door.ok('auditor', 'GET', '/v1/audit/integrity'),
+    { ok: false, rows: 1, broken: 'audit 2 was changed' })
+  const { checks } = await door.ok('auditor', 'POST', '/v1/verify')
+  t.strictSame(checks.filter((one: { ok: boolean }) => !one.ok), [
+    { check: 'the audit log is one chain', ok: false, detail: 'audit 2 was changed' }])
+  await door.close()
+})
+
+t.test('two persons let a red day go on, and the reason stays', async t => {
+  const door = await opened()
+  const proposal = {
+    kind: 'settlement_override', body: { date: '2026-03-02' },
+    reason: 'the bank confirmed the cent by telephone'
+  }
+  t.equal(await hasOverride(door.db, '2026-03-02'), false)
+  const { id } = await door.ok('settler', 'POST', '/v1/proposals', proposal)
+  await door.ok('settler', 'POST', '/v1/days/2026-03-02/close')
+  const approving = { json: { approves: true } }
+  const late = await door.ask('approver-1', 'POST', `/v1/proposals/${id}/decisions`, approving)
+  t.match(late, { status: 409, json: { reason: 'approval_stale' } }, 'the day went on meanwhile')
+  const again = await door.ok('settler', 'POST', '/v1/proposals', proposal)
+  await door.ok('approver-1', 'POST', `/v1/proposals/${again.id}/decisions`, { approves: true })
+  t.equal(await hasOverride(door.db, '2026-03-02'), true)
   await door.close()
 })
 

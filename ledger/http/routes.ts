@@ -1,6 +1,7 @@
 // All doors of the ledger, in the order of a day.
 import type { Ledger } from '../ledger.ts'
 import type { App } from './app.ts'
+import { auditRoutes } from './audit.ts'
 import { dayRoutes } from './days.ts'
 import { fileRoutes } from './files.ts'
 import { healthRoutes } from './health.ts'
@@ -15,7 +16,7 @@ import { viewRoutes } from './views.ts'
 
 const all = [
   healthRoutes, staffRoutes, registryRoutes, parameterRoutes, recordRoutes, fileRoutes, viewRoutes, dayRoutes,
-  proofRoutes, transitRoutes, proposalRoutes
+  proofRoutes, transitRoutes, proposalRoutes, auditRoutes
 ]
 
 export const routes = (ledger: Ledger) => async (app: App): Promise<void> => {

@@ -31,3 +31,29 @@ export async function insertAudit (tx: Tx, row: AuditRow): Promise<void> {
 export const readAudit = async (db: Db | Tx, from: bigint, limit: number): Promise<AuditRow[]> =>
   (await db.query<AuditRow>(
     `select ${columns} from audit where seq >= $1 order by seq limit $2`, [from, limit])).rows
+
+/** What a look into the log asks for; null: anything. */
+export type AuditFilter = {
+  readonly by: string | null
+  /** `day` finds `day.close` too. */
+  readonly action: string | null
+  /** `card/` finds every card. */
+  readonly subject: string | null
+  readonly fromMs: number | null
+  readonly toMs: number | null
+  /** Older than this one. */
+  readonly before: bigint | null
+  readonly limit: number
+}
+
+/** Newest first. Rows are never changed, so that pages stay what they are while others are appended. */
+export const findAudit = async (db: Db | Tx, of: AuditFilter): Promise<AuditRow[]> =>
+  (await db.query<AuditRow>(`
+    select ${columns} from audit
+    where ($1::text is null or by_whom = $1)
+      and ($2::text is null or action = $2 or starts_with(action, $2 || '.'))
+      and ($3::text is null or starts_with(subject, $3)) and ($4::timestamptz is null or at >= $4)
+      and ($5::timestamptz is null or at < $5) and ($6::bigint is null or seq < $6)
+    order by seq desc limit $7`, [
+    of.by, of.action, of.subject, of.fromMs === null ? null : timestamp(of.fromMs),
+    of.toMs === null ? null : timestamp(of.toMs), of.before, of.limit])).rows
