@@ -393,6 +393,21 @@ t.test('every route answers as described', async t => {
     `/v1/operators/BUS/QS/${D}`, `/v1/operators/BUS/NS/${D}`, `/v1/services/transit/price-findings?date=${D}`
   ]) t.equal((await door.ask('auditor', 'GET', path)).status, 200, path)
   for (const path of ['/v1/audit', '/v1/audit/integrity']) await door.ok('auditor', 'GET', path)
+  const correction = {
+    kind: 'correction', reason: 'a fen was booked to the wrong side',
+    body: {
+      transfers: [{
+        debit: 'commerce/unidentified-receipts', credit: 'commerce/merchant-pending/BUS', amountFen: 1
+      }]
+    }
+  }
+  for (const [method, path] of [['POST', '/decisions'], ['DELETE', '']] as const) {
+    const { id } = await door.ok('clerk', 'POST', '/v1/proposals', correction)
+    await door.ok('clerk', 'GET', `/v1/proposals/${id}`)
+    const who = method === 'POST' ? 'approver-1' : 'clerk'
+    await door.ok(who, method, `/v1/proposals/${id}${path}`, method === 'POST' ? { approves: true } : undefined)
+  }
+  await door.ok('auditor', 'GET', '/v1/proposals')
   const { digest } = await door.ok('settler', 'POST', `/v1/days/${D}/close`)
   for (const who of ['approver-1', 'approver-2'] as const) {
     await door.ok(who, 'POST',
