@@ -59,6 +59,9 @@ type Promised =
 const allRecords = (spool: Spool) =>
   spool.recordsOf({ delivery: 'look', from: 1, to: Number.MAX_SAFE_INTEGER, count: 1e6, redelivery: false })
 
+/** The power cuts take 10 s on a machine that does nothing else. */
+t.setTimeout(240_000)
+
 t.test('checksum: the published value of RFC 3720 B.4 and the check value of the catalogue', async t => {
   t.equal(crc32c(Buffer.alloc(32)), 0x8a9136aa, '32 bytes of zeros')
   t.equal(crc32c(Buffer.alloc(32, 0xff)), 0x62a8ab43, '32 bytes of ones')
@@ -327,6 +330,13 @@ t.test('any order of events, any crash: the books of the spool agree', async t =
     lane: fc.constantFrom('A', 'B', 'C'),
     count: fc.integer({ min: 1, max: 4 })
   })
+  type Step = typeof step extends fc.Arbitrary<infer S> ? S : never
+  const once = (what: Step['what']): Step => ({ what, lane: 'A', count: 1 })
+  /** Histories that once went wrong. */
+  const kept: Step[][] = [
+    // A redelivery took along what had never been delivered: the record was parked and still waited.
+    [once('send'), once('paid'), once('redeliver'), once('send'), once('park')]
+  ]
   await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 40 }), async steps => {
     let disk = recordingDisk()
     let spool = await openOn(disk)
@@ -358,7 +368,7 @@ t.test('any order of events, any crash: the books of the spool agree', async t =
     return written.every(content => inSpool.has(content)) && inSpool.size === written.length &&
       found.every((one, index) => index === 0 || one.sequence > (found[index - 1]?.sequence ?? 0)) &&
       depth >= 0 && depth + parked.length <= written.length
-  }), { numRuns: 150 })
+  }), { numRuns: 150, examples: kept.map(steps => [steps]) })
 })
 
 t.test('kill -9 of a process in full work, five times on one directory', async t => {

@@ -70,8 +70,8 @@ export type Spool = {
   ack (delivery: string): Promise<number>
   park (delivery: string, why: string): Promise<number>
   /**
-   * Sends everything recorded since an instant once more, as far back as it is kept; null where there is
-   * nothing.
+   * Sends everything recorded since an instant and answered or parked once more, as far back as it is kept;
+   * null where there is nothing. What waits for its first answer is delivered anyway.
    */
   redeliver (sinceMs: number): Promise<{ from: number, to: number } | null>
   status (): SpoolStatus
@@ -178,8 +178,9 @@ export async function openSpool (
     const segments = segmentsOf(files)
     const start = segments.filter(segment => segment.beganAtMs <= sinceMs).at(-1) ?? segments[0]
     const first = start === undefined ? undefined : firstSince(start.first, sinceMs)
-    if (first === undefined) return null
-    const range = { from: first.sequence, to: state.lastRecord }
+    if (first === undefined || first.sequence > state.cursor) return null
+    // What was never answered is on its way already: only what lies behind the cursor goes once more.
+    const range = { from: first.sequence, to: state.cursor }
     await append('redeliver', { sinceMs, ...range })
     for (const listener of listeners) listener()
     return range

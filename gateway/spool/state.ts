@@ -70,7 +70,6 @@ export type Snapshot = {
   cursor: number
   /** Records not answered yet. */
   depth: number
-  lastRecord: number
   delivered: number
   batch: Batch | null
   redeliver: { from: number, to: number } | null
@@ -85,7 +84,7 @@ export type SpoolState = Omit<Snapshot, 'open'> & {
 }
 
 export const emptyState = (): SpoolState => ({
-  sequence: 0, recordNos: {}, open: new Map(), cursor: 0, depth: 0, lastRecord: 0, delivered: 0,
+  sequence: 0, recordNos: {}, open: new Map(), cursor: 0, depth: 0, delivered: 0,
   batch: null, redeliver: null, parked: []
 })
 
@@ -115,7 +114,6 @@ export function apply (state: SpoolState, entry: Entry): void {
     }
     case 'record': {
       state.depth += 1
-      state.lastRecord = entry.sequence
       return settleIntent(state, entry.payload)
     }
     case 'void': {
