@@ -4,6 +4,7 @@
 import { deflateSync } from 'node:zlib'
 import { killPoint } from '../runtime/kill-point.ts'
 import { outcomeNumbers, reasonNumbers } from '../schemas/reasons.ts'
+import { logAlerts } from './alerts.ts'
 import type { IncomingLine } from './intake/incoming.ts'
 import { judge } from './judge.ts'
 import { outcomeName, reasonName, type Decision, type Draft, type LineResult } from './judging/book.ts'
@@ -12,6 +13,7 @@ import type { Ledger } from './ledger.ts'
 import { prepare } from './prepare.ts'
 import { lockFor, readContext, readKnown, type OtherCard } from './read-known.ts'
 import { Refusal } from './refusal.ts'
+import type { AlertRow } from './store/alerts.ts'
 import { movePurses } from './store/cards.ts'
 import { DecideAgain, inTransaction, type Tx } from './store/db.ts'
 import {
@@ -24,6 +26,7 @@ import {
   claimTerminals, insertAdjustments, insertClaims, insertEvidence, lastTransfers, resetTops
 } from './store/records.ts'
 import type { Snapshot } from './store/registry.ts'
+import { tellWatch } from './tell-watch.ts'
 
 export type Delivery = DeliveryKey & {
   readonly raw: Buffer
@@ -49,6 +52,7 @@ export async function submit (ledger: Ledger, delivery: Delivery): Promise<Submi
   killPoint('after-verify')
   const salt = ledger.random(16)
   const again: Again = { thorough: false, others: [] }
+  let raised: readonly AlertRow[] = []
   const submitted = await inTransaction(ledger.db, async tx => {
     const date = await openDate(tx)
     if (date === null) throw new Refusal('unavailable', 'no clearing date is set yet: register the first one')
@@ -58,10 +62,12 @@ export async function submit (ledger: Ledger, delivery: Delivery): Promise<Submi
     // From here on nothing is decided any more: what follows writes the decision or fails whole.
     const extra = delivery.extra?.(decision.results, date)
     await write(tx, delivery, decision, { receivedAtMs, date, salt, extra }, again)
+    raised = await tellWatch(tx, lines.prepared, decision, { clearingDate: date, receivedAtMs })
     killPoint('before-commit')
     return { replayed: false, clearingDate: date, results: decision.results, extra }
   })
   killPoint('after-commit-before-reply')
+  logAlerts(ledger, raised)
   return submitted
 }
 

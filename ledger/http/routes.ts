@@ -1,5 +1,6 @@
 // All doors of the ledger, in the order of a day.
 import type { Ledger } from '../ledger.ts'
+import { alertRoutes } from './alerts.ts'
 import type { App } from './app.ts'
 import { auditRoutes } from './audit.ts'
 import { dayRoutes } from './days.ts'
@@ -16,7 +17,8 @@ import { viewRoutes } from './views.ts'
 
 const all = [
   healthRoutes, staffRoutes, registryRoutes, parameterRoutes, recordRoutes, fileRoutes, viewRoutes, dayRoutes,
-  proofRoutes, transitRoutes, proposalRoutes, auditRoutes
+  proofRoutes, transitRoutes, proposalRoutes, auditRoutes,
+  alertRoutes
 ]
 
 export const routes = (ledger: Ledger) => async (app: App): Promise<void> => {

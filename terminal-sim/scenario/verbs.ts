@@ -16,6 +16,7 @@ import * as parametersNow from './then/parameters.ts'
 import * as proof from './then/proof.ts'
 import * as readersNow from './then/readers.ts'
 import * as recordsNow from './then/records.ts'
+import * as watchNow from './then/watch.ts'
 import type { GivenVerb, ThenVerb, WhenVerb } from './verb.ts'
 
 /** Done in this order, whatever the order in the file: a terminal needs its operator, and its PSAM. */
@@ -69,6 +70,7 @@ export const then = {
   liability: parametersNow.liability,
   tap: readersNow.tap,
   chips: readersNow.chips,
+  alerts: watchNow.alerts,
   verify: proof.verify,
   audit: proof.auditVerb
 } as const satisfies Record<string, ThenVerb>

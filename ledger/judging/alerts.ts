@@ -1,0 +1,55 @@
+// Which lines of a delivery somebody must be told of at once. Pure.
+import { formatIso } from '../../runtime/instants.ts'
+import type { AlertKind } from '../../schemas/alert.ts'
+import type { VerdictReason } from '../../schemas/reasons.ts'
+import type { Alert } from '../alerts.ts'
+import type { LineResult } from './book.ts'
+import type { Prepared } from './sort-out.ts'
+
+type Subject = (line: Prepared) => string
+const psamOf: Subject = ({ record, psam }) => `psam/${record.psam}${psam === null ? '' : `/${psam.issue}`}`
+const terminalOf: Subject = ({ record }) => `terminal/${record.terminal}`
+
+/** Reasons that say more than that one record is bad, and what they are about. */
+const alerting = new Map<VerdictReason, readonly [AlertKind, Subject]>([
+  ['psam_unknown', ['psam_unknown', psamOf]],
+  ['terminal_unknown', ['terminal_unknown', terminalOf]],
+  ['psam_terminal_mismatch', ['psam_terminal_mismatch', psamOf]],
+  ['merchant_mismatch', ['merchant_mismatch', terminalOf]],
+  ['psam_stolen', ['psam_stolen', psamOf]],
+  ['clock_implausible', ['clock_implausible', terminalOf]],
+  ['psam_regression', ['psam_regression', psamOf]],
+  ['conflict', ['clone_suspicion', line => `card/${maskedCard(line)}`]]
+])
+
+/** A clock that is ahead by less says nothing. */
+const driftFloorMs = 60_000
+
+export function alertsOf (
+  lines: readonly Prepared[], results: readonly LineResult[],
+  { clearingDate, receivedAtMs }: { readonly clearingDate: string, readonly receivedAtMs: number }
+): Alert[] {
+  return lines.flatMap((line): Alert[] => {
+    const result = results[line.index]
+    if (result === undefined || result.replayed) return []
+    const [kind, subject] = alerting.get(result.reason) ?? []
+    if (kind !== undefined && subject !== undefined) {
+      return [{ kind, about: subject(line), clearingDate, evidence: evidenceOf(line) }]
+    }
+    const aheadMs = line.eventAtMs - receivedAtMs
+    if (result.outcome !== 'accepted' || aheadMs < driftFloorMs) return []
+    return [{
+      kind: 'clock_drift', about: terminalOf(line), clearingDate,
+      evidence: { ...evidenceOf(line), aheadSeconds: Math.round(aheadMs / 1_000) }
+    }]
+  })
+}
+
+const maskedCard = ({ record: { card } }: Prepared): string =>
+  `${card.serial.slice(0, 6)}…${card.serial.slice(-4)}-${card.issue}`
+
+const evidenceOf = (line: Prepared) => ({
+  card: maskedCard(line), counter: line.record.counter, amountFen: line.record.amountFen,
+  operator: line.record.operator, terminal: line.record.terminal, psam: line.record.psam,
+  sequence: line.record.sequence, eventAt: formatIso(line.eventAtMs)
+})
