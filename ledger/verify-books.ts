@@ -14,6 +14,7 @@ import { batchLeaf, verifyHead } from './seal.ts'
 import { accountDifferences, purseDifferences, type Difference } from './store/balances.ts'
 import { bookDifferences } from './store/checks.ts'
 import type { Db, Tx } from './store/db.ts'
+import { guardedDifferences } from './store/guarded.ts'
 import { readPositions } from './store/settlement.ts'
 import { allHeads, leafHashes, publicKeys } from './store/tree.ts'
 import {
@@ -35,6 +36,7 @@ const checks: Readonly<Record<string, Check>> = {
   'every book sums to zero': async tx => plain(await bookDifferences(tx, null)),
   'account balances equal their transfers': checkAccounts,
   'purses equal their control account': async tx => plain((await purseDifferences(tx)).map(worded)),
+  'guarded balances equal their transfers': async tx => plain((await guardedDifferences(tx)).map(worded)),
   'purse shadows equal the transfers of their card': async tx => plain(await shadowDifferences(tx)),
   'transfers stay inside their book': async (tx, start) => plain(await strayTransfers(tx, start)),
   'one journal per line': async (tx, start) => plain(await doubleJournals(tx, start)),

@@ -98,7 +98,8 @@ export const Party = Type.Object({
   service: Type.Optional(literals(['transit', 'clinic', 'library', 'retail'])),
   counterConvention: Type.Optional(literals(['committed', 'init'],
     'which counter the files of this operator carry')),
-  settleFromFen: Type.Optional(Type.Integer({ minimum: 0, description: 'smaller nets carry over' }))
+  settleFromFen: Type.Optional(Type.Integer({ minimum: 0, description: 'smaller nets carry over' })),
+  prepaid: Type.Optional(Type.Boolean({ description: 'an agent that pays in before it sells' }))
 }, { ...closed, $id: 'Party' })
 export type Party = Static<typeof Party>
 
@@ -157,7 +158,12 @@ export const Policies = Type.Object({
   debitFenMax: Type.Integer({ minimum: 1 }),
   overdraftFenMax: Type.Integer({ minimum: 0 }),
   factorOrder: literals(['city-first', 'card-first']),
-  tacKeyLevels: Type.Integer({ minimum: 1, maximum: 2 })
+  tacKeyLevels: Type.Integer({ minimum: 1, maximum: 2 }),
+  namedFenMax: Type.Integer({
+    minimum: 0, description: 'what a named card may hold, purse and online account together'
+  }),
+  anonymousFenMax: Type.Integer({ minimum: 0, description: 'the same for an anonymous card' }),
+  topUpStepFen: Type.Integer({ minimum: 1, description: 'top-ups are multiples of it' })
 }, { ...closed, $id: 'Policies' })
 export type Policies = Static<typeof Policies>
 
@@ -169,7 +175,10 @@ export const defaultPolicies: Policies = {
   debitFenMax: 100_000,
   overdraftFenMax: 800,
   factorOrder: 'city-first',
-  tacKeyLevels: 1
+  tacKeyLevels: 1,
+  namedFenMax: 500_000,
+  anonymousFenMax: 100_000,
+  topUpStepFen: 1
 }
 
 const many = <T extends TSchema>(schema: T) =>

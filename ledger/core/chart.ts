@@ -4,49 +4,121 @@ export const books = ['commerce', 'medical', 'library', 'campus', 'treasury'] as
 export type Book = typeof books[number]
 export type Side = 'debit' | 'credit'
 
-type HeadingRow = {
+/**
+ * `recorded`: never locked, each batch appends one delta per account. `guarded`: the balance is a row, locked
+ * in key order, and never below the floor of its heading.
+ */
+export type PostingMode = 'recorded' | 'guarded'
+
+export type HeadingRow = {
   readonly side: Side
-  /** One account per party, or one for the house. */
-  readonly per: 'party' | 'house'
+  /**
+   * One account for the house, or one per party. `card`: one control account for the house, and under it a
+   * balance per card: its transfers carry the card.
+   */
+  readonly per: 'party' | 'house' | 'card'
   readonly books: readonly Book[]
+  readonly mode: PostingMode
+  /** On the normal side; null where the balance may be anything. */
+  readonly floorFen: bigint | null
   readonly meaning: string
 }
 const everywhere = books
 const commerce = ['commerce'] as const
+const recorded = { mode: 'recorded', floorFen: null } as const
+const guarded = { mode: 'guarded', floorFen: 0n } as const
 
-/** Headings of the chart; `purse` is the control account of all purses of a book. */
+/** Headings of the chart: of the fund, of holders, of parties, of the house itself, and open questions. */
 export const headings = {
-  'custody-bank': { side: 'debit', per: 'house', books: everywhere, meaning: 'reserve at the custody bank' },
-  purse: { side: 'credit', per: 'house', books: commerce, meaning: 'value on chips, owed to holders' },
-  'pending-load': { side: 'credit', per: 'house', books: commerce, meaning: 'received, not yet on a chip' },
-  'card-deposit': { side: 'credit', per: 'house', books: commerce, meaning: 'deposits for cards' },
-  'unpaid-debits': {
-    side: 'credit', per: 'house', books: commerce, meaning: 'left a chip, not paid to an operator'
+  'custody-bank': {
+    side: 'debit', per: 'house', books: everywhere, ...recorded, meaning: 'reserve at the custody bank'
   },
-  'merchant-pending': { side: 'credit', per: 'party', books: everywhere, meaning: 'claims not yet cleared' },
+
+  purse: {
+    side: 'credit', per: 'card', books: commerce, ...recorded,
+    meaning: 'value on chips; the chip has decided before we hear of it, so nothing guards it'
+  },
+  online: {
+    side: 'credit', per: 'card', books: commerce, ...guarded, meaning: 'value that only we hold for a card'
+  },
+  'pending-load': {
+    side: 'credit', per: 'card', books: commerce, ...recorded, meaning: 'received, not yet on a chip'
+  },
+  'card-deposit': {
+    side: 'credit', per: 'card', books: commerce, ...recorded, meaning: 'deposits for cards'
+  },
+  'unpaid-debits': {
+    side: 'credit', per: 'card', books: commerce, ...recorded,
+    meaning: 'left a chip, not paid to an operator'
+  },
+  'library-deposit': {
+    side: 'credit', per: 'card', books: ['library'], ...guarded,
+    meaning: 'deposits of readers, to be returned'
+  },
+  'campus-subsidy': {
+    side: 'credit', per: 'card', books: ['campus'], ...guarded, meaning: 'subsidies a pupil may spend'
+  },
+  'medical-account': {
+    side: 'credit', per: 'card', books: ['medical'], ...guarded, meaning: 'personal medical accounts'
+  },
+
+  'merchant-pending': {
+    side: 'credit', per: 'party', books: everywhere, ...recorded, meaning: 'claims not yet cleared'
+  },
   'merchant-settlement': {
-    side: 'credit', per: 'party', books: everywhere, meaning: 'cleared, not yet instructed'
+    side: 'credit', per: 'party', books: everywhere, ...recorded, meaning: 'cleared, not yet instructed'
+  },
+  'merchant-held': {
+    side: 'credit', per: 'party', books: everywhere, ...recorded,
+    meaning: 'set aside while a dispute or a fraud hold runs'
   },
   'settlement-clearing': {
-    side: 'credit', per: 'house', books: everywhere, meaning: 'instructed, not yet at the bank'
+    side: 'credit', per: 'house', books: everywhere, ...recorded, meaning: 'instructed, not yet at the bank'
   },
-  'receivable-agent': { side: 'debit', per: 'party', books: commerce, meaning: 'cash an agent took for us' },
+  'receivable-agent': {
+    side: 'debit', per: 'party', books: commerce, ...recorded, meaning: 'cash an agent took for us'
+  },
+  'agent-prepaid': {
+    side: 'credit', per: 'party', books: commerce, ...guarded,
+    meaning: 'paid in by an agent before it sells: it sells no more than that'
+  },
   'receivable-treasury': {
-    side: 'debit', per: 'house', books: ['treasury'], meaning: 'concessions the treasury owes'
+    side: 'debit', per: 'house', books: ['treasury'], ...recorded, meaning: 'concessions the treasury owes'
   },
-  'commission-income': { side: 'credit', per: 'house', books: everywhere, meaning: 'commission earned' },
+  'receivable-bureau': {
+    side: 'debit', per: 'house', books: ['medical'], ...recorded,
+    meaning: 'pooled parts the medical insurance bureau owes'
+  },
+
+  'commission-income': {
+    side: 'credit', per: 'house', books: everywhere, ...recorded, meaning: 'commission earned'
+  },
   'commission-expense': {
-    side: 'debit', per: 'house', books: commerce, meaning: 'commission paid to agents'
+    side: 'debit', per: 'house', books: commerce, ...recorded, meaning: 'commission paid to agents'
+  },
+  'fee-income': {
+    side: 'credit', per: 'house', books: commerce, ...recorded, meaning: 'fees for cards, and penalties'
+  },
+  breakage: {
+    side: 'credit', per: 'house', books: commerce, ...recorded,
+    meaning: 'residual value recognised as income, given back when its holder returns'
   },
   'issuer-loss': {
-    side: 'debit', per: 'house', books: commerce, meaning: 'loss borne inside the blacklist window'
+    side: 'debit', per: 'house', books: commerce, ...recorded,
+    meaning: 'loss borne inside the blacklist window'
   },
+
   'unidentified-receipts': {
-    side: 'credit', per: 'house', books: everywhere, meaning: 'money without a record'
+    side: 'credit', per: 'house', books: everywhere, ...recorded, meaning: 'money without a record'
   },
-  shortage: { side: 'debit', per: 'house', books: everywhere, meaning: 'a record without money' }
+  shortage: {
+    side: 'debit', per: 'house', books: everywhere, ...recorded, meaning: 'a record without money'
+  }
 } as const satisfies Record<string, HeadingRow>
 export type Heading = keyof typeof headings
+
+/** The row of a heading as any row, for code that goes through all of them. */
+export const headingRow = (heading: Heading): HeadingRow => headings[heading]
 
 /** `commerce/merchant-pending/BUS`, `commerce/purse`. */
 export const accountCode = (book: Book, heading: Heading, party: string | null = null): string =>
@@ -57,6 +129,8 @@ export const transferCodes = {
   opening: 1, sale_deposit: 2, sale_load: 3, load_written: 4,
   tap: 10, tap_adjusted: 11, tap_reversed: 12, unpaid: 13, unpaid_adjusted: 14, unpaid_reversed: 15,
   issuer_risk: 16, issuer_risk_reversed: 17,
+  online_purchase: 20, online_purchase_reversed: 21, online_topup: 22, online_topup_reversed: 23,
+  agent_prefund: 24,
   clear_net: 30, clear_commission: 31, load_commission: 32, agent_netting: 33, instruct_pay: 34,
   instruct_collect: 35, correction: 40
 } as const
@@ -64,6 +138,14 @@ export type TransferCode = keyof typeof transferCodes
 
 /** Codes that add to or take from what an operator claims for a date. */
 export const claimCodes = {
-  first: [transferCodes.tap, transferCodes.issuer_risk],
-  adjusted: [transferCodes.tap_adjusted, transferCodes.tap_reversed, transferCodes.issuer_risk_reversed]
+  first: [transferCodes.tap, transferCodes.issuer_risk, transferCodes.online_purchase],
+  adjusted: [
+    transferCodes.tap_adjusted, transferCodes.tap_reversed, transferCodes.issuer_risk_reversed,
+    transferCodes.online_purchase_reversed
+  ]
 } as const
+
+/** Codes by which an agent takes money for value: what it earns its commission on, less what went back. */
+export const loadCodes = [
+  transferCodes.sale_load, transferCodes.online_topup, transferCodes.online_topup_reversed
+] as const

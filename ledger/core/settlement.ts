@@ -1,6 +1,6 @@
 // Who owes whom for a clearing date: a position per book and party, and how money moves by it. Pure; it
 // refuses to know accounts' numbers and SQL.
-import { accountCode, claimCodes, transferCodes, type Book, type Heading, type TransferCode }
+import { accountCode, claimCodes, loadCodes, transferCodes, type Book, type Heading, type TransferCode }
   from './chart.ts'
 import { rateOf } from './rounding.ts'
 
@@ -46,7 +46,8 @@ const settling: ReadonlySet<number> = new Set<number>([
   transferCodes.agent_netting, transferCodes.instruct_pay, transferCodes.instruct_collect
 ])
 const claims: ReadonlySet<number> = new Set<number>(claimCodes.first)
-const loads: ReadonlySet<number> = new Set<number>([transferCodes.sale_deposit, transferCodes.sale_load])
+const loads: ReadonlySet<number> = new Set<number>([transferCodes.sale_deposit, ...loadCodes])
+const commissioned: ReadonlySet<number> = new Set<number>(loadCodes)
 
 /**
  * Positions of a date. A party has one in the commerce book even where nothing happened, and in another book
@@ -77,7 +78,9 @@ function partyPosition (book: Book, party: SettlingParty, at: readonly Movement[
   const receivable = at.filter(movement => movement.heading === 'receivable-agent')
   const claimsFen = credited(pending.filter(movement => claims.has(movement.code)))
   const adjustmentsFen = credited(pending.filter(movement => !claims.has(movement.code)))
-  const loaded = receivable.filter(movement => movement.code === transferCodes.sale_load)
+  // What a prefunded agent sells is paid already, so it is no load to settle; its commission is.
+  const taken = at.filter(({ heading }) => heading === 'receivable-agent' || heading === 'agent-prepaid')
+  const loaded = taken.filter(movement => commissioned.has(movement.code))
   return withNet({
     party: party.party,
     book,
@@ -92,7 +95,8 @@ function partyPosition (book: Book, party: SettlingParty, at: readonly Movement[
 function housePosition (
   book: Book, party: string, moved: readonly Movement[], others: readonly Position[]
 ): Position {
-  const own = moved.filter(movement => movement.party === null)
+  // What agents have paid in ahead is owed by the house until it is sold, like the value of holders.
+  const own = moved.filter(({ party, heading }) => party === null || heading === 'agent-prepaid')
   const total = (pick: (position: Position) => bigint) => sum(others.map(pick))
   return withNet({
     party,

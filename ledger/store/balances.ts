@@ -7,7 +7,8 @@ export type BalanceRow = {
   readonly normalSide: Side, readonly debitFen: bigint, readonly creditFen: bigint
 }
 
-const movements = `
+/** Turnover by account, date and bucket: folded and not folded yet. */
+export const movements = `
   select account_id, clearing_date, bucket, debit_fen, credit_fen from account_day
   union all
   select account_id, clearing_date, bucket, debit_fen, credit_fen from balance_delta`

@@ -3,6 +3,7 @@ import { books } from '../core/chart.ts'
 import { accountDifferences, balances, purseDifferences, type Difference } from './balances.ts'
 import { unsealedOf } from './days.ts'
 import type { Tx } from './db.ts'
+import { guardedTotalDifferences } from './guarded.ts'
 
 /** Differences by check; a check without any has passed. At most twenty are named. */
 export async function dayDifferences (tx: Tx, date: string): Promise<Record<string, string[]>> {
@@ -11,6 +12,7 @@ export async function dayDifferences (tx: Tx, date: string): Promise<Record<stri
     'books sum to zero': await bookDifferences(tx, date),
     'accounts equal their transfers': (await accountDifferences(tx, date)).map(worded),
     'purses equal their control account': (await purseDifferences(tx)).map(worded),
+    'guarded balances equal their accounts': (await guardedTotalDifferences(tx)).map(worded),
     'batches equal what they declared': await batchDifferences(tx, date),
     'every distinct line has one verdict': await lineDifferences(tx, date),
     'every batch is in the tree': unsealed === 0 ? [] : [`${unsealed} batches are not`]

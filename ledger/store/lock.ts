@@ -44,6 +44,28 @@ export async function lockPurses (
   return rows
 }
 
+export type GuardedKey = { readonly bucket: number, readonly accountId: number, readonly cardId: bigint }
+export type GuardedRow = GuardedKey & {
+  readonly balanceFen: bigint, readonly floorFen: bigint, readonly closed: boolean
+}
+
+/**
+ * Locks guarded balances in key order and reads them: reading a balance to decide by is taking its lock.
+ * Those that are not there are left out.
+ */
+export async function lockGuarded (tx: Tx, keys: readonly GuardedKey[]): Promise<GuardedRow[]> {
+  if (keys.length === 0) return []
+  const { rows } = await tx.query<GuardedRow>(`
+    select g.bucket, g.account_id as "accountId", g.card_id as "cardId", g.balance_fen as "balanceFen",
+      g.floor_fen as "floorFen", g.closed_at is not null as closed
+    from unnest($1::smallint[], $2::int[], $3::bigint[]) as k (bucket, account_id, card_id)
+    join guarded_balance g on g.bucket = k.bucket and g.account_id = k.account_id and g.card_id = k.card_id
+    order by g.bucket, g.account_id, g.card_id
+    for update of g`,
+  [numbers(keys.map(k => k.bucket)), numbers(keys.map(k => k.accountId)), numbers(keys.map(k => k.cardId))])
+  return rows
+}
+
 /** Lines that no purse stands for: whoever brings the same one waits. */
 export async function lockDigests (tx: Tx, digests: readonly Buffer[]): Promise<void> {
   if (digests.length === 0) return

@@ -3,15 +3,18 @@
 import {
   defaultPolicies, type Commission, type Party, type Policies, type Psam, type Terminal
 } from '../../schemas/api.ts'
-import { accountCode, books, headings, type Book, type Heading } from '../core/chart.ts'
+import { accountCode, books, headingRow, headings, type Book, type Heading } from '../core/chart.ts'
 import { groupBy } from '../../runtime/collections.ts'
 import type { Db, Tx } from './db.ts'
+import { ensureGuarded } from './guarded.ts'
 
 export type PartyRow = {
   readonly partyId: number, readonly code: string, readonly kind: Party['kind'], readonly nameZh: string,
   readonly nameEn: string, readonly merchant: string | null, readonly industry: string | null,
   readonly service: string | null, readonly counterConvention: 'committed' | 'init',
   readonly settleFromFen: bigint
+  /** Pays in before it sells: its account is guarded. Others owe what they took. */
+  readonly prepaid: boolean
 }
 export type TerminalRow = {
   readonly terminalId: number, readonly code: string, readonly partyId: number, readonly reachable: boolean
@@ -60,7 +63,8 @@ async function readSnapshot (db: Db, version: number): Promise<Snapshot> {
   const parties = (await db.query<PartyRow>(`
     select party_id as "partyId", code, kind, name_zh as "nameZh", name_en as "nameEn", merchant, industry,
       service,
-      counter_convention as "counterConvention", settle_from_fen as "settleFromFen" from party`)).rows
+      counter_convention as "counterConvention", settle_from_fen as "settleFromFen", prepaid
+    from party`)).rows
   const terminals = (await db.query<TerminalRow>(`
     select terminal_id as "terminalId", code, party_id as "partyId", reachable from terminal`)).rows
   const psams = (await db.query<PsamRow>(`
@@ -92,17 +96,26 @@ export async function bumpVersion (tx: Tx): Promise<void> {
     on conflict (name) do update set value = to_jsonb((policy.value #>> '{}')::int + 1)`)
 }
 
-/** The accounts that belong to no party: one per book and heading of the house. */
+/** The accounts that belong to no party: of the house, and those over the balances of cards. */
 export async function ensureHouseAccounts (db: Db | Tx): Promise<void> {
-  const wanted = Object.entries(headings).flatMap(([heading, row]) =>
-    row.per === 'house' ? row.books.map(book => ({ book, heading, side: row.side })) : [])
+  await ensureAccounts(db, null, (Object.keys(headings) as Heading[])
+    .filter(heading => headingRow(heading).per !== 'party')
+    .flatMap(heading => headingRow(heading).books.map(book => ({ book, heading }))))
+}
+
+async function ensureAccounts (
+  db: Db | Tx, partyId: number | null, wanted: readonly { book: Book, heading: Heading }[]
+): Promise<void> {
+  const rows = wanted.map(({ book, heading }) => ({ book, heading, ...headingRow(heading) }))
   await db.query(`
-    insert into account (book, heading, party_id, normal_side, mode)
-    select book, heading, null, side, 'recorded' from unnest(
-      $1::text[], $2::text[], $3::text[]
-    ) as a (book, heading, side)
-    on conflict (book, heading, party_id) do nothing`,
-  [wanted.map(a => a.book), wanted.map(a => a.heading), wanted.map(a => a.side)])
+    insert into account (book, heading, party_id, normal_side, mode, floor_fen)
+    select book, heading, $1, side, mode, floor from unnest(
+      $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[]
+    ) as a (book, heading, side, mode, floor)
+    on conflict (book, heading, party_id) do nothing`, [
+    partyId, rows.map(a => a.book), rows.map(a => a.heading), rows.map(a => a.side),
+    rows.map(a => a.mode), rows.map(a => a.floorFen)])
+  await ensureGuarded(db)
 }
 
 /** Books in which a party earns: the purse always pays in the commerce book, a service adds its own. */
@@ -116,32 +129,31 @@ const booksOf = (party: Party): readonly Book[] => {
 const headingsOf = (party: Party): readonly Heading[] => {
   // An operator's outlets may take cash for loads too, so it may owe as an agent does.
   if (party.kind !== 'operator' && party.kind !== 'agent') return []
-  return ['merchant-pending', 'merchant-settlement', 'receivable-agent']
+  const prepaid = party.prepaid === true ? ['agent-prepaid'] as const : []
+  return ['merchant-pending', 'merchant-settlement', 'merchant-held', 'receivable-agent', ...prepaid]
 }
 
 export async function upsertParties (tx: Tx, parties: readonly Party[]): Promise<void> {
   for (const party of parties) { // a handful per city: no set needed
     const { rows } = await tx.query<{ id: number }>(`
       insert into party (
-        code, kind, name_zh, name_en, merchant, industry, service, counter_convention, settle_from_fen
+        code, kind, name_zh, name_en, merchant, industry, service, counter_convention, settle_from_fen,
+        prepaid
       )
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
       on conflict (code) do update set kind = excluded.kind, name_zh = excluded.name_zh, name_en =
         excluded.name_en,
         merchant = excluded.merchant, industry = excluded.industry, service = excluded.service,
-        counter_convention = excluded.counter_convention, settle_from_fen = excluded.settle_from_fen
+        counter_convention = excluded.counter_convention, settle_from_fen = excluded.settle_from_fen,
+        prepaid = excluded.prepaid
       returning party_id as id`, [
       party.code, party.kind, party.nameZh, party.nameEn, party.merchant ?? null, party.industry ?? null,
-      party.service ?? null, party.counterConvention ?? 'committed', party.settleFromFen ?? 0])
-    const accounts = headingsOf(party).flatMap(heading =>
-      booksOf(party).filter(book => (headings[heading].books as readonly Book[]).includes(book))
-        .map(book => ({ book, heading, side: headings[heading].side })))
-    await tx.query(`
-      insert into account (book, heading, party_id, normal_side, mode)
-      select book, heading, $1, side, 'recorded'
-      from unnest($2::text[], $3::text[], $4::text[]) as a (book, heading, side)
-      on conflict (book, heading, party_id) do nothing`,
-    [rows[0]?.id, accounts.map(a => a.book), accounts.map(a => a.heading), accounts.map(a => a.side)])
+      party.service ?? null, party.counterConvention ?? 'committed', party.settleFromFen ?? 0,
+      party.prepaid ?? false])
+    const wanted = headingsOf(party).flatMap(heading =>
+      booksOf(party).filter(book => headingRow(heading).books.includes(book))
+        .map(book => ({ book, heading })))
+    await ensureAccounts(tx, rows[0]?.id ?? 0, wanted)
   }
 }
 
