@@ -87,14 +87,15 @@ function leadsTo (leaf: Buffer, { index, size, path }: Step, root: string): bool
   return last === 0 && at.toString('hex').toUpperCase() === root.toUpperCase()
 }
 
-/** The fields of a leaf, which stand between bars in a fixed order. */
+/** The fields of a leaf, which stand between bars in a fixed order; form 1 is that of older batches. */
 function inWords ({ text }: Proof): string {
-  const [kind, , ...fields] = text.split('|')
+  const [kind, form, ...fields] = text.split('|')
   if (kind !== 'transfer') {
     const [batch, date, transfers, digest] = fields
     return `batch ${batch} of ${date}: ${transfers} transfers from a delivery with SHA-256 ${digest}`
   }
-  const [id, journal, date, code, book, debit, credit, amount, card, at, delivery, line, corrects] = fields
+  const [id, journal, date, code, book, debit, credit, amount, card, at, delivery, line, corrects] =
+    form === '1' ? fields : fields.slice(1)
   const yuan = Number(amount) / 100
   return [
     `transfer ${id} (journal ${journal}, kind ${code}) of ${date} in the ${book} book:`,

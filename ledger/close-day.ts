@@ -118,11 +118,12 @@ async function clear (ledger: Ledger, date: string, by: string): Promise<void> {
     const checks = await storeChecks(tx, date, [netCheck(positions)], atMs)
     if (checks.some(check => !check.ok)) return checks
     await insertPositions(tx, date, positions)
-    await saveDigest(tx, date, positionsDigest(date, positions))
+    const digest = positionsDigest(date, positions)
+    await saveDigest(tx, date, digest)
     const settling = positions.filter(({ party }) => isSettling(snapshot.parties.get(party)))
     await postBatch(tx, {
       kind: 'clearing', clearingDate: open ?? date, createdAtMs: atMs, salt, items: positions.length,
-      transfers: booked(snapshot, settling.flatMap(clearingTransfers), atMs)
+      itemsDigest: digest, transfers: booked(snapshot, settling.flatMap(clearingTransfers), atMs)
     })
     await moveDay(tx, date, { from: 'VERIFIED', to: 'CLEARED', by, atMs })
     killPoint('before-day-cleared')

@@ -9,7 +9,7 @@ import { Refusal } from './refusal.ts'
 import { findCards } from './store/cards.ts'
 import type { Db, Tx } from './store/db.ts'
 import { leafHashes, leafIndexOf, lastHead, publicKeys } from './store/tree.ts'
-import { findBatch, transfersOf, type BatchRow } from './store/verification.ts'
+import { committedBatch, findBatch, transfersOf, type BatchRow } from './store/verification.ts'
 import { eventOf, transfersOfLine } from './store/proof.ts'
 
 const closed = { additionalProperties: false } as const
@@ -101,15 +101,14 @@ async function proofOf (tx: Tx, { batchId, index }: Leaf, treeLeaves: readonly H
     text: leaf.text,
     salt: hex(leaf.salt),
     inBatch: stepOf(opened.map(commit), index),
-    batch: { id: String(batchId), date: batch.date, root: hex(batch.root) },
+    batch: { id: String(batchId), date: batch.clearingDate, root: hex(batch.root) },
     inTree: stepOf(treeLeaves, treeIndex)
   }
 }
 
 async function openBatch (tx: Tx, batch: BatchRow) {
   const transfers = (await transfersOf(tx, [batch])).get(batch.batchId) ?? []
-  const { salt, batchId, date, digest } = batch
-  return openLeaves({ salt, batchId, clearingDate: date, deliveryDigest: digest, transfers })
+  return openLeaves(committedBatch(batch, transfers))
 }
 
 const stepOf = (leaves: readonly Hash[], index: number) =>

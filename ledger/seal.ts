@@ -35,9 +35,18 @@ export function openSigner (path: string): HeadSigner {
 
 /** True where the head was signed by the key with this public half (PEM). */
 export function verifyHead (head: SignedHead, publicKeyPem: string): boolean {
-  const publicKey = createPublicKey(publicKeyPem)
-  return head.keyId === keyIdOf(publicKey) &&
-    verify(null, canonicalHead(head), publicKey, Buffer.from(head.signature, 'hex'))
+  return head.keyId === keyIdOfPem(publicKeyPem) &&
+    verify(null, canonicalHead(head), publicKeyPem, Buffer.from(head.signature, 'hex'))
+}
+
+/** The id that a public key (PEM) has; null where the text is no key: OpenSSL's codes begin with ERR_. */
+export function keyIdOfPem (pem: string): string | null {
+  try {
+    return keyIdOf(createPublicKey(pem))
+  } catch (error) {
+    if (!errorCode(error).startsWith('ERR_')) throw error
+    return null
+  }
 }
 
 function keyIdOf (publicKey: KeyObject): string {

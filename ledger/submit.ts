@@ -5,6 +5,7 @@ import { deflateSync } from 'node:zlib'
 import { killPoint } from '../runtime/kill-point.ts'
 import { outcomeNumbers, reasonNumbers } from '../schemas/reasons.ts'
 import { logAlerts } from './alerts.ts'
+import { itemsDigest, type CommittedItems } from './core/items.ts'
 import type { IncomingLine } from './intake/incoming.ts'
 import { judge } from './judge.ts'
 import { outcomeName, reasonName, type Decision, type Draft, type LineResult } from './judging/book.ts'
@@ -23,7 +24,7 @@ import {
 import { openDate } from './store/lock.ts'
 import { nextBatchId, postBatch, type NewTransfer } from './store/post.ts'
 import {
-  claimTerminals, insertAdjustments, insertClaims, insertEvidence, lastTransfers, resetTops
+  claimTerminals, evidenceKinds, insertAdjustments, insertClaims, insertEvidence, lastTransfers, resetTops
 } from './store/records.ts'
 import type { Snapshot } from './store/registry.ts'
 import { tellWatch } from './tell-watch.ts'
@@ -133,6 +134,15 @@ async function write (tx: Tx, delivery: Delivery, decision: Decision, given: {
   await insertAdjustments(tx, batchId, given.date, decision.adjustments)
   await movePurses(tx, decision.moves)
   await resetTops(tx, decision.retop, reasonNumbers.conflict)
+  const told = {
+    ...delivery,
+    deliveryNo,
+    receivedAtMs: given.receivedAtMs,
+    lines: decision.results.length,
+    distinct: decision.distinct,
+    clearingDate: given.date,
+    answer: answerOf(decision.results, given.extra)
+  }
   await postBatch(tx, {
     kind: 'records',
     clearingDate: given.date,
@@ -140,20 +150,22 @@ async function write (tx: Tx, delivery: Delivery, decision: Decision, given: {
     salt: given.salt,
     deliveryNo,
     deliveryDigest: delivery.digest,
+    itemsDigest: itemsDigest(committedItems(told, decision)),
     items: decision.results.length,
     transfers
   }, batchId)
-  await insertDelivery(tx, {
-    ...delivery,
-    deliveryNo,
-    receivedAtMs: given.receivedAtMs,
-    raw: deflateSync(delivery.raw, { level: 1 }),
-    lines: decision.results.length,
-    distinct: decision.distinct,
-    clearingDate: given.date,
-    answer: answerOf(decision.results, given.extra)
-  })
+  await insertDelivery(tx, { ...told, raw: deflateSync(delivery.raw, { level: 1 }) })
 }
+
+const committedItems = (delivery: CommittedItems['delivery'], decision: Decision): CommittedItems => ({
+  delivery,
+  lines: [
+    ...decision.claims.map(line => ({ ...line, kind: 'claim' as const })),
+    ...decision.evidence.map(line => ({ ...line, kind: evidenceKinds[line.kind] }))],
+  adjustments: decision.adjustments.map(({ event, ...now }) => ({
+    ...now, bucket: event.bucket, deliveryNo: event.deliveryNo, lineNo: event.lineNo, cardId: event.cardId
+  }))
+})
 
 /** Corrections name the transfer they correct; transfers of one event share a journal. */
 async function transfersOf (

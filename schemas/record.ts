@@ -86,19 +86,29 @@ export type TransactionRecord = Static<typeof TransactionRecord>
  * terminal number 6 ·
  * sequence 4 · BCD date-time 7. TAC, grey flag, path, file and operator serial are not content.
  */
-export function eventContent (record: TransactionRecord): Uint8Array {
+export const eventContent = ({ card, purse, type, ...rest }: TransactionRecord): Uint8Array => contentOf({
+  ...card, ...rest, purse: purse === 'ep' ? 2 : 1, type: Number.parseInt(type, 16),
+  dateTime: Buffer.from(rest.dateTime, 'hex')
+})
+
+/** What {@link eventContent} is made of, as a database keeps it. */
+export type ContentParts = Pick<CardRef, 'issuer' | 'serial' | 'issue'> &
+  Pick<TransactionRecord, 'counter' | 'amountFen' | 'psam' | 'sequence'> &
+  { readonly purse: number, readonly type: number, readonly dateTime: Uint8Array }
+
+export function contentOf (parts: ContentParts): Uint8Array {
   const bytes = Buffer.alloc(47)
-  bytes.write(record.card.issuer, 0, 'hex')
-  bytes.write(record.card.serial, 8, 'hex')
-  bytes.writeUInt8(record.card.issue, 18)
-  bytes.writeUInt8(record.purse === 'ep' ? 2 : 1, 19)
+  bytes.write(parts.issuer, 0, 'hex')
+  bytes.write(parts.serial, 8, 'hex')
+  bytes.writeUInt8(parts.issue, 18)
+  bytes.writeUInt8(parts.purse, 19)
   bytes.writeUInt8(0, 20)
-  bytes.writeUInt32BE(record.counter, 21)
-  bytes.write(record.type, 25, 'hex')
-  bytes.writeUInt32BE(record.amountFen, 26)
-  bytes.write(record.psam, 30, 'hex')
-  bytes.writeUInt32BE(record.sequence, 36)
-  bytes.write(record.dateTime, 40, 'hex')
+  bytes.writeUInt32BE(parts.counter, 21)
+  bytes.writeUInt8(parts.type, 25)
+  bytes.writeUInt32BE(parts.amountFen, 26)
+  bytes.write(parts.psam, 30, 'hex')
+  bytes.writeUInt32BE(parts.sequence, 36)
+  bytes.set(parts.dateTime, 40)
   return bytes
 }
 

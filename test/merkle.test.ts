@@ -1,5 +1,4 @@
-// The tree of RFC 6962 against the public test vectors of Certificate Transparency, and what a batch commits
-// to.
+// The tree of RFC 6962 against the public test vectors of Certificate Transparency.
 import t from 'tap'
 import fc from 'fast-check'
 import { createHash } from 'node:crypto'
@@ -8,8 +7,6 @@ import {
   rootOf,
   verifyConsistency, verifyInclusion, type Hash
 } from '../ledger/core/merkle.ts'
-import { batchLeaves, batchRoot, canonicalTransfer, commit, openLeaves } from '../ledger/core/commitment.ts'
-import { batchLeaf, batchLeafText } from '../ledger/seal.ts'
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 const bytes = (text: string): Buffer => Buffer.from(text, 'hex')
@@ -190,69 +187,3 @@ const flipped = (hash: Hash, byte: number): Hash => {
   copy[byte] = (copy[byte] ?? 0) ^ 1
   return copy
 }
-
-/* ---- what a batch commits to: golden bytes, worked out here with nothing but a hash ---- */
-
-const transfer = {
-  transferId: 7340033n, journalId: 7340032n, clearingDate: '2026-03-02', code: 10, book: 'commerce',
-  debit: 3, credit: 41,
-  amountFen: 180n, cardId: 17n, eventAtMs: 1772411415000, deliveryNo: 5n, lineNo: 2, corrects: null
-}
-const batch = {
-  salt: Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex'), batchId: 7n, clearingDate: '2026-03-02',
-  deliveryDigest: createHash('sha256').update('delivery').digest(), transfers: [transfer, {
-    ...transfer,
-    transferId: 7340034n, corrects: 99n
-  }]
-}
-
-t.test('golden bytes of a batch', async t => {
-  t.equal(canonicalTransfer(transfer),
-    'transfer|1|7340033|7340032|2026-03-02|10|commerce|3|41|180|17|1772411415000|5|2|-')
-  const salts = createHash('shake256', { outputLength: 48 }).update(batch.salt).digest()
-  const expected = [
-    `batch|1|7|2026-03-02|2|${createHash('sha256').update('delivery').digest('hex')}`,
-    'transfer|1|7340033|7340032|2026-03-02|10|commerce|3|41|180|17|1772411415000|5|2|-',
-    'transfer|1|7340034|7340032|2026-03-02|10|commerce|3|41|180|17|1772411415000|5|2|99'
-  ].map((text, index) =>
-    createHash('sha256').update(Uint8Array.of(0)).update(salts.subarray(16 * index,
-      16 * index + 16)).update(text).digest())
-  t.strictSame(batchLeaves(batch).map(hex), expected.map(hex))
-  t.equal(hex(batchRoot(batch)), '63bd648c6bf0f8e1ee380b72e679dec87d91bf63fe98552f57fa807754fd5ee5')
-  t.equal(hex(batchRoot({ ...batch, transfers: [] })), hex(createHash('sha256').update(Uint8Array.of(0))
-    .update(createHash('shake256', { outputLength: 16 }).update(batch.salt).digest())
-    .update(`batch|1|7|2026-03-02|0|${createHash('sha256').update('delivery').digest('hex')}`).digest()),
-  'a batch without transfers')
-  t.equal(batchLeafText({ batchId: 7n, date: '2026-03-02', root: Buffer.alloc(32, 1) }),
-    `sealed|1|7|2026-03-02|${'01'.repeat(32)}`)
-  t.equal(hex(batchLeaf({ batchId: 7n, date: '2026-03-02', root: Buffer.alloc(32, 1) })),
-    createHash('sha256').update('\u0000' + `sealed|1|7|2026-03-02|${'01'.repeat(32)}`,
-      'latin1').digest('hex'))
-})
-
-t.test('every field of a batch and of a transfer moves its root', async t => {
-  const root = hex(batchRoot(batch))
-  const changes: Record<string, object> = {
-    transferId: { transferId: 7340032n }, journalId: { journalId: 1n },
-    clearingDate: { clearingDate: '2026-03-03' },
-    code: { code: 11 }, book: { book: 'campus' }, debit: { debit: 4 }, credit: { credit: 42 },
-    amountFen: { amountFen: 181n },
-    cardId: { cardId: 18n }, 'no card': { cardId: null }, eventAtMs: { eventAtMs: 1772411415001 },
-    deliveryNo: { deliveryNo: 6n },
-    lineNo: { lineNo: 3 }, corrects: { corrects: 1n }
-  }
-  for (const [field, change] of Object.entries(changes)) {
-    t.not(hex(batchRoot({
-      ...batch, transfers: [{ ...transfer, ...change },
-        batch.transfers[1] as typeof transfer]
-    })), root, field)
-  }
-  for (const change of [
-    { batchId: 8n }, { clearingDate: '2026-03-01' }, { deliveryDigest: null },
-    { transfers: batch.transfers.slice(1) },
-    { transfers: [...batch.transfers].reverse() }, { salt: Buffer.alloc(16) }
-  ]) t.not(hex(batchRoot({ ...batch, ...change })), root, Object.keys(change).join())
-  const [, first, second] = openLeaves(batch)
-  t.notSame(first?.salt, second?.salt, 'each leaf has its own salt')
-  t.equal(hex(commit(first as NonNullable<typeof first>)), hex(batchLeaves(batch)[1] as Hash))
-})

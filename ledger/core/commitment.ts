@@ -1,11 +1,12 @@
-// What a batch commits to: salted leaves over its delivery and its transfers. Golden bytes: a change here
-// breaks every old proof.
+// What a batch commits to: salted leaves over its header and its transfers. Golden bytes: a change here
+// breaks every old proof, so a new form gets a new number and the old one stays readable.
 // No personal data is hashed: a card is its number inside the ledger, and the salt keeps even that from being
 // guessed.
 import { createHash } from 'node:crypto'
 import { leafHash, rootOf, type Hash } from './merkle.ts'
 
 export type CommittedTransfer = {
+  readonly bucket: number
   readonly transferId: bigint, readonly journalId: bigint
   readonly clearingDate: string, readonly code: number, readonly book: string
   readonly debit: number, readonly credit: number, readonly amountFen: bigint
@@ -14,12 +15,25 @@ export type CommittedTransfer = {
   readonly deliveryNo?: bigint | null, readonly lineNo?: number | null
 }
 
+/**
+ * Form 1 left out who posted a batch, when, and what it says besides money; batches of before are still read
+ * by it.
+ */
+export type CommitmentForm = 1 | 2
+export const presentForm: CommitmentForm = 2
+
 export type CommittedBatch = {
+  readonly form: CommitmentForm
   /** 16 random bytes. */
   readonly salt: Uint8Array
   readonly batchId: bigint, readonly clearingDate: string
+  readonly kind: string, readonly createdAtMs: number
+  readonly deliveryNo: bigint | null
+  readonly items: number
   /** SHA-256 of the raw bytes that the transfers follow from; null where nothing was delivered. */
   readonly deliveryDigest: Uint8Array | null
+  /** SHA-256 over the other rows that the batch wrote (items.ts); null where there are none. */
+  readonly itemsDigest: Uint8Array | null
   readonly transfers: readonly CommittedTransfer[]
 }
 
@@ -29,23 +43,33 @@ export type OpenLeaf = { readonly salt: Uint8Array, readonly text: string }
 export const leafSaltBytes = 16
 
 /** ASCII, fields in this order between vertical bars, `-` for what is absent. */
-export const canonicalTransfer = (t: CommittedTransfer): string => [
-  'transfer', 1, t.transferId, t.journalId, t.clearingDate, t.code, t.book, t.debit, t.credit, t.amountFen,
-  t.cardId ?? '-', t.eventAtMs, t.deliveryNo ?? '-', t.lineNo ?? '-', t.corrects ?? '-'
-].join('|')
+export function canonicalTransfer (t: CommittedTransfer, form: CommitmentForm = presentForm): string {
+  const named = form === 1 ? `transfer|1|${t.transferId}` : `transfer|2|${t.bucket}|${t.transferId}`
+  return `${named}|${t.journalId}|${t.clearingDate}|${t.code}|${t.book}|${t.debit}|${t.credit}|` +
+    `${t.amountFen}|${t.cardId ?? '-'}|${t.eventAtMs}|${t.deliveryNo ?? '-'}|${t.lineNo ?? '-'}|` +
+    `${t.corrects ?? '-'}`
+}
 
-/** Leaf 0: the batch, how many transfers it has, and the digest of its delivery. */
-export const canonicalBatch = (batch: CommittedBatch): string => [
-  'batch', 1, batch.batchId, batch.clearingDate, batch.transfers.length,
-  batch.deliveryDigest === null ? '-' : Buffer.from(batch.deliveryDigest).toString('hex')
-].join('|')
+/** Leaf 0: the batch, how many transfers it has, and the digests of its delivery and of its other rows. */
+export function canonicalBatch (batch: CommittedBatch): string {
+  const { batchId, clearingDate, transfers } = batch
+  const delivered = hexOr(batch.deliveryDigest)
+  if (batch.form === 1) return ['batch', 1, batchId, clearingDate, transfers.length, delivered].join('|')
+  return [
+    'batch', 2, batchId, clearingDate, transfers.length, delivered, batch.kind, batch.createdAtMs,
+    batch.deliveryNo ?? '-', batch.items, hexOr(batch.itemsDigest)
+  ].join('|')
+}
+
+const hexOr = (digest: Uint8Array | null): string =>
+  digest === null ? '-' : Buffer.from(digest).toString('hex')
 
 /**
  * Each leaf has a salt of its own, a piece of SHAKE256 over the salt of the batch: a holder who is shown one
  * leaf can try no guesses on its neighbours. One call for all: an HMAC each cost as much as the tree.
  */
 export function openLeaves (batch: CommittedBatch): OpenLeaf[] {
-  const texts = [canonicalBatch(batch), ...batch.transfers.map(canonicalTransfer)]
+  const texts = [canonicalBatch(batch), ...batch.transfers.map(one => canonicalTransfer(one, batch.form))]
   const outputLength = leafSaltBytes * texts.length
   const salts = createHash('shake256', { outputLength }).update(batch.salt).digest()
   return texts.map((text, index) =>

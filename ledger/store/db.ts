@@ -9,8 +9,15 @@ const int8Oid = 20
 const dateOid = 1082
 const timestamptzOid = 1184
 
-/** `2026-03-02 00:00:00.123+00` (the session runs in UTC) → epoch milliseconds. */
-const instantMs = (text: string): number => Date.parse(text.replace(' ', 'T').replace(/\+00$/, 'Z'))
+/**
+ * `2026-03-02 00:00:00.123+00` (the session runs in UTC) → epoch milliseconds. We write whole ones; what a
+ * stranger's hand adds below them is kept, so that no changed byte is rounded away.
+ */
+function instantMs (text: string): number {
+  const ms = Date.parse(text.replace(' ', 'T').replace(/\+00$/, 'Z'))
+  return text.length <= wholeMsLength ? ms : ms + Number(`0.${text.slice(wholeMsLength - 3, -3)}`)
+}
+const wholeMsLength = '2026-03-02 00:00:00.123+00'.length
 
 const parsers: Readonly<Record<number, (text: string) => unknown>> = {
   [int8Oid]: BigInt,

@@ -1,6 +1,6 @@
 // Writes one posting transaction's money: the batch with its root, its transfers, one delta per bucket and
 // account, and the guarded balances it moves. It refuses to know why money moves.
-import { batchRoot, type CommittedTransfer } from '../core/commitment.ts'
+import { batchRoot, presentForm, type CommittedTransfer } from '../core/commitment.ts'
 import { transferCodes, type Book, type TransferCode } from '../core/chart.ts'
 import { instants, numbers } from './columns.ts'
 import { timestamp, type Tx } from './db.ts'
@@ -30,6 +30,8 @@ export type NewBatch = {
   readonly salt: Uint8Array
   readonly deliveryNo?: bigint | null
   readonly deliveryDigest?: Uint8Array | null
+  /** Digest of what the batch writes besides money, where it writes more. */
+  readonly itemsDigest?: Uint8Array | null
   readonly items: number
   readonly transfers: readonly NewTransfer[]
 }
@@ -55,16 +57,19 @@ export async function postBatch (
     corrects: transfer.corrects ?? null
   }))
   const root = batchRoot({
-    salt: batch.salt, batchId: id, clearingDate: batch.clearingDate,
-    deliveryDigest: batch.deliveryDigest ?? null, transfers: committed
+    form: presentForm, salt: batch.salt, batchId: id, clearingDate: batch.clearingDate,
+    kind: batch.kind, createdAtMs: batch.createdAtMs, items: batch.items,
+    deliveryNo: batch.deliveryNo ?? null, deliveryDigest: batch.deliveryDigest ?? null,
+    itemsDigest: batch.itemsDigest ?? null, transfers: committed
   })
   await tx.query(`
     insert into batch (
-      batch_id, clearing_date, kind, delivery_no, created_at, items, transfers, sum_fen, root, salt
+      batch_id, clearing_date, kind, delivery_no, created_at, items, transfers, sum_fen, root, salt,
+      form, items_digest
     )
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, [
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, [
     id, batch.clearingDate, batch.kind, batch.deliveryNo ?? null, timestamp(batch.createdAtMs), batch.items,
-    committed.length, sum(committed), root, batch.salt])
+    committed.length, sum(committed), root, batch.salt, presentForm, batch.itemsDigest ?? null])
   if (committed.length > 0) {
     const deltas = deltasOf(batch.transfers)
     const guarded = await checkAccounts(tx, [...new Set(deltas.map(delta => delta.account))])

@@ -39,10 +39,11 @@ export async function insertLeaves (
   [from, leaves.map(l => l.batchId), leaves.map(l => l.date), leaves.map(l => l.hash)])
 }
 
-/** Leaf hashes from an index on, in order. */
-export async function leafHashes (tx: Tx | Db, from = 0): Promise<Buffer[]> {
-  const { rows } = await tx.query<{ hash: Buffer }>(
-    'select hash from tree_leaf where leaf_index >= $1 order by leaf_index', [from])
+/** Leaf hashes from an index on and before another, in order. */
+export async function leafHashes (tx: Tx | Db, from = 0, end: number | null = null): Promise<Buffer[]> {
+  const { rows } = await tx.query<{ hash: Buffer }>(`
+    select hash from tree_leaf where leaf_index >= $1 and ($2::bigint is null or leaf_index < $2)
+    order by leaf_index`, [from, end])
   return rows.map(row => row.hash)
 }
 
@@ -59,7 +60,7 @@ export async function insertHead (tx: Tx, head: SignedHead, { peaks }: Frontier)
     Buffer.from(head.signature, 'hex'), Buffer.concat(peaks)])
 }
 
-export async function lastHead (tx: Tx | Db): Promise<{ head: SignedHead, frontier: Frontier } | null> {
+export async function lastHead (tx: Tx | Db): Promise<KeptHead | null> {
   const { rows: [row] } =
     await tx.query<HeadRow>(`select ${headColumns} from tree_head order by size desc limit 1`)
   return row === undefined ? null : { head: headOf(row), frontier: frontierOf(row) }
@@ -73,9 +74,12 @@ function frontierOf ({ size, peaks }: HeadRow): Frontier {
   }
 }
 
+export type KeptHead = { readonly head: SignedHead, readonly frontier: Frontier }
+
 /** All signed heads, smallest first. */
-export const allHeads = async (db: Db | Tx): Promise<SignedHead[]> =>
-  (await db.query<HeadRow>(`select ${headColumns} from tree_head order by size`)).rows.map(headOf)
+export const allHeads = async (db: Db | Tx): Promise<KeptHead[]> =>
+  (await db.query<HeadRow>(`select ${headColumns} from tree_head order by size`)).rows
+    .map(row => ({ head: headOf(row), frontier: frontierOf(row) }))
 
 /** Where a batch stands in the tree, or null while it is not sealed. */
 export async function leafIndexOf (tx: Tx | Db, batchId: bigint): Promise<number | null> {

@@ -1,5 +1,10 @@
 // What a verification reads, page by page, and the comparisons that the database makes by itself.
-import type { CommittedTransfer } from '../core/commitment.ts'
+import { groupBy } from '../../runtime/collections.ts'
+import type { CardRef } from '../../schemas/record.ts'
+import type { CommittedBatch, CommittedTransfer } from '../core/commitment.ts'
+import type {
+  CommittedAdjustment, CommittedDelivery, CommittedItems, CommittedLine
+} from '../core/items.ts'
 import type { Tx } from './db.ts'
 
 /** Where a verification begins: the first batch that is looked at, and the first clearing date. */
@@ -29,29 +34,54 @@ export const datesFrom = async (tx: Tx, { date }: Start): Promise<string[]> =>
 
 /* ---- batches and their transfers ---- */
 
-export type BatchRow = {
-  readonly batchId: bigint, readonly date: string, readonly transfers: number, readonly sumFen: bigint
-  readonly root: Buffer, readonly salt: Buffer, readonly digest: Buffer | null
+export type BatchRow = Omit<CommittedBatch, 'transfers'> & {
+  /** How many, and of how much, as the batch declares. */
+  readonly transfers: number, readonly sumFen: bigint
+  readonly root: Buffer, readonly itemsDigest: Buffer | null
 }
 const batchSelect = `
-  select b.batch_id as "batchId", b.clearing_date as date, b.transfers, b.sum_fen as "sumFen", b.root,
-    b.salt, d.digest
+  select b.batch_id as "batchId", b.clearing_date as "clearingDate", b.kind, b.created_at as "createdAtMs",
+    b.delivery_no as "deliveryNo", b.items, b.transfers, b.sum_fen as "sumFen", b.root, b.salt, b.form,
+    b.items_digest as "itemsDigest", d.digest as "deliveryDigest"
   from batch b left join delivery d on d.bucket = 0 and d.delivery_no = b.delivery_no`
 
-const batchesPerPage = 100
+/** A batch as its root covers it. */
+export const committedBatch = (
+  batch: BatchRow, transfers: readonly CommittedTransfer[]
+): CommittedBatch => ({ ...batch, transfers })
 
-/** Batches of a date in order, from `start` on. */
-export async function * batchPages (tx: Tx, date: string, start: Start): AsyncGenerator<BatchRow[]> {
+const batchesPerRead = 200
+const rowsPerPage = 20_000
+
+/**
+ * Batches in order, from `start` on, in pages of one clearing date and of so few rows that a page fits into
+ * memory whatever the batches hold.
+ */
+export async function * batchPages (tx: Tx, start: Start): AsyncGenerator<BatchRow[]> {
   for (let from = start.batchId; ;) {
     const { rows } = await tx.query<BatchRow>(`${batchSelect}
-      where b.bucket = 0 and b.clearing_date = $1
-        and b.batch_id >= $2 order by b.batch_id limit ${batchesPerPage}`,
-    [date, from])
+      where b.bucket = 0 and b.batch_id >= $1 order by b.batch_id limit ${batchesPerRead}`, [from])
     const last = rows.at(-1)
     if (last === undefined) return
-    yield rows
+    yield * pagesOf(rows)
     from = last.batchId + 1n
   }
+}
+
+function * pagesOf (batches: readonly BatchRow[]): Generator<BatchRow[]> {
+  let page: BatchRow[] = []
+  let rows = 0
+  for (const batch of batches) {
+    const more = batch.items + batch.transfers
+    if (page.length > 0 && (rows + more > rowsPerPage || page[0]?.clearingDate !== batch.clearingDate)) {
+      yield page
+      page = []
+      rows = 0
+    }
+    page.push(batch)
+    rows += more
+  }
+  if (page.length > 0) yield page
 }
 
 export const findBatch = async (tx: Tx, batchId: bigint): Promise<BatchRow | null> =>
@@ -62,28 +92,102 @@ export type TransferRow = CommittedTransfer & { readonly batchId: bigint }
 
 /** Every bucket is named, so that the key's first column narrows each look-up. */
 const transferSelect = `
-  select batch_id as "batchId", transfer_id as "transferId", journal_id as "journalId",
+  select bucket, batch_id as "batchId", transfer_id as "transferId", journal_id as "journalId",
     clearing_date as "clearingDate", code, book, debit_account as debit, credit_account as credit,
     amount_fen as "amountFen", card_id as "cardId", event_at as "eventAtMs", delivery_no as "deliveryNo",
     line_no as "lineNo", corrects
   from transfer where bucket = any(array(select generate_series(0, 63)::smallint)) and clearing_date = $1`
 
-/** Transfers of the batches, in order, by batch. */
-export async function transfersOf (tx: Tx, batches: readonly BatchRow[]): Promise<Map<bigint,
-  TransferRow[]>> {
+/** Transfers of the batches of one date, in order, by batch. */
+export async function transfersOf (
+  tx: Tx, batches: readonly BatchRow[]
+): Promise<Map<bigint, TransferRow[]>> {
   const [first, last] = [batches[0], batches.at(-1)]
-  const byBatch = new Map<bigint, TransferRow[]>()
-  if (first === undefined || last === undefined) return byBatch
+  if (first === undefined || last === undefined) return new Map()
   const { rows } = await tx.query<TransferRow>(`${transferSelect}
     and transfer_id >= $2 and transfer_id < $3 order by transfer_id`,
-  [first.date, first.batchId << 20n, (last.batchId + 1n) << 20n])
-  for (const row of rows) {
-    const known = byBatch.get(row.batchId)
-    if (known === undefined) byBatch.set(row.batchId, [row])
-    else known.push(row)
-  }
-  return byBatch
+  [first.clearingDate, first.batchId << 20n, (last.batchId + 1n) << 20n])
+  return groupBy(rows, row => row.batchId)
 }
+
+export type DeltaRow = {
+  readonly batchId: bigint, readonly bucket: number, readonly account: number, readonly debitFen: bigint
+  readonly creditFen: bigint
+}
+
+/** Deltas that are not folded yet, by batch. */
+export async function deltasOfBatches (
+  tx: Tx, batches: readonly BatchRow[]
+): Promise<Map<bigint, DeltaRow[]>> {
+  const { rows } = await tx.query<DeltaRow>(`
+    select batch_id as "batchId", bucket, account_id as account, debit_fen as "debitFen",
+      credit_fen as "creditFen"
+    from balance_delta where bucket = any(array(select generate_series(0, 63)::smallint))
+      and batch_id >= $1 and batch_id <= $2`, [batches[0]?.batchId, batches.at(-1)?.batchId])
+  return groupBy(rows, row => row.batchId)
+}
+
+/* ---- what batches wrote besides money ---- */
+
+export type LineRow = CommittedLine & {
+  readonly content: Buffer | null
+  /** As registered; null where unknown. */
+  readonly card: CardRef | null, readonly psam: string | null
+}
+export type ItemsRow = CommittedItems & { readonly lines: readonly LineRow[] }
+
+const lineColumns = `
+  x.batch_id as "batchId", x.bucket, x.card_id as "cardId", x.purse, x.counter, x.type,
+  x.amount_fen as "amountFen", x.balance_before_fen as "balanceBeforeFen", x.psam_id as "psamId", x.sequence,
+  x.terminal_id as "terminalId", x.event_at as "eventAtMs", x.content, x.outcome, x.reason, x.findings,
+  x.line_no as "lineNo", upper(encode(c.issuer, 'hex')) as issuer, upper(encode(c.serial, 'hex')) as serial,
+  c.issue, upper(encode(p.psam, 'hex')) as psam`
+const registered = `
+  left join card c on c.bucket = x.bucket and c.card_id = x.card_id left join psam p on p.psam_id = x.psam_id`
+const ofBatches = 'x.batch_id >= $1 and x.batch_id <= $2'
+
+type LineFound = Omit<LineRow, 'card'> & Partial<CardRef> & { readonly batchId: bigint }
+
+/** Delivery, verdict rows and adjustments of the batches that brought a delivery, by batch. */
+export async function itemsOf (tx: Tx, batches: readonly BatchRow[]): Promise<Map<bigint, ItemsRow>> {
+  const range = [batches[0]?.batchId, batches.at(-1)?.batchId]
+  const { rows: lines } = await tx.query<LineFound>(`
+    select 'claim' as kind, ${lineColumns}, null::bytea as digest, null::boolean as "tacValid"
+    from card_event x ${registered} where ${ofBatches}`, range)
+  const { rows: evidence } = await tx.query<LineFound>(`
+    select x.kind, ${lineColumns}, x.digest, x.tac_valid as "tacValid"
+    from evidence x ${registered} where ${ofBatches}`, range)
+  const { rows: adjustments } = await tx.query<CommittedAdjustment & { batchId: bigint }>(`
+    select x.batch_id as "batchId", x.bucket, x.delivery_no as "deliveryNo", x.line_no as "lineNo",
+      x.card_id as "cardId", x.outcome, x.reason, x.findings, x.amount_fen as "amountFen"
+    from adjustment x where ${ofBatches}`, range)
+  const linesOf = groupBy([...lines, ...evidence].map(lineRow), row => row.batchId)
+  const adjustmentsOf = groupBy(adjustments, row => row.batchId)
+  return new Map((await deliveriesOf(tx, batches)).map(({ batchId, ...delivery }) => [batchId, {
+    delivery, lines: linesOf.get(batchId) ?? [], adjustments: adjustmentsOf.get(batchId) ?? []
+  }]))
+}
+
+function lineRow (
+  { issuer, serial, issue, digest, tacValid, ...row }: LineFound
+): LineRow & { readonly batchId: bigint } {
+  const card = issuer === undefined || issuer === null
+    ? null
+    : { issuer, serial: serial ?? '', issue: issue ?? 0 }
+  return row.kind === 'claim'
+    ? { ...row, card }
+    : { ...row, card, digest: digest as Uint8Array, tacValid: tacValid as boolean }
+}
+
+const deliveriesOf = async (
+  tx: Tx, batches: readonly BatchRow[]
+): Promise<(CommittedDelivery & { readonly batchId: bigint })[]> =>
+  (await tx.query<CommittedDelivery & { readonly batchId: bigint }>(`
+    select b.batch_id as "batchId", d.delivery_no as "deliveryNo", d.kind, d.source,
+      d.external_id as "externalId", d.digest, d.received_at as "receivedAtMs", d.lines,
+      d.distinct_lines as distinct, d.clearing_date as "clearingDate", d.answer
+    from batch b join delivery d on d.bucket = 0 and d.delivery_no = b.delivery_no
+    where b.bucket = 0 and b.batch_id = any($1)`, [batches.map(batch => batch.batchId)])).rows
 
 /* ---- deliveries ---- */
 
@@ -195,3 +299,35 @@ export const approvedDays = async (tx: Tx): Promise<ApprovedDay[]> =>
     select d.clearing_date as date, d.digest, count(distinct a.staff_id) as people
     from clearing_day d left join day_approval a on a.clearing_date = d.clearing_date and a.digest = d.digest
     where d.state in ('APPROVED', 'INSTRUCTED', 'CONFIRMED') group by 1, 2 order by 1`)).rows
+
+/** Cleared days whose digest no clearing batch has committed to. */
+export const uncommittedDays = (tx: Tx): Promise<string[]> => text(tx, `
+  select format('clearing_day %s: no clearing batch committed to its positions', d.clearing_date) as what
+  from clearing_day d
+  where d.digest is not null and not exists (
+    select 1 from batch b where b.bucket = 0 and b.kind = 'clearing'
+      and (b.form = 1 or b.items_digest = d.digest))
+  order by 1 limit 20`)
+
+/** Claims of chip counters and of terminal sequences that do not belong together. */
+export async function claimDifferences (tx: Tx, { batchId }: Start): Promise<string[]> {
+  const lost = await text(tx, `
+    select format('card_event card %s counter %s: its terminal_claim is missing or another''s',
+      e.card_id, e.counter) as what
+    from card_event e left join terminal_claim t on t.bucket = 1 + e.psam_id % 63 and t.psam_id = e.psam_id
+      and t.sequence = e.sequence and t.card_bucket = e.bucket and t.card_id = e.card_id
+      and t.purse = e.purse and t.counter = e.counter
+    where e.batch_id >= $1 and t.card_id is null order by 1 limit 20`, [batchId])
+  const stray = await text(tx, `
+    select format('terminal_claim psam %s sequence %s: of no event', t.psam_id, t.sequence) as what
+    from terminal_claim t
+    where $1 = 0 and not exists (
+        select 1 from card_event e where e.bucket = t.card_bucket and e.card_id = t.card_id
+          and e.purse = t.purse and e.counter_kind = 0 and e.counter = t.counter
+          and e.psam_id = t.psam_id and e.sequence = t.sequence)
+      and not exists (
+        select 1 from evidence x where x.bucket = t.card_bucket and x.card_id = t.card_id
+          and x.counter = t.counter and x.kind = 4 and x.psam_id = t.psam_id and x.sequence = t.sequence)
+    order by 1 limit 20`, [batchId])
+  return [...lost, ...stray]
+}

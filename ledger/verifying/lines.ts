@@ -1,0 +1,115 @@
+// What was delivered and what was said of it: raw bytes under their digest, one verdict per distinct line,
+// and every verdict row as its batch committed to it.
+import { createHash } from 'node:crypto'
+import { inflateSync } from 'node:zlib'
+import { bcdDateTime } from '../../runtime/instants.ts'
+import { readConsumptionFile } from '../../schemas/clearing-file/consumption.ts'
+import { contentOf, type ContentParts } from '../../schemas/record.ts'
+import { itemsDigest } from '../core/items.ts'
+import { fileDigest } from '../intake/file.ts'
+import {
+  batchPages, claimDifferences, deliveryPages, itemsOf, lineDifferences, type DeliveryRow, type ItemsRow,
+  type LineRow
+} from '../store/verification.ts'
+import { equal, faultList, type BookCheck, type Findings, type Reading } from './check.ts'
+
+export const lineChecks: readonly BookCheck[] = [
+  {
+    name: 'every distinct line has one verdict',
+    run: async ({ tx, start }) => equal(await lineDifferences(tx, start))
+  },
+  { name: 'raw bytes match their digests', run: checkDeliveries },
+  { name: 'verdicts are those of their batch', run: checkItems },
+  {
+    name: 'terminal claims belong to their events',
+    run: async ({ tx, start }) => equal(await claimDifferences(tx, start))
+  }
+]
+
+async function checkDeliveries ({ tx, start }: Reading): Promise<Findings> {
+  const { faults, add } = faultList()
+  let count = 0
+  for await (const page of deliveryPages(tx, start)) {
+    count += page.length
+    for (const row of page) {
+      if (!digestOf(row).equals(row.digest)) {
+        add(`delivery ${row.no} ("${row.id}"): its bytes have another digest`)
+      }
+    }
+  }
+  return { faults, seen: `${count} deliveries` }
+}
+
+/** A file is known by its header, which holds the digest of its records whatever their line ends are. */
+function digestOf ({ kind, id, raw }: DeliveryRow): Buffer {
+  const bytes = inflated(raw)
+  if (bytes === null) return Buffer.alloc(0)
+  if (kind === 'json') return createHash('sha256').update(bytes).digest()
+  const file = readConsumptionFile(id, bytes)
+  return file.ok ? fileDigest(file) : Buffer.alloc(0)
+}
+
+/** Null for bytes so damaged that they do not even inflate: zlib's codes begin with Z_. */
+function inflated (raw: Buffer): Buffer | null {
+  try {
+    return inflateSync(raw)
+  } catch (error) {
+    if (!String((error as { code?: unknown }).code).startsWith('Z_')) throw error
+    return null
+  }
+}
+
+/**
+ * Row by row where a row alone shows it (its content, the answer it was given), then the digest of the batch,
+ * which covers every column of all its rows.
+ */
+async function checkItems ({ tx, start }: Reading): Promise<Findings> {
+  const { faults, add } = faultList()
+  let count = 0
+  for await (const page of batchPages(tx, start)) {
+    const items = await itemsOf(tx, page)
+    for (const { batchId, itemsDigest: committed } of page) {
+      const own = items.get(batchId)
+      if (own === undefined) continue
+      count += own.lines.length
+      for (const line of own.lines) faultsOfLine(line, own).forEach(add)
+      if (committed === null || itemsDigest(own).equals(committed)) continue
+      add(`batch ${batchId}, delivery ${own.delivery.deliveryNo} ("${own.delivery.externalId}"): ` +
+        'its rows of delivery, card_event, evidence and adjustment are not those it committed to')
+    }
+  }
+  return { faults, seen: `${count} verdicts` }
+}
+
+function faultsOfLine (line: LineRow, { delivery }: ItemsRow): string[] {
+  const row = line.kind === 'claim'
+    ? `card_event card ${line.cardId} purse ${line.purse} counter ${line.counter}`
+    : `evidence delivery ${delivery.deliveryNo} line ${line.lineNo}`
+  return [
+    ...contentDiffers(line) ? [`${row}: its columns are not those of its content`] : [],
+    ...answerDiffers(line, delivery.answer) ? [`${row}: not the verdict that was answered`] : []
+  ]
+}
+
+/** Only where the card and the PSAM are known can the canonical event be put together again. */
+function contentDiffers ({ card, psam, content, eventAtMs, ...line }: LineRow): boolean {
+  if (card === null || psam === null || content === null || eventAtMs === null) return false
+  const [counter, amountFen, sequence] = [line.counter, line.amountFen, line.sequence].map(Number)
+  const [purse, type] = [line.purse, line.type].map(Number)
+  const fits = [counter, amountFen, sequence].every(isU32) && [purse, type].every(isByte)
+  if (!fits || eventAtMs % 1_000 !== 0) return true
+  const parts = { ...card, psam, counter, amountFen, sequence, purse, type, dateTime: bcdDateTime(eventAtMs) }
+  return !createHash('sha256').update(contentOf(parts as ContentParts)).digest().equals(content)
+}
+
+const isU32 = (value: number | undefined): boolean => value === (value ?? 0) >>> 0
+const isByte = (value: number | undefined): boolean => value === ((value ?? 0) & 0xFF)
+
+const completion = 4
+
+/** A completion proves a line told before; in a file the line itself was answered as a repeat. */
+function answerDiffers ({ kind, lineNo, outcome, reason }: LineRow, answer: unknown): boolean {
+  const { outcomes, reasons } = answer as { outcomes?: readonly number[], reasons?: readonly number[] }
+  if (kind === completion || outcomes === undefined || reasons === undefined) return false
+  return outcomes[lineNo - 1] !== outcome || reasons[lineNo - 1] !== reason
+}
