@@ -40,6 +40,9 @@ const homes: Readonly<Record<string, readonly RegExp[]>> = {
   pcsclite: [/^gateway\/pcsc\/port\.ts$/, /^test\/support\//],
   serialport: [/^gateway\/[^/]+\/port\.ts$/],
   'decimal.js': [/^ledger\/core\/rounding\.ts$/],
+  yazl: [/^ledger\/exports\/xlsx\.ts$/],
+  bullmq: [/^ledger\/jobs\//],
+  ioredis: [/^ledger\/jobs\//, /^test\//],
   pg: [/^ledger\/store\//, /^ledger\/[^/]*main\.ts$/, /^(bin|runtime|bench|test)\//]
 }
 

@@ -8,8 +8,10 @@
 //   ledger/main.ts verify [--since SIZE]  rebuild every projection, check the tree; 1 where they differ
 //   ledger/main.ts prove ID               an inclusion proof, as JSON
 //   ledger/main.ts correct FILE           post the transfers of a correction in the open date
+//   ledger/main.ts journal DATE           the books of a clearing date as an hledger journal
 import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
 import { parseArgs } from 'node:util'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
@@ -20,6 +22,7 @@ import { createLog } from '../runtime/log.ts'
 import { announceReady } from '../runtime/supervise.ts'
 import { bootstrap, BootstrapFile } from './bootstrap.ts'
 import { correct, Correction } from './correct.ts'
+import { hledgerJournal } from './exports/journal.ts'
 import { buildLedger } from './ledger.ts'
 import { prove } from './prove.ts'
 import { openSigner } from './seal.ts'
@@ -52,7 +55,8 @@ const Serving = Type.Object({
 
 type Command = (...args: string[]) => Promise<void>
 const commands: Readonly<Record<string, Command>> = {
-  serve, migrate: migrateOnly, bootstrap: addStaff, keys, verify, prove: printProof, correct: postCorrection
+  serve, migrate: migrateOnly, bootstrap: addStaff, keys, verify, prove: printProof, correct: postCorrection,
+  journal: printJournal
 }
 
 const [name = 'serve', ...args] = process.argv.slice(2)
@@ -133,6 +137,12 @@ async function verify (...args: string[]): Promise<void> {
 
 async function printProof (id = ''): Promise<void> {
   process.stdout.write(JSON.stringify(await withDatabase(db => prove(db, id)), null, 2) + '\n')
+}
+
+async function printJournal (date = '', detail = 'transfer'): Promise<void> {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(date)) throw new Error('which date? YYYY-MM-DD, and `kind` for sums only')
+  await withDatabase(db => pipeline(
+    hledgerJournal(db, date, detail === 'kind' ? 'kind' : 'transfer'), process.stdout, { end: false }))
 }
 
 async function postCorrection (path = ''): Promise<void> {

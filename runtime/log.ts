@@ -18,7 +18,8 @@ export function createLog (name: string, options: LogOptions = {}): Log {
     base: { pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: label => ({ level: label }) },
-    redact: { paths: redacted, censor }
+    redact: { paths: redacted, censor },
+    hooks: { streamWrite: maskCards }
   }, options.destination ?? pino.destination({ fd: 2, sync: true }))
 }
 
@@ -27,6 +28,14 @@ export function maskCard (cardNo: string): string {
   if (cardNo.length <= 10) return '*'.repeat(cardNo.length)
   return cardNo.slice(0, 6) + '*'.repeat(cardNo.length - 10) + cardNo.slice(-4)
 }
+
+/**
+ * Card numbers wherever they stand in a text, in a path or in the words of an error: of an issuer the first
+ * six digits stay, of a serial the first six and the last four.
+ */
+export const maskCards = (text: string): string => text
+  .replace(/\b([0-9A-F]{6})[0-9A-F]{10}-(?=[0-9A-F]{20}-\d)/gi, '$1…-')
+  .replace(/(?<![0-9A-F])([0-9A-F]{6})[0-9A-F]{10}([0-9A-F]{4})(?![0-9A-F])/gi, '$1…$2')
 
 const cardNames = ['cardNo', 'cardNumber', 'pan', 'card']
 const secretNames = [

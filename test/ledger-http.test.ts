@@ -415,6 +415,12 @@ t.test('every route answers as described', async t => {
     `/v1/days/${D}/approvals`, { digest })
   }
   await door.ok('settler', 'POST', `/v1/days/${D}/instruct`)
+  for (const what of ['records', 'transfers', 'positions', 'statements', 'items']) {
+    for (const format of ['csv', 'xlsx']) {
+      await door.bytes('auditor', `/v1/exports/${what}.${format}${what === 'items' ? '' : `?date=${D}`}`)
+    }
+  }
+  await door.bytes('auditor', `/v1/exports/journal/${D}.journal`)
   await door.ok('clerk', 'GET', `/v1/statements/BUS/${D}`)
   await door.ok('clerk', 'GET', `/v1/proofs?id=${cardKey(cardOf(0))}/101`)
   t.equal((await door.ok('auditor', 'POST', '/v1/verify')).ok, true)

@@ -5,6 +5,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, {
   LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest
 } from 'fastify'
+import { maskCards } from '../../runtime/log.ts'
 import { limits } from '../../schemas/limits.ts'
 import { Problem } from '../../schemas/api.ts'
 import type { Ledger } from '../ledger.ts'
@@ -79,7 +80,3 @@ function logAndCount (app: App, { metrics }: Ledger): void {
     }, 'request')
   })
 }
-
-/** Of a card key, the first six and the last four digits of the serial stay. */
-export const maskCards = (text: string): string =>
-  text.replace(/\b([0-9A-F]{6})[0-9A-F]{10}-([0-9A-F]{6})[0-9A-F]{10}([0-9A-F]{4})-(\d{1,3})\b/gi, '$1…-$2…$3-$4')

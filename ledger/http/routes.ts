@@ -4,6 +4,7 @@ import { alertRoutes } from './alerts.ts'
 import type { App } from './app.ts'
 import { auditRoutes } from './audit.ts'
 import { dayRoutes } from './days.ts'
+import { exportRoutes } from './exports.ts'
 import { fileRoutes } from './files.ts'
 import { healthRoutes } from './health.ts'
 import { parameterRoutes } from './parameters.ts'
@@ -16,9 +17,20 @@ import { transitRoutes } from './transit.ts'
 import { viewRoutes } from './views.ts'
 
 const all = [
-  healthRoutes, staffRoutes, registryRoutes, parameterRoutes, recordRoutes, fileRoutes, viewRoutes, dayRoutes,
-  proofRoutes, transitRoutes, proposalRoutes, auditRoutes,
-  alertRoutes
+  healthRoutes,
+  staffRoutes,
+  registryRoutes,
+  parameterRoutes,
+  recordRoutes,
+  fileRoutes,
+  viewRoutes,
+  dayRoutes,
+  proofRoutes,
+  transitRoutes,
+  proposalRoutes,
+  auditRoutes,
+  alertRoutes,
+  exportRoutes
 ]
 
 export const routes = (ledger: Ledger) => async (app: App): Promise<void> => {

@@ -12,7 +12,7 @@ import { Refusal } from '../refusal.ts'
 import { balances } from '../store/balances.ts'
 import { findCards } from '../store/cards.ts'
 import { readOpenDay } from '../store/days.ts'
-import { viewCard, viewCards, viewRecords, viewTotals } from '../store/views.ts'
+import { viewCard, viewCards, viewRecords, viewTotals, type RecordFilter } from '../store/views.ts'
 import type { App } from './app.ts'
 import type { Capacity } from './auth.ts'
 
@@ -62,15 +62,11 @@ export const viewRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
       }),
       response: { 200: page(RecordView) }
     }
-  }, async request => {
-    const { query } = request
-    const card = query.card === undefined ? null : cardOf(query.card)
+  }, async ({ query }) => {
     const [delivery = '0', line = '0'] = (query.after ?? '0.0').split('.')
-    const known = card === null ? null : (await findCards(ledger.db, [card])).get(cardKey(card)) ?? null
     return await viewRecords(ledger.db, {
-      bucket: known?.bucket ?? null, card, date: query.date ?? null, operator: query.operator ?? null,
-      outcome: (query.outcome ?? null) as keyof typeof outcomeNumbers | null,
-      afterDelivery: BigInt(delivery), afterLine: Number(line), limit: limitOf(query.limit)
+      ...await recordFilter(ledger, query), afterDelivery: BigInt(delivery), afterLine: Number(line),
+      limit: limitOf(query.limit)
     })
   })
 
@@ -83,6 +79,19 @@ export const viewRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
     config: { allow },
     schema: { querystring: Type.Object({ asOf: Type.Optional(LocalDate) }), response: { 200: TrialBalance } }
   }, async request => await trialBalance(ledger, request.query.asOf ?? null))
+}
+
+/** From a query to what it means; the first page, without a limit. */
+export async function recordFilter (
+  { db }: Ledger, query: { card?: string, date?: string, operator?: string, outcome?: string }
+): Promise<RecordFilter> {
+  const card = query.card === undefined ? null : cardOf(query.card)
+  const known = card === null ? null : (await findCards(db, [card])).get(cardKey(card)) ?? null
+  return {
+    bucket: known?.bucket ?? null, card, date: query.date ?? null, operator: query.operator ?? null,
+    outcome: (query.outcome ?? null) as keyof typeof outcomeNumbers | null,
+    afterDelivery: 0n, afterLine: 0, limit: null
+  }
 }
 
 function cardOf (text: string): CardRef {

@@ -69,9 +69,12 @@ const lines = `
 export type RecordFilter = {
   readonly bucket: number | null, readonly card: CardRef | null, readonly date: string | null,
   readonly operator: string | null, readonly outcome: keyof typeof outcomeNumbers | null,
-  readonly afterDelivery: bigint, readonly afterLine: number, readonly limit: number
+  readonly afterDelivery: bigint, readonly afterLine: number
+  /** Null: all. */
+  readonly limit: number | null
 }
-type RecordRow = {
+export type RecordRow = {
+  operatorName: string | null, terminalName: string | null,
   issuer: Buffer | null, serial: Buffer | null, issue: number | null, type: number | null,
   counter: number | null,
   amountFen: bigint | null, balanceBeforeFen: bigint | null, operator: string | null, terminal: string | null,
@@ -84,10 +87,21 @@ type RecordRow = {
 export async function viewRecords (
   db: Db, filter: RecordFilter
 ): Promise<{ items: RecordView[], next: string | null }> {
-  const { rows } = await db.query<RecordRow>(`
+  const { text, values } = recordsQuery(filter)
+  const { rows } = await db.query<RecordRow>(text, values)
+  const last = rows.at(-1)
+  return {
+    items: rows.map(recordView),
+    next: last === undefined || rows.length < (filter.limit ?? 0) ? null : `${last.deliveryNo}.${last.line}`
+  }
+}
+
+/** Records in the order they came in; exports read the same query through a cursor. */
+export const recordsQuery = (filter: RecordFilter): { text: string, values: unknown[] } => ({
+  text: `
     select c.issuer, c.serial, c.issue, l.type, l.counter, l.amount_fen as "amountFen",
       l.balance_before_fen as "balanceBeforeFen", coalesce(p.code, case when d.kind = 'file' then d.source
-        end) as operator,
+        end) as operator, p.name_en as "operatorName", t.name as "terminalName",
       t.code as terminal, s.psam, l.sequence, l.event_at as "eventAtMs", l.outcome, l.reason, l.findings,
       l.clearing_date as "clearingDate", d.external_id as delivery, l.delivery_no as "deliveryNo", l.line_no
         as line,
@@ -104,20 +118,16 @@ export async function viewRecords (
       and ($2::bytea is null or (c.issuer = $2 and c.serial = $3 and c.issue = $4))
       and ($5::date is null or l.clearing_date = $5) and ($6::text is null or p.code = $6)
       and ($7::smallint is null or l.outcome = $7) and (l.delivery_no, l.line_no) > ($8, $9)
-    order by l.delivery_no, l.line_no limit $10`, [
+    order by l.delivery_no, l.line_no limit $10`,
+  values: [
     filter.bucket, filter.card === null ? null : Buffer.from(filter.card.issuer, 'hex'),
     filter.card === null ? null : Buffer.from(filter.card.serial, 'hex'), filter.card?.issue ?? null,
     filter.date,
     filter.operator, filter.outcome === null ? null : outcomeNumbers[filter.outcome], filter.afterDelivery,
-    filter.afterLine, filter.limit])
-  const last = rows.at(-1)
-  return {
-    items: rows.map(recordView),
-    next: last === undefined || rows.length < filter.limit ? null : `${last.deliveryNo}.${last.line}`
-  }
-}
+    filter.afterLine, filter.limit]
+})
 
-const recordView = (row: RecordRow): RecordView => ({
+export const recordView = (row: RecordRow): RecordView => ({
   card: row.issuer === null || row.serial === null
     ? null
     : { issuer: hexOf(row.issuer), serial: hexOf(row.serial), issue: row.issue ?? 1 },

@@ -37,6 +37,7 @@ export type Answer = {
   readonly status: number
   readonly type: string
   readonly text: string
+  readonly raw: Buffer
   // A test reads what it expects.
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   readonly json: any
@@ -56,6 +57,8 @@ export type Door = {
   /** The body of a 200. Throws for anything else. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   readonly ok: (as: Who, method: string, path: string, json?: unknown) => Promise<any>
+  /** The bytes of a file. Throws for anything but a 200. */
+  readonly bytes: (as: Who, path: string) => Promise<Buffer>
   readonly signIn: (name: string, password: string) => Promise<Answer>
   readonly logLines: () => string[]
   readonly close: () => Promise<void>
@@ -127,6 +130,11 @@ export async function startDoors (): Promise<Doors> {
     }
     return {
       url, ledger, db: ledger.db, clock, databaseUrl, ask, signIn, close,
+      bytes: async (as, path) => {
+        const { status, text, raw } = await ask(as, 'GET', path)
+        if (status !== 200) throw new Error(`GET ${path} as ${as}: ${status} ${text}`)
+        return raw
+      },
       ok: async (as, method, path, json) => {
         const answer = await ask(as, method, path, json === undefined ? {} : { json })
         const { status, text } = answer
@@ -177,10 +185,11 @@ async function send (
     },
     ...(body === undefined ? {} : { body })
   })
-  const text = await response.text()
+  const raw = Buffer.from(await response.arrayBuffer())
+  const text = raw.toString('utf8')
   const answered = response.headers.get('content-type') ?? ''
   return {
-    status: response.status, type: answered, text,
+    status: response.status, type: answered, text, raw,
     json: answered.includes('json') && text !== '' ? JSON.parse(text) as unknown : null
   }
 }
