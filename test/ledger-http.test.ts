@@ -406,7 +406,8 @@ t.test('every route answers as described', async t => {
     const { id } = await door.ok('clerk', 'POST', '/v1/proposals', correction)
     await door.ok('clerk', 'GET', `/v1/proposals/${id}`)
     const who = method === 'POST' ? 'approver-1' : 'clerk'
-    await door.ok(who, method, `/v1/proposals/${id}${path}`, method === 'POST' ? { approves: true } : undefined)
+    const decision = method === 'POST' ? { approves: true } : undefined
+    await door.ok(who, method, `/v1/proposals/${id}${path}`, decision)
   }
   await door.ok('auditor', 'GET', '/v1/proposals')
   const { digest } = await door.ok('settler', 'POST', `/v1/days/${D}/close`)

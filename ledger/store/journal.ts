@@ -1,4 +1,5 @@
 // The books of one clearing date for another program: balances before it, its transfers, balances after it.
+import { movements } from './balances.ts'
 import { pagesOf, type AccountColumns, type Query } from './exports.ts'
 import type { Tx } from './db.ts'
 
@@ -7,15 +8,11 @@ export type JournalBalance = AccountColumns & { readonly beforeFen: bigint, read
 /** Debits less credits of every account, all dates before this one and this one included. */
 export const journalBalances = async (tx: Tx, date: string): Promise<JournalBalance[]> =>
   (await tx.query<JournalBalance>(`
-    with moved as (
-      select account_id, clearing_date, debit_fen - credit_fen as fen from account_day
-      where clearing_date <= $1
-      union all
-      select account_id, clearing_date, debit_fen - credit_fen from balance_delta where clearing_date <= $1)
     select a.book, a.heading, p.code as party,
-      coalesce(sum(m.fen) filter (where m.clearing_date < $1), 0)::bigint as "beforeFen",
-      coalesce(sum(m.fen), 0)::bigint as "afterFen"
-    from account a left join party p using (party_id) left join moved m using (account_id)
+      coalesce(sum(m.debit_fen - m.credit_fen) filter (where m.clearing_date < $1), 0)::bigint as "beforeFen",
+      coalesce(sum(m.debit_fen - m.credit_fen), 0)::bigint as "afterFen"
+    from account a left join party p using (party_id)
+    left join (${movements}) m on m.account_id = a.account_id and m.clearing_date <= $1
     group by a.account_id, p.code order by a.book, a.heading, p.code nulls first`, [date])).rows
 
 export type JournalTransfer = {
