@@ -134,7 +134,8 @@ async function prepare (keys: unknown): Promise<unknown> {
   }
   const sealed = ledger('keys', file('keys.json', keys), join(dir, 'keys.encrypted'))
   sealed.catch(() => undefined) // told below: who starts a server stops it, also where the keys fail
-  postgres = await startPostgres({ dataDir: join(dir, 'postgres') })
+  // Its databases are thrown away: processes are killed here, the machine never is.
+  postgres = await startPostgres({ dataDir: join(dir, 'postgres'), settings: { fsync: 'off' } })
   await sealed
   admin = new pg.Pool({ connectionString: postgres.url('postgres'), max: 2 })
   admin.on('error', error => console.error(`PostgreSQL: ${error.message}`))

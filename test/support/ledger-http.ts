@@ -78,7 +78,8 @@ const template = 'template_ledger'
 
 export async function startDoors (): Promise<Doors> {
   const folder = mkdtempSync(join(tmpdir(), 'doors-'))
-  const postgres = await startPostgres({ dataDir: join(folder, 'data') })
+  // Nothing here outlives the test: a process may be killed, the machine is not.
+  const postgres = await startPostgres({ dataDir: join(folder, 'data'), settings: { fsync: 'off' } })
   const keyFile = join(folder, 'keys.json')
   const signingKey = join(folder, 'signing.pem')
   const keys = { tac: [{ keyVersion: 1, suite: '3des' as const, master: hex(masterTacKey) }] }
