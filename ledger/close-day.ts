@@ -4,10 +4,11 @@
 import { addDays, localDate } from '../runtime/instants.ts'
 import { killPoint } from '../runtime/kill-point.ts'
 import type { DayState } from '../schemas/api.ts'
+import { audit } from './audit.ts'
 import type { Book } from './core/chart.ts'
-import { hasReached, positionsDigest } from './core/day.ts'
+import { beforeCleared, hasReached, positionsDigest } from './core/day.ts'
 import {
-  clearingTransfers, netSums, positionsOf, type PlannedTransfer, type Position
+  clearingTransfers, netSums, positionsOf, type ClearedPosition, type PlannedTransfer, type Position
 } from './core/settlement.ts'
 import type { Ledger } from './ledger.ts'
 import { Refusal } from './refusal.ts'
@@ -15,7 +16,10 @@ import { issueStatements } from './statements.ts'
 import { foldDeltas } from './store/balances.ts'
 import { dayDifferences } from './store/checks.ts'
 import { inTransaction, type Tx } from './store/db.ts'
-import { lockDay, moveDay, moveOpenDay, readDay, storeChecks, type Check, type DayRow } from './store/days.ts'
+import {
+  lockDay, moveDay, moveOpenDay, readDay, readEarlierDay, storeChecks, type Check, type DayRow
+} from './store/days.ts'
+import { closingOf, insertHeadingDays, readHeadingDays, type HeadingDay } from './store/general-ledger.ts'
 import { excludeBatches, openDate } from './store/lock.ts'
 import { ensurePartitions } from './store/migrate.ts'
 import { postBatch, type NewTransfer } from './store/post.ts'
@@ -23,10 +27,12 @@ import type { PartyRow, Snapshot } from './store/registry.ts'
 import { insertPositions, readMovements, readSettlingParties, saveDigest } from './store/settlement.ts'
 
 /**
- * OPEN → CUT → VERIFIED → CLEARED, from wherever the day is; repeating it changes nothing. Throws Refusal
- * not_found, day_state, or check_failed, which leaves the day CUT with the reason stored.
+ * OPEN → CUT → VERIFIED → CLEARED, from wherever the day is; repeating it changes nothing. Days close in
+ * their order, however many are behind. Throws Refusal not_found, day_state, or check_failed, which leaves
+ * the day CUT with the reason stored.
  */
 export async function closeDay (ledger: Ledger, date: string, by: string): Promise<void> {
+  await requireTurn(ledger, date)
   await cut(ledger, date, by)
   killPoint('after-day-cut')
   await verifyDay(ledger, date, by)
@@ -34,6 +40,13 @@ export async function closeDay (ledger: Ledger, date: string, by: string): Promi
   await clear(ledger, date, by)
   killPoint('after-day-cleared')
   await issueStatements(ledger, date)
+}
+
+/** A day never goes back, so one look is enough. */
+async function requireTurn ({ db }: Ledger, date: string): Promise<void> {
+  const earlier = await readEarlierDay(db, date, beforeCleared)
+  if (earlier === null || await readDay(db, date) === null) return
+  throw new Refusal('day_state', `${earlier.date} is ${earlier.state} and must be cleared before ${date}`)
 }
 
 /** Locks the day and reads it. Throws Refusal not_found. */
@@ -57,7 +70,9 @@ async function cut (ledger: Ledger, date: string, by: string): Promise<void> {
     if (hasReached(state, 'CUT')) return
     if (date > today) throw new Refusal('day_state', `${date} is still to come: today is ${today}`)
     await moveOpenDay(tx, addDays(date, 1))
-    await moveDay(tx, date, { from: 'OPEN', to: 'CUT', by, atMs: ledger.clock.now() })
+    const atMs = ledger.clock.now()
+    await moveDay(tx, date, { from: 'OPEN', to: 'CUT', by, atMs })
+    await audit(tx, atMs, { by, action: 'day.cut', subject: `day/${date}` })
     killPoint('before-day-cut')
   })
 }
@@ -81,10 +96,17 @@ async function verifyDay (ledger: Ledger, date: string, by: string): Promise<voi
     const { state } = await lockedDay(tx, date)
     if (hasReached(state, 'VERIFIED')) return []
     const atMs = ledger.clock.now()
-    const wrong = (await storeChecks(tx, date, await runChecks(tx, date), atMs)).filter(check => !check.ok)
-    if (wrong.length > 0) return wrong // stored for everybody to see; the day stays where it is
+    const headings = await readHeadingDays(tx, date)
+    const checks = await storeChecks(tx, date, await runChecks(tx, date, headings), atMs)
+    const wrong = checks.filter(check => !check.ok)
+    if (wrong.length > 0) { // stored for everybody to see; the day stays where it is
+      await auditFailure(tx, date, by, wrong, atMs)
+      return wrong
+    }
+    await insertHeadingDays(tx, date, headings)
     await foldDeltas(tx, date)
     await moveDay(tx, date, { from: 'CUT', to: 'VERIFIED', by, atMs })
+    await audit(tx, atMs, { by, action: 'day.verify', subject: `day/${date}` })
     killPoint('before-day-verified')
     return []
   })
@@ -96,8 +118,22 @@ function refuseFailed (failed: readonly Check[]): void {
   throw new Refusal('check_failed', failed.map(({ name, detail }) => `${name}: ${detail}`).join('; '))
 }
 
-async function runChecks (tx: Tx, date: string): Promise<Check[]> {
-  const found = await dayDifferences(tx, date)
+const auditFailure = async (
+  tx: Tx, date: string, by: string, failed: readonly Check[], atMs: number
+): Promise<void> => {
+  const detail = { failed: failed.map(({ name }) => name) }
+  await audit(tx, atMs, { by, action: 'day.check_failed', subject: `day/${date}`, detail })
+}
+
+async function runChecks (tx: Tx, date: string, headings: readonly HeadingDay[]): Promise<Check[]> {
+  const found = {
+    ...await dayDifferences(tx, date),
+    'general ledger equals its sub-ledgers': headings.flatMap(row => {
+      const closingFen = closingOf(row)
+      if (closingFen === row.subFen) return []
+      return [`${row.book}/${row.heading}: ${closingFen} against ${row.subFen}`]
+    })
+  }
   return Object.entries(found).map(([name, differences]) =>
     ({ name, ok: differences.length === 0, detail: differences.join(', ') }))
 }
@@ -116,7 +152,11 @@ async function clear (ledger: Ledger, date: string, by: string): Promise<void> {
     const atMs = ledger.clock.now()
     const positions = await readDayPositions(tx, snapshot, date)
     const checks = await storeChecks(tx, date, [netCheck(positions)], atMs)
-    if (checks.some(check => !check.ok)) return checks
+    const wrong = checks.filter(check => !check.ok)
+    if (wrong.length > 0) {
+      await auditFailure(tx, date, by, wrong, atMs)
+      return wrong
+    }
     await insertPositions(tx, date, positions)
     const digest = positionsDigest(date, positions)
     await saveDigest(tx, date, digest)
@@ -126,6 +166,7 @@ async function clear (ledger: Ledger, date: string, by: string): Promise<void> {
       itemsDigest: digest, transfers: booked(snapshot, settling.flatMap(clearingTransfers), atMs)
     })
     await moveDay(tx, date, { from: 'VERIFIED', to: 'CLEARED', by, atMs })
+    await audit(tx, atMs, { by, action: 'day.clear', subject: `day/${date}` })
     killPoint('before-day-cleared')
     return []
   })
@@ -139,7 +180,7 @@ export function requireState (date: string, state: DayState, needed: DayState): 
 const isSettling = (party: PartyRow | undefined): boolean =>
   party?.kind === 'operator' || party?.kind === 'agent'
 
-async function readDayPositions (tx: Tx, snapshot: Snapshot, date: string): Promise<Position[]> {
+async function readDayPositions (tx: Tx, snapshot: Snapshot, date: string): Promise<ClearedPosition[]> {
   const movements = await readMovements(tx, date)
   try {
     return positionsOf(movements, await readSettlingParties(tx, date), housesOf(snapshot))
@@ -154,7 +195,7 @@ const houseKinds = {
 } as const satisfies Record<Book, PartyRow['kind']>
 
 /** Who owes in each book: the first party, by code, of the kind that does. */
-function housesOf (snapshot: Snapshot): Map<Book, string> {
+export function housesOf (snapshot: Snapshot): Map<Book, string> {
   const codes = [...snapshot.parties.values()].sort((a, b) => a.code < b.code ? -1 : 1)
   return new Map(Object.entries(houseKinds).flatMap(([book, kind]) => {
     const house = codes.find(party => party.kind === kind)

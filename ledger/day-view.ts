@@ -1,15 +1,19 @@
 // A clearing day as people see it: how far it is, what keeps it from going on, who owes whom.
 import type { DayView, Instruction, Position, Statement } from '../schemas/api.ts'
+import type { Charge, GeneralLedger } from '../schemas/settlement.ts'
 import { formatIso } from '../runtime/instants.ts'
-import { approversNeeded, positionsDigest } from './core/day.ts'
+import { maskAccount } from './core/bank.ts'
+import { approversNeeded, positionsDigest, valueDate } from './core/day.ts'
 import type { Position as Computed } from './core/settlement.ts'
 import type { Ledger } from './ledger.ts'
 import { Refusal } from './refusal.ts'
+import { readHolidays } from './store/calendar.ts'
 import {
-  readApprovals, readDay, readDays, readFailedChecks, readSteps, type ApprovalRow, type DayRow
+  readApprovals, readChecks, readDay, readDays, readFailedChecks, readSteps, type ApprovalRow, type DayRow
 } from './store/days.ts'
 import type { Db } from './store/db.ts'
-import { readInstructions, readPositions, readStatement } from './store/settlement.ts'
+import { readGeneralLedger } from './store/general-ledger.ts'
+import { readCharges, readInstructions, readPositions, readStatement } from './store/settlement.ts'
 
 /** Throws Refusal not_found for a date that was never open. */
 export async function viewDay ({ db }: Ledger, date: string): Promise<DayView> {
@@ -21,7 +25,10 @@ export async function viewDay ({ db }: Ledger, date: string): Promise<DayView> {
   return {
     date,
     state: day.state,
+    valueDate: day.valueDate ?? valueDate(date, await readHolidays(db)),
+    paidWith: day.paidWith,
     blockers: await blockersOf(db, date, day, approvals),
+    checks: (await readChecks(db, date)).map(({ atMs, ...check }) => ({ ...check, at: formatIso(atMs) })),
     steps: (await readSteps(db, date)).map(({ state, atMs, by }) => ({ state, at: formatIso(atMs), by })),
     approvals: approvals.map(({ staff, atMs }) => ({ staff, at: formatIso(atMs) })),
     digest: digest === null ? null : digest.toString('hex').toUpperCase(),
@@ -37,10 +44,18 @@ async function blockersOf (
   if (day.state === 'CUT' || day.state === 'VERIFIED') {
     return (await readFailedChecks(db, date)).map(check => `${check.name}: ${check.detail}`)
   }
+  if (day.state === 'INSTRUCTED') return await waitingForBank(db, date)
   const missing = approversNeeded - approvals.length
   if (missing <= 0 || (day.state !== 'CLEARED' && day.state !== 'APPROVED')) return []
   return [`approvals: ${missing} more of these positions needed`]
 }
+
+/** What the bank has not done yet. */
+const waitingForBank = async (db: Db, date: string): Promise<string[]> =>
+  (await readInstructions(db, date)).flatMap(({ id, state, replacedBy }) => {
+    if (state === 'sent') return [`bank: ${id} is not confirmed`]
+    return state === 'confirmed' || replacedBy !== null ? [] : [`bank: ${id} is ${state} and not replaced`]
+  })
 
 const shown = (position: Computed): Position => ({
   party: position.party,
@@ -66,7 +81,33 @@ export const viewPositions = async (ledger: Ledger, date: string): Promise<Posit
   (await viewDay(ledger, date)).positions
 
 export const viewInstructions = async ({ db }: Ledger, date: string): Promise<Instruction[]> =>
-  (await readInstructions(db, date)).map(one => ({ ...one, amountFen: Number(one.amountFen) }))
+  (await readInstructions(db, date)).map(({
+    id, party, book, direction, amountFen, clearingDate, run, valueDate, state, replacedBy, account
+  }) => ({
+    id, party, book, direction, amountFen: Number(amountFen), clearingDate, run, valueDate, state, replacedBy,
+    account: account === null ? null : maskAccount(account)
+  }))
+
+/** Throws Refusal not_found before the date is verified. */
+export async function viewGeneralLedger ({ db }: Ledger, date: string): Promise<GeneralLedger> {
+  const rows = await readGeneralLedger(db, date)
+  if (rows.length === 0) throw new Refusal('not_found', `${date} is not a verified clearing date`)
+  return {
+    date,
+    items: rows.map(row => ({
+      ...row,
+      openingFen: Number(row.openingFen),
+      debitFen: Number(row.debitFen),
+      creditFen: Number(row.creditFen),
+      closingFen: Number(row.closingFen)
+    }))
+  }
+}
+
+export const viewCharges = async ({ db }: Ledger, date: string): Promise<Charge[]> =>
+  (await readCharges(db, date)).map(charge => ({
+    ...charge, baseFen: Number(charge.baseFen), commissionFen: Number(charge.commissionFen)
+  }))
 
 /** A party's own client sees its own statements only; `callerParty` null sees all. */
 export async function viewStatement (

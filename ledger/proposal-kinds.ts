@@ -1,9 +1,11 @@
 // Every kind of proposal the ledger knows, by the name the API uses. Each stands in the file of its trade.
+import { bankAccountKind } from './bank-accounts.ts'
 import { correctionKind } from './correct.ts'
 import { settlementOverrideKind } from './override.ts'
 import type { ProposalKinds } from './proposals.ts'
 
 export const proposalKinds: ProposalKinds = {
   correction: correctionKind,
-  settlement_override: settlementOverrideKind
+  settlement_override: settlementOverrideKind,
+  bank_account: bankAccountKind
 }

@@ -1,7 +1,9 @@
 // The verb that enters who and what takes part. Idempotent: the same registry again changes nothing; a new
 // card brings its money.
-import type { Card, Registry } from '../schemas/api.ts'
+import type { Card, Product, Registry } from '../schemas/api.ts'
 import type { Ledger } from './ledger.ts'
+import { registerBankAccounts } from './bank-accounts.ts'
+import { transferCodes } from './core/chart.ts'
 import { Refusal } from './refusal.ts'
 import { insertCards } from './store/cards.ts'
 import { inTransaction, type Tx } from './store/db.ts'
@@ -9,8 +11,8 @@ import { readOpenDay, setFirstDay } from './store/days.ts'
 import { openDate } from './store/lock.ts'
 import { postBatch, type NewTransfer } from './store/post.ts'
 import {
-  accountId, bumpVersion, upsertCommissions, upsertParties, upsertPolicies, upsertPsams, upsertTerminals,
-  type Snapshot
+  accountId, bumpVersion, upsertCommissions, upsertParties, upsertPolicies, upsertProducts, upsertPsams,
+  upsertTerminals, type Snapshot
 } from './store/registry.ts'
 
 /** Stores the registry and returns how many entries of each kind it holds now that were in the call. */
@@ -18,20 +20,34 @@ export async function register (ledger: Ledger, registry: Registry): Promise<Rec
   const counts: Record<string, number> = {}
   await inTransaction(ledger.db, async tx => {
     if (registry.clearingDate !== undefined) await openLedger(tx, registry.clearingDate, ledger.partitionDays)
-    const { parties = [], commissions = [], terminals = [], psams = [], policies } = registry
+    const { parties = [], products = [], commissions = [], terminals = [], psams = [], policies } = registry
     await upsertParties(tx, parties)
     counts['parties'] = parties.length
+    requireCodes(products)
+    await upsertProducts(tx, products)
+    counts['products'] = products.length
     counts['commissions'] = await upsertCommissions(tx, commissions)
     counts['terminals'] = await upsertTerminals(tx, terminals)
     counts['psams'] = await upsertPsams(tx, psams)
     if (counts['commissions'] < commissions.length || counts['terminals'] < terminals.length) {
-      throw new Refusal('registry_invalid', 'a commission or terminal names a party that is not registered')
+      throw new Refusal('registry_invalid',
+        'a commission or terminal names a party or a product that is not registered')
     }
+    const { bankAccounts = [] } = registry
+    counts['bankAccounts'] = await registerBankAccounts(tx, bankAccounts, ledger.clock.now())
     if (policies !== undefined) counts['policies'] = await upsertPolicies(tx, policies)
     await bumpVersion(tx)
   })
   if (registry.cards !== undefined) counts['cards'] = await issue(ledger, registry.cards)
   return counts
+}
+
+function requireCodes (products: readonly Product[]): void {
+  products.forEach(({ product, codes }, index) => {
+    const unknown = codes.find(code => !Object.hasOwn(transferCodes, code))
+    if (unknown === undefined) return
+    throw new Refusal('registry_invalid', `${product}: no transfer is of kind ${unknown}`, `/products/${index}`)
+  })
 }
 
 async function openLedger (tx: Tx, date: string, partitionDays: number): Promise<void> {

@@ -1,17 +1,29 @@
-// After clearing: two people approve the positions they see, then instructions go out. It refuses to know
-// banks and screens.
+// After clearing: two people approve the positions they see, instructions go out, and the day is confirmed when
+// the bank has carried them out. It refuses to know banks and screens.
+import { localDate } from '../runtime/instants.ts'
 import { killPoint } from '../runtime/kill-point.ts'
-import { booked, lockedDay, requireState } from './close-day.ts'
-import { approversNeeded, positionsDigest } from './core/day.ts'
-import { instructionsOf, instructionTransfer } from './core/settlement.ts'
+import { audit } from './audit.ts'
+import { booked, housesOf, lockedDay, requireState } from './close-day.ts'
+import { addWorkingDays, type Holidays } from './core/calendar.ts'
+import type { Book } from './core/chart.ts'
+import { approversNeeded, hasReached, paidTogether, positionsDigest, valueDate } from './core/day.ts'
+import {
+  instructionsOf, instructionTransfer, type Instruction, type OpenNet, type SettlementRun
+} from './core/settlement.ts'
 import type { Ledger } from './ledger.ts'
 import { Refusal } from './refusal.ts'
 import { issueStatements } from './statements.ts'
+import { readHolidays } from './store/calendar.ts'
 import { inTransaction, type Tx } from './store/db.ts'
-import { insertApproval, moveDay, readApprovals, readSteps } from './store/days.ts'
+import { insertApproval, lockDays, moveDay, readApprovals, readSteps, setPayment } from './store/days.ts'
+import { closeItems } from './store/items.ts'
 import { openDate } from './store/lock.ts'
 import { postBatch } from './store/post.ts'
-import { insertInstructions, readOpenNets, readPositions } from './store/settlement.ts'
+import type { Snapshot } from './store/registry.ts'
+import {
+  insertInstructions, lockInstructions, markReplaced, readInstructions, readOpenNets, readPositions,
+  readSettledDates
+} from './store/settlement.ts'
 
 export type Approver = { readonly staffId: number, readonly name: string }
 
@@ -34,11 +46,13 @@ export async function approveDay (
     if (!await insertApproval(tx, date, by.staffId, digest, atMs)) {
       throw new Refusal('self_approval', `${by.name} has approved ${date} already; another person must`)
     }
-    if (state === 'APPROVED') return
     const approvals = await readApprovals(tx, date, digest)
-    if (approvals.length < approversNeeded) return
-    const names = approvals.map(approval => approval.staff).join(' + ')
-    await moveDay(tx, date, { from: 'CLEARED', to: 'APPROVED', by: names, atMs })
+    if (state === 'CLEARED' && approvals.length >= approversNeeded) {
+      const names = approvals.map(approval => approval.staff).join(' + ')
+      await moveDay(tx, date, { from: 'CLEARED', to: 'APPROVED', by: names, atMs })
+    }
+    const detail = { digest: digest.toString('hex').toUpperCase() }
+    await audit(tx, atMs, { by: by.name, action: 'day.approve', subject: `day/${date}`, detail })
     killPoint('before-day-approved')
   })
   killPoint('after-day-approved')
@@ -54,8 +68,10 @@ async function refuseCloser (tx: Tx, date: string, by: Approver): Promise<void> 
 }
 
 /**
- * Books and writes down what is to be paid and collected for an approved day; nets below a party's threshold
- * carry over. Throws Refusal day_state, or approval_stale when the positions are not the approved ones.
+ * Books and writes down what is to be paid and collected for an approved day and for those that are paid with
+ * it, all on one value date; nets below a party's threshold and those of held parties carry over. Without any
+ * instruction the days are confirmed at once. Throws Refusal day_state while one of them is not approved, or
+ * approval_stale when the positions are not the approved ones.
  */
 export async function instructDay (ledger: Ledger, date: string, by: string): Promise<void> {
   await issueStatements(ledger, date)
@@ -63,25 +79,123 @@ export async function instructDay (ledger: Ledger, date: string, by: string): Pr
   const salt = ledger.random(16)
   await inTransaction(ledger.db, async tx => {
     const open = await openDate(tx)
+    await lockInstructing(tx) // before any day: two days of one value date would wait for each other
     const { state } = await lockedDay(tx, date)
-    if (state === 'INSTRUCTED' || state === 'CONFIRMED') return
+    if (hasReached(state, 'INSTRUCTED')) return
     requireState(date, state, 'APPROVED')
-    if ((await readApprovals(tx, date, await digestNow(tx, date))).length < approversNeeded) {
-      throw new Refusal('approval_stale', `the positions of ${date} are not those that were approved`)
-    }
-    await tx.query('select pg_advisory_xact_lock($1)', [instructionLock])
     const atMs = ledger.clock.now()
-    const instructions = instructionsOf(date, await readOpenNets(tx, date))
-    await insertInstructions(tx, date, instructions)
+    const { dates, on } = await lockPaidTogether(tx, date, localDate(atMs))
+    const last = dates.at(-1) ?? date
+    for (const one of dates) await requireApproved(tx, one)
+    const nets = await readOpenNets(tx, dates)
+    const instructions = await instruct(tx, snapshot, { date: last, run: 1, valueDate: on, nets, atMs })
     await postBatch(tx, {
       kind: 'settlement', clearingDate: open ?? date, createdAtMs: atMs, salt, items: instructions.length,
       transfers: booked(snapshot, instructions.map(instructionTransfer), atMs)
     })
-    await moveDay(tx, date, { from: 'APPROVED', to: 'INSTRUCTED', by, atMs })
+    await setPayment(tx, dates, last, on)
+    for (const one of dates) await moveDay(tx, one, { from: 'APPROVED', to: 'INSTRUCTED', by, atMs })
+    await confirmDays(tx, by, atMs)
+    const detail = { dates, valueDate: on, instructions: instructions.length }
+    await audit(tx, atMs, { by, action: 'day.instruct', subject: `day/${last}`, detail })
     killPoint('before-day-instructed')
   })
   killPoint('after-day-instructed')
 }
 
-/** Two days instructed at once would both take along what is carried over. */
-const instructionLock = 7_005
+/** Two runs at once would both take along what is carried over. */
+async function lockInstructing (tx: Tx): Promise<void> {
+  await tx.query('select pg_advisory_xact_lock(7005)')
+}
+
+/** The days of the ledger that share a value date with this one, and wait like it. */
+async function lockPaidTogether (
+  tx: Tx, date: string, today: string
+): Promise<{ dates: string[], on: string }> {
+  const holidays = await readHolidays(tx)
+  const { from, to } = paidTogether(date, holidays)
+  const days = (await lockDays(tx, from, to)).filter(day => !hasReached(day.state, 'INSTRUCTED'))
+  const on = executionDate(date, today, holidays)
+  const late = days.find(day => day.state !== 'APPROVED')
+  if (late !== undefined) {
+    throw new Refusal('day_state', `${date} is paid on ${on} with ${late.date}, which is ${late.state}`)
+  }
+  return { dates: days.map(day => day.date), on }
+}
+
+/** The value date, or the first working day that is not over where the day is settled late. */
+function executionDate (date: string, today: string, holidays: Holidays): string {
+  const [due, now] = [valueDate(date, holidays), addWorkingDays(today, 0, holidays)]
+  return due < now ? now : due
+}
+
+async function requireApproved (tx: Tx, date: string): Promise<void> {
+  const approvals = await readApprovals(tx, date, await digestNow(tx, date))
+  if (approvals.length >= approversNeeded) return
+  throw new Refusal('approval_stale', `the positions of ${date} are not those that were approved`)
+}
+
+type Order = SettlementRun & {
+  readonly valueDate: string, readonly nets: readonly OpenNet[], readonly atMs: number
+}
+
+/** Writes the instructions of one run, and which returned amounts are under way with them. */
+async function instruct (tx: Tx, snapshot: Snapshot, order: Order): Promise<Instruction[]> {
+  const { nets, atMs } = order
+  const instructions = instructionsOf(order, nets)
+  const houses = housesOf(snapshot)
+  await insertInstructions(tx, order, instructions.map(one => ({ ...one, house: houses.get(one.book) ?? '' })))
+  const idOf = (book: Book, party: string): string | null =>
+    instructions.find(one => one.book === book && one.party === party)?.id ?? null
+  const settled = nets.map(({ book, party, openFen }) => ({ book, party, openFen, by: idOf(book, party) }))
+  const replaced = await markReplaced(tx, settled.filter(({ openFen, by }) => by !== null || openFen === 0n))
+  await closeItems(tx, 'G', replaced.map(instructionKey), 'paid again, or netted away', atMs)
+  return instructions
+}
+
+/**
+ * A new instruction, with a new id, for what is open with the party of one that came back or was voided.
+ * Asked again it returns the id it returned before. Throws Refusal not_found, day_state.
+ */
+export async function replaceInstruction (ledger: Ledger, id: string, by: string): Promise<string> {
+  const snapshot = await ledger.registry()
+  const salt = ledger.random(16)
+  return await inTransaction(ledger.db, async tx => {
+    const open = await openDate(tx)
+    await lockInstructing(tx)
+    const [old] = await lockInstructions(tx, [id])
+    if (old === undefined) throw new Refusal('not_found', `there is no instruction ${id}`)
+    if (old.replacedBy !== null) return old.replacedBy
+    if (old.state !== 'returned' && old.state !== 'void') {
+      throw new Refusal('day_state', `instruction ${id} is ${old.state}: nothing of it is payable again`)
+    }
+    const atMs = ledger.clock.now()
+    const runs = (await readInstructions(tx, old.clearingDate)).map(one => one.run)
+    const nets = (await readOpenNets(tx, [])).filter(one => one.party === old.party && one.book === old.book)
+    const instructions = await instruct(tx, snapshot, {
+      date: old.clearingDate, run: Math.max(...runs) + 1, nets, atMs,
+      valueDate: executionDate(old.clearingDate, localDate(atMs), await readHolidays(tx))
+    })
+    const [made] = instructions
+    if (made === undefined) {
+      throw new Refusal('day_state', `${old.party} has nothing to be paid in the ${old.book} book now`)
+    }
+    await postBatch(tx, {
+      kind: 'settlement', clearingDate: open ?? old.clearingDate, createdAtMs: atMs, salt, items: 1,
+      transfers: booked(snapshot, instructions.map(instructionTransfer), atMs)
+    })
+    const detail = { by: made.id, amountFen: Number(made.amountFen) }
+    await audit(tx, atMs, { by, action: 'instruction.replace', subject: `instruction/${id}`, detail })
+    return made.id
+  })
+}
+
+/** Key of an item of layer G that is about an instruction. */
+export const instructionKey = (id: string): string => `instruction/${id}`
+
+/** Days whose every instruction is settled are confirmed; there may be none. */
+export async function confirmDays (tx: Tx, by: string, atMs: number): Promise<string[]> {
+  const dates = await readSettledDates(tx)
+  for (const date of dates) await moveDay(tx, date, { from: 'INSTRUCTED', to: 'CONFIRMED', by, atMs })
+  return dates
+}

@@ -103,13 +103,36 @@ export const Party = Type.Object({
 }, { ...closed, $id: 'Party' })
 export type Party = Static<typeof Party>
 
+const ProductName = Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' })
+/** `debit` and `load` are always there; a finer one takes the transfers with its codes out of its base. */
+export const Product = Type.Object({
+  product: ProductName,
+  base: literals(['debit', 'load']),
+  codes: Type.Array(Type.String({ description: 'kind of transfer, such as issuer_risk' }), { minItems: 1 })
+}, { ...closed, $id: 'Product' })
+export type Product = Static<typeof Product>
+
 export const Commission = Type.Object({
   party: PartyCode,
-  product: literals(['debit', 'load']),
+  product: ProductName,
   ratePpm: PpmRate,
   from: LocalDate
 }, { ...closed, $id: 'Commission' })
 export type Commission = Static<typeof Commission>
+
+export const BankAccount = Type.Object({
+  party: PartyCode,
+  book: Type.Optional(Type.String({
+    pattern: '^[a-z]{1,12}$', description: 'for this book only; for all of them when absent'
+  })),
+  number: Type.String({ pattern: '^[0-9A-Z-]{5,34}$', description: 'account number' }),
+  holder: Type.String({ minLength: 1, maxLength: 70, description: 'name of the account, as the bank knows it' }),
+  bankCode: Type.String({ pattern: '^\\d{12}$', description: 'CNAPS number of the branch' })
+}, {
+  ...closed, $id: 'BankAccount',
+  description: 'the first account of a party; a change is a proposal of kind bank_account'
+})
+export type BankAccount = Static<typeof BankAccount>
 
 export const Terminal = Type.Object({
   terminal: TerminalCode,
@@ -185,7 +208,9 @@ const many = <T extends TSchema>(schema: T) =>
   Type.Optional(Type.Array(schema, { maxItems: limits.registryItemsMax }))
 export const Registry = Type.Object({
   parties: many(Party),
+  products: many(Product),
   commissions: many(Commission),
+  bankAccounts: many(BankAccount),
   terminals: many(Terminal),
   psams: many(Psam),
   cards: many(Card),
@@ -373,7 +398,14 @@ export type Position = Static<typeof Position>
 export const DayView = Type.Object({
   date: LocalDate,
   state: literals(dayStates),
+  valueDate: { ...LocalDate, description: 'when its nets are paid' } as typeof LocalDate,
+  paidWith: orNull({
+    ...LocalDate, description: 'date under which the instructions stand that pay it; null before'
+  } as typeof LocalDate),
   blockers: Type.Array(Type.String()),
+  checks: Type.Array(Type.Object({
+    name: Type.String(), ok: Type.Boolean(), detail: Type.String(), at: Instant
+  }, closed), { description: 'every failure there ever was, and the last result of each check' }),
   steps: Type.Array(Type.Object({ state: literals(dayStates), at: Instant, by: Type.String() }, closed)),
   approvals: Type.Array(Type.Object({ staff: Type.String(), at: Instant }, closed)),
   digest: orNull(Type.String({ description: 'SHA-256 of the positions; an approval names it' })),
@@ -389,7 +421,15 @@ export const Instruction = Type.Object({
   party: PartyCode,
   book: Type.String(),
   direction: literals(['pay', 'collect']),
-  amountFen: Fen
+  amountFen: Fen,
+  clearingDate: LocalDate,
+  run: Type.Integer({ description: '1: of the date itself; later ones replace what came back' }),
+  valueDate: LocalDate,
+  state: literals(['sent', 'confirmed', 'returned', 'void']),
+  replacedBy: orNull(Type.String({
+    description: 'the instruction that took a returned amount along; its own id where it was netted away'
+  })),
+  account: orNull(Type.String({ description: 'of the party, masked; null while none is registered' }))
 }, { ...closed, $id: 'Instruction', description: 'what the bank is told to pay or to collect' })
 export type Instruction = Static<typeof Instruction>
 

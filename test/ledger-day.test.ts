@@ -10,7 +10,8 @@ import type { Card, DayView, Registry } from '../schemas/api.ts'
 import { bucketOf, cardKey, type TransactionRecord } from '../schemas/record.ts'
 import { transferCodes, type Book, type Heading } from '../ledger/core/chart.ts'
 import {
-  clearingTransfers, instructionsOf, netSums, positionsOf, type Movement, type Position
+  clearingTransfers, instructionId, instructionsOf, netSums, positionsOf, type ClearedPosition, type Movement,
+  type SettlingParty
 } from '../ledger/core/settlement.ts'
 import { rateOf, split } from '../ledger/core/rounding.ts'
 import { verifyConsistency } from '../ledger/core/merkle.ts'
@@ -73,13 +74,14 @@ const move = (
   book: 'commerce', heading, party, code: transferCodes[code], debitFen: yuan(debit),
   creditFen: yuan(credit), count
 })
-const rates = [
-  { party: 'BUS', debitRatePpm: 3_000, loadRatePpm: 0 }, {
-    party: 'MET', debitRatePpm: 3_000,
-    loadRatePpm: 0
-  },
-  { party: 'SHP', debitRatePpm: 8_000, loadRatePpm: 2_000 }
-]
+const rated = (party: string, debitPpm: number, loadPpm: number): SettlingParty => ({
+  party,
+  rates: [
+    { product: 'debit', base: 'debit', codes: [], ratePpm: debitPpm },
+    { product: 'load', base: 'load', codes: [], ratePpm: loadPpm }
+  ]
+})
+const rates = [rated('BUS', 3_000, 0), rated('MET', 3_000, 0), rated('SHP', 8_000, 2_000)]
 const houses = new Map<Book, string>([['commerce', 'ISS']])
 const s1: Movement[] = [
   move('BUS', 'merchant-pending', 'tap', '0', '21,600.00', 12_000),
@@ -130,8 +132,8 @@ t.test('clearing postings leave each net on the settlement account', async t => 
           null),
         at('receivable-agent', 'sale_load', -loads, 'BUS'), at('pending-load', 'sale_load', loads, null)
       ]
-      const positions = positionsOf(movements, [{ party: 'BUS', debitRatePpm, loadRatePpm }], houses)
-      const bus = positions.find(position => position.party === 'BUS') as Position
+      const positions = positionsOf(movements, [rated('BUS', debitRatePpm, loadRatePpm)], houses)
+      const bus = positions.find(position => position.party === 'BUS') as ClearedPosition
       const balances = new Map([['commerce/merchant-pending/BUS', claims + adjustments],
         ['commerce/receivable-agent/BUS', -loads]])
       for (const { debit, credit, amountFen } of clearingTransfers(bus)) {
@@ -148,14 +150,18 @@ t.test('clearing postings leave each net on the settlement account', async t => 
 t.test('instructions: who is paid, who pays in, what carries over', async t => {
   const net = (party: string, open: string, from: string) =>
     ({ party, book: 'commerce' as const, openFen: yuan(open), settleFromFen: yuan(from) })
-  const made = instructionsOf(D, [
+  const made = instructionsOf({ date: D, run: 1 }, [
     net('A', '10.00', '0'), net('B', '-10.00', '0'), net('C', '0', '0'), net('E', '4.99', '5.00'), net('F',
       '5.00', '5.00'),
     net('G', '-4.99', '5.00')
   ])
   t.strictSame(made.map(({ id, direction, amountFen }) => `${id} ${direction} ${amountFen}`), [
-    `${D}-commerce-A pay 1000`, `${D}-commerce-B collect 1000`, `${D}-commerce-F pay 500`
+    '20260302-commerce-A pay 1000', '20260302-commerce-B collect 1000', '20260302-commerce-F pay 500'
   ])
+  const held = instructionsOf({ date: D, run: 2 }, [net('A', '10.00', '0'), net('B', '10.00', '0')], new Set(['A']))
+  t.strictSame(held.map(({ id }) => id), ['20260302.2-commerce-B'], 'who is held carries over')
+  t.equal(instructionId({ date: D, run: 9 }, 'commerce', 'ABCDEFGHIJKLMNO').length, 35, 'as long as a bank carries')
+  t.throws(() => instructionId({ date: D, run: 10 }, 'commerce', 'ABCDEFGHIJKLMNO'), /longer than 35/)
 })
 
 /* ---- a ledger ---- */
@@ -305,7 +311,7 @@ t.test('a day without activity closes, with zero statements', async t => {
   door.clock.set(Date.parse('2026-03-04T01:00:00+08:00'))
   const again = await door.ok('settler', 'POST', `/v1/days/${D}/close`)
   t.strictSame(again, today, 'closing again changes nothing')
-  t.equal((await settleDay(door, D)).state, 'INSTRUCTED')
+  t.equal((await settleDay(door, D)).state, 'CONFIRMED', 'there is nothing a bank could confirm')
   t.strictSame((await door.ok('clerk', 'GET', `/v1/instructions/${D}`)).items, [])
   const statement = await door.ok('clerk', 'GET', `/v1/statements/MET/${D}`)
   t.match(statement, { netFen: 0, lines: [{ count: 0, amountFen: 0 }] })
@@ -443,7 +449,7 @@ t.test('two different people approve what they see', async t => {
 
 /* ---- dying and racing ---- */
 
-t.test('a process that dies at any stage is followed by one that goes on', async t => {
+t.test('a process that dies at any stage is followed by one that goes on', { timeout: 300_000 }, async t => {
   const door = await opened([card(0), card(1)])
   await deliver(door, 'monday-1', [debit(0, 1), debit(1, 1, 'M1')])
   const key = doors.env(door.databaseUrl)['LEDGER_SIGNING_KEY'] ?? ''

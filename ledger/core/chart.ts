@@ -132,7 +132,9 @@ export const transferCodes = {
   online_purchase: 20, online_purchase_reversed: 21, online_topup: 22, online_topup_reversed: 23,
   agent_prefund: 24,
   clear_net: 30, clear_commission: 31, load_commission: 32, agent_netting: 33, instruct_pay: 34,
-  instruct_collect: 35, correction: 40
+  instruct_collect: 35, correction: 40,
+  bank_paid: 60, bank_collected: 61, payment_returned: 62, collection_returned: 63, bank_over: 64, bank_out: 65,
+  agent_pay_in: 66, short: 67, short_reversed: 68, line_attributed: 69, instruction_voided: 70
 } as const
 export type TransferCode = keyof typeof transferCodes
 

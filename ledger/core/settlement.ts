@@ -17,9 +17,23 @@ export type Movement = {
   readonly count: number
 }
 
-/** A party that is paid or pays in: service operators and agents. Rates in parts per million. */
-export type SettlingParty = {
-  readonly party: string, readonly debitRatePpm: number, readonly loadRatePpm: number
+/** What commission is agreed on: all of a base, or the transfers with some codes only. */
+export type Product = {
+  readonly product: string
+  /** Debits at the party, which pays the commission; or loads it sold, for which it gets one. */
+  readonly base: 'debit' | 'load'
+  /** Transfer codes; empty: whatever no finer product of the same base takes. */
+  readonly codes: readonly number[]
+}
+export type Rate = Product & { readonly ratePpm: number }
+
+/** A party that is paid or pays in: service operators and agents, with the rates in force. */
+export type SettlingParty = { readonly party: string, readonly rates: readonly Rate[] }
+
+/** Commission of a party on one product of a date: half up, once, on the sum. */
+export type Charge = {
+  readonly product: string, readonly base: Product['base'], readonly baseFen: bigint,
+  readonly ratePpm: number, readonly commissionFen: bigint
 }
 
 export type Position = {
@@ -38,13 +52,24 @@ export type Position = {
   readonly netFen: bigint
 }
 
+/** A position as it is computed, with what the clearing needs beyond what is stored of it. */
+export type ClearedPosition = Position & {
+  readonly charges: readonly Charge[]
+  /** Part of the adjustments that stands on the settlement account already: a correction booked there. */
+  readonly directFen: bigint
+}
+
 /**
  * Codes by which clearing and settling move money themselves; they are no claims of the date they stand in.
  */
-const settling: ReadonlySet<number> = new Set<number>([
+const settlingCodes: ReadonlySet<number> = new Set<number>([
   transferCodes.clear_net, transferCodes.clear_commission, transferCodes.load_commission,
-  transferCodes.agent_netting, transferCodes.instruct_pay, transferCodes.instruct_collect
+  transferCodes.agent_netting, transferCodes.instruct_pay, transferCodes.instruct_collect,
+  transferCodes.bank_paid, transferCodes.bank_collected, transferCodes.payment_returned,
+  transferCodes.collection_returned, transferCodes.short, transferCodes.short_reversed,
+  transferCodes.instruction_voided
 ])
+export const isSettling = (code: number): boolean => settlingCodes.has(code)
 const claims: ReadonlySet<number> = new Set<number>(claimCodes.first)
 const loads: ReadonlySet<number> = new Set<number>([transferCodes.sale_deposit, ...loadCodes])
 const commissioned: ReadonlySet<number> = new Set<number>(loadCodes)
@@ -57,8 +82,8 @@ const commissioned: ReadonlySet<number> = new Set<number>(loadCodes)
  */
 export function positionsOf (
   movements: readonly Movement[], parties: readonly SettlingParty[], houses: ReadonlyMap<Book, string>
-): Position[] {
-  const moved = movements.filter(movement => !settling.has(movement.code))
+): ClearedPosition[] {
+  const moved = movements.filter(movement => !isSettling(movement.code))
   const used = new Set<Book>(['commerce', ...moved.map(movement => movement.book)])
   return [...used].sort().flatMap(book => {
     const own = moved.filter(movement => movement.book === book)
@@ -73,30 +98,62 @@ export function positionsOf (
   })
 }
 
-function partyPosition (book: Book, party: SettlingParty, at: readonly Movement[]): Position {
+function partyPosition (book: Book, party: SettlingParty, at: readonly Movement[]): ClearedPosition {
   const pending = at.filter(movement => movement.heading === 'merchant-pending')
   const receivable = at.filter(movement => movement.heading === 'receivable-agent')
-  const claimsFen = credited(pending.filter(movement => claims.has(movement.code)))
-  const adjustmentsFen = credited(pending.filter(movement => !claims.has(movement.code)))
-  // What a prefunded agent sells is paid already, so it is no load to settle; its commission is.
-  const taken = at.filter(({ heading }) => heading === 'receivable-agent' || heading === 'agent-prepaid')
-  const loaded = taken.filter(movement => commissioned.has(movement.code))
+  const directFen = credited(at.filter(movement => movement.heading === 'merchant-settlement'))
+  const charges = chargesOf(party.rates, at)
+  const charged = (base: Product['base']) =>
+    sum(charges.filter(charge => charge.base === base).map(charge => charge.commissionFen))
   return withNet({
     party: party.party,
     book,
-    claimsFen,
-    adjustmentsFen,
-    commissionFen: rateOf(claimsFen + adjustmentsFen, party.debitRatePpm),
+    claimsFen: credited(pending.filter(movement => claims.has(movement.code))),
+    adjustmentsFen: credited(pending.filter(movement => !claims.has(movement.code))) + directFen,
+    commissionFen: charged('debit'),
     loadsFen: -credited(receivable),
-    loadCommissionFen: rateOf(-credited(loaded), party.loadRatePpm)
+    loadCommissionFen: charged('load'),
+    charges,
+    directFen
   })
 }
 
+/** What a prefunded agent sells is paid already, so it is no load to settle; its commission is. */
+const bases = [
+  { base: 'debit', headings: ['merchant-pending'], sign: 1n },
+  { base: 'load', headings: ['receivable-agent', 'agent-prepaid'], sign: -1n }
+] as const satisfies readonly { base: Product['base'], headings: readonly Heading[], sign: bigint }[]
+
+/** Each movement is charged once: by the finest product for which the party has a rate. */
+function chargesOf (rates: readonly Rate[], movements: readonly Movement[]): Charge[] {
+  return bases.flatMap(({ base, headings, sign }) => {
+    const finestFirst = rates.filter(rate => rate.base === base)
+      .sort((a, b) => Number(a.codes.length === 0) - Number(b.codes.length === 0))
+    const at = (heading: Heading) => headings.some(one => one === heading)
+    const moved = movements.filter(({ heading, code }) => at(heading) && isCharged(base, code))
+    return finestFirst.flatMap((rate, index) => {
+      const finer = finestFirst.slice(0, index)
+      const own = moved.filter(({ code }) => isAbout(rate, code) && !finer.some(one => isAbout(one, code)))
+      const { product, ratePpm } = rate
+      const baseFen = sign * credited(own)
+      if (own.length === 0) return []
+      return [{ product, base, baseFen, ratePpm, commissionFen: rateOf(baseFen, ratePpm) }]
+    })
+  })
+}
+
+/** Of what an agent took, deposits and what it paid in earn nothing. */
+const isCharged = (base: Product['base'], code: number): boolean =>
+  base === 'debit' || commissioned.has(code)
+const isAbout = ({ codes }: Product, code: number): boolean => codes.length === 0 || codes.includes(code)
+
+/** What a party paid in ahead, and what is held back from it, is owed by the house like the value of holders. */
+const keptByHouse: ReadonlySet<Heading> = new Set(['agent-prepaid', 'merchant-held'])
+
 function housePosition (
   book: Book, party: string, moved: readonly Movement[], others: readonly Position[]
-): Position {
-  // What agents have paid in ahead is owed by the house until it is sold, like the value of holders.
-  const own = moved.filter(({ party, heading }) => party === null || heading === 'agent-prepaid')
+): ClearedPosition {
+  const own = moved.filter(({ party, heading }) => party === null || keptByHouse.has(heading))
   const total = (pick: (position: Position) => bigint) => sum(others.map(pick))
   return withNet({
     party,
@@ -105,13 +162,15 @@ function housePosition (
     adjustmentsFen: credited(own.filter(({ code }) => !claims.has(code) && !loads.has(code))),
     commissionFen: -total(position => position.commissionFen),
     loadsFen: -credited(own.filter(movement => loads.has(movement.code))),
-    loadCommissionFen: -total(position => position.loadCommissionFen)
+    loadCommissionFen: -total(position => position.loadCommissionFen),
+    charges: [],
+    directFen: 0n
   })
 }
 
 /** A house that is also an operator has one position. */
-function merged (positions: readonly Position[]): Position[] {
-  const byParty = new Map<string, Position>()
+function merged (positions: readonly ClearedPosition[]): ClearedPosition[] {
+  const byParty = new Map<string, ClearedPosition>()
   for (const one of positions) {
     const known = byParty.get(one.party)
     byParty.set(one.party, known === undefined
@@ -123,13 +182,15 @@ function merged (positions: readonly Position[]): Position[] {
         adjustmentsFen: known.adjustmentsFen + one.adjustmentsFen,
         commissionFen: known.commissionFen + one.commissionFen,
         loadsFen: known.loadsFen + one.loadsFen,
-        loadCommissionFen: known.loadCommissionFen + one.loadCommissionFen
+        loadCommissionFen: known.loadCommissionFen + one.loadCommissionFen,
+        charges: [...known.charges, ...one.charges],
+        directFen: known.directFen + one.directFen
       }))
   }
   return [...byParty.values()]
 }
 
-const withNet = (p: Omit<Position, 'netFen'>): Position => ({
+const withNet = (p: Omit<ClearedPosition, 'netFen'>): ClearedPosition => ({
   ...p, netFen: p.claimsFen - p.commissionFen - p.loadsFen + p.loadCommissionFen + p.adjustmentsFen
 })
 
@@ -149,16 +210,18 @@ export function netSums (positions: readonly Position[]): { book: Book, sumFen: 
 export type PlannedTransfer = {
   readonly code: TransferCode, readonly book: Book, readonly debit: string, readonly credit: string
   readonly amountFen: bigint
+  /** Transfer that it takes back. */
+  readonly corrects?: bigint
 }
 
 /**
  * Clears one position: claims leave the pending account, less commission, and what an agent took is netted
  * against what it is to get. Afterwards its settlement account holds the net.
  */
-export function clearingTransfers (position: Position): PlannedTransfer[] {
-  const { book, party, commissionFen, loadsFen, loadCommissionFen } = position
+export function clearingTransfers (position: ClearedPosition): PlannedTransfer[] {
+  const { book, party, commissionFen, loadsFen, loadCommissionFen, directFen } = position
   const of = (heading: Heading) => accountCode(book, heading, party)
-  const totalFen = position.claimsFen + position.adjustmentsFen
+  const totalFen = position.claimsFen + position.adjustmentsFen - directFen
   const income = accountCode(book, 'commission-income')
   const expense = accountCode(book, 'commission-expense')
   return [
@@ -177,18 +240,37 @@ export type OpenNet = {
   readonly settleFromFen: bigint
 }
 
+export const instructionStates = ['sent', 'confirmed', 'returned', 'void'] as const
+export type InstructionState = typeof instructionStates[number]
+
 export type Instruction = {
   readonly id: string, readonly party: string, readonly book: Book
   readonly direction: 'pay' | 'collect'
   readonly amountFen: bigint
 }
 
-/** One instruction per party and book whose open net reaches its threshold. */
-export const instructionsOf = (date: string, nets: readonly OpenNet[]): Instruction[] =>
+/** Which instructions: those of a clearing date, or a later run that replaces some that came back. */
+export type SettlementRun = { readonly date: string, readonly run: number }
+
+/** ISO 20022 leaves 35 characters for an end-to-end identification. */
+const idLengthMax = 35
+
+/** `20260302-commerce-BUS`, of a later run `20260302.2-commerce-BUS`; banks carry it as end-to-end identification. */
+export function instructionId ({ date, run }: SettlementRun, book: Book, party: string): string {
+  const id = `${date.replaceAll('-', '')}${run === 1 ? '' : `.${run}`}-${book}-${party}`
+  if (id.length > idLengthMax) throw new RangeError(`${id} is longer than ${idLengthMax} characters`)
+  return id
+}
+
+/** One instruction per party and book whose open net reaches its threshold, unless the party is held. */
+export const instructionsOf = (
+  run: SettlementRun, nets: readonly OpenNet[], held: ReadonlySet<string> = new Set()
+): Instruction[] =>
   nets.map(net => ({ ...net, amountFen: net.openFen < 0n ? -net.openFen : net.openFen }))
     .filter(({ amountFen, settleFromFen }) => amountFen > 0n && amountFen >= settleFromFen)
+    .filter(({ party }) => !held.has(party))
     .map(({ party, book, openFen, amountFen }) => ({
-      id: `${date}-${book}-${party}`, party, book, direction: openFen > 0n ? 'pay' : 'collect', amountFen
+      id: instructionId(run, book, party), party, book, direction: openFen > 0n ? 'pay' : 'collect', amountFen
     }))
 
 export function instructionTransfer ({ party, book, direction, amountFen }: Instruction): PlannedTransfer {

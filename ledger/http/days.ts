@@ -1,8 +1,11 @@
 // The doors of the clearing day: look, close, approve, instruct; positions and statements.
 import { Type } from 'typebox'
 import { Approval, DayView, Instruction, LocalDate, Position, Statement } from '../../schemas/api.ts'
+import { Charge, GeneralLedger } from '../../schemas/settlement.ts'
 import { closeDay } from '../close-day.ts'
-import { viewDay, viewDays, viewInstructions, viewPositions, viewStatement } from '../day-view.ts'
+import {
+  viewCharges, viewDay, viewDays, viewGeneralLedger, viewInstructions, viewPositions, viewStatement
+} from '../day-view.ts'
 import type { Ledger } from '../ledger.ts'
 import { approveDay, instructDay } from '../settle.ts'
 import type { App } from './app.ts'
@@ -53,6 +56,15 @@ export const dayRoutes = (ledger: Ledger) => async (app: App): Promise<void> => 
     config: { allow: looking },
     schema: { params: Day, response: { 200: Type.Object({ items: Type.Array(Position) }, closed) } }
   }, async ({ params }) => ({ items: await viewPositions(ledger, params.date) }))
+
+  app.get('/v1/charges/:date', {
+    config: { allow: looking },
+    schema: { params: Day, response: { 200: Type.Object({ items: Type.Array(Charge) }, closed) } }
+  }, async ({ params }) => ({ items: await viewCharges(ledger, params.date) }))
+
+  app.get('/v1/ledger/:date', {
+    config: { allow: looking }, schema: { params: Day, response: { 200: GeneralLedger } }
+  }, async ({ params }) => await viewGeneralLedger(ledger, params.date))
 
   app.get('/v1/instructions/:date', {
     config: { allow: looking },

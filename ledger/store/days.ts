@@ -23,8 +23,13 @@ export async function moveOpenDay (tx: Tx, next: string): Promise<void> {
 
 /* ---- states ---- */
 
-export type DayRow = { readonly state: DayState, readonly digest: Buffer | null }
-const dayQuery = 'select state, digest from clearing_day where clearing_date = $1'
+export type DayRow = {
+  readonly state: DayState, readonly digest: Buffer | null,
+  /** When its nets are paid, and under the instructions of which date; null before it is instructed. */
+  readonly valueDate: string | null, readonly paidWith: string | null
+}
+const dayQuery = `select state, digest, value_date as "valueDate", paid_with as "paidWith"
+  from clearing_day where clearing_date = $1`
 
 export const readDay = async (db: Tx | Db, date: string): Promise<DayRow | null> =>
   (await db.query<DayRow>(dayQuery, [date])).rows[0] ?? null
@@ -43,6 +48,31 @@ export async function moveDay (tx: Tx, date: string, move: {
   if (rowCount !== 1) throw new Error(`${date} was not ${from} any more on its way to ${to}`)
   await tx.query('insert into day_step (clearing_date, state, at, by_whom) values ($1, $2, $3, $4)',
     [date, to, timestamp(atMs), by])
+}
+
+/** The first earlier day that is in a state before those given; null where there is none. */
+export const readEarlierDay = async (
+  tx: Tx | Db, date: string, notYet: readonly DayState[]
+): Promise<{ date: string, state: DayState } | null> =>
+  (await tx.query<{ date: string, state: DayState }>(`
+    select clearing_date as date, state from clearing_day where clearing_date < $1 and state = any($2)
+    order by clearing_date limit 1`, [date, notYet])).rows[0] ?? null
+
+/** Locks the days of a stretch of dates that exist, in order. */
+export const lockDays = async (
+  tx: Tx, from: string, to: string
+): Promise<(DayRow & { readonly date: string })[]> =>
+  (await tx.query<DayRow & { readonly date: string }>(`
+    select clearing_date as date, state, digest, value_date as "valueDate", paid_with as "paidWith"
+    from clearing_day where clearing_date between $1 and $2 order by clearing_date for update`,
+  [from, to])).rows
+
+/** Days that are paid together, on one value date, under the instructions of the last of them. */
+export async function setPayment (
+  tx: Tx, dates: readonly string[], paidWith: string, valueDate: string
+): Promise<void> {
+  await tx.query('update clearing_day set paid_with = $2, value_date = $3 where clearing_date = any($1)',
+    [dates, paidWith, valueDate])
 }
 
 export type Step = { readonly state: DayState, readonly atMs: number, readonly by: string }
@@ -106,6 +136,15 @@ export const readFailedChecks = async (db: Tx | Db, date: string): Promise<Check
     select name, ok, detail from (
       select distinct on (name) name, ok, detail from day_check where clearing_date = $1
       order by name, check_no desc) c where not ok`, [date])).rows
+
+export type CheckRow = Check & { readonly atMs: number }
+
+/** Every failure there ever was, and the last result of each check, in the order of their runs. */
+export const readChecks = async (db: Tx | Db, date: string): Promise<CheckRow[]> =>
+  (await db.query<CheckRow>(`
+    select name, ok, detail, at as "atMs" from day_check c where clearing_date = $1 and (not ok or check_no = (
+      select max(check_no) from day_check l where l.clearing_date = $1 and l.name = c.name))
+    order by check_no`, [date])).rows
 
 /** Batches of a date that have no leaf in the tree yet. */
 export const unsealedOf = async (tx: Tx, date: string): Promise<number> =>

@@ -1,9 +1,11 @@
 // Who and what takes part: upserts of the registry, and one snapshot of its small tables for the verdicts. It
 // refuses to know what a verdict is.
 import {
-  defaultPolicies, type Commission, type Party, type Policies, type Psam, type Terminal
+  defaultPolicies, type Commission, type Party, type Policies, type Product, type Psam, type Terminal
 } from '../../schemas/api.ts'
-import { accountCode, books, headingRow, headings, type Book, type Heading } from '../core/chart.ts'
+import {
+  accountCode, books, headingRow, headings, transferCodes, type Book, type Heading, type TransferCode
+} from '../core/chart.ts'
 import { groupBy } from '../../runtime/collections.ts'
 import type { Db, Tx } from './db.ts'
 import { ensureGuarded } from './guarded.ts'
@@ -157,13 +159,23 @@ export async function upsertParties (tx: Tx, parties: readonly Party[]): Promise
   }
 }
 
+/** Transfer codes by name are checked by the caller. */
+export async function upsertProducts (tx: Tx, products: readonly Product[]): Promise<void> {
+  for (const { product, base, codes } of products) {
+    await tx.query(`
+      insert into product (product, base, codes) values ($1, $2, $3)
+      on conflict (product) do update set base = excluded.base, codes = excluded.codes`,
+    [product, base, codes.map(code => transferCodes[code as TransferCode])])
+  }
+}
+
 export async function upsertCommissions (tx: Tx, commissions: readonly Commission[]): Promise<number> {
   const { rowCount } = await tx.query(`
     insert into commission (party_id, product, from_date, rate_ppm)
     select p.party_id, c.product, c.from_date, c.rate
     from unnest(
       $1::text[], $2::text[], $3::date[], $4::int[]
-    ) as c (code, product, from_date, rate) join party p using (code)
+    ) as c (code, product, from_date, rate) join party p using (code) join product using (product)
     on conflict (party_id, product, from_date) do update set rate_ppm = excluded.rate_ppm`, [
     commissions.map(c => c.party), commissions.map(c => c.product), commissions.map(c => c.from),
     commissions.map(c => c.ratePpm)])
