@@ -1,5 +1,5 @@
-// Accounts of parties at banks: the first one comes with the registry, every change is a proposal of two people.
-// It refuses to know payments.
+// Accounts of parties at banks: the first one comes with the registry, every change is a proposal of two
+// people. It refuses to know payments.
 import { Type } from 'typebox'
 import { BankAccount } from '../schemas/api.ts'
 import { maskAccount } from './core/bank.ts'
@@ -10,7 +10,9 @@ import type { Tx } from './store/db.ts'
 
 const byRegistry = 'registry'
 
-/** Enters accounts of parties that have none; the same again changes nothing. Throws Refusal registry_invalid. */
+/**
+ * Enters accounts of parties that have none; the same again changes nothing. Throws Refusal registry_invalid.
+ */
 export async function registerBankAccounts (
   tx: Tx, accounts: readonly BankAccount[], atMs: number
 ): Promise<number> {
@@ -19,9 +21,8 @@ export async function registerBankAccounts (
     if (known !== null && isSame(known, account)) continue
     const where = `/bankAccounts/${index}`
     if (known !== null) {
-      throw new Refusal('registry_invalid',
-        `${account.party} has the account ${maskAccount(known.number)}; a change is a proposal of kind bank_account`,
-        where)
+      const has = `${account.party} has ${maskAccount(known.number)}`
+      throw new Refusal('registry_invalid', `${has}; a change is a proposal of kind bank_account`, where)
     }
     if (await replaceBankAccount(tx, account, byRegistry, atMs) === null) {
       throw new Refusal('registry_invalid', `there is no party ${account.party}`, where)

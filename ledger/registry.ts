@@ -46,7 +46,8 @@ function requireCodes (products: readonly Product[]): void {
   products.forEach(({ product, codes }, index) => {
     const unknown = codes.find(code => !Object.hasOwn(transferCodes, code))
     if (unknown === undefined) return
-    throw new Refusal('registry_invalid', `${product}: no transfer is of kind ${unknown}`, `/products/${index}`)
+    const what = `${product}: no transfer is of kind ${unknown}`
+    throw new Refusal('registry_invalid', what, `/products/${index}`)
   })
 }
 

@@ -1,5 +1,5 @@
-// After clearing: two people approve the positions they see, instructions go out, and the day is confirmed when
-// the bank has carried them out. It refuses to know banks and screens.
+// After clearing: two people approve the positions they see, instructions go out, and the day is confirmed
+// when the bank has carried them out. It refuses to know banks and screens.
 import { localDate } from '../runtime/instants.ts'
 import { killPoint } from '../runtime/kill-point.ts'
 import { audit } from './audit.ts'
@@ -144,7 +144,8 @@ async function instruct (tx: Tx, snapshot: Snapshot, order: Order): Promise<Inst
   const { nets, atMs } = order
   const instructions = instructionsOf(order, nets)
   const houses = housesOf(snapshot)
-  await insertInstructions(tx, order, instructions.map(one => ({ ...one, house: houses.get(one.book) ?? '' })))
+  const withHouse = instructions.map(one => ({ ...one, house: houses.get(one.book) ?? '' }))
+  await insertInstructions(tx, order, withHouse)
   const idOf = (book: Book, party: string): string | null =>
     instructions.find(one => one.book === book && one.party === party)?.id ?? null
   const settled = nets.map(({ book, party, openFen }) => ({ book, party, openFen, by: idOf(book, party) }))

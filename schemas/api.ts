@@ -126,7 +126,7 @@ export const BankAccount = Type.Object({
     pattern: '^[a-z]{1,12}$', description: 'for this book only; for all of them when absent'
   })),
   number: Type.String({ pattern: '^[0-9A-Z-]{5,34}$', description: 'account number' }),
-  holder: Type.String({ minLength: 1, maxLength: 70, description: 'name of the account, as the bank knows it' }),
+  holder: Type.String({ minLength: 1, maxLength: 70, description: 'its name, as the bank knows it' }),
   bankCode: Type.String({ pattern: '^\\d{12}$', description: 'CNAPS number of the branch' })
 }, {
   ...closed, $id: 'BankAccount',

@@ -1,17 +1,17 @@
 // The JSON of settling beyond the day itself: the daily general ledger, bank statements and their lines.
-import { Type, type Static } from 'typebox'
+import { Type, type Static, type TSchema } from 'typebox'
 import { Instant, LocalDate } from './api.ts'
 import { bankFormats } from './bank/statement.ts'
 
 const closed = { additionalProperties: false } as const
 const literals = <T extends string>(values: readonly T[], description?: string) =>
   Type.Unsafe<T>(Type.String({ enum: [...values], ...(description === undefined ? {} : { description }) }))
-const orNull = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()])
+const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 const Fen = Type.Integer({
   minimum: -Number.MAX_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER, description: 'whole fen, signed'
 })
 
-/** One row per heading: opening ± turnover = closing = what its accounts hold. Written once, at the close. */
+/** A row per heading: opening ± turnover = closing = what its accounts hold. Written once, at the close. */
 export const GeneralLedger = Type.Object({
   date: LocalDate,
   items: Type.Array(Type.Object({
@@ -72,6 +72,6 @@ export const BankStatementReply = Type.Object({
   replayed: Type.Boolean({ description: 'true: it was known, and nothing was changed' }),
   statements: Type.Array(BankStatementView),
   confirmed: Type.Array(LocalDate, { description: 'clearing dates that it has confirmed' }),
-  breaks: Type.Array(Type.String(), { description: 'statements that are missing, or do not follow one another' })
+  breaks: Type.Array(Type.String(), { description: 'where a statement is missing, or balances do not meet' })
 }, { ...closed, $id: 'BankStatementReply' })
 export type BankStatementReply = Static<typeof BankStatementReply>

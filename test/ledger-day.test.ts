@@ -158,9 +158,10 @@ t.test('instructions: who is paid, who pays in, what carries over', async t => {
   t.strictSame(made.map(({ id, direction, amountFen }) => `${id} ${direction} ${amountFen}`), [
     '20260302-commerce-A pay 1000', '20260302-commerce-B collect 1000', '20260302-commerce-F pay 500'
   ])
-  const held = instructionsOf({ date: D, run: 2 }, [net('A', '10.00', '0'), net('B', '10.00', '0')], new Set(['A']))
+  const two = [net('A', '10.00', '0'), net('B', '10.00', '0')]
+  const held = instructionsOf({ date: D, run: 2 }, two, new Set(['A']))
   t.strictSame(held.map(({ id }) => id), ['20260302.2-commerce-B'], 'who is held carries over')
-  t.equal(instructionId({ date: D, run: 9 }, 'commerce', 'ABCDEFGHIJKLMNO').length, 35, 'as long as a bank carries')
+  t.equal(instructionId({ date: D, run: 9 }, 'commerce', 'ABCDEFGHIJKLMNO').length, 35, 'what a bank carries')
   t.throws(() => instructionId({ date: D, run: 10 }, 'commerce', 'ABCDEFGHIJKLMNO'), /longer than 35/)
 })
 
@@ -449,7 +450,7 @@ t.test('two different people approve what they see', async t => {
 
 /* ---- dying and racing ---- */
 
-t.test('a process that dies at any stage is followed by one that goes on', { timeout: 300_000 }, async t => {
+t.test('a process that dies at any stage is followed by one that goes on', async t => {
   const door = await opened([card(0), card(1)])
   await deliver(door, 'monday-1', [debit(0, 1), debit(1, 1, 'M1')])
   const key = doors.env(door.databaseUrl)['LEDGER_SIGNING_KEY'] ?? ''

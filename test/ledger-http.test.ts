@@ -423,6 +423,8 @@ t.test('every route answers as described', async t => {
   }
   await door.bytes('auditor', `/v1/exports/journal/${D}.journal`)
   await door.ok('clerk', 'GET', `/v1/statements/BUS/${D}`)
+  await door.ok('clerk', 'GET', `/v1/charges/${D}`)
+  await door.ok('auditor', 'GET', `/v1/ledger/${D}`)
   await door.ok('clerk', 'GET', `/v1/proofs?id=${cardKey(cardOf(0))}/101`)
   t.equal((await door.ok('auditor', 'POST', '/v1/verify')).ok, true)
   await door.ask('clerk', 'DELETE', '/v1/session')

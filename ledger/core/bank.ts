@@ -1,5 +1,6 @@
 // What a line of a bank statement means for what we told the bank: which instruction it confirms or returns,
 // whose money it is, and how it is booked. Pure; it refuses to know files and SQL.
+import type { bankLineStates } from '../../schemas/settlement.ts'
 import { accountCode, type Book } from './chart.ts'
 import type { Instruction, InstructionState, PlannedTransfer } from './settlement.ts'
 
@@ -18,8 +19,7 @@ export type Line = {
   readonly returnReason: string | null
 }
 
-export const lineStates = ['confirmed', 'returned', 'paid_in', 'unidentified', 'attributed', 'repeated'] as const
-export type LineState = typeof lineStates[number]
+export type LineState = typeof bankLineStates[number]
 
 export type LineVerdict = {
   readonly state: LineState
@@ -42,7 +42,9 @@ export function judgeLine (line: Line, known: Known): { verdict: LineVerdict, to
   const named = known.instructions.get(line.endToEndId ?? '') ?? null
   if (named !== null && named.book === line.book) return judgeNamed(line, named)
   const payer = known.payers.get(line.counterparty ?? '') ?? null
-  if (payer !== null && line.amountFen > 0n && line.book === 'commerce') return { verdict: paidIn(line, payer), told: null }
+  if (payer !== null && line.amountFen > 0n && line.book === 'commerce') {
+    return { verdict: paidIn(line, payer), told: null }
+  }
   return { verdict: unidentified(line, null, null), told: null }
 }
 
@@ -63,7 +65,8 @@ function judgeNamed (line: Line, told: Told): { verdict: LineVerdict, told: Told
   if (line.amountFen === -dueFen && !told.returned && told.state !== 'void') {
     return {
       verdict: {
-        state: 'returned', instruction: told, party: told.party, transfers: [broughtBack(told)], mismatch: null
+        state: 'returned', instruction: told, party: told.party, mismatch: null,
+        transfers: [broughtBack(told)]
       },
       told: { ...told, state: 'returned', returned: true }
     }
@@ -98,7 +101,9 @@ function broughtBack ({ book, party, direction, amountFen }: Told): PlannedTrans
 function shortReversed ({ book, amountFen, shortTransfer }: Told): PlannedTransfer[] {
   if (shortTransfer === null) return []
   const { clearing, shortage } = ofBook(book)
-  return [{ code: 'short_reversed', book, debit: clearing, credit: shortage, amountFen, corrects: shortTransfer }]
+  return [{
+    code: 'short_reversed', book, debit: clearing, credit: shortage, amountFen, corrects: shortTransfer
+  }]
 }
 
 /** A collection that the bank has not brought: a record without money. */
@@ -117,9 +122,9 @@ export function voidOf (told: Told): PlannedTransfer[] {
 }
 
 function paidIn ({ book, amountFen }: Line, party: string): LineVerdict {
-  const transfers: PlannedTransfer[] = [{
-    code: 'agent_pay_in', book, debit: ofBook(book).bank, credit: accountCode(book, 'receivable-agent', party), amountFen
-  }]
+  const { bank } = ofBook(book)
+  const credit = accountCode(book, 'receivable-agent', party)
+  const transfers: PlannedTransfer[] = [{ code: 'agent_pay_in', book, debit: bank, credit, amountFen }]
   return { state: 'paid_in', instruction: null, party, transfers, mismatch: null }
 }
 

@@ -133,8 +133,8 @@ export const transferCodes = {
   agent_prefund: 24,
   clear_net: 30, clear_commission: 31, load_commission: 32, agent_netting: 33, instruct_pay: 34,
   instruct_collect: 35, correction: 40,
-  bank_paid: 60, bank_collected: 61, payment_returned: 62, collection_returned: 63, bank_over: 64, bank_out: 65,
-  agent_pay_in: 66, short: 67, short_reversed: 68, line_attributed: 69, instruction_voided: 70
+  bank_paid: 60, bank_collected: 61, payment_returned: 62, collection_returned: 63, bank_over: 64,
+  bank_out: 65, agent_pay_in: 66, short: 67, short_reversed: 68, line_attributed: 69, instruction_voided: 70
 } as const
 export type TransferCode = keyof typeof transferCodes
 

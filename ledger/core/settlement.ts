@@ -147,7 +147,9 @@ const isCharged = (base: Product['base'], code: number): boolean =>
   base === 'debit' || commissioned.has(code)
 const isAbout = ({ codes }: Product, code: number): boolean => codes.length === 0 || codes.includes(code)
 
-/** What a party paid in ahead, and what is held back from it, is owed by the house like the value of holders. */
+/**
+ * What a party paid in ahead, and what is held back from it, is owed by the house like the value of holders.
+ */
 const keptByHouse: ReadonlySet<Heading> = new Set(['agent-prepaid', 'merchant-held'])
 
 function housePosition (
@@ -255,7 +257,10 @@ export type SettlementRun = { readonly date: string, readonly run: number }
 /** ISO 20022 leaves 35 characters for an end-to-end identification. */
 const idLengthMax = 35
 
-/** `20260302-commerce-BUS`, of a later run `20260302.2-commerce-BUS`; banks carry it as end-to-end identification. */
+/**
+ * `20260302-commerce-BUS`, of a later run `20260302.2-commerce-BUS`; banks carry it as end-to-end
+ * identification.
+ */
 export function instructionId ({ date, run }: SettlementRun, book: Book, party: string): string {
   const id = `${date.replaceAll('-', '')}${run === 1 ? '' : `.${run}`}-${book}-${party}`
   if (id.length > idLengthMax) throw new RangeError(`${id} is longer than ${idLengthMax} characters`)

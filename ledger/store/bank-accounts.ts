@@ -31,10 +31,9 @@ export async function replaceBankAccount (
   [party, book ?? null, number, holder, bankCode, timestamp(atMs), by])
   const id = rows[0]?.id ?? null
   await tx.query(`
-    update instruction i set to_account_id = case when i.party_id = p.party_id then coalesce(to_account_id, $3)
-        else to_account_id end,
-      from_account_id = case when i.house_id = p.party_id then coalesce(from_account_id, $3)
-        else from_account_id end
+    update instruction i set
+      to_account_id = coalesce(to_account_id, case p.party_id when i.party_id then $3::int end),
+      from_account_id = coalesce(from_account_id, case p.party_id when i.house_id then $3::int end)
     from party p
     where p.code = $1 and p.party_id in (i.party_id, i.house_id) and ($2::text is null or i.book = $2)
       and (to_account_id is null or from_account_id is null)`,
@@ -44,7 +43,9 @@ export async function replaceBankAccount (
 
 export type PayAccount = AccountRow & { readonly id: number }
 
-export const readPayAccounts = async (db: Db | Tx, ids: readonly number[]): Promise<Map<number, PayAccount>> => {
+export async function readPayAccounts (
+  db: Db | Tx, ids: readonly number[]
+): Promise<Map<number, PayAccount>> {
   const { rows } = await db.query<PayAccount>(`
     select bank_account_id as id, number, holder, bank_code as "bankCode" from bank_account
     where bank_account_id = any($1)`, [ids])
@@ -66,8 +67,10 @@ export const findBookOfAccount = async (
 }
 
 /** Who pays from these accounts: where a number belongs to one party only. */
-export const readPayers = async (tx: Tx, numbers: readonly string[]): Promise<Map<string, string>> =>
-  new Map((await tx.query<{ number: string, party: string }>(`
+export async function readPayers (tx: Tx, numbers: readonly string[]): Promise<Map<string, string>> {
+  const { rows } = await tx.query<{ number: string, party: string }>(`
     select number, min(p.code) as party from bank_account join party p using (party_id)
     where number = any($1) and until is null and p.kind in ('operator', 'agent')
-    group by number having count(distinct party_id) = 1`, [numbers])).rows.map(row => [row.number, row.party]))
+    group by number having count(distinct party_id) = 1`, [numbers])
+  return new Map(rows.map(row => [row.number, row.party]))
+}

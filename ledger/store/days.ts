@@ -142,8 +142,9 @@ export type CheckRow = Check & { readonly atMs: number }
 /** Every failure there ever was, and the last result of each check, in the order of their runs. */
 export const readChecks = async (db: Tx | Db, date: string): Promise<CheckRow[]> =>
   (await db.query<CheckRow>(`
-    select name, ok, detail, at as "atMs" from day_check c where clearing_date = $1 and (not ok or check_no = (
-      select max(check_no) from day_check l where l.clearing_date = $1 and l.name = c.name))
+    select name, ok, detail, at as "atMs" from day_check c where clearing_date = $1
+      and (not ok or check_no = (
+        select max(check_no) from day_check l where l.clearing_date = $1 and l.name = c.name))
     order by check_no`, [date])).rows
 
 /** Batches of a date that have no leaf in the tree yet. */

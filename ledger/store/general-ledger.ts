@@ -15,7 +15,9 @@ export type HeadingDay = {
   readonly accounts: number
 }
 
-/** Both sides of the comparison, each by its own road: transfers by heading here, balances of accounts there. */
+/**
+ * Both sides of the comparison, each by its own road: transfers by heading here, balances of accounts there.
+ */
 export async function readHeadingDays (tx: Tx, date: string): Promise<HeadingDay[]> {
   const { rows } = await tx.query<HeadingDay>(`
     with turnover as (
@@ -31,10 +33,12 @@ export async function readHeadingDays (tx: Tx, date: string): Promise<HeadingDay
       from (${movements}) m where clearing_date <= $1 group by 1),
     headings as (
       select book, heading, normal_side, count(*) as accounts,
-        case normal_side when 'debit' then 1 else -1 end as sign, coalesce(sum(h.before_fen), 0) as before_fen,
-        coalesce(sum(h.fen), 0) as fen, coalesce(sum(t.debit_fen), 0) as debit_fen,
+        case normal_side when 'debit' then 1 else -1 end as sign,
+        coalesce(sum(h.before_fen), 0) as before_fen, coalesce(sum(h.fen), 0) as fen,
+        coalesce(sum(t.debit_fen), 0) as debit_fen,
         coalesce(sum(t.credit_fen), 0) as credit_fen
-      from account left join turnover t using (account_id) left join held h using (account_id) group by 1, 2, 3)
+      from account left join turnover t using (account_id) left join held h using (account_id)
+      group by 1, 2, 3)
     select h.book, h.heading, h.normal_side as "normalSide", h.accounts::int,
       coalesce(g.closing_fen, sign * before_fen)::bigint as "openingFen", h.debit_fen::bigint as "debitFen",
       h.credit_fen::bigint as "creditFen", (sign * fen)::bigint as "subFen"
@@ -72,7 +76,8 @@ export const readGeneralLedger = async (db: Db | Tx, date: string): Promise<Head
 export async function headingDifferences (tx: Tx | Db): Promise<string[]> {
   const { rows } = await tx.query<{ what: string }>(`
     with booked as (
-      select x.clearing_date, a.book, a.heading, sum(x.debit_fen) as debit_fen, sum(x.credit_fen) as credit_fen
+      select x.clearing_date, a.book, a.heading, sum(x.debit_fen) as debit_fen,
+        sum(x.credit_fen) as credit_fen
       from (${movements}) x join account a using (account_id) group by 1, 2, 3)
     select format('%s/%s of %s', g.book, g.heading, g.clearing_date) as what from general_ledger g
     left join booked b using (clearing_date, book, heading)

@@ -139,7 +139,8 @@ export const readOpenNets = async (tx: Tx, dates: readonly string[]): Promise<Op
 
 /** Each is made with the accounts, its own and ours, that are in force now. */
 export async function insertInstructions (
-  tx: Tx, { date, run, valueDate, atMs }: SettlementRun & { readonly valueDate: string, readonly atMs: number },
+  tx: Tx,
+  { date, run, valueDate, atMs }: SettlementRun & { readonly valueDate: string, readonly atMs: number },
   instructions: readonly (Instruction & { readonly house: string })[]
 ): Promise<void> {
   await tx.query(`
@@ -161,7 +162,9 @@ const accountNow = (party: string, of: string): string => `
   where b.party_id = ${party}.party_id and until is null and (b.book = ${of}.book or b.book is null)
   order by b.book nulls last limit 1`
 
-/** Returned amounts of these parties are on their way again, inside `by` where one was made; answers whose. */
+/**
+ * Returned amounts of these parties are on their way again, inside `by` where one was made; answers whose.
+ */
 export async function markReplaced (
   tx: Tx, settled: readonly { readonly book: Book, readonly party: string, readonly by: string | null }[]
 ): Promise<string[]> {
@@ -186,9 +189,10 @@ export type InstructionRow = Instruction & {
 }
 
 const instructionColumns = `
-  instruction_id as id, clearing_date as "clearingDate", run, value_date as "valueDate", p.code as party, book,
-  direction, amount_fen as "amountFen", i.state, made_at as "madeAtMs", replaced_by as "replacedBy", paid_line as "paidLine",
-  returned_line as "returnedLine", short_transfer as "shortTransfer", from_account_id as "fromAccountId",
+  instruction_id as id, clearing_date as "clearingDate", run, value_date as "valueDate", p.code as party,
+  book, direction, amount_fen as "amountFen", i.state, made_at as "madeAtMs", replaced_by as "replacedBy",
+  paid_line as "paidLine", returned_line as "returnedLine", short_transfer as "shortTransfer",
+  from_account_id as "fromAccountId",
   to_account_id as "toAccountId",
   (select number from bank_account where bank_account_id = to_account_id) as account`
 
@@ -196,7 +200,8 @@ const instructionColumns = `
 export const readInstructions = async (db: Db | Tx, date: string): Promise<InstructionRow[]> =>
   (await db.query<InstructionRow>(`
     select ${instructionColumns} from instruction i join party p using (party_id)
-    where clearing_date = (select coalesce(paid_with, clearing_date) from clearing_day where clearing_date = $1)
+    where clearing_date = (
+      select coalesce(paid_with, clearing_date) from clearing_day where clearing_date = $1)
     order by run, book, p.code`, [date])).rows
 
 /** Locks instructions by id, in that order. */
@@ -205,7 +210,10 @@ export const lockInstructions = async (tx: Tx, ids: readonly string[]): Promise<
     select ${instructionColumns} from instruction i join party p using (party_id)
     where instruction_id = any($1) order by instruction_id for update of i`, [ids])).rows
 
-/** Dates that were paid together under these, and whose every instruction is settled: confirmed, or returned and then settled otherwise. */
+/**
+ * Dates that were paid together under these, and whose every instruction is settled: confirmed, or returned
+ * and then settled otherwise.
+ */
 export const readSettledDates = async (tx: Tx): Promise<string[]> =>
   (await tx.query<{ date: string }>(`
     with recursive settled as (

@@ -6,7 +6,7 @@ export function yuanText (fen: bigint): string {
   return `${fen < 0n ? '-' : ''}${digits.slice(0, -2)}.${digits.slice(-2)}`
 }
 
-/** `11535.20`, `11535.2`, `11535`, signed or not → fen; null for anything else, finer than a fen included. */
+/** `11535.20`, `11535.2`, `11535`, signed or not → fen; null for anything else, finer ones included. */
 export function fenOf (text: string): bigint | null {
   const found = /^([+-])?(\d{1,13})(?:\.(\d{1,2})0{0,3})?$/.exec(text)
   if (found === null) return null

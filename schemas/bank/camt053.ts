@@ -1,5 +1,5 @@
-// camt.053, the account statement of ISO 20022, in its versions 001.02 and 001.08: what is booked, by whom, for
-// which payment. Refuses to know what any line means to us.
+// camt.053, the account statement of ISO 20022, in its versions 001.02 and 001.08: what is booked, by whom,
+// for which payment. Refuses to know what any line means to us.
 import { fenOf } from './amount.ts'
 import {
   BankFileError, requireBalanced, type BankFormat, type BankLine, type BankStatement
@@ -24,7 +24,10 @@ export function readCamt053 (bytes: Uint8Array): { format: BankFormat, statement
   return { format, statements: found.map(statement => requireBalanced(readStatement(statement))) }
 }
 
-/** Elements of other namespaces are somebody's extension; where one stands, a bank means something we do not know. */
+/**
+ * Elements of other namespaces are somebody's extension; where one stands, a bank means something we do not
+ * know.
+ */
 function requireOneNamespace (element: XmlElement, namespace: string): void {
   if (element.namespace !== namespace && element.name !== 'SplmtryData') {
     throw new BankFileError(`${element.name} is of “${element.namespace}”`)
@@ -47,7 +50,7 @@ function readStatement (statement: XmlElement): BankStatement {
     toDate: dateIn(statement, 'FrToDt', 'ToDtTm') ?? closing.date
   }
   const { fromDate, toDate } = dates
-  if (fromDate === null || toDate === null) throw wrong('no dates: neither FrToDt nor the date of its balances')
+  if (fromDate === null || toDate === null) throw wrong('neither FrToDt nor a date of its balances')
   const sequence = textAt(statement, 'ElctrncSeqNb') ?? textAt(statement, 'LglSeqNb')
   if (sequence !== null && !/^\d{1,15}$/.test(sequence)) throw wrong(`sequence ${sequence}`)
   return {
@@ -71,7 +74,8 @@ function balanceOf (
   const balance = childrenOf(statement, 'Bal')
     .find(one => codes.includes(textAt(one, 'Tp', 'CdOrPrtry', 'Cd') ?? ''))
   if (balance === undefined) throw wrong(`no booked balance ${codes.join(' or ')}`)
-  return { fen: signedAmount(balance, wrong), date: dateIn(balance, 'Dt', 'Dt') ?? dateIn(balance, 'Dt', 'DtTm') }
+  const date = dateIn(balance, 'Dt', 'Dt') ?? dateIn(balance, 'Dt', 'DtTm')
+  return { fen: signedAmount(balance, wrong), date }
 }
 
 /** Pending and informational entries are no money yet. */
@@ -81,7 +85,9 @@ const isBooked = (entry: XmlElement): boolean =>
 /** `CdtDbtInd` is the direction of the booking itself, also where it reverses an earlier one. */
 function signedAmount (element: XmlElement, wrong: Wrong, amount = at(element, 'Amt')): bigint {
   const fen = fenOf(amount?.text ?? '')
-  if (amount === null || fen === null || fen < 0n) throw wrong(`amount “${amount?.text.slice(0, 40) ?? ''}”`)
+  if (amount === null || fen === null || fen < 0n) {
+    throw wrong(`amount “${amount?.text.slice(0, 40) ?? ''}”`)
+  }
   const said = amount.attributes.get('Ccy')
   if (said !== currency) throw wrong(`currency ${said ?? 'missing'}, not ${currency}`)
   const direction = textAt(element, 'CdtDbtInd')
@@ -94,7 +100,9 @@ function dateIn (element: XmlElement, ...path: readonly string[]): string | null
   return text === null ? null : /^(\d{4}-\d{2}-\d{2})(T|Z|[+-]|$)/.exec(text)?.[1] ?? null
 }
 
-/** One line per transaction where the bank tells their amounts and they make up the entry; else one for all. */
+/**
+ * One line per transaction where the bank tells their amounts and they make up the entry; else one for all.
+ */
 function linesOf (entry: XmlElement, toDate: string, wrong: Wrong): BankLine[] {
   const entryFen = signedAmount(entry, wrong)
   if (entryFen === 0n) return []
@@ -106,11 +114,13 @@ function linesOf (entry: XmlElement, toDate: string, wrong: Wrong): BankLine[] {
   const apart = told.length === details.length && told.reduce((sum, one) => sum + one, 0n) === entryFen &&
     told.every(one => one !== 0n)
   if (details.length < 2 || !apart) {
-    return [{ ...detailsOf(details.length === 1 ? details[0] : undefined, entry, entryFen), reference, bookedOn }]
+    const only = details.length === 1 ? details[0] : undefined
+    return [{ ...detailsOf(only, entry, entryFen), reference, bookedOn }]
   }
   return details.map((detail, index) => {
-    const own = textAt(detail, 'Refs', 'AcctSvcrRef') ?? `${reference ?? ''}/${index + 1}`
-    return { ...detailsOf(detail, entry, told[index] ?? 0n), reference: reference === null ? null : own, bookedOn }
+    const numbered = reference === null ? null : `${reference}/${index + 1}`
+    const own = textAt(detail, 'Refs', 'AcctSvcrRef') ?? numbered
+    return { ...detailsOf(detail, entry, told[index] ?? 0n), reference: own, bookedOn }
   })
 }
 
@@ -126,7 +136,8 @@ function detailFen (detail: XmlElement, entry: XmlElement, entryFen: bigint, wro
 function detailsOf (
   detail: XmlElement | undefined, entry: XmlElement, amountFen: bigint
 ): Omit<BankLine, 'reference' | 'bookedOn'> {
-  const said = (...path: readonly string[]): string | null => detail === undefined ? null : textAt(detail, ...path)
+  const said = (...path: readonly string[]): string | null =>
+    detail === undefined ? null : textAt(detail, ...path)
   const endToEndId = said('Refs', 'EndToEndId')
   const other = amountFen > 0n ? 'Dbtr' : 'Cdtr'
   const party = (...path: readonly string[]) => said('RltdPties', ...path)

@@ -8,7 +8,8 @@ import type { CreditTransfer, DebtorAccount } from './pain001.ts'
 
 const balanceColumns = ['statement', 'account', 'id', 'sequence', 'from', 'to', 'opening', 'closing'] as const
 const lineColumns = [
-  'line', 'reference', 'booked', 'amount', 'end_to_end_id', 'return_reason', 'counterparty', 'counterparty_name', 'text'
+  'line', 'reference', 'booked', 'amount', 'end_to_end_id', 'return_reason', 'counterparty',
+  'counterparty_name', 'text'
 ] as const
 
 /**
@@ -97,7 +98,7 @@ function readRows (bytes: Uint8Array): Row[] {
   while (cell.lastIndex < text.length) {
     const start = cell.lastIndex
     const found = cell.exec(text)
-    if (found === null) throw new BankFileError(`row ${rows.length}: a quotation mark that does not belong at ${start}`)
+    if (found === null) throw new BankFileError(`row ${rows.length}: a stray quotation mark at ${start}`)
     const [, value = '', end] = found
     rows.at(-1)?.push(value.startsWith('"') ? value.slice(1, -1).replaceAll('""', '"') : value)
     if (end === ',' && cell.lastIndex === text.length) rows.at(-1)?.push('')
@@ -130,8 +131,8 @@ const instructionColumns = [
 /** Payments and collections, one row each, with a header; CRLF ends. */
 export function writeCsvInstructions (instructions: readonly CsvInstruction[]): string {
   const rows = instructions.map(({ id, direction, executeOn, amountFen, to, from, text }) => [
-    id, direction, executeOn, yuanText(amountFen), 'CNY', to.number, to.name, to.bankCode, from.number, from.name,
-    from.bankCode, text
+    id, direction, executeOn, yuanText(amountFen), 'CNY', to.number, to.name, to.bankCode, from.number,
+    from.name, from.bankCode, text
   ])
   return [instructionColumns, ...rows].map(row => row.map(quoted).join(',') + '\r\n').join('')
 }

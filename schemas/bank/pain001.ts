@@ -42,7 +42,8 @@ export function writePain001 ({ messageId, createdAt, initiator, groups }: Payme
       element('MsgId', id(messageId)), element('CreDtTm', escaped(createdAt)), ...totals(transfers),
       element('InitgPty', element('Nm', name(initiator))))),
     ...groups.map(writeGroup)))
-  return `<?xml version="1.0" encoding="UTF-8"?>\n${element('Document', `\n${content}\n`, `xmlns="${namespace}"`)}\n`
+  const document = element('Document', lines(content), `xmlns="${namespace}"`)
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${document}\n`
 }
 
 function writeGroup (group: PaymentGroup): string {
@@ -54,7 +55,7 @@ function writeGroup (group: PaymentGroup): string {
     ...totals(transfers),
     element('ReqdExctnDt', element('Dt', escaped(group.executeOn))),
     element('Dbtr', element('Nm', name(from.name))),
-    element('DbtrAcct', element('Id', element('Othr', element('Id', escaped(from.number)))) + element('Ccy', 'CNY')),
+    element('DbtrAcct', accountId(from.number) + element('Ccy', 'CNY')),
     element('DbtrAgt', agent(from.bankCode)),
     ...transfers.map(writeTransfer)))
 }
@@ -65,13 +66,16 @@ const writeTransfer = ({ id: identification, amountFen, to, text }: CreditTransf
     element('Amt', element('InstdAmt', yuanText(amountFen), 'Ccy="CNY"')),
     element('CdtrAgt', agent(to.bankCode)),
     element('Cdtr', element('Nm', name(to.name))),
-    element('CdtrAcct', element('Id', element('Othr', element('Id', escaped(to.number))))),
+    element('CdtrAcct', accountId(to.number)),
     element('RmtInf', element('Ustrd', escaped(text.slice(0, lengths.text))))))
 
 const totals = (transfers: readonly CreditTransfer[]): string[] => [
   element('NbOfTxs', String(transfers.length)),
   element('CtrlSum', yuanText(transfers.reduce((sum, one) => sum + one.amountFen, 0n)))
 ]
+
+const accountId = (number: string): string =>
+  element('Id', element('Othr', element('Id', escaped(number))))
 
 /** A bank of China by its number in the national payment system. */
 const agent = (bankCode: string): string =>

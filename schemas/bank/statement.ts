@@ -44,7 +44,7 @@ export function requireBalanced (statement: BankStatement): BankStatement {
   const ledTo = statement.lines.reduce((sum, line) => sum + line.amountFen, statement.openingFen)
   if (ledTo === statement.closingFen) return statement
   throw new BankFileError(
-    `statement ${statement.id}: its lines lead to ${ledTo} fen, its closing balance is ${statement.closingFen}`)
+    `statement ${statement.id}: its lines lead to ${ledTo} fen, it closes with ${statement.closingFen}`)
 }
 
 /** SHA-256 of what a statement says: the same in another format or layout has the same one. */
@@ -53,7 +53,8 @@ export function contentOf (statement: BankStatement): Buffer {
   const said = [
     [account, id, fromDate, toDate, String(openingFen), String(closingFen)],
     ...lines.map(line => [
-      line.reference, line.bookedOn, String(line.amountFen), line.endToEndId, line.returnReason, line.counterparty
+      line.reference, line.bookedOn, String(line.amountFen), line.endToEndId, line.returnReason,
+      line.counterparty
     ])
   ]
   return createHash('sha256').update(JSON.stringify(said), 'utf8').digest()

@@ -1,5 +1,5 @@
-// XML as banks exchange it: a small tree out of bytes, and text into XML. No document types, hence no entities
-// of their own; nothing outside the document is ever read. Refuses to know what the elements mean.
+// XML as banks exchange it: a small tree out of bytes, and text into XML. No document types, hence no
+// entities of their own; nothing outside the document is ever read. Refuses to know what the elements mean.
 import { SaxesParser } from 'saxes'
 import { BankFileError } from './statement.ts'
 
@@ -15,7 +15,9 @@ export type XmlElement = {
 
 const limits = { depthMax: 32, elementsMax: 1_000_000, attributesMax: 16 } as const
 
-type Growing = { name: string, namespace: string, attributes: Map<string, string>, children: XmlElement[], text: string }
+type Growing = {
+  name: string, namespace: string, attributes: Map<string, string>, children: XmlElement[], text: string
+}
 
 /** The root. Throws BankFileError for what is not well-formed UTF-8 XML, is too deep, or declares a type. */
 export function readXml (bytes: Uint8Array): XmlElement {
