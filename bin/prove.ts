@@ -1,5 +1,7 @@
-// npm run prove -- ID [postgres://…]: the inclusion proof of a transfer (its number) or a record (CARD/COUNTER), as
-// JSON for bin/verify-proof.ts.
+// Proofs as JSON, for bin/verify-proof.ts:
+//   npm run prove -- ID                       inclusion of a transfer (its number) or a record (CARD/COUNTER)
+//   npm run prove -- --consistency OLD [NEW]  one signed head, named by its size, grew into another
+// Both take a postgres://… address as well.
 import { runLedger } from './ledger-command.ts'
 
 process.exitCode = await runLedger('prove', process.argv.slice(2))

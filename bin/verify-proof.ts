@@ -1,10 +1,12 @@
-// Checks an inclusion proof offline: no database, no code of the ledger, nothing but SHA-256 and Ed25519.
+// Checks proofs offline: no database, no code of the ledger, nothing but SHA-256 and Ed25519. A proof of
+// inclusion says that a transfer is in the ledger under a signed head; one of consistency that nothing under
+// an older head was changed or taken away since.
 //
-//   tsx bin/verify-proof.ts PROOF.json… [--key PUBLIC.pem]
+//   tsx bin/verify-proof.ts PROOF.json… [--key PUBLIC.pem] [--witness HEADS.jsonl]
 //
 // Says of each file which step fails, if one does; then it exits 1. Without --key the key that came with the
 // proof is used, and its id is shown: compare it with the one the city has published, or anybody could have
-// made the whole proof.
+// made the whole proof. --witness: heads that a gateway has kept; no head of the proof may deny one of them.
 import { createHash, createPublicKey, verify } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -14,38 +16,74 @@ type Proof = {
   text: string, salt: string, inBatch: Step, batch: { id: string, date: string, root: string }, inTree: Step
 }
 type Head = { size: number, root: string, at: string, keyId: string, signature: string }
-type Proofs = { format: string, proofs: Proof[], head: Head, publicKey: string }
+type Proofs = { format: 'citizen-card-proof-1', proofs: Proof[], head: Head, publicKey: string }
+type Consistency = {
+  format: 'citizen-card-consistency-1', first: Head, second: Head, path: string[]
+  publicKeys: [string, string]
+}
 
-const { values: { key }, positionals: paths } =
-  parseArgs({ allowPositionals: true, options: { key: { type: 'string' } } })
+const { values: { key, witness }, positionals: paths } = parseArgs({
+  allowPositionals: true, options: { key: { type: 'string' }, witness: { type: 'string' } }
+})
 if (paths.length === 0) {
-  console.error('usage: verify-proof PROOF.json… [--key PUBLIC.pem]')
+  console.error('usage: verify-proof PROOF.json… [--key PUBLIC.pem] [--witness HEADS.jsonl]')
   process.exit(2)
 }
+const ownKey = key === undefined ? null : readFileSync(key, 'utf8')
+const kept = witness === undefined
+  ? []
+  : readFileSync(witness, 'utf8').split('\n').filter(line => line !== '')
+    .map(line => JSON.parse(line) as Head)
 for (const path of paths) {
-  const proofs = JSON.parse(readFileSync(path, 'utf8')) as Proofs
-  const pem = key === undefined ? proofs.publicKey : readFileSync(key, 'utf8')
-  const fault = firstFault(proofs, pem)
-  console.log(`${path}: ${fault === null ? proven(proofs, key === undefined) : `NOT PROVEN: ${fault}`}`)
+  const document = JSON.parse(readFileSync(path, 'utf8')) as Proofs | Consistency
+  const fault = firstFault(document)
+  console.log(`${path}: ${fault === null ? proven(document) : `NOT PROVEN: ${fault}`}`)
   if (fault !== null) process.exitCode = 1
 }
 
-function proven ({ proofs, head }: Proofs, ownKey: boolean): string {
+function proven (document: Proofs | Consistency): string {
+  const origin = ownKey === null ? ', which came with the proof' : ''
+  const by = ({ keyId }: Head) => `signed by key ${keyId}${origin}`
+  if (document.format === 'citizen-card-consistency-1') {
+    const { first, second } = document
+    return `the ledger of ${first.at}, ${first.size} batches, ${by(first)},\n` +
+      `  is the beginning of that of ${second.at}, ${second.size} batches, ${by(second)}`
+  }
+  const { proofs, head } = document
   return [
     ...proofs.map(inWords),
     `  is in the ledger of ${head.at}: ${head.size} batches, root ${head.root}`,
-    `  signed by key ${head.keyId}${ownKey ? ', which came with the proof' : ''}`
+    `  ${by(head)}`
   ].join('\n')
 }
 
-function firstFault ({ format, proofs, head }: Proofs, pem: string): string | null {
-  if (format !== 'citizen-card-proof-1') return `unknown format ${format}`
-  if (proofs.length === 0) return 'there is nothing in it'
+function firstFault (document: Proofs | Consistency): string | null {
+  if (document.format === 'citizen-card-consistency-1') return faultOfGrowth(document)
+  if (document.format === 'citizen-card-proof-1') return faultOfInclusion(document)
+  return `unknown format ${String((document as { format?: unknown }).format)}`
+}
+
+function faultOfGrowth ({ first, second, path, publicKeys: [older, newer] }: Consistency): string | null {
+  const fault = faultOfHead(first, older) ?? faultOfHead(second, newer)
+  if (fault !== null) return fault
+  return grew(first, second, path) ? null : `the ${second.size} batches do not begin with the ${first.size}`
+}
+
+function faultOfHead (head: Head, cameWith: string): string | null {
+  const pem = ownKey ?? cameWith
   if (keyIdOf(pem) !== head.keyId) return `the head names key ${head.keyId}, this is key ${keyIdOf(pem)}`
   const signed = `citizen-card-head v1\n${head.size}\n${head.root}\n${head.at}\n${head.keyId}\n`
   if (!verify(null, Buffer.from(signed, 'ascii'), pem, Buffer.from(head.signature, 'hex'))) {
     return 'the signature of the head is wrong'
   }
+  const other = kept.find(one => one.size === head.size && one.root !== head.root)
+  return other === undefined ? null : `a gateway was shown another tree of ${head.size} at ${other.at}`
+}
+
+function faultOfInclusion ({ proofs, head, publicKey }: Proofs): string | null {
+  if (proofs.length === 0) return 'there is nothing in it'
+  const fault = faultOfHead(head, publicKey)
+  if (fault !== null) return fault
   for (const proof of proofs) {
     const leaf = hash(0, Buffer.from(proof.salt, 'hex'), Buffer.from(proof.text, 'ascii'))
     const { id, date, root } = proof.batch
@@ -85,6 +123,30 @@ function leadsTo (leaf: Buffer, { index, size, path }: Step, root: string): bool
     [node, last] = [Math.floor(node / 2), Math.floor(last / 2)]
   }
   return last === 0 && at.toString('hex').toUpperCase() === root.toUpperCase()
+}
+
+/** RFC 9162, 2.1.4.2: one path leads to both roots. */
+function grew (first: Head, second: Head, path: readonly string[]): boolean {
+  if (first.size === second.size) return path.length === 0 && first.root === second.root
+  if (first.size < 1 || first.size > second.size) return false
+  const steps = [...Number.isInteger(Math.log2(first.size)) ? [first.root] : [], ...path]
+  let [node, last] = [first.size - 1, second.size - 1]
+  while (node % 2 === 1) [node, last] = [Math.floor(node / 2), Math.floor(last / 2)]
+  let older: Buffer = Buffer.from(steps[0] ?? '', 'hex')
+  let newer = older
+  for (const each of steps.slice(1)) {
+    const step = Buffer.from(each, 'hex')
+    if (last === 0) return false
+    if (node % 2 === 1 || node === last) {
+      [older, newer] = [hash(1, step, older), hash(1, step, newer)]
+      while (node % 2 === 0 && node > 0) [node, last] = [Math.floor(node / 2), Math.floor(last / 2)]
+    } else {
+      newer = hash(1, newer, step)
+    }
+    [node, last] = [Math.floor(node / 2), Math.floor(last / 2)]
+  }
+  const is = (root: string, built: Buffer) => built.toString('hex').toUpperCase() === root.toUpperCase()
+  return last === 0 && is(first.root, older) && is(second.root, newer)
 }
 
 /** The fields of a leaf, which stand between bars in a fixed order; form 1 is that of older batches. */

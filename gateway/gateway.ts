@@ -80,7 +80,13 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   const terminals = config.lanes.map(lane => lane.terminal)
   const parameters = openParameters({ dir: spoolDir, terminals, http, clock, log })
   const everyMs = (config.parametersEverySeconds ?? 60) * 1_000
-  const fresh = keepFresh({ refresh: parameters.refresh, everyMs, log })
+  const fresh = keepFresh({
+    refresh: parameters.refresh, everyMs, log, what: 'parameters stay as they are'
+  })
+  const watch = keepFresh({
+    refresh: () => witness.check(http), everyMs: (config.witnessEverySeconds ?? 900) * 1_000, log,
+    what: 'the past of the ledger is not checked'
+  })
   await Promise.race([fresh.first, delay(limits.firstParametersMs)])
 
   const taps = tapLog()
@@ -106,6 +112,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
     close: async () => {
       await Promise.all([...lanes.values()].map(lane => lane.close()))
       await fresh.stop()
+      await watch.stop()
       await uplink.stop()
       taps.close()
       await app.close()

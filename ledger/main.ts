@@ -6,7 +6,8 @@
 //   ledger/main.ts bootstrap FILE         add staff and machine clients
 //   ledger/main.ts keys FILE.json OUT     seal master keys into an encrypted key file
 //   ledger/main.ts verify [--since SIZE]  rebuild every projection, check the tree; 1 where they differ
-//   ledger/main.ts prove ID               an inclusion proof, as JSON
+//   ledger/main.ts prove ID               an inclusion proof, as JSON; ID: a transfer, or CARD/COUNTER
+//   ledger/main.ts prove --consistency OLD [NEW]   that one signed head grew into another, as JSON
 //   ledger/main.ts correct FILE           post the transfers of a correction in the open date
 //   ledger/main.ts journal DATE           the books of a clearing date as an hledger journal
 import { randomBytes } from 'node:crypto'
@@ -24,7 +25,7 @@ import { bootstrap, BootstrapFile } from './bootstrap.ts'
 import { correct, Correction } from './correct.ts'
 import { hledgerJournal } from './exports/journal.ts'
 import { buildLedger } from './ledger.ts'
-import { prove } from './prove.ts'
+import { prove, proveConsistency } from './prove.ts'
 import { openSigner } from './seal.ts'
 import { openDb } from './store/db.ts'
 import { migrate } from './store/migrate.ts'
@@ -135,8 +136,13 @@ async function verify (...args: string[]): Promise<void> {
   process.exitCode = report.ok ? 0 : 1
 }
 
-async function printProof (id = ''): Promise<void> {
-  process.stdout.write(JSON.stringify(await withDatabase(db => prove(db, id)), null, 2) + '\n')
+async function printProof (...args: string[]): Promise<void> {
+  const { values, positionals: [id = '', second] } =
+    parseArgs({ args, allowPositionals: true, options: { consistency: { type: 'boolean', default: false } } })
+  const document = await withDatabase<unknown>(db => values.consistency
+    ? proveConsistency(db, Number(id), second === undefined ? undefined : Number(second))
+    : prove(db, id))
+  process.stdout.write(JSON.stringify(document, null, 2) + '\n')
 }
 
 async function printJournal (date = '', detail = 'transfer'): Promise<void> {

@@ -8,10 +8,11 @@ import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { canonicalHead, type SignedHead } from '../schemas/api.ts'
 import { errorCode } from '../runtime/files.ts'
 import { formatIso } from '../runtime/instants.ts'
-import { emptyFrontier, frontierRoot, growFrontier, leafHash, type Hash } from './core/merkle.ts'
+import { leafHash, type Hash } from '../schemas/merkle.ts'
+import { emptyFrontier, frontierRoot, growFrontier } from './core/merkle.ts'
 import { inTransaction, type Db, type Tx } from './store/db.ts'
 import {
-  insertHead, insertLeaves, lastHead, leafHashes, lockTree, saveKey, unsealedBatches
+  completeTiles, insertHead, insertLeaves, lastHead, leafHashes, lockTree, saveKey, unsealedBatches
 } from './store/tree.ts'
 
 export type HeadSigner = {
@@ -149,6 +150,7 @@ async function sealSome (tx: Tx, signer: HeadSigner, nowMs: number): Promise<Sig
   const batches = unsealed.map(batch => ({ ...batch, hash: batchLeaf(batch) }))
   const grown = growFrontier(pending, batches.map(batch => batch.hash))
   if (batches.length > 0) await insertLeaves(tx, pending.size, batches)
+  await completeTiles(tx, grown.size)
   if (batches.length === batchesPerTurn) return null
   if (last !== null && last.head.size === grown.size) return last.head
   const unsigned = {

@@ -152,7 +152,10 @@ export const GatewayConfig = Type.Object({
     freeBytesMin: Type.Optional(Type.Integer({ minimum: 0, description: 'free on the disk: no tap' })),
     keepDays: Type.Optional(Type.Integer({ minimum: 30, maximum: 3_650, description: 'for a redelivery' }))
   }, closed)),
-  parametersEverySeconds: Type.Optional(Type.Number({ minimum: 0.05, maximum: 86_400, description: '60' }))
+  parametersEverySeconds: Type.Optional(Type.Number({ minimum: 0.05, maximum: 86_400, description: '60' })),
+  witnessEverySeconds: Type.Optional(Type.Number({
+    minimum: 0.05, maximum: 86_400, description: '900: how often the ledger proves that it kept its past'
+  }))
 }, { ...closed, $id: 'GatewayConfig' })
 export type GatewayConfig = Static<typeof GatewayConfig>
 

@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Card, DayView, Registry } from '../schemas/api.ts'
+import { verifyConsistency } from '../schemas/merkle.ts'
 import { bucketOf, cardKey, type TransactionRecord } from '../schemas/record.ts'
 import { transferCodes, type Book, type Heading } from '../ledger/core/chart.ts'
 import {
@@ -14,7 +15,6 @@ import {
   type SettlingParty
 } from '../ledger/core/settlement.ts'
 import { rateOf, split } from '../ledger/core/rounding.ts'
-import { verifyConsistency } from '../ledger/core/merkle.ts'
 import { correct } from '../ledger/correct.ts'
 import { openSigner, startSealer } from '../ledger/seal.ts'
 import { foldDeltas } from '../ledger/store/balances.ts'

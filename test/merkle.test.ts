@@ -3,9 +3,10 @@ import t from 'tap'
 import fc from 'fast-check'
 import { createHash } from 'node:crypto'
 import {
-  consistencyProof, emptyFrontier, emptyRoot, frontierRoot, growFrontier, inclusionProof, leafHash, nodeHash,
-  rootOf,
-  verifyConsistency, verifyInclusion, type Hash
+  emptyRoot, leafHash, nodeHash, verifyConsistency, verifyInclusion, type Hash
+} from '../schemas/merkle.ts'
+import {
+  consistencyProof, emptyFrontier, frontierRoot, growFrontier, inclusionProof, rootOf, rootOfTiles
 } from '../ledger/core/merkle.ts'
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
@@ -166,6 +167,21 @@ t.test('each proof holds, and fails with any one byte changed', async t => {
   }
   t.comment(`${tampered} changed bytes`)
   t.pass('none passed')
+})
+
+t.test('subtrees from the roots of their tiles', async t => {
+  const leaves = Array.from({ length: 150 }, (_, index) => leafHash(Buffer.from(`leaf ${index}`)))
+  for (let size = 1; size <= leaves.length; size++) {
+    for (const tile of [1, 2, 8, 32]) {
+      const full = Math.floor(size / tile)
+      const tiles = Array.from({ length: full }, (_, at) => rootOf(leaves.slice(at * tile, (at + 1) * tile)))
+      if (tiles.length === 0) continue
+      if (hex(rootOfTiles(tiles, leaves.slice(full * tile, size))) !== hex(treeHash(leaves.slice(0, size)))) {
+        t.fail(`${size} leaves in tiles of ${tile}`)
+      }
+    }
+  }
+  t.pass('all equal')
 })
 
 t.test('the past cannot be rewritten', async t => {

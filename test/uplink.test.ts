@@ -14,8 +14,10 @@ import { napper } from '../gateway/nap.ts'
 import { openParameters } from '../gateway/uplink/parameters.ts'
 import { type UplinkSettings, startUplink } from '../gateway/uplink/uplink.ts'
 import { headWitness } from '../gateway/uplink/witness.ts'
+import { consistencyProof, rootOf } from '../ledger/core/merkle.ts'
+import { leafHash } from '../schemas/merkle.ts'
 import { type ManualClock, manualClock } from '../runtime/clock.ts'
-import { createHttpClient } from '../runtime/http-client.ts'
+import { createHttpClient, HttpAnswerError } from '../runtime/http-client.ts'
 import type { BlacklistReply, RecordDelivery, SignedHead } from '../schemas/api.ts'
 import { cardKey } from '../schemas/record.ts'
 import { recordingDisk } from './support/recording-disk.ts'
@@ -290,6 +292,51 @@ t.test('signed heads are kept; one that denies an earlier one raises an alarm', 
   t.equal(again.latest()?.root, 'B'.repeat(64), 'the witness keeps to what it saw first')
   t.match(readFileSync(path, 'utf8'), 'C'.repeat(64), 'and keeps the evidence')
   t.equal(headWitness(path, log).latest()?.size, 5, 'the torn line has not spoilt the next one')
+  again.see({ ...head(3, 'D'), keyId: '0A0B0C0D' })
+  t.match([again.contradictions(), again.latest()?.size], [3, 3],
+    'a smaller tree under a new key: told once, then watched')
+  again.see({ ...head(4, 'E'), keyId: '0A0B0C0D' })
+  t.equal(again.contradictions(), 3)
+})
+
+t.test('the ledger proves to a witness that its past is the one it showed', async t => {
+  const dir = mkdtempSync(join(tmpdir(), 'witness-'))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  const leaves = Array.from({ length: 40 }, (_, index) => leafHash(Buffer.from(`batch ${index}`)))
+  const forged = leaves.map((leaf, index) => index === 3 ? leafHash(Buffer.from('another')) : leaf)
+  const headOf = (size: number, of = leaves): SignedHead => ({
+    size, root: hex(rootOf(of.slice(0, size))), keyId: '01020304',
+    at: '2026-03-02T08:00:00.000+08:00', signature: '0'.repeat(128)
+  })
+  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex').toUpperCase()
+  const asked: string[] = []
+  const ledgerWith = (of: readonly Uint8Array[], knows = true) => ({
+    get: async (path: string) => {
+      asked.push(path)
+      const [first = 0, second = 0] = path.match(/\d+/g)?.slice(1).map(Number) ?? []
+      if (!knows) throw new HttpAnswerError(path, 404, {})
+      return {
+        format: 'citizen-card-consistency-1', first: headOf(first), second: headOf(second),
+        path: consistencyProof(of.slice(0, second), first).map(hash => hex(hash)),
+        publicKeys: ['', '']
+      }
+    }
+  }) as never
+  const witness = headWitness(join(dir, 'heads.jsonl'), log)
+  await witness.check(ledgerWith(leaves))
+  t.strictSame(asked, [], 'nothing was seen yet')
+  for (const size of [7, 19]) witness.see(headOf(size))
+  await witness.check(ledgerWith(leaves))
+  await witness.check(ledgerWith(leaves))
+  t.strictSame(asked, ['/v1/consistency?first=7&second=19'], 'once')
+  t.equal(witness.contradictions(), 0)
+  witness.see(headOf(30, forged))
+  await witness.check(ledgerWith(forged))
+  t.equal(witness.contradictions(), 1, 'no path leads from 19 true batches to 30 of which one was rewritten')
+  await witness.check(ledgerWith(leaves, false))
+  t.equal(witness.contradictions(), 2, 'nor may it have forgotten the head of 19')
+  await t.rejects(witness.check({ get: async () => { throw new Error('away') } } as never), /away/)
+  t.equal(witness.contradictions(), 2, 'a ledger that is away has denied nothing')
 })
 
 /* ---- parameters ---- */

@@ -9,7 +9,11 @@ export type KeepFresh = {
 }
 
 export function keepFresh (
-  { refresh, everyMs, log }: { refresh: () => Promise<void>, everyMs: number, log: Log }
+  { refresh, everyMs, log, what }: {
+    refresh: () => Promise<void>, everyMs: number, log: Log
+    /** What a failure means, for the log. */
+    what: string
+  }
 ): KeepFresh {
   const stopping = new AbortController()
   const nap = napper()
@@ -21,7 +25,7 @@ export function keepFresh (
       failing = false
     } catch (error) {
       if (!failing && !stopping.signal.aborted) {
-        log.warn(`parameters stay as they are: ${(error as Error).message}`)
+        log.warn(`${what}: ${(error as Error).message}`)
       }
       failing = true
     }

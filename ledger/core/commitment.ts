@@ -3,7 +3,8 @@
 // No personal data is hashed: a card is its number inside the ledger, and the salt keeps even that from being
 // guessed.
 import { createHash } from 'node:crypto'
-import { leafHash, rootOf, type Hash } from './merkle.ts'
+import { leafHash, type Hash } from '../../schemas/merkle.ts'
+import { rootOf } from './merkle.ts'
 
 export type CommittedTransfer = {
   readonly bucket: number

@@ -1,20 +1,6 @@
-// The Merkle tree of RFC 6962 (and RFC 9162), section 2.1: roots, inclusion and consistency proofs. Pure; it
-// refuses to know what a leaf tells.
-import { createHash } from 'node:crypto'
-
-export type Hash = Uint8Array
-
-const sha256 = (...parts: readonly Uint8Array[]): Hash => {
-  const hash = createHash('sha256')
-  for (const part of parts) hash.update(part)
-  return hash.digest()
-}
-const leafPrefix = Uint8Array.of(0)
-const nodePrefix = Uint8Array.of(1)
-
-export const leafHash = (leaf: Uint8Array): Hash => sha256(leafPrefix, leaf)
-export const nodeHash = (left: Hash, right: Hash): Hash => sha256(nodePrefix, left, right)
-export const emptyRoot = sha256()
+// The Merkle tree of RFC 6962 (and RFC 9162), section 2.1, from the side of whoever keeps it: roots, how it
+// grows, and the parts that a proof is made of. Pure; it refuses to know what a leaf tells.
+import { emptyRoot, nodeHash, type Hash } from '../../schemas/merkle.ts'
 
 /** The largest power of two below `size` (> 1). */
 const splitPoint = (size: number): number => 2 ** Math.floor(Math.log2(size - 1))
@@ -60,91 +46,53 @@ export function growFrontier ({ size, peaks }: Frontier, leaves: readonly Hash[]
 export const frontierRoot = ({ peaks }: Frontier): Hash =>
   peaks.length === 0 ? emptyRoot : peaks.reduceRight((right, left) => nodeHash(left, right))
 
-/** Audit path of leaf `index`: siblings from the leaf upwards. */
-export function inclusionProof (leaves: readonly Hash[], index: number): Hash[] {
-  const { length } = leaves
-  if (index < 0 || index >= length) throw new RangeError(`no leaf ${index} in a tree of ${length}`)
-  if (leaves.length === 1) return []
-  const k = splitPoint(leaves.length)
-  return index < k
-    ? [...inclusionProof(leaves.slice(0, k), index), rootOf(leaves.slice(k))]
-    : [...inclusionProof(leaves.slice(k), index - k), rootOf(leaves.slice(0, k))]
+/** Leaves from `from` to before `to`: one subtree of the tree, whose root is one step of a proof. */
+export type Range = { readonly from: number, readonly to: number }
+
+/** The audit path of leaf `index`: the subtrees beside it, from the leaf upwards. */
+export function inclusionRanges (index: number, size: number): Range[] {
+  if (index < 0 || index >= size) throw new RangeError(`no leaf ${index} in a tree of ${size}`)
+  return pathTo(index, { from: 0, to: size })
 }
 
-/** True where the path leads from the leaf to the root (RFC 9162, 2.1.3.2). */
-export function verifyInclusion (
-  leaf: Hash, index: number, size: number, path: readonly Hash[], root: Hash
-): boolean {
-  if (index < 0 || index >= size) return false
-  let fn = index
-  let sn = size - 1
-  let hash = leaf
-  for (const sibling of path) {
-    if (sn === 0) return false
-    if (fn % 2 === 1 || fn === sn) {
-      hash = nodeHash(sibling, hash)
-      while (fn % 2 === 0 && fn !== 0) {
-        fn = Math.floor(fn / 2)
-        sn = Math.floor(sn / 2)
-      }
-    } else {
-      hash = nodeHash(hash, sibling)
-    }
-    fn = Math.floor(fn / 2)
-    sn = Math.floor(sn / 2)
-  }
-  return sn === 0 && Buffer.compare(hash, root) === 0
+function pathTo (index: number, { from, to }: Range): Range[] {
+  if (to - from === 1) return []
+  const middle = from + splitPoint(to - from)
+  return index < middle
+    ? [...pathTo(index, { from, to: middle }), { from: middle, to }]
+    : [...pathTo(index, { from: middle, to }), { from, to: middle }]
 }
 
-/** Proof that the tree of the first `first` leaves is a prefix of the tree of all leaves. */
-export function consistencyProof (leaves: readonly Hash[], first: number): Hash[] {
-  const { length } = leaves
-  if (first < 1 || first > length) throw new RangeError(`no tree of ${first} leaves inside ${length}`)
-  return subProof(first, leaves, true)
+/** The proof that the tree of the first `first` leaves is a prefix of the tree of `size`. */
+export function consistencyRanges (first: number, size: number): Range[] {
+  if (first < 1 || first > size) throw new RangeError(`no tree of ${first} leaves inside ${size}`)
+  return subProof(first, { from: 0, to: size }, true)
 }
 
-function subProof (first: number, leaves: readonly Hash[], whole: boolean): Hash[] {
-  if (first === leaves.length) return whole ? [] : [rootOf(leaves)]
-  const k = splitPoint(leaves.length)
-  return first <= k
-    ? [...subProof(first, leaves.slice(0, k), whole), rootOf(leaves.slice(k))]
-    : [...subProof(first - k, leaves.slice(k), false), rootOf(leaves.slice(0, k))]
+/** `whole`: the old tree is this very subtree, and whoever asks knows its root. */
+function subProof (first: number, { from, to }: Range, whole: boolean): Range[] {
+  if (first === to) return whole ? [] : [{ from, to }]
+  const middle = from + splitPoint(to - from)
+  return first <= middle
+    ? [...subProof(first, { from, to: middle }, whole), { from: middle, to }]
+    : [...subProof(first, { from: middle, to }, false), { from, to: middle }]
 }
+
+const rootsOf = (leaves: readonly Hash[], ranges: readonly Range[]): Hash[] =>
+  ranges.map(({ from, to }) => rootOf(leaves.slice(from, to)))
+
+/** Where all leaves are at hand, as those of one batch are. */
+export const inclusionProof = (leaves: readonly Hash[], index: number): Hash[] =>
+  rootsOf(leaves, inclusionRanges(index, leaves.length))
+export const consistencyProof = (leaves: readonly Hash[], first: number): Hash[] =>
+  rootsOf(leaves, consistencyRanges(first, leaves.length))
 
 /**
- * True where `path` proves that `oldRoot` of `first` leaves grew into `newRoot` of `second` (RFC 9162,
- * 2.1.4.2).
+ * The root of a subtree from the roots of its full tiles of `tileLeaves` leaves and the leaves behind them: a
+ * tree of millions is proven without reading millions.
  */
-export function verifyConsistency (
-  first: number, second: number, path: readonly Hash[], oldRoot: Hash, newRoot: Hash
-): boolean {
-  if (first < 1 || first > second) return false
-  if (first === second) return path.length === 0 && Buffer.compare(oldRoot, newRoot) === 0
-  const steps = Number.isInteger(Math.log2(first)) ? [oldRoot, ...path] : [...path]
-  let fn = first - 1
-  let sn = second - 1
-  while (fn % 2 === 1) {
-    fn = Math.floor(fn / 2)
-    sn = Math.floor(sn / 2)
-  }
-  const [start, ...rest] = steps
-  if (start === undefined) return false
-  let oldHash = start
-  let newHash = start
-  for (const step of rest) {
-    if (sn === 0) return false
-    if (fn % 2 === 1 || fn === sn) {
-      oldHash = nodeHash(step, oldHash)
-      newHash = nodeHash(step, newHash)
-      while (fn % 2 === 0 && fn !== 0) {
-        fn = Math.floor(fn / 2)
-        sn = Math.floor(sn / 2)
-      }
-    } else {
-      newHash = nodeHash(newHash, step)
-    }
-    fn = Math.floor(fn / 2)
-    sn = Math.floor(sn / 2)
-  }
-  return sn === 0 && Buffer.compare(oldHash, oldRoot) === 0 && Buffer.compare(newHash, newRoot) === 0
-}
+export const rootOfTiles = (tiles: readonly Hash[], rest: readonly Hash[]): Hash =>
+  rest.length === 0 ? rootOf(tiles) : rootOf([...tiles, rootOf(rest)])
+
+/** Leaves of a tile: the root of each full one is kept. */
+export const tileLeaves = 256

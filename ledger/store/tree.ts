@@ -1,7 +1,8 @@
 // The tree of batch roots as rows: leaves, signed heads, keys. It refuses to know how hashes are made.
 import type { SignedHead } from '../../schemas/api.ts'
 import { formatIso, parseIso } from '../../runtime/instants.ts'
-import type { Frontier, Hash } from '../core/merkle.ts'
+import type { Hash } from '../../schemas/merkle.ts'
+import { rootOf, rootOfTiles, tileLeaves, type Frontier, type Range } from '../core/merkle.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
 
 const treeLock = 7_003
@@ -47,6 +48,47 @@ export async function leafHashes (tx: Tx | Db, from = 0, end: number | null = nu
   return rows.map(row => row.hash)
 }
 
+/* ---- tiles ---- */
+
+const tilesPerRead = 64
+
+/** Writes the roots of tiles that are full now and not there yet. */
+export async function completeTiles (tx: Tx, size: number): Promise<void> {
+  const { rows: [row] } = await tx.query<{ next: bigint }>(
+    'select coalesce(max(tile) + 1, 0) as next from tree_tile')
+  const full = Math.floor(size / tileLeaves)
+  for (let tile = Number(row?.next ?? 0n); tile < full; tile += tilesPerRead) {
+    const end = Math.min(full, tile + tilesPerRead)
+    const leaves = await leafHashes(tx, tile * tileLeaves, end * tileLeaves)
+    const roots = Array.from({ length: end - tile }, (_, place) =>
+      rootOf(leaves.slice(place * tileLeaves, (place + 1) * tileLeaves)))
+    await tx.query(`
+      insert into tree_tile (tile, hash)
+      select $1 + place - 1, hash from unnest($2::bytea[]) with ordinality as t (hash, place)`, [tile, roots])
+  }
+}
+
+export type Tile = { readonly tile: bigint, readonly hash: Buffer }
+
+/** Tiles from one on and before another, in order. */
+export const tilesFrom = async (
+  tx: Tx | Db, from: number, end: number, limit: number | null = null
+): Promise<Tile[]> =>
+  (await tx.query<Tile>(`
+    select tile, hash from tree_tile where tile >= $1 and tile < $2 order by tile limit $3`,
+  [from, end, limit])).rows
+
+/** The root of a subtree: from its tiles where they are all there, else from its leaves. */
+export async function subtreeRoot (tx: Tx | Db, { from, to }: Range): Promise<Hash> {
+  const end = Math.floor(to / tileLeaves)
+  const tiles = to - from < tileLeaves ? [] : await tilesFrom(tx, from / tileLeaves, end)
+  return tiles.length > 0 && tiles.length === end - from / tileLeaves
+    ? rootOfTiles(tiles.map(tile => tile.hash), await leafHashes(tx, end * tileLeaves, to))
+    : rootOf(await leafHashes(tx, from, to))
+}
+
+/* ---- heads ---- */
+
 type HeadRow = { size: bigint, root: Buffer, at: number, keyId: string, signature: Buffer, peaks: Buffer }
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex').toUpperCase()
 const headOf = ({ size, root, at, keyId, signature }: HeadRow): SignedHead =>
@@ -63,7 +105,7 @@ export async function insertHead (tx: Tx, head: SignedHead, { peaks }: Frontier)
 export async function lastHead (tx: Tx | Db): Promise<KeptHead | null> {
   const { rows: [row] } =
     await tx.query<HeadRow>(`select ${headColumns} from tree_head order by size desc limit 1`)
-  return row === undefined ? null : { head: headOf(row), frontier: frontierOf(row) }
+  return row === undefined ? null : keptHead(row)
 }
 
 function frontierOf ({ size, peaks }: HeadRow): Frontier {
@@ -76,10 +118,17 @@ function frontierOf ({ size, peaks }: HeadRow): Frontier {
 
 export type KeptHead = { readonly head: SignedHead, readonly frontier: Frontier }
 
-/** All signed heads, smallest first. */
-export const allHeads = async (db: Db | Tx): Promise<KeptHead[]> =>
-  (await db.query<HeadRow>(`select ${headColumns} from tree_head order by size`)).rows
-    .map(row => ({ head: headOf(row), frontier: frontierOf(row) }))
+const keptHead = (row: HeadRow): KeptHead => ({ head: headOf(row), frontier: frontierOf(row) })
+
+/** All signed heads, or those of trees from one size to another, smallest first. */
+export const allHeads = async (db: Db | Tx, from = 0, to: number | null = null): Promise<KeptHead[]> =>
+  (await db.query<HeadRow>(`
+    select ${headColumns} from tree_head where size >= $1 and ($2::bigint is null or size <= $2)
+    order by size`, [from, to])).rows.map(keptHead)
+
+/** The signed head of a tree of just this size, or null. */
+export const headAt = async (db: Db | Tx, size: number): Promise<KeptHead | null> =>
+  (await allHeads(db, size, size))[0] ?? null
 
 /** Where a batch stands in the tree, or null while it is not sealed. */
 export async function leafIndexOf (tx: Tx | Db, batchId: bigint): Promise<number | null> {

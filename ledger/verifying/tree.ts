@@ -1,8 +1,12 @@
 // Leaves against their batches, in unbroken order; roots and signatures of the heads along the way.
 import type { SignedHead } from '../../schemas/api.ts'
-import { emptyFrontier, frontierRoot, growFrontier, type Frontier } from '../core/merkle.ts'
+import { groupBy } from '../../runtime/collections.ts'
+import {
+  emptyFrontier, frontierRoot, growFrontier, rootOf, tileLeaves, type Frontier
+} from '../core/merkle.ts'
 import { batchLeaf, keyIdOfPem, verifyHead } from '../seal.ts'
-import { allHeads, leafHashes, publicKeys } from '../store/tree.ts'
+import type { Tx } from '../store/db.ts'
+import { allHeads, headAt, leafHashes, publicKeys, tilesFrom } from '../store/tree.ts'
 import { leafPages, unsealedBatches, type LeafRow } from '../store/verification.ts'
 import { equal, faultList, type BookCheck, type Findings, type Reading } from './check.ts'
 
@@ -20,32 +24,53 @@ async function checkTree ({ tx, since }: Reading): Promise<Findings> {
   for (const [keyId, pem] of keys) {
     if (keyIdOfPem(pem) !== keyId) add(`signing_key ${keyId}: it holds another key`)
   }
-  const heads = new Map((await allHeads(tx)).map(kept => [kept.head.size, kept]))
-  let frontier = await frontierOfStart({ tx, since })
-  const passHead = () => {
-    const kept = heads.get(frontier.size)
-    if (kept === undefined) return
-    heads.delete(frontier.size)
-    faultsOfHead(kept, frontier, keys).forEach(add)
-  }
-  passHead()
+  let frontier = await frontierAt(tx, since)
   for await (const page of leafPages(tx, since)) {
+    const end = frontier.size + page.length
+    const heads = groupBy(await allHeads(tx, frontier.size, end), ({ head }) => head.size)
+    const passHeads = () => {
+      for (const kept of heads.get(frontier.size) ?? []) faultsOfHead(kept, frontier, keys).forEach(add)
+    }
+    passHeads()
     for (const leaf of page) {
       faultsOfLeaf(leaf, frontier.size).forEach(add)
       frontier = growFrontier(frontier, [leaf.hash])
-      passHead()
+      passHeads()
     }
   }
-  for (const size of heads.keys()) {
-    if (size > frontier.size) add(`tree_head ${size}: there are ${frontier.size} leaves`)
-    else if (since === 0) add(`tree_head ${size}: no such place in the tree`)
+  for (const { head } of await allHeads(tx, frontier.size + 1)) {
+    add(`tree_head ${head.size}: there are ${frontier.size} leaves`)
   }
+  for (const tile of await wrongTiles(tx, since)) add(`tree_tile ${tile}: not the root of its leaves`)
   return { faults, seen: `${frontier.size} leaves` }
 }
 
-/** Everything up to there was verified before, but the tree grows on it. */
-const frontierOfStart = async ({ tx, since }: Pick<Reading, 'tx' | 'since'>): Promise<Frontier> =>
-  growFrontier(emptyFrontier, since === 0 ? [] : await leafHashes(tx, 0, since))
+/** Everything up to there was verified before, under the head that was signed then. Throws RangeError. */
+async function frontierAt (tx: Tx, since: number): Promise<Frontier> {
+  if (since === 0) return emptyFrontier
+  const kept = await headAt(tx, since)
+  if (kept === null) throw new RangeError(`no head of a tree of ${since} batches was signed`)
+  return kept.frontier
+}
+
+/** Tiles that are not complete yet are the sealer's next work; those that stand must be right. */
+async function wrongTiles (tx: Tx, since: number): Promise<bigint[]> {
+  const wrong: bigint[] = []
+  for (let from = Math.floor(since / tileLeaves); ;) {
+    const tiles = await tilesFrom(tx, from, Number.MAX_SAFE_INTEGER, tilesPerPage)
+    const last = tiles.at(-1)
+    if (last === undefined) return wrong
+    const base = from * tileLeaves
+    const end = Math.min(Number(last.tile) + 1, from + tilesPerPage)
+    const leaves = await leafHashes(tx, base, end * tileLeaves)
+    for (const { tile, hash } of tiles) {
+      const at = Number(tile) * tileLeaves - base
+      if (!hash.equals(rootOf(leaves.slice(at, at + tileLeaves)))) wrong.push(tile)
+    }
+    from = Number(last.tile) + 1
+  }
+}
+const tilesPerPage = 64
 
 function faultsOfHead (
   { head, frontier }: { readonly head: SignedHead, readonly frontier: Frontier }, built: Frontier,

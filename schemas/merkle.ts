@@ -1,0 +1,80 @@
+// The Merkle tree of RFC 6962 (and RFC 9162), section 2.1, as whoever is shown a proof needs it: hashes of
+// leaves and nodes, and whether a path holds. How a tree grows is the ledger's business.
+import { createHash } from 'node:crypto'
+
+export type Hash = Uint8Array
+
+const sha256 = (...parts: readonly Uint8Array[]): Hash => {
+  const hash = createHash('sha256')
+  for (const part of parts) hash.update(part)
+  return hash.digest()
+}
+const leafPrefix = Uint8Array.of(0)
+const nodePrefix = Uint8Array.of(1)
+
+export const leafHash = (leaf: Uint8Array): Hash => sha256(leafPrefix, leaf)
+export const nodeHash = (left: Hash, right: Hash): Hash => sha256(nodePrefix, left, right)
+export const emptyRoot = sha256()
+
+/** True where the path leads from the leaf to the root (RFC 9162, 2.1.3.2). */
+export function verifyInclusion (
+  leaf: Hash, index: number, size: number, path: readonly Hash[], root: Hash
+): boolean {
+  if (index < 0 || index >= size) return false
+  let fn = index
+  let sn = size - 1
+  let hash = leaf
+  for (const sibling of path) {
+    if (sn === 0) return false
+    if (fn % 2 === 1 || fn === sn) {
+      hash = nodeHash(sibling, hash)
+      while (fn % 2 === 0 && fn !== 0) {
+        fn = Math.floor(fn / 2)
+        sn = Math.floor(sn / 2)
+      }
+    } else {
+      hash = nodeHash(hash, sibling)
+    }
+    fn = Math.floor(fn / 2)
+    sn = Math.floor(sn / 2)
+  }
+  return sn === 0 && Buffer.compare(hash, root) === 0
+}
+
+/**
+ * True where `path` proves that `oldRoot` of `first` leaves grew into `newRoot` of `second` (RFC 9162,
+ * 2.1.4.2).
+ */
+export function verifyConsistency (
+  first: number, second: number, path: readonly Hash[], oldRoot: Hash, newRoot: Hash
+): boolean {
+  if (first < 1 || first > second) return false
+  if (first === second) return path.length === 0 && Buffer.compare(oldRoot, newRoot) === 0
+  const steps = Number.isInteger(Math.log2(first)) ? [oldRoot, ...path] : [...path]
+  let fn = first - 1
+  let sn = second - 1
+  while (fn % 2 === 1) {
+    fn = Math.floor(fn / 2)
+    sn = Math.floor(sn / 2)
+  }
+  const [start, ...rest] = steps
+  if (start === undefined) return false
+  let oldHash = start
+  let newHash = start
+  for (const step of rest) {
+    if (sn === 0) return false
+    if (fn % 2 === 1 || fn === sn) {
+      oldHash = nodeHash(step, oldHash)
+      newHash = nodeHash(step, newHash)
+      while (fn % 2 === 0 && fn !== 0) {
+        fn = Math.floor(fn / 2)
+        sn = Math.floor(sn / 2)
+      }
+    } else {
+      newHash = nodeHash(newHash, step)
+    }
+    fn = Math.floor(fn / 2)
+    sn = Math.floor(sn / 2)
+  }
+  return sn === 0 && Buffer.compare(oldHash, oldRoot) === 0 && Buffer.compare(newHash, newRoot) === 0
+}
