@@ -426,6 +426,7 @@ t.test('every route answers as described', async t => {
   await door.ok('clerk', 'GET', `/v1/charges/${D}`)
   await door.ok('auditor', 'GET', `/v1/ledger/${D}`)
   await door.ok('clerk', 'GET', `/v1/proofs?id=${cardKey(cardOf(0))}/101`)
+  await door.ok(null, 'GET', `/v1/consistency?first=${(await door.ok(null, 'GET', '/v1/head')).size}`)
   t.equal((await door.ok('auditor', 'POST', '/v1/verify')).ok, true)
   await door.ask('clerk', 'DELETE', '/v1/session')
   const metrics = await door.ask(null, 'GET', '/metrics')

@@ -132,7 +132,8 @@ t.test('a refused record is proven by the header of its batch, which covers ever
   t.match(free.proofs[0].text,
     /^batch\|2\|\d+\|2026-03-02\|1\|[0-9a-f]{64}\|records\|\d+\|1\|2\|[0-9a-f]{64}$/)
   t.equal(check([free]).code, 0)
-  t.equal((await door.ask(null, 'GET', `/v1/proofs?id=${id}`)).status, 401, 'a proof of a tap is not for everybody')
+  t.equal((await door.ask(null, 'GET', `/v1/proofs?id=${id}`)).status, 401,
+    'a proof of a tap is not for everybody')
   await door.close()
 })
 
