@@ -6,6 +6,7 @@ import { cardKey, CardRef } from '../schemas/record.ts'
 import { books, type Book } from './core/chart.ts'
 import type { Ledger } from './ledger.ts'
 import { Refusal } from './refusal.ts'
+import { branchesOfCards, branchesOfParties } from './store/branches.ts'
 import { findCards } from './store/cards.ts'
 import { audit } from './audit.ts'
 import type { ProposalKind } from './proposals.ts'
@@ -35,6 +36,10 @@ export const correctionKind: ProposalKind = {
   start: ['clerk', 'settler'],
   decide: ['approver'],
   approvals: 1,
+  branches: async (tx, { transfers }: Unreasoned) => [
+    ...await branchesOfCards(tx, transfers.flatMap(({ card }) => card === undefined ? [] : [card])),
+    ...await branchesOfParties(tx, transfers.flatMap(({ debit, credit }) => [partyOf(debit), partyOf(credit)]))
+  ],
   subject: ({ transfers: [first] }: Unreasoned) => `account/${first?.debit ?? ''}`,
   look: async (tx, ledger, { transfers }: Unreasoned) => {
     await plan(tx, ledger, transfers, 0)
@@ -93,6 +98,8 @@ async function plan (
     }
   })
 }
+
+const partyOf = (account: string): string => account.split('/')[2] ?? ''
 
 function bookOf (debit: string, credit: string, where: string): Book {
   const [one, other] = [debit, credit].map(code => code.split('/')[0])

@@ -7,6 +7,7 @@ import { createApp, type App } from './http/app.ts'
 import { routes } from './http/routes.ts'
 import { startSealer, type HeadSigner, type Sealer } from './seal.ts'
 import { openDb, type Db } from './store/db.ts'
+import { servingRole } from './store/grants.ts'
 import { registryCache, type Snapshot } from './store/registry.ts'
 import type { TacPool } from './verify/tac-pool.ts'
 
@@ -25,6 +26,8 @@ export type Ledger = {
   readonly partitionDays: number
   /** How long a member of staff stays signed in. */
   readonly sessionMs: number
+  /** A session that is not used for so long is over. */
+  readonly idleMs: number
 }
 
 export type LedgerOptions = {
@@ -32,6 +35,8 @@ export type LedgerOptions = {
   readonly databaseUrl: string
   readonly connections?: number
   readonly sealEveryMs?: number
+  /** As long as the session when absent. */
+  readonly idleMs?: number
 } & Pick<Ledger, 'clock' | 'log' | 'tac' | 'signer' | 'random' | 'partitionDays' | 'sessionMs'>
 
 export type BuiltLedger = {
@@ -47,13 +52,14 @@ const sealEveryMs = 1_000
 export async function buildLedger (options: LedgerOptions): Promise<BuiltLedger> {
   const { log, clock, tac, signer, random, partitionDays, sessionMs } = options
   const onError = (error: unknown) => { log.error({ err: error }, 'database or sealer') }
-  const db = openDb(options.databaseUrl, { max: options.connections ?? 10, onError })
+  const max = options.connections ?? 10
+  const db = openDb(options.databaseUrl, { max, onError, role: servingRole })
   const sealer = await startSealer({
     db, signer, now: () => clock.now(), everyMs: options.sealEveryMs ?? sealEveryMs, onError
   })
   const ledger: Ledger = {
     db, clock, log, metrics: createMetrics(), tac, registry: registryCache(db), signer, sealer, random,
-    partitionDays, sessionMs
+    partitionDays, sessionMs, idleMs: options.idleMs ?? sessionMs
   }
   const app = await createApp(ledger)
   await app.register(routes(ledger))

@@ -51,7 +51,8 @@ const Serving = Type.Object({
   LEDGER_TAC_WORKERS: Type.Integer({ minimum: 1, maximum: 64, default: 1 }),
   LEDGER_CONNECTIONS: Type.Integer({ minimum: 2, maximum: 100, default: 10 }),
   LEDGER_PARTITION_DAYS: Type.Integer({ minimum: 1, maximum: 366, default: 35 }),
-  LEDGER_SESSION_HOURS: Type.Integer({ minimum: 1, maximum: 24 * 7, default: 12 })
+  LEDGER_SESSION_HOURS: Type.Integer({ minimum: 1, maximum: 24 * 7, default: 12 }),
+  LEDGER_IDLE_MINUTES: Type.Integer({ minimum: 1, maximum: 24 * 60, default: 30 })
 })
 
 type Command = (...args: string[]) => Promise<void>
@@ -87,7 +88,8 @@ async function serve (): Promise<void> {
     signer: openSigner(config.LEDGER_SIGNING_KEY),
     random: randomBytes,
     partitionDays: config.LEDGER_PARTITION_DAYS,
-    sessionMs: config.LEDGER_SESSION_HOURS * 3_600_000
+    sessionMs: config.LEDGER_SESSION_HOURS * 3_600_000,
+    idleMs: config.LEDGER_IDLE_MINUTES * 60_000
   })
   const url = await app.listen({ host: config.LEDGER_HOST, port: config.LEDGER_PORT })
   announceReady({ url }, async () => {
@@ -120,7 +122,7 @@ async function migrateOnly (): Promise<void> {
 
 async function addStaff (path = ''): Promise<void> {
   const file = Value.Parse(BootstrapFile, JSON.parse(readFileSync(path, 'utf8')))
-  await withDatabase(async db => { await bootstrap(db, file) })
+  await withDatabase(async db => { await bootstrap(db, file, systemClock.now()) })
 }
 
 async function keys (from = '', to = ''): Promise<void> {

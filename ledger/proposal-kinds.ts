@@ -2,10 +2,12 @@
 import { bankAccountKind } from './bank-accounts.ts'
 import { correctionKind } from './correct.ts'
 import { settlementOverrideKind } from './override.ts'
+import { staffMemberKind } from './staff.ts'
 import type { ProposalKinds } from './proposals.ts'
 
 export const proposalKinds: ProposalKinds = {
   correction: correctionKind,
   settlement_override: settlementOverrideKind,
-  bank_account: bankAccountKind
+  bank_account: bankAccountKind,
+  staff_member: staffMemberKind
 }

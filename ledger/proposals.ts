@@ -5,6 +5,7 @@ import type { TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Role } from '../schemas/api.ts'
 import { audit } from './audit.ts'
+import { foreignBranch, type Branch } from './core/branches.ts'
 import type { Ledger } from './ledger.ts'
 import { Refusal } from './refusal.ts'
 import { inTransaction, type Tx } from './store/db.ts'
@@ -20,6 +21,10 @@ export type ProposalKind = {
   readonly decide: readonly Role[]
   /** How many people must approve, the starter not among them: 1 makes four eyes. */
   readonly approvals: number
+  /** Why this person may not decide on it although the role would allow it; null where nothing speaks against. */
+  readonly mayNotDecide?: (tx: Tx, by: Member, body: never) => Promise<string | null>
+  /** Branches whose cards and parties it moves money of; none when absent. */
+  readonly branches?: (tx: Tx, body: never) => Promise<readonly Branch[]>
   /** What it is about, `transfer/123`: only one of a kind may wait per subject. Card numbers masked. */
   readonly subject: (body: never) => string
   /**
@@ -37,8 +42,12 @@ export type CarryingOut = {
 /** Kinds by name; the names are part of the API. */
 export type ProposalKinds = Readonly<Record<string, ProposalKind>>
 
-/** A member of staff who starts or decides. */
-export type Member = { readonly name: string, readonly roles: readonly Role[] }
+/** Who starts or decides: a member of staff, or a machine that starts. */
+export type Member = {
+  readonly name: string, readonly roles: readonly Role[], readonly branch: Branch
+  /** Of an operator's or agent's machine. */
+  readonly party: string | null
+}
 
 export type NewProposal = { readonly kind: string, readonly body: unknown, readonly reason: string }
 
@@ -52,19 +61,29 @@ export async function startProposal (
   if (wrong !== undefined) {
     throw new Refusal('body_invalid', `${name}: ${wrong.message}`, `/body${wrong.instancePath}`)
   }
+  return await inTransaction(ledger.db, async tx =>
+    await propose(tx, ledger, kind, by, { kind: name, body, reason }))
+}
+
+/**
+ * Starts one inside a transaction that has found out that it needs a second pair of eyes; the caller has
+ * checked the role and the body. Writes the audit log, so nothing else locks behind it.
+ */
+export async function propose (
+  tx: Tx, ledger: Ledger, kind: ProposalKind, by: Member, { kind: name, body, reason }: NewProposal
+): Promise<bigint> {
   const atMs = ledger.clock.now()
-  return await inTransaction(ledger.db, async tx => {
-    const subject = kind.subject(body as never)
-    const looked = JSON.stringify(await kind.look(tx, ledger, body as never))
-    const id = await insertProposal(tx, {
-      kind: name, subject, body, reason, looked, approvalsNeeded: kind.approvals, startedBy: by.name,
-      startedAtMs: atMs
-    })
-    if (id === null) throw new Refusal('proposal_pending', `${name} of ${subject} waits for approval`)
-    const detail = { id: Number(id), name }
-    await audit(tx, atMs, { by: by.name, action: 'proposal.start', subject, detail })
-    return id
+  await requireBranch(tx, kind, by, body)
+  const subject = kind.subject(body as never)
+  const looked = JSON.stringify(await kind.look(tx, ledger, body as never))
+  const id = await insertProposal(tx, {
+    kind: name, subject, body, reason, looked, approvalsNeeded: kind.approvals, startedBy: by.name,
+    startedAtMs: atMs
   })
+  if (id === null) throw new Refusal('proposal_pending', `${name} of ${subject} waits for approval`)
+  const detail = { id: Number(id), name, reason }
+  await audit(tx, atMs, { by: by.name, action: 'proposal.start', subject, detail })
+  return id
 }
 
 export type Verdict = { readonly approves: boolean, readonly note: string | null }
@@ -83,6 +102,9 @@ export async function decideProposal (
     requirePending(proposal, id)
     const kind = kindOf(kinds, proposal.kind)
     requireRole(by, kind.decide, `decide a proposal of kind ${proposal.kind}`)
+    await requireBranch(tx, kind, by, proposal.body)
+    const against = await kind.mayNotDecide?.(tx, by, proposal.body as never) ?? null
+    if (against !== null) throw new Refusal('self_approval', against)
     if (proposal.startedBy === by.name) {
       throw new Refusal('self_approval', `${by.name} started proposal ${id}; another person must decide it`)
     }
@@ -155,4 +177,15 @@ function kindOf (kinds: ProposalKinds, name: string): ProposalKind {
 function requireRole (by: Member, allowed: readonly Role[], what: string): void {
   if (by.roles.some(role => allowed.includes(role))) return
   throw new Refusal('forbidden', `${by.name} may not ${what}; allowed: ${allowed.join(', ')}`)
+}
+
+async function requireBranch (tx: Tx, kind: ProposalKind, by: Member, body: unknown): Promise<void> {
+  requireOwnBranch(by, await kind.branches?.(tx, body as never) ?? [])
+}
+
+/** Throws Refusal other_branch where money of another branch is touched. */
+export function requireOwnBranch (by: Pick<Member, 'name' | 'branch'>, touched: readonly Branch[]): void {
+  const foreign = foreignBranch(by.branch, touched)
+  if (foreign === null) return
+  throw new Refusal('other_branch', `${by.name} is of ${by.branch}; this belongs to ${foreign}`)
 }

@@ -25,6 +25,9 @@ const Fen = Type.Integer({
 const PartyCode = Type.String({ pattern: '^[A-Z0-9-]{1,15}$' })
 const TerminalCode = Type.String({ pattern: '^[A-Z0-9-]{1,8}$' })
 const Hex = (bytes: number) => Type.String({ pattern: `^[0-9A-F]{${bytes * 2}}$` })
+const Branch = Type.String({
+  pattern: '^[0-9A-Z-]{1,15}$', description: 'the branch it belongs to; everybody\'s when absent'
+})
 const PpmRate = Type.Integer({ minimum: 0, maximum: 1_000_000, description: 'parts per million' })
 
 /* ---- proof ---- */
@@ -99,7 +102,8 @@ export const Party = Type.Object({
   counterConvention: Type.Optional(literals(['committed', 'init'],
     'which counter the files of this operator carry')),
   settleFromFen: Type.Optional(Type.Integer({ minimum: 0, description: 'smaller nets carry over' })),
-  prepaid: Type.Optional(Type.Boolean({ description: 'an agent that pays in before it sells' }))
+  prepaid: Type.Optional(Type.Boolean({ description: 'an agent that pays in before it sells' })),
+  branch: Type.Optional(Branch)
 }, { ...closed, $id: 'Party' })
 export type Party = Static<typeof Party>
 
@@ -170,7 +174,8 @@ export const Card = Type.Object({
    * opening balance comes from `opening`.
    */
   soldBy: orNull(PartyCode),
-  depositFen: Type.Integer({ minimum: 0 })
+  depositFen: Type.Integer({ minimum: 0 }),
+  branch: Type.Optional(Branch)
 }, { ...closed, $id: 'Card' })
 export type Card = Static<typeof Card>
 
@@ -457,7 +462,9 @@ export const SignIn = Type.Object({
 }, { ...closed, $id: 'SignIn' })
 export const SignInReply = Type.Object({
   token: Type.String(), expiresAt: Instant,
-  roles: Type.Array(literals(roles))
+  roles: Type.Array(literals(roles)),
+  branch: orNull(Type.String({ description: 'null: the whole city' })),
+  mustChange: Type.Boolean({ description: 'choose another password before anything else' })
 }, {
   ...closed, $id: 'SignInReply'
 })

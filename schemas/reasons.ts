@@ -95,6 +95,11 @@ export const requestReasons = {
     http: 403, en: 'the same person cannot approve twice or approve an own request',
     zh: '不得自行审批'
   },
+  other_branch: { http: 403, en: 'this belongs to another branch', zh: '不属于本网点' },
+  password_change_needed: {
+    http: 403, en: 'choose a password of your own before anything else', zh: '请先修改初始密码'
+  },
+  password_weak: { http: 422, en: 'choose a longer or less obvious password', zh: '密码强度不足' },
   not_found: { http: 404, en: 'there is no such thing', zh: '不存在' },
   delivery_conflict: { http: 409, en: 'this delivery id was used for other content', zh: '批次号已被不同内容使用' },
   charge_conflict: { http: 409, en: 'this reference was used for another amount', zh: '该流水号已用于其他金额' },

@@ -3,11 +3,13 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Role } from '../../schemas/api.ts'
+import { roles, type Role } from '../../schemas/api.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
 import { hashOf } from '../sign-in.ts'
-import { findClient, findSession, type ClientKind } from '../store/staff.ts'
+import type { Branch } from '../core/branches.ts'
+import type { Member } from '../proposals.ts'
+import { findClient, findSession, touchSession, type ClientKind } from '../store/staff.ts'
 import type { App } from './app.ts'
 
 /** `staff` is any member of staff, `everyone` also who does not say who he is. */
@@ -21,12 +23,21 @@ export type Caller = {
   readonly party: string | null
   /** Null for machines. */
   readonly staffId: number | null
+  readonly sessionId: bigint | null
+  /** Null: of the whole city, as every machine is. */
+  readonly branch: Branch
+  /** The password was chosen by somebody else. */
+  readonly mustChange: boolean
 }
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call this route. */
     allow?: readonly Capacity[]
+    /** Open to staff who have not chosen their own password yet. */
+    beforePasswordChange?: true
+    /** About the whole city's money: not for staff of a branch. */
+    cityWide?: true
   }
   interface FastifyRequest {
     /** Null on routes for everyone. */
@@ -40,13 +51,17 @@ export const authentication = fp(async (app: App, { ledger }: { ledger: Ledger }
     if (config?.allow === undefined) throw new Error(`${String(method)} ${url} does not say whom it allows`)
   })
   app.addHook('onRequest', async request => {
-    const { allow } = request.routeOptions.config
+    const { allow, beforePasswordChange, cityWide } = request.routeOptions.config
     if (allow === undefined || allow.includes('everyone')) return
     const caller = await callerOf(ledger, bearerOf(request))
     if (caller === null) throw new Refusal('unauthenticated')
     if (!caller.capacities.some(capacity => allow.includes(capacity))) {
       const is = caller.capacities.join(', ')
       throw new Refusal('forbidden', `${caller.id} is ${is}; allowed: ${allow.join(', ')}`)
+    }
+    if (caller.mustChange && beforePasswordChange !== true) throw new Refusal('password_change_needed')
+    if (cityWide === true && caller.branch !== null) {
+      throw new Refusal('other_branch', `${caller.id} is of ${caller.branch}; this is the whole city's`)
     }
     request.caller = caller
   })
@@ -58,17 +73,29 @@ export function callerIn (request: FastifyRequest): Caller {
   return request.caller
 }
 
+/** The caller as somebody who starts and decides proposals. */
+export const memberOf = ({ id, capacities, branch, party }: Caller): Member =>
+  ({ name: id, roles: capacities.filter(isRole), branch, party })
+
+const isRole = (one: Capacity): one is Role => (roles as readonly string[]).includes(one)
+
 /** The token of `Authorization: Bearer TOKEN`, or null. */
 export const bearerOf = ({ headers }: FastifyRequest): string | null =>
   /^Bearer ([\w.~+/-]{1,512}=*)$/.exec(headers.authorization ?? '')?.[1] ?? null
 
-async function callerOf ({ db, clock }: Ledger, token: string | null): Promise<Caller | null> {
+/** A session is marked as used once a minute, not at every call. */
+const touchEveryMs = 60_000
+
+async function callerOf ({ db, clock, idleMs }: Ledger, token: string | null): Promise<Caller | null> {
   if (token === null) return null
   const dot = token.lastIndexOf('.')
   if (dot >= 0) return await machineOf(db, token.slice(0, dot), token.slice(dot + 1))
-  const staff = await findSession(db, hashOf(token), clock.now())
-  if (staff === null) return null
-  return { id: staff.name, capacities: ['staff', ...staff.roles], party: null, staffId: staff.staffId }
+  const nowMs = clock.now()
+  const found = await findSession(db, hashOf(token), nowMs, idleMs)
+  if (found === null) return null
+  const { name, roles, staffId, sessionId, branch, mustChange, seenAtMs } = found
+  if (nowMs - seenAtMs >= touchEveryMs) await touchSession(db, sessionId, nowMs)
+  return { id: name, capacities: ['staff', ...roles], party: null, staffId, sessionId, branch, mustChange }
 }
 
 /** An unknown client costs the same comparison as a wrong secret. */
@@ -76,5 +103,8 @@ async function machineOf (db: Ledger['db'], id: string, secret: string): Promise
   const client = await findClient(db, id)
   const right = timingSafeEqual(client?.secretHash ?? Buffer.alloc(32), hashOf(secret))
   if (client === null || !right) return null
-  return { id: client.id, capacities: [client.kind], party: client.party, staffId: null }
+  const { kind, party } = client
+  return {
+    id, capacities: [kind], party, staffId: null, sessionId: null, branch: null, mustChange: false
+  }
 }

@@ -1,17 +1,16 @@
 // The doors of four eyes: start, look, decide, withdraw.
 import { Type } from 'typebox'
 import { formatIso } from '../../runtime/instants.ts'
-import type { Role } from '../../schemas/api.ts'
 import {
   NewProposal, ProposalDecision, ProposalStateName, ProposalView, type ProposalView as View
 } from '../../schemas/proposal.ts'
 import type { Ledger } from '../ledger.ts'
 import { proposalKinds } from '../proposal-kinds.ts'
-import { decideProposal, startProposal, withdrawProposal, type Member } from '../proposals.ts'
+import { decideProposal, startProposal, withdrawProposal } from '../proposals.ts'
 import { Refusal } from '../refusal.ts'
 import { readDecisions, readProposal, readProposals, type ProposalRow } from '../store/proposals.ts'
 import type { App } from './app.ts'
-import { callerIn, type Caller } from './auth.ts'
+import { callerIn, memberOf } from './auth.ts'
 
 const closed = { additionalProperties: false } as const
 const ById = Type.Object({ id: Type.String({ pattern: '^\\d{1,15}$' }) }, closed)
@@ -69,9 +68,6 @@ export const proposalRoutes = (ledger: Ledger) => async (app: App): Promise<void
     return await view(ledger, id)
   })
 }
-
-const memberOf = ({ id, capacities }: Caller): Member =>
-  ({ name: id, roles: capacities.filter((one): one is Role => one !== 'staff' && one !== 'everyone') })
 
 async function view (ledger: Ledger, id: bigint): Promise<View> {
   const row = await readProposal(ledger.db, id)

@@ -30,11 +30,13 @@ const parsers: Readonly<Record<number, (text: string) => unknown>> = {
  */
 export function openDb (url: string, options: {
   readonly max?: number, readonly onError?: (error: Error) => void
+  /** Taken on by every connection, for its rights; those of the login when absent. */
+  readonly role?: string
 } = {}): Db {
   const db = new pg.Pool({
     connectionString: url,
     max: options.max ?? 10,
-    options: '-c timezone=UTC',
+    options: `-c timezone=UTC${options.role === undefined ? '' : ` -c role=${options.role}`}`,
     types: {
       getTypeParser: ((oid: number, format?: string) =>
         parsers[oid] ?? pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser

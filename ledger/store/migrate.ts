@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inTransaction, type Db, type Tx } from './db.ts'
+import { grantServing, isGranted } from './grants.ts'
 
 const folder = join(import.meta.dirname, 'migrations')
 const migrationLock = 7_001
@@ -19,29 +20,15 @@ export async function migrate (db: Db): Promise<string[]> {
       await tx.query(readFileSync(join(folder, name), 'utf8'))
       await tx.query('insert into migration values ($1, now())', [name])
     }
+    if (missing.length > 0 || !await isGranted(tx)) await grantServing(tx)
     return missing
   })
 }
 
 const partitionLock = 7_006
 
-/**
- * Creates the partitions of `days` clearing dates from `from` on, far ahead of traffic. Each is made apart
- * and
- * then attached, which neither readers nor writers of the other partitions have to wait for.
- */
+/** Makes the partitions of `days` clearing dates from `from` on, far ahead of traffic. */
 export async function ensurePartitions (tx: Tx, from: string, days: number): Promise<void> {
   await tx.query('select pg_advisory_xact_lock($1)', [partitionLock])
-  await tx.query(`
-    do $$ declare d date; name text; begin
-      for d in select generate_series(
-        '${from}'::date, '${from}'::date + ${Math.floor(days)}, '1 day'
-      )::date loop
-        name := 'transfer_' || to_char(d, 'YYYYMMDD');
-        continue when to_regclass(name) is not null;
-        execute format('create table %I (like transfer including all)', name);
-        execute format('alter table transfer attach partition %I for values from (%L) to (%L)', name, d, d +
-          1);
-      end loop;
-    end $$`)
+  await tx.query('select make_transfer_partitions($1, $2)', [from, Math.floor(days)])
 }

@@ -140,18 +140,18 @@ export async function upsertParties (tx: Tx, parties: readonly Party[]): Promise
     const { rows } = await tx.query<{ id: number }>(`
       insert into party (
         code, kind, name_zh, name_en, merchant, industry, service, counter_convention, settle_from_fen,
-        prepaid
+        prepaid, branch
       )
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
       on conflict (code) do update set kind = excluded.kind, name_zh = excluded.name_zh, name_en =
         excluded.name_en,
         merchant = excluded.merchant, industry = excluded.industry, service = excluded.service,
         counter_convention = excluded.counter_convention, settle_from_fen = excluded.settle_from_fen,
-        prepaid = excluded.prepaid
+        prepaid = excluded.prepaid, branch = excluded.branch
       returning party_id as id`, [
       party.code, party.kind, party.nameZh, party.nameEn, party.merchant ?? null, party.industry ?? null,
       party.service ?? null, party.counterConvention ?? 'committed', party.settleFromFen ?? 0,
-      party.prepaid ?? false])
+      party.prepaid ?? false, party.branch ?? null])
     const wanted = headingsOf(party).flatMap(heading =>
       booksOf(party).filter(book => headingRow(heading).books.includes(book))
         .map(book => ({ book, heading })))

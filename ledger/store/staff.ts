@@ -2,6 +2,8 @@
 import type { Role } from '../../schemas/api.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
 
+/* ---- machine clients ---- */
+
 export type ClientKind = 'gateway' | 'operator' | 'agent' | 'registrar' | 'auditor'
 export type ClientRow = {
   readonly id: string, readonly kind: ClientKind, readonly secretHash: Buffer, readonly party: string | null
@@ -14,71 +16,6 @@ export async function findClient (db: Db, id: string): Promise<ClientRow | null>
   return row ?? null
 }
 
-export type StaffRow = {
-  readonly staffId: number, readonly name: string, readonly passwordHash: string,
-  readonly roles: readonly Role[]
-}
-const staffColumns = 's.staff_id as "staffId", s.name, s.password_hash as "passwordHash", s.roles'
-
-export async function findStaff (db: Db, name: string): Promise<StaffRow | null> {
-  const { rows: [row] } =
-    await db.query<StaffRow>(`select ${staffColumns} from staff s where s.name = $1`, [name])
-  return row ?? null
-}
-
-export async function findSession (db: Db, tokenHash: Buffer, nowMs: number): Promise<StaffRow | null> {
-  const { rows: [row] } = await db.query<StaffRow>(`
-    select ${staffColumns} from session x join staff s using (staff_id)
-    where x.token_hash = $1 and x.expires_at > $2`, [tokenHash, timestamp(nowMs)])
-  return row ?? null
-}
-
-/** Opens a session and forgets those that have run out. */
-export async function openSession (tx: Tx, session: {
-  readonly tokenHash: Buffer, readonly staffId: number, readonly expiresAtMs: number
-}, nowMs: number): Promise<void> {
-  await tx.query('delete from session where expires_at <= $1', [timestamp(nowMs)])
-  await tx.query('insert into session (token_hash, staff_id, expires_at) values ($1, $2, $3)',
-    [session.tokenHash, session.staffId, timestamp(session.expiresAtMs)])
-}
-
-export const closeSession = async (db: Db, tokenHash: Buffer): Promise<void> => {
-  await db.query('delete from session where token_hash = $1', [tokenHash])
-}
-
-/** Failures in a row of this name, known or not, since `sinceMs`. */
-export async function failuresOf (db: Db | Tx, nameHash: Buffer, sinceMs: number): Promise<number> {
-  const { rows: [row] } = await db.query<{ failures: number }>(`
-    select failures from sign_in_failure where name_hash = $1 and last_at > $2`, [nameHash,
-    timestamp(sinceMs)])
-  return row?.failures ?? 0
-}
-
-/** Counts one more failure; what is older than `sinceMs` is forgotten first. */
-export async function countFailure (
-  db: Db, nameHash: Buffer, nowMs: number, sinceMs: number
-): Promise<void> {
-  await db.query('delete from sign_in_failure where last_at <= $1', [timestamp(sinceMs)])
-  await db.query(`
-    insert into sign_in_failure as f (name_hash, failures, last_at) values ($1, 1, $2)
-    on conflict (name_hash) do update set failures = f.failures + 1, last_at = excluded.last_at`,
-  [nameHash, timestamp(nowMs)])
-}
-
-export const clearFailures = async (tx: Tx, nameHash: Buffer): Promise<void> => {
-  await tx.query('delete from sign_in_failure where name_hash = $1', [nameHash])
-}
-
-/** Adds or replaces a member of staff. */
-export async function upsertStaff (
-  tx: Tx, staff: { readonly name: string, readonly passwordHash: string, readonly roles: readonly Role[] }
-): Promise<void> {
-  await tx.query(`
-    insert into staff (name, password_hash, roles) values ($1, $2, $3)
-    on conflict (name) do update set password_hash = excluded.password_hash, roles = excluded.roles`,
-  [staff.name, staff.passwordHash, staff.roles])
-}
-
 /** Adds or replaces a machine client. False where its party is not registered. */
 export async function upsertClient (tx: Tx, client: ClientRow): Promise<boolean> {
   const { rowCount } = await tx.query(`
@@ -89,4 +26,154 @@ export async function upsertClient (tx: Tx, client: ClientRow): Promise<boolean>
       set kind = excluded.kind, party_id = excluded.party_id, secret_hash = excluded.secret_hash`,
   [client.id, client.kind, client.party, client.secretHash])
   return rowCount === 1
+}
+
+/* ---- staff ---- */
+
+export type StaffRow = {
+  readonly staffId: number, readonly name: string, readonly passwordHash: string,
+  readonly roles: readonly Role[]
+  /** Null: of the whole city. */
+  readonly branch: string | null
+  /** The password was chosen by somebody else and serves only to choose another. */
+  readonly mustChange: boolean
+  readonly active: boolean
+  /** Who may fetch one initial password. */
+  readonly grantedTo: string | null
+}
+const staffColumns = `s.staff_id as "staffId", s.name, s.password_hash as "passwordHash", s.roles, s.branch,
+  s.must_change as "mustChange", s.active, s.granted_to as "grantedTo"`
+
+export const findStaff = async (db: Db | Tx, name: string): Promise<StaffRow | null> =>
+  (await db.query<StaffRow>(`select ${staffColumns} from staff s where s.name = $1`, [name])).rows[0] ?? null
+
+/** Locked: two people who change one member do it one after the other. */
+export const lockStaff = async (tx: Tx, name: string): Promise<StaffRow | null> =>
+  (await tx.query<StaffRow>(
+    `select ${staffColumns} from staff s where s.name = $1 for update`, [name])).rows[0] ?? null
+
+export const readStaff = async (db: Db): Promise<StaffRow[]> =>
+  (await db.query<StaffRow>(`select ${staffColumns} from staff s order by s.name`)).rows
+
+export type Membership = Pick<StaffRow, 'name' | 'roles' | 'branch' | 'active'>
+
+/** Adds a member who cannot sign in yet, or changes what one is. */
+export async function upsertMember (tx: Tx, { name, roles, branch, active }: Membership): Promise<void> {
+  await tx.query(`
+    insert into staff (name, password_hash, roles, branch, active) values ($1, $5, $2, $3, $4)
+    on conflict (name) do update set roles = excluded.roles, branch = excluded.branch, active = excluded.active`,
+  [name, roles, branch, active, noPassword])
+}
+
+/** No argon2 hash: nothing verifies against it. */
+export const noPassword = '-'
+
+/** Sets a password, from the command line with all that a member is. */
+export async function upsertStaff (
+  tx: Tx, staff: Pick<StaffRow, 'name' | 'passwordHash' | 'roles' | 'branch' | 'mustChange'>
+): Promise<void> {
+  await tx.query(`
+    insert into staff (name, password_hash, roles, branch, must_change) values ($1, $2, $3, $4, $5)
+    on conflict (name) do update set password_hash = excluded.password_hash, roles = excluded.roles,
+      branch = excluded.branch, must_change = excluded.must_change, active = true`,
+  [staff.name, staff.passwordHash, staff.roles, staff.branch, staff.mustChange])
+}
+
+export async function setPassword (
+  tx: Tx, staffId: number, passwordHash: string, mustChange: boolean
+): Promise<void> {
+  await tx.query(`
+    update staff set password_hash = $2, must_change = $3, granted_to = null where staff_id = $1`,
+  [staffId, passwordHash, mustChange])
+}
+
+/** Lets one administrator fetch one initial password of this member. */
+export const grantPassword = async (tx: Tx, name: string, to: string): Promise<void> => {
+  await tx.query('update staff set granted_to = $2 where name = $1', [name, to])
+}
+
+export const deactivate = async (tx: Tx, staffId: number): Promise<void> => {
+  await tx.query('update staff set active = false where staff_id = $1', [staffId])
+}
+
+/* ---- sessions ---- */
+
+export type SessionRow = {
+  readonly sessionId: bigint, readonly name: string, readonly openedAtMs: number, readonly seenAtMs: number,
+  readonly expiresAtMs: number
+}
+const sessionColumns = `x.session_id as "sessionId", s.name, x.opened_at as "openedAtMs",
+  x.seen_at as "seenAtMs", x.expires_at as "expiresAtMs"`
+
+/** The session of a token that is neither too old nor unused for too long, and whose it is. */
+export async function findSession (
+  db: Db, tokenHash: Buffer, nowMs: number, idleMs: number
+): Promise<(StaffRow & SessionRow) | null> {
+  const { rows: [row] } = await db.query<StaffRow & SessionRow>(`
+    select ${staffColumns}, ${sessionColumns} from session x join staff s using (staff_id)
+    where x.token_hash = $1 and x.expires_at > $2 and x.seen_at > $3 and s.active`,
+  [tokenHash, timestamp(nowMs), timestamp(nowMs - idleMs)])
+  return row ?? null
+}
+
+export const touchSession = async (db: Db, sessionId: bigint, nowMs: number): Promise<void> => {
+  await db.query('update session set seen_at = $2 where session_id = $1', [sessionId, timestamp(nowMs)])
+}
+
+/** Opens a session and forgets those that have run out. */
+export async function openSession (tx: Tx, session: {
+  readonly tokenHash: Buffer, readonly staffId: number, readonly expiresAtMs: number
+}, nowMs: number): Promise<void> {
+  await tx.query('delete from session where expires_at <= $1', [timestamp(nowMs)])
+  await tx.query(`
+    insert into session (token_hash, staff_id, expires_at, opened_at, seen_at) values ($1, $2, $3, $4, $4)`,
+  [session.tokenHash, session.staffId, timestamp(session.expiresAtMs), timestamp(nowMs)])
+}
+
+/** Sessions that still count, of one member or of all, oldest first. */
+export const readSessions = async (
+  db: Db | Tx, of: { readonly name: string | null, readonly nowMs: number, readonly idleMs: number }
+): Promise<SessionRow[]> => (await db.query<SessionRow>(`
+    select ${sessionColumns} from session x join staff s using (staff_id)
+    where ($1::text is null or s.name = $1) and x.expires_at > $2 and x.seen_at > $3 order by x.session_id`,
+[of.name, timestamp(of.nowMs), timestamp(of.nowMs - of.idleMs)])).rows
+
+export const findSessionById = async (tx: Tx, sessionId: bigint): Promise<SessionRow | null> =>
+  (await tx.query<SessionRow>(`
+    select ${sessionColumns} from session x join staff s using (staff_id) where x.session_id = $1`,
+  [sessionId])).rows[0] ?? null
+
+export const closeSession = async (tx: Tx, sessionId: bigint): Promise<void> => {
+  await tx.query('delete from session where session_id = $1', [sessionId])
+}
+
+/** Ends all sessions of a member but one. How many there were. */
+export const closeSessionsOf = async (tx: Tx, staffId: number, but: bigint | null): Promise<number> =>
+  (await tx.query('delete from session where staff_id = $1 and session_id is distinct from $2',
+    [staffId, but])).rowCount ?? 0
+
+/* ---- failed sign-ins ---- */
+
+/** Failures in a row of this name, known or not, since `sinceMs`. */
+export async function failuresOf (db: Db | Tx, nameHash: Buffer, sinceMs: number): Promise<number> {
+  const { rows: [row] } = await db.query<{ failures: number }>(`
+    select failures from sign_in_failure where name_hash = $1 and last_at > $2`, [nameHash,
+    timestamp(sinceMs)])
+  return row?.failures ?? 0
+}
+
+/** Counts one more failure, and tells how many it makes; what is older than `sinceMs` is forgotten first. */
+export async function countFailure (
+  tx: Tx, nameHash: Buffer, nowMs: number, sinceMs: number
+): Promise<number> {
+  await tx.query('delete from sign_in_failure where last_at <= $1', [timestamp(sinceMs)])
+  const { rows: [row] } = await tx.query<{ failures: number }>(`
+    insert into sign_in_failure as f (name_hash, failures, last_at) values ($1, 1, $2)
+    on conflict (name_hash) do update set failures = f.failures + 1, last_at = excluded.last_at
+    returning failures`, [nameHash, timestamp(nowMs)])
+  return row?.failures ?? 1
+}
+
+export const clearFailures = async (tx: Tx, nameHash: Buffer): Promise<void> => {
+  await tx.query('delete from sign_in_failure where name_hash = $1', [nameHash])
 }

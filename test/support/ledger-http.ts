@@ -28,7 +28,7 @@ export const machines = { gateway: 'GW1', registrar: 'REGISTRAR', auditor: 'AUDI
 export const staff = {
   settler: ['settler'], 'approver-1': ['approver'], 'approver-2': ['approver'], chief: ['settler',
     'approver'],
-  clerk: ['clerk'], inspector: ['auditor']
+  clerk: ['clerk'], inspector: ['auditor'], 'admin-1': ['admin'], 'admin-2': ['admin']
 } as const
 export const password = 'correct horse battery'
 export const secretOf = (id: string): string => createHash('sha256').update(`secret of ${id}`).digest('hex')
@@ -61,6 +61,8 @@ export type Door = {
   readonly bytes: (as: Who, path: string) => Promise<Buffer>
   readonly signIn: (name: string, password: string) => Promise<Answer>
   readonly logLines: () => string[]
+  /** Past the ledger, as whoever owns the database. */
+  readonly asOwner: (statement: string) => Promise<void>
   readonly close: () => Promise<void>
 }
 
@@ -142,7 +144,8 @@ export async function startDoors (): Promise<Doors> {
         if (status >= 300) throw new Error(`${method} ${path} as ${as}: ${status} ${text}`)
         return answer.json
       },
-      logLines: () => logged
+      logLines: () => logged,
+      asOwner: statement => asOwner(databaseUrl, statement)
     }
   }
   return {
@@ -162,6 +165,16 @@ export async function startDoors (): Promise<Doors> {
   }
 }
 
+async function asOwner (url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}
+
 async function prepareTemplate (url: string): Promise<void> {
   const db = openDb(url, { max: 2 })
   await migrate(db)
@@ -170,7 +183,7 @@ async function prepareTemplate (url: string): Promise<void> {
     staff: Object.entries(staff).map(([name, roles]) => ({ name, password, roles: [...roles] })),
     clients: Object.entries(machines).map(([kind, id]) =>
       ({ id, kind: kind as keyof typeof machines, secret: secretOf(id) }))
-  })
+  }, 0)
   await db.end()
 }
 

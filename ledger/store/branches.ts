@@ -1,0 +1,22 @@
+// To which branch cards and parties belong.
+import { bucketOf, type CardRef } from '../../schemas/record.ts'
+import type { Branch } from '../core/branches.ts'
+import { numbers } from './columns.ts'
+import type { Db, Tx } from './db.ts'
+
+/** Branches of the cards that are registered, each once. */
+export async function branchesOfCards (db: Db | Tx, cards: readonly CardRef[]): Promise<Branch[]> {
+  if (cards.length === 0) return []
+  const { rows } = await db.query<{ branch: Branch }>(`
+    select distinct c.branch from unnest($1::smallint[], $2::text[], $3::text[], $4::smallint[])
+      as k (bucket, issuer, serial, issue)
+    join card c on c.bucket = k.bucket and c.issuer = decode(k.issuer, 'hex')
+      and c.serial = decode(k.serial, 'hex') and c.issue = k.issue`,
+  [numbers(cards.map(bucketOf)), cards.map(c => c.issuer), cards.map(c => c.serial), numbers(cards.map(c => c.issue))])
+  return rows.map(row => row.branch)
+}
+
+/** Branches of the parties that are registered, each once. */
+export const branchesOfParties = async (db: Db | Tx, codes: readonly string[]): Promise<Branch[]> =>
+  (await db.query<{ branch: Branch }>(
+    'select distinct branch from party where code = any($1)', [codes])).rows.map(row => row.branch)
