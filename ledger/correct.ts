@@ -38,7 +38,7 @@ export const correctionKind: ProposalKind = {
   approvals: 1,
   branches: async (tx, { transfers }: Unreasoned) => [
     ...await branchesOfCards(tx, transfers.flatMap(({ card }) => card === undefined ? [] : [card])),
-    ...await branchesOfParties(tx, transfers.flatMap(({ debit, credit }) => [partyOf(debit), partyOf(credit)]))
+    ...await branchesOfParties(tx, transfers.flatMap(({ debit, credit }) => [debit, credit].map(partyOf)))
   ],
   subject: ({ transfers: [first] }: Unreasoned) => `account/${first?.debit ?? ''}`,
   look: async (tx, ledger, { transfers }: Unreasoned) => {

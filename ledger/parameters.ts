@@ -1,46 +1,107 @@
 // Parameters for the edge: publishing the blacklist and tariffs, answering what a terminal lacks, and who
 // bears the use of a listed card, by what terminals said they had applied.
 import { createHash } from 'node:crypto'
+import { Type } from 'typebox'
 import type {
   BlacklistPublication, BlacklistReply, LiabilityLine, ParameterAcknowledgement
 } from '../schemas/api.ts'
-import { cardKey, type CardRef } from '../schemas/record.ts'
-import { tariffAt, type Tariff } from '../schemas/tariff/tariff.ts'
+import { limits } from '../schemas/limits.ts'
+import { cardKey, CardRef } from '../schemas/record.ts'
+import { Tariff, tariffAt } from '../schemas/tariff/tariff.ts'
 import { formatIso, parseIso } from '../runtime/instants.ts'
+import { audit } from './audit.ts'
+import { canonical } from './core/canonical.ts'
 import { appliedAt, listingAt } from './core/listing.ts'
+import { cardSubject, maskedCard } from './core/mask.ts'
 import type { Ledger } from './ledger.ts'
+import { propose, type Member, type ProposalKind } from './proposals.ts'
 import { Refusal } from './refusal.ts'
+import { needsSecondPerson } from './set-up.ts'
 import { findApplied, findEntries, type ListEntry } from './store/blacklist.ts'
+import { branchesOfCards } from './store/branches.ts'
 import { findCards } from './store/cards.ts'
 import { inTransaction, type Tx } from './store/db.ts'
 import {
-  addedSince, insertApplied, insertBlacklistVersion, insertEntries, insertTariff, lastBlacklist, listedCards,
+  addedSince, insertApplied, insertBlacklistVersion, insertEntries, insertTariff, lastBlacklist, listedAmong,
+  listedCards,
   lockPublication, readTariffs, removedSince, removeEntries, usesOfListed, type CardPlace, type ListedUse
 } from './store/parameters.ts'
 
+/** A version that was published, and the proposal in which the rest of it waits for a second person. */
+export type Published = { readonly version: number, readonly proposal?: number }
+
 /* ---- blacklist ---- */
 
-/** Publishes one version and returns its number. */
-export async function publishBlacklist (ledger: Ledger, publication: BlacklistPublication): Promise<number> {
+/**
+ * Publishes what is added at once, and what is removed too while the ledger is set up; afterwards a removal
+ * waits for a second person. Throws Refusal registry_invalid, proposal_pending.
+ */
+export async function publishBlacklist (
+  ledger: Ledger, publication: BlacklistPublication, by: Member
+): Promise<Published> {
   const { add, remove } = publication
   refuseBoth(add.map(entry => cardKey(entry.card)), remove.map(cardKey))
   return await inTransaction(ledger.db, async tx => {
-    await lockPublication(tx)
-    const last = (await lastBlacklist(tx))?.version ?? 0
-    const version = publication.version ?? last + 1
-    if (version <= last) {
-      throw new Refusal('registry_invalid', `blacklist version ${version} is not above the last, ${last}`,
-        '/version')
+    if (remove.length === 0 || !await needsSecondPerson(tx, ledger)) {
+      return { version: await publishNow(tx, publication, by.name, ledger.clock.now()) }
     }
-    const added = await placesOf(tx, add.map(entry => entry.card), index => `/add/${index}/card`)
-    const removed = await placesOf(tx, remove, index => `/remove/${index}`)
-    await removeEntries(tx, version, removed)
-    await insertEntries(tx, version, add.map(({ reason, at }, index) =>
-      ({ ...added[index] as CardPlace, reason, listedAtMs: parseIso(at) })))
-    await insertBlacklistVersion(tx, { version, digest: listDigest(await listedCards(tx)) },
-      ledger.clock.now())
-    return version
+    const rest = { ...publication, remove: [] }
+    const version = add.length > 0 || publication.version !== undefined
+      ? await publishNow(tx, rest, by.name, ledger.clock.now())
+      : (await lastBlacklist(tx))?.version ?? 0
+    const reason = `the list sent by ${by.name} removes ${remove.length} cards`
+    const asked = { kind: 'blacklist_removal', body: { cards: remove }, reason }
+    return { version, proposal: Number(await propose(tx, ledger, blacklistRemovalKind, by, asked)) }
   })
+}
+
+/** Publishes one version and returns its number; whoever calls has made sure that it may. */
+export async function publishNow (
+  tx: Tx, { add, remove, version: given }: BlacklistPublication, by: string, atMs: number
+): Promise<number> {
+  await lockPublication(tx)
+  const last = (await lastBlacklist(tx))?.version ?? 0
+  const version = given ?? last + 1
+  if (version <= last) {
+    throw new Refusal('registry_invalid', `blacklist version ${version} is not above the last, ${last}`,
+      '/version')
+  }
+  const added = await placesOf(tx, add.map(entry => entry.card), index => `/add/${index}/card`)
+  const removed = await placesOf(tx, remove, index => `/remove/${index}`)
+  await removeEntries(tx, version, removed)
+  await insertEntries(tx, version, add.map(({ reason, at }, index) =>
+    ({ ...added[index] as CardPlace, reason, listedAtMs: parseIso(at) })))
+  const digest = listDigest(await listedCards(tx))
+  await insertBlacklistVersion(tx, { version, digest }, atMs)
+  const detail = { added: add.length, removed: remove.length, digest: digest.toString('hex').toUpperCase() }
+  await audit(tx, atMs, { by, action: 'blacklist.publish', subject: `blacklist/${version}`, detail })
+  return version
+}
+
+type Removal = { readonly cards: readonly CardRef[] }
+
+/** Cards that may be used again: whoever takes a card off the list does not do it alone. */
+export const blacklistRemovalKind: ProposalKind = {
+  body: Type.Object({
+    cards: Type.Array(CardRef, { minItems: 1, maxItems: limits.registryItemsMax })
+  }, { additionalProperties: false }),
+  start: ['registrar', 'clerk'],
+  decide: ['approver'],
+  approvals: 1,
+  branches: async (tx, { cards }: Removal) => await branchesOfCards(tx, cards),
+  subject: ({ cards }: Removal) => {
+    const [first] = cards
+    if (first !== undefined && cards.length === 1) return cardSubject(first)
+    return `cards/${cards.length}#${listDigest(cards).toString('hex').slice(0, 8)}`
+  },
+  look: async (tx, _ledger, { cards }: Removal) => {
+    const places = await placesOf(tx, cards, index => `/body/cards/${index}`)
+    const listed = await listedAmong(tx, places)
+    if (listed.length === 0) throw new Refusal('not_found', 'none of these cards is on the list')
+    return { listed: listed.map(({ card, ...entry }) => ({ card: maskedCard(card), ...entry })) }
+  },
+  carryOut: async (tx, _ledger, { cards }: Removal, { approvedBy, atMs }) =>
+    ({ version: await publishNow(tx, { add: [], remove: [...cards] }, approvedBy.join(' + '), atMs) })
 }
 
 function refuseBoth (added: readonly string[], removed: readonly string[]): void {
@@ -84,20 +145,57 @@ const cardOf = ({ issuer, serial, issue }: CardRef): CardRef => ({ issuer, seria
 /* ---- tariffs ---- */
 
 /**
- * Publishes a tariff version. The same one again changes nothing; another one under its number is refused.
+ * Publishes a tariff version, or once the ledger works proposes it to a second person. The same one again
+ * changes nothing; another one under its number is refused.
  */
-export async function publishTariff (ledger: Ledger, tariff: Tariff): Promise<number> {
-  if (!isInstant(tariff.from)) throw new Refusal('body_invalid', `not an instant: ${tariff.from}`, '/from')
+export async function publishTariff (ledger: Ledger, tariff: Tariff, by: Member): Promise<Published> {
   return await inTransaction(ledger.db, async tx => {
-    await lockPublication(tx)
-    const known = (await readTariffs(tx)).find(one => one.version === tariff.version)
-    if (known === undefined) await insertTariff(tx, tariff, ledger.clock.now())
-    else if (canonical(known) !== canonical(tariff)) {
-      throw new Refusal('registry_invalid', `tariff version ${tariff.version} says something else already`,
-        '/version')
+    const { version } = tariff
+    if (await isPublished(tx, tariff)) return { version }
+    if (await needsSecondPerson(tx, ledger)) {
+      const asked = { kind: 'tariff', body: tariff, reason: `tariff version ${version} sent by ${by.name}` }
+      return { version, proposal: Number(await propose(tx, ledger, tariffKind, by, asked)) }
     }
-    return tariff.version
+    await storeTariff(tx, tariff, by.name, ledger.clock.now())
+    return { version }
   })
+}
+
+/** A tariff version: a draft until a second person activates it. */
+export const tariffKind: ProposalKind = {
+  body: Tariff,
+  start: ['registrar'],
+  decide: ['approver'],
+  approvals: 1,
+  subject: ({ version }: Tariff) => `tariff/${version}`,
+  look: async (tx, _ledger, tariff: Tariff) => {
+    if (await isPublished(tx, tariff)) {
+      throw new Refusal('registry_invalid', `tariff version ${tariff.version} is published already`)
+    }
+    return { published: (await readTariffs(tx)).map(({ version, from }) => ({ version, from })) }
+  },
+  carryOut: async (tx, _ledger, tariff: Tariff, { approvedBy, atMs }) => {
+    await storeTariff(tx, tariff, approvedBy.join(' + '), atMs)
+    return { version: tariff.version }
+  }
+}
+
+/** Throws Refusal body_invalid, or registry_invalid where its number says something else already. */
+async function isPublished (tx: Tx, tariff: Tariff): Promise<boolean> {
+  if (!isInstant(tariff.from)) throw new Refusal('body_invalid', `not an instant: ${tariff.from}`, '/from')
+  await lockPublication(tx)
+  const known = (await readTariffs(tx)).find(one => one.version === tariff.version)
+  if (known === undefined) return false
+  if (canonical(known) === canonical(tariff)) return true
+  throw new Refusal('registry_invalid', `tariff version ${tariff.version} says something else already`,
+    '/version')
+}
+
+async function storeTariff (tx: Tx, tariff: Tariff, by: string, atMs: number): Promise<void> {
+  await insertTariff(tx, tariff, atMs)
+  const digest = createHash('sha256').update(canonical(tariff)).digest('hex').toUpperCase()
+  const detail = { from: tariff.from, digest }
+  await audit(tx, atMs, { by, action: 'tariff.publish', subject: `tariff/${tariff.version}`, detail })
 }
 
 function isInstant (text: string): boolean {
@@ -109,12 +207,6 @@ function isInstant (text: string): boolean {
     return false
   }
 }
-
-/** Key order is the sender's business. */
-const canonical = (value: unknown): string => JSON.stringify(value, (_, one: unknown) =>
-  typeof one === 'object' && one !== null && !Array.isArray(one)
-    ? Object.fromEntries(Object.entries(one).sort(([a], [b]) => a < b ? -1 : 1))
-    : one)
 
 /** The version valid now and those to come, in the order in which they become valid. */
 export async function currentTariffs ({ db, clock }: Ledger): Promise<Tariff[]> {

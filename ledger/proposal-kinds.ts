@@ -2,12 +2,17 @@
 import { bankAccountKind } from './bank-accounts.ts'
 import { correctionKind } from './correct.ts'
 import { settlementOverrideKind } from './override.ts'
-import { staffMemberKind } from './staff.ts'
+import { blacklistRemovalKind, tariffKind } from './parameters.ts'
+import { parametersKind } from './policies.ts'
 import type { ProposalKinds } from './proposals.ts'
+import { staffMemberKind } from './staff.ts'
 
 export const proposalKinds: ProposalKinds = {
   correction: correctionKind,
   settlement_override: settlementOverrideKind,
   bank_account: bankAccountKind,
-  staff_member: staffMemberKind
+  staff_member: staffMemberKind,
+  tariff: tariffKind,
+  parameters: parametersKind,
+  blacklist_removal: blacklistRemovalKind
 }

@@ -21,7 +21,7 @@ export type ProposalKind = {
   readonly decide: readonly Role[]
   /** How many people must approve, the starter not among them: 1 makes four eyes. */
   readonly approvals: number
-  /** Why this person may not decide on it although the role would allow it; null where nothing speaks against. */
+  /** Why this person may not decide on it although the role would allow it, or null. */
   readonly mayNotDecide?: (tx: Tx, by: Member, body: never) => Promise<string | null>
   /** Branches whose cards and parties it moves money of; none when absent. */
   readonly branches?: (tx: Tx, body: never) => Promise<readonly Branch[]>

@@ -1,5 +1,5 @@
 // Who belongs to the staff, with which roles and in which branch: decided by two administrators. An initial
-// password is fetched once, by the one who asked for it after another has agreed, and must be changed at once.
+// password is fetched once, by the one who asked for it after another has agreed, and must be changed.
 import { Type, type Static } from 'typebox'
 import { roles, type Role } from '../schemas/api.ts'
 import { BranchCode } from '../schemas/staff.ts'
@@ -10,7 +10,7 @@ import { Refusal } from './refusal.ts'
 import { hashPassword } from './sign-in.ts'
 import { inTransaction, type Tx } from './store/db.ts'
 import {
-  closeSessionsOf, deactivate, grantPassword, lockStaff, setPassword, upsertMember, type StaffRow
+  closeSessionsOf, deactivate, findClient, grantPassword, lockStaff, setPassword, upsertMember, type StaffRow
 } from './store/staff.ts'
 
 const Body = Type.Object({
@@ -34,6 +34,9 @@ export const staffMemberKind: ProposalKind = {
   look: async (tx, _ledger, { name, roles, initialPassword }: Body) => {
     const mixed = roles.includes('admin') && roles.some(role => handling.has(role))
     if (mixed) throw new Refusal('registry_invalid', 'who manages staff handles no money', '/body/roles')
+    if (name === 'system' || await findClient(tx, name) !== null) {
+      throw new Refusal('registry_invalid', `${name} is no person: the audit log could not tell them apart`)
+    }
     const before = await lockStaff(tx, name)
     if (before === null && !initialPassword) {
       throw new Refusal('registry_invalid', `${name} is new and needs an initial password`, '/body')

@@ -179,6 +179,8 @@ export const Card = Type.Object({
 }, { ...closed, $id: 'Card' })
 export type Card = Static<typeof Card>
 
+const WorkingDays = Type.Integer({ minimum: 1, maximum: 366, description: 'working days it takes at most' })
+
 export const Policies = Type.Object({
   lateDays: Type.Integer({ minimum: 0, maximum: 3_650 }),
   blacklistWindowHours: Type.Integer({ minimum: 0, maximum: 24 * 60 }),
@@ -191,7 +193,16 @@ export const Policies = Type.Object({
     minimum: 0, description: 'what a named card may hold, purse and online account together'
   }),
   anonymousFenMax: Type.Integer({ minimum: 0, description: 'the same for an anonymous card' }),
-  topUpStepFen: Type.Integer({ minimum: 1, description: 'top-ups are multiples of it' })
+  topUpStepFen: Type.Integer({ minimum: 1, description: 'top-ups are multiples of it' }),
+  parameterFourEyes: Type.Boolean({
+    description: 'once the first day is cut, parameters and removals from the blacklist take a second person'
+  }),
+  refundFenMax: Type.Integer({ minimum: 0, description: 'larger refunds of one sale take a second person' }),
+  residualRecognition: Type.Boolean({ description: 'whether forgotten value may become income' }),
+  residualAfterDays: Type.Integer({ minimum: 365, description: 'days without any use before it may' }),
+  disputeRaiseDays: WorkingDays,
+  disputeAnswerDays: WorkingDays,
+  disputeEscalateDays: WorkingDays
 }, { ...closed, $id: 'Policies' })
 export type Policies = Static<typeof Policies>
 
@@ -206,7 +217,14 @@ export const defaultPolicies: Policies = {
   tacKeyLevels: 1,
   namedFenMax: 500_000,
   anonymousFenMax: 100_000,
-  topUpStepFen: 1
+  topUpStepFen: 1,
+  parameterFourEyes: true,
+  refundFenMax: 20_000,
+  residualRecognition: false,
+  residualAfterDays: 3 * 365,
+  disputeRaiseDays: 30,
+  disputeAnswerDays: 10,
+  disputeEscalateDays: 10
 }
 
 const many = <T extends TSchema>(schema: T) =>
@@ -226,7 +244,10 @@ export const Registry = Type.Object({
 export type Registry = Static<typeof Registry>
 
 export const RegistryReply = Type.Record(Type.String(), Type.Integer(),
-  { $id: 'RegistryReply', description: 'entries stored, by kind' })
+  {
+    $id: 'RegistryReply',
+    description: 'entries stored, by kind; `proposal`: number of the one in which parameters wait'
+  })
 
 /* ---- parameters at the edge ---- */
 

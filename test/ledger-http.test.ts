@@ -55,7 +55,7 @@ t.test('staff sign in, and nobody learns which names exist', async t => {
   const right = await door.signIn('settler', password)
   t.match(right.json, {
     token: /^[\w-]{43}$/, expiresAt: '2026-03-03T00:00:00.000+08:00',
-    roles: ['settler']
+    roles: ['settler'], branch: null, mustChange: false
   })
   const [wrong, unknown] = [await door.signIn('settler', 'wrong'), await door.signIn('nobody', 'wrong')]
   isProblem(t, wrong, 'credentials_wrong', 'a wrong password')
@@ -410,6 +410,12 @@ t.test('every route answers as described', async t => {
     await door.ok(who, method, `/v1/proposals/${id}${path}`, decision)
   }
   await door.ok('auditor', 'GET', '/v1/proposals')
+  for (const path of ['/v1/staff', '/v1/staff/clerk/sessions']) await door.ok('admin-1', 'GET', path)
+  const [session] = (await door.ok('inspector', 'GET', '/v1/sessions')).items
+  await door.ask('inspector', 'DELETE', `/v1/sessions/${session.id}`)
+  await door.ask('settler', 'PUT', '/v1/session/password', { json: { old: password, wanted: password } })
+  await door.ask('admin-1', 'POST', '/v1/staff/nobody/lock')
+  await door.ask('admin-1', 'POST', '/v1/staff/nobody/initial-password')
   const { digest } = await door.ok('settler', 'POST', `/v1/days/${D}/close`)
   for (const who of ['approver-1', 'approver-2'] as const) {
     await door.ok(who, 'POST',
@@ -445,8 +451,8 @@ t.test('a database that goes away is unavailable, not wrong', async t => {
   const door = await opened()
   const database = new URL(door.databaseUrl).pathname.slice(1)
   t.equal((await door.ask(null, 'GET', '/readyz')).status, 200)
-  await door.db.query(`alter database ${database} with connection limit 0`)
-  await door.db.query(`
+  await door.asOwner(`alter database ${database} with connection limit 0`)
+  await door.asOwner(`
     select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid()`)
   const answers = await Promise.all([1, 2, 3].map(() => door.ask(null, 'GET', '/readyz')))

@@ -4,9 +4,11 @@ export const passwordLengthMin = 12
 
 /** What is wrong with a password for this person, in words; null where it will do. */
 export function passwordWeakness (name: string, password: string): string | null {
-  if ([...password].length < passwordLengthMin) return `a password has ${passwordLengthMin} characters or more`
+  const length = [...password].length
+  if (length < passwordLengthMin) return `${length} characters, ${passwordLengthMin} are needed`
   if (name !== '' && folded(password).includes(folded(name))) return 'a password does not contain the name'
-  if (new Set(folded(password)).size < variety) return `a password has ${variety} different characters or more`
+  const found = new Set(folded(password)).size
+  if (found < variety) return `${found} different characters, ${variety} are needed`
   return null
 }
 

@@ -30,14 +30,15 @@ export const dayRoutes = (ledger: Ledger) => async (app: App): Promise<void> => 
   }, async ({ params }) => await viewDay(ledger, params.date))
 
   app.post('/v1/days/:date/close', {
-    config: { allow: ['settler'] }, schema: { params: Day, response: { 200: DayView } }
+    config: { allow: ['settler'], cityWide: true }, schema: { params: Day, response: { 200: DayView } }
   }, async request => {
     await closeDay(ledger, request.params.date, callerIn(request).id)
     return await viewDay(ledger, request.params.date)
   })
 
   app.post('/v1/days/:date/approvals', {
-    config: { allow: ['approver'] }, schema: { params: Day, body: Approval, response: { 200: DayView } }
+    config: { allow: ['approver'], cityWide: true },
+    schema: { params: Day, body: Approval, response: { 200: DayView } }
   }, async request => {
     const { staffId, id } = callerIn(request)
     const digest = Buffer.from(request.body.digest, 'hex')
@@ -46,7 +47,7 @@ export const dayRoutes = (ledger: Ledger) => async (app: App): Promise<void> => 
   })
 
   app.post('/v1/days/:date/instruct', {
-    config: { allow: ['settler'] }, schema: { params: Day, response: { 200: DayView } }
+    config: { allow: ['settler'], cityWide: true }, schema: { params: Day, response: { 200: DayView } }
   }, async request => {
     await instructDay(ledger, request.params.date, callerIn(request).id)
     return await viewDay(ledger, request.params.date)

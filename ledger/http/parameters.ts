@@ -9,9 +9,13 @@ import {
   acknowledge, blacklistSince, currentTariffs, liabilityOf, publishBlacklist, publishTariff
 } from '../parameters.ts'
 import type { App } from './app.ts'
+import { callerIn, memberOf } from './auth.ts'
 
 const closed = { additionalProperties: false } as const
-const Version = Type.Object({ version: Type.Integer() }, closed)
+const Version = Type.Object({
+  version: Type.Integer(),
+  proposal: Type.Optional(Type.Integer({ description: 'in which the rest waits for a second person' }))
+}, closed)
 const Have = Type.Object({
   have: Type.Optional(Type.String({ pattern: '^\\d{1,9}$', description: 'the version the terminal has' }))
 }, closed)
@@ -22,7 +26,7 @@ export const parameterRoutes = (ledger: Ledger) => async (app: App): Promise<voi
     bodyLimit: listBytesMax,
     config: { allow: ['registrar'] },
     schema: { body: BlacklistPublication, response: { 200: Version } }
-  }, async ({ body }) => ({ version: await publishBlacklist(ledger, body) }))
+  }, async request => await publishBlacklist(ledger, request.body, memberOf(callerIn(request))))
 
   app.get('/v1/blacklist', {
     config: { allow: ['gateway', 'operator', 'auditor', 'staff'] },
@@ -38,7 +42,7 @@ export const parameterRoutes = (ledger: Ledger) => async (app: App): Promise<voi
 
   app.post('/v1/tariffs', {
     config: { allow: ['registrar'] }, schema: { body: Tariff, response: { 200: Version } }
-  }, async ({ body }) => ({ version: await publishTariff(ledger, body) }))
+  }, async request => await publishTariff(ledger, request.body, memberOf(callerIn(request))))
 
   app.get('/v1/tariffs', {
     config: { allow: ['gateway', 'operator', 'auditor', 'staff'] },

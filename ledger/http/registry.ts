@@ -4,11 +4,12 @@ import { limits } from '../../schemas/limits.ts'
 import type { Ledger } from '../ledger.ts'
 import { register } from '../registry.ts'
 import type { App } from './app.ts'
+import { callerIn, memberOf } from './auth.ts'
 
 export const registryRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.put('/v1/registry', {
     config: { allow: ['registrar'] },
     bodyLimit: limits.fileBytesMax,
     schema: { body: Registry, response: { 200: RegistryReply } }
-  }, async request => await register(ledger, request.body))
+  }, async request => await register(ledger, request.body, memberOf(callerIn(request))))
 }

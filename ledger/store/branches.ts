@@ -1,4 +1,5 @@
 // To which branch cards and parties belong.
+import type { Card } from '../../schemas/api.ts'
 import { bucketOf, type CardRef } from '../../schemas/record.ts'
 import type { Branch } from '../core/branches.ts'
 import { numbers } from './columns.ts'
@@ -12,7 +13,9 @@ export async function branchesOfCards (db: Db | Tx, cards: readonly CardRef[]): 
       as k (bucket, issuer, serial, issue)
     join card c on c.bucket = k.bucket and c.issuer = decode(k.issuer, 'hex')
       and c.serial = decode(k.serial, 'hex') and c.issue = k.issue`,
-  [numbers(cards.map(bucketOf)), cards.map(c => c.issuer), cards.map(c => c.serial), numbers(cards.map(c => c.issue))])
+  [
+    numbers(cards.map(bucketOf)), cards.map(c => c.issuer), cards.map(c => c.serial),
+    numbers(cards.map(c => c.issue))])
   return rows.map(row => row.branch)
 }
 
@@ -20,3 +23,16 @@ export async function branchesOfCards (db: Db | Tx, cards: readonly CardRef[]): 
 export const branchesOfParties = async (db: Db | Tx, codes: readonly string[]): Promise<Branch[]> =>
   (await db.query<{ branch: Branch }>(
     'select distinct branch from party where code = any($1)', [codes])).rows.map(row => row.branch)
+
+/** Writes down the branch of new cards that have one. */
+export async function setCardBranches (
+  tx: Tx, cards: readonly { readonly card: Card, readonly bucket: number, readonly cardId: bigint }[]
+): Promise<void> {
+  const own = cards.filter(({ card }) => card.branch !== undefined)
+  if (own.length === 0) return
+  await tx.query(`
+    update card c set branch = k.branch
+    from unnest($1::smallint[], $2::bigint[], $3::text[]) as k (bucket, card_id, branch)
+    where c.bucket = k.bucket and c.card_id = k.card_id`,
+  [numbers(own.map(c => c.bucket)), numbers(own.map(c => c.cardId)), own.map(c => c.card.branch)])
+}

@@ -21,6 +21,10 @@ export async function moveOpenDay (tx: Tx, next: string): Promise<void> {
     insert into clearing_day (clearing_date, state) values ($1, 'OPEN') on conflict do nothing`, [next])
 }
 
+/** No clearing date has been cut yet. */
+export const isSettingUp = async (tx: Tx | Db): Promise<boolean> =>
+  (await tx.query("select from clearing_day where state <> 'OPEN' limit 1")).rowCount === 0
+
 /* ---- states ---- */
 
 export type DayRow = {

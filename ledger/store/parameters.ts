@@ -66,6 +66,21 @@ export async function listedCards (db: Db | Tx): Promise<CardRef[]> {
   return rows
 }
 
+export type ListedEntry = {
+  readonly card: CardRef, readonly reason: BlacklistEntry['reason'], readonly version: number
+}
+
+/** Of these cards those that are on the list now, in the order of their numbers. */
+export async function listedAmong (tx: Tx, cards: readonly CardPlace[]): Promise<ListedEntry[]> {
+  const { rows } = await tx.query<CardRef & Omit<ListedEntry, 'card'>>(`
+    select ${cardColumns}, e.reason, e.added_version as version
+    from unnest($1::smallint[], $2::bigint[]) as k (bucket, card_id)
+    join blacklist_entry e using (bucket, card_id) join card c using (bucket, card_id)
+    where e.removed_version is null order by 1, 2, 3`,
+  [cards.map(c => c.bucket), cards.map(c => c.cardId)])
+  return rows.map(({ issuer, serial, issue, ...entry }) => ({ card: { issuer, serial, issue }, ...entry }))
+}
+
 export type ListedRow = CardRef & { readonly reason: BlacklistEntry['reason'], readonly listedAtMs: number }
 
 /** Cards on the list now that were not on it at version `since`; all of them where that is null. */

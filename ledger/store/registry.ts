@@ -224,5 +224,23 @@ export async function upsertPolicies (tx: Tx, policies: Partial<Policies>): Prom
   return entries.length
 }
 
+/** The policies of these names as they stand; one that nobody has set is left out. */
+export async function readPolicies (tx: Tx, names: readonly string[]): Promise<Partial<Policies>> {
+  const { rows } = await tx.query<{ name: string, value: unknown }>(
+    'select name, value from policy where name = any($1)', [names])
+  return Object.fromEntries(rows.map(({ name, value }) => [name, value]))
+}
+
+/** Of these commissions those that are stored, in their order, with the rate as it stands. */
+export async function readCommissions (tx: Tx, asked: readonly Commission[]): Promise<Commission[]> {
+  const { rows } = await tx.query<Commission>(`
+    select p.code as party, c.product, k.from_date as from, c.rate_ppm as "ratePpm"
+    from unnest($1::text[], $2::text[], $3::date[]) with ordinality as k (code, product, from_date, place)
+    join party p using (code)
+    join commission c on c.party_id = p.party_id and c.product = k.product and c.from_date = k.from_date
+    order by k.place`, [asked.map(c => c.party), asked.map(c => c.product), asked.map(c => c.from)])
+  return rows
+}
+
 /** All books, for checks that go through each of them. */
 export const allBooks = books

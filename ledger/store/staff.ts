@@ -9,7 +9,7 @@ export type ClientRow = {
   readonly id: string, readonly kind: ClientKind, readonly secretHash: Buffer, readonly party: string | null
 }
 
-export async function findClient (db: Db, id: string): Promise<ClientRow | null> {
+export async function findClient (db: Db | Tx, id: string): Promise<ClientRow | null> {
   const { rows: [row] } = await db.query<ClientRow>(`
     select c.client_id as id, c.kind, c.secret_hash as "secretHash", p.code as party
     from client c left join party p using (party_id) where c.client_id = $1`, [id])
@@ -61,7 +61,8 @@ export type Membership = Pick<StaffRow, 'name' | 'roles' | 'branch' | 'active'>
 export async function upsertMember (tx: Tx, { name, roles, branch, active }: Membership): Promise<void> {
   await tx.query(`
     insert into staff (name, password_hash, roles, branch, active) values ($1, $5, $2, $3, $4)
-    on conflict (name) do update set roles = excluded.roles, branch = excluded.branch, active = excluded.active`,
+    on conflict (name) do update
+      set roles = excluded.roles, branch = excluded.branch, active = excluded.active`,
   [name, roles, branch, active, noPassword])
 }
 

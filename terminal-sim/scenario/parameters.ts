@@ -5,13 +5,14 @@ import { formatIso } from '../../runtime/instants.ts'
 import type { BlacklistPublication } from '../../schemas/api.ts'
 import type { Tariff } from '../../schemas/tariff/tariff.ts'
 import { mappingOf } from './check.ts'
-import { moment, name, oneOf, whole, yuan } from './values.ts'
+import { moment, name, oneOf, whole, yes, yuan } from './values.ts'
 import { StepError } from './verb.ts'
 import { known, type World } from './world.ts'
 
 const closed = { additionalProperties: false } as const
 const reasons = ['loss', 'oral_loss', 'fraud', 'cancelled', 'death'] as const
 const card = name('a card')
+const draftSaid = yes('true: what needs a second person is left waiting; else approver-1 agrees at once')
 
 export const blacklistSaid = Type.Object(
   {
@@ -23,7 +24,8 @@ export const blacklistSaid = Type.Object(
       ])
     ),
     remove: Type.Optional(Type.Array(card, { description: 'cards that may be used again' })),
-    reported: Type.Optional(moment('when the loss was reported; when absent, the instant of publishing'))
+    reported: Type.Optional(moment('when the loss was reported; when absent, the instant of publishing')),
+    draft: Type.Optional(draftSaid)
   },
   closed
 )
@@ -43,13 +45,20 @@ export async function publishBlacklist (world: World, said: BlacklistSaid, at: I
     })),
     remove: (said.remove ?? []).map(name => known(world.chips, 'card', name).ref)
   }
-  const { version } = (await world.api.call({
-    method: 'POST',
-    path: '/v1/blacklist',
-    as: 'registrar',
-    json: publication
-  })) as { version: number }
-  return version
+  const json = publication
+  const call = { method: 'POST', path: '/v1/blacklist', as: 'registrar', json } as const
+  const published = (await world.api.call(call)) as Published
+  if (said.draft !== true) await activate(world, published)
+  return published.version
+}
+
+/** What the ledger answers to parameters; `proposal`: they wait there for a second person. */
+type Published = { version: number, proposal?: number }
+
+async function activate (world: World, { proposal }: Published): Promise<void> {
+  if (proposal === undefined) return
+  const path = `/v1/proposals/${proposal}/decisions`
+  await world.api.call({ method: 'POST', path, as: { staff: 'approver-1' }, json: { approves: true } })
 }
 
 export const tariffSaid = Type.Object(
@@ -64,13 +73,17 @@ export const tariffSaid = Type.Object(
         'fare: the full fare; card: the fare of a card; a card type: its own fare'
       ),
       'prices by party'
-    )
+    ),
+    draft: Type.Optional(draftSaid)
   },
   closed
 )
 export type TariffSaid = Static<typeof tariffSaid>
 
-export async function publishTariff (world: World, { version, from, prices }: TariffSaid): Promise<void> {
+export async function publishTariff (
+  world: World,
+  { version, from, prices, draft }: TariffSaid
+): Promise<void> {
   const operators = Object.fromEntries(
     Object.entries(prices).map(([party, { fare, card, ...byCardType }]) => {
       known(world.parties, 'party', party)
@@ -81,7 +94,9 @@ export async function publishTariff (world: World, { version, from, prices }: Ta
     })
   )
   const tariff: Tariff = { version, from: formatIso(from), operators }
-  await world.api.call({ method: 'POST', path: '/v1/tariffs', as: 'registrar', json: tariff })
+  const call = { method: 'POST', path: '/v1/tariffs', as: 'registrar', json: tariff } as const
+  const published = (await world.api.call(call)) as Published
+  if (draft !== true) await activate(world, published)
 }
 
 export type AcknowledgeSaid = { terminal: string, blacklist?: number, tariff?: number, at: Instant }

@@ -13,7 +13,7 @@ import { createLog } from '../../runtime/log.ts'
 import { createRandom } from '../../terminal-sim/random.ts'
 import { hex } from '../../schemas/epurse/hex.ts'
 import { bootstrap } from '../../ledger/bootstrap.ts'
-import { buildLedger, type Ledger } from '../../ledger/ledger.ts'
+import { buildLedger, type Ledger, type LedgerOptions } from '../../ledger/ledger.ts'
 import { openSigner } from '../../ledger/seal.ts'
 import { openDb, type Db } from '../../ledger/store/db.ts'
 import { migrate } from '../../ledger/store/migrate.ts'
@@ -67,7 +67,7 @@ export type Door = {
 }
 
 export type Doors = {
-  readonly open: (at?: string) => Promise<Door>
+  readonly open: (at?: string, options?: Pick<LedgerOptions, 'idleMs'>) => Promise<Door>
   /** Environment of a ledger as a process on a database. */
   readonly env: (databaseUrl: string) => NodeJS.ProcessEnv
   /** `METHOD route` of the description that no call has used, and answers that did not match it. */
@@ -94,7 +94,9 @@ export async function startDoors (): Promise<Doors> {
   const contract = newContract()
   let databases = 0
 
-  async function open (at = '2026-03-02T12:00:00+08:00'): Promise<Door> {
+  async function open (
+    at = '2026-03-02T12:00:00+08:00', options: Pick<LedgerOptions, 'idleMs'> = {}
+  ): Promise<Door> {
     const name = `ledger_${databases++}`
     await admin.query(`create database ${name} template ${template} strategy file_copy`)
     const clock = manualClock(Date.parse(at))
@@ -106,7 +108,7 @@ export async function startDoors (): Promise<Doors> {
     const { app, ledger, close } = await buildLedger({
       databaseUrl, clock, tac, signer, random: length => Buffer.from(random.bytes(length)), partitionDays: 5,
       sessionMs: 12 * 3_600_000, log: createLog('test', { level: 'info', destination: lines }),
-      sealEveryMs: 3_600_000
+      sealEveryMs: 3_600_000, ...options
     })
     const url = await app.listen({ host: '127.0.0.1', port: 0 })
     if (!contract.known()) contract.learn(await (await fetch(`${url}/openapi.json`)).json())
