@@ -1,5 +1,6 @@
 // Every kind of proposal the ledger knows, by the name the API uses. Each stands in the file of its trade.
 import { bankAccountKind } from './bank-accounts.ts'
+import { accountClosingKind } from './close-account.ts'
 import { correctionKind } from './correct.ts'
 import { settlementOverrideKind } from './override.ts'
 import { blacklistRemovalKind, tariffKind } from './parameters.ts'
@@ -14,5 +15,6 @@ export const proposalKinds: ProposalKinds = {
   staff_member: staffMemberKind,
   tariff: tariffKind,
   parameters: parametersKind,
-  blacklist_removal: blacklistRemovalKind
+  blacklist_removal: blacklistRemovalKind,
+  account_closing: accountClosingKind
 }

@@ -316,10 +316,20 @@ export const AccountBalance = Type.Object({
 }, { ...closed, $id: 'AccountBalance' })
 export type AccountBalance = Static<typeof AccountBalance>
 
+export const KnownHead = Type.Object({
+  size: Type.Integer({ minimum: 0, description: 'sealed batches under the signed head' }),
+  at: Instant
+}, { ...closed, $id: 'KnownHead', description: 'the books as this signed head covers them' })
+export type KnownHead = Static<typeof KnownHead>
+
 export const TrialBalance = Type.Object({
   asOf: LocalDate,
+  known: orNull(KnownHead),
   accounts: Type.Array(AccountBalance),
-  books: Type.Array(Type.Object({ book: Type.String(), debitFen: Fen, creditFen: Fen }, closed)),
+  books: Type.Array(Type.Object({
+    book: Type.String(), debitFen: Fen, creditFen: Fen,
+    sumFen: { ...Fen, description: 'debits less credits: 0' } as typeof Fen
+  }, closed), { description: 'whole books, whichever accounts are shown' }),
   sumFen: { ...Fen, description: 'debits less credits over all accounts: 0' } as typeof Fen
 }, { ...closed, $id: 'TrialBalance' })
 export type TrialBalance = Static<typeof TrialBalance>

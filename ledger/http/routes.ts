@@ -1,5 +1,6 @@
 // All doors of the ledger, in the order of a day.
 import type { Ledger } from '../ledger.ts'
+import { accountRoutes } from './accounts.ts'
 import { alertRoutes } from './alerts.ts'
 import type { App } from './app.ts'
 import { auditRoutes } from './audit.ts'
@@ -24,6 +25,7 @@ const all = [
   recordRoutes,
   fileRoutes,
   viewRoutes,
+  accountRoutes,
   dayRoutes,
   proofRoutes,
   transitRoutes,

@@ -1,17 +1,12 @@
-// The doors for looking: cards, records, totals, balances. They change nothing.
+// The doors for looking: cards, records, totals. They change nothing.
 import { Type } from 'typebox'
-import {
-  CardView, LocalDate, RecordTotals, RecordView, TrialBalance, type TrialBalance as Trial
-} from '../../schemas/api.ts'
+import { CardView, LocalDate, RecordTotals, RecordView } from '../../schemas/api.ts'
 import { limits } from '../../schemas/limits.ts'
 import { bucketOf, cardKey, parseCardKey, type CardRef } from '../../schemas/record.ts'
 import { outcomeNumbers } from '../../schemas/reasons.ts'
-import { books, accountCode } from '../core/chart.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
-import { balances } from '../store/balances.ts'
 import { findCards } from '../store/cards.ts'
-import { readOpenDay } from '../store/days.ts'
 import { viewCard, viewCards, viewRecords, viewTotals, type RecordFilter } from '../store/views.ts'
 import type { App } from './app.ts'
 import type { Capacity } from './auth.ts'
@@ -74,11 +69,6 @@ export const viewRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
     config: { allow },
     schema: { querystring: Type.Object({ date: Type.Optional(LocalDate) }), response: { 200: RecordTotals } }
   }, async request => await viewTotals(ledger.db, request.query.date ?? null))
-
-  app.get('/v1/accounts', {
-    config: { allow },
-    schema: { querystring: Type.Object({ asOf: Type.Optional(LocalDate) }), response: { 200: TrialBalance } }
-  }, async request => await trialBalance(ledger, request.query.asOf ?? null))
 }
 
 /** From a query to what it means; the first page, without a limit. */
@@ -101,29 +91,4 @@ function cardOf (text: string): CardRef {
       'a card is written ISSUER-SERIAL-ISSUE: 16 and 20 hex digits, a number')
   }
   return card
-}
-
-async function trialBalance (ledger: Ledger, asOf: string | null): Promise<Trial> {
-  const date = asOf ?? await readOpenDay(ledger.db)
-  if (date === null) throw new Refusal('unavailable', 'no clearing date is set yet')
-  const rows = await balances(ledger.db, date)
-  const total = (of: typeof rows, pick: (row: typeof rows[number]) => bigint): number =>
-    Number(of.reduce((sum, row) => sum + pick(row), 0n))
-  return {
-    asOf: date,
-    accounts: rows.map(row => {
-      const own = row.debitFen - row.creditFen
-      return {
-        account: accountCode(row.book, row.heading, row.party), book: row.book, heading: row.heading,
-        party: row.party,
-        normalSide: row.normalSide, debitFen: Number(row.debitFen), creditFen: Number(row.creditFen),
-        balanceFen: Number(row.normalSide === 'debit' ? own : -own)
-      }
-    }),
-    books: books.map(book => {
-      const own = rows.filter(row => row.book === book)
-      return { book, debitFen: total(own, row => row.debitFen), creditFen: total(own, row => row.creditFen) }
-    }),
-    sumFen: total(rows, row => row.debitFen - row.creditFen)
-  }
 }

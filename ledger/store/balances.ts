@@ -27,14 +27,20 @@ export async function balances (db: Db | Tx, asOf: string | null): Promise<Balan
 }
 
 /**
- * Moves deltas of closed dates into one row per account and date: delete and upsert are one statement, so
- * none is lost or doubled.
+ * Moves deltas of closed dates into one row per account and date, and keeps by account which batches they
+ * came from: delete and upserts are one statement, so none is lost or doubled.
  */
 export async function foldDeltas (tx: Tx, upTo: string): Promise<void> {
   await tx.query(`
     with gone as (
       delete from balance_delta where clearing_date <= $1
-      returning bucket, account_id, clearing_date, debit_fen, credit_fen)
+      returning bucket, batch_id, account_id, clearing_date, debit_fen, credit_fen),
+    kept as (
+      insert into account_batch as k (account_id, clearing_date, batch_id, debit_fen, credit_fen)
+      select account_id, clearing_date, batch_id, sum(debit_fen), sum(credit_fen) from gone
+      group by account_id, clearing_date, batch_id
+      on conflict (account_id, clearing_date, batch_id) do update
+        set debit_fen = k.debit_fen + excluded.debit_fen, credit_fen = k.credit_fen + excluded.credit_fen)
     insert into account_day as d (bucket, account_id, clearing_date, debit_fen, credit_fen)
     select bucket, account_id, clearing_date, sum(debit_fen), sum(credit_fen) from gone
     group by bucket, account_id, clearing_date order by bucket, account_id, clearing_date
