@@ -4,6 +4,7 @@ import type { AccountStatement, StatementLine } from '../schemas/account.ts'
 import type { KnownHead, TrialBalance } from '../schemas/api.ts'
 import { cardKey } from '../schemas/record.ts'
 import { formatIso } from '../runtime/instants.ts'
+import { maskCards } from '../runtime/log.ts'
 import { accountCode, books, transferCodes } from './core/chart.ts'
 import type { Ledger } from './ledger.ts'
 import { Refusal } from './refusal.ts'
@@ -117,10 +118,8 @@ export function maskedCard (
 ): string | null {
   if (issuer === null || serial === null) return null
   const hex = (bytes: Buffer): string => bytes.toString('hex').toUpperCase()
-  return masked(cardKey({ issuer: hex(issuer), serial: hex(serial), issue: issue ?? 1 }))
+  return maskCards(cardKey({ issuer: hex(issuer), serial: hex(serial), issue: issue ?? 1 }))
 }
-export const masked = (key: string): string =>
-  key.replace(/^(.{6}).{10}-(.{6}).{10}(.{4})-(\d+)$/, '$1…-$2…$3-$4')
 
 /* ---- trial balance ---- */
 

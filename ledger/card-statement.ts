@@ -2,8 +2,9 @@
 // and what the chip itself said last. It refuses to know the holder.
 import type { CardStatement } from '../schemas/account.ts'
 import { cardKey, type CardRef } from '../schemas/record.ts'
+import { maskCards } from '../runtime/log.ts'
 import {
-  accountCodes, boundOf, headView, lineView, masked, placeAfter, type StatementAsked
+  accountCodes, boundOf, headView, lineView, placeAfter, type StatementAsked
 } from './account-statement.ts'
 import type { Ledger } from './ledger.ts'
 import { Refusal } from './refusal.ts'
@@ -22,7 +23,7 @@ export async function cardStatement (
   const bound = await boundOf(ledger, after)
   const rows = await cardLines(db, known, bound.known)
   const codes = await accountCodes(ledger)
-  const key = masked(cardKey(card))
+  const key = maskCards(cardKey(card))
   let balanceFen = 0n
   const all = rows.map(row => {
     balanceFen += row.creditFen - row.debitFen

@@ -394,6 +394,9 @@ t.test('every route answers as described', async t => {
     `/v1/operators/BUS/QS/${D}`, `/v1/operators/BUS/NS/${D}`, `/v1/services/transit/price-findings?date=${D}`
   ]) t.equal((await door.ask('auditor', 'GET', path)).status, 200, path)
   for (const path of ['/v1/audit', '/v1/audit/integrity']) await door.ok('auditor', 'GET', path)
+  for (const path of [
+    '/v1/accounts/commerce%2Fpurse/statement', `/v1/cards/${cardKey(cardOf(0))}/statement`
+  ]) await door.ok('auditor', 'GET', path)
   const correction = {
     kind: 'correction', reason: 'a fen was booked to the wrong side',
     body: {

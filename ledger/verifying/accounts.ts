@@ -1,5 +1,6 @@
 // Balances, deltas and purses against the transfers they are sums of.
 import { deltasOf } from '../store/post.ts'
+import { accountBatchDifferences } from '../store/account-lines.ts'
 import { accountDifferences, purseDifferences } from '../store/balances.ts'
 import { bookDifferences } from '../store/checks.ts'
 import { guardedDifferences } from '../store/guarded.ts'
@@ -13,6 +14,7 @@ export const accountChecks: readonly BookCheck[] = [
   { name: 'every book sums to zero', run: async ({ tx }) => equal(await bookDifferences(tx, null)) },
   { name: 'account balances equal their transfers', run: checkAccounts },
   { name: 'deltas equal the transfers of their batch', run: checkDeltas },
+  { name: 'batches of an account equal their transfers', run: checkAccountBatches },
   {
     name: 'purses equal their control account',
     run: async ({ tx }) => equal((await purseDifferences(tx)).map(worded))
@@ -37,6 +39,15 @@ async function checkAccounts ({ tx, start }: Reading): Promise<Findings> {
   const { faults, add } = faultList()
   for (const date of await datesFrom(tx, start)) {
     for (const difference of await accountDifferences(tx, date)) add(worded(difference))
+  }
+  return equal(faults)
+}
+
+/** The way of a statement from an account to its lines. */
+async function checkAccountBatches ({ tx, start }: Reading): Promise<Findings> {
+  const { faults, add } = faultList()
+  for (const date of await datesFrom(tx, start)) {
+    for (const difference of await accountBatchDifferences(tx, date)) add(difference)
   }
   return equal(faults)
 }
