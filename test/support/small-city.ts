@@ -58,7 +58,8 @@ export const deliver = async (door: Door, delivery: string, records: readonly Tr
 /** The token of an operator's or agent's own client. */
 export async function clientOf (door: Door, party: string, kind: 'operator' | 'agent'): Promise<string> {
   const id = `${party}-CLIENT`
-  await bootstrap(door.db, { clients: [{ id, kind, party, secret: secretOf(id) }] })
+  const clients = [{ id, kind, party, secret: secretOf(id) }]
+  await bootstrap(door.db, { clients }, door.clock.now())
   return `${id}.${secretOf(id)}`
 }
 
