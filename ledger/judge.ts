@@ -1,6 +1,7 @@
 // Judges a delivery: every line gets its verdict, and the verdicts that its news changes are corrected. Pure
 // over what was read before, in the transaction that will write the decision. It refuses to know SQL.
 import { outcomeNumbers, reasonNumbers } from '../schemas/reasons.ts'
+import { regressedBy } from './core/regression.ts'
 import { verdictOf } from './core/verdict.ts'
 import {
   answerAlone, answerClaim, bookFirst, outcomeName, reasonName, type Book, type Collision, type Decision,
@@ -26,6 +27,9 @@ export function judge (sorted: Sorted, known: Known, context: Context): Decision
     journals: [],
     moves: [],
     retop: [],
+    troubled: [],
+    reuses: [],
+    regressed: regressedBy([...context.reuses, ...known.reuses], context.policy.clockToleranceMs),
     completions: 0
   }
   for (const line of sorted.unreadable) judgeUnreadable(book, line)
@@ -91,5 +95,6 @@ function judgePlain (book: Book, { key, purse, told }: Group): void {
     move.lastCounter = record.counter
     move.lastBalanceFen = BigInt(record.balanceBeforeFen - record.amountFen)
   }
+  if (move.openItems > 0) book.troubled.push(key)
   book.moves.push(move)
 }

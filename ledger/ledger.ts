@@ -10,6 +10,7 @@ import { openDb, type Db } from './store/db.ts'
 import { servingRole } from './store/grants.ts'
 import { registryCache, type Snapshot } from './store/registry.ts'
 import type { TacPool } from './verify/tac-pool.ts'
+import { startWatch, type Watchman } from './watch.ts'
 
 export type Ledger = {
   readonly db: Db
@@ -20,6 +21,7 @@ export type Ledger = {
   readonly registry: () => Promise<Snapshot>
   readonly signer: HeadSigner
   readonly sealer: Sealer
+  readonly watch: Watchman
   /** Random bytes for salts and tokens. */
   readonly random: (length: number) => Buffer
   /** How many clearing dates ahead there is room for transfers. */
@@ -47,6 +49,7 @@ export type BuiltLedger = {
 }
 
 const sealEveryMs = 1_000
+const watchEveryMs = 1_000
 
 /** A whole ledger that does not listen yet. */
 export async function buildLedger (options: LedgerOptions): Promise<BuiltLedger> {
@@ -57,14 +60,17 @@ export async function buildLedger (options: LedgerOptions): Promise<BuiltLedger>
   const sealer = await startSealer({
     db, signer, now: () => clock.now(), everyMs: options.sealEveryMs ?? sealEveryMs, onError
   })
+  const registry = registryCache(db)
+  const watch = startWatch({ db, clock, log, registry, random }, watchEveryMs)
   const ledger: Ledger = {
-    db, clock, log, metrics: createMetrics(), tac, registry: registryCache(db), signer, sealer, random,
+    db, clock, log, metrics: createMetrics(), tac, registry, signer, sealer, watch, random,
     partitionDays, sessionMs, idleMs: options.idleMs ?? sessionMs
   }
   const app = await createApp(ledger)
   await app.register(routes(ledger))
   const close = async () => {
     await app.close()
+    await watch.stop()
     await sealer.stop()
     await db.end()
   }

@@ -26,6 +26,7 @@ import {
   listedCards,
   lockPublication, readTariffs, removedSince, removeEntries, usesOfListed, type CardPlace, type ListedUse
 } from './store/parameters.ts'
+import { bumpVersion } from './store/registry.ts'
 
 /** A version that was published, and the proposal in which the rest of it waits for a second person. */
 export type Published = { readonly version: number, readonly proposal?: number }
@@ -193,6 +194,7 @@ async function isPublished (tx: Tx, tariff: Tariff): Promise<boolean> {
 
 async function storeTariff (tx: Tx, tariff: Tariff, by: string, atMs: number): Promise<void> {
   await insertTariff(tx, tariff, atMs)
+  await bumpVersion(tx) // verdicts look at prices
   const digest = createHash('sha256').update(canonical(tariff)).digest('hex').toUpperCase()
   const detail = { from: tariff.from, digest }
   await audit(tx, atMs, { by, action: 'tariff.publish', subject: `tariff/${tariff.version}`, detail })

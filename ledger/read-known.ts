@@ -2,8 +2,11 @@
 // How much is read depends on how the lines were sorted. It refuses to know verdicts.
 import { groupBy, uniqueBy } from '../runtime/collections.ts'
 import { startOfDate } from '../runtime/instants.ts'
+import type { Policies } from '../schemas/api.ts'
 import { reasonNumbers } from '../schemas/reasons.ts'
 import { appliedAt, listingAt } from './core/listing.ts'
+import { regressedBy } from './core/regression.ts'
+import type { VerdictPolicy } from './core/verdict.ts'
 import type { Known, KnownKeys } from './judging/book.ts'
 import {
   purseText, type Context, type Group, type Prepared, type Sorted,
@@ -11,6 +14,7 @@ import {
 } from './judging/sort-out.ts'
 import { findApplied, findEntries } from './store/blacklist.ts'
 import { findCardsById } from './store/cards.ts'
+import { plausibleBy } from './services/transit/plausible.ts'
 import type { Tx } from './store/db.ts'
 import { lockDigests, lockPurses, type PurseRow } from './store/lock.ts'
 import {
@@ -19,6 +23,7 @@ import {
   type TerminalKey
 } from './store/records.ts'
 import { accountId, type Snapshot } from './store/registry.ts'
+import { findReuses } from './store/sequences.ts'
 
 /** A card outside a delivery whose records the delivery may change. */
 export type OtherCard = Pick<PurseKey, 'bucket' | 'cardId'>
@@ -50,10 +55,12 @@ export async function readKnown (
   const claims = told.filter(one => one.kind === 'claim')
   const keys = thorough === null ? null : await readKeys(tx, sorted, claims, purses, thorough)
   const counters = [
-    ...sorted.careful.flatMap(({ key, told }) =>
-      told.map(({ line }) => ({ ...key, counter: line.record.counter }))),
+    ...sorted.careful.flatMap(({ key, told, again = [] }) =>
+      [...told.map(({ line }) => line.record.counter), ...again].map(counter => ({ ...key, counter }))),
     ...keys?.component ?? []]
-  return { digests, events: await findEvents(tx, rangesAround(counters)), keys }
+  const events = await findEvents(tx, rangesAround(counters))
+  const reuses = await findReuses(tx, [...new Set(events.map(({ psamId }) => psamId))])
+  return { digests, events, keys, reuses }
 }
 
 /** Two counters to both sides: one further than any verdict of theirs depends on. */
@@ -144,6 +151,11 @@ export async function readContext (tx: Tx, snapshot: Snapshot, prepared: readonl
   readonly kind: Context['kind'], readonly receivedAtMs: number, readonly date: string
 }): Promise<Context> {
   const { policies } = snapshot
+  const policy = policyOf(policies)
+  const reuses = await findReuses(tx,
+    [...new Set(prepared.flatMap(({ psam }) => psam === null ? [] : [psam.psamId]))])
+  const regressed = regressedBy(reuses, policy.clockToleranceMs)
+  const plausible = plausibleBy(snapshot.tariffs)
   const cards = prepared.flatMap(line => line.card === null ? [] : [line.card])
   const entries = groupBy(
     await findEntries(tx, uniqueBy(cards, card => card.cardId)), entry => entry.cardId)
@@ -160,16 +172,24 @@ export async function readContext (tx: Tx, snapshot: Snapshot, prepared: readonl
   return {
     kind: given.kind,
     receivedAtMs: given.receivedAtMs,
-    policy: {
-      lateMs: policies.lateDays * dayMs,
-      clockToleranceMs: policies.clockToleranceMinutes * minuteMs,
-      debitFenMax: BigInt(policies.debitFenMax)
-    },
+    policy,
+    reuses,
     beforeOpenDate: eventAtMs => eventAtMs < openFromMs,
-    listing: line => listingAt(
-      entries.get(line.card?.cardId ?? -1n) ?? [],
-      appliedAt(applied.get(line.terminal?.terminalId ?? -1) ?? [], line.eventAtMs), line.eventAtMs,
-      { windowMs: policies.blacklistWindowHours * hourMs, reachable: line.terminal?.reachable ?? true }),
+    around: line => ({
+      listing: listingAt(
+        entries.get(line.card?.cardId ?? -1n) ?? [],
+        appliedAt(applied.get(line.terminal?.terminalId ?? -1) ?? [], line.eventAtMs), line.eventAtMs,
+        { windowMs: policies.blacklistWindowHours * hourMs, reachable: line.terminal?.reachable ?? true }),
+      city: null,
+      cardTypeAllowed: isAllowed(policies, line.operator?.service ?? null, line.card?.cardType ?? null),
+      abnormal: isTransit(line) && !plausible({
+        operator: line.record.operator, cardType: line.card?.cardType ?? '', eventAtMs: line.eventAtMs,
+        amountFen: line.record.amountFen
+      }),
+      regressed: line.tacValid === true && !line.record.grey && line.psam !== null && regressed({
+        psamId: line.psam.psamId, sequence: BigInt(line.record.sequence), eventAtMs: line.eventAtMs
+      })
+    }),
     accountsOf: terminalId => {
       const terminal = snapshot.terminalById.get(terminalId ?? -1)
       const operator = snapshot.partyById.get(terminal?.partyId ?? -1)
@@ -181,6 +201,20 @@ export async function readContext (tx: Tx, snapshot: Snapshot, prepared: readonl
     }
   }
 }
+
+const policyOf = (policies: Policies): VerdictPolicy => ({
+  lateMs: policies.lateDays * dayMs,
+  clockToleranceMs: policies.clockToleranceMinutes * minuteMs,
+  debitFenMax: BigInt(policies.debitFenMax),
+  cityGraceMs: policies.cityGraceDays * dayMs
+})
+
+const isTransit = ({ operator }: Prepared): boolean => operator?.service === 'transit'
+
+/** Where nothing is said of a kind of merchant, it takes every card. */
+const isAllowed = (policies: Policies, service: string | null, cardType: string | null): boolean =>
+  service === null || cardType === null ||
+  (policies.cardTypesAllowed[service]?.includes(cardType) ?? true)
 
 const dayMs = 86_400_000
 const hourMs = 3_600_000

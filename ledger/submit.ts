@@ -62,8 +62,9 @@ export async function submit (ledger: Ledger, delivery: Delivery): Promise<Submi
     const decision = await decide(tx, snapshot, lines, { kind: delivery.kind, receivedAtMs, date }, again)
     // From here on nothing is decided any more: what follows writes the decision or fails whole.
     const extra = delivery.extra?.(decision.results, date)
-    await write(tx, delivery, decision, { receivedAtMs, date, salt, extra }, again)
-    raised = await tellWatch(tx, lines.prepared, decision, { clearingDate: date, receivedAtMs })
+    const batchId = await write(tx, delivery, decision, { receivedAtMs, date, salt, extra }, again)
+    raised = await tellWatch(tx, lines.prepared, decision,
+      { batchId, clearingDate: date, receivedAtMs, topDebitFen: snapshot.policies.topDebitFen })
     killPoint('before-commit')
     return { replayed: false, clearingDate: date, results: decision.results, extra }
   })
@@ -122,7 +123,7 @@ function repeat (
 
 async function write (tx: Tx, delivery: Delivery, decision: Decision, given: {
   readonly receivedAtMs: number, readonly date: string, readonly salt: Buffer, readonly extra: unknown
-}, again: Again): Promise<void> {
+}, again: Again): Promise<bigint> {
   const batchId = await nextBatchId(tx)
   const deliveryNo = await nextDeliveryNo(tx)
   const origin = { deliveryNo, batchId, clearingDate: given.date }
@@ -155,6 +156,7 @@ async function write (tx: Tx, delivery: Delivery, decision: Decision, given: {
     transfers
   }, batchId)
   await insertDelivery(tx, { ...told, raw: deflateSync(delivery.raw, { level: 1 }) })
+  return batchId
 }
 
 const committedItems = (delivery: CommittedItems['delivery'], decision: Decision): CommittedItems => ({
@@ -168,8 +170,8 @@ const committedItems = (delivery: CommittedItems['delivery'], decision: Decision
 })
 
 /** Corrections name the transfer they correct; transfers of one event share a journal. */
-async function transfersOf (
-  tx: Tx, journals: readonly (readonly Draft[])[], deliveryNo: bigint
+export async function transfersOf (
+  tx: Tx, journals: readonly (readonly Draft[])[], deliveryNo: bigint | null
 ): Promise<NewTransfer[]> {
   const corrected = journals.flatMap(([first]) => first?.of ?? [])
   const originals = await lastTransfers(tx, corrected)

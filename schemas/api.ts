@@ -103,7 +103,10 @@ export const Party = Type.Object({
     'which counter the files of this operator carry')),
   settleFromFen: Type.Optional(Type.Integer({ minimum: 0, description: 'smaller nets carry over' })),
   prepaid: Type.Optional(Type.Boolean({ description: 'an agent that pays in before it sells' })),
-  branch: Type.Optional(Branch)
+  branch: Type.Optional(Branch),
+  wireCodes: Type.Optional(Type.Record(Type.String(), Type.String({ pattern: '^\\d{2}$' }), {
+    description: 'codes of its own in SS files, by reason: 05 is overdue here and account short elsewhere'
+  }))
 }, { ...closed, $id: 'Party' })
 export type Party = Static<typeof Party>
 
@@ -187,6 +190,24 @@ export const Policies = Type.Object({
   clockToleranceMinutes: Type.Integer({ minimum: 0, maximum: 24 * 60 }),
   debitFenMax: Type.Integer({ minimum: 1 }),
   overdraftFenMax: Type.Integer({ minimum: 0 }),
+  greyDays: Type.Integer({ minimum: 1, maximum: 3_650, description: 'a grey record may expire after' }),
+  topDebitFen: Type.Integer({ minimum: 1, description: 'a debit from here on is of top value' }),
+  topDebitsPerHourMax: Type.Integer({ minimum: 1, description: 'more at one terminal: held for fraud' }),
+  cityGraceDays: Type.Integer({
+    minimum: 0, maximum: 365, description: 'a city that left the list is accepted so long'
+  }),
+  cityAddDays: Type.Integer({
+    minimum: 0, maximum: 365, description: 'terminals know a new city after so long'
+  }),
+  returnDays: Type.Integer({
+    minimum: 0, maximum: 365, description: 'the national centre may return so long'
+  }),
+  nationalCentre: {
+    ...PartyCode, description: 'the party that owes for cards of other cities'
+  } as typeof PartyCode,
+  cardTypesAllowed: Type.Record(Type.String(), Type.Array(Type.String()), {
+    description: 'card types that a kind of merchant takes: transit, clinic, library, retail; absent: all'
+  }),
   factorOrder: literals(['city-first', 'card-first']),
   tacKeyLevels: Type.Integer({ minimum: 1, maximum: 2 }),
   namedFenMax: Type.Integer({
@@ -213,6 +234,14 @@ export const defaultPolicies: Policies = {
   clockToleranceMinutes: 10,
   debitFenMax: 100_000,
   overdraftFenMax: 800,
+  greyDays: 90,
+  topDebitFen: 30_000,
+  topDebitsPerHourMax: 100,
+  cityGraceDays: 7,
+  cityAddDays: 30,
+  returnDays: 30,
+  nationalCentre: 'NAT',
+  cardTypesAllowed: {},
   factorOrder: 'city-first',
   tacKeyLevels: 1,
   namedFenMax: 500_000,

@@ -15,7 +15,7 @@ type VerdictRow = {
 
 /**
  * Reasons of a verdict. The order of the keys is the order of the checks: the first that applies names the
- * verdict.
+ * verdict. What stands behind `ok` is a remark: kept as a finding, it never names a verdict.
  */
 export const verdictReasons = {
   duplicate: { outcome: 'refused', wire: '03', en: 'the same event was delivered before', zh: '重复记录' },
@@ -30,6 +30,10 @@ export const verdictReasons = {
     outcome: 'refused', wire: '94', en: 'later evidence shows that the chip did not pay',
     zh: '灰记录取消'
   },
+  grey_expired: {
+    outcome: 'refused', wire: '94', en: 'nobody could prove that the chip paid; given up by two approvals',
+    zh: '灰记录到期'
+  },
   tac_wrong: { outcome: 'refused', wire: '01', en: 'the TAC does not match', zh: 'TAC 错误' },
   clock_implausible: { outcome: 'held', wire: '90', en: 'the terminal clock cannot be right', zh: '时钟异常' },
   psam_terminal_mismatch: {
@@ -37,6 +41,18 @@ export const verdictReasons = {
   },
   merchant_mismatch: {
     outcome: 'refused', wire: '90', en: 'the terminal belongs to another operator', zh: '终端不属于该商户'
+  },
+  city_not_listed: {
+    outcome: 'refused', wire: '90', en: 'the city of the card was not on the accepted list yet',
+    zh: '城市未接入'
+  },
+  city_deleted: {
+    outcome: 'refused', wire: '90',
+    en: 'the city left the accepted list more than 7 days before: the 7-day rule', zh: '城市已退出（7天规则）'
+  },
+  card_type_not_allowed: {
+    outcome: 'refused', wire: '90', en: 'cards of this type are not accepted at this kind of merchant',
+    zh: '卡类型不适用'
   },
   type_not_allowed: {
     outcome: 'refused', wire: '90', en: 'this kind of transaction is not allowed here',
@@ -64,18 +80,33 @@ export const verdictReasons = {
     outcome: 'accepted', wire: null, en: 'accepted late, settled in the open clearing date',
     zh: '滞后入账'
   },
-  ok: { outcome: 'accepted', wire: null, en: 'accepted', zh: '正常' }
+  ok: { outcome: 'accepted', wire: null, en: 'accepted', zh: '正常' },
+  redated: {
+    outcome: 'accepted', wire: null, en: 'the date is an estimate from the records before and after',
+    zh: '按前后记录推算时间'
+  },
+  city_leaving: {
+    outcome: 'accepted', wire: null,
+    en: 'the city left the accepted list less than 7 days before: the terminal must be updated',
+    zh: '城市即将停用'
+  },
+  amount_abnormal: {
+    outcome: 'accepted', wire: null, en: 'no fare that was valid then comes to this amount', zh: '金额异常'
+  },
+  clock_drift: { outcome: 'accepted', wire: null, en: 'the terminal clock is ahead', zh: '时钟偏快' }
 } as const satisfies Record<string, VerdictRow>
 
 export type VerdictReason = keyof typeof verdictReasons
 
 /** Stored as a small number in the hot tables; never renumber, only append. */
 export const reasonNumbers = {
-  ok: 0, late: 1, issuer_risk: 2, grey: 10, clock_implausible: 11, psam_regression: 12, conflict: 13,
+  ok: 0, late: 1, issuer_risk: 2, amount_abnormal: 3, clock_drift: 4, city_leaving: 5, redated: 6,
+  grey: 10, clock_implausible: 11, psam_regression: 12, conflict: 13,
   chain_broken: 14,
   duplicate: 20, malformed: 21, psam_unknown: 22, terminal_unknown: 23, card_unknown: 24, tac_wrong: 25,
   psam_terminal_mismatch: 26, merchant_mismatch: 27, type_not_allowed: 28, amount_over_limit: 29, overdue: 30,
-  psam_stolen: 31, blacklisted: 32, grey_cancelled: 33, test_card: 40, test_psam: 41
+  psam_stolen: 31, blacklisted: 32, grey_cancelled: 33, grey_expired: 34, card_type_not_allowed: 35,
+  city_not_listed: 36, city_deleted: 37, test_card: 40, test_psam: 41
 } as const satisfies Record<VerdictReason, number>
 
 export const outcomeNumbers = {

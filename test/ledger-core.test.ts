@@ -5,11 +5,14 @@ import { priceDifference } from '../ledger/services/transit/price-difference.ts'
 import { verdictReasons, type VerdictReason } from '../schemas/reasons.ts'
 import { chainOf, gapsAt, losersOf, type ChainEvent } from '../ledger/core/chain.ts'
 import { postingOf, reverse } from '../ledger/core/posting.ts'
-import { checks, examine, verdictOf, type Facts } from '../ledger/core/verdict.ts'
+import { checks, examine, isRemark, verdictOf, type Facts } from '../ledger/core/verdict.ts'
 
 const noon = Date.parse('2026-03-02T12:00:00+08:00')
 const hour = 3_600_000
-const policy = { lateMs: 90 * 24 * hour, clockToleranceMs: 10 * 60_000, debitFenMax: 100_000n }
+const day = 24 * hour
+const policy = {
+  lateMs: 90 * day, clockToleranceMs: 10 * 60_000, debitFenMax: 100_000n, cityGraceMs: 7 * day
+}
 const good: Facts = {
   psam: {
     issuedAtMs: noon - 100 * 24 * hour, boundUntilMs: null, terminalId: 1, stolenAtMs: null,
@@ -18,6 +21,8 @@ const good: Facts = {
   terminal: { terminalId: 1, operatorId: 7 },
   operatorId: 7,
   card: { test: false },
+  city: null,
+  cardTypeAllowed: true,
   typeAllowed: true,
   tacValid: true,
   grey: false,
@@ -25,6 +30,8 @@ const good: Facts = {
   receivedAtMs: noon,
   beforeOpenDate: false,
   amountFen: 180n,
+  abnormal: false,
+  regressed: false,
   listing: 'clear'
 }
 const psam = good.psam as NonNullable<Facts['psam']>
@@ -49,7 +56,8 @@ const cases: [string, Partial<Facts>, string][] = [
   ['flagged grey, with a TAC', { grey: true }, 'held grey'],
   ['a wrong TAC', { tacValid: false }, 'refused tac_wrong'],
   ['12 minutes ahead', { eventAtMs: noon + 12 * 60_000 }, 'held clock_implausible'],
-  ['9 minutes ahead', { eventAtMs: noon + 9 * 60_000 }, 'accepted ok'],
+  ['9 minutes ahead', { eventAtMs: noon + 9 * 60_000 }, 'accepted ok clock_drift'],
+  ['half a minute ahead', { eventAtMs: noon + 30_000 }, 'accepted ok'],
   ['a clock that lost its battery', { eventAtMs: Date.parse('2000-01-01T00:00:40+08:00') },
     'held clock_implausible'],
   ['before the PSAM was issued', { eventAtMs: psam.issuedAtMs - 1 }, 'held clock_implausible'],
@@ -67,12 +75,24 @@ const cases: [string, Partial<Facts>, string][] = [
   ['a list that the terminal had', { listing: 'terminal_had_it' }, 'refused blacklisted'],
   ['a list that it should have had', { listing: 'terminal_should_have_had_it' }, 'refused blacklisted'],
   ['a list still on its way', { listing: 'inside_window' }, 'accepted issuer_risk'],
+  ['the PSAM used that number before', { regressed: true }, 'held psam_regression'],
+  ['a city whose cards were not taken yet', { city: { addedAtMs: noon, deletedAtMs: null } },
+    'refused city_not_listed'],
+  ['a city that left 8 days before', { city: { addedAtMs: 0, deletedAtMs: noon - hour - 8 * day } },
+    'refused city_deleted'],
+  ['a city that left 6 days before', { city: { addedAtMs: 0, deletedAtMs: noon - hour - 6 * day } },
+    'accepted ok city_leaving'],
+  ['a city that left afterwards', { city: { addedAtMs: 0, deletedAtMs: noon } }, 'accepted ok'],
+  ['a student card in a shop that takes none', { cardTypeAllowed: false }, 'refused card_type_not_allowed'],
+  ['an amount that is no fare', { abnormal: true }, 'accepted ok amount_abnormal'],
+  ['an amount that is no fare, late', { abnormal: true, beforeOpenDate: true },
+    'accepted late amount_abnormal'],
   ['the same, and late', { listing: 'inside_window', beforeOpenDate: true }, 'accepted issuer_risk']
 ]
 for (const [says, facts, expected] of cases) {
   t.test(says, async t => {
-    const { outcome, reason } = verdictOf(examine({ ...good, ...facts }, policy))
-    t.equal(`${outcome} ${reason}`, expected)
+    const { outcome, reason, findings } = verdictOf(examine({ ...good, ...facts }, policy))
+    t.equal([outcome, reason, ...findings.filter(isRemark)].join(' '), expected)
   })
 }
 

@@ -7,6 +7,7 @@ import type { TransactionRecord } from '../schemas/record.ts'
 import { contentHash } from '../schemas/record.ts'
 import { accountDifferences, balances, purseDifferences } from '../ledger/store/balances.ts'
 import type { Db } from '../ledger/store/db.ts'
+import { catchUp } from '../ledger/watch.ts'
 import { deliver, recordOf, startBench } from './support/posting.ts'
 
 const bench = await startBench()
@@ -48,7 +49,16 @@ async function verdicts (db: Db): Promise<string[]> {
   return rows.map(row => row.what)
 }
 
-type State = { books: Record<string, string>, purses: string[], verdicts: string[] }
+/** What is open, without when it was found. */
+async function items (db: Db): Promise<string[]> {
+  const { rows } = await db.query<Record<string, unknown>>(`
+    select layer, outcome, key, amount_fen, records, evidence from item where state = 'open'
+    order by layer, key`)
+  return rows.map(row => Object.values(row).map(value =>
+    typeof value === 'object' ? JSON.stringify(value) : String(value)).join(' '))
+}
+
+type State = { books: Record<string, string>, purses: string[], verdicts: string[], items: string[] }
 
 /** Delivers in an order and in pieces drawn from `random`; twice where `random` says so. */
 async function play (records: readonly TransactionRecord[], cards: number, random: Random): Promise<State> {
@@ -59,11 +69,15 @@ async function play (records: readonly TransactionRecord[], cards: number, rando
     const piece = shuffled.slice(at, at + size)
     await deliver(ledger, `piece-${part}-a`, piece)
     if (random.int(0, 4) === 0) await deliver(ledger, `piece-${part}-b`, piece)
+    if (random.int(0, 3) === 0) await catchUp(ledger)
     at += size
   }
+  await catchUp(ledger)
   t.strictSame(await purseDifferences(db), [], 'purses equal their control account')
   t.strictSame(await accountDifferences(db, null), [], 'accounts equal their transfers')
-  const state = { books: await books(db), purses: await purses(db), verdicts: await verdicts(db) }
+  const state = {
+    books: await books(db), purses: await purses(db), verdicts: await verdicts(db), items: await items(db)
+  }
   await close()
   return state
 }
@@ -151,6 +165,29 @@ const stories: Story[] = [
   }
 ]
 
+/** A PSAM that starts over: numbers 1 to 20 in the morning, 1 to `upTo` again after noon, on other cards. */
+const secondRun = (upTo: number): TransactionRecord[] => [
+  ...Array.from({ length: 20 }, (_, n) => n + 1).filter(n => n !== 7 && n !== 8).map(n =>
+    recordOf(0, n, at(`08${String(n).padStart(2, '0')}00`, { sequence: n }))),
+  recordOf(0, 7, at('080700', { sequence: 7 })), // late, but dated where it belongs
+  ...Array.from({ length: upTo }, (_, n) => n + 1).map(n =>
+    recordOf(1, n, at(`11${String(n).padStart(2, '0')}00`, { sequence: n })))]
+
+stories.push({
+  says: 'a PSAM that starts over: its second run is held, also where it fills a gap; late records are paid',
+  records: secondRun(10),
+  // Of the second run only number 8 was free: one signed event on its chip, and a gap before it.
+  ends: ['0 120 1400 1580 1', '1 108 3560 5000 11']
+}, {
+  says: 'a clock that was set back for one record proves nothing against weeks of good ones',
+  records: [
+    ...Array.from({ length: 10 }, (_, n) => recordOf(0, n + 1, at(`0${n < 5 ? 7 : 9}0${n % 5}00`,
+      { sequence: 100 + n }))),
+    recordOf(1, 1, { sequence: 110, dateTime: '20260210080000' }),
+    recordOf(1, 2, at('093000', { sequence: 111 }))],
+  ends: ['0 110 3200 3200 0', '1 102 4640 4640 0']
+})
+
 for (const { says, records, ends } of stories) {
   t.test(says, async t => {
     const cards = Math.max(...ends.map(end => Number(end.split(' ')[0]))) + 1
@@ -194,7 +231,7 @@ function tell (record: TransactionRecord, random: Random): TransactionRecord[] {
     const { tac: _, ...fields } = rest
     return recordOf(number, counter - 100, { ...fields, ...more })
   }
-  switch (random.int(0, 11)) {
+  switch (random.int(0, 12)) {
     case 0: return [] // lost
     case 1: return [again({ grey: true, tac: null })] // torn
     case 2: return [again({ grey: true, tac: null }), record] // torn, proven later
@@ -205,6 +242,11 @@ function tell (record: TransactionRecord, random: Random): TransactionRecord[] {
     case 6: return [again({ balanceBeforeFen: record.balanceBeforeFen + 500 })]
     case 7: return [record, recordOf((number + 1) % 6, counter - 100, { ...rest, tac: '00000001' })]
     case 8: return [again({ psam: '990000000099' })] // a PSAM nobody knows
+    case 9: { // the PSAM uses the number again, on another card
+      const { tac: _, ...same } = rest
+      return [record, recordOf((number + 1) % 6, counter - 100 + random.int(10, 14),
+        { ...same, dateTime: `202603021${random.int(0, 1)}${rest.dateTime.slice(10)}` })]
+    }
     default: return [record]
   }
 }

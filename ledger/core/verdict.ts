@@ -15,6 +15,10 @@ export type Facts = {
   /** Party the record claims for; null where no such party is registered. */
   readonly operatorId: number | null
   readonly card: { readonly test: boolean } | null
+  /** When the city of a card that is not ours came onto the accepted list and left it; null for our own. */
+  readonly city: { readonly addedAtMs: number, readonly deletedAtMs: number | null } | null
+  /** False where cards of this type are not accepted at this kind of merchant. */
+  readonly cardTypeAllowed: boolean
   /** False where the card has no purse of that kind here, or the type is that of another kind of purse. */
   readonly typeAllowed: boolean
   /** Null where the record carries no TAC, or one of all 0 or all F. */
@@ -25,6 +29,10 @@ export type Facts = {
   /** The event belongs to a date before the clearing date that is open now. */
   readonly beforeOpenDate: boolean
   readonly amountFen: bigint
+  /** No fare that was valid then comes to the amount. */
+  readonly abnormal: boolean
+  /** The PSAM had used this sequence, or a later one, before: regression.ts. */
+  readonly regressed: boolean
   readonly listing: Listing
 }
 
@@ -33,6 +41,8 @@ export type Listing = 'clear' | 'inside_window' | 'terminal_had_it' | 'terminal_
 
 export type VerdictPolicy = {
   readonly lateMs: number, readonly clockToleranceMs: number, readonly debitFenMax: bigint
+  /** How long a terminal may go on accepting a city that left the list. */
+  readonly cityGraceMs: number
 }
 
 export type Verdict = {
@@ -63,6 +73,9 @@ export const checks: readonly Check[] = [
   ['psam_terminal_mismatch', boundElsewhere],
   ['merchant_mismatch', ({ terminal, operatorId }) => terminal !== null &&
     terminal.operatorId !== operatorId],
+  ['city_not_listed', ({ city, eventAtMs }) => city !== null && eventAtMs < city.addedAtMs],
+  ['city_deleted', (facts, { cityGraceMs }) => sinceDeletedMs(facts) > cityGraceMs],
+  ['card_type_not_allowed', ({ cardTypeAllowed }) => !cardTypeAllowed],
   ['type_not_allowed', ({ card, typeAllowed }) => card !== null && !typeAllowed],
   ['amount_over_limit', ({ amountFen }, { debitFenMax }) => amountFen > debitFenMax],
   ['overdue', overdue],
@@ -70,9 +83,22 @@ export const checks: readonly Check[] = [
     psam !== null && psam.stolenAtMs !== null && eventAtMs >= psam.stolenAtMs],
   ['blacklisted', ({ listing }) =>
     listing === 'terminal_had_it' || listing === 'terminal_should_have_had_it'],
+  ['psam_regression', ({ regressed }) => regressed],
   ['issuer_risk', ({ listing }) => listing === 'inside_window'],
-  ['late', ({ beforeOpenDate }) => beforeOpenDate]
+  ['late', ({ beforeOpenDate }) => beforeOpenDate],
+  ['city_leaving', (facts, { cityGraceMs }) =>
+    sinceDeletedMs(facts) >= 0 && sinceDeletedMs(facts) <= cityGraceMs],
+  ['amount_abnormal', ({ abnormal }) => abnormal],
+  ['clock_drift', ({ eventAtMs, receivedAtMs }, { clockToleranceMs }) =>
+    eventAtMs - receivedAtMs >= driftFloorMs && eventAtMs - receivedAtMs <= clockToleranceMs]
 ]
+
+/** A clock that is ahead by less says nothing. */
+const driftFloorMs = 60_000
+
+/** How long the card's city had left the list; below zero where it had not. */
+const sinceDeletedMs = ({ city, eventAtMs }: Facts): number =>
+  city === null || city.deletedAtMs === null ? -1 : eventAtMs - city.deletedAtMs
 
 function clockImplausible ({ eventAtMs, receivedAtMs, psam }: Facts, policy: VerdictPolicy): boolean {
   if (eventAtMs > receivedAtMs + policy.clockToleranceMs) return true
@@ -108,14 +134,18 @@ export function verdictOf (findings: readonly VerdictReason[]): Verdict {
   const sorted = findings.length === 1
     ? findings
     : [...new Set(findings)].sort((one, other) => placeOf(one) - placeOf(other))
-  const reason = sorted[0] as VerdictReason
+  const first = sorted[0] as VerdictReason
+  const reason = isRemark(first) ? 'ok' : first
   return { outcome: verdictReasons[reason].outcome, reason, findings: sorted }
 }
 const accepted: Verdict = { outcome: 'accepted', reason: 'ok', findings: [] }
 
+/** Kept beside a verdict that it does not change. */
+export const isRemark = (reason: VerdictReason): boolean => placeOf(reason) > placeOf('ok')
+
 /** The findings that what other records say can bring and take away. */
 const foundByOthers: ReadonlySet<VerdictReason> = new Set([
-  'duplicate', 'grey', 'psam_regression', 'conflict', 'chain_broken', 'grey_cancelled'])
+  'duplicate', 'grey', 'psam_regression', 'conflict', 'chain_broken', 'grey_cancelled', 'grey_expired'])
 
 /** What remains of findings when the records around are looked at anew. */
 export const ownFindings = (findings: readonly VerdictReason[]): VerdictReason[] =>

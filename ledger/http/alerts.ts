@@ -26,6 +26,7 @@ export const alertRoutes = (ledger: Ledger) => async (app: App): Promise<void> =
       }
     }
   }, async ({ query }) => {
+    await ledger.watch.catchUp()
     const rows = await readAlerts(ledger.db, {
       kind: query.kind ?? null, date: query.date ?? null,
       before: query.before === undefined ? null : BigInt(query.before), limit: pageSize

@@ -2,6 +2,7 @@
 // one decision; none decides. Pure.
 import { outcomeNumbers, reasonNumbers, type Outcome, type VerdictReason } from '../../schemas/reasons.ts'
 import { postingOf, reverse } from '../core/posting.ts'
+import type { Regressed, Reuse } from '../core/regression.ts'
 import { verdictOf, type Verdict } from '../core/verdict.ts'
 import type { CardRow, PurseMove } from '../store/cards.ts'
 import type { NewTransfer } from '../store/post.ts'
@@ -17,6 +18,8 @@ export type Known = {
   readonly events: readonly StoredEvent[]
   /** Read only where keys collide. */
   readonly keys: KnownKeys | null
+  /** Sequences that the PSAMs of the events are known to have used twice. */
+  readonly reuses: readonly Reuse[]
 }
 export type KnownKeys = {
   /** Chip counters whose claims share keys with claims of this delivery, directly or through others. */
@@ -46,7 +49,12 @@ export type Decision = {
   readonly moves: readonly PurseMove[]
   /** Purses whose last event lost its place. */
   readonly retop: readonly PurseKey[]
+  /** Purses with open items, before or after. */
+  readonly troubled: readonly PurseKey[]
+  /** Sequences that were looked at: used twice, or (null) not. */
+  readonly reuses: readonly LookedReuse[]
 }
+export type LookedReuse = Omit<Reuse, 'firstAtMs'> & { readonly firstAtMs: number | null }
 /** Keys collide: decide again with `Known.keys` read. */
 export type Collision = 'collision'
 
@@ -62,6 +70,10 @@ export type Book = {
   readonly journals: (readonly Draft[])[]
   readonly moves: { -readonly [K in keyof PurseMove]: PurseMove[K] }[]
   readonly retop: PurseKey[]
+  readonly troubled: PurseKey[]
+  readonly reuses: LookedReuse[]
+  /** Whether a use of a PSAM belongs to a second run. */
+  regressed: Regressed
   /** Evidence that proves a line told before and is no line of its own. */
   completions: number
 }

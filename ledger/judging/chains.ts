@@ -6,6 +6,7 @@ import {
   chainOf, chipKey, gapsAt, losersOf, terminalKey, type Chain,
   type ChainEvent
 } from '../core/chain.ts'
+import { regressedBy, reusesOf } from '../core/regression.ts'
 import { ownFindings, verdictOf, type Verdict } from '../core/verdict.ts'
 import type { PurseMove } from '../store/cards.ts'
 import type { PurseRow } from '../store/lock.ts'
@@ -46,8 +47,25 @@ export function judgeChains (book: Book, groups: readonly Group[], known: Known)
   const lost = known.keys === null
     ? new Set(claims.filter(lostSoFar))
     : losersAnew(claims, known.keys)
+  if (known.keys !== null) noteReuses(book, claims, lost, known)
   for (const scene of scenes) judgeScene(book, scene, lostBefore, lost, known.keys)
   return 'done'
+}
+
+/** Claims on one sequence may prove that a PSAM started over; that counts for this delivery already. */
+function noteReuses (
+  book: Book, claims: readonly Event[], lost: ReadonlySet<Event>, { keys, reuses }: Known
+): void {
+  const inComponent = componentOf(keys as KnownKeys)
+  const plausible = claims.filter(claim =>
+    (isNews(claim) || inComponent(claim)) && !claim.own.includes('clock_implausible'))
+  book.reuses.push(...reusesOf(plausible, lost))
+  const renewed = new Set(book.reuses.map(terminalKey))
+  const { context: { policy, reuses: ofTold } } = book
+  book.regressed = regressedBy([
+    ...[...ofTold, ...reuses].filter(reuse => !renewed.has(terminalKey(reuse))),
+    ...book.reuses.flatMap(({ firstAtMs, ...of }) => firstAtMs === null ? [] : [{ ...of, firstAtMs }])
+  ], policy.clockToleranceMs)
 }
 
 const isNews = (event: Event): boolean => event.stored === null || event.proof !== null
@@ -64,11 +82,17 @@ const lostSoFar = ({ stored }: Event): boolean =>
   stored !== null && unpackFindings(stored.reason, stored.findings).includes('conflict')
 
 /** Claims that share keys with the news are ranked again; all others stay as they are. */
-function losersAnew (claims: readonly Event[], { component }: KnownKeys): Set<Event> {
-  const inComponent = new Set(component.map(key => chipKey({ purse: purseText(key), counter: key.counter })))
-  const isRanked = (claim: Event): boolean => isNews(claim) || inComponent.has(chipKey(claim))
+function losersAnew (claims: readonly Event[], keys: KnownKeys): Set<Event> {
+  const inComponent = componentOf(keys)
+  const isRanked = (claim: Event): boolean => isNews(claim) || inComponent(claim)
   return new Set([
     ...losersOf(claims.filter(isRanked)), ...claims.filter(claim => !isRanked(claim) && lostSoFar(claim))])
+}
+
+/** Claims that share a key with the news, directly or through others. */
+function componentOf ({ component }: KnownKeys): (claim: Event) => boolean {
+  const counters = new Set(component.map(key => chipKey({ purse: purseText(key), counter: key.counter })))
+  return claim => counters.has(chipKey(claim))
 }
 
 /* ---- what is told, and what of it is news ---- */
@@ -151,16 +175,20 @@ function judgeScene (
   const now = chainOf(after, lost, group.opening)
   const turned = (event: Event): boolean => event.stored !== null && lost.has(event) !== lostSoFar(event)
   const news = after.filter(event => isNews(event) || turned(event)).map(event => event.counter)
+    .concat(group.again ?? [])
   const around = new Set(news.flatMap(counter => [counter - 1, counter, counter + 1]))
   const move = openMove(group)
   for (const event of after.filter(({ counter }) => around.has(counter))) {
-    const verdict = verdictOf([...event.own, ...now.findings(event)])
+    const regressed = event.kind === 'claim' && book.regressed(event)
+    const verdict = verdictOf([
+      ...event.own, ...now.findings(event), ...regressed ? ['psam_regression' as const] : []])
     settle(book, scene, event, verdict, { lost: lost.has(event), keys, move })
   }
   for (const { told, of } of repeats) answerAsFirst(book, told, of)
   if (move === null) return
   move.openItems += gapsAt(around, now.covers, group.opening) - gapsAt(around, then.covers, group.opening)
   moveTop(book, group, move, then, now, news)
+  if (move.openItems > 0 || (group.purse?.openItems ?? 0) > 0) book.troubled.push(group.key)
   book.moves.push(move)
 }
 

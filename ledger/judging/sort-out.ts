@@ -4,7 +4,8 @@ import type { VerdictReason } from '../../schemas/reasons.ts'
 import type { TransactionRecord } from '../../schemas/record.ts'
 import type { Opening } from '../core/chain.ts'
 import type { PostingAccounts } from '../core/posting.ts'
-import { examine, type Listing, type VerdictPolicy } from '../core/verdict.ts'
+import type { Reuse } from '../core/regression.ts'
+import { examine, type Facts, type VerdictPolicy } from '../core/verdict.ts'
 import type { CardRow } from '../store/cards.ts'
 import type { PurseRow } from '../store/lock.ts'
 import type { PurseKey } from '../store/records.ts'
@@ -35,6 +36,8 @@ export type Told = {
 export type Group = {
   readonly key: PurseKey, readonly purse: PurseRow | null, readonly opening: Opening,
   readonly told: readonly Told[]
+  /** Counters to be judged anew although nobody tells anything of them. */
+  readonly again?: readonly number[]
 }
 
 /** A delivery sorted by how much must be known to judge it. */
@@ -53,9 +56,14 @@ export type Context = {
   readonly receivedAtMs: number
   readonly policy: VerdictPolicy
   readonly beforeOpenDate: (eventAtMs: number) => boolean
-  readonly listing: (line: Prepared) => Listing
+  /** What else is to be known of a line than what stands in it. */
+  readonly around: (line: Prepared) => Around
+  /** Sequences that the PSAMs of the delivery are known to have used twice. */
+  readonly reuses: readonly Reuse[]
   readonly accountsOf: (terminalId: number | null) => PostingAccounts
 }
+
+export type Around = Pick<Facts, 'listing' | 'city' | 'cardTypeAllowed' | 'abnormal' | 'regressed'>
 
 export const purseNumber = (record: TransactionRecord): number => record.purse === 'ep' ? 2 : 1
 export const purseText = ({ cardId, purse }: Pick<PurseKey,
@@ -105,7 +113,7 @@ function examineLine (line: Prepared, context: Context, purseOf: ReadonlyMap<str
     receivedAtMs: context.receivedAtMs,
     beforeOpenDate: context.beforeOpenDate(line.eventAtMs),
     amountFen: BigInt(record.amountFen),
-    listing: context.listing(line)
+    ...context.around(line)
   }, context.policy)
   return { line, own, kind: hasPurse ? kindOf(line, own) : 'none' }
 }

@@ -3,6 +3,7 @@
 import {
   defaultPolicies, type Commission, type Party, type Policies, type Product, type Psam, type Terminal
 } from '../../schemas/api.ts'
+import type { Tariff } from '../../schemas/tariff/tariff.ts'
 import {
   accountCode, books, headingRow, headings, transferCodes, type Book, type Heading, type TransferCode
 } from '../core/chart.ts'
@@ -17,6 +18,8 @@ export type PartyRow = {
   readonly settleFromFen: bigint
   /** Pays in before it sells: its account is guarded. Others owe what they took. */
   readonly prepaid: boolean
+  /** Two-digit codes of its own by reason. */
+  readonly wireCodes: Readonly<Record<string, string>>
 }
 export type TerminalRow = {
   readonly terminalId: number, readonly code: string, readonly partyId: number, readonly reachable: boolean
@@ -37,6 +40,7 @@ export type Snapshot = {
   readonly psams: ReadonlyMap<string, readonly PsamRow[]>
   readonly accounts: ReadonlyMap<string, number>
   readonly policies: Policies
+  readonly tariffs: readonly Tariff[]
 }
 
 /** The account's number. Throws for an account that the chart does not have. */
@@ -65,8 +69,8 @@ async function readSnapshot (db: Db, version: number): Promise<Snapshot> {
   const parties = (await db.query<PartyRow>(`
     select party_id as "partyId", code, kind, name_zh as "nameZh", name_en as "nameEn", merchant, industry,
       service,
-      counter_convention as "counterConvention", settle_from_fen as "settleFromFen", prepaid
-    from party`)).rows
+      counter_convention as "counterConvention", settle_from_fen as "settleFromFen", prepaid,
+      wire_codes as "wireCodes" from party`)).rows
   const terminals = (await db.query<TerminalRow>(`
     select terminal_id as "terminalId", code, party_id as "partyId", reachable from terminal`)).rows
   const psams = (await db.query<PsamRow>(`
@@ -77,8 +81,11 @@ async function readSnapshot (db: Db, version: number): Promise<Snapshot> {
     select a.account_id as id, a.book, a.heading, p.code as party
     from account a left join party p using (party_id)`)).rows
   const policies = (await db.query<{ name: string, value: unknown }>('select name, value from policy')).rows
+  const tariffs = (await db.query<{ document: Tariff }>(
+    'select document from tariff_version order by version')).rows
   return {
     version,
+    tariffs: tariffs.map(({ document }) => document),
     parties: new Map(parties.map(party => [party.code, party])),
     partyById: new Map(parties.map(party => [party.partyId, party])),
     terminals: groupBy(terminals, terminal => terminal.code),
@@ -140,18 +147,19 @@ export async function upsertParties (tx: Tx, parties: readonly Party[]): Promise
     const { rows } = await tx.query<{ id: number }>(`
       insert into party (
         code, kind, name_zh, name_en, merchant, industry, service, counter_convention, settle_from_fen,
-        prepaid, branch
+        prepaid, branch, wire_codes
       )
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
       on conflict (code) do update set kind = excluded.kind, name_zh = excluded.name_zh, name_en =
         excluded.name_en,
         merchant = excluded.merchant, industry = excluded.industry, service = excluded.service,
         counter_convention = excluded.counter_convention, settle_from_fen = excluded.settle_from_fen,
-        prepaid = excluded.prepaid, branch = excluded.branch
+        prepaid = excluded.prepaid, branch = excluded.branch,
+        wire_codes = excluded.wire_codes
       returning party_id as id`, [
       party.code, party.kind, party.nameZh, party.nameEn, party.merchant ?? null, party.industry ?? null,
       party.service ?? null, party.counterConvention ?? 'committed', party.settleFromFen ?? 0,
-      party.prepaid ?? false, party.branch ?? null])
+      party.prepaid ?? false, party.branch ?? null, JSON.stringify(party.wireCodes ?? {})])
     const wanted = headingsOf(party).flatMap(heading =>
       booksOf(party).filter(book => headingRow(heading).books.includes(book))
         .map(book => ({ book, heading })))

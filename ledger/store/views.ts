@@ -4,6 +4,7 @@ import type { Summary } from '../../schemas/clearing-file/answers.ts'
 import type { CardRef } from '../../schemas/record.ts'
 import { outcomeNumbers, verdictReasons } from '../../schemas/reasons.ts'
 import { formatIso } from '../../runtime/instants.ts'
+import { isRemark } from '../core/verdict.ts'
 import { outcomeName, reasonName, unpackFindings } from '../judging/book.ts'
 import type { Db } from './db.ts'
 import { evidenceKinds } from './records.ts'
@@ -143,7 +144,7 @@ export const recordView = (row: RecordRow): RecordView => ({
   outcome: outcomeName(row.outcome),
   reason: reasonName(row.reason),
   findings: unpackFindings(row.reason, row.findings).filter(reason =>
-    verdictReasons[reason].outcome !== 'accepted'),
+    verdictReasons[reason].outcome !== 'accepted' || isRemark(reason)),
   clearingDate: row.clearingDate,
   delivery: row.delivery,
   line: row.line,

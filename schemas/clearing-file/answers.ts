@@ -69,7 +69,7 @@ export function refusalCause (reason: VerdictReason, later = false): string | nu
   if (!later) return wire
   if (outcome === 'accepted') return '00'
   if (outcome !== 'refused') return wire
-  return reason === 'duplicate' ? '93' : reason === 'grey_cancelled' ? '94' : '92'
+  return reason === 'duplicate' ? '93' : reason.startsWith('grey_') ? '94' : '92'
 }
 
 const echoed = {

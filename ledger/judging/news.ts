@@ -1,0 +1,45 @@
+// What a delivery tells the watch: which PSAM sequences it knows of, which chains need another look, where
+// top-value debits were made. Pure, one walk over the lines.
+import type { News, TopDebits } from '../store/news.ts'
+import type { Run } from '../store/sequences.ts'
+import type { Decision } from './book.ts'
+import type { Prepared } from './sort-out.ts'
+
+const minuteMs = 60_000
+
+export function newsOf (
+  lines: readonly Prepared[], decision: Pick<Decision, 'troubled' | 'results'>, topDebitFen: number
+): News {
+  const sequences = new Map<number, number[]>()
+  const tops = new Map<string, { -readonly [K in keyof TopDebits]: TopDebits[K] }>()
+  for (const line of lines) {
+    const { record, psam, terminal } = line
+    // A record whose TAC is wrong vouches for no sequence.
+    if (psam === null || psam.test || line.tacValid === false) continue
+    const known = sequences.get(psam.psamId)
+    if (known === undefined) sequences.set(psam.psamId, [record.sequence])
+    else known.push(record.sequence)
+    if (record.amountFen < topDebitFen || terminal === null || isRepeat(decision, line)) continue
+    const minute = Math.floor(line.eventAtMs / minuteMs) * minuteMs
+    const key = `${terminal.terminalId} ${minute}`
+    const top = tops.get(key)
+    if (top === undefined) tops.set(key, { terminalId: terminal.terminalId, minuteMs: minute, debits: 1 })
+    else top.debits++
+  }
+  const runs = [...sequences].flatMap(([psamId, numbers]) => runsOf(psamId, numbers))
+  return { runs, purses: decision.troubled, tops: [...tops.values()] }
+}
+
+const isRepeat = ({ results }: Pick<Decision, 'results'>, { index }: Prepared): boolean =>
+  results[index]?.replayed === true || results[index]?.reason === 'duplicate'
+
+/** 1, 2, 3, 7 → 1–3, 7–7. */
+export function runsOf (psamId: number, sequences: readonly number[]): Run[] {
+  const runs: { low: number, high: number }[] = []
+  for (const sequence of [...sequences].sort((a, b) => a - b)) {
+    const last = runs.at(-1)
+    if (last !== undefined && sequence <= last.high + 1) last.high = sequence
+    else runs.push({ low: sequence, high: sequence })
+  }
+  return runs.map(({ low, high }) => ({ psamId, low: BigInt(low), high: BigInt(high) }))
+}
