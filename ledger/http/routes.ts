@@ -16,6 +16,7 @@ import { registryRoutes } from './registry.ts'
 import { staffRoutes } from './staff.ts'
 import { transitRoutes } from './transit.ts'
 import { viewRoutes } from './views.ts'
+import { watchRoutes } from './watch.ts'
 
 const all = [
   healthRoutes,
@@ -32,7 +33,8 @@ const all = [
   proposalRoutes,
   auditRoutes,
   alertRoutes,
-  exportRoutes
+  exportRoutes,
+  watchRoutes
 ]
 
 export const routes = (ledger: Ledger) => async (app: App): Promise<void> => {

@@ -29,7 +29,9 @@ const itemOf = ({ missing, records }: Gaps, key: string, { clearingDate, termina
   clearingDate: string, terminal: string | null, party: string | null
 }): FoundItem => ({
   layer: 'B', outcome: 'LEFT_ONLY', key, party, clearingDate, records,
-  evidence: { terminal, missing: missing.slice(0, runsShownMax), runs: missing.length }
+  evidence: {
+    kind: 'gap', about: key, terminal, missing: missing.slice(0, runsShownMax), runs: missing.length
+  }
 })
 
 function placeOf (snapshot: Snapshot, psam: PsamRow): { terminal: string | null, party: string | null } {

@@ -71,6 +71,7 @@ export const then = {
   tap: readersNow.tap,
   chips: readersNow.chips,
   alerts: watchNow.alerts,
+  items: watchNow.items,
   verify: proof.verify,
   audit: proof.auditVerb
 } as const satisfies Record<string, ThenVerb>

@@ -1,7 +1,8 @@
-// then: what somebody must look at: alerts.
+// then: what somebody must look at: alerts, and open items of PSAM sequences and card chains.
 import { alertKinds, type AlertKind, type AlertView } from '../../../schemas/alert.ts'
+import type { WatchItem } from '../../../schemas/watch.ts'
 import { mappingOf } from '../check.ts'
-import { oneOf, text } from '../values.ts'
+import { oneOf, showYuan, text } from '../values.ts'
 import { compare, StepError, thenVerb } from '../verb.ts'
 import { psamNumber, type World } from '../world.ts'
 
@@ -25,6 +26,39 @@ export const alerts = thenVerb({
     return misses.flat()
   }
 })
+
+export const items = thenVerb({
+  says: 'open items of PSAMs and cards: what, how many records, and the amount where there is one',
+  example: 'items: { psam P9: [gap 5], card A: [gap 3 5.40, held grey], psam BUS-2: [] }',
+  schema: mappingOf(
+    { type: 'string', pattern: '^(psam|card) .+$', description: 'psam P9, card A' } as never,
+    { type: 'array', items: text('gap 5, gap 3 5.40, held grey, reading 2 3.60') } as never,
+    'open items by PSAM or card'
+  ),
+  check: async (world, said: Readonly<Record<string, readonly string[]>>) => {
+    const found = [...await openItems(world, 'B'), ...await openItems(world, 'E')]
+    return Object.entries(said).flatMap(([thing, wanted]) => {
+      const about = aboutOf(world, thing)
+      const own = found.filter(item => item.about === about).map(itemText)
+      return compare(`items of ${thing}`, [...wanted].sort().join(', '), own.sort().join(', '))
+    })
+  }
+})
+
+async function openItems (world: World, layer: 'B' | 'E'): Promise<WatchItem[]> {
+  const items: WatchItem[] = []
+  for (let after: string | null = '0'; after !== null;) {
+    const page: { items: WatchItem[], next: string | null } =
+      await world.api.get(`/v1/watch/items?layer=${layer}&after=${after}`)
+    items.push(...page.items)
+    after = page.next
+  }
+  return items
+}
+
+const itemText = ({ kind, records, amountFen, evidence }: WatchItem): string => kind === 'held'
+  ? `held ${(evidence as { reason: string }).reason}`
+  : `${kind} ${records}${amountFen === 0 ? '' : ` ${showYuan(amountFen)}`}`
 
 /** `psam P9` → `psam/990000000009/1`: what the ledger calls it. */
 function aboutOf (world: World, said: string): string {

@@ -1,0 +1,23 @@
+// What the watch over PSAMs, cards and terminals shows: open items of sequences and chains.
+import { Type, type Static } from 'typebox'
+import { Instant, LocalDate } from './api.ts'
+
+const closed = { additionalProperties: false } as const
+
+/** What an item of layer B or E is. */
+export const watchItemKinds = ['gap', 'held', 'reading'] as const
+
+export const WatchItem = Type.Object({
+  id: Type.Integer(),
+  layer: Type.String({ description: 'B: sequence of a PSAM; E: chain of a card' }),
+  outcome: Type.String(),
+  kind: Type.Unsafe<typeof watchItemKinds[number]>(Type.String({ enum: [...watchItemKinds] })),
+  about: Type.String({ description: 'psam/NUMBER/ISSUE or card/… (masked)' }),
+  party: Type.Union([Type.String(), Type.Null()]),
+  records: Type.Integer({ minimum: 0 }),
+  amountFen: Type.Integer({ description: 'fen; of a gap: what the missing records come to' }),
+  clearingDate: LocalDate,
+  openedAt: Instant,
+  evidence: Type.Unknown()
+}, { ...closed, $id: 'WatchItem' })
+export type WatchItem = Static<typeof WatchItem>
