@@ -1,5 +1,5 @@
 // The page of reasons, made from the registry of reasons: `tsx bin/reasons-page.ts > docs/reasons.md`.
-import { requestReasons, verdictReasons } from '../schemas/reasons.ts'
+import { answerReasons, requestReasons, verdictReasons } from '../schemas/reasons.ts'
 
 const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
 
@@ -8,6 +8,8 @@ export function reasonsPage (): string {
     row([`\`${name}\``, outcome, wire ?? '–', en, zh]))
   const requests = Object.entries(requestReasons).map(([name, { http, en, zh }]) =>
     row([`\`${name}\``, String(http), en, zh]))
+  const answers = Object.entries(answerReasons).map(([name, { iso8583, en, zh }]) =>
+    row([`\`${name}\``, iso8583, en, zh]))
   return [
     '# Reasons', '',
     'Every verdict on a record and every refused request names one of these. Made from `schemas/reasons.ts`;',
@@ -17,6 +19,10 @@ export function reasonsPage (): string {
     'that apply are kept as findings. *Wire* is the code in the SS file.', '',
     row(['reason', 'outcome', 'wire', 'meaning', '含义']), row(['---', '---', '---', '---', '---']),
     ...verdicts, '',
+    '## Answers to online requests', '',
+    'Approved with `ok`, declined with another. The order of the rows is the order of the checks.',
+    '*39* is the response code on the wire of ISO 8583.', '',
+    row(['reason', '39', 'meaning', '含义']), row(['---', '---', '---', '---']), ...answers, '',
     '## Refused requests', '',
     'The `reason` of an RFC 9457 problem document; its `detail` says what and where.', '',
     row(['reason', 'status', 'meaning', '含义']), row(['---', '---', '---', '---']), ...requests, ''

@@ -1,14 +1,18 @@
 // Every kind of proposal the ledger knows, by the name the API uses. Each stands in the file of its trade.
 import { bankAccountKind } from './bank-accounts.ts'
 import { accountClosingKind } from './close-account.ts'
+import { cardAccountClosingKind } from './close-card-account.ts'
 import { correctionKind } from './correct.ts'
 import { settlementOverrideKind } from './override.ts'
 import { blacklistRemovalKind, tariffKind } from './parameters.ts'
 import { parametersKind } from './policies.ts'
+import { prefundKind } from './prefund.ts'
 import type { ProposalKinds } from './proposals.ts'
 import { staffMemberKind } from './staff.ts'
 
 export const proposalKinds: ProposalKinds = {
+  card_account_closing: cardAccountClosingKind,
+  agent_prefund: prefundKind,
   correction: correctionKind,
   settlement_override: settlementOverrideKind,
   bank_account: bankAccountKind,

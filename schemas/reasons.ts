@@ -114,6 +114,40 @@ export const outcomeNumbers = {
   excluded: 3
 } as const satisfies Record<Outcome, number>
 
+type AnswerRow = { readonly iso8583: string, readonly en: string, readonly zh: string }
+
+/**
+ * Reasons of the answer to an online request. The order of the keys is the order of the checks; `iso8583` is
+ * the response code (field 39) on that wire.
+ */
+export const answerReasons = {
+  party_unknown: { iso8583: '03', en: 'no such operator or agent takes part', zh: '商户或代理点未注册' },
+  original_unknown: { iso8583: '25', en: 'there is no such request to take back', zh: '原交易不存在' },
+  original_declined: { iso8583: '12', en: 'the original moved no money', zh: '原交易未成功' },
+  amount_over_remaining: { iso8583: '61', en: 'more than remains of the original', zh: '超过原交易剩余金额' },
+  card_unknown: { iso8583: '14', en: 'no such card was issued', zh: '卡号非法' },
+  test_card: { iso8583: '57', en: 'a test card moves no money', zh: '测试卡' },
+  card_blocked: { iso8583: '62', en: 'the card is blocked or on the blacklist', zh: '卡片已挂失或锁定' },
+  amount_not_allowed: { iso8583: '13', en: 'top-ups are multiples of a step', zh: '充值金额不符合规定' },
+  amount_over_limit: { iso8583: '61', en: 'the amount is above the limit', zh: '金额超限' },
+  account_unknown: { iso8583: '52', en: 'no online account was opened for the card', zh: '联机账户未开立' },
+  account_closed: { iso8583: '62', en: 'the account is closed', zh: '账户已关闭' },
+  insufficient_funds: { iso8583: '51', en: 'not enough on the online account', zh: '联机账户余额不足' },
+  agent_insufficient: { iso8583: '51', en: 'the agent has paid in less than it sells', zh: '代理点预存款不足' },
+  balance_over_limit: { iso8583: '61', en: 'the card would hold more than it may', zh: '余额超过限额' },
+  ok: { iso8583: '00', en: 'approved', zh: '成功' }
+} as const satisfies Record<string, AnswerRow>
+
+export type AnswerReason = keyof typeof answerReasons
+
+/** Stored as a small number; never renumber, only append. */
+export const answerNumbers = {
+  ok: 0, party_unknown: 1, original_unknown: 2, original_declined: 3, amount_over_remaining: 4,
+  card_unknown: 5, test_card: 6, card_blocked: 7, amount_not_allowed: 8, amount_over_limit: 9,
+  account_unknown: 10, account_closed: 11, insufficient_funds: 12, agent_insufficient: 13,
+  balance_over_limit: 14
+} as const satisfies Record<AnswerReason, number>
+
 type RequestRow = { readonly http: number, readonly en: string, readonly zh: string }
 
 /** Reasons of a refused request: the `reason` of an RFC 9457 problem document. */
@@ -133,6 +167,8 @@ export const requestReasons = {
   password_weak: { http: 422, en: 'choose a longer or less obvious password', zh: '密码强度不足' },
   not_found: { http: 404, en: 'there is no such thing', zh: '不存在' },
   delivery_conflict: { http: 409, en: 'this delivery id was used for other content', zh: '批次号已被不同内容使用' },
+  request_conflict: { http: 409, en: 'this key was used for another request', zh: '该请求号已用于其他请求' },
+  account_not_empty: { http: 409, en: 'an account is closed when it holds nothing', zh: '账户余额不为零' },
   charge_conflict: { http: 409, en: 'this reference was used for another amount', zh: '该流水号已用于其他金额' },
   day_state: { http: 409, en: 'the clearing day is not in the state this step needs', zh: '清分日状态不符' },
   check_failed: {

@@ -420,6 +420,8 @@ t.test('every route answers as described', async t => {
   await door.ask('settler', 'PUT', '/v1/session/password', { json: { old: password, wanted: password } })
   await door.ask('admin-1', 'POST', '/v1/staff/nobody/lock')
   await door.ask('admin-1', 'POST', '/v1/staff/nobody/initial-password')
+  const balance = { kind: 'balance', key: 'balance-1', card: recordOf(0, 1).card }
+  await door.ok('gateway', 'POST', '/v1/requests', balance)
   const { digest } = await door.ok('settler', 'POST', `/v1/days/${D}/close`)
   for (const who of ['approver-1', 'approver-2'] as const) {
     await door.ok(who, 'POST',

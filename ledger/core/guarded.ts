@@ -12,7 +12,12 @@ export type Guarded = {
 }
 
 /** What a journal does to one balance: `at` is its place in the list of balances. */
-export type Effect = { readonly at: number, readonly fen: bigint }
+export type Effect = {
+  readonly at: number
+  readonly fen: bigint
+  /** Money that comes back asks no ceiling. */
+  readonly comesBack?: boolean
+}
 
 /** Why a journal fails, and at which balance. */
 export type Breach = { readonly at: number, readonly why: 'unknown' | 'closed' | 'floor' | 'ceiling' }
@@ -50,9 +55,11 @@ export function decideGuarded (
 /** One effect per balance: within a journal there is no order. */
 function merged (journal: readonly Effect[]): readonly Effect[] {
   if (journal.length < 2) return journal
-  const sums = new Map<number, bigint>()
-  for (const { at, fen } of journal) sums.set(at, (sums.get(at) ?? 0n) + fen)
-  return [...sums].map(([at, fen]) => ({ at, fen }))
+  const sums = new Map<number, Effect>()
+  for (const effect of journal) {
+    sums.set(effect.at, { ...effect, fen: (sums.get(effect.at)?.fen ?? 0n) + effect.fen })
+  }
+  return [...sums.values()]
 }
 
 /**
@@ -103,13 +110,13 @@ const isWithin = ({ balanceFen, floorFen, ceilingFen }: Guarded, lowest: bigint,
 function breachOf (
   journal: readonly Effect[], balances: readonly (Guarded | null)[], nowFen: readonly bigint[]
 ): Breach | null {
-  for (const { at, fen } of journal) {
+  for (const { at, fen, comesBack } of journal) {
     const balance = balances[at] ?? null
     if (balance === null) return { at, why: 'unknown' }
     if (balance.closed) return { at, why: 'closed' }
     const now = { ...balance, balanceFen: nowFen[at] ?? 0n }
     if (!isWithin(now, fen, 0n)) return { at, why: 'floor' }
-    if (!isWithin(now, 0n, fen)) return { at, why: 'ceiling' }
+    if (comesBack !== true && !isWithin(now, 0n, fen)) return { at, why: 'ceiling' }
   }
   return null
 }

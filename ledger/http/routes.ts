@@ -13,6 +13,7 @@ import { proofRoutes } from './proof.ts'
 import { proposalRoutes } from './proposals.ts'
 import { recordRoutes } from './records.ts'
 import { registryRoutes } from './registry.ts'
+import { requestRoutes } from './requests.ts'
 import { staffRoutes } from './staff.ts'
 import { transitRoutes } from './transit.ts'
 import { viewRoutes } from './views.ts'
@@ -24,6 +25,7 @@ const all = [
   registryRoutes,
   parameterRoutes,
   recordRoutes,
+  requestRoutes,
   fileRoutes,
   viewRoutes,
   accountRoutes,

@@ -66,6 +66,18 @@ export async function lockGuarded (tx: Tx, keys: readonly GuardedKey[]): Promise
   return rows
 }
 
+export type RequestKey = { readonly bucket: number, readonly client: string, readonly key: string }
+
+/** Locks requests that are to be taken back: of two that take back the same one, the second waits. */
+export async function lockRequests (tx: Tx, keys: readonly RequestKey[]): Promise<void> {
+  if (keys.length === 0) return
+  await tx.query(`
+    select 1 from unnest($1::smallint[], $2::text[], $3::text[]) as k (bucket, client_id, key)
+    join request r on r.bucket = k.bucket and r.client_id = k.client_id and r.key = k.key
+    order by r.bucket, r.client_id, r.key
+    for update of r`, [numbers(keys.map(k => k.bucket)), keys.map(k => k.client), keys.map(k => k.key)])
+}
+
 /** Lines that no purse stands for: whoever brings the same one waits. */
 export async function lockDigests (tx: Tx, digests: readonly Buffer[]): Promise<void> {
   if (digests.length === 0) return

@@ -34,6 +34,8 @@ export type NewBatch = {
   readonly itemsDigest?: Uint8Array | null
   readonly items: number
   readonly transfers: readonly NewTransfer[]
+  /** The guarded balances it moves are locked already: whoever decided by them has done that. */
+  readonly locked?: boolean
 }
 
 /** Room for transfers of one batch inside a transfer id. */
@@ -75,7 +77,7 @@ export async function postBatch (
     const guarded = await checkAccounts(tx, [...new Set(deltas.map(delta => delta.account))])
     await insertTransfers(tx, id, batch, committed)
     await insertDeltas(tx, id, batch, deltas)
-    if (guarded.size > 0) await moveAll(tx, batch.transfers, guarded)
+    if (guarded.size > 0) await moveAll(tx, batch, guarded)
   }
   return { batchId: id, transferIds }
 }
@@ -143,12 +145,11 @@ async function checkAccounts (tx: Tx, accounts: readonly number[]): Promise<Map<
   return new Map(rows.map(row => [row.accountId, row]))
 }
 
-/** Locks and moves: where the batch was decided under lock, these are its own locks again. */
 async function moveAll (
-  tx: Tx, transfers: readonly NewTransfer[], accounts: ReadonlyMap<number, GuardedAccount>
+  tx: Tx, { transfers, locked }: NewBatch, accounts: ReadonlyMap<number, GuardedAccount>
 ): Promise<void> {
   const moves = transfers.flatMap(transfer => guardedMoves(transfer, accounts))
-  await lockGuarded(tx, moves)
+  if (locked !== true) await lockGuarded(tx, moves)
   await moveGuarded(tx, moves)
 }
 

@@ -9,7 +9,7 @@ import {
 } from '../core/chart.ts'
 import { groupBy } from '../../runtime/collections.ts'
 import type { Db, Tx } from './db.ts'
-import { ensureGuarded } from './guarded.ts'
+import { ensureGuarded, type GuardedAccount } from './guarded.ts'
 
 export type PartyRow = {
   readonly partyId: number, readonly code: string, readonly kind: Party['kind'], readonly nameZh: string,
@@ -39,6 +39,8 @@ export type Snapshot = {
   readonly terminalById: ReadonlyMap<number, TerminalRow>
   readonly psams: ReadonlyMap<string, readonly PsamRow[]>
   readonly accounts: ReadonlyMap<string, number>
+  /** Those of the accounts whose balances are guarded, by number. */
+  readonly guarded: ReadonlyMap<number, GuardedAccount>
   readonly policies: Policies
   readonly tariffs: readonly Tariff[]
 }
@@ -94,6 +96,8 @@ async function readSnapshot (db: Db, version: number): Promise<Snapshot> {
     accounts: new Map(accounts.map(({
       id, book, heading, party
     }) => [accountCode(book, heading, party), id])),
+    guarded: new Map(accounts.filter(({ heading }) => headingRow(heading).mode === 'guarded')
+      .map(({ id, heading }) => [id, { accountId: id, heading, normalSide: headingRow(heading).side }])),
     policies: { ...defaultPolicies, ...Object.fromEntries(policies.map(({ name, value }) => [name, value])) }
   }
 }

@@ -1,0 +1,81 @@
+// Posts journals that guarded balances may refuse: locks the balances in key order, lets the pure rule
+// decide, writes what goes through. A refused journal costs no other its place. It refuses to know why money
+// moves.
+import { decideGuarded, type Breach, type Effect } from './core/guarded.ts'
+import type { Tx } from './store/db.ts'
+import { guardedMoves, guardedText, type GuardedAccount } from './store/guarded.ts'
+import { lockGuarded, type GuardedKey } from './store/lock.ts'
+import { postBatch, type NewBatch, type NewTransfer } from './store/post.ts'
+
+/** Transfers that move together or not at all. */
+export type Journal = {
+  readonly transfers: readonly Omit<NewTransfer, 'journal'>[]
+  /** Gives back what was taken: no ceiling asks. */
+  readonly comesBack?: boolean
+}
+
+export type JournalResult =
+  | { readonly outcome: 'posted', readonly transferIds: readonly bigint[] }
+  | { readonly outcome: 'refused', readonly why: Breach['why'], readonly key: GuardedKey }
+
+export type PostedJournals = {
+  readonly batchId: bigint
+  readonly results: readonly JournalResult[]
+  /** What a guarded balance of this batch holds after it; null where it is not open. */
+  readonly balanceOf: (key: GuardedKey) => bigint | null
+}
+
+export type GuardedRules = {
+  readonly accounts: ReadonlyMap<number, GuardedAccount>
+  /** What a balance may hold at most; null without limit. */
+  readonly ceilingOf: (key: GuardedKey) => bigint | null
+}
+
+export async function postGuarded (
+  tx: Tx, batch: Omit<NewBatch, 'transfers' | 'locked'>, journals: readonly Journal[], rules: GuardedRules
+): Promise<PostedJournals> {
+  const { keys, effects } = touchedBy(journals, rules.accounts)
+  const rows = new Map((await lockGuarded(tx, keys)).map(row => [guardedText(row), row]))
+  const balances = keys.map(key => {
+    const row = rows.get(guardedText(key))
+    return row === undefined ? null : { ...row, ceilingFen: rules.ceilingOf(key) }
+  })
+  const { breaches, afterFen } = decideGuarded(effects, balances)
+  // From here on nothing is refused any more.
+  const transfers: NewTransfer[] = []
+  const places = journals.map(({ transfers: own }, index) => {
+    const first = transfers.length
+    if (breaches[index] === null) for (const transfer of own) transfers.push({ ...transfer, journal: first })
+    return { first, end: transfers.length }
+  })
+  const { batchId, transferIds } = await postBatch(tx, { ...batch, transfers, locked: true })
+  const placeOf = new Map(keys.map((key, place) => [guardedText(key), place]))
+  return {
+    batchId,
+    results: places.map(({ first, end }, index): JournalResult => {
+      const breach = breaches[index] ?? null
+      if (breach === null) return { outcome: 'posted', transferIds: transferIds.slice(first, end) }
+      return { outcome: 'refused', why: breach.why, key: keys[breach.at] as GuardedKey }
+    }),
+    balanceOf: key => {
+      const place = placeOf.get(guardedText(key)) ?? -1
+      return balances[place] === null ? null : afterFen[place] ?? null
+    }
+  }
+}
+
+/** Every guarded balance of the journals once, and what each journal does to them. */
+function touchedBy (
+  journals: readonly Journal[], accounts: ReadonlyMap<number, GuardedAccount>
+): { keys: GuardedKey[], effects: Effect[][] } {
+  const keys: GuardedKey[] = []
+  const places = new Map<string, number>()
+  const effects = journals.map(({ transfers, comesBack = false }) =>
+    transfers.flatMap(transfer => guardedMoves(transfer, accounts).map(({ fen, ...key }): Effect => {
+      const text = guardedText(key)
+      const at = places.get(text) ?? keys.push(key) - 1
+      places.set(text, at)
+      return { at, fen, comesBack }
+    })))
+  return { keys, effects }
+}

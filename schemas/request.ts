@@ -1,0 +1,68 @@
+// The JSON of online requests: a request asks permission before anything happens, and is approved or
+// declined. It refuses to know how the money is booked.
+import { Type, type Static } from 'typebox'
+import { LocalDate } from './api.ts'
+import { limits } from './limits.ts'
+import { answerReasons, type AnswerReason } from './reasons.ts'
+import { CardRef } from './record.ts'
+
+const closed = { additionalProperties: false } as const
+const Key = Type.String({
+  pattern: '^[0-9A-Za-z._:-]{8,64}$', description: 'unique per client, the same on every retry'
+})
+const PartyCode = Type.String({ pattern: '^[A-Z0-9-]{1,15}$' })
+const Amount = Type.Integer({ minimum: 1, maximum: limits.amountFenMax })
+const Terminal = Type.Optional(Type.String({ pattern: '^[A-Z0-9-]{1,8}$' }))
+
+/** A holder pays a service operator from the online account of a card. */
+export const Purchase = Type.Object({
+  kind: Type.Literal('purchase'),
+  key: Key, card: CardRef, amountFen: Amount, party: PartyCode, terminal: Terminal
+}, { ...closed, $id: 'Purchase' })
+
+/** An agent has taken money for the online account of a card; the first top-up opens it. */
+export const TopUp = Type.Object({
+  kind: Type.Literal('top_up'),
+  key: Key, card: CardRef, amountFen: Amount, party: PartyCode, terminal: Terminal
+}, { ...closed, $id: 'TopUp' })
+
+/** Takes back an earlier request, or a part of it. */
+export const Reversal = Type.Object({
+  kind: Type.Literal('reversal'),
+  key: Key,
+  of: Type.Object({
+    key: Key,
+    client: Type.Optional(Type.String({ maxLength: 32, description: 'who asked; the caller when absent' }))
+  }, closed),
+  amountFen: Type.Optional(Type.Integer({
+    minimum: 1, maximum: limits.amountFenMax, description: 'all that remains when absent'
+  }))
+}, { ...closed, $id: 'Reversal' })
+
+/** Asks what the online account of a card holds. Not kept: it is answered anew each time. */
+export const BalanceEnquiry = Type.Object({
+  kind: Type.Literal('balance'), key: Key, card: CardRef
+}, { ...closed, $id: 'BalanceEnquiry' })
+
+export const NewRequest = Type.Union([Purchase, TopUp, Reversal, BalanceEnquiry])
+export type NewRequest = Static<typeof NewRequest>
+/** Those that move money. */
+export type MoneyRequest = Exclude<NewRequest, { kind: 'balance' }>
+
+const reasonNames = Object.keys(answerReasons) as AnswerReason[]
+export const RequestReply = Type.Object({
+  key: Type.String(),
+  kind: Type.String(),
+  outcome: Type.Unsafe<'approved' | 'declined'>(Type.String({ enum: ['approved', 'declined'] })),
+  reason: Type.Unsafe<AnswerReason>(Type.String({ enum: reasonNames })),
+  replayed: Type.Boolean({ description: 'true: asked before, this is the first answer again' }),
+  amountFen: Type.Integer({ description: 'what moved; 0 where declined' }),
+  balanceFen: Type.Union([Type.Integer(), Type.Null()], {
+    description: 'of the online account after it; null where it was not asked'
+  }),
+  journal: Type.Union([Type.String(), Type.Null()], {
+    description: 'number of the first transfer; null where no money moved'
+  }),
+  clearingDate: LocalDate
+}, { ...closed, $id: 'RequestReply' })
+export type RequestReply = Static<typeof RequestReply>
