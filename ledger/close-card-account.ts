@@ -12,7 +12,7 @@ import { closeGuarded, guardedKey } from './store/guarded.ts'
 import { lockGuarded, type GuardedKey } from './store/lock.ts'
 
 const Closing = Type.Object({
-  account: Type.String({ maxLength: 80, description: 'book/heading of a guarded account, `commerce/online`' }),
+  account: Type.String({ maxLength: 80, description: 'book/heading: `commerce/online`' }),
   card: CardRef
 }, { additionalProperties: false })
 type Closing = Static<typeof Closing>
@@ -41,7 +41,8 @@ async function requireEmpty (tx: Tx, key: GuardedKey, { account }: Closing): Pro
     throw new Refusal('not_found', `${account} is not open for this card`, '/body/account')
   }
   if (row.balanceFen === 0n) return
-  throw new Refusal('account_not_empty', `${account} holds ${row.balanceFen} fen for this card`, '/body/account')
+  const holds = `${account} holds ${row.balanceFen} fen for this card`
+  throw new Refusal('account_not_empty', holds, '/body/account')
 }
 
 async function keyOf (

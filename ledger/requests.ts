@@ -61,7 +61,7 @@ export async function answerRequests (
     const known = new Map((await findRequests(tx, all.map(one => one.key))).map(row => [textOf(row), row]))
     const fresh = all.filter(one => !known.has(textOf(one.key)))
     const facts = await readFacts(tx, snapshot, fresh)
-    const decided = fresh.map(one => ({ ...one, decision: decide(one, facts) }))
+    const decided = fresh.map(one => ({ ...one, decision: openOnly(decide(one, facts), snapshot) }))
     const rows = await post(tx, decided, facts, { clearingDate, salt, atMs })
     await insertRequests(tx, rows, atMs)
     const answers = new Map(rows.map(row => [textOf(row), row]))
@@ -190,6 +190,13 @@ function decide (asked: Prepared, facts: Facts): RequestDecision {
     ? decidePurchase(amountFen, { online, merchant: merchantOf(snapshot, party), card, policies })
     : decideTopUp(amountFen, { online, agent: agentOf(snapshot, party), card, policies })
 }
+
+/** An account of a party that was closed takes part in nothing. */
+const openOnly = (decision: RequestDecision, { closed }: Snapshot): RequestDecision =>
+  decision.outcome === 'approved' &&
+  decision.transfers.some(({ debit, credit }) => closed.has(debit) || closed.has(credit))
+    ? { outcome: 'declined', reason: 'account_closed' }
+    : decision
 
 const fenOrNull = (fen: number | undefined): bigint | null => fen === undefined ? null : BigInt(fen)
 

@@ -207,6 +207,12 @@ t.test('an account is closed when it holds nothing, and takes no money after it'
     SHOP  top_up    a3  0  1000 SHP -> declined account_closed 0
     PARK  reversal  a4  a2 all      -> declined account_closed 0`)
   t.equal((await start(body)).json.reason, 'not_found', 'closed once')
+  await door.db.query("update account set closed_at = now() from party p where p.code = 'SHP'" +
+    " and account.party_id = p.party_id and heading = 'receivable-agent'")
+  await door.ok('registrar', 'PUT', '/v1/registry', { terminals: [] }) // the registry has changed
+  await story(t, door, `
+    SHOP  top_up    a5  1  1000 SHP -> declined account_closed -
+    GW1   top_up    a6  1  1000 PRK -> approved ok 1000`)
   await door.close()
 })
 

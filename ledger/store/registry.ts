@@ -41,6 +41,8 @@ export type Snapshot = {
   readonly accounts: ReadonlyMap<string, number>
   /** Those of the accounts whose balances are guarded, by number. */
   readonly guarded: ReadonlyMap<number, GuardedAccount>
+  /** Those that were closed, by number. */
+  readonly closed: ReadonlySet<number>
   readonly policies: Policies
   readonly tariffs: readonly Tariff[]
 }
@@ -67,6 +69,11 @@ export function registryCache (db: Db): () => Promise<Snapshot> {
   }
 }
 
+type AccountOf = {
+  readonly id: number, readonly book: Book, readonly heading: Heading, readonly party: string | null,
+  readonly closed: boolean
+}
+
 async function readSnapshot (db: Db, version: number): Promise<Snapshot> {
   const parties = (await db.query<PartyRow>(`
     select party_id as "partyId", code, kind, name_zh as "nameZh", name_en as "nameEn", merchant, industry,
@@ -79,8 +86,8 @@ async function readSnapshot (db: Db, version: number): Promise<Snapshot> {
     select psam_id as "psamId", upper(encode(psam, 'hex')) as psam, issue, terminal_id as "terminalId",
       valid_from as "fromMs", valid_to as "toMs", stolen_at as "stolenAtMs", test from psam order by
         valid_from`)).rows
-  const accounts = (await db.query<{ id: number, book: Book, heading: Heading, party: string | null }>(`
-    select a.account_id as id, a.book, a.heading, p.code as party
+  const accounts = (await db.query<AccountOf>(`
+    select a.account_id as id, a.book, a.heading, p.code as party, a.closed_at is not null as closed
     from account a left join party p using (party_id)`)).rows
   const policies = (await db.query<{ name: string, value: unknown }>('select name, value from policy')).rows
   const tariffs = (await db.query<{ document: Tariff }>(
@@ -98,6 +105,7 @@ async function readSnapshot (db: Db, version: number): Promise<Snapshot> {
     }) => [accountCode(book, heading, party), id])),
     guarded: new Map(accounts.filter(({ heading }) => headingRow(heading).mode === 'guarded')
       .map(({ id, heading }) => [id, { accountId: id, heading, normalSide: headingRow(heading).side }])),
+    closed: new Set(accounts.filter(({ closed }) => closed).map(({ id }) => id)),
     policies: { ...defaultPolicies, ...Object.fromEntries(policies.map(({ name, value }) => [name, value])) }
   }
 }
