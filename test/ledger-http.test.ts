@@ -457,8 +457,8 @@ t.test('a database that goes away is unavailable, not wrong', async t => {
   const door = await opened()
   const database = new URL(door.databaseUrl).pathname.slice(1)
   t.equal((await door.ask(null, 'GET', '/readyz')).status, 200)
-  await door.asOwner(`alter database ${database} with connection limit 0`)
-  await door.asOwner(`
+  await door.db.query(`alter database ${database} with connection limit 0`)
+  await door.db.query(`
     select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid()`)
   const answers = await Promise.all([1, 2, 3].map(() => door.ask(null, 'GET', '/readyz')))

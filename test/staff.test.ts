@@ -178,14 +178,14 @@ t.test('whoever serves cannot edit the past', async t => {
   const door = await doors.open()
   for (const table of appendOnly) {
     for (const statement of [`update ${table} set`, `delete from ${table}`, `truncate ${table}`]) {
-      const { rows: [column] } = await door.db.query<{ name: string }>(`
+      const { rows: [column] } = await door.ledger.db.query<{ name: string }>(`
         select attname as name from pg_attribute where attrelid = $1::regclass and attnum = 1`, [table])
       const whole = statement.endsWith('set') ? `${statement} ${column?.name} = ${column?.name}` : statement
-      await t.rejects(door.db.query(whole), { code: '42501' }, whole)
+      await t.rejects(door.ledger.db.query(whole), { code: '42501' }, whole)
     }
   }
-  await t.rejects(door.db.query('delete from transfer_20260302'), { code: /42501|42P01/ }, 'nor past its parent')
-  await t.rejects(door.db.query('drop table audit'), { code: '42501' })
+  await t.rejects(door.ledger.db.query('delete from transfer_20260302'), { code: /42501|42P01/ }, 'nor past its parent')
+  await t.rejects(door.ledger.db.query('drop table audit'), { code: '42501' })
   await door.close()
 })
 

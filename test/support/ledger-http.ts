@@ -50,6 +50,7 @@ export type Sent = {
 export type Door = {
   readonly url: string
   readonly ledger: Ledger
+  /** Past the ledger, as whoever owns the database. */
   readonly db: Db
   readonly clock: ManualClock
   readonly databaseUrl: string
@@ -61,8 +62,6 @@ export type Door = {
   readonly bytes: (as: Who, path: string) => Promise<Buffer>
   readonly signIn: (name: string, password: string) => Promise<Answer>
   readonly logLines: () => string[]
-  /** Past the ledger, as whoever owns the database. */
-  readonly asOwner: (statement: string) => Promise<void>
   readonly close: () => Promise<void>
 }
 
@@ -105,6 +104,7 @@ export async function startDoors (): Promise<Doors> {
     const logged: string[] = []
     lines.on('data', (chunk: Buffer) => logged.push(...chunk.toString('utf8').split('\n').filter(Boolean)))
     const databaseUrl = postgres.url(name)
+    const owner = openDb(databaseUrl, { max: 2 })
     const { app, ledger, close } = await buildLedger({
       databaseUrl, clock, tac, signer, random: length => Buffer.from(random.bytes(length)), partitionDays: 5,
       sessionMs: 12 * 3_600_000, log: createLog('test', { level: 'info', destination: lines }),
@@ -134,7 +134,11 @@ export async function startDoors (): Promise<Doors> {
       return json.token
     }
     return {
-      url, ledger, db: ledger.db, clock, databaseUrl, ask, signIn, close,
+      url, ledger, db: owner, clock, databaseUrl, ask, signIn,
+      close: async () => {
+        await close()
+        await owner.end()
+      },
       bytes: async (as, path) => {
         const { status, text, raw } = await ask(as, 'GET', path)
         if (status !== 200) throw new Error(`GET ${path} as ${as}: ${status} ${text}`)
@@ -146,8 +150,7 @@ export async function startDoors (): Promise<Doors> {
         if (status >= 300) throw new Error(`${method} ${path} as ${as}: ${status} ${text}`)
         return answer.json
       },
-      logLines: () => logged,
-      asOwner: statement => asOwner(databaseUrl, statement)
+      logLines: () => logged
     }
   }
   return {
@@ -164,16 +167,6 @@ export async function startDoors (): Promise<Doors> {
       await postgres.destroy()
       rmSync(folder, { recursive: true, force: true })
     }
-  }
-}
-
-async function asOwner (url: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    await client.query(statement)
-  } finally {
-    await client.end()
   }
 }
 
