@@ -26,6 +26,10 @@ export type Ledger = {
   readonly random: (length: number) => Buffer
   /** How many clearing dates ahead there is room for transfers. */
   readonly partitionDays: number
+  /** Secrets of webhooks are derived from it: 32 random bytes. */
+  readonly webhookKey: Uint8Array
+  /** Webhooks may lead to private addresses, and over plain HTTP. */
+  readonly privateWebhooks: boolean
   /** How long a member of staff stays signed in. */
   readonly sessionMs: number
   /** A session that is not used for so long is over. */
@@ -39,6 +43,9 @@ export type LedgerOptions = {
   readonly sealEveryMs?: number
   /** As long as the session when absent. */
   readonly idleMs?: number
+  /** Absent: webhooks and their secrets hold as long as this process. */
+  readonly webhookKey?: Uint8Array
+  readonly privateWebhooks?: boolean
 } & Pick<Ledger, 'clock' | 'log' | 'tac' | 'signer' | 'random' | 'partitionDays' | 'sessionMs'>
 
 export type BuiltLedger = {
@@ -64,7 +71,8 @@ export async function buildLedger (options: LedgerOptions): Promise<BuiltLedger>
   const watch = startWatch({ db, clock, log, registry, random }, watchEveryMs)
   const ledger: Ledger = {
     db, clock, log, metrics: createMetrics(), tac, registry, signer, sealer, watch, random,
-    partitionDays, sessionMs, idleMs: options.idleMs ?? sessionMs
+    partitionDays, sessionMs, idleMs: options.idleMs ?? sessionMs,
+    webhookKey: options.webhookKey ?? random(32), privateWebhooks: options.privateWebhooks === true
   }
   const app = await createApp(ledger)
   await app.register(routes(ledger))

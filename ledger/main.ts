@@ -23,6 +23,8 @@ import { createLog } from '../runtime/log.ts'
 import { announceReady } from '../runtime/supervise.ts'
 import { bootstrap, BootstrapFile } from './bootstrap.ts'
 import { correct, Correction } from './correct.ts'
+import { startCourier } from './jobs/courier.ts'
+import { webhookKeyIn } from './jobs/webhook-key.ts'
 import { hledgerJournal } from './exports/journal.ts'
 import { buildLedger } from './ledger.ts'
 import { prove, proveConsistency } from './prove.ts'
@@ -51,6 +53,14 @@ const Serving = Type.Object({
   LEDGER_TAC_WORKERS: Type.Integer({ minimum: 1, maximum: 64, default: 1 }),
   LEDGER_CONNECTIONS: Type.Integer({ minimum: 2, maximum: 100, default: 10 }),
   LEDGER_PARTITION_DAYS: Type.Integer({ minimum: 1, maximum: 366, default: 35 }),
+  LEDGER_COURIER: Type.Boolean({ default: true, description: 'tell others what happened' }),
+  REDIS_URL: Type.Optional(Type.String({ description: 'the queue on Redis instead of PostgreSQL' })),
+  LEDGER_WEBHOOK_KEY: Type.Optional(Type.String({
+    description: 'path of the key that webhook secrets come from; made when missing; beside the signing key'
+  })),
+  LEDGER_PRIVATE_WEBHOOKS: Type.Boolean({
+    default: false, description: 'webhooks may lead to private addresses'
+  }),
   LEDGER_SESSION_HOURS: Type.Integer({ minimum: 1, maximum: 24 * 7, default: 12 }),
   LEDGER_IDLE_MINUTES: Type.Integer({ minimum: 1, maximum: 24 * 60, default: 30 })
 })
@@ -79,7 +89,7 @@ async function serve (): Promise<void> {
   const tac = await startTacPool({
     workers: config.LEDGER_TAC_WORKERS, keyFile: config.LEDGER_KEYS, passphrase: config.LEDGER_KEYS_PASSPHRASE
   })
-  const { app, close } = await buildLedger({
+  const { app, ledger, close } = await buildLedger({
     databaseUrl: config.LEDGER_DATABASE_URL,
     connections: config.LEDGER_CONNECTIONS,
     clock: clockFrom(config.LEDGER_CLOCK),
@@ -89,10 +99,18 @@ async function serve (): Promise<void> {
     random: randomBytes,
     partitionDays: config.LEDGER_PARTITION_DAYS,
     sessionMs: config.LEDGER_SESSION_HOURS * 3_600_000,
-    idleMs: config.LEDGER_IDLE_MINUTES * 60_000
+    idleMs: config.LEDGER_IDLE_MINUTES * 60_000,
+    webhookKey: webhookKeyIn(config.LEDGER_WEBHOOK_KEY ?? `${config.LEDGER_SIGNING_KEY}.webhooks`),
+    privateWebhooks: config.LEDGER_PRIVATE_WEBHOOKS
   })
+  const courier = !config.LEDGER_COURIER
+    ? null
+    : await startCourier(ledger, {
+      databaseUrl: config.LEDGER_DATABASE_URL, redisUrl: config.REDIS_URL ?? null, chance: Math.random
+    })
   const url = await app.listen({ host: config.LEDGER_HOST, port: config.LEDGER_PORT })
   announceReady({ url }, async () => {
+    await courier?.close()
     await close()
     await tac.close()
   })

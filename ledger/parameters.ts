@@ -21,6 +21,7 @@ import { findApplied, findEntries, type ListEntry } from './store/blacklist.ts'
 import { branchesOfCards } from './store/branches.ts'
 import { findCards } from './store/cards.ts'
 import { inTransaction, type Tx } from './store/db.ts'
+import { news, tell } from './store/outbox.ts'
 import {
   addedSince, insertApplied, insertBlacklistVersion, insertEntries, insertTariff, lastBlacklist, listedAmong,
   listedCards,
@@ -74,8 +75,12 @@ export async function publishNow (
     ({ ...added[index] as CardPlace, reason, listedAtMs: parseIso(at) })))
   const digest = listDigest(await listedCards(tx))
   await insertBlacklistVersion(tx, { version, digest }, atMs)
+  const subject = `blacklist/${version}`
+  await tell(tx, [news({
+    topic: 'blacklist.published', subject, data: { version }, party: null, openToAll: true
+  })], atMs)
   const detail = { added: add.length, removed: remove.length, digest: digest.toString('hex').toUpperCase() }
-  await audit(tx, atMs, { by, action: 'blacklist.publish', subject: `blacklist/${version}`, detail })
+  await audit(tx, atMs, { by, action: 'blacklist.publish', subject, detail })
   return version
 }
 
@@ -89,7 +94,7 @@ export const blacklistRemovalKind: ProposalKind = {
   start: ['registrar', 'clerk'],
   decide: ['approver'],
   approvals: 1,
-  branches: async (tx, _ledger, { cards }: Removal) => await branchesOfCards(tx, cards),
+  branches: async (tx, { cards }: Removal) => await branchesOfCards(tx, cards),
   subject: ({ cards }: Removal) => {
     const [first] = cards
     if (first !== undefined && cards.length === 1) return cardSubject(first)

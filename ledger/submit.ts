@@ -22,11 +22,13 @@ import {
   type StoredAnswer
 } from './store/deliveries.ts'
 import { openDate } from './store/lock.ts'
+import { tell } from './store/outbox.ts'
 import { nextBatchId, postBatch, type NewTransfer } from './store/post.ts'
 import {
   claimTerminals, evidenceKinds, insertAdjustments, insertClaims, insertEvidence, lastTransfers, resetTops
 } from './store/records.ts'
 import type { Snapshot } from './store/registry.ts'
+import { eventsOf } from './tell-others.ts'
 import { tellWatch } from './tell-watch.ts'
 
 export type Delivery = DeliveryKey & {
@@ -65,6 +67,9 @@ export async function submit (ledger: Ledger, delivery: Delivery): Promise<Submi
     const batchId = await write(tx, delivery, decision, { receivedAtMs, date, salt, extra }, again)
     raised = await tellWatch(tx, lines.prepared, decision,
       { batchId, clearingDate: date, receivedAtMs, topDebitFen: snapshot.policies.topDebitFen })
+    await tell(tx, eventsOf(lines.prepared, decision, snapshot, {
+      delivery: delivery.externalId, clearingDate: date
+    }), receivedAtMs)
     killPoint('before-commit')
     return { replayed: false, clearingDate: date, results: decision.results, extra }
   })

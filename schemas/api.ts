@@ -18,7 +18,7 @@ export const Instant = Type.String({
   pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,3})?(Z|[+-]\\d{2}:\\d{2})$',
   description: 'ISO 8601 with offset'
 })
-const Fen = Type.Integer({
+export const Fen = Type.Integer({
   minimum: -Number.MAX_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER,
   description: 'whole fen, signed'
 })

@@ -419,14 +419,6 @@ t.test('every route answers as described', async t => {
   await door.ask('inspector', 'DELETE', `/v1/sessions/${session.id}`)
   await door.ask('settler', 'PUT', '/v1/session/password', { json: { old: password, wanted: password } })
   await door.ask('admin-1', 'POST', '/v1/staff/nobody/lock')
-  const event = { card: cardOf(0), counter: 101, amountFen: 1, reason: 'too early for all of these' }
-  await door.ok('clerk', 'POST', '/v1/refunds', { ...event, reference: 'refund-1' })
-  await door.ask('clerk', 'POST', '/v1/disputes', { json: { ...event, side: 'holder' } })
-  await door.ok('clerk', 'GET', '/v1/disputes')
-  await door.ask('clerk', 'GET', '/v1/disputes/1')
-  for (const step of ['answer', 'decision', 'escalation']) {
-    await door.ask('chief', 'POST', `/v1/disputes/1/${step}`)
-  }
   await door.ask('admin-1', 'POST', '/v1/staff/nobody/initial-password')
   const balance = { kind: 'balance', key: 'balance-1', card: recordOf(0, 1).card }
   await door.ok('gateway', 'POST', '/v1/requests', balance)
@@ -442,6 +434,13 @@ t.test('every route answers as described', async t => {
     }
   }
   await door.bytes('auditor', `/v1/exports/journal/${D}.journal`)
+  const hook = { url: 'https://hooks.example.com/', topics: ['day.moved'] }
+  const webhook = `/v1/webhooks/${(await door.ok('auditor', 'POST', '/v1/webhooks', hook)).id}`
+  await door.ok('auditor', 'GET', '/v1/webhooks')
+  for (const method of ['GET', 'PUT']) await door.ok('auditor', method, `${webhook}/secret`)
+  await door.ok('auditor', 'GET', `${webhook}/tellings`)
+  isProblem(t, await door.ask('auditor', 'POST', `${webhook}/tellings/9/resend`), 'not_found', 'never told')
+  await door.ask('auditor', 'DELETE', webhook)
   await door.ok('clerk', 'GET', `/v1/statements/BUS/${D}`)
   await door.ok('clerk', 'GET', `/v1/charges/${D}`)
   await door.ok('auditor', 'GET', `/v1/ledger/${D}`)

@@ -147,4 +147,5 @@ const styles = `<styleSheet xmlns="${main}">` +
   '<fill><patternFill patternType="gray125"/></fill></fills><borders count="1"><border/></borders>' +
   '<cellStyleXfs count="1"><xf/></cellStyleXfs><cellXfs count="4">' +
   '<xf xfId="0"/><xf xfId="0" quotePrefix="1"/><xf xfId="0" numFmtId="164" applyNumberFormat="1"/>' +
-  '<xf xfId="0" fontId="1" applyFont="1"/></cellXfs></styleSheet>'
+  '<xf xfId="0" fontId="1" applyFont="1"/></cellXfs>' +
+  '<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>'

@@ -12,13 +12,13 @@ import { parameterRoutes } from './parameters.ts'
 import { proofRoutes } from './proof.ts'
 import { proposalRoutes } from './proposals.ts'
 import { recordRoutes } from './records.ts'
-import { redressRoutes } from './redress.ts'
 import { registryRoutes } from './registry.ts'
 import { requestRoutes } from './requests.ts'
 import { staffRoutes } from './staff.ts'
 import { transitRoutes } from './transit.ts'
 import { viewRoutes } from './views.ts'
 import { watchRoutes } from './watch.ts'
+import { webhookRoutes } from './webhooks.ts'
 
 const all = [
   healthRoutes,
@@ -34,10 +34,11 @@ const all = [
   proofRoutes,
   transitRoutes,
   proposalRoutes,
-  auditRoutes, redressRoutes,
+  auditRoutes,
   alertRoutes,
   exportRoutes,
-  watchRoutes
+  watchRoutes,
+  webhookRoutes
 ]
 
 export const routes = (ledger: Ledger) => async (app: App): Promise<void> => {

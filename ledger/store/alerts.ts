@@ -23,9 +23,10 @@ export async function insertAlerts (tx: Tx, found: readonly NewAlert[], atMs: nu
       on conflict (kind, about, clearing_date) do nothing
       returning *),
     told as (
-      insert into outbox (batch_id, bucket, topic, body, created_at)
-      select 0, 0, 'alert', jsonb_build_object('id', alert_id, 'kind', kind, 'about', about,
-        'clearingDate', clearing_date, 'evidence', evidence), at from raised)
+      insert into outbox (topic, subject, body, created_at)
+      select 'alert.raised', 'alert/' || alert_id,
+        jsonb_build_object('id', alert_id, 'kind', kind, 'about', about,
+          'clearingDate', clearing_date, 'evidence', evidence), at from raised)
     select ${columns} from raised order by alert_id`, [
     timestamp(atMs), found.map(f => f.kind), found.map(f => f.about), found.map(f => f.clearingDate),
     found.map(f => plainJson(f.evidence))])

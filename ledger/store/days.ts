@@ -2,6 +2,7 @@
 import type { DayState } from '../../schemas/api.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
 import { ensurePartitions } from './migrate.ts'
+import { news, tell } from './outbox.ts'
 
 /* ---- the open date ---- */
 
@@ -52,6 +53,9 @@ export async function moveDay (tx: Tx, date: string, move: {
   if (rowCount !== 1) throw new Error(`${date} was not ${from} any more on its way to ${to}`)
   await tx.query('insert into day_step (clearing_date, state, at, by_whom) values ($1, $2, $3, $4)',
     [date, to, timestamp(atMs), by])
+  await tell(tx, [news({
+    topic: 'day.moved', subject: `day/${date}`, data: { date, state: to }, party: null, openToAll: true
+  })], atMs)
 }
 
 /** The first earlier day that is in a state before those given; null where there is none. */

@@ -43,7 +43,21 @@ export function openDb (url: string, options: {
     }
   })
   // An idle connection that dies with its server must not end the process: the next query opens another.
-  db.on('error', error => options.onError?.(error))
+  db.on('error', error => options.onError?.(withoutClient(error)))
+  return db
+}
+
+/** The driver hangs the whole connection on an error; a log needs none of it. */
+function withoutClient (error: Error & { client?: unknown }): Error {
+  delete error.client
+  return error
+}
+
+/** A pool for BullMQ: it looks into the schema of its own, and has the driver's own types. */
+export function openQueueDb (url: string, schema: string, onError: (error: Error) => void): Db {
+  const options = `-c search_path=${schema}`
+  const db = new pg.Pool({ connectionString: url, max: 6, keepAlive: true, options })
+  db.on('error', error => onError(withoutClient(error)))
   return db
 }
 

@@ -1,5 +1,6 @@
 // Proposals that wait for a second pair of eyes, as rows.
 import { timestamp, type Db, type Tx } from './db.ts'
+import { news, tell } from './outbox.ts'
 
 export type ProposalState = 'pending' | 'done' | 'refused' | 'stale' | 'withdrawn'
 export type ProposalRow = {
@@ -66,14 +67,9 @@ export const readDecisions = async (db: Db | Tx, id: bigint): Promise<Decision[]
 export async function endProposal (
   tx: Tx, id: bigint, state: Exclude<ProposalState, 'pending'>, outcome: unknown, atMs: number
 ): Promise<void> {
-  await tx.query('update proposal set state = $2, outcome = $3, ended_at = $4 where proposal_id = $1',
-    [id, state, JSON.stringify(outcome ?? null), timestamp(atMs)])
+  const { rows: [row] } = await tx.query<{ kind: string }>(`
+    update proposal set state = $2, outcome = $3, ended_at = $4 where proposal_id = $1 returning kind`,
+  [id, state, JSON.stringify(outcome ?? null), timestamp(atMs)])
+  const data = { id: Number(id), kind: row?.kind ?? '', state }
+  await tell(tx, [news({ topic: 'proposal.ended', subject: `proposal/${id}`, data, party: null })], atMs)
 }
-
-/** The last correction that was carried out on one of these accounts; 0 where none was. */
-export const lastCorrection = async (tx: Tx, accounts: readonly string[]): Promise<bigint> =>
-  (await tx.query<{ id: bigint }>(`
-    select coalesce(max(proposal_id), 0)::bigint as id from proposal
-    where kind = 'correction' and state = 'done' and exists (
-      select from jsonb_array_elements(body->'transfers') as e
-      where e->>'debit' = any($1) or e->>'credit' = any($1))`, [accounts])).rows[0]?.id ?? 0n

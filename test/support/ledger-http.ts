@@ -66,7 +66,7 @@ export type Door = {
 }
 
 export type Doors = {
-  readonly open: (at?: string, options?: Pick<LedgerOptions, 'idleMs'>) => Promise<Door>
+  readonly open: (at?: string, more?: Partial<LedgerOptions>) => Promise<Door>
   /** Environment of a ledger as a process on a database. */
   readonly env: (databaseUrl: string) => NodeJS.ProcessEnv
   /** `METHOD route` of the description that no call has used, and answers that did not match it. */
@@ -93,9 +93,7 @@ export async function startDoors (): Promise<Doors> {
   const contract = newContract()
   let databases = 0
 
-  async function open (
-    at = '2026-03-02T12:00:00+08:00', options: Pick<LedgerOptions, 'idleMs'> = {}
-  ): Promise<Door> {
+  async function open (at = '2026-03-02T12:00:00+08:00', more: Partial<LedgerOptions> = {}): Promise<Door> {
     const name = `ledger_${databases++}`
     await admin.query(`create database ${name} template ${template} strategy file_copy`)
     const clock = manualClock(Date.parse(at))
@@ -108,7 +106,7 @@ export async function startDoors (): Promise<Doors> {
     const { app, ledger, close } = await buildLedger({
       databaseUrl, clock, tac, signer, random: length => Buffer.from(random.bytes(length)), partitionDays: 5,
       sessionMs: 12 * 3_600_000, log: createLog('test', { level: 'info', destination: lines }),
-      sealEveryMs: 3_600_000, ...options
+      sealEveryMs: 3_600_000, ...more
     })
     const url = await app.listen({ host: '127.0.0.1', port: 0 })
     if (!contract.known()) contract.learn(await (await fetch(`${url}/openapi.json`)).json())

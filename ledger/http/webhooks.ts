@@ -1,0 +1,85 @@
+// The doors of those who want to be told: webhooks, their secrets, what was told and what was not.
+import { Type } from 'typebox'
+import {
+  NewWebhook, TellingStateName, TellingView, WebhookSecret, WebhookView
+} from '../../schemas/events.ts'
+import type { Ledger } from '../ledger.ts'
+import {
+  createWebhook, listTellings, listWebhooks, removeWebhook, resend, rotateSecret, showSecret, type Asker
+} from '../webhooks.ts'
+import type { App } from './app.ts'
+import { callerIn, type Caller, type Capacity } from './auth.ts'
+import { pageOf } from './page.ts'
+
+const closed = { additionalProperties: false } as const
+const Id = Type.String({ pattern: '^\\d{1,15}$' })
+const ById = Type.Object({ id: Id }, closed)
+const pageSize = 100
+/** Machines tell machines; people look at what was told. */
+const allow: readonly Capacity[] = ['gateway', 'operator', 'agent', 'registrar', 'auditor']
+const askerOf = ({ id, party }: Caller): Asker => ({ id, party })
+
+export const webhookRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
+  app.post('/v1/webhooks', {
+    config: { allow },
+    schema: { summary: 'Be told of events at a URL', body: NewWebhook, response: { 201: WebhookView } }
+  }, async (request, reply) =>
+    await reply.code(201).send(await createWebhook(ledger, askerOf(callerIn(request)), request.body)))
+
+  app.get('/v1/webhooks', {
+    config: { allow }, schema: { summary: 'Your webhooks', response: { 200: pageOf(WebhookView) } }
+  }, async request => ({ items: await listWebhooks(ledger, askerOf(callerIn(request))), next: null }))
+
+  app.delete('/v1/webhooks/:id', {
+    config: { allow },
+    schema: { summary: 'Be told no more', params: ById, response: { 204: Type.Null() } }
+  }, async (request, reply) => {
+    await removeWebhook(ledger, askerOf(callerIn(request)), BigInt(request.params.id))
+    return await reply.code(204).send(null)
+  })
+
+  app.get('/v1/webhooks/:id/secret', {
+    config: { allow },
+    schema: { summary: 'The secret that signs the calls', params: ById, response: { 200: WebhookSecret } }
+  }, async request => await showSecret(ledger, askerOf(callerIn(request)), BigInt(request.params.id)))
+
+  app.put('/v1/webhooks/:id/secret', {
+    config: { allow },
+    schema: {
+      summary: 'A new secret; the one before also signs for a day', params: ById,
+      response: { 200: WebhookSecret }
+    }
+  }, async request => await rotateSecret(ledger, askerOf(callerIn(request)), BigInt(request.params.id)))
+
+  app.get('/v1/webhooks/:id/tellings', {
+    config: { allow },
+    schema: {
+      summary: 'What was told, newest first; state=dead for dead letters',
+      params: ById,
+      querystring: Type.Object({
+        state: Type.Optional(TellingStateName),
+        before: Type.Optional({ ...Id, description: 'older than this one' } as typeof Id)
+      }, closed),
+      response: { 200: pageOf(TellingView) }
+    }
+  }, async request => {
+    const { state = null, before } = request.query
+    const items = await listTellings(ledger, askerOf(callerIn(request)), {
+      webhookId: BigInt(request.params.id), state, before: before === undefined ? null : BigInt(before),
+      limit: pageSize
+    })
+    return { items, next: items.length < pageSize ? null : String(items.at(-1)?.id) }
+  })
+
+  app.post('/v1/webhooks/:id/tellings/:telling/resend', {
+    config: { allow },
+    schema: {
+      summary: 'Tell it again', params: Type.Object({ id: Id, telling: Id }, closed),
+      response: { 204: Type.Null() }
+    }
+  }, async (request, reply) => {
+    const { id, telling } = request.params
+    await resend(ledger, askerOf(callerIn(request)), BigInt(id), BigInt(telling))
+    return await reply.code(204).send(null)
+  })
+}
