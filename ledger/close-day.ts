@@ -6,7 +6,7 @@ import { killPoint } from '../runtime/kill-point.ts'
 import type { DayState } from '../schemas/api.ts'
 import { audit } from './audit.ts'
 import type { Book } from './core/chart.ts'
-import { beforeCleared, hasReached, positionsDigest } from './core/day.ts'
+import { beforeCleared, clearedDigest, hasReached, positionsDigest } from './core/day.ts'
 import {
   clearingTransfers, netSums, positionsOf, type ClearedPosition, type PlannedTransfer, type Position
 } from './core/settlement.ts'
@@ -24,7 +24,9 @@ import { excludeBatches, openDate } from './store/lock.ts'
 import { ensurePartitions } from './store/migrate.ts'
 import { postBatch, type NewTransfer } from './store/post.ts'
 import type { PartyRow, Snapshot } from './store/registry.ts'
-import { insertPositions, readMovements, readSettlingParties, saveDigest } from './store/settlement.ts'
+import {
+  insertPositions, readCharges, readMovements, readSettlingParties, saveDigest
+} from './store/settlement.ts'
 
 /**
  * OPEN → CUT → VERIFIED → CLEARED, from wherever the day is; repeating it changes nothing. Days close in
@@ -163,7 +165,8 @@ async function clear (ledger: Ledger, date: string, by: string): Promise<void> {
     const settling = positions.filter(({ party }) => isSettling(snapshot.parties.get(party)))
     await postBatch(tx, {
       kind: 'clearing', clearingDate: open ?? date, createdAtMs: atMs, salt, items: positions.length,
-      itemsDigest: digest, transfers: booked(snapshot, settling.flatMap(clearingTransfers), atMs)
+      itemsDigest: clearedDigest(digest, await readCharges(tx, date)),
+      transfers: booked(snapshot, settling.flatMap(clearingTransfers), atMs)
     })
     await moveDay(tx, date, { from: 'VERIFIED', to: 'CLEARED', by, atMs })
     await audit(tx, atMs, { by, action: 'day.clear', subject: `day/${date}` })

@@ -94,7 +94,7 @@ export const blacklistRemovalKind: ProposalKind = {
   start: ['registrar', 'clerk'],
   decide: ['approver'],
   approvals: 1,
-  branches: async (tx, { cards }: Removal) => await branchesOfCards(tx, cards),
+  branches: async (tx, _ledger, { cards }: Removal) => await branchesOfCards(tx, cards),
   subject: ({ cards }: Removal) => {
     const [first] = cards
     if (first !== undefined && cards.length === 1) return cardSubject(first)

@@ -3,11 +3,14 @@ import { bankAccountKind } from './bank-accounts.ts'
 import { accountClosingKind } from './close-account.ts'
 import { cardAccountClosingKind } from './close-card-account.ts'
 import { correctionKind } from './correct.ts'
+import { disputeFinalKind } from './dispute.ts'
 import { settlementOverrideKind } from './override.ts'
 import { blacklistRemovalKind, tariffKind } from './parameters.ts'
 import { parametersKind } from './policies.ts'
 import { prefundKind } from './prefund.ts'
 import type { ProposalKinds } from './proposals.ts'
+import { refundKind, unpaidReleaseKind } from './refund.ts'
+import { residualKind, residualReturnKind } from './residual.ts'
 import { staffMemberKind } from './staff.ts'
 
 export const proposalKinds: ProposalKinds = {
@@ -20,5 +23,10 @@ export const proposalKinds: ProposalKinds = {
   tariff: tariffKind,
   parameters: parametersKind,
   blacklist_removal: blacklistRemovalKind,
-  account_closing: accountClosingKind
+  account_closing: accountClosingKind,
+  refund: refundKind,
+  unpaid_release: unpaidReleaseKind,
+  residual: residualKind,
+  residual_return: residualReturnKind,
+  dispute_final: disputeFinalKind
 }

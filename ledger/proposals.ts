@@ -24,7 +24,7 @@ export type ProposalKind = {
   /** Why this person may not decide on it although the role would allow it, or null. */
   readonly mayNotDecide?: (tx: Tx, by: Member, body: never) => Promise<string | null>
   /** Branches whose cards and parties it moves money of; none when absent. */
-  readonly branches?: (tx: Tx, body: never) => Promise<readonly Branch[]>
+  readonly branches?: (tx: Tx, ledger: Ledger, body: never) => Promise<readonly Branch[]>
   /** What it is about, `transfer/123`: only one of a kind may wait per subject. Card numbers masked. */
   readonly subject: (body: never) => string
   /**
@@ -73,7 +73,7 @@ export async function propose (
   tx: Tx, ledger: Ledger, kind: ProposalKind, by: Member, { kind: name, body, reason }: NewProposal
 ): Promise<bigint> {
   const atMs = ledger.clock.now()
-  await requireBranch(tx, kind, by, body)
+  await requireBranch(tx, ledger, kind, by, body)
   const subject = kind.subject(body as never)
   const looked = JSON.stringify(await kind.look(tx, ledger, body as never))
   const id = await insertProposal(tx, {
@@ -102,7 +102,7 @@ export async function decideProposal (
     requirePending(proposal, id)
     const kind = kindOf(kinds, proposal.kind)
     requireRole(by, kind.decide, `decide a proposal of kind ${proposal.kind}`)
-    await requireBranch(tx, kind, by, proposal.body)
+    await requireBranch(tx, ledger, kind, by, proposal.body)
     const against = await kind.mayNotDecide?.(tx, by, proposal.body as never) ?? null
     if (against !== null) throw new Refusal('self_approval', against)
     if (proposal.startedBy === by.name) {
@@ -179,8 +179,11 @@ function requireRole (by: Member, allowed: readonly Role[], what: string): void 
   throw new Refusal('forbidden', `${by.name} may not ${what}; allowed: ${allowed.join(', ')}`)
 }
 
-async function requireBranch (tx: Tx, kind: ProposalKind, by: Member, body: unknown): Promise<void> {
-  requireOwnBranch(by, await kind.branches?.(tx, body as never) ?? [])
+async function requireBranch (
+  tx: Tx, ledger: Ledger, kind: ProposalKind, by: Member, body: unknown
+): Promise<void> {
+  if (by.branch === null) return
+  requireOwnBranch(by, await kind.branches?.(tx, ledger, body as never) ?? [])
 }
 
 /** Throws Refusal other_branch where money of another branch is touched. */

@@ -43,7 +43,8 @@ export function verifyHead (head: SignedHead, publicKeyPem: string): boolean {
 /** The id that a public key (PEM) has; null where the text is no key: OpenSSL's codes begin with ERR_. */
 export function keyIdOfPem (pem: string): string | null {
   try {
-    return keyIdOf(createPublicKey(pem))
+    const key = createPublicKey(pem)
+    return key.export({ type: 'spki', format: 'pem' }) === pem ? keyIdOf(key) : null
   } catch (error) {
     if (!errorCode(error).startsWith('ERR_')) throw error
     return null

@@ -20,6 +20,7 @@ import { closeItems } from './store/items.ts'
 import { openDate } from './store/lock.ts'
 import { postBatch } from './store/post.ts'
 import type { Snapshot } from './store/registry.ts'
+import { instructionsDigest } from './store/verify-days.ts'
 import {
   insertInstructions, lockInstructions, markReplaced, readInstructions, readOpenNets, readPositions,
   readSettledDates
@@ -91,6 +92,7 @@ export async function instructDay (ledger: Ledger, date: string, by: string): Pr
     const instructions = await instruct(tx, snapshot, { date: last, run: 1, valueDate: on, nets, atMs })
     await postBatch(tx, {
       kind: 'settlement', clearingDate: open ?? date, createdAtMs: atMs, salt, items: instructions.length,
+      itemsDigest: await instructionsDigest(tx, last, 1),
       transfers: booked(snapshot, instructions.map(instructionTransfer), atMs)
     })
     await setPayment(tx, dates, last, on)
@@ -173,8 +175,9 @@ export async function replaceInstruction (ledger: Ledger, id: string, by: string
     const atMs = ledger.clock.now()
     const runs = (await readInstructions(tx, old.clearingDate)).map(one => one.run)
     const nets = (await readOpenNets(tx, [])).filter(one => one.party === old.party && one.book === old.book)
+    const run = Math.max(...runs) + 1
     const instructions = await instruct(tx, snapshot, {
-      date: old.clearingDate, run: Math.max(...runs) + 1, nets, atMs,
+      date: old.clearingDate, run, nets, atMs,
       valueDate: executionDate(old.clearingDate, localDate(atMs), await readHolidays(tx))
     })
     const [made] = instructions
@@ -183,6 +186,7 @@ export async function replaceInstruction (ledger: Ledger, id: string, by: string
     }
     await postBatch(tx, {
       kind: 'settlement', clearingDate: open ?? old.clearingDate, createdAtMs: atMs, salt, items: 1,
+      itemsDigest: await instructionsDigest(tx, old.clearingDate, run),
       transfers: booked(snapshot, instructions.map(instructionTransfer), atMs)
     })
     const detail = { by: made.id, amountFen: Number(made.amountFen) }

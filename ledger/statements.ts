@@ -1,6 +1,7 @@
 // What each party is told of a cleared date: one statement per book, under a signed head that covers the
 // clearing. It refuses to know whether anybody has approved it yet.
 import type { SignedHead, Statement } from '../schemas/api.ts'
+import { audit } from './audit.ts'
 import { claimCodes, transferCodes, type Heading } from './core/chart.ts'
 import { isSettling, type Charge, type Movement, type Position } from './core/settlement.ts'
 import type { Ledger } from './ledger.ts'
@@ -20,7 +21,7 @@ export async function issueStatements (ledger: Ledger, date: string): Promise<vo
     const movements = await readMovements(tx, date)
     const positions = await readPositions(tx, date)
     const charges = await readCharges(tx, date)
-    const made = await insertStatements(tx, positions.flatMap(position => {
+    const issued = await insertStatements(tx, positions.flatMap(position => {
       const party = parties.get(position.party)
       const isOwn = ({ book, party }: { readonly book: string, readonly party: string | null }) =>
         book === position.book && party === position.party
@@ -29,10 +30,14 @@ export async function issueStatements (ledger: Ledger, date: string): Promise<vo
         ? []
         : [{ book: position.book, statement: statementOf(party, date, position, of) }]
     }))
-    await tell(tx, made.map(({ book, statement: { party, netFen } }) => news({
-      topic: 'statement.ready', subject: `statement/${party}/${date}/${book}`, party,
-      data: { date, party, book, netFen }
-    })), ledger.clock.now())
+    if (Object.keys(issued).length === 0) return
+    await tell(tx, positions.filter(({ book, party }) => `${book}/${party}` in issued)
+      .map(({ book, party, netFen }) => news({
+        topic: 'statement.ready', subject: `statement/${party}/${date}/${book}`, party,
+        data: { date, party, book, netFen: Number(netFen) }
+      })), ledger.clock.now())
+    const deed = { by: 'system', action: 'statement.issue', subject: `day/${date}`, detail: issued }
+    await audit(tx, ledger.clock.now(), deed)
   })
 }
 

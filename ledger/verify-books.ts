@@ -9,11 +9,13 @@ import { batchChecks } from './verifying/batches.ts'
 import type { BookCheck } from './verifying/check.ts'
 import { dayChecks } from './verifying/days.ts'
 import { lineChecks } from './verifying/lines.ts'
+import { redressChecks } from './verifying/redress.ts'
 import { treeChecks } from './verifying/tree.ts'
 
 /** In this order. A new check is a line in the list of its trade; a new trade a file and a line here. */
 export const bookChecks: readonly BookCheck[] = [
-  ...accountChecks, ...lineChecks, ...batchChecks, ...treeChecks, ...dayChecks, ...auditChecks
+  ...accountChecks, ...lineChecks, ...batchChecks, ...treeChecks, ...dayChecks, ...auditChecks,
+  ...redressChecks
 ]
 
 export type VerifyOptions = {

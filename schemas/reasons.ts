@@ -178,6 +178,17 @@ export const requestReasons = {
   approval_stale: { http: 409, en: 'what was to be approved has changed; ask again', zh: '待审批内容已变更' },
   proposal_pending: { http: 409, en: 'the same proposal waits for approval already', zh: '相同申请待审批中' },
   proposal_over: { http: 409, en: 'the proposal has been decided already', zh: '申请已处理' },
+  dispute_unfinished: {
+    http: 409, en: 'an unfinished dispute is about this transaction', zh: '存在未完结的争议'
+  },
+  dispute_over: { http: 409, en: 'a dispute about it was refused for good', zh: '争议已终结' },
+  dispute_state: { http: 409, en: 'the dispute is not in the state this step needs', zh: '争议状态不符' },
+  too_early: { http: 409, en: 'it is too early for this step', zh: '未到办理时间' },
+  deadline_passed: { http: 409, en: 'the deadline for this step has passed', zh: '已过期限' },
+  answer_deadline_passed: { http: 409, en: 'the deadline for an answer has passed', zh: '已过答复期限' },
+  prior_step_missing: { http: 409, en: 'an earlier step has not been taken yet', zh: '缺少前置步骤' },
+  conditions_not_met: { http: 409, en: 'the conditions for this step are not met', zh: '不满足条件' },
+  cannot_return_twice: { http: 409, en: 'what was returned once cannot be returned again', zh: '不得重复退款' },
   too_large: { http: 413, en: 'the body is larger than allowed', zh: '请求过大' },
   unsupported_media_type: { http: 415, en: 'the content type is not supported', zh: '不支持的内容类型' },
   file_name_invalid: { http: 422, en: 'the file name does not follow the pattern', zh: '文件名错误' },
@@ -191,6 +202,7 @@ export const requestReasons = {
   file_digest_wrong: { http: 422, en: 'the digest in the header does not match the records', zh: '文件摘要不符' },
   file_sequence_used: { http: 409, en: 'this file sequence was used for other content', zh: '文件序号已被使用' },
   webhook_invalid: { http: 422, en: 'the webhook cannot be used', zh: '回调地址无效' },
+  amount_wrong: { http: 422, en: 'the amount is more than there is', zh: '金额错误' },
   registry_invalid: { http: 422, en: 'an entry of the registry contradicts another', zh: '登记信息矛盾' },
   internal: { http: 500, en: 'a fault on our side; try again, nothing was booked', zh: '系统错误' },
   unavailable: { http: 503, en: 'not ready; try again later', zh: '服务暂不可用' }

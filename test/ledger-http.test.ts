@@ -419,6 +419,14 @@ t.test('every route answers as described', async t => {
   await door.ask('inspector', 'DELETE', `/v1/sessions/${session.id}`)
   await door.ask('settler', 'PUT', '/v1/session/password', { json: { old: password, wanted: password } })
   await door.ask('admin-1', 'POST', '/v1/staff/nobody/lock')
+  const event = { card: cardOf(0), counter: 101, amountFen: 1, reason: 'too early for all of these' }
+  await door.ok('clerk', 'POST', '/v1/refunds', { ...event, reference: 'refund-1' })
+  await door.ask('clerk', 'POST', '/v1/disputes', { json: { ...event, side: 'holder' } })
+  await door.ok('clerk', 'GET', '/v1/disputes')
+  await door.ask('clerk', 'GET', '/v1/disputes/1')
+  for (const step of ['answer', 'decision', 'escalation']) {
+    await door.ask('chief', 'POST', `/v1/disputes/1/${step}`)
+  }
   await door.ask('admin-1', 'POST', '/v1/staff/nobody/initial-password')
   const balance = { kind: 'balance', key: 'balance-1', card: recordOf(0, 1).card }
   await door.ok('gateway', 'POST', '/v1/requests', balance)

@@ -133,6 +133,7 @@ export const transferCodes = {
   agent_prefund: 24,
   clear_net: 30, clear_commission: 31, load_commission: 32, agent_netting: 33, instruct_pay: 34,
   instruct_collect: 35, correction: 40,
+  refund: 50, residual: 51, residual_returned: 52, unpaid_released: 53, dispute_adjusted: 54,
   bank_paid: 60, bank_collected: 61, payment_returned: 62, collection_returned: 63, bank_over: 64,
   bank_out: 65, agent_pay_in: 66, short: 67, short_reversed: 68, line_attributed: 69, instruction_voided: 70
 } as const
@@ -143,7 +144,8 @@ export const claimCodes = {
   first: [transferCodes.tap, transferCodes.issuer_risk, transferCodes.online_purchase],
   adjusted: [
     transferCodes.tap_adjusted, transferCodes.tap_reversed, transferCodes.issuer_risk_reversed,
-    transferCodes.online_purchase_reversed
+    transferCodes.online_purchase_reversed, transferCodes.refund, transferCodes.unpaid_released,
+    transferCodes.dispute_adjusted
   ]
 } as const
 

@@ -45,7 +45,7 @@ export const leafSaltBytes = 16
 
 /** ASCII, fields in this order between vertical bars, `-` for what is absent. */
 export function canonicalTransfer (t: CommittedTransfer, form: CommitmentForm = presentForm): string {
-  const named = form === 1 ? `transfer|1|${t.transferId}` : `transfer|2|${t.bucket}|${t.transferId}`
+  const named = form === 1 ? `transfer|1|${t.transferId}` : `transfer|${form}|${t.bucket}|${t.transferId}`
   return `${named}|${t.journalId}|${t.clearingDate}|${t.code}|${t.book}|${t.debit}|${t.credit}|` +
     `${t.amountFen}|${t.cardId ?? '-'}|${t.eventAtMs}|${t.deliveryNo ?? '-'}|${t.lineNo ?? '-'}|` +
     `${t.corrects ?? '-'}`
@@ -57,7 +57,7 @@ export function canonicalBatch (batch: CommittedBatch): string {
   const delivered = hexOr(batch.deliveryDigest)
   if (batch.form === 1) return ['batch', 1, batchId, clearingDate, transfers.length, delivered].join('|')
   return [
-    'batch', 2, batchId, clearingDate, transfers.length, delivered, batch.kind, batch.createdAtMs,
+    'batch', batch.form, batchId, clearingDate, transfers.length, delivered, batch.kind, batch.createdAtMs,
     batch.deliveryNo ?? '-', batch.items, hexOr(batch.itemsDigest)
   ].join('|')
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { addDays, type LocalDate } from '../../runtime/instants.ts'
 import { dayStates, type DayState } from '../../schemas/api.ts'
 import { addWorkingDays, type Holidays } from './calendar.ts'
-import type { Position } from './settlement.ts'
+import type { Charge, Position } from './settlement.ts'
 
 /** True where a day in `state` has been through `stage`, or is in it. */
 export const hasReached = (state: DayState, stage: DayState): boolean =>
@@ -32,6 +32,19 @@ export function paidTogether (date: LocalDate, holidays: Holidays): { from: Loca
 
 /** How many different people approve the positions of a day. */
 export const approversNeeded = 2
+
+/**
+ * What the clearing batch commits to: the positions, by the digest that people approve, and the commission
+ * they were computed with. Golden bytes.
+ */
+export function clearedDigest (positions: Uint8Array, charges: readonly PartyCharge[]): Buffer {
+  const lines = charges.map(c =>
+    [c.book, c.party, c.product, c.baseFen, c.ratePpm, c.commissionFen].join('|')).sort()
+  const head = `cleared|1|${Buffer.from(positions).toString('hex')}`
+  return createHash('sha256').update([head, ...lines].join('\n'), 'utf8').digest()
+}
+export type PartyCharge = Pick<Charge, 'product' | 'baseFen' | 'ratePpm' | 'commissionFen'> &
+  { readonly book: string, readonly party: string }
 
 /** SHA-256 over the positions as text in a fixed order. Golden bytes: old approvals name it. */
 export function positionsDigest (date: string, positions: readonly Position[]): Buffer {

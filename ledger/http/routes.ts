@@ -12,6 +12,7 @@ import { parameterRoutes } from './parameters.ts'
 import { proofRoutes } from './proof.ts'
 import { proposalRoutes } from './proposals.ts'
 import { recordRoutes } from './records.ts'
+import { redressRoutes } from './redress.ts'
 import { registryRoutes } from './registry.ts'
 import { requestRoutes } from './requests.ts'
 import { staffRoutes } from './staff.ts'
@@ -34,7 +35,7 @@ const all = [
   proofRoutes,
   transitRoutes,
   proposalRoutes,
-  auditRoutes,
+  auditRoutes, redressRoutes,
   alertRoutes,
   exportRoutes,
   watchRoutes,

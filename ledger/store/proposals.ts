@@ -73,3 +73,11 @@ export async function endProposal (
   const data = { id: Number(id), kind: row?.kind ?? '', state }
   await tell(tx, [news({ topic: 'proposal.ended', subject: `proposal/${id}`, data, party: null })], atMs)
 }
+
+/** The last correction that was carried out on one of these accounts; 0 where none was. */
+export const lastCorrection = async (tx: Tx, accounts: readonly string[]): Promise<bigint> =>
+  (await tx.query<{ id: bigint }>(`
+    select coalesce(max(proposal_id), 0)::bigint as id from proposal
+    where kind = 'correction' and state = 'done' and exists (
+      select from jsonb_array_elements(body->'transfers') as e
+      where e->>'debit' = any($1) or e->>'credit' = any($1))`, [accounts])).rows[0]?.id ?? 0n

@@ -90,21 +90,25 @@ export const readPositions = async (tx: Tx | Db, date: string): Promise<Position
 
 export type BookStatement = { readonly book: Book, readonly statement: Statement }
 
-/** What stands already stays: a statement is made once. Returns those that were made now. */
+/**
+ * What stands already stays: a statement is made once. Answers the digests of the new ones, by book and
+ * party, for the audit log.
+ */
 export async function insertStatements (
   tx: Tx, statements: readonly BookStatement[]
-): Promise<BookStatement[]> {
-  const { rows } = await tx.query<{ made: string }>(`
-    insert into statement (clearing_date, book, party_id, document)
-    select date, book, party_id, document::jsonb
-    from unnest($1::date[], $2::text[], $3::text[], $4::text[]) as s (date, book, code, document)
-    join party using (code) on conflict do nothing
-    returning concat_ws('/', document ->> 'party', book) as made`, [
+): Promise<Record<string, string>> {
+  const { rows } = await tx.query<{ name: string, digest: string }>(`
+    with made as (
+      insert into statement (clearing_date, book, party_id, document)
+      select date, book, party_id, document::jsonb
+      from unnest($1::date[], $2::text[], $3::text[], $4::text[]) as s (date, book, code, document)
+      join party using (code) on conflict do nothing returning book, party_id, document)
+    select book || '/' || code as name, encode(sha256(convert_to(document::text, 'UTF8')), 'hex') as digest
+    from made join party using (party_id) order by 1`, [
     statements.map(s => s.statement.date), statements.map(s => s.book), statements.map(s =>
       s.statement.party),
     statements.map(s => JSON.stringify(s.statement))])
-  const made = new Set(rows.map(row => row.made))
-  return statements.filter(({ book, statement: { party } }) => made.has(`${party}/${book}`))
+  return Object.fromEntries(rows.map(({ name, digest }) => [name, digest]))
 }
 
 export async function readStatement (

@@ -92,7 +92,9 @@ export async function subtreeRoot (tx: Tx | Db, { from, to }: Range): Promise<Ha
 type HeadRow = { size: bigint, root: Buffer, at: number, keyId: string, signature: Buffer, peaks: Buffer }
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex').toUpperCase()
 const headOf = ({ size, root, at, keyId, signature }: HeadRow): SignedHead =>
-  ({ size: Number(size), root: hex(root), at: formatIso(at), keyId, signature: hex(signature) })
+  ({ size: Number(size), root: hex(root), at: exactIso(at), keyId, signature: hex(signature) })
+/** We sign whole milliseconds; a fraction that somebody added must not be rounded away. */
+const exactIso = (at: number): string => formatIso(at) + (Number.isInteger(at) ? '' : ' and a fraction')
 const headColumns = 'size, root, at, key_id as "keyId", signature, peaks'
 
 export async function insertHead (tx: Tx, head: SignedHead, { peaks }: Frontier): Promise<void> {

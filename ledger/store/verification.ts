@@ -131,13 +131,18 @@ export async function deltasOfBatches (
 
 export type LineRow = CommittedLine & {
   readonly content: Buffer | null
+  readonly deliveryNo: bigint, readonly clearingDate: string
   /** As registered; null where unknown. */
   readonly card: CardRef | null, readonly psam: string | null
 }
-export type ItemsRow = CommittedItems & { readonly lines: readonly LineRow[] }
+export type AdjustmentRow = CommittedAdjustment & { readonly clearingDate: string }
+export type ItemsRow = CommittedItems & {
+  readonly lines: readonly LineRow[], readonly adjustments: readonly AdjustmentRow[]
+}
 
 const lineColumns = `
-  x.batch_id as "batchId", x.bucket, x.card_id as "cardId", x.purse, x.counter, x.type,
+  x.batch_id as "batchId", x.delivery_no as "deliveryNo", x.clearing_date as "clearingDate", x.bucket,
+  x.card_id as "cardId", x.purse, x.counter, x.type,
   x.amount_fen as "amountFen", x.balance_before_fen as "balanceBeforeFen", x.psam_id as "psamId", x.sequence,
   x.terminal_id as "terminalId", x.event_at as "eventAtMs", x.content, x.outcome, x.reason, x.findings,
   x.line_no as "lineNo", upper(encode(c.issuer, 'hex')) as issuer, upper(encode(c.serial, 'hex')) as serial,
@@ -153,12 +158,13 @@ export async function itemsOf (tx: Tx, batches: readonly BatchRow[]): Promise<Ma
   const range = [batches[0]?.batchId, batches.at(-1)?.batchId]
   const { rows: lines } = await tx.query<LineFound>(`
     select 'claim' as kind, ${lineColumns}, null::bytea as digest, null::boolean as "tacValid"
-    from card_event x ${registered} where ${ofBatches}`, range)
+    from card_event x ${registered} where ${ofBatches} and x.counter_kind = 0`, range)
   const { rows: evidence } = await tx.query<LineFound>(`
     select x.kind, ${lineColumns}, x.digest, x.tac_valid as "tacValid"
     from evidence x ${registered} where ${ofBatches}`, range)
-  const { rows: adjustments } = await tx.query<CommittedAdjustment & { batchId: bigint }>(`
-    select x.batch_id as "batchId", x.bucket, x.delivery_no as "deliveryNo", x.line_no as "lineNo",
+  const { rows: adjustments } = await tx.query<AdjustmentRow & { batchId: bigint }>(`
+    select x.batch_id as "batchId", x.clearing_date as "clearingDate", x.bucket,
+      x.delivery_no as "deliveryNo", x.line_no as "lineNo",
       x.card_id as "cardId", x.outcome, x.reason, x.findings, x.amount_fen as "amountFen"
     from adjustment x where ${ofBatches}`, range)
   const linesOf = groupBy([...lines, ...evidence].map(lineRow), row => row.batchId)
@@ -254,6 +260,65 @@ export const shadowDifferences = (tx: Tx): Promise<string[]> => text(tx, `
   from kept k full join built b using (bucket, card_id)
   where coalesce(k.fen, 0) <> coalesce(b.fen, 0) order by 1 limit 20`)
 
+/**
+ * Purses whose last counter and balance are not those of the highest signed event that stands, or that count
+ * other open items than there are: held lines, and gaps between the counters the chip is known to have used.
+ * Only purses that a batch from `start` on has touched.
+ */
+export const purseRowDifferences = (tx: Tx, { batchId }: Start): Promise<string[]> => text(tx, `
+  with touched as (
+    select bucket, card_id, purse from purse where $1 = 0
+    union
+    select bucket, card_id, purse from card_event where batch_id >= $1 and $1 > 0
+    union
+    select bucket, card_id, purse from evidence where batch_id >= $1 and $1 > 0 and kind > 0),
+  told as (
+    select x.bucket, x.card_id, x.purse, x.counter, x.balance_before_fen - x.amount_fen as after_fen, x.kind,
+      coalesce(a.outcome, x.outcome) as outcome, coalesce(a.reason, x.reason) as reason,
+      coalesce(case when a.outcome is null then x.findings else a.findings end, '{}') as findings
+    from (
+      select bucket, card_id, purse, counter, balance_before_fen, amount_fen, 0 as kind, outcome, reason,
+        findings, delivery_no, line_no
+      from card_event join touched using (bucket, card_id, purse) where counter_kind = 0
+      union all
+      select bucket, card_id, purse, counter, balance_before_fen, amount_fen, kind, outcome, reason,
+        findings, delivery_no, line_no
+      from evidence join touched using (bucket, card_id, purse) where kind > 0) x
+    left join lateral (
+      select outcome, reason, findings from adjustment j
+      where j.bucket = x.bucket and j.delivery_no = x.delivery_no and j.line_no = x.line_no
+      order by j.batch_id desc limit 1) a on true),
+  covered as (
+    select distinct on (bucket, card_id, purse, counter) bucket, card_id, purse, counter, after_fen, kind <> 1
+      as signed
+    from told where case kind when 1 then not (reason in (10, 33) or findings && '{10,33}')
+      else not (reason = 13 or 13 = any (findings)) end
+    order by bucket, card_id, purse, counter, kind = 1),
+  tops as (
+    select distinct on (bucket, card_id, purse) * from covered where signed
+    order by bucket, card_id, purse, counter desc),
+  steps as (
+    select *, lag(counter) over (partition by bucket, card_id, purse order by counter) as previous
+    from covered),
+  gaps as (
+    select s.bucket, s.card_id, s.purse, count(*) as n from steps s join card c using (bucket, card_id)
+    where s.counter > c.opened_counter + 1
+      and coalesce(s.previous, c.opened_counter) < s.counter - 1 group by 1, 2, 3),
+  held as (
+    select bucket, card_id, purse, count(*) as n from told where outcome = 1 and kind in (0, 1, 2)
+    group by 1, 2, 3)
+  select format('purse card %s purse %s: counter %s, balance %s, %s open; its events lead to %s, %s, %s',
+    p.card_id, p.purse, p.last_counter, p.last_balance_fen, p.open_items, built.counter, built.fen,
+    built.open) as what
+  from touched join purse p using (bucket, card_id, purse) join card c using (bucket, card_id)
+  left join tops using (bucket, card_id, purse) left join gaps using (bucket, card_id, purse)
+  left join held using (bucket, card_id, purse)
+  cross join lateral (
+    select coalesce(tops.counter, c.opened_counter) as counter, coalesce(tops.after_fen, c.opened_fen) as fen,
+      coalesce(gaps.n, 0) + coalesce(held.n, 0) as open) built
+  where p.last_counter <> built.counter or p.last_balance_fen <> built.fen or p.open_items <> built.open
+  order by 1 limit 20`, [batchId])
+
 /** Transfers on accounts that do not exist or belong to another book. */
 export const strayTransfers = (tx: Tx, start: Start): Promise<string[]> => text(tx, `
   select format('transfer %s in %s: account %s', t.transfer_id, t.book, side.account_id) as what
@@ -291,23 +356,25 @@ export const lineDifferences = (tx: Tx, start: Start): Promise<string[]> => text
   where d.bucket = 0 and ($1::date is null or d.clearing_date >= $1) and d.distinct_lines <> coalesce(f.n, 0)
   order by 1 limit 20`, [start.date])
 
-export type ApprovedDay = { readonly date: string, readonly digest: Buffer, readonly people: bigint }
+export type ClearedDay = {
+  readonly date: string, readonly digest: Buffer, readonly approved: boolean, readonly people: bigint
+}
 
-/** Days that were approved, with how many people approved the stored digest. */
-export const approvedDays = async (tx: Tx): Promise<ApprovedDay[]> =>
-  (await tx.query<ApprovedDay>(`
-    select d.clearing_date as date, d.digest, count(distinct a.staff_id) as people
+/** Days whose positions stand, with how many people approved the stored digest. */
+export const clearedDays = async (tx: Tx, { date }: Start): Promise<ClearedDay[]> =>
+  (await tx.query<ClearedDay>(`
+    select d.clearing_date as date, d.digest, d.state in ('APPROVED', 'INSTRUCTED', 'CONFIRMED') as approved,
+      count(distinct a.staff_id) as people
     from clearing_day d left join day_approval a on a.clearing_date = d.clearing_date and a.digest = d.digest
-    where d.state in ('APPROVED', 'INSTRUCTED', 'CONFIRMED') group by 1, 2 order by 1`)).rows
+    where (d.digest is not null or d.state in ('CLEARED', 'APPROVED', 'INSTRUCTED', 'CONFIRMED'))
+      and ($1::date is null or d.clearing_date >= $1)
+    group by 1, 2, 3 order by 1`, [date])).rows
 
-/** Cleared days whose digest no clearing batch has committed to. */
-export const uncommittedDays = (tx: Tx): Promise<string[]> => text(tx, `
-  select format('clearing_day %s: no clearing batch committed to its positions', d.clearing_date) as what
-  from clearing_day d
-  where d.digest is not null and not exists (
-    select 1 from batch b where b.bucket = 0 and b.kind = 'clearing'
-      and (b.form = 1 or b.items_digest = d.digest))
-  order by 1 limit 20`)
+/** Whether a clearing batch committed to this digest; one of form 1 committed to none. */
+export const isCommitted = async (tx: Tx, digest: Buffer): Promise<boolean> =>
+  (await tx.query(`
+    select 1 from batch where bucket = 0 and kind = 'clearing' and (form = 1 or items_digest = $1) limit 1`,
+  [digest])).rows.length === 1
 
 /** Claims of chip counters and of terminal sequences that do not belong together. */
 export async function claimDifferences (tx: Tx, { batchId }: Start): Promise<string[]> {

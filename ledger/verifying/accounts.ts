@@ -1,12 +1,12 @@
 // Balances, deltas and purses against the transfers they are sums of.
 import { deltasOf } from '../store/post.ts'
 import { accountBatchDifferences } from '../store/account-lines.ts'
-import { accountDifferences, purseDifferences } from '../store/balances.ts'
+import { accountDifferences, purseDifferences, type Difference } from '../store/balances.ts'
 import { bookDifferences } from '../store/checks.ts'
 import { guardedDifferences } from '../store/guarded.ts'
 import {
-  batchPages, datesFrom, deltasOfBatches, doubleJournals, shadowDifferences, strayTransfers, transfersOf,
-  type DeltaRow
+  batchPages, datesFrom, deltasOfBatches, doubleJournals, purseRowDifferences, shadowDifferences,
+  strayTransfers, transfersOf, type DeltaRow
 } from '../store/verification.ts'
 import { equal, faultList, worded, type BookCheck, type Findings, type Reading } from './check.ts'
 
@@ -28,6 +28,10 @@ export const accountChecks: readonly BookCheck[] = [
     run: async ({ tx }) => equal(await shadowDifferences(tx))
   },
   {
+    name: 'purses are where their events led',
+    run: async ({ tx, start }) => equal(await purseRowDifferences(tx, start))
+  },
+  {
     name: 'transfers stay inside their book',
     run: async ({ tx, start }) => equal(await strayTransfers(tx, start))
   },
@@ -35,10 +39,10 @@ export const accountChecks: readonly BookCheck[] = [
 ]
 
 async function checkAccounts ({ tx, start }: Reading): Promise<Findings> {
-  if (start.date === null) return equal((await accountDifferences(tx, null)).map(worded))
+  if (start.date === null) return equal((await accountDifferences(tx, null)).map(ofAccount))
   const { faults, add } = faultList()
   for (const date of await datesFrom(tx, start)) {
-    for (const difference of await accountDifferences(tx, date)) add(worded(difference))
+    for (const difference of await accountDifferences(tx, date)) add(ofAccount(difference))
   }
   return equal(faults)
 }
@@ -51,6 +55,9 @@ async function checkAccountBatches ({ tx, start }: Reading): Promise<Findings> {
   }
   return equal(faults)
 }
+
+const ofAccount = (difference: Difference): string =>
+  `account_day or balance_delta, or transfer: ${worded(difference)}`
 
 /** Batch by batch, where its deltas are not folded yet: a delta moved to another batch changes no sum. */
 async function checkDeltas ({ tx, start }: Reading): Promise<Findings> {

@@ -22,6 +22,9 @@ function faultsOf (batch: BatchRow, own: readonly TransferRow[]): string[] {
   const { batchId, root } = batch
   const foundFen = own.reduce((sum, transfer) => sum + transfer.amountFen, 0n)
   const faults: string[] = []
+  if (batch.deliveryNo !== null && batch.deliveryDigest === null) {
+    faults.push(`delivery ${batch.deliveryNo} of batch ${batchId} is not there`)
+  }
   if (own.length !== batch.transfers || foundFen !== batch.sumFen) {
     const found = `${own.length} transfers of ${foundFen} fen`
     faults.push(`batch ${batchId}: ${found}, declared ${batch.transfers} of ${batch.sumFen}`)

@@ -1,28 +1,57 @@
-// Clearing days: the positions that were approved are those that stand there, and the tree knows them.
-import { approversNeeded, positionsDigest } from '../core/day.ts'
+// Clearing days: the positions that were cleared and approved are those that stand there, and what people did
+// to a day stands in the audit log.
+import { approversNeeded, clearedDigest, positionsDigest } from '../core/day.ts'
 import { netSums } from '../core/settlement.ts'
-import { readPositions } from '../store/settlement.ts'
-import { approvedDays, uncommittedDays } from '../store/verification.ts'
+import { headingDifferences } from '../store/general-ledger.ts'
+import { readCharges, readPositions } from '../store/settlement.ts'
+import { clearedDays, isCommitted } from '../store/verification.ts'
+import {
+  approvalDifferences, instructionDifferences, paymentDifferences, stateDifferences, statementDifferences,
+  stepDifferences, strayHeadings
+} from '../store/verify-days.ts'
 import { equal, faultList, type BookCheck, type Findings, type Reading } from './check.ts'
 
 export const dayChecks: readonly BookCheck[] = [
   { name: 'positions sum to zero, as approved', run: checkPositions },
   {
-    name: 'positions are those that were cleared',
-    run: async ({ tx }) => equal(await uncommittedDays(tx))
+    name: 'the general ledger leads from day to day',
+    run: async ({ tx }) => equal([
+      ...(await headingDifferences(tx)).map(row => `general_ledger ${row}`), ...await strayHeadings(tx)
+    ])
+  },
+  { name: 'days are where their steps led', run: async ({ tx }) => equal(await stateDifferences(tx)) },
+  { name: 'steps of days are in the audit log', run: checkDeeds },
+  {
+    name: 'statements are those that were issued',
+    run: async ({ tx, start }) => equal(await statementDifferences(tx, start))
+  },
+  {
+    name: 'instructions are those that were made',
+    run: async ({ tx }) => equal(await instructionDifferences(tx))
   }
 ]
 
-async function checkPositions ({ tx }: Reading): Promise<Findings> {
+async function checkPositions ({ tx, start }: Reading): Promise<Findings> {
   const { faults, add } = faultList()
-  const days = await approvedDays(tx)
-  for (const { date, digest, people } of days) {
+  const days = await clearedDays(tx, start)
+  for (const { date, digest, approved, people } of days) {
     const positions = await readPositions(tx, date)
+    const built = positionsDigest(date, positions)
     for (const { book, sumFen } of netSums(positions)) add(`position ${date} ${book}: ${sumFen} fen`)
-    if (!digest.equals(positionsDigest(date, positions))) {
-      add(`position ${date}: not the positions that were approved`)
+    if (digest === null || !digest.equals(built)) {
+      add(`position ${date}: not the positions that were approved; or the digest of clearing_day ${date}`)
     }
-    if (people < approversNeeded) add(`clearing_day ${date}: approved by ${people}`)
+    if (!await isCommitted(tx, clearedDigest(built, await readCharges(tx, date)))) {
+      add(`position_charge ${date}, or position: no clearing batch committed to them`)
+    }
+    if (approved && people < approversNeeded) add(`clearing_day ${date}: approved by ${people}`)
   }
-  return { faults, seen: `${days.length} approved days` }
+  return { faults, seen: `${days.length} cleared days` }
+}
+
+async function checkDeeds ({ tx, start }: Reading): Promise<Findings> {
+  return equal([
+    ...await stepDifferences(tx, start), ...await approvalDifferences(tx, start),
+    ...await paymentDifferences(tx, start)
+  ])
 }

@@ -73,6 +73,11 @@ async function checkItems ({ tx, start }: Reading): Promise<Findings> {
       if (own === undefined) continue
       count += own.lines.length
       for (const line of own.lines) faultsOfLine(line, own).forEach(add)
+      for (const one of own.adjustments) {
+        if (one.clearingDate !== own.delivery.clearingDate) {
+          add(`adjustment delivery ${one.deliveryNo} line ${one.lineNo} of batch ${batchId}: not of its date`)
+        }
+      }
       if (committed === null || itemsDigest(own).equals(committed)) continue
       add(`batch ${batchId}, delivery ${own.delivery.deliveryNo} ("${own.delivery.externalId}"): ` +
         'its rows of delivery, card_event, evidence and adjustment are not those it committed to')
@@ -85,7 +90,10 @@ function faultsOfLine (line: LineRow, { delivery }: ItemsRow): string[] {
   const row = line.kind === 'claim'
     ? `card_event card ${line.cardId} purse ${line.purse} counter ${line.counter}`
     : `evidence delivery ${delivery.deliveryNo} line ${line.lineNo}`
+  const isElsewhere =
+    line.deliveryNo !== delivery.deliveryNo || line.clearingDate !== delivery.clearingDate
   return [
+    ...isElsewhere ? [`${row}: not of the delivery and date of its batch`] : [],
     ...contentDiffers(line) ? [`${row}: its columns are not those of its content`] : [],
     ...answerDiffers(line, delivery.answer) ? [`${row}: not the verdict that was answered`] : []
   ]

@@ -1,7 +1,9 @@
 // A small city and one day of it in which every kind of row comes to be: what a test changes byte by byte,
 // upgrades, or restores.
 import type { Card, Registry } from '../../schemas/api.ts'
-import { cardOf } from './posting.ts'
+import type { TransactionRecord } from '../../schemas/record.ts'
+import type { Door, Doors } from './ledger-http.ts'
+import { cardOf, recordOf } from './posting.ts'
 
 const psam = (number: string, terminal: string) => ({
   psam: number, issue: 1, terminal, from: '2025-01-01T00:00:00+08:00', to: null, stolenAt: null, test: false
@@ -27,3 +29,39 @@ export const city = (cards: number, more: Partial<Registry> = {}): Registry => (
   })),
   ...more
 })
+
+/**
+ * A day with all that can happen to a record: grey and proven by its own end or by the next record, a clone,
+ * wrong TAC, unreadable, told twice; closed, approved and instructed, with a tap and a correction after it.
+ */
+export async function wholeDay (doors: Doors): Promise<Door> {
+  const door = await doors.open()
+  await door.ok('registrar', 'PUT', '/v1/registry', city(7))
+  await deliver(door, 'monday-morning', [
+    recordOf(0, 1), recordOf(0, 2), recordOf(1, 1, { grey: true, tac: null }), recordOf(2, 1),
+    recordOf(3, 1, { tac: '00112233' }), recordOf(5, 1, { grey: true, tac: null }), { nonsense: true }
+  ])
+  await deliver(door, 'monday-noon', [
+    recordOf(0, 1), recordOf(1, 1), recordOf(5, 2),
+    recordOf(4, 1, { terminal: 'M1', operator: 'MET', psam: '990000000002' }),
+    recordOf(2, 1, { sequence: 77, amountFen: 250, dateTime: '20260302091500' })
+  ])
+  door.clock.set(Date.parse('2026-03-03T01:00:00+08:00'))
+  const { digest } = await door.ok('settler', 'POST', '/v1/days/2026-03-02/close')
+  await door.ok('approver-1', 'POST', '/v1/days/2026-03-02/approvals', { digest })
+  await door.ok('approver-2', 'POST', '/v1/days/2026-03-02/approvals', { digest })
+  await door.ok('settler', 'POST', '/v1/days/2026-03-02/instruct')
+  door.clock.set(Date.parse('2026-03-03T09:00:00+08:00'))
+  const next = { dateTime: '20260303083000' }
+  await deliver(door, 'tuesday-morning', [
+    recordOf(0, 3, next), recordOf(6, 1, { ...next, grey: true, tac: null })
+  ])
+  await deliver(door, 'tuesday-noon', [recordOf(6, 2, next)])
+  await door.ledger.sealer.seal()
+  return door
+}
+
+export const deliver = async (
+  door: Door, delivery: string, records: readonly (TransactionRecord | object)[]
+) =>
+  await door.ok('gateway', 'POST', '/v1/records', { delivery, records })
