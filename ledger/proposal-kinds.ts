@@ -7,8 +7,10 @@ import { disputeFinalKind } from './dispute.ts'
 import { settlementOverrideKind } from './override.ts'
 import { blacklistRemovalKind, tariffKind } from './parameters.ts'
 import { parametersKind } from './policies.ts'
+import { greyExpiryKind } from './grey-expiry.ts'
 import { prefundKind } from './prefund.ts'
 import type { ProposalKinds } from './proposals.ts'
+import { redateKind } from './redate.ts'
 import { refundKind, unpaidReleaseKind } from './refund.ts'
 import { residualKind, residualReturnKind } from './residual.ts'
 import { staffMemberKind } from './staff.ts'
@@ -28,5 +30,7 @@ export const proposalKinds: ProposalKinds = {
   unpaid_release: unpaidReleaseKind,
   residual: residualKind,
   residual_return: residualReturnKind,
-  dispute_final: disputeFinalKind
+  dispute_final: disputeFinalKind,
+  redate: redateKind,
+  grey_expiry: greyExpiryKind
 }

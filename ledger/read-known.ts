@@ -16,6 +16,7 @@ import { findApplied, findEntries } from './store/blacklist.ts'
 import { findCardsById } from './store/cards.ts'
 import { plausibleBy } from './services/transit/plausible.ts'
 import type { Tx } from './store/db.ts'
+import { findFacts } from './store/facts.ts'
 import { lockDigests, lockPurses, type PurseRow } from './store/lock.ts'
 import {
   findContenders, findDigests, findEvents, findOwners, type ChipKey, type PurseKey, type Range,
@@ -58,9 +59,11 @@ export async function readKnown (
     ...sorted.careful.flatMap(({ key, told, again = [] }) =>
       [...told.map(({ line }) => line.record.counter), ...again].map(counter => ({ ...key, counter }))),
     ...keys?.component ?? []]
-  const events = await findEvents(tx, rangesAround(counters))
+  const ranges = rangesAround(counters)
+  const events = await findEvents(tx, ranges)
+  const facts = await findFacts(tx, ranges)
   const reuses = await findReuses(tx, [...new Set(events.map(({ psamId }) => psamId))])
-  return { digests, events, keys, reuses }
+  return { digests, events, keys, reuses, facts }
 }
 
 /** Two counters to both sides: one further than any verdict of theirs depends on. */

@@ -11,14 +11,20 @@ import { readContext, readKnown } from './read-known.ts'
 import { Refusal } from './refusal.ts'
 import { findCardsById, movePurses } from './store/cards.ts'
 import type { Tx } from './store/db.ts'
+import { insertFacts, type ChainFact } from './store/facts.ts'
 import { lockPurses, openDate } from './store/lock.ts'
+import { insertNews } from './store/news.ts'
 import { nextBatchId, postBatch } from './store/post.ts'
 import { insertAdjustments, resetTops, type ChipKey } from './store/records.ts'
 import { transfersOf } from './submit.ts'
 
-/** How many verdicts are others now. */
+/**
+ * Stores what is added to the chains and judges the events at `keys` and around them with it. How many
+ * verdicts are others now.
+ */
 export async function reconsider (
-  tx: Tx, ledger: Pick<Ledger, 'registry' | 'random'>, keys: readonly ChipKey[], atMs: number
+  tx: Tx, ledger: Pick<Ledger, 'registry' | 'random'>, keys: readonly ChipKey[], atMs: number,
+  newFacts: readonly ChainFact[] = []
 ): Promise<number> {
   if (keys.length === 0) return 0
   const date = await openDate(tx)
@@ -38,10 +44,13 @@ export async function reconsider (
   const sorted = { unreadable: [], cardless: [], plain: [], careful }
   const given = { kind: 'json' as const, receivedAtMs: atMs, date }
   const context = await readContext(tx, await ledger.registry(), [], given)
-  const decision = judge(sorted, await readKnown(tx, sorted, purses, null), context)
+  const known = await readKnown(tx, sorted, purses, null)
+  const decision = judge(sorted, { ...known, newFacts }, context)
   if (decision === 'collision') throw new Error('events without news collide')
-  if (decision.adjustments.length === 0) return 0
+  await insertFacts(tx, newFacts)
   const batchId = await nextBatchId(tx)
+  await insertNews(tx, batchId, { runs: [], purses: careful.map(({ key }) => key), tops: [] })
+  if (decision.adjustments.length === 0) return 0
   const transfers = await transfersOf(tx, decision.journals, null)
   await insertAdjustments(tx, batchId, date, decision.adjustments)
   await movePurses(tx, decision.moves)

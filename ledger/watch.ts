@@ -1,6 +1,7 @@
 // The watch over PSAMs, cards and terminals, behind the traffic: folds what batches told, opens and closes
 // items, raises alerts, looks again at records that a proof puts into another light. What it finds is a
 // function of the set of known events; when it runs decides only how soon it is seen.
+import { findChainItems } from './watch/chains.ts'
 import { findGaps, lookAtSecondRuns } from './watch/sequences.ts'
 import { logAlerts } from './alerts.ts'
 import type { Ledger } from './ledger.ts'
@@ -19,7 +20,8 @@ export type Look = {
 /** One thing that is watched; answers the alerts that are new. */
 type Watch = (look: Look) => Promise<readonly AlertRow[]>
 
-const watches: readonly Watch[] = [findGaps, lookAtSecondRuns]
+/** In order: what one of them judges anew is seen by the next. */
+const watches: readonly Watch[] = [findGaps, lookAtSecondRuns, findChainItems]
 
 /** Batches taken at once: a few hundred thousand records. */
 const batchesPerLook = 100

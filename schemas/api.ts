@@ -414,6 +414,9 @@ export const RecordView = Type.Object({
   reason: ReasonName,
   findings: Type.Array(Type.String({ description: 'every check that failed, in order' })),
   clearingDate: LocalDate,
+  estimatedAt: Type.Optional({
+    ...Instant, description: 'when it is taken to have happened, where its clock cannot have been right'
+  } as typeof Instant),
   delivery: Type.String(),
   line: Type.Integer(),
   adjusted: Type.Array(Type.Object({ outcome: OutcomeName, reason: ReasonName, clearingDate: LocalDate },

@@ -58,6 +58,16 @@ async function items (db: Db): Promise<string[]> {
     typeof value === 'object' ? JSON.stringify(value) : String(value)).join(' '))
 }
 
+/** Purses that count other open items than there are. */
+async function uncounted (db: Db): Promise<string[]> {
+  const { rows } = await db.query<{ what: string }>(`
+    select p.card_id || ': ' || p.open_items || ' counted, ' || count(i.item_id) || ' items' as what
+    from purse p left join item i on i.layer = 'E' and i.state = 'open'
+      and starts_with(i.key, 'card/' || p.card_id || '/' || p.purse || '/')
+    group by p.card_id, p.purse, p.open_items having p.open_items <> count(i.item_id)`)
+  return rows.map(row => row.what)
+}
+
 type State = { books: Record<string, string>, purses: string[], verdicts: string[], items: string[] }
 
 /** Delivers in an order and in pieces drawn from `random`; twice where `random` says so. */
@@ -75,6 +85,7 @@ async function play (records: readonly TransactionRecord[], cards: number, rando
   await catchUp(ledger)
   t.strictSame(await purseDifferences(db), [], 'purses equal their control account')
   t.strictSame(await accountDifferences(db, null), [], 'accounts equal their transfers')
+  t.strictSame(await uncounted(db), [], 'each open item of a purse is an item')
   const state = {
     books: await books(db), purses: await purses(db), verdicts: await verdicts(db), items: await items(db)
   }

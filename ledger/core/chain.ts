@@ -25,6 +25,23 @@ export type ChainEvent = {
 /** Where the chain begins: the counter last committed and the balance when the card joined. */
 export type Opening = { readonly counter: number, readonly balanceFen: bigint }
 
+export type Reading = { readonly counter: number, readonly balanceFen: bigint, readonly atMs: number }
+
+/** What is known of a chain besides its events. */
+export type ChainFacts = {
+  /** The chip as it was read at a counter: its committed counter and its balance then. */
+  readonly readings: readonly Reading[]
+  /** Grey events that were given up, by {@link eventKey}. */
+  readonly expired: ReadonlySet<string>
+  /** How far the clock of a terminal may be off where only times say what came first. */
+  readonly clockToleranceMs: number
+}
+export const noFacts: ChainFacts = { readings: [], expired: new Set(), clockToleranceMs: 0 }
+
+/** An event inside its purse. */
+export const eventKey = ({ counter, content }: Pick<ChainEvent, 'counter' | 'content'>): string =>
+  `${counter}/${content}`
+
 /** The order in which claims on one key are ranked: the first is paid. */
 export function rank (one: ChainEvent, other: ChainEvent): number {
   if (one.eventAtMs !== other.eventAtMs) return one.eventAtMs - other.eventAtMs
@@ -60,8 +77,12 @@ export type Chain<E extends ChainEvent> = {
   readonly findings: (event: E) => VerdictReason[]
   /** The signed event that stands on this counter. */
   readonly signedAt: (counter: number) => E | undefined
+  /** The event that used this counter, a grey one that was paid included. */
+  readonly usedAt: (counter: number) => E | undefined
   /** The chip is known to have used this counter. */
   readonly covers: (counter: number) => boolean
+  /** What the chip must have held before this counter; null where nobody knows. */
+  readonly expectedAt: (counter: number) => bigint | null
 }
 
 /**
@@ -70,7 +91,7 @@ export type Chain<E extends ChainEvent> = {
  * missing in between.
  */
 export function chainOf<E extends ChainEvent> (
-  events: readonly E[], lost: ReadonlySet<E>, opening: Opening
+  events: readonly E[], lost: ReadonlySet<E>, opening: Opening, facts: ChainFacts = noFacts
 ): Chain<E> {
   const signed = new Map<number, E>()
   const greys = new Map<number, E[]>()
@@ -78,17 +99,16 @@ export function chainOf<E extends ChainEvent> (
     if (event.kind === 'grey') greys.set(event.counter, [...greys.get(event.counter) ?? [], event])
     else if (!lost.has(event) && outranks(event, signed.get(event.counter))) signed.set(event.counter, event)
   }
+  const left = leftBy(signed, facts)
   const paidGrey = (counter: number): E | null =>
-    signed.has(counter) ? null : paidAmong(greys.get(counter) ?? [], signed.get(counter + 1))
+    signed.has(counter) ? null : paidAmong(greys.get(counter) ?? [], left(counter))
   const greyFindings = (grey: E): VerdictReason[] => {
     if (signed.has(grey.counter)) return ['grey_cancelled']
     const paid = paidGrey(grey.counter)
     if (paid !== null) return paid === grey ? [] : ['grey_cancelled']
-    const next = signed.get(grey.counter + 1)
-    return next?.balanceBeforeFen === grey.balanceBeforeFen &&
-      grey.amountFen !== 0n
-      ? ['grey_cancelled']
-      : ['grey']
+    if (grey.amountFen !== 0n && left(grey.counter).includes(grey.balanceBeforeFen)) return ['grey_cancelled']
+    if (readUnchanged(grey, facts)) return ['grey_cancelled']
+    return facts.expired.has(eventKey(grey)) ? ['grey_expired'] : ['grey']
   }
   const signedFindings = (event: E): VerdictReason[] => {
     const before = beforeOf(event.counter, signed, opening)
@@ -98,7 +118,9 @@ export function chainOf<E extends ChainEvent> (
   return {
     findings: event => event.kind === 'grey' ? greyFindings(event) : signedFindings(event),
     signedAt: counter => signed.get(counter),
-    covers: counter => signed.has(counter) || paidGrey(counter) !== null
+    usedAt: counter => signed.get(counter) ?? paidGrey(counter) ?? undefined,
+    covers: counter => signed.has(counter) || paidGrey(counter) !== null,
+    expectedAt: counter => beforeOf(counter, signed, opening)
   }
 }
 
@@ -114,13 +136,29 @@ function beforeOf (counter: number, signed: ReadonlyMap<number, ChainEvent>,
   return previous === undefined ? null : previous.balanceBeforeFen - previous.amountFen
 }
 
+/** What the use of a counter left on the chip: what the next use began with, what the chip was read with. */
+const leftBy = (signed: ReadonlyMap<number, ChainEvent>, { readings }: ChainFacts) =>
+  (counter: number): bigint[] => {
+    const next = signed.get(counter + 1)
+    return [
+      ...next === undefined ? [] : [next.balanceBeforeFen],
+      ...readings.filter(reading => reading.counter === counter).map(({ balanceFen }) => balanceFen)]
+  }
+
 /**
- * Grey debits of counter n: the one that leaves what the signed event n + 1 begins with was paid. Two that
- * both fit cannot both have been: then nothing is proven.
+ * The chip was read after the attempt and had used no counter more. Counters cannot tell what came first
+ * here, so the reading must be later by more than clocks differ.
  */
-function paidAmong<E extends ChainEvent> (greys: readonly E[], next: E | undefined): E | null {
-  if (next === undefined) return null
-  const fitting = greys.filter(grey => grey.balanceBeforeFen - grey.amountFen === next.balanceBeforeFen)
+const readUnchanged = (grey: ChainEvent, { readings, clockToleranceMs }: ChainFacts): boolean =>
+  readings.some(({ counter, balanceFen, atMs }) => counter === grey.counter - 1 &&
+    balanceFen === grey.balanceBeforeFen && atMs > grey.eventAtMs + clockToleranceMs)
+
+/**
+ * Grey debits of one counter: the one that leaves what the chip held next was paid. Two that both fit cannot
+ * both have been: then nothing is proven.
+ */
+function paidAmong<E extends ChainEvent> (greys: readonly E[], leftFen: readonly bigint[]): E | null {
+  const fitting = greys.filter(grey => leftFen.includes(grey.balanceBeforeFen - grey.amountFen))
   return fitting.length === 1 ? fitting[0] ?? null : null
 }
 

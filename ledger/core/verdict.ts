@@ -124,6 +124,21 @@ export function examine (facts: Facts, policy: VerdictPolicy): VerdictReason[] {
   return findings
 }
 
+/** Checks that look at the event date. */
+const dated: ReadonlySet<VerdictReason> = new Set([
+  'clock_implausible', 'psam_terminal_mismatch', 'city_not_listed', 'city_deleted', 'overdue', 'psam_stolen',
+  'blacklisted', 'issuer_risk', 'late', 'city_leaving', 'amount_abnormal', 'clock_drift'])
+
+/**
+ * What applies to a record whose date is an estimate: `facts` at that date, and of what applied before all
+ * that has nothing to do with the date.
+ */
+export const examineRedated = (
+  before: readonly VerdictReason[], facts: Facts, policy: VerdictPolicy
+): VerdictReason[] => [
+  ...before.filter(reason => !dated.has(reason)),
+  ...examine(facts, policy).filter(reason => dated.has(reason)), 'redated']
+
 const places = new Map((Object.keys(verdictReasons) as VerdictReason[]).map((reason, place) =>
   [reason, place]))
 const placeOf = (reason: VerdictReason): number => places.get(reason) ?? 0

@@ -5,6 +5,7 @@ import { postingOf, reverse } from '../core/posting.ts'
 import type { Regressed, Reuse } from '../core/regression.ts'
 import { verdictOf, type Verdict } from '../core/verdict.ts'
 import type { CardRow, PurseMove } from '../store/cards.ts'
+import type { ChainFact } from '../store/facts.ts'
 import type { NewTransfer } from '../store/post.ts'
 import type {
   Adjustment, ChipKey, EvidenceKind, EvidenceLine, KnownDigest, Line, PurseKey, StoredEvent, TerminalClaim
@@ -20,6 +21,10 @@ export type Known = {
   readonly keys: KnownKeys | null
   /** Sequences that the PSAMs of the events are known to have used twice. */
   readonly reuses: readonly Reuse[]
+  /** What was added to the chains of the careful groups around those counters. */
+  readonly facts: readonly ChainFact[]
+  /** What is added to them just now. */
+  readonly newFacts?: readonly ChainFact[]
 }
 export type KnownKeys = {
   /** Chip counters whose claims share keys with claims of this delivery, directly or through others. */
@@ -163,9 +168,10 @@ export function bookFirst (book: Book, line: Prepared, verdict: Verdict): bigint
 
 /**
  * Books that a stored event has another verdict now: the old posting is reversed, the new one made, both in
- * the open date. What leaves the purse, in fen.
+ * the open date. What leaves the purse, in fen. `estimateMs`: when it is taken to have happened, where the
+ * terminal's clock cannot have been right.
  */
-export function bookChange (book: Book, event: StoredEvent, now: Verdict): bigint {
+export function bookChange (book: Book, event: StoredEvent, now: Verdict, estimateMs: number | null): bigint {
   const accounts = book.context.accountsOf(event.terminalId)
   const before: Verdict = {
     outcome: outcomeName(event.outcome),
@@ -193,7 +199,7 @@ export function bookChange (book: Book, event: StoredEvent, now: Verdict): bigin
     credit,
     amountFen: event.amountFen,
     cardId: event.cardId,
-    eventAtMs: event.eventAtMs,
+    eventAtMs: estimateMs ?? event.eventAtMs,
     lineNo: event.lineNo,
     of: event
   })))

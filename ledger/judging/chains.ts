@@ -3,12 +3,12 @@
 import { groupBy } from '../../runtime/collections.ts'
 import { reasonNumbers, type VerdictReason } from '../../schemas/reasons.ts'
 import {
-  chainOf, chipKey, gapsAt, losersOf, terminalKey, type Chain,
-  type ChainEvent
+  chainOf, chipKey, gapsAt, losersOf, terminalKey, type Chain, type ChainEvent, type ChainFacts
 } from '../core/chain.ts'
 import { regressedBy, reusesOf } from '../core/regression.ts'
 import { ownFindings, verdictOf, type Verdict } from '../core/verdict.ts'
 import type { PurseMove } from '../store/cards.ts'
+import type { ChainFact } from '../store/facts.ts'
 import type { PurseRow } from '../store/lock.ts'
 import type { StoredEvent } from '../store/records.ts'
 import {
@@ -26,6 +26,8 @@ type Event = ChainEvent & {
   /** The line that proves a stored grey event. */
   readonly proof: Told | null
   readonly own: readonly VerdictReason[]
+  /** When it is taken to have happened, where its own time cannot be right. */
+  readonly estimateMs: number | null
 }
 
 /** The events of one purse before and after the news. */
@@ -34,13 +36,19 @@ type Scene = {
   readonly before: readonly Event[]
   readonly after: readonly Event[]
   readonly repeats: readonly { readonly told: Told, readonly of: Event }[]
+  readonly factsBefore: ChainFacts
+  readonly facts: ChainFacts
 }
 
 export function judgeChains (book: Book, groups: readonly Group[], known: Known): 'done' | Collision {
   const stored = groupBy(known.events, purseText)
   const others = (known.keys?.others ?? []).map((group): Group => ({ ...group, told: [] }))
-  const scenes = [...groups, ...others].map(group =>
-    setScene(book, group, stored.get(purseText(group.key)) ?? []))
+  const facts = groupBy(known.facts, purseText)
+  const news = groupBy(known.newFacts ?? [], purseText)
+  const scenes = [...groups, ...others].map(group => {
+    const text = purseText(group.key)
+    return setScene(book, group, stored.get(text) ?? [], facts.get(text) ?? [], news.get(text) ?? [])
+  })
   const claims = scenes.flatMap(({ after }) => after.filter(event => event.kind === 'claim'))
   if (known.keys === null && newsCollides(claims)) return 'collision'
   const lostBefore = new Set(scenes.flatMap(({ before }) => before.filter(lostSoFar)))
@@ -97,10 +105,16 @@ function componentOf ({ component }: KnownKeys): (claim: Event) => boolean {
 
 /* ---- what is told, and what of it is news ---- */
 
-function setScene (book: Book, group: Group, stored: readonly StoredEvent[]): Scene {
+function setScene (
+  book: Book, group: Group, stored: readonly StoredEvent[], facts: readonly ChainFact[],
+  newFacts: readonly ChainFact[]
+): Scene {
+  const { clockToleranceMs } = book.context.policy
+  const estimates = new Map([...facts, ...newFacts].filter(({ kind }) => kind === 'estimate')
+    .map(fact => [keyOfFact(fact), fact]))
   const proven = new Set(stored.filter(one => one.evidence === 'completion').map(contentKey))
   const before = stored.filter(one => one.evidence !== 'completion').map(one =>
-    fromStored(group, one, proven))
+    fromStored(group, one, proven, estimates))
   const after = new Map(before.map(event => [contentKeyOf(event), event]))
   const repeats: { told: Told, of: Event }[] = []
   // Signed lines first: where a delivery tells an event both ways, the signed line is the event's line.
@@ -118,14 +132,30 @@ function setScene (book: Book, group: Group, stored: readonly StoredEvent[]): Sc
       repeats.push({ told, of: event })
     }
   }
-  return { group, before, after: [...after.values()], repeats }
+  return {
+    group, before, after: [...after.values()], repeats,
+    factsBefore: chainFactsOf(facts, clockToleranceMs),
+    facts: chainFactsOf([...facts, ...newFacts], clockToleranceMs)
+  }
 }
+
+export const chainFactsOf = (facts: readonly ChainFact[], clockToleranceMs: number): ChainFacts => ({
+  readings: facts.filter(({ kind }) => kind === 'reading')
+    .map(({ counter, balanceFen, atMs }) => ({ counter, balanceFen: balanceFen ?? 0n, atMs })),
+  expired: new Set(facts.filter(({ kind }) => kind === 'expiry').map(keyOfFact)),
+  clockToleranceMs
+})
+const keyOfFact = ({ counter, content }: ChainFact): string =>
+  `${counter}/${content?.toString('hex') ?? ''}`
 
 const contentKey = (one: StoredEvent): string => `${one.counter}/${one.content.toString('hex')}`
 const contentKeyOf = (event: Event): string => `${event.counter}/${event.content}`
 const contentKeyOfLine = ({ line }: Told): string => `${line.record.counter}/${line.content.toString('hex')}`
 
-function fromStored (group: Group, one: StoredEvent, proven: ReadonlySet<string>): Event {
+function fromStored (
+  group: Group, one: StoredEvent, proven: ReadonlySet<string>, estimates: ReadonlyMap<string, ChainFact>
+): Event {
+  const estimate = estimates.get(contentKey(one))
   const isGrey = one.evidence === 'grey' && !proven.has(contentKey(one))
   return {
     kind: one.evidence === 'stranger' ? 'stranger' : isGrey ? 'grey' : 'claim',
@@ -141,7 +171,10 @@ function fromStored (group: Group, one: StoredEvent, proven: ReadonlySet<string>
     stored: one,
     told: null,
     proof: null,
-    own: ownFindings(unpackFindings(one.firstReason, one.firstFindings))
+    own: estimate === undefined
+      ? ownFindings(unpackFindings(one.firstReason, one.firstFindings))
+      : (estimate.findings ?? []).map(reasonName),
+    estimateMs: estimate?.atMs ?? null
   }
 }
 
@@ -161,7 +194,8 @@ function fromLine (group: Group, told: Told): Event {
     stored: null,
     told,
     proof: null,
-    own: ownFindings(told.own)
+    own: ownFindings(told.own),
+    estimateMs: null
   }
 }
 
@@ -171,8 +205,8 @@ function judgeScene (
   book: Book, scene: Scene, lostBefore: ReadonlySet<Event>, lost: ReadonlySet<Event>, keys: KnownKeys | null
 ): void {
   const { group, before, after, repeats } = scene
-  const then = chainOf(before, lostBefore, group.opening)
-  const now = chainOf(after, lost, group.opening)
+  const then = chainOf(before, lostBefore, group.opening, scene.factsBefore)
+  const now = chainOf(after, lost, group.opening, scene.facts)
   const turned = (event: Event): boolean => event.stored !== null && lost.has(event) !== lostSoFar(event)
   const news = after.filter(event => isNews(event) || turned(event)).map(event => event.counter)
     .concat(group.again ?? [])
@@ -238,7 +272,7 @@ function settleStored (
   const findings = unpackFindings(stored.reason, stored.findings)
   const same = reasonNumbers[verdict.reason] === stored.reason && findings.join() === verdict.findings.join()
   if (same) return
-  const fromPurseFen = bookChange(book, stored, verdict)
+  const fromPurseFen = bookChange(book, stored, verdict, event.estimateMs)
   if (move === null) return
   move.shadowDeltaFen -= fromPurseFen
   move.openItems += Number(verdict.outcome === 'held') - Number(outcomeName(stored.outcome) === 'held')

@@ -90,10 +90,17 @@ export function sortOut (
 }
 
 function examineLine (line: Prepared, context: Context, purseOf: ReadonlyMap<string, PurseRow>): Told {
-  const { record, card, psam, terminal, operator } = line
+  const { record, card } = line
   const hasPurse = card !== null &&
     purseOf.has(purseText({ cardId: card.cardId, purse: purseNumber(record) }))
-  const own = examine({
+  const own = examine(factsOf(line, context, hasPurse), context.policy)
+  return { line, own, kind: hasPurse ? kindOf(line, own) : 'none' }
+}
+
+/** A line as the checks see it. */
+export function factsOf (line: Prepared, context: Context, hasPurse: boolean): Facts {
+  const { record, card, psam, terminal, operator } = line
+  return {
     psam: psam === null
       ? null
       : {
@@ -114,8 +121,7 @@ function examineLine (line: Prepared, context: Context, purseOf: ReadonlyMap<str
     beforeOpenDate: context.beforeOpenDate(line.eventAtMs),
     amountFen: BigInt(record.amountFen),
     ...context.around(line)
-  }, context.policy)
-  return { line, own, kind: hasPurse ? kindOf(line, own) : 'none' }
+  }
 }
 
 const unplaced: ReadonlySet<VerdictReason> = new Set(['psam_unknown', 'test_card', 'test_psam'])

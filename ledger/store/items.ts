@@ -62,3 +62,10 @@ export const openKeys = async (db: Db | Tx, layer: Layer, prefix: string): Promi
   (await db.query<{ key: string }>(
     "select key from item where layer = $1 and state = 'open' and starts_with(key, $2) order by key",
     [layer, prefix])).rows.map(row => row.key)
+
+/** The same for many beginnings at once. */
+export const openKeysOf = async (tx: Tx, layer: Layer, prefixes: readonly string[]): Promise<string[]> =>
+  (await tx.query<{ key: string }>(`
+    select key from unnest($2::text[]) as p (prefix)
+    join item on layer = $1 and state = 'open' and key >= p.prefix collate "C"
+      and key < p.prefix || '~' collate "C"`, [layer, prefixes])).rows.map(row => row.key)

@@ -1,6 +1,7 @@
 // Claims, evidence and adjustments: the rows behind every verdict. Sets in, sets out; it refuses to know what
 // a verdict means.
 import { booleans, bytes, instants, lists, numbers } from './columns.ts'
+import type { CardRef } from '../../schemas/record.ts'
 import type { Tx } from './db.ts'
 
 /** What a row of `evidence` is to the card chain. Stored: never renumber. */
@@ -110,6 +111,16 @@ export async function findDigests (
     order by e.bucket, e.digest, e.delivery_no, e.line_no`,
   [numbers(keys.map(k => k.bucket)), bytes(keys.map(k => k.digest)), duplicate])
   return rows
+}
+
+/** The cards of purses, by their number inside the ledger. */
+export async function cardRefs (tx: Tx, keys: readonly PurseKey[]): Promise<Map<bigint, CardRef>> {
+  const { rows } = await tx.query<CardRef & { cardId: bigint }>(`
+    select card_id as "cardId", upper(encode(issuer, 'hex')) as issuer,
+      upper(encode(serial, 'hex')) as serial, issue
+    from unnest($1::smallint[], $2::bigint[]) as k (bucket, card_id) join card using (bucket, card_id)`,
+  [numbers(keys.map(k => k.bucket)), numbers(keys.map(k => k.cardId))])
+  return new Map(rows.map(({ cardId, ...ref }) => [cardId, ref]))
 }
 
 /** PSAMs have buckets of their own: a sequence number is unique over all cards. */

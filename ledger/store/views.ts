@@ -60,11 +60,11 @@ export async function viewCards (
 const lines = `
   select bucket, card_id, type, counter, amount_fen, balance_before_fen, terminal_id, psam_id, sequence,
     event_at, outcome,
-    reason, findings, delivery_no, line_no, clearing_date from card_event
+    reason, findings, content, delivery_no, line_no, clearing_date from card_event
   union all
   select bucket, card_id, type, counter, amount_fen, balance_before_fen, terminal_id, psam_id, sequence,
     event_at, outcome,
-    reason, findings, delivery_no, line_no, clearing_date from evidence where kind <>
+    reason, findings, content, delivery_no, line_no, clearing_date from evidence where kind <>
       ${evidenceKinds.completion}`
 
 export type RecordFilter = {
@@ -81,6 +81,7 @@ export type RecordRow = {
   amountFen: bigint | null, balanceBeforeFen: bigint | null, operator: string | null, terminal: string | null,
   psam: Buffer | null, sequence: bigint | null, eventAtMs: number | null, outcome: number, reason: number,
   findings: number[] | null, clearingDate: string, delivery: string, deliveryNo: bigint, line: number,
+  estimatedAtMs: number | null,
   adjusted: { outcome: number, reason: number, date: string }[] | null
 }
 
@@ -106,6 +107,9 @@ export const recordsQuery = (filter: RecordFilter): { text: string, values: unkn
       t.code as terminal, s.psam, l.sequence, l.event_at as "eventAtMs", l.outcome, l.reason, l.findings,
       l.clearing_date as "clearingDate", d.external_id as delivery, l.delivery_no as "deliveryNo", l.line_no
         as line,
+      (select f.at from chain_fact f where f.bucket = l.bucket and f.card_id = l.card_id and f.kind = 2
+        and f.counter = l.counter and f.content = l.content order by f.fact_id desc limit 1)
+        as "estimatedAtMs",
       (select json_agg(json_build_object('outcome', a.outcome, 'reason', a.reason, 'date', a.clearing_date)
           order by a.batch_id)
         from adjustment a where a.bucket = l.bucket and a.delivery_no = l.delivery_no and a.line_no =
@@ -146,6 +150,7 @@ export const recordView = (row: RecordRow): RecordView => ({
   findings: unpackFindings(row.reason, row.findings).filter(reason =>
     verdictReasons[reason].outcome !== 'accepted' || isRemark(reason)),
   clearingDate: row.clearingDate,
+  ...(row.estimatedAtMs === null ? {} : { estimatedAt: formatIso(row.estimatedAtMs) }),
   delivery: row.delivery,
   line: row.line,
   adjusted: (row.adjusted ?? []).map(({ outcome, reason, date }) =>

@@ -9,6 +9,7 @@ import * as parameters from './when/parameters.ts'
 import * as processes from './when/processes.ts'
 import * as readers from './when/readers.ts'
 import * as records from './when/records.ts'
+import * as watch from './when/watch.ts'
 import * as balancesNow from './then/balances.ts'
 import * as daysNow from './then/days.ts'
 import * as filesNow from './then/files.ts'
@@ -44,6 +45,8 @@ export const when = {
   close_day: days.closeDay,
   approve_day: days.approveDay,
   instruct_day: days.instructDay,
+  redate: watch.redate,
+  expire_grey: watch.expireGrey,
   tap: readers.tap,
   kill: processes.kill,
   start: processes.start,
@@ -57,6 +60,8 @@ export const then = {
   records: recordsNow.records,
   answers: recordsNow.answers,
   findings: recordsNow.findings,
+  estimates: recordsNow.estimates,
+  price_findings: recordsNow.priceFindings,
   lines: recordsNow.lines,
   totals: recordsNow.totals,
   file_replies: filesNow.fileReplies,

@@ -1,10 +1,10 @@
 // then: what became of each record: its verdict now, its first answer, the totals over all of them.
 import { Type } from 'typebox'
-import type { RecordTotals, RecordView } from '../../../schemas/api.ts'
+import type { PriceFinding, RecordTotals, RecordView } from '../../../schemas/api.ts'
 import { outcomeNumbers, verdictReasons, type VerdictReason } from '../../../schemas/reasons.ts'
 import { cardKey } from '../../../schemas/record.ts'
 import { mappingOf } from '../check.ts'
-import { day, name, showYuan, text, whole, yuan } from '../values.ts'
+import { day, moment, name, showMoment, showYuan, text, whole, yuan } from '../values.ts'
 import { compare, thenVerb, type Miss } from '../verb.ts'
 import { known, type SentRecord, type World } from '../world.ts'
 import { money, plain } from './balances.ts'
@@ -101,6 +101,39 @@ export const lines = thenVerb({
         .map(lineOf)
       return compare(`lines of ${card}`, wanted.join('; '), found.join('; '))
     })
+  }
+})
+
+export const estimates = thenVerb({
+  says: 'when records are taken to have happened, where their clock cannot have been right',
+  example: 'estimates: { A/101: D 06:01 }',
+  schema: mappingOf(name('a record'), moment(), 'estimated times by record'),
+  check: async (world, said) => {
+    const views = await world.api.records()
+    return Object.entries(said).flatMap(([label, wanted]) => {
+      const at = viewOf(world, views, label)?.estimatedAt
+      return compare(`estimate of ${label}`, showMoment(wanted, world.reading),
+        at === undefined ? 'none' : showMoment(Date.parse(at), world.reading))
+    })
+  }
+})
+
+export const priceFindings = thenVerb({
+  says: 'boardings of a clearing date that were priced otherwise than the tariff of their time says',
+  example: 'price_findings: { day: D, count: 40, difference: -8.00 }',
+  schema: Type.Object(
+    { day: day(), count: Type.Optional(whole()), difference: Type.Optional(yuan('paid less due, summed')) },
+    { additionalProperties: false }
+  ),
+  check: async (world, said) => {
+    const { items } = await world.api.get<{ items: PriceFinding[] }>(
+      `/v1/services/transit/price-findings?date=${said.day}`
+    )
+    return [
+      ...plain('price findings', said.count, items.length),
+      ...money('price difference', said.difference,
+        items.reduce((sum, one) => sum + Number(one.differenceFen), 0))
+    ]
   }
 })
 

@@ -1,0 +1,34 @@
+// when: people decide on what the watch found: records are dated anew, grey ones given up.
+import { Type } from 'typebox'
+import { peopleSaid, propose } from '../proposals.ts'
+import { name, whole } from '../values.ts'
+import { whenVerb } from '../verb.ts'
+import { known } from '../world.ts'
+
+const closed = { additionalProperties: false } as const
+
+export const redate = whenVerb({
+  says: 'records of a PSAM whose terminal clock was wrong get a time from their neighbours',
+  example: 'redate: { psam: P9, approved_by: [approver-1] }',
+  schema: Type.Object({ psam: name('a PSAM'), ...peopleSaid }, closed),
+  plan: (world, { psam, by, approved_by: approvers }) => [{
+    act: async () => await propose(world, {
+      kind: 'redate', body: { psam: known(world.psams, 'PSAM', psam).number, issue: 1 },
+      reason: 'the clock of the terminal was reset', by, approvers
+    })
+  }]
+})
+
+export const expireGrey = whenVerb({
+  says: 'a grey record that nobody could prove for so long is given up',
+  example: 'expire_grey: { card: A, counter: 77, approved_by: [approver-1, approver-2] }',
+  schema: Type.Object({
+    card: name('a card'), counter: whole('committed counter of the grey record'), ...peopleSaid
+  }, closed),
+  plan: (world, { card, counter, by, approved_by: approvers }) => [{
+    act: async () => await propose(world, {
+      kind: 'grey_expiry', body: { card: known(world.chips, 'card', card).ref, counter },
+      reason: 'nobody could prove that the chip paid', by, approvers
+    })
+  }]
+})
