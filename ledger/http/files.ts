@@ -83,7 +83,7 @@ async function take (
   const lines = fileLines(file, operator)
   const submitted = await submit(ledger, {
     kind: 'file', source: operator.code, externalId: name, raw, digest: fileDigest(file), lines,
-    extra: (results, date) => replyOf(name, lines, results, date)
+    extra: (results, date) => replyOf(name, lines, results, date, operator)
   })
   const reply = submitted.extra as Reply
   return submitted.replayed ? { ...reply, status: 'already_processed' } : reply

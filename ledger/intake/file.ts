@@ -27,9 +27,13 @@ export const fileDigest = (file: ConsumptionFile): Buffer =>
 
 type Total = { count: number, amountFen: number }
 
-/** The first answer to a file. Held lines count as refused, as they do on the wire. */
+/**
+ * The first answer to a file. Held lines count as refused, as they do on the wire. Codes are the operator's
+ * own where it has some: the same 05 is overdue to one and account short to another, so reports count reasons.
+ */
 export function replyOf (
-  name: string, lines: readonly IncomingLine[], results: readonly LineResult[], clearingDate: string
+  name: string, lines: readonly IncomingLine[], results: readonly LineResult[], clearingDate: string,
+  { wireCodes }: Pick<PartyRow, 'wireCodes'>
 ): FileReply {
   const totals = { accepted: empty(), held: empty(), refused: empty(), excluded: empty() }
   const answered: FileReply['lines'] = []
@@ -37,8 +41,9 @@ export function replyOf (
     const result = results[index] as LineResult
     const amountFen = line.readable ? line.record.amountFen : 0
     add(totals[result.outcome], amountFen)
-    const wire = refusalCause(result.reason)
-    if (wire === null) continue
+    const common = refusalCause(result.reason)
+    if (common === null) continue
+    const wire = wireCodes[result.reason] ?? common
     answered.push({
       line: line.lineNo, outcome: result.outcome, reason: result.reason, wire,
       ...(result.detail === undefined ? {} : { detail: result.detail })

@@ -19,7 +19,10 @@ const Party = Type.Object(
     industry: Type.Optional(text('industry code in clearing files, 2 digits; 01 when absent')),
     service: Type.Optional(oneOf(['transit', 'clinic', 'library', 'retail'], 'what it offers')),
     counter_convention: Type.Optional(oneOf(['committed', 'init'], 'which counter its files carry')),
-    settle_from: Type.Optional(yuan('smaller nets carry over'))
+    settle_from: Type.Optional(yuan('smaller nets carry over')),
+    wire_codes: Type.Optional(
+      mappingOf(text('a reason'), text('two digits'), 'codes of its own in SS files, by reason')
+    )
   },
   closed
 )
@@ -40,7 +43,8 @@ export const parties = givenVerb({
         ...facts,
         ...(one.service === undefined ? {} : { service: one.service }),
         ...(one.counter_convention === undefined ? {} : { counterConvention: one.counter_convention }),
-        ...(one.settle_from === undefined ? {} : { settleFromFen: one.settle_from })
+        ...(one.settle_from === undefined ? {} : { settleFromFen: one.settle_from }),
+        ...(one.wire_codes === undefined ? {} : { wireCodes: one.wire_codes })
       })
     }
   }
