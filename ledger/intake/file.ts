@@ -29,7 +29,7 @@ type Total = { count: number, amountFen: number }
 
 /**
  * The first answer to a file. Held lines count as refused, as they do on the wire. Codes are the operator's
- * own where it has some: the same 05 is overdue to one and account short to another, so reports count reasons.
+ * own where it has some: the same 05 is overdue to one, account short to another, so reports count reasons.
  */
 export function replyOf (
   name: string, lines: readonly IncomingLine[], results: readonly LineResult[], clearingDate: string,
