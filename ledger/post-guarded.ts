@@ -1,10 +1,10 @@
 // Posts journals that guarded balances may refuse: locks the balances in key order, lets the pure rule
 // decide, writes what goes through. A refused journal costs no other its place. It refuses to know why money
 // moves.
-import { decideGuarded, type Breach, type Effect } from './core/guarded.ts'
+import { decideGuarded, type Breach, type Effect, type Guarded } from './core/guarded.ts'
 import type { Tx } from './store/db.ts'
 import { guardedMoves, guardedText, type GuardedAccount } from './store/guarded.ts'
-import { lockGuarded, type GuardedKey } from './store/lock.ts'
+import { byGuardedKey, lockGuarded, type GuardedKey } from './store/lock.ts'
 import { postBatch, type NewBatch, type NewTransfer } from './store/post.ts'
 
 /** Transfers that move together or not at all. */
@@ -32,33 +32,34 @@ export type GuardedRules = {
 }
 
 export async function postGuarded (
-  tx: Tx, batch: Omit<NewBatch, 'transfers' | 'locked'>, journals: readonly Journal[], rules: GuardedRules
+  tx: Tx, batch: Omit<NewBatch, 'transfers' | 'moves'>, journals: readonly Journal[], rules: GuardedRules
 ): Promise<PostedJournals> {
-  const { keys, effects } = touchedBy(journals, rules.accounts)
-  const rows = new Map((await lockGuarded(tx, keys)).map(row => [guardedText(row), row]))
-  const balances = keys.map(key => {
-    const row = rows.get(guardedText(key))
-    return row === undefined ? null : { ...row, ceilingFen: rules.ceilingOf(key) }
-  })
+  const { keys, places, effects } = touchedBy(journals, rules.accounts)
+  const balances = keys.map((): Guarded | null => null)
+  for (const row of await lockGuarded(tx, keys)) {
+    balances[places.get(guardedText(row)) ?? -1] = { ...row, ceilingFen: rules.ceilingOf(row) }
+  }
   const { breaches, afterFen } = decideGuarded(effects, balances)
   // From here on nothing is refused any more.
   const transfers: NewTransfer[] = []
-  const places = journals.map(({ transfers: own }, index) => {
+  const spans = journals.map(({ transfers: own }, index) => {
     const first = transfers.length
     if (breaches[index] === null) for (const transfer of own) transfers.push({ ...transfer, journal: first })
     return { first, end: transfers.length }
   })
-  const { batchId, transferIds } = await postBatch(tx, { ...batch, transfers, locked: true })
-  const placeOf = new Map(keys.map((key, place) => [guardedText(key), place]))
+  const changeOf = (at: number): bigint => (afterFen[at] ?? 0n) - (balances[at]?.balanceFen ?? 0n)
+  const moves = keys.map((key, at) => ({ ...key, fen: changeOf(at) }))
+    .filter(move => move.fen !== 0n).sort(byGuardedKey)
+  const { batchId, transferIds } = await postBatch(tx, { ...batch, transfers, moves })
   return {
     batchId,
-    results: places.map(({ first, end }, index): JournalResult => {
+    results: spans.map(({ first, end }, index): JournalResult => {
       const breach = breaches[index] ?? null
       if (breach === null) return { outcome: 'posted', transferIds: transferIds.slice(first, end) }
       return { outcome: 'refused', why: breach.why, key: keys[breach.at] as GuardedKey }
     }),
     balanceOf: key => {
-      const place = placeOf.get(guardedText(key)) ?? -1
+      const place = places.get(guardedText(key)) ?? -1
       return balances[place] === null ? null : afterFen[place] ?? null
     }
   }
@@ -67,7 +68,7 @@ export async function postGuarded (
 /** Every guarded balance of the journals once, and what each journal does to them. */
 function touchedBy (
   journals: readonly Journal[], accounts: ReadonlyMap<number, GuardedAccount>
-): { keys: GuardedKey[], effects: Effect[][] } {
+): { keys: GuardedKey[], places: Map<string, number>, effects: Effect[][] } {
   const keys: GuardedKey[] = []
   const places = new Map<string, number>()
   const effects = journals.map(({ transfers, comesBack = false }) =>
@@ -77,5 +78,5 @@ function touchedBy (
       places.set(text, at)
       return { at, fen, comesBack }
     })))
-  return { keys, effects }
+  return { keys, places, effects }
 }

@@ -93,8 +93,10 @@ export type PurseMove = {
 }
 
 /** Writes what a batch did to purses that it has locked before. */
-export async function movePurses (tx: Tx, moves: readonly PurseMove[]): Promise<void> {
-  if (moves.length === 0) return
+export async function movePurses (tx: Tx, given: readonly PurseMove[]): Promise<void> {
+  if (given.length === 0) return
+  const moves = [...given].sort((one, other) =>
+    one.bucket - other.bucket || Number(one.cardId) - Number(other.cardId))
   await tx.query(`
     update purse p set last_counter = m.last_counter, last_balance_fen = m.last_balance, open_items =
       m.open_items,

@@ -4,7 +4,7 @@ import { headingRow, headings, type Heading, type Side } from '../core/chart.ts'
 import { movements, type Difference } from './balances.ts'
 import { numbers } from './columns.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
-import type { GuardedKey } from './lock.ts'
+import { byGuardedKey, type GuardedKey } from './lock.ts'
 
 /** An account whose balance is guarded, or one whose parts per card are. */
 export type GuardedAccount = {
@@ -35,15 +35,16 @@ export const guardedText = ({ accountId, cardId }: GuardedKey): string => `${acc
 export function guardedMoves (
   transfer: Moving, accounts: ReadonlyMap<number, GuardedAccount>
 ): GuardedMove[] {
-  const of = { bucket: transfer.bucket, cardId: transfer.cardId ?? null }
-  const side = (side: Side): GuardedMove[] => {
+  const moves: GuardedMove[] = []
+  for (const side of sides) {
     const account = accounts.get(transfer[side])
-    if (account === undefined) return []
+    if (account === undefined) continue
     const fen = side === account.normalSide ? transfer.amountFen : -transfer.amountFen
-    return [{ ...guardedKey(account, of), fen }]
+    moves.push({ ...guardedKey(account, { bucket: transfer.bucket, cardId: transfer.cardId ?? null }), fen })
   }
-  return [...side('debit'), ...side('credit')]
+  return moves
 }
+const sides = ['debit', 'credit'] as const
 
 /** Opens balances at zero that are not there yet, in key order. */
 export async function openGuarded (
@@ -61,17 +62,21 @@ export async function openGuarded (
 const keyColumns = (keys: readonly GuardedKey[]): string[] => [
   numbers(keys.map(k => k.bucket)), numbers(keys.map(k => k.accountId)), numbers(keys.map(k => k.cardId))]
 
-/**
- * Moves balances that the transaction has locked before. The floor is a check of the table too, so whoever
- * comes here without a decision breaks there.
- */
-export async function moveGuarded (tx: Tx, moves: readonly GuardedMove[]): Promise<void> {
+/** One move per balance, in key order. */
+export function summedMoves (moves: readonly GuardedMove[]): GuardedMove[] {
   const sums = new Map<string, GuardedMove>()
   for (const move of moves) {
     const known = sums.get(guardedText(move))
     sums.set(guardedText(move), known === undefined ? move : { ...known, fen: known.fen + move.fen })
   }
-  const changed = [...sums.values()]
+  return [...sums.values()].sort(byGuardedKey)
+}
+
+/**
+ * Moves balances that the transaction has locked before, each once. The floor is a check of the table too, so
+ * whoever comes here without a decision breaks there.
+ */
+export async function moveGuarded (tx: Tx, changed: readonly GuardedMove[]): Promise<void> {
   if (changed.length === 0) return
   const { rowCount } = await tx.query(`
     update guarded_balance g set balance_fen = g.balance_fen + m.fen

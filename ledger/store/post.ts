@@ -4,7 +4,9 @@ import { batchRoot, presentForm, type CommittedTransfer } from '../core/commitme
 import { transferCodes, type Book, type TransferCode } from '../core/chart.ts'
 import { instants, numbers } from './columns.ts'
 import { timestamp, type Tx } from './db.ts'
-import { guardedMoves, moveGuarded, type GuardedAccount } from './guarded.ts'
+import {
+  guardedMoves, moveGuarded, summedMoves, type GuardedAccount, type GuardedMove
+} from './guarded.ts'
 import { lockGuarded } from './lock.ts'
 
 export type NewTransfer = {
@@ -34,8 +36,8 @@ export type NewBatch = {
   readonly itemsDigest?: Uint8Array | null
   readonly items: number
   readonly transfers: readonly NewTransfer[]
-  /** The guarded balances it moves are locked already: whoever decided by them has done that. */
-  readonly locked?: boolean
+  /** What it does to guarded balances, where whoever decided by them has locked them already. */
+  readonly moves?: readonly GuardedMove[]
 }
 
 /** Room for transfers of one batch inside a transfer id. */
@@ -146,11 +148,12 @@ async function checkAccounts (tx: Tx, accounts: readonly number[]): Promise<Map<
 }
 
 async function moveAll (
-  tx: Tx, { transfers, locked }: NewBatch, accounts: ReadonlyMap<number, GuardedAccount>
+  tx: Tx, { transfers, moves }: NewBatch, accounts: ReadonlyMap<number, GuardedAccount>
 ): Promise<void> {
-  const moves = transfers.flatMap(transfer => guardedMoves(transfer, accounts))
-  if (locked !== true) await lockGuarded(tx, moves)
-  await moveGuarded(tx, moves)
+  if (moves !== undefined) return await moveGuarded(tx, moves)
+  const found = summedMoves(transfers.flatMap(transfer => guardedMoves(transfer, accounts)))
+  await lockGuarded(tx, found)
+  await moveGuarded(tx, found)
 }
 
 async function insertDeltas (
