@@ -108,8 +108,13 @@ const staff = {
   'settler-2': ['settler'],
   'approver-1': ['approver'],
   'approver-2': ['approver'],
-  chief: ['settler', 'approver']
+  chief: ['settler', 'approver'],
+  clerk: ['clerk'],
+  'clerk-2': ['clerk'],
+  'teller-east': ['clerk', 'registrar'],
+  'teller-west': ['clerk', 'registrar']
 } as const
+const branches: Readonly<Record<string, string>> = { 'teller-east': 'EAST', 'teller-west': 'WEST' }
 const machines = { gateway: 'GW1', registrar: 'REGISTRAR', auditor: 'AUDITOR' } as const
 
 async function prepare (keys: unknown): Promise<unknown> {
@@ -122,7 +127,10 @@ async function prepare (keys: unknown): Promise<unknown> {
     writeFileSync(join(dir, name), JSON.stringify(content), { mode: 0o600 })
     return join(dir, name)
   }
-  const members = Object.entries(staff).map(([name, roles]) => ({ name, password: passwords[name], roles }))
+  const members = Object.entries(staff).map(([name, roles]) => ({
+    name, password: passwords[name], roles,
+    ...(branches[name] === undefined ? {} : { branch: branches[name] })
+  }))
   const bootstrap = file('bootstrap.json', { staff: members, clients })
   ledgerEnv = {
     ...process.env,
@@ -307,7 +315,9 @@ const tamperings: Record<string, string> = {
     where card_id = (select max(card_id) from purse)`,
   'raw delivery': `update delivery
     set raw = set_byte(raw, length(raw) / 2, get_byte(raw, length(raw) / 2) # 1)
-    where delivery_no = (select max(delivery_no) from delivery)`
+    where delivery_no = (select max(delivery_no) from delivery)`,
+  'audit row': `update audit set detail = overlay(detail placing ' ' from length(detail) for 0)
+    where seq = (select max(seq) / 2 from audit)`
 }
 
 async function tamper (what: string): Promise<void> {

@@ -1,7 +1,7 @@
 // Writes down who did what, in the transaction that does it. It refuses to know who may.
 import { auditBreak, auditGenesis, auditHash } from './core/audit-chain.ts'
 import { insertAudit, lockLastAudit, readAudit, type AuditRow } from './store/audit.ts'
-import { inTransaction, type Db, type Tx } from './store/db.ts'
+import type { Db, Tx } from './store/db.ts'
 
 export type Deed = {
   /** Staff name, client id, or `system`. */
@@ -24,15 +24,6 @@ export async function audit (tx: Tx, atMs: number, deed: Deed): Promise<void> {
   const previous = Buffer.from(last?.hash ?? auditGenesis)
   const entry = { seq: (last?.seq ?? 0n) + 1n, atMs, by, action, subject, detail: JSON.stringify(detail) }
   await insertAudit(tx, { ...entry, previous, hash: auditHash(previous, entry) })
-}
-
-/** An export that left the house: of what, under which filter, how many rows. */
-export async function auditExport (db: Db, atMs: number, of: {
-  readonly by: string, readonly subject: string, readonly rows: number, readonly detail?: object
-}): Promise<void> {
-  const { by, subject, rows, detail } = of
-  const deed = { by, action: 'export', subject, detail: { ...detail, rows } }
-  await inTransaction(db, tx => audit(tx, atMs, deed))
 }
 
 export type Integrity = {

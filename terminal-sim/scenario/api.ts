@@ -4,7 +4,8 @@
 import type { AccountBalance, CardView, Problem, RecordView, TrialBalance } from '../../schemas/api.ts'
 import type { Access } from './stack.ts'
 
-export type Caller = keyof Access['tokens'] | { readonly staff: string }
+/** A machine by kind, a member of staff by name, or nobody in particular. */
+export type Caller = keyof Access['tokens'] | { readonly staff: string } | null
 
 export type Call = {
   readonly method?: 'GET' | 'POST' | 'PUT'
@@ -51,7 +52,8 @@ export type ApiOptions = {
 export function openApi ({ url, access, revive }: ApiOptions): Api {
   const sessions = new Map<string, string>()
 
-  async function tokenOf (caller: Caller): Promise<string> {
+  async function tokenOf (caller: Caller): Promise<string | null> {
+    if (caller === null) return null
     if (typeof caller === 'string') return access.tokens[caller]
     const known = sessions.get(caller.staff)
     if (known !== undefined) return known

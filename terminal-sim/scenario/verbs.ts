@@ -6,6 +6,7 @@ import * as published from './given/parameters.ts'
 import * as days from './when/days.ts'
 import * as files from './when/files.ts'
 import * as parameters from './when/parameters.ts'
+import * as people from './when/people.ts'
 import * as processes from './when/processes.ts'
 import * as readers from './when/readers.ts'
 import * as records from './when/records.ts'
@@ -14,6 +15,7 @@ import * as balancesNow from './then/balances.ts'
 import * as daysNow from './then/days.ts'
 import * as filesNow from './then/files.ts'
 import * as parametersNow from './then/parameters.ts'
+import * as peopleNow from './then/people.ts'
 import * as proof from './then/proof.ts'
 import * as readersNow from './then/readers.ts'
 import * as recordsNow from './then/records.ts'
@@ -47,6 +49,15 @@ export const when = {
   instruct_day: days.instructDay,
   redate: watch.redate,
   expire_grey: watch.expireGrey,
+  propose: people.propose,
+  decide: people.decide,
+  refund: people.refund,
+  dispute: people.dispute,
+  answer_dispute: people.answerDispute,
+  decide_dispute: people.decideDispute,
+  escalate_dispute: people.escalateDispute,
+  issue_card: people.issueCard,
+  sign_in: people.signIn,
   tap: readers.tap,
   kill: processes.kill,
   start: processes.start,
@@ -77,6 +88,9 @@ export const then = {
   chips: readersNow.chips,
   alerts: watchNow.alerts,
   items: watchNow.items,
+  proposals: peopleNow.proposals,
+  disputes: peopleNow.disputes,
+  audit_log: peopleNow.auditLog,
   verify: proof.verify,
   audit: proof.auditVerb
 } as const satisfies Record<string, ThenVerb>

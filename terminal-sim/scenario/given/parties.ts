@@ -22,7 +22,8 @@ const Party = Type.Object(
     settle_from: Type.Optional(yuan('smaller nets carry over')),
     wire_codes: Type.Optional(
       mappingOf(text('a reason'), text('two digits'), 'codes of its own in SS files, by reason')
-    )
+    ),
+    branch: Type.Optional(name('the branch it belongs to; everybody\'s when absent'))
   },
   closed
 )
@@ -44,7 +45,8 @@ export const parties = givenVerb({
         ...(one.service === undefined ? {} : { service: one.service }),
         ...(one.counter_convention === undefined ? {} : { counterConvention: one.counter_convention }),
         ...(one.settle_from === undefined ? {} : { settleFromFen: one.settle_from }),
-        ...(one.wire_codes === undefined ? {} : { wireCodes: one.wire_codes })
+        ...(one.wire_codes === undefined ? {} : { wireCodes: one.wire_codes }),
+        ...(one.branch === undefined ? {} : { branch: one.branch })
       })
     }
   }
@@ -88,7 +90,8 @@ export const policies = givenVerb({
       blacklist_window_hours: Type.Optional(whole('time a terminal has to get a new list')),
       clock_tolerance_minutes: Type.Optional(whole('how far a terminal clock may be ahead')),
       debit_max: Type.Optional(yuan('largest debit')),
-      overdraft_max: Type.Optional(yuan('how far a purse may go below zero'))
+      overdraft_max: Type.Optional(yuan('how far a purse may go below zero')),
+      refund_max: Type.Optional(yuan('larger refunds of one sale take a second person'))
     },
     closed
   ),
@@ -103,7 +106,8 @@ export const policies = givenVerb({
         ? {}
         : { clockToleranceMinutes: said.clock_tolerance_minutes }),
       ...(said.debit_max === undefined ? {} : { debitFenMax: said.debit_max }),
-      ...(said.overdraft_max === undefined ? {} : { overdraftFenMax: said.overdraft_max })
+      ...(said.overdraft_max === undefined ? {} : { overdraftFenMax: said.overdraft_max }),
+      ...(said.refund_max === undefined ? {} : { refundFenMax: said.refund_max })
     }
   }
 })

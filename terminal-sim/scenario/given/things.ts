@@ -105,7 +105,8 @@ export const cards = givenVerb({
         sold_by: Type.Optional(
           name('the agent that sold it; its deposit and balance are then owed by the agent')
         ),
-        deposit: Type.Optional(yuan('0.00 when absent'))
+        deposit: Type.Optional(yuan('0.00 when absent')),
+        branch: Type.Optional(name('the branch it belongs to; everybody\'s when absent'))
       },
       closed
     ),
@@ -134,7 +135,8 @@ export const cards = givenVerb({
         balanceFen: chip.balanceFen,
         counter: chip.counter,
         soldBy: one.sold_by ?? null,
-        depositFen: one.deposit ?? 0
+        depositFen: one.deposit ?? 0,
+        ...(one.branch === undefined ? {} : { branch: one.branch })
       })
     }
   }
