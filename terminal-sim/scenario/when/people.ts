@@ -16,9 +16,7 @@ const post = (world: World, path: string, by: string, json: unknown): Promise<un
 
 export const propose = whenVerb({
   says: 'somebody starts what a second person must approve',
-  example: `propose: {
-  kind: correction, as: P1, by: clerk,
-  transfers: [{ debit: BUS pending, credit: unidentified, amount: 500.00 }] }`,
+  example: 'propose: { kind: unpaid_release, as: P1, by: clerk, event: A/103, to: operator }',
   schema: ProposalSaid,
   plan: (world, said) => [
     {
