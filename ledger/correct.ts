@@ -82,7 +82,8 @@ export async function correct (ledger: Needs, { reason, transfers }: Correction)
   return batchId
 }
 
-async function postCorrection (
+/** Posts transfers as one batch of the open date, in the transaction of the caller. */
+export async function postCorrection (
   tx: Tx, ledger: Pick<Ledger, 'random' | 'registry'>, transfers: Correction['transfers'], atMs: number
 ): Promise<bigint> {
   const clearingDate = await openDate(tx)

@@ -2,6 +2,7 @@
 // by how much and in which account. It refuses to know what is done about it.
 import { floatOf, type FloatOfBook } from './core/float.ts'
 import { accountDifferences, balances, purseDifferences, unbalancedDates } from './store/balances.ts'
+import { readBankBalances } from './store/comparisons.ts'
 import type { Db, Tx } from './store/db.ts'
 
 export type FloatView = {
@@ -23,7 +24,8 @@ export async function floatIsOff (tx: Tx, date: string): Promise<string | null> 
 /** The identity at the end of a date, and every comparison behind it. */
 export async function viewFloat (tx: Tx | Db, date: string): Promise<FloatView> {
   const identity = floatOf(await balances(tx, date))
-  const faults = [...await faultsOfBooks(tx, date, identity), ...uncovered(identity)]
+  const faults =
+    [...await faultsOfBooks(tx, date, identity), ...uncovered(identity), ...await faultsOfBank(tx)]
   return { date, books: identity, faults }
 }
 
@@ -50,6 +52,13 @@ const uncovered = (identity: readonly FloatOfBook[]): string[] =>
     .map(({ book, uncoveredFen, heldFen, transitFen, holdersFen }) =>
       `the ${book} book holds ${yuan(heldFen)} with ${yuan(transitFen)} in transit and owes holders ` +
       `${yuan(holdersFen)}: ${yuan(uncoveredFen)} are not covered`)
+
+/** The bank's last statements against what the books expect: as they are now, whatever the date. */
+const faultsOfBank = async (tx: Tx | Db): Promise<string[]> =>
+  (await readBankBalances(tx)).filter(({ closingFen, expectedFen }) => closingFen !== expectedFen)
+    .map(({ book, statements, closingFen, expectedFen }) =>
+      `the bank closes ${statements} with ${yuan(closingFen)}, ${book}/custody-bank expects ` +
+      `${yuan(expectedFen)}: ${yuan(expectedFen - closingFen)} off`)
 
 /** 180 → 1.80, exact. */
 export function yuan (fen: bigint): string {

@@ -4,6 +4,7 @@ import { accountClosingKind } from './close-account.ts'
 import { cardAccountClosingKind } from './close-card-account.ts'
 import { correctionKind } from './correct.ts'
 import { disputeFinalKind } from './dispute.ts'
+import { itemPostingKind } from './items.ts'
 import { settlementOverrideKind } from './override.ts'
 import { blacklistRemovalKind, tariffKind } from './parameters.ts'
 import { parametersKind } from './policies.ts'
@@ -32,5 +33,6 @@ export const proposalKinds: ProposalKinds = {
   residual_return: residualReturnKind,
   dispute_final: disputeFinalKind,
   redate: redateKind,
-  grey_expiry: greyExpiryKind
+  grey_expiry: greyExpiryKind,
+  item_posting: itemPostingKind
 }

@@ -177,6 +177,7 @@ export const requestReasons = {
   },
   approval_stale: { http: 409, en: 'what was to be approved has changed; ask again', zh: '待审批内容已变更' },
   proposal_pending: { http: 409, en: 'the same proposal waits for approval already', zh: '相同申请待审批中' },
+  item_closed: { http: 409, en: 'the item is closed already', zh: '差错项已关闭' },
   proposal_over: { http: 409, en: 'the proposal has been decided already', zh: '申请已处理' },
   dispute_unfinished: {
     http: 409, en: 'an unfinished dispute is about this transaction', zh: '存在未完结的争议'

@@ -396,7 +396,8 @@ t.test('every route answers as described', async t => {
   ]) t.equal((await door.ask('auditor', 'GET', path)).status, 200, path)
   for (const path of ['/v1/audit', '/v1/audit/integrity']) await door.ok('auditor', 'GET', path)
   for (const path of [
-    '/v1/accounts/commerce%2Fpurse/statement', `/v1/cards/${cardKey(cardOf(0))}/statement`
+    '/v1/accounts/commerce%2Fpurse/statement', `/v1/cards/${cardKey(cardOf(0))}/statement`, '/v1/items',
+    `/v1/reconciliation?from=${D}&to=${D}`, `/v1/float/${D}`
   ]) await door.ok('auditor', 'GET', path)
   const correction = {
     kind: 'correction', reason: 'a fen was booked to the wrong side',

@@ -8,9 +8,11 @@ import { dayRoutes } from './days.ts'
 import { exportRoutes } from './exports.ts'
 import { fileRoutes } from './files.ts'
 import { healthRoutes } from './health.ts'
+import { itemRoutes } from './items.ts'
 import { parameterRoutes } from './parameters.ts'
 import { proofRoutes } from './proof.ts'
 import { proposalRoutes } from './proposals.ts'
+import { reconciliationRoutes } from './reconciliation.ts'
 import { recordRoutes } from './records.ts'
 import { redressRoutes } from './redress.ts'
 import { registryRoutes } from './registry.ts'
@@ -32,6 +34,8 @@ const all = [
   viewRoutes,
   accountRoutes,
   dayRoutes,
+  reconciliationRoutes,
+  itemRoutes,
   proofRoutes,
   transitRoutes,
   proposalRoutes,

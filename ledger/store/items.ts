@@ -69,3 +69,75 @@ export const openKeysOf = async (tx: Tx, layer: Layer, prefixes: readonly string
     select key from unnest($2::text[]) as p (prefix)
     join item on layer = $1 and state = 'open' and key >= p.prefix collate "C"
       and key < p.prefix || '~' collate "C"`, [layer, prefixes])).rows.map(row => row.key)
+
+/** Open items of a layer that start with `prefix` and were found first in a date. */
+export const openKeysOfDate = async (tx: Tx, layer: Layer, prefix: string, date: string): Promise<string[]> =>
+  (await tx.query<{ key: string }>(`
+    select key from item
+    where layer = $1 and state = 'open' and starts_with(key, $2) and clearing_date = $3 order by key`,
+  [layer, prefix, date])).rows.map(row => row.key)
+
+/* ---- the exception queue ---- */
+
+export type ItemRow = {
+  readonly itemId: bigint, readonly layer: Layer, readonly outcome: ItemOutcome, readonly key: string
+  readonly party: string | null, readonly issuer: Buffer | null, readonly serial: Buffer | null
+  readonly issue: number | null, readonly clearingDate: string, readonly amountFen: bigint
+  readonly records: number, readonly evidence: unknown, readonly proposal: unknown
+  readonly state: 'open' | 'closed', readonly owner: string | null, readonly note: string | null
+  readonly resolution: string | null, readonly openedAtMs: number, readonly closedAtMs: number | null
+}
+
+const itemSelect = `
+  select i.item_id as "itemId", i.layer, i.outcome, i.key, p.code as party, c.issuer, c.serial, c.issue,
+    i.clearing_date as "clearingDate", i.amount_fen as "amountFen", i.records, i.evidence, i.proposal,
+    i.state, i.owner, i.note, i.resolution, i.opened_at as "openedAtMs", i.closed_at as "closedAtMs"
+  from item i left join party p using (party_id)
+    left join card c on c.bucket = i.card_bucket and c.card_id = i.card_id`
+
+export type ItemFilter = {
+  readonly layer: Layer | null, readonly state: 'open' | 'closed' | null
+  /** `''`: of nobody. */
+  readonly owner: string | null
+  readonly party: string | null
+  /** Opened at or before. */
+  readonly openedByMs: number | null
+  readonly after: bigint, readonly limit: number
+}
+
+/** Items in the order of their numbers, which is that of their opening. */
+export async function readItems (db: Db, filter: ItemFilter): Promise<ItemRow[]> {
+  const { rows } = await db.query<ItemRow>(`${itemSelect}
+    where i.item_id > $1 and ($2::text is null or i.layer = $2) and ($3::text is null or i.state = $3)
+      and ($4::text is null or coalesce(i.owner, '') = $4) and ($5::text is null or p.code = $5)
+      and ($6::timestamptz is null or i.opened_at <= $6)
+    order by i.item_id limit $7`, [
+    filter.after, filter.layer, filter.state, filter.owner, filter.party,
+    filter.openedByMs === null ? null : timestamp(filter.openedByMs), filter.limit])
+  return rows
+}
+
+/** Locks items in the order of their numbers; those that do not exist are left out. */
+export async function lockItems (tx: Tx, ids: readonly bigint[]): Promise<ItemRow[]> {
+  const { rows } = await tx.query<ItemRow>(
+    `${itemSelect} where i.item_id = any($1) order by i.item_id for update of i`, [ids])
+  return rows
+}
+
+export type ItemChange = {
+  /** Undefined: as it is; null: nobody's. */
+  readonly owner?: string | null | undefined, readonly note?: string | undefined
+  /** How it was settled: closes it. */
+  readonly resolution?: string | undefined
+}
+
+export async function changeItems (
+  tx: Tx, ids: readonly bigint[], { owner, note, resolution }: ItemChange, atMs: number
+): Promise<void> {
+  await tx.query(`
+    update item set owner = case when $2 then $3 else owner end, note = coalesce($4, note),
+      state = case when $5::text is null then state else 'closed' end, resolution = coalesce($5, resolution),
+      closed_at = case when $5::text is null then closed_at else $6 end
+    where item_id = any($1)`,
+  [ids, owner !== undefined, owner ?? null, note ?? null, resolution ?? null, timestamp(atMs)])
+}

@@ -1,0 +1,90 @@
+// The doors of the exception queue: look, take, write beside, close, one by one or many at once.
+import { Type } from 'typebox'
+import {
+  ItemClosing, ItemNote, ItemOwner, ItemsAction, ItemView, LayerName
+} from '../../schemas/reconciliation.ts'
+import { limits } from '../../schemas/limits.ts'
+import { actOnItems, viewItems } from '../items.ts'
+import type { Ledger } from '../ledger.ts'
+import { Refusal } from '../refusal.ts'
+import { pageLimit } from './accounts.ts'
+import type { App } from './app.ts'
+import { callerIn, type Capacity } from './auth.ts'
+
+const closed = { additionalProperties: false } as const
+const looking: readonly Capacity[] = ['staff', 'auditor']
+const acting: readonly Capacity[] = ['clerk', 'settler']
+const optional = (pattern: string, description: string) =>
+  Type.Optional(Type.String({ pattern, description }))
+const ById = Type.Object({ id: Type.String({ pattern: '^\\d{1,15}$' }) }, closed)
+const Answer = { response: { 200: ItemView } }
+
+const Query = Type.Object({
+  layer: Type.Optional(LayerName),
+  state: Type.Optional(Type.Unsafe<'open' | 'closed'>(Type.String({ enum: ['open', 'closed'] }))),
+  owner: Type.Optional(Type.String({ maxLength: 64, description: 'staff; `-` for items of nobody' })),
+  party: optional('^[A-Z0-9-]{1,15}$', 'party it is about'),
+  age: optional('^\\d{1,4}$', 'opened at least so many days ago'),
+  after: optional('^\\d{1,15}$', '`next` of the page before'),
+  limit: optional('^\\d{1,4}$', `at most ${limits.pageItemsMax}; 100 when absent`)
+}, closed)
+
+export const itemRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
+  app.get('/v1/items', {
+    config: { allow: looking },
+    schema: {
+      querystring: Query,
+      response: {
+        200: Type.Object({
+          items: Type.Array(ItemView), next: Type.Union([Type.String(), Type.Null()])
+        }, closed)
+      }
+    }
+  }, async ({ query }) => await viewItems(ledger, {
+    layer: query.layer ?? null, state: query.state ?? null,
+    owner: query.owner === '-' ? '' : query.owner ?? null,
+    party: query.party ?? null, ageDaysMin: query.age === undefined ? null : Number(query.age),
+    after: BigInt(query.after ?? '0'), limit: pageLimit(query.limit)
+  }))
+
+  app.post('/v1/items/:id/owner', {
+    config: { allow: acting }, schema: { params: ById, body: ItemOwner, ...Answer }
+  }, async request => {
+    const { owner } = request.body
+    return await one(ledger, request.params.id, { owner }, callerIn(request).id)
+  })
+
+  app.post('/v1/items/:id/note', {
+    config: { allow: acting }, schema: { params: ById, body: ItemNote, ...Answer }
+  }, async request => {
+    const { note } = request.body
+    return await one(ledger, request.params.id, { note }, callerIn(request).id)
+  })
+
+  app.post('/v1/items/:id/close', {
+    config: { allow: acting }, schema: { params: ById, body: ItemClosing, ...Answer }
+  }, async request => {
+    const resolution = request.body.reason
+    return await one(ledger, request.params.id, { resolution }, callerIn(request).id)
+  })
+
+  app.post('/v1/items', {
+    config: { allow: acting },
+    schema: { body: ItemsAction, response: { 200: Type.Object({ items: Type.Array(ItemView) }, closed) } }
+  }, async request => {
+    const { items, owner, note, close } = request.body
+    if (owner === undefined && note === undefined && close === undefined) {
+      throw new Refusal('body_invalid', 'say an owner, a note or why to close')
+    }
+    const change = { owner, note, resolution: close }
+    return { items: await actOnItems(ledger, items, change, callerIn(request).id) }
+  })
+}
+
+async function one (
+  ledger: Ledger, id: string, change: Parameters<typeof actOnItems>[2], by: string
+): Promise<ItemView> {
+  const [item] = await actOnItems(ledger, [Number(id)], change, by)
+  if (item === undefined) throw new Refusal('not_found', `there is no item ${id}`)
+  return item
+}
