@@ -4,11 +4,13 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { createMetrics, type Metrics } from '../runtime/metrics.ts'
 import { createApp, type App } from './http/app.ts'
+import { createLanes, type Lanes } from './intake/lanes.ts'
 import { routes } from './http/routes.ts'
 import { startSealer, type HeadSigner, type Sealer } from './seal.ts'
 import { openDb, type Db } from './store/db.ts'
 import { servingRole } from './store/grants.ts'
 import { registryCache, type Snapshot } from './store/registry.ts'
+import { resumeFiles } from './take-file.ts'
 import type { TacPool } from './verify/tac-pool.ts'
 import { startWatch, type Watchman } from './watch.ts'
 
@@ -19,6 +21,7 @@ export type Ledger = {
   readonly metrics: Metrics
   readonly tac: TacPool
   readonly registry: () => Promise<Snapshot>
+  readonly lanes: Lanes
   readonly signer: HeadSigner
   readonly sealer: Sealer
   readonly watch: Watchman
@@ -70,14 +73,16 @@ export async function buildLedger (options: LedgerOptions): Promise<BuiltLedger>
   const registry = registryCache(db)
   const watch = startWatch({ db, clock, log, registry, random }, watchEveryMs)
   const ledger: Ledger = {
-    db, clock, log, metrics: createMetrics(), tac, registry, signer, sealer, watch, random,
-    partitionDays, sessionMs, idleMs: options.idleMs ?? sessionMs,
+    db, clock, log, metrics: createMetrics(), tac, registry, lanes: createLanes(), signer, sealer, watch,
+    random, partitionDays, sessionMs, idleMs: options.idleMs ?? sessionMs,
     webhookKey: options.webhookKey ?? random(32), privateWebhooks: options.privateWebhooks === true
   }
   const app = await createApp(ledger)
   await app.register(routes(ledger))
+  const resumed = resumeFiles(ledger).catch(onError)
   const close = async () => {
     await app.close()
+    await resumed
     await watch.stop()
     await sealer.stop()
     await db.end()

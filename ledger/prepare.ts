@@ -1,51 +1,65 @@
 // Makes the lines of a delivery ready to be judged: whose card, which PSAM and terminal, is the TAC right.
-// Needs no lock: none of it changes with other records.
+// None of it changes with other records.
 import { cardKey, bucketOf } from '../schemas/record.ts'
 import type { IncomingLine } from './intake/incoming.ts'
-import type { Prepared, Unreadable } from './judging/sort-out.ts'
+import type { Prepared } from './judging/sort-out.ts'
 import type { Ledger } from './ledger.ts'
-import { findCards, type CardRow } from './store/cards.ts'
+import type { CardRow } from './store/cards.ts'
 import type { PartyRow, PsamRow, Snapshot, TerminalRow } from './store/registry.ts'
 import { itemLength, writeItem } from './verify/tac-item.ts'
 
-export async function prepare (ledger: Pick<Ledger, 'db' | 'tac'>, snapshot: Snapshot,
-  lines: readonly IncomingLine[]): Promise<{
-    prepared: Prepared[], unreadable: Unreadable[]
-  }> {
-  const readable = lines.flatMap((line, index) => line.readable ? [{ line, index }] : [])
-  const cards = await findCards(ledger.db, readable.map(({ line }) => line.record.card))
-  const valid = await verifyTacs(ledger, snapshot, readable.map(({ line }) =>
-    ({ line, card: cards.get(cardKey(line.record.card)) ?? null })))
-  const prepared = readable.map(({ line, index }, place): Prepared => {
-    const { record } = line
-    const card = cards.get(cardKey(record.card)) ?? null
+/** A line that can be read, at its place in the delivery. */
+export type ReadableLine =
+  { readonly index: number, readonly line: IncomingLine & { readonly readable: true } }
+
+/** `cards`: the registered ones among those of the lines, by their key. */
+export async function prepare (
+  ledger: Pick<Ledger, 'tac'>, snapshot: Snapshot, lines: readonly ReadableLine[],
+  cards: ReadonlyMap<string, CardRow>
+): Promise<Prepared[]> {
+  const found = lines.map(({ line }) => cards.get(cardKey(line.record.card)) ?? null)
+  const valid = await verifyTacs(ledger, snapshot, lines, found)
+  return lines.map(({ index, line }, place): Prepared => {
+    const { record, eventAtMs } = line
+    const card = found[place] ?? null
+    const operator = snapshot.parties.get(record.operator) ?? null
     return {
-      ...line, index, card, bucket: card?.bucket ?? bucketOf(record.card), tacValid: valid[place] ?? null,
-      psam: psamAt(snapshot.psams.get(record.psam) ?? [], line.eventAtMs),
-      ...placeOf(snapshot, record.operator, record.terminal)
+      index,
+      lineNo: line.lineNo,
+      record,
+      eventAtMs,
+      content: line.content,
+      bucket: card?.bucket ?? bucketOf(record.card),
+      tacValid: valid[place] ?? null,
+      card,
+      psam: psamAt(snapshot.psams.get(record.psam) ?? [], eventAtMs),
+      terminal: terminalOf(snapshot, operator, record.terminal),
+      operator
     }
   })
-  const unreadable = lines.flatMap((line, index) => line.readable ? [] : [{ ...line, index }])
-  return { prepared, unreadable }
 }
 
 const noTac = (tac: string | null): boolean => tac === null || tac === '00000000' || tac === 'FFFFFFFF'
 
-/** True or false per line, null where it carries no TAC or its card is not known. */
+/** True or false per line; null where it carries no TAC. */
 async function verifyTacs (
-  ledger: Pick<Ledger, 'tac'>, snapshot: Snapshot,
-  lines: readonly { line: IncomingLine & { readable: true }, card: CardRow | null }[]
+  ledger: Pick<Ledger, 'tac'>, snapshot: Snapshot, lines: readonly ReadableLine[],
+  cards: readonly (CardRow | null)[]
 ): Promise<(boolean | null)[]> {
-  const checked = lines.flatMap(({ line, card }, place) =>
-    card === null || noTac(line.record.tac) ? [] : [{ record: line.record, card, place }])
-  const items = Buffer.alloc(checked.length * itemLength)
   const { tacKeyLevels, factorOrder } = snapshot.policies
-  checked.forEach(({ record, card }, index) =>
-    writeItem(items, index * itemLength, record, card.suite, tacKeyLevels === 2 ? card.cityFactor : null))
-  const valid = await ledger.tac.verify(items, factorOrder)
-  const answers = lines.map(({ line, card }) =>
-    card === null && !noTac(line.record.tac) ? false : null) as (boolean | null)[]
-  checked.forEach(({ place }, index) => { answers[place] = valid[index] === 1 })
+  const items = Buffer.alloc(lines.length * itemLength)
+  const places: number[] = []
+  const answers = lines.map(({ line: { record } }, place): boolean | null => {
+    if (noTac(record.tac)) return null
+    const card = cards[place] ?? null
+    if (card === null) return false
+    const cityFactor = tacKeyLevels === 2 ? card.cityFactor : null
+    writeItem(items, places.length * itemLength, record, card.suite, cityFactor)
+    places.push(place)
+    return false
+  })
+  const valid = await ledger.tac.verify(items.subarray(0, places.length * itemLength), factorOrder)
+  for (const [index, place] of places.entries()) answers[place] = valid[index] === 1
   return answers
 }
 
@@ -55,10 +69,7 @@ const psamAt = (issues: readonly PsamRow[], atMs: number): PsamRow | null =>
   issues.findLast(one => one.fromMs <= atMs) ?? issues[0] ?? null
 
 /** The operator's own terminal of that number, or somebody else's: then the verdict says so. */
-function placeOf (snapshot: Snapshot, operatorCode: string, code: string): {
-  operator: PartyRow | null, terminal: TerminalRow | null
-} {
-  const operator = snapshot.parties.get(operatorCode) ?? null
+function terminalOf (snapshot: Snapshot, operator: PartyRow | null, code: string): TerminalRow | null {
   const all = snapshot.terminals.get(code) ?? []
-  return { operator, terminal: all.find(one => one.partyId === operator?.partyId) ?? all[0] ?? null }
+  return all.find(one => one.partyId === operator?.partyId) ?? all[0] ?? null
 }

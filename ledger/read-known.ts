@@ -4,20 +4,22 @@ import { groupBy, uniqueBy } from '../runtime/collections.ts'
 import { startOfDate } from '../runtime/instants.ts'
 import type { Policies } from '../schemas/api.ts'
 import { reasonNumbers } from '../schemas/reasons.ts'
+import { cardKey, evidenceHash, type CardRef } from '../schemas/record.ts'
 import { appliedAt, listingAt } from './core/listing.ts'
 import { regressedBy } from './core/regression.ts'
 import type { VerdictPolicy } from './core/verdict.ts'
+import type { IncomingLine } from './intake/incoming.ts'
 import type { Known, KnownKeys } from './judging/book.ts'
 import {
   purseText, type Context, type Group, type Prepared, type Sorted,
   type Told
 } from './judging/sort-out.ts'
 import { findApplied, findEntries } from './store/blacklist.ts'
-import { findCardsById } from './store/cards.ts'
+import { findCards, findCardsById } from './store/cards.ts'
 import { plausibleBy } from './services/transit/plausible.ts'
 import type { Tx } from './store/db.ts'
 import { findFacts } from './store/facts.ts'
-import { lockDigests, lockPurses, type PurseRow } from './store/lock.ts'
+import { lockCards, lockDigests, lockPurses, type LockedCards, type PurseRow } from './store/lock.ts'
 import {
   findContenders, findDigests, findEvents, findOwners, type ChipKey, type PurseKey, type Range,
   type StoredEvent,
@@ -29,15 +31,29 @@ import { findReuses } from './store/sequences.ts'
 /** A card outside a delivery whose records the delivery may change. */
 export type OtherCard = Pick<PurseKey, 'bucket' | 'cardId'>
 
-/** Locks everything that the delivery may change, `others` included. */
+/**
+ * Locks everything that the delivery may change, `others` included, and reads the registered cards among
+ * `refs`. Purses first, all in key order; then the lines that no purse stands for.
+ */
 export async function lockFor (
-  tx: Tx, prepared: readonly Prepared[], unreadable: readonly { readonly digest: Buffer }[],
-  others: readonly OtherCard[]
-): Promise<PurseRow[]> {
-  const cards = prepared.flatMap(line => line.card === null ? [] : [line.card])
-  await lockDigests(tx,
-    [...prepared.filter(line => line.card === null), ...unreadable].map(line => line.digest))
-  return await lockPurses(tx, uniqueBy([...cards, ...others], card => card.cardId))
+  tx: Tx, lines: readonly IncomingLine[], others: readonly OtherCard[]
+): Promise<LockedCards> {
+  const refs = uniqueBy(lines.flatMap(line => line.readable ? [line.record.card] : []), cardKey)
+  const locked = others.length === 0 ? await lockCards(tx, refs) : await lockWith(tx, refs, others)
+  await lockDigests(tx, lines.flatMap(line => {
+    if (!line.readable) return [line.digest]
+    return locked.cards.has(cardKey(line.record.card)) ? [] : [evidenceHash(line.record)]
+  }))
+  return locked
+}
+
+/** Rare: cards outside the delivery must be locked among its own, so all are found before any is locked. */
+async function lockWith (
+  tx: Tx, refs: readonly CardRef[], others: readonly OtherCard[]
+): Promise<LockedCards> {
+  const cards = await findCards(tx, refs)
+  const keys = uniqueBy([...cards.values(), ...others], card => card.cardId)
+  return { cards, purses: await lockPurses(tx, keys) }
 }
 
 /**
@@ -51,7 +67,7 @@ export async function readKnown (
 ): Promise<Known> {
   const told = [...sorted.cardless, ...sorted.careful.flatMap(group => group.told)]
   const digests = await findDigests(tx, [
-    ...told.map(({ line }) => ({ bucket: line.bucket, digest: line.digest })),
+    ...told.map(({ line }) => ({ bucket: line.bucket, digest: evidenceHash(line.record) })),
     ...sorted.unreadable.map(({ digest }) => ({ bucket: 0, digest }))], reasonNumbers.duplicate)
   const claims = told.filter(one => one.kind === 'claim')
   const keys = thorough === null ? null : await readKeys(tx, sorted, claims, purses, thorough)

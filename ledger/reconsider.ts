@@ -16,7 +16,7 @@ import { lockPurses, openDate } from './store/lock.ts'
 import { insertNews } from './store/news.ts'
 import { nextBatchId, postBatch } from './store/post.ts'
 import { insertAdjustments, resetTops, type ChipKey } from './store/records.ts'
-import { transfersOf } from './submit.ts'
+import { transfersOf } from './book-lines.ts'
 
 /**
  * Stores what is added to the chains and judges the events at `keys` and around them with it. How many

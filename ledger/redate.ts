@@ -111,7 +111,7 @@ function lineOf (
   const operator = snapshot.partyById.get(terminal?.partyId ?? -1) ?? null
   const psam = [...snapshot.psams.values()].flat().find(one => one.psamId === event.psamId) ?? null
   return {
-    index: 0, lineNo: event.lineNo, content: event.content, digest: event.content, bucket: event.bucket,
+    index: 0, lineNo: event.lineNo, content: event.content, bucket: event.bucket,
     tacValid: true, card, psam, terminal, operator, eventAtMs,
     record: {
       purse: event.purse === 2 ? 'ep' : 'ed', counter: event.counter, amountFen: Number(event.amountFen),

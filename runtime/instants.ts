@@ -59,9 +59,30 @@ export const bcdDateTime = (instant: Instant): Uint8Array =>
   Uint8Array.from(Buffer.from(shifted(instant).slice(0, 19).replace(/\D/g, ''), 'hex'))
 
 /** The instant of 7 BCD bytes YYYYMMDDhhmmss, or null when they are no local date and time. */
-export function fromBcdDateTime (bytes: Uint8Array): Instant | null {
-  const parts = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/.exec(Buffer.from(bytes).toString('hex'))
-  return parts === null ? null : fromParts(parts.slice(1).map(Number))
+export const fromBcdDateTime = (bytes: Uint8Array): Instant | null =>
+  fromDigits(Buffer.from(bytes).toString('hex'))
+
+/** The same from the 14 digits as text. */
+export function fromDigits (text: string): Instant | null {
+  if (!/^\d{14}$/.test(text)) return null
+  const date = text.slice(0, 8)
+  const startMs = startsOfDates.get(date) ?? rememberDate(date)
+  const hour = Number(text.slice(8, 10))
+  const minute = Number(text.slice(10, 12))
+  const second = Number(text.slice(12))
+  if (startMs === null || hour > 23 || minute > 59 || second > 59) return null
+  return startMs + ((hour * 60 + minute) * 60 + second) * 1_000
+}
+
+/** Records come by the hundred thousand and from few dates; it is emptied before it grows. */
+const startsOfDates = new Map<string, Instant | null>()
+const datesKept = 1_000
+
+function rememberDate (date: string): Instant | null {
+  const startMs = fromParts([Number(date.slice(0, 4)), Number(date.slice(4, 6)), Number(date.slice(6))])
+  if (startsOfDates.size >= datesKept) startsOfDates.clear()
+  startsOfDates.set(date, startMs)
+  return startMs
 }
 
 /** ISO text of the local wall clock, ending in a Z that does not belong to it. */

@@ -1,18 +1,14 @@
 // The Merkle tree of RFC 6962 (and RFC 9162), section 2.1, as whoever is shown a proof needs it: hashes of
 // leaves and nodes, and whether a path holds. How a tree grows is the ledger's business.
-import { createHash } from 'node:crypto'
+import { sha256 } from './sha256.ts'
 
 export type Hash = Uint8Array
 
-const sha256 = (...parts: readonly Uint8Array[]): Hash => {
-  const hash = createHash('sha256')
-  for (const part of parts) hash.update(part)
-  return hash.digest()
-}
 const leafPrefix = Uint8Array.of(0)
 const nodePrefix = Uint8Array.of(1)
 
-export const leafHash = (leaf: Uint8Array): Hash => sha256(leafPrefix, leaf)
+/** Of a leaf in one piece or in several. */
+export const leafHash = (...leaf: readonly Uint8Array[]): Hash => sha256(leafPrefix, ...leaf)
 export const nodeHash = (left: Hash, right: Hash): Hash => sha256(nodePrefix, left, right)
 export const emptyRoot = sha256()
 

@@ -1,8 +1,9 @@
 // The transaction record: what a terminal tells of one use of a chip counter, whatever cable it came through.
 // It refuses to know transport, keys and money's way after it.
-import { createHash } from 'node:crypto'
 import { Type, type Static } from 'typebox'
+import { writeHex } from './epurse/hex.ts'
 import { limits } from './limits.ts'
+import { sha256 } from './sha256.ts'
 
 const closed = { additionalProperties: false } as const
 const hexText = (bytes: number, description: string) =>
@@ -86,10 +87,8 @@ export type TransactionRecord = Static<typeof TransactionRecord>
  * terminal number 6 ·
  * sequence 4 · BCD date-time 7. TAC, grey flag, path, file and operator serial are not content.
  */
-export const eventContent = ({ card, purse, type, ...rest }: TransactionRecord): Uint8Array => contentOf({
-  ...card, ...rest, purse: purse === 'ep' ? 2 : 1, type: Number.parseInt(type, 16),
-  dateTime: Buffer.from(rest.dateTime, 'hex')
-})
+export const eventContent = (record: TransactionRecord): Uint8Array =>
+  Buffer.from(contentOfRecord(record))
 
 /** What {@link eventContent} is made of, as a database keeps it. */
 export type ContentParts = Pick<CardRef, 'issuer' | 'serial' | 'issue'> &
@@ -97,42 +96,55 @@ export type ContentParts = Pick<CardRef, 'issuer' | 'serial' | 'issue'> &
   { readonly purse: number, readonly type: number, readonly dateTime: Uint8Array }
 
 export function contentOf (parts: ContentParts): Uint8Array {
-  const bytes = Buffer.alloc(47)
-  bytes.write(parts.issuer, 0, 'hex')
-  bytes.write(parts.serial, 8, 'hex')
-  bytes.writeUInt8(parts.issue, 18)
-  bytes.writeUInt8(parts.purse, 19)
-  bytes.writeUInt8(0, 20)
-  bytes.writeUInt32BE(parts.counter, 21)
-  bytes.writeUInt8(parts.type, 25)
-  bytes.writeUInt32BE(parts.amountFen, 26)
-  bytes.write(parts.psam, 30, 'hex')
-  bytes.writeUInt32BE(parts.sequence, 36)
-  bytes.set(parts.dateTime, 40)
-  return bytes
+  writeCard(parts)
+  content[19] = parts.purse
+  content[25] = parts.type
+  writeUse(parts)
+  content.set(parts.dateTime, 40)
+  return Buffer.from(content)
+}
+
+/** Filled for one record and hashed at once: a buffer for each would be half of the work. */
+const content = Buffer.alloc(47)
+
+function contentOfRecord (record: TransactionRecord): Buffer {
+  writeCard(record.card)
+  content[19] = record.purse === 'ep' ? 2 : 1
+  writeHex(content, 25, record.type)
+  writeUse(record)
+  writeHex(content, 40, record.dateTime)
+  return content
+}
+
+function writeCard ({ issuer, serial, issue }: CardRef): void {
+  writeHex(content, 0, issuer)
+  writeHex(content, 8, serial)
+  content[18] = issue
+}
+
+function writeUse (use: Pick<TransactionRecord, 'counter' | 'amountFen' | 'psam' | 'sequence'>): void {
+  content.writeUInt32BE(use.counter, 21)
+  content.writeUInt32BE(use.amountFen, 26)
+  writeHex(content, 30, use.psam)
+  content.writeUInt32BE(use.sequence, 36)
 }
 
 /**
  * SHA-256 over {@link eventContent}: equal for the same tap whether it came as JSON, in a file or from a POS
  * record.
  */
-export const contentHash = (record: TransactionRecord): Buffer =>
-  createHash('sha256').update(eventContent(record)).digest()
+export const contentHash = (record: TransactionRecord): Buffer => sha256(contentOfRecord(record))
 
 /** SHA-256 over the content, TAC and grey flag: one piece of evidence. */
-export const evidenceHash = (record: TransactionRecord): Buffer =>
-  createHash('sha256')
-    .update(eventContent(record))
-    .update(record.tac ?? '')
-    .update(record.grey ? '\u0001' : '\u0000')
-    .digest()
+export const evidenceHash = (record: TransactionRecord): Buffer => sha256(
+  contentOfRecord(record), Buffer.from(record.tac ?? ''), Uint8Array.of(record.grey ? 1 : 0))
 
 /**
  * The bucket of a card, 1…63; 0 is the house, for what has no card. A stable function: it is stored in every
  * hot key.
  */
 export function bucketOf (card: CardRef): number {
-  const digest = createHash('sha256').update(card.issuer + card.serial).digest()
+  const digest = sha256(Buffer.from(card.issuer + card.serial, 'latin1'))
   return 1 + digest.readUInt32BE(0) % (limits.buckets - 1)
 }
 

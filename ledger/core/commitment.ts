@@ -79,7 +79,7 @@ export function openLeaves (batch: CommittedBatch): OpenLeaf[] {
 
 /** SHA-256(00 ‖ salt ‖ text), the leaf hash of RFC 6962, 2.1. */
 export const commit = ({ salt, text }: OpenLeaf): Hash =>
-  leafHash(Buffer.concat([salt, Buffer.from(text, 'ascii')]))
+  leafHash(salt, Buffer.from(text, 'ascii'))
 
 /** Leaf hashes of a batch: its header, then one leaf per transfer in order. */
 export const batchLeaves = (batch: CommittedBatch): Hash[] => openLeaves(batch).map(commit)

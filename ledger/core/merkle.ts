@@ -8,15 +8,16 @@ const splitPoint = (size: number): number => 2 ** Math.floor(Math.log2(size - 1)
 /** Root over leaf hashes. */
 export function rootOf (leaves: readonly Hash[]): Hash {
   if (leaves.length === 0) return emptyRoot
-  let level = [...leaves]
+  let level = leaves
   // Pairing neighbours level by level, an odd last one carried up, gives the tree of the RFC without
   // recursion.
   while (level.length > 1) {
-    level = Array.from({ length: Math.ceil(level.length / 2) }, (_, index) => {
-      const left = level[2 * index] as Hash
-      const right = level[2 * index + 1]
-      return right === undefined ? left : nodeHash(left, right)
-    })
+    const above: Hash[] = []
+    for (let index = 0; index + 1 < level.length; index += 2) {
+      above.push(nodeHash(level[index] as Hash, level[index + 1] as Hash))
+    }
+    if (level.length % 2 === 1) above.push(level.at(-1) as Hash)
+    level = above
   }
   return level[0] as Hash
 }

@@ -1,18 +1,19 @@
-// The door for clearing files: consumption files in, SS, QS and NS out.
-import { inflateSync } from 'node:zlib'
+// The door for clearing files: consumption files in, SS, QS, NS and the blacklist out. Bytes come in and go
+// out as streams: a file of a million records stands nowhere whole.
+import { Readable } from 'node:stream'
 import { Type } from 'typebox'
-import { FileReply, LocalDate, type FileReply as Reply } from '../../schemas/api.ts'
+import { FileReply, LocalDate } from '../../schemas/api.ts'
 import { writeNames, writeSummaries } from '../../schemas/clearing-file/answers.ts'
-import { readConsumptionFile, type ConsumptionFile } from '../../schemas/clearing-file/consumption.ts'
-import { sourceName } from '../../schemas/clearing-file/file-name.ts'
+import { parseFileName, sourceName } from '../../schemas/clearing-file/file-name.ts'
 import { limits } from '../../schemas/limits.ts'
-import { fileDigest, fileLines, refusalsOf, replyOf } from '../intake/file.ts'
+import { refusalBytes, replyTexts } from '../file-answers.ts'
+import { stageFile } from '../intake/stage.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
-import { findDelivery } from '../store/deliveries.ts'
+import { findFile, type FileRow } from '../store/files.ts'
 import type { PartyRow, Snapshot } from '../store/registry.ts'
-import { readRaw, viewFiles, viewSummary } from '../store/views.ts'
-import { submit } from '../submit.ts'
+import { viewFiles, viewSummary } from '../store/views.ts'
+import { isWhole, takeFile } from '../take-file.ts'
 import type { App } from './app.ts'
 import { callerIn, type Capacity } from './auth.ts'
 
@@ -20,28 +21,42 @@ const Name = Type.Object({ name: Type.String({ maxLength: 64 }) })
 const OfDay = Type.Object({ party: Type.String({ maxLength: 15 }), date: LocalDate })
 const plainText = { content: { 'text/plain': { schema: Type.String() } } }
 const allow: readonly Capacity[] = ['gateway', 'operator', 'auditor', 'staff']
+const latin1 = 'text/plain; charset=latin1'
+const json = 'application/json; charset=utf-8'
 
 export const fileRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
+  // A file is read as it comes in; everywhere else a body of bytes is small and read whole.
+  app.removeContentTypeParser('application/octet-stream')
+  app.addContentTypeParser('application/octet-stream', async (_request: unknown, body: Readable) => body)
+
   app.put('/v1/files/:name', {
     config: { allow: ['gateway', 'operator'] },
     bodyLimit: limits.fileBytesMax,
     schema: { params: Name, response: { 200: FileReply } }
-  }, async request => {
-    const file = read(request.params.name, request.body)
-    const operator = operatorOf(await ledger.registry(), file)
+  }, async (request, reply) => {
+    const { name } = request.params
+    const operator = operatorOf(await ledger.registry(), name)
     requireOwn(callerIn(request).party, operator)
-    return await take(ledger, request.params.name, file, operator, request.body as Buffer)
+    if (!(request.body instanceof Readable)) {
+      throw new Refusal('unsupported_media_type', 'send the file as application/octet-stream')
+    }
+    const staged = await stageFile(name, request.body)
+    const { file, replayed } = await takeFile(ledger, staged, operator)
+    return await reply.type(json).send(bodyOf(replyTexts(ledger.db, file, replayed)))
   })
 
   app.get('/v1/files/:name', {
     config: { allow }, schema: { params: Name, response: { 200: FileReply } }
-  }, async request => (await stored(ledger, request.params.name, callerIn(request).party)).reply)
+  }, async (request, reply) => {
+    const { file } = await stored(ledger, request.params.name, callerIn(request).party)
+    return await reply.type(json).send(bodyOf(replyTexts(ledger.db, file, false)))
+  })
 
   app.get('/v1/files/:name/SS', {
     config: { allow }, schema: { params: Name, response: { 200: plainText } }
   }, async (request, reply) => {
-    const { file, reply: answer } = await stored(ledger, request.params.name, callerIn(request).party)
-    return await reply.type('text/plain; charset=latin1').send(refusalsOf(file, request.params.name, answer))
+    const { file } = await stored(ledger, request.params.name, callerIn(request).party)
+    return await reply.type(latin1).send(bodyOf(refusalBytes(ledger.db, file)))
   })
 
   app.get('/v1/operators/:party/QS/:date', {
@@ -68,26 +83,8 @@ export const fileRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
   })
 }
 
-function read (name: string, body: unknown): ConsumptionFile {
-  if (!Buffer.isBuffer(body)) {
-    throw new Refusal('unsupported_media_type', 'send the file as application/octet-stream')
-  }
-  const file = readConsumptionFile(name, body)
-  if (!file.ok) throw new Refusal(file.reason, file.detail, name)
-  return file
-}
-
-async function take (
-  ledger: Ledger, name: string, file: ConsumptionFile, operator: PartyRow, raw: Buffer
-): Promise<Reply> {
-  const lines = fileLines(file, operator)
-  const submitted = await submit(ledger, {
-    kind: 'file', source: operator.code, externalId: name, raw, digest: fileDigest(file), lines,
-    extra: (results, date) => replyOf(name, lines, results, date, operator)
-  })
-  const reply = submitted.extra as Reply
-  return submitted.replayed ? { ...reply, status: 'already_processed' } : reply
-}
+/** Pieces of a text as one body; the schema of the route says what they make together. */
+const bodyOf = (pieces: AsyncIterable<string | Buffer>): never => Readable.from(pieces) as never
 
 /** An operator's client sees its own files only; a gateway or staff see all. */
 function requireOwn (callerParty: string | null, operator: PartyRow): void {
@@ -96,13 +93,14 @@ function requireOwn (callerParty: string | null, operator: PartyRow): void {
   }
 }
 
-function operatorOf (snapshot: Snapshot, file: ConsumptionFile): PartyRow {
-  const operator = [...snapshot.parties.values()].find(party => party.merchant === file.name.merchant)
-  if (operator === undefined) {
-    throw new Refusal('file_name_invalid',
-    `no operator has the merchant number ${file.name.merchant}`)
+function operatorOf (snapshot: Snapshot, name: string): PartyRow {
+  const parts = parseFileName(name)
+  if (parts === null || parts.type !== 'XF') {
+    throw new Refusal('file_name_invalid', 'wanted: XF, date 8, industry 2, merchant 15, sequence 5', name)
   }
-  return operator
+  const operator = [...snapshot.parties.values()].find(party => party.merchant === parts.merchant)
+  if (operator !== undefined) return operator
+  throw new Refusal('file_name_invalid', `no operator has the merchant number ${parts.merchant}`, name)
 }
 
 function merchantOf (snapshot: Snapshot, code: string): PartyRow & { merchant: string } {
@@ -113,16 +111,15 @@ function merchantOf (snapshot: Snapshot, code: string): PartyRow & { merchant: s
   return { ...operator, merchant: operator.merchant }
 }
 
-async function stored (ledger: Ledger, name: string, callerParty: string | null) {
-  const merchant = name.slice(12, 27)
+/** A file whose lines are all booked. */
+async function stored (
+  ledger: Ledger, name: string, callerParty: string | null
+): Promise<{ file: FileRow, operator: PartyRow }> {
+  const merchant = parseFileName(name)?.merchant
   const operator = [...(await ledger.registry()).parties.values()].find(party => party.merchant === merchant)
-  const source = operator?.code ?? ''
-  const known = await findDelivery(ledger.db, { kind: 'file', source, externalId: name })
-  const raw = await readRaw(ledger.db, source, name)
-  if (operator === undefined || known === null || raw === null) {
-    throw new Refusal('not_found',
-    `no file ${name} was processed`)
-  }
+  const file = operator === undefined ? null : await findFile(ledger.db, operator.code, name)
+  if (operator === undefined || file === null) throw new Refusal('not_found', `no file ${name} was processed`)
   requireOwn(callerParty, operator)
-  return { file: read(name, inflateSync(raw)), reply: known.answer.extra as Reply }
+  if (!isWhole(file)) throw new Refusal('unavailable', `${name} is being booked; ask again in a moment`)
+  return { file, operator }
 }

@@ -1,73 +1,85 @@
-// From a consumption file to lines, and from verdicts to the centre's answer. It refuses to know how a
-// verdict is found.
-import { createHash } from 'node:crypto'
+// From the lines of a consumption file to what they tell, and from verdicts to what is answered. It refuses
+// to know how a verdict is found, and where anything is stored.
 import type { FileReply } from '../../schemas/api.ts'
-import { refusalCause, writeRefusal, writeRefusals } from '../../schemas/clearing-file/answers.ts'
-import { readConsumptionRecord, type ConsumptionFile } from '../../schemas/clearing-file/consumption.ts'
-import { toTransactionRecord } from '../../schemas/clearing-file/event.ts'
-import { sourceName } from '../../schemas/clearing-file/file-name.ts'
+import { refusalCause } from '../../schemas/clearing-file/answers.ts'
+import { consumptionRecordLength, readConsumptionRecord } from '../../schemas/clearing-file/consumption.ts'
+import { toTransactionRecord, type Convention } from '../../schemas/clearing-file/event.ts'
+import { eachLine } from '../../schemas/clearing-file/lines.ts'
+import { plainReader } from '../../schemas/clearing-file/plain-record.ts'
 import type { LineResult } from '../judging/book.ts'
 import type { PartyRow } from '../store/registry.ts'
-import { readRecord, unreadable, type IncomingLine } from './incoming.ts'
-
-/** Every line of the file, readable or not; a broken one stays alone. */
-export const fileLines = (file: ConsumptionFile, operator: PartyRow): IncomingLine[] =>
-  file.lines.map((raw, index) => {
-    const lineNo = index + 1
-    const read = readConsumptionRecord(raw, lineNo, file.name.merchant)
-    if (!read.ok) return unreadable(raw, lineNo, read.detail)
-    return readRecord(toTransactionRecord(read.record, {
-      operator: operator.code, counter: operator.counterConvention
-    }), lineNo)
-  })
-
-/** Digest of the file whatever its line ends are: the same records again are the same file. */
-export const fileDigest = (file: ConsumptionFile): Buffer =>
-  createHash('sha256').update(JSON.stringify(file.header)).digest()
-
-type Total = { count: number, amountFen: number }
+import { readPlain, readRecord, unreadable, type IncomingLine } from './incoming.ts'
 
 /**
- * The first answer to a file. Held lines count as refused, as they do on the wire. Codes are the operator's
- * own where it has some: the same 05 is overdue to one, account short to another, so reports count reasons.
+ * The lines in these bytes of a file, `firstLineNo` the first; line 0 is the header and no record. Every line
+ * comes back, readable or not; a broken one stays alone.
  */
-export function replyOf (
-  name: string, lines: readonly IncomingLine[], results: readonly LineResult[], clearingDate: string,
-  { wireCodes }: Pick<PartyRow, 'wireCodes'>
-): FileReply {
-  const totals = { accepted: empty(), held: empty(), refused: empty(), excluded: empty() }
-  const answered: FileReply['lines'] = []
+export function fileLines (
+  bytes: Buffer, firstLineNo: number, operator: PartyRow, merchant: string
+): IncomingLine[] {
+  const convention: Convention = { operator: operator.code, counter: operator.counterConvention }
+  const plain = plainReader(convention, merchant)
+  const lines: IncomingLine[] = []
+  let lineNo = firstLineNo
+  eachLine(bytes, true, (start, end) => {
+    if (lineNo > 0) {
+      const record = end - start === consumptionRecordLength ? plain(bytes, start, lineNo) : null
+      lines.push((record === null ? null : readPlain(record, lineNo)) ??
+        lookClosely(bytes.toString('latin1', start, end), lineNo, convention, merchant))
+    }
+    lineNo++
+  })
+  return lines
+}
+
+function lookClosely (raw: string, lineNo: number, convention: Convention, merchant: string): IncomingLine {
+  const read = readConsumptionRecord(raw, lineNo, merchant)
+  if (!read.ok) return unreadable(raw, lineNo, read.detail)
+  return readRecord(toTransactionRecord(read.record, convention), lineNo)
+}
+
+/* ---- answers ---- */
+
+export type Total = { count: number, amountFen: number }
+/** What is said of some lines of a file; `answered`: those that were not simply accepted, in order. */
+export type FileAnswer = {
+  readonly accepted: Total
+  /** Held lines among them, as on the wire. */
+  readonly refused: Total
+  readonly excluded: Total
+  readonly answered: FileReply['lines']
+}
+
+/**
+ * `results` in the order of `lines`. Codes are the operator's own where it has some: the same 05 is overdue
+ * to one, account short to another, so reports count reasons.
+ */
+export function answerOf (
+  lines: readonly IncomingLine[], results: readonly LineResult[], { wireCodes }: Pick<PartyRow, 'wireCodes'>
+): FileAnswer {
+  const answer = { accepted: none(), refused: none(), excluded: none(), answered: [] as FileReply['lines'] }
   for (const [index, line] of lines.entries()) {
-    const result = results[index] as LineResult
-    const amountFen = line.readable ? line.record.amountFen : 0
-    add(totals[result.outcome], amountFen)
-    const common = refusalCause(result.reason)
+    const { outcome, reason, detail } = results[index] as LineResult
+    const total = answer[outcome === 'held' ? 'refused' : outcome]
+    total.count++
+    total.amountFen += line.readable ? line.record.amountFen : 0
+    const common = refusalCause(reason)
     if (common === null) continue
-    const wire = wireCodes[result.reason] ?? common
-    answered.push({
-      line: line.lineNo, outcome: result.outcome, reason: result.reason, wire,
-      ...(result.detail === undefined ? {} : { detail: result.detail })
-    })
+    const wire = wireCodes[reason] ?? common
+    answer.answered.push(
+      { line: line.lineNo, outcome, reason, wire, ...(detail === undefined ? {} : { detail }) })
   }
-  const refused = {
-    count: totals.refused.count + totals.held.count,
-    amountFen: totals.refused.amountFen + totals.held.amountFen
-  }
-  return {
-    file: name, status: 'processed', clearingDate, count: lines.length,
-    amountFen: totals.accepted.amountFen + refused.amountFen + totals.excluded.amountFen,
-    confirmed: totals.accepted, refused, excluded: totals.excluded, lines: answered
-  }
+  return answer
 }
 
-const empty = (): Total => ({ count: 0, amountFen: 0 })
-function add (total: Total, amountFen: number): void {
-  total.count++
-  total.amountFen += amountFen
-}
+const none = (): Total => ({ count: 0, amountFen: 0 })
+const plus = (one: Total, other: Total): Total =>
+  ({ count: one.count + other.count, amountFen: one.amountFen + other.amountFen })
 
-/** The SS file: every line that was not simply accepted, as it came, with its cause. */
-export const refusalsOf = (file: ConsumptionFile, name: string, reply: FileReply): string =>
-  writeRefusals(file.name.industry, reply.lines.map(({ line, wire }) => writeRefusal({
-    source: sourceName(name), date: reply.clearingDate, cause: wire, raw: file.lines[line - 1] ?? ''
-  })), file.end)
+/** Totals of all parts; their lines are told apart. */
+export const sumOf = (parts: readonly Omit<FileAnswer, 'answered'>[]): Omit<FileAnswer, 'answered'> =>
+  parts.reduce<Omit<FileAnswer, 'answered'>>((sum, part) => ({
+    accepted: plus(sum.accepted, part.accepted),
+    refused: plus(sum.refused, part.refused),
+    excluded: plus(sum.excluded, part.excluded)
+  }), { accepted: none(), refused: none(), excluded: none() })

@@ -2,16 +2,16 @@
 // storage.
 import { createHash } from 'node:crypto'
 import { Compile } from 'typebox/compile'
-import { fromBcdDateTime } from '../../runtime/instants.ts'
+import { fromDigits } from '../../runtime/instants.ts'
 import {
-  contentHash, evidenceHash, TransactionRecord, type TransactionRecord as Record
+  contentHash, TransactionRecord, type TransactionRecord as Record
 } from '../../schemas/record.ts'
 
 /** A line as it came: readable with its hashes and the instant its bytes tell, or not, with what is wrong. */
 export type IncomingLine =
   | {
     readonly readable: true, readonly lineNo: number, readonly record: Record, readonly content: Buffer,
-    readonly digest: Buffer, readonly eventAtMs: number
+    readonly eventAtMs: number
   }
   | { readonly readable: false, readonly lineNo: number, readonly digest: Buffer, readonly detail: string }
 
@@ -23,15 +23,16 @@ export function readRecord (value: unknown, lineNo: number): IncomingLine {
   if (!validator.Check(value)) {
     return unreadable(JSON.stringify(value), lineNo, explain(value))
   }
-  const eventAtMs = fromBcdDateTime(Buffer.from(value.dateTime, 'hex'))
-  if (eventAtMs === null) {
-    return unreadable(
-      JSON.stringify(value), lineNo, `/dateTime: ${value.dateTime} is no date and time`
-    )
-  }
-  return {
-    readable: true, lineNo, record: value, content: contentHash(value), digest: evidenceHash(value), eventAtMs
-  }
+  return readPlain(value, lineNo) ??
+    unreadable(JSON.stringify(value), lineNo, `/dateTime: ${value.dateTime} is no date and time`)
+}
+
+/** A record of which every field was checked on the way; null where its date and time are none. */
+export function readPlain (record: Record, lineNo: number): IncomingLine | null {
+  const eventAtMs = fromDigits(record.dateTime)
+  return eventAtMs === null
+    ? null
+    : { readable: true, lineNo, record, content: contentHash(record), eventAtMs }
 }
 
 export const unreadable = (raw: string, lineNo: number, detail: string): IncomingLine =>

@@ -1,6 +1,7 @@
 // What is decided while a delivery is worked through: answers, rows, money. Each function here writes down
 // one decision; none decides. Pure.
 import { outcomeNumbers, reasonNumbers, type Outcome, type VerdictReason } from '../../schemas/reasons.ts'
+import { evidenceHash } from '../../schemas/record.ts'
 import { postingOf, reverse } from '../core/posting.ts'
 import type { Regressed, Reuse } from '../core/regression.ts'
 import { verdictOf, type Verdict } from '../core/verdict.ts'
@@ -102,7 +103,7 @@ export const unpackFindings = (reason: number, findings: readonly number[] | nul
 
 /** A line that nothing else can change: its own verdict, or the first answer where it was told before. */
 export function answerAlone (book: Book, told: Told): void {
-  const first = book.digests.get(told.line.digest.toString('hex'))
+  const first = book.digests.get(evidenceHash(told.line.record).toString('hex'))
   if (first !== undefined) answerRepeat(book, told, first)
   else answerEvidence(book, told, verdictOf(told.own), 'none')
 }
@@ -122,7 +123,7 @@ export function answerRepeat (
 
 export function answerEvidence (book: Book, { line }: Told, verdict: Verdict, kind: EvidenceKind): void {
   book.evidence.push(evidenceOf(line, verdict, kind))
-  book.digests.set(line.digest.toString('hex'), verdict)
+  book.digests.set(evidenceHash(line.record).toString('hex'), verdict)
   book.results[line.index] = { outcome: verdict.outcome, reason: verdict.reason, replayed: false }
 }
 
@@ -232,4 +233,4 @@ function lineOf (line: Prepared, verdict: Verdict): Line {
 }
 
 export const evidenceOf = (line: Prepared, verdict: Verdict, kind: EvidenceKind): EvidenceLine =>
-  ({ ...lineOf(line, verdict), digest: line.digest, tacValid: line.tacValid === true, kind })
+  ({ ...lineOf(line, verdict), digest: evidenceHash(line.record), tacValid: line.tacValid === true, kind })

@@ -2,6 +2,7 @@
 // chains, and the stored events around them whose verdict the news changes. Pure.
 import { groupBy } from '../../runtime/collections.ts'
 import { reasonNumbers, type VerdictReason } from '../../schemas/reasons.ts'
+import { evidenceHash } from '../../schemas/record.ts'
 import {
   chainOf, chipKey, gapsAt, losersOf, terminalKey, type Chain, type ChainEvent, type ChainFacts
 } from '../core/chain.ts'
@@ -122,7 +123,8 @@ function setScene (
     Number(a.kind === 'grey') - Number(b.kind === 'grey') || a.line.index - b.line.index)
   for (const told of signedFirst) {
     const event = told.kind === 'none' ? undefined : after.get(contentKeyOfLine(told))
-    if (told.kind === 'none' || (event === undefined && book.digests.has(told.line.digest.toString('hex')))) {
+    const isKnown = event === undefined && book.digests.has(evidenceHash(told.line.record).toString('hex'))
+    if (told.kind === 'none' || isKnown) {
       answerAlone(book, told)
     } else if (event === undefined) {
       after.set(contentKeyOfLine(told), fromLine(group, told))
@@ -295,7 +297,7 @@ function settleProof (book: Book, event: Event, proof: Told, verdict: Verdict, k
 
 /** The first answer: of the stored line, or of the line of this delivery that told it first. */
 function answerAsFirst (book: Book, told: Told, of: Event): void {
-  const before = book.digests.get(told.line.digest.toString('hex'))
+  const before = book.digests.get(evidenceHash(told.line.record).toString('hex'))
   if (before !== undefined) answerRepeat(book, told, before)
   else if (of.stored !== null) {
     answerRepeat(book, told,

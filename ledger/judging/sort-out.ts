@@ -15,8 +15,7 @@ import type { PartyRow, PsamRow, TerminalRow } from '../store/registry.ts'
 export type Prepared = {
   readonly index: number, readonly lineNo: number, readonly record: TransactionRecord,
   readonly eventAtMs: number,
-  readonly content: Buffer, readonly digest: Buffer, readonly bucket: number,
-  readonly tacValid: boolean | null,
+  readonly content: Buffer, readonly bucket: number, readonly tacValid: boolean | null,
   readonly card: CardRow | null, readonly psam: PsamRow | null, readonly terminal: TerminalRow | null,
   readonly operator: PartyRow | null
 }

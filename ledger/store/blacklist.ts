@@ -1,5 +1,6 @@
 // The blacklist as the verdicts need it: which cards stood on it when, and which version each terminal had
 // applied.
+import { numbers } from './columns.ts'
 import type { Tx } from './db.ts'
 
 export type ListEntry = {
@@ -18,7 +19,7 @@ export async function findEntries (
     join blacklist_entry e using (bucket, card_id)
     join blacklist_version a on a.version = e.added_version
     left join blacklist_version r on r.version = e.removed_version`,
-  [cards.map(card => card.bucket), cards.map(card => card.cardId)])
+  [numbers(cards.map(card => card.bucket)), numbers(cards.map(card => card.cardId))])
   return rows
 }
 

@@ -14,8 +14,8 @@ export type CardRow = {
 const cardColumns = `c.bucket, c.card_id as "cardId", c.card_type as "cardType", c.state, c.suite,
   c.city_factor as "cityFactor", c.opened_counter as "openedCounter", c.opened_fen as "openedFen"`
 
-const serialBytes = (card: CardRef): Buffer => Buffer.from(card.serial, 'hex')
-const issuerBytes = (card: CardRef): Buffer => Buffer.from(card.issuer, 'hex')
+export const serialBytes = (card: CardRef): Buffer => Buffer.from(card.serial, 'hex')
+export const issuerBytes = (card: CardRef): Buffer => Buffer.from(card.issuer, 'hex')
 
 /** The registered cards among `refs`, by {@link cardKey}. */
 export async function findCards (db: Db | Tx, refs: readonly CardRef[]): Promise<Map<string, CardRow>> {

@@ -52,12 +52,16 @@ async function lineDifferences (tx: Tx, date: string): Promise<string[]> {
       select delivery_no, count(*) as n from (
         select delivery_no from card_event where clearing_date = $1
         union all
-        select delivery_no from evidence where kind <> 4 and clearing_date = $1) l group by 1)
-    select format('delivery %s: %s verdicts, %s distinct lines', d.delivery_no, coalesce(f.n, 0),
-      d.distinct_lines)
-      as what
-    from delivery d left join found f using (delivery_no)
-    where d.bucket = 0 and d.clearing_date = $1 and d.distinct_lines <> coalesce(f.n, 0)
-    order by d.delivery_no limit 20`, [date])
+        select delivery_no from evidence where kind <> 4 and clearing_date = $1) l group by 1),
+    declared as (
+      select delivery_no, sum(n) as n from (
+        select delivery_no, distinct_lines as n from delivery
+          where bucket = 0 and bookings = 0 and clearing_date = $1
+        union all
+        select delivery_no, lines from delivery_part where bucket = 0 and clearing_date = $1) p group by 1)
+    select format('delivery %s: %s verdicts, %s distinct lines', coalesce(d.delivery_no, f.delivery_no),
+      coalesce(f.n, 0), coalesce(d.n, 0)) as what
+    from declared d full join found f using (delivery_no)
+    where coalesce(d.n, 0) <> coalesce(f.n, 0) order by 1 limit 20`, [date])
   return rows.map(row => row.what)
 }

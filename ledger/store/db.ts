@@ -74,9 +74,12 @@ export class DecideAgain extends Error {
   }
 }
 
+/** A unique key is somebody else's. */
+export const isTaken = (error: unknown): boolean => (error as { code?: string }).code === uniqueViolation
+
 const worthAnotherTry = (error: unknown): boolean =>
-  error instanceof DecideAgain ||
-  [serializationFailure, deadlockDetected, uniqueViolation].includes((error as { code?: string }).code ?? '')
+  error instanceof DecideAgain || isTaken(error) ||
+  [serializationFailure, deadlockDetected].includes((error as { code?: string }).code ?? '')
 
 /**
  * Runs `work` in one transaction, again (six times at most) where it lost a race: a serialization failure, a

@@ -11,8 +11,6 @@ export type StoredAnswer = {
   readonly replayed: readonly number[]
   /** What was wrong, by place. */
   readonly details: Readonly<Record<string, string>>
-  /** Whatever else the door wants to say again: the reply to a file. */
-  readonly extra?: unknown
 }
 
 export type DeliveryKey = {

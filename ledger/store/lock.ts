@@ -1,5 +1,8 @@
 // The one place that knows in which order rows are locked, and which lock a batch and a cut take.
-import { numbers } from './columns.ts'
+import { bucketOf, cardKey, type CardRef } from '../../schemas/record.ts'
+import type { SuiteName } from '../../schemas/epurse/suite.ts'
+import { issuerBytes, serialBytes, type CardRow } from './cards.ts'
+import { bytes, numbers } from './columns.ts'
 import type { Tx } from './db.ts'
 
 const cutLock = 7_002
@@ -92,6 +95,85 @@ export async function lockRequests (tx: Tx, keys: readonly RequestKey[]): Promis
     join request r on r.bucket = k.bucket and r.client_id = k.client_id and r.key = k.key
     order by r.bucket, r.client_id, r.key
     for update of r`, [numbers(keys.map(k => k.bucket)), keys.map(k => k.client), keys.map(k => k.key)])
+}
+
+/** A card with its purses, which are locked. */
+export type LockedCards =
+  { readonly cards: ReadonlyMap<string, CardRow>, readonly purses: readonly PurseRow[] }
+
+/**
+ * Finds the registered cards among `refs` (distinct ones) and locks their purses, all in one look: in the
+ * order in which everybody locks purses. The answer is one row of columns: read so, five thousand cards take
+ * a third of the time that as many rows take.
+ */
+export async function lockCards (tx: Tx, refs: readonly CardRef[]): Promise<LockedCards> {
+  if (refs.length === 0) return { cards: new Map(), purses: [] }
+  const { rows: [found] } = await tx.query<LockedColumns>(`
+    with locked as materialized (
+      select k.place, c.bucket, c.card_id, c.card_type, c.state, c.suite, c.city_factor, c.opened_counter,
+        c.opened_fen, p.purse, p.last_counter, p.last_balance_fen, p.shadow_fen, p.open_items
+      from unnest($1::smallint[], $2::bytea[], $3::bytea[], $4::smallint[])
+        with ordinality as k (bucket, issuer, serial, issue, place)
+      join card c on c.bucket = k.bucket and c.issuer = k.issuer and c.serial = k.serial and c.issue = k.issue
+      join purse p on p.bucket = c.bucket and p.card_id = c.card_id
+      order by p.bucket, p.card_id, p.purse
+      for update of p)
+    select array_agg(place)::text as place, array_agg(bucket)::text as bucket,
+      array_agg(card_id)::text as "cardId", array_agg(card_type)::text as "cardType",
+      array_agg(state)::text as state, array_agg(suite)::text as suite,
+      array_agg(encode(city_factor, 'hex'))::text as "cityFactor",
+      array_agg(opened_counter)::text as "openedCounter", array_agg(opened_fen)::text as "openedFen",
+      array_agg(purse)::text as purse, array_agg(last_counter)::text as "lastCounter",
+      array_agg(last_balance_fen)::text as "lastBalanceFen", array_agg(shadow_fen)::text as "shadowFen",
+      array_agg(open_items)::text as "openItems"
+    from locked`, [
+    numbers(refs.map(bucketOf)), bytes(refs.map(issuerBytes)), bytes(refs.map(serialBytes)),
+    numbers(refs.map(ref => ref.issue))])
+  return found === undefined || found.place === null ? { cards: new Map(), purses: [] } : rowsOf(refs, found)
+}
+
+type LockedColumns = Readonly<Record<
+  'bucket' | 'cardId' | 'cardType' | 'state' | 'suite' | 'cityFactor' | 'openedCounter' | 'openedFen' |
+  'purse' | 'lastCounter' | 'lastBalanceFen' | 'shadowFen' | 'openItems', string>> &
+  { readonly place: string | null }
+
+/** Numbers and plain words: no element of these arrays needs quoting. */
+const elements = (array: string | null): string[] => (array ?? '{}').slice(1, -1).split(',')
+
+function rowsOf (refs: readonly CardRef[], found: LockedColumns): LockedCards {
+  const cards = new Map<string, CardRow>()
+  const purses: PurseRow[] = []
+  const of = Object.fromEntries(Object.entries(found).map(([name, array]) => [name, elements(array)])) as
+    Record<keyof LockedColumns, string[]>
+  const factors = new Map<string, Buffer | null>([['NULL', null]])
+  for (let row = 0; row < of.place.length; row++) {
+    const bucket = Number(of.bucket[row])
+    const cardId = BigInt(of.cardId[row] as string)
+    const key = cardKey(refs[Number(of.place[row]) - 1] as CardRef)
+    purses.push({
+      bucket,
+      cardId,
+      purse: Number(of.purse[row]),
+      lastCounter: Number(of.lastCounter[row]),
+      lastBalanceFen: BigInt(of.lastBalanceFen[row] as string),
+      shadowFen: BigInt(of.shadowFen[row] as string),
+      openItems: Number(of.openItems[row])
+    })
+    if (cards.has(key)) continue
+    const factor = of.cityFactor[row] as string
+    if (!factors.has(factor)) factors.set(factor, Buffer.from(factor, 'hex'))
+    cards.set(key, {
+      bucket,
+      cardId,
+      cardType: of.cardType[row] as string,
+      state: of.state[row] as string,
+      suite: of.suite[row] as SuiteName,
+      cityFactor: factors.get(factor) ?? null,
+      openedCounter: Number(of.openedCounter[row]),
+      openedFen: BigInt(of.openedFen[row] as string)
+    })
+  }
+  return { cards, purses }
 }
 
 /** Lines that no purse stands for: whoever brings the same one waits. */

@@ -2,7 +2,8 @@
 // account, and the guarded balances it moves. It refuses to know why money moves.
 import { batchRoot, presentForm, type CommittedTransfer } from '../core/commitment.ts'
 import { transferCodes, type Book, type TransferCode } from '../core/chart.ts'
-import { instants, numbers } from './columns.ts'
+import { numbers } from './columns.ts'
+import { copyInto, copyRows } from './copy.ts'
 import { timestamp, type Tx } from './db.ts'
 import {
   guardedMoves, moveGuarded, summedMoves, type GuardedAccount, type GuardedMove
@@ -51,15 +52,7 @@ export async function postBatch (
 ): Promise<{ batchId: bigint, transferIds: bigint[] }> {
   const id = batchId ?? await nextBatchId(tx)
   const transferIds = batch.transfers.map((_, place) => id << placeBits | BigInt(place))
-  const committed = batch.transfers.map((transfer, place): CommittedTransfer => ({
-    ...transfer,
-    transferId: transferIds[place] ?? 0n,
-    journalId: transferIds[transfer.journal] ?? 0n,
-    clearingDate: batch.clearingDate,
-    code: transferCodes[transfer.code],
-    cardId: transfer.cardId ?? null,
-    corrects: transfer.corrects ?? null
-  }))
+  const committed = batch.transfers.map((transfer, place) => commitTo(batch, transfer, transferIds, place))
   const root = batchRoot({
     form: presentForm, salt: batch.salt, batchId: id, clearingDate: batch.clearingDate,
     kind: batch.kind, createdAtMs: batch.createdAtMs, items: batch.items,
@@ -77,36 +70,62 @@ export async function postBatch (
   if (committed.length > 0) {
     const deltas = deltasOf(batch.transfers)
     const guarded = await checkAccounts(tx, [...new Set(deltas.map(delta => delta.account))])
-    await insertTransfers(tx, id, batch, committed)
+    await insertTransfers(tx, id, committed)
     await insertDeltas(tx, id, batch, deltas)
     if (guarded.size > 0) await moveAll(tx, batch, guarded)
   }
   return { batchId: id, transferIds }
 }
 
+function commitTo (
+  { clearingDate }: NewBatch, transfer: NewTransfer, transferIds: readonly bigint[], place: number
+): CommittedTransfer {
+  return {
+    bucket: transfer.bucket,
+    transferId: transferIds[place] ?? 0n,
+    journalId: transferIds[transfer.journal] ?? 0n,
+    clearingDate,
+    code: transferCodes[transfer.code],
+    book: transfer.book,
+    debit: transfer.debit,
+    credit: transfer.credit,
+    amountFen: transfer.amountFen,
+    cardId: transfer.cardId ?? null,
+    eventAtMs: transfer.eventAtMs,
+    deliveryNo: transfer.deliveryNo ?? null,
+    lineNo: transfer.lineNo ?? null,
+    corrects: transfer.corrects ?? null
+  }
+}
+
 const sum = (transfers: readonly { amountFen: bigint }[]): bigint =>
   transfers.reduce((total, transfer) => total + transfer.amountFen, 0n)
 
+/** In key order, so that neighbours in the index come one after the other. */
 async function insertTransfers (
-  tx: Tx, batchId: bigint, batch: NewBatch, committed: readonly CommittedTransfer[]
+  tx: Tx, batchId: bigint, committed: readonly CommittedTransfer[]
 ): Promise<void> {
-  const given = batch.transfers
-  await tx.query(`
-    insert into transfer (bucket, transfer_id, clearing_date, batch_id, journal_id, code, book, debit_account,
-      credit_account, amount_fen, card_id, event_at, delivery_no, line_no, corrects)
-    select bucket, transfer_id, $1, $2, journal_id, code, book, debit, credit, amount_fen, card_id, event_at,
-      delivery_no, line_no, corrects
-    from unnest($3::smallint[], $4::bigint[], $5::bigint[], $6::smallint[], $7::text[], $8::int[], $9::int[],
-      $10::bigint[], $11::bigint[], $12::timestamptz[], $13::bigint[], $14::int[], $15::bigint[])
-      as t (bucket, transfer_id, journal_id, code, book, debit, credit, amount_fen, card_id, event_at,
-        delivery_no, line_no, corrects)`, [
-    batch.clearingDate, batchId,
-    numbers(given.map(t => t.bucket)), numbers(committed.map(t => t.transferId)),
-    numbers(committed.map(t => t.journalId)), numbers(committed.map(t => t.code)), given.map(t => t.book),
-    numbers(given.map(t => t.debit)), numbers(given.map(t => t.credit)), numbers(given.map(t => t.amountFen)),
-    numbers(committed.map(t => t.cardId)), instants(given.map(t => t.eventAtMs)),
-    numbers(given.map(t => t.deliveryNo ?? null)), numbers(given.map(t => t.lineNo ?? null)),
-    numbers(committed.map(t => t.corrects))])
+  const rows = copyRows(15)
+  for (const transfer of [...committed].sort((one, other) => one.bucket - other.bucket)) {
+    rows.row()
+    rows.int2(transfer.bucket)
+    rows.int8(transfer.transferId)
+    rows.date(transfer.clearingDate)
+    rows.int8(batchId)
+    rows.int8(transfer.journalId)
+    rows.int2(transfer.code)
+    rows.text(transfer.book)
+    rows.int4(transfer.debit)
+    rows.int4(transfer.credit)
+    rows.int8(transfer.amountFen)
+    rows.int8(transfer.cardId)
+    rows.instant(transfer.eventAtMs)
+    rows.int8(transfer.deliveryNo ?? null)
+    rows.int4(transfer.lineNo ?? null)
+    rows.int8(transfer.corrects)
+  }
+  await copyInto(tx, `transfer (bucket, transfer_id, clearing_date, batch_id, journal_id, code, book,
+    debit_account, credit_account, amount_fen, card_id, event_at, delivery_no, line_no, corrects)`, rows)
 }
 
 type Delta = { bucket: number, account: number, debitFen: bigint, creditFen: bigint }

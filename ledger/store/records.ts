@@ -2,6 +2,7 @@
 // a verdict means.
 import { booleans, bytes, instants, lists, numbers } from './columns.ts'
 import type { CardRef } from '../../schemas/record.ts'
+import { copyInto, copyRows } from './copy.ts'
 import type { Tx } from './db.ts'
 
 /** What a row of `evidence` is to the card chain. Stored: never renumber. */
@@ -169,22 +170,26 @@ export async function findContenders (
   return rows.map(ownedBy)
 }
 
-/** Takes sequences for chip counters, in key order; false where one is taken. */
-export async function claimTerminals (tx: Tx, claims: readonly TerminalClaim[]): Promise<boolean> {
-  if (claims.length === 0) return true
-  const sorted = [...claims].sort((a, b) =>
-    psamBucket(a.psamId) - psamBucket(b.psamId) || a.psamId - b.psamId || Number(a.sequence - b.sequence))
-  const { rowCount } = await tx.query(`
-    insert into terminal_claim (bucket, psam_id, sequence, card_bucket, card_id, purse, counter)
-    select * from unnest($1::smallint[], $2::int[], $3::bigint[], $4::smallint[], $5::bigint[],
-      $6::smallint[],
-      $7::int[])
-    on conflict do nothing`, [
-    ...terminalColumns(sorted), numbers(sorted.map(c => c.owner.bucket)),
-    numbers(sorted.map(c => c.owner.cardId)),
-    numbers(sorted.map(c => c.owner.purse)), numbers(sorted.map(c => c.owner.counter))])
-  return rowCount === claims.length
+/** Takes sequences for chip counters, in key order. Throws a unique violation where one is taken. */
+export async function claimTerminals (tx: Tx, claims: readonly TerminalClaim[]): Promise<void> {
+  if (claims.length === 0) return
+  const rows = copyRows(7)
+  for (const { psamId, sequence, owner } of [...claims].sort(byTerminalKey)) {
+    rows.row()
+    rows.int2(psamBucket(psamId))
+    rows.int4(psamId)
+    rows.int8(sequence)
+    rows.int2(owner.bucket)
+    rows.int8(owner.cardId)
+    rows.int2(owner.purse)
+    rows.int4(owner.counter)
+  }
+  await copyInto(tx, 'terminal_claim (bucket, psam_id, sequence, card_bucket, card_id, purse, counter)', rows)
 }
+
+const byTerminalKey = (one: TerminalClaim, other: TerminalClaim): number =>
+  psamBucket(one.psamId) - psamBucket(other.psamId) || one.psamId - other.psamId ||
+  Number(one.sequence) - Number(other.sequence)
 
 export type Origin = { readonly deliveryNo: bigint, readonly batchId: bigint, readonly clearingDate: string }
 
@@ -206,22 +211,39 @@ const unnested = (from: number, more: readonly string[] = []): string =>
   `unnest(${[...lineTypes, ...more].map((type, index) => `$${from + index}::${type}[]`).join(', ')})`
 
 const byChipKey = (one: Line, other: Line): number =>
-  one.bucket - other.bucket || Number((one.cardId ?? 0n) - (other.cardId ?? 0n)) ||
+  one.bucket - other.bucket || Number(one.cardId) - Number(other.cardId) ||
   (one.purse ?? 0) - (other.purse ?? 0) || (one.counter ?? 0) - (other.counter ?? 0)
 
-/** Writes claims in key order. False where one of the counters is taken. */
-export async function insertClaims (tx: Tx, origin: Origin, lines: readonly Line[]): Promise<boolean> {
-  if (lines.length === 0) return true
-  const { rowCount } = await tx.query(`
-    insert into card_event (${lineNames}, counter_kind, delivery_no, batch_id, clearing_date)
-    select bucket, card_id, purse, counter, type, amount_fen, balance_before_fen, psam_id, sequence,
-      terminal_id,
-      event_at, content, outcome, reason, findings::smallint[], line_no, 0, $1, $2, $3
-    from ${unnested(4)} as l (${lineNames})
-    on conflict do nothing`,
-  [origin.deliveryNo, origin.batchId, origin.clearingDate, ...columnsOf([...lines].sort(byChipKey))])
-  return rowCount === lines.length
+/** Writes claims in key order. Throws a unique violation where one of the counters is taken. */
+export async function insertClaims (tx: Tx, origin: Origin, lines: readonly Line[]): Promise<void> {
+  if (lines.length === 0) return
+  const rows = copyRows(20)
+  for (const line of [...lines].sort(byChipKey)) {
+    rows.row()
+    rows.int2(line.bucket)
+    rows.int8(line.cardId)
+    rows.int2(line.purse)
+    rows.int4(line.counter)
+    rows.int2(line.type)
+    rows.int8(line.amountFen)
+    rows.int8(line.balanceBeforeFen)
+    rows.int4(line.psamId)
+    rows.int8(line.sequence)
+    rows.int4(line.terminalId)
+    rows.instant(line.eventAtMs)
+    rows.bytes(line.content)
+    rows.int2(line.outcome)
+    rows.int2(line.reason)
+    rows.int2s(line.findings)
+    rows.int4(line.lineNo)
+    rows.int2(offline)
+    rows.int8(origin.deliveryNo)
+    rows.int8(origin.batchId)
+    rows.date(origin.clearingDate)
+  }
+  await copyInto(tx, `card_event (${lineNames}, counter_kind, delivery_no, batch_id, clearing_date)`, rows)
 }
+const offline = 0
 
 export async function insertEvidence (tx: Tx, origin: Origin, lines: readonly EvidenceLine[]): Promise<void> {
   if (lines.length === 0) return

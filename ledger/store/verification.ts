@@ -190,9 +190,15 @@ const deliveriesOf = async (
 ): Promise<(CommittedDelivery & { readonly batchId: bigint })[]> =>
   (await tx.query<CommittedDelivery & { readonly batchId: bigint }>(`
     select b.batch_id as "batchId", d.delivery_no as "deliveryNo", d.kind, d.source,
-      d.external_id as "externalId", d.digest, d.received_at as "receivedAtMs", d.lines,
-      d.distinct_lines as distinct, d.clearing_date as "clearingDate", d.answer
+      d.external_id as "externalId", d.digest, d.received_at as "receivedAtMs",
+      coalesce(p.lines, d.lines) as lines, coalesce(p.lines, d.distinct_lines) as distinct,
+      coalesce(p.clearing_date, d.clearing_date) as "clearingDate", coalesce(d.answer, jsonb_build_object(
+        'partNo', p.part_no, 'lane', p.lane, 'answered', p.answered,
+        'accepted', jsonb_build_object('count', p.accepted_count, 'amountFen', p.accepted_fen),
+        'refused', jsonb_build_object('count', p.refused_count, 'amountFen', p.refused_fen),
+        'excluded', jsonb_build_object('count', p.excluded_count, 'amountFen', p.excluded_fen))) as answer
     from batch b join delivery d on d.bucket = 0 and d.delivery_no = b.delivery_no
+    left join delivery_part p on p.bucket = 0 and p.batch_id = b.batch_id
     where b.bucket = 0 and b.batch_id = any($1)`, [batches.map(batch => batch.batchId)])).rows
 
 /* ---- deliveries ---- */
@@ -342,19 +348,26 @@ export const unsealedBatches = (tx: Tx): Promise<string[]> => text(tx, `
   where b.bucket = 0 and d.state not in ('OPEN', 'CUT')
     and not exists (select 1 from tree_leaf l where l.batch_id = b.batch_id) order by 1 limit 20`)
 
-/** Deliveries whose distinct lines and verdicts differ in number. */
+/** Deliveries whose distinct lines and verdicts differ in number; of a file, as far as it is booked. */
 export const lineDifferences = (tx: Tx, start: Start): Promise<string[]> => text(tx, `
   with found as (
     select delivery_no, count(*) as n from (
-      select delivery_no from card_event where $1::date is null or clearing_date >= $1
+      select delivery_no from card_event
+        where delivery_no > 0 and ($1::date is null or clearing_date >= $1)
       union all
       select delivery_no from evidence
-        where kind <> 4 and ($1::date is null or clearing_date >= $1)) l group by 1)
-  select format('delivery %s: %s verdicts, %s distinct lines', d.external_id, coalesce(f.n, 0),
-    d.distinct_lines) as what
-  from delivery d left join found f using (delivery_no)
-  where d.bucket = 0 and ($1::date is null or d.clearing_date >= $1) and d.distinct_lines <> coalesce(f.n, 0)
-  order by 1 limit 20`, [start.date])
+        where kind <> 4 and ($1::date is null or clearing_date >= $1)) l group by 1),
+  declared as (
+    select delivery_no, sum(n) as n from (
+      select delivery_no, distinct_lines as n from delivery
+        where bucket = 0 and bookings = 0 and ($1::date is null or clearing_date >= $1)
+      union all
+      select delivery_no, lines from delivery_part
+        where bucket = 0 and ($1::date is null or clearing_date >= $1)) p group by 1)
+  select format('delivery %s: %s verdicts, %s distinct lines', d.external_id, coalesce(f.n, 0), p.n) as what
+  from declared p join delivery d on d.bucket = 0 and d.delivery_no = p.delivery_no
+  left join found f on f.delivery_no = p.delivery_no
+  where p.n <> coalesce(f.n, 0) order by 1 limit 20`, [start.date])
 
 export type ClearedDay = {
   readonly date: string, readonly digest: Buffer, readonly approved: boolean, readonly people: bigint

@@ -165,9 +165,11 @@ export async function viewTotals (db: Db, date: string | null): Promise<RecordTo
   const { rows } = await db.query<{ outcome: number, reason: number, n: bigint, fen: bigint }>(`
     select outcome, reason, count(*) as n, coalesce(sum(amount_fen), 0)::bigint as fen
     from (${lines}) l where $1::date is null or clearing_date = $1 group by 1, 2 order by 1, 2`, [date])
-  const { rows: [delivered] } = await db.query<{ n: bigint }>(
-    'select coalesce(sum(lines), 0)::bigint as n from delivery where $1::date is null or clearing_date = $1',
-    [date])
+  const { rows: [delivered] } = await db.query<{ n: bigint }>(`
+    select coalesce(sum(lines), 0)::bigint as n from (
+      select lines from delivery where bookings = 0 and ($1::date is null or clearing_date = $1)
+      union all
+      select lines from delivery_part where $1::date is null or clearing_date = $1) d`, [date])
   const of = (outcome: number) => rows.filter(row => row.outcome === outcome)
   const count = (some: typeof rows) => some.reduce((sum, row) => sum + Number(row.n), 0)
   return {
@@ -185,22 +187,49 @@ export async function viewTotals (db: Db, date: string | null): Promise<RecordTo
 
 /* ---- the operator's summary of a day ---- */
 
-/** Lines belong to the operator of the file they came in, or of the terminal that sent them. */
-const ownLines = (more: string): string => `
-  from (${lines}) l join delivery d on d.bucket = 0 and d.delivery_no = l.delivery_no ${more}
-  left join terminal t on t.terminal_id = l.terminal_id left join party p using (party_id)
-  where case when d.kind = 'file' then d.source else p.code end = $1`
-const itsAdjustments =
-  'join adjustment a on a.bucket = l.bucket and a.delivery_no = l.delivery_no and a.line_no = l.line_no'
+type Told = { readonly outcome: number, readonly n: bigint, readonly fen: bigint }
 
-export async function viewSummary (db: Db, party: string, merchant: string, date: string): Promise<Summary> {
-  const { rows: first } = await db.query<{ outcome: number, n: bigint, fen: bigint }>(`
+/** What came in files, as their parts add it up; `refused` stands for all that was not paid. */
+const toldInFiles = async (db: Db, party: string, date: string): Promise<Told[]> =>
+  (await db.query<Told>(`
+    select o.outcome, coalesce(sum(o.n), 0)::bigint as n, coalesce(sum(o.fen), 0)::bigint as fen
+    from delivery_part p join delivery d on d.bucket = 0 and d.delivery_no = p.delivery_no
+    cross join lateral (values
+      (${outcomeNumbers.accepted}, p.accepted_count, p.accepted_fen),
+      (${outcomeNumbers.refused}, p.refused_count, p.refused_fen),
+      (${outcomeNumbers.excluded}, p.excluded_count, p.excluded_fen)) as o (outcome, n, fen)
+    where p.bucket = 0 and p.clearing_date = $2 and d.source = $1 group by 1`, [party, date])).rows
+
+/** What its terminals sent by themselves. */
+const toldByTerminals = async (db: Db, party: string, date: string): Promise<Told[]> =>
+  (await db.query<Told>(`
     select l.outcome, count(*) as n, coalesce(sum(l.amount_fen), 0)::bigint as fen
-    ${ownLines('')} and l.clearing_date = $2 group by 1`, [party, date])
-  const { rows: later } = await db.query<{ outcome: number, n: bigint, fen: bigint }>(`
+    from (${lines}) l join delivery d on d.bucket = 0 and d.delivery_no = l.delivery_no and d.kind = 'json'
+    join terminal t on t.terminal_id = l.terminal_id join party p using (party_id)
+    where p.code = $1 and l.clearing_date = $2 group by 1`, [party, date])).rows
+
+/** Verdicts that changed on the date; the line of each is found by its card. */
+const changed = async (db: Db, party: string, date: string): Promise<Told[]> =>
+  (await db.query<Told>(`
     select a.outcome, count(*) as n, coalesce(sum(l.amount_fen), 0)::bigint as fen
-    ${ownLines(itsAdjustments)} and a.clearing_date = $2 group by 1`, [party, date])
-  const total = (rows: typeof first, outcomes: (keyof typeof outcomeNumbers)[]) => {
+    from adjustment a join delivery d on d.bucket = 0 and d.delivery_no = a.delivery_no
+    cross join lateral (
+      select amount_fen, terminal_id from card_event e
+      where e.bucket = a.bucket and e.card_id = a.card_id and e.delivery_no = a.delivery_no
+        and e.line_no = a.line_no
+      union all
+      select amount_fen, terminal_id from evidence x
+      where x.bucket = a.bucket and x.card_id = a.card_id and x.delivery_no = a.delivery_no
+        and x.line_no = a.line_no and x.kind <> ${evidenceKinds.completion}) l
+    left join terminal t on t.terminal_id = l.terminal_id left join party p using (party_id)
+    where a.clearing_date = $2 and case when d.kind = 'file' then d.source else p.code end = $1
+    group by 1`, [party, date])).rows
+
+/** Lines belong to the operator of the file they came in, or of the terminal that sent them. */
+export async function viewSummary (db: Db, party: string, merchant: string, date: string): Promise<Summary> {
+  const first = [...await toldInFiles(db, party, date), ...await toldByTerminals(db, party, date)]
+  const later = await changed(db, party, date)
+  const total = (rows: readonly Told[], outcomes: (keyof typeof outcomeNumbers)[]) => {
     const own = rows.filter(row => outcomes.some(outcome => outcomeNumbers[outcome] === row.outcome))
     return {
       count: own.reduce((sum, row) => sum + Number(row.n), 0),
@@ -220,16 +249,10 @@ export async function viewSummary (db: Db, party: string, merchant: string, date
   }
 }
 
-/** Files of an operator that were cleared on a date. */
+/** Files of an operator of which lines were cleared on a date. */
 export const viewFiles = async (db: Db, party: string, date: string): Promise<string[]> =>
   (await db.query<{ name: string }>(`
-    select external_id as name from delivery
-    where bucket = 0 and kind = 'file' and source = $1 and clearing_date = $2 order by 1`, [party, date]))
+    select distinct d.external_id as name
+    from delivery_part p join delivery d on d.bucket = 0 and d.delivery_no = p.delivery_no
+    where p.bucket = 0 and p.clearing_date = $2 and d.source = $1 order by 1`, [party, date]))
     .rows.map(row => row.name)
-
-/** The raw bytes of a file, deflated as they are kept. */
-export const readRaw = async (db: Db, party: string, name: string): Promise<Buffer | null> =>
-  (await db.query<{ raw: Buffer }>(`
-    select raw from delivery where bucket = 0 and kind = 'file' and source = $1 and external_id = $2`,
-  [party, name]))
-    .rows[0]?.raw ?? null

@@ -3,10 +3,16 @@
 import { createHash } from 'node:crypto'
 import { inflateSync } from 'node:zlib'
 import { bcdDateTime } from '../../runtime/instants.ts'
-import { readConsumptionFile } from '../../schemas/clearing-file/consumption.ts'
+import { checkConsumptionFile } from '../../schemas/clearing-file/consumption.ts'
+import { eachLine } from '../../schemas/clearing-file/lines.ts'
 import { contentOf, type ContentParts } from '../../schemas/record.ts'
+import {
+  outcomeNumbers, reasonNumbers, type Outcome, type VerdictReason
+} from '../../schemas/reasons.ts'
 import { itemsDigest } from '../core/items.ts'
-import { fileDigest } from '../intake/file.ts'
+import { fileDigest } from '../intake/stage.ts'
+import type { Tx } from '../store/db.ts'
+import { readRawPart } from '../store/files.ts'
 import {
   batchPages, claimDifferences, deliveryPages, itemsOf, lineDifferences, type DeliveryRow, type ItemsRow,
   type LineRow
@@ -32,7 +38,7 @@ async function checkDeliveries ({ tx, start }: Reading): Promise<Findings> {
   for await (const page of deliveryPages(tx, start)) {
     count += page.length
     for (const row of page) {
-      if (!digestOf(row).equals(row.digest)) {
+      if (!(await digestOf(tx, row)).equals(row.digest)) {
         add(`delivery ${row.no} ("${row.id}"): its bytes have another digest`)
       }
     }
@@ -41,12 +47,25 @@ async function checkDeliveries ({ tx, start }: Reading): Promise<Findings> {
 }
 
 /** A file is known by its header, which holds the digest of its records whatever their line ends are. */
-function digestOf ({ kind, id, raw }: DeliveryRow): Buffer {
-  const bytes = inflated(raw)
-  if (bytes === null) return Buffer.alloc(0)
-  if (kind === 'json') return createHash('sha256').update(bytes).digest()
-  const file = readConsumptionFile(id, bytes)
-  return file.ok ? fileDigest(file) : Buffer.alloc(0)
+async function digestOf (tx: Tx, { no, kind, id, raw }: DeliveryRow): Promise<Buffer> {
+  if (kind === 'file') return await digestOfFile(tx, no, id)
+  const bytes = raw === null ? null : inflated(raw)
+  return bytes === null ? Buffer.alloc(0) : createHash('sha256').update(bytes).digest()
+}
+
+/** Part after part: a file need not fit into memory. */
+async function digestOfFile (tx: Tx, deliveryNo: bigint, name: string): Promise<Buffer> {
+  const check = checkConsumptionFile(name)
+  if (!('line' in check)) return Buffer.alloc(0)
+  for (let partNo = 0; ; partNo++) {
+    const part = await readRawPart(tx, deliveryNo, partNo)
+    if (part === null) break
+    const bytes = inflated(part.bytes)
+    if (bytes === null) return Buffer.alloc(0)
+    eachLine(bytes, true, (start, end, next) => check.line(bytes, start, end, next))
+  }
+  const head = check.finish()
+  return head.ok ? fileDigest(head) : Buffer.alloc(0)
 }
 
 /** Null for bytes so damaged that they do not even inflate: zlib's codes begin with Z_. */
@@ -117,7 +136,18 @@ const completion = 4
 
 /** A completion proves a line told before; in a file the line itself was answered as a repeat. */
 function answerDiffers ({ kind, lineNo, outcome, reason }: LineRow, answer: unknown): boolean {
-  const { outcomes, reasons } = answer as { outcomes?: readonly number[], reasons?: readonly number[] }
-  if (kind === completion || outcomes === undefined || reasons === undefined) return false
+  const { outcomes, reasons, answered } = answer as {
+    outcomes?: readonly number[], reasons?: readonly number[]
+    /** Of a file: the lines that were not simply accepted. */
+    answered?: readonly { readonly line: number, readonly outcome: Outcome, readonly reason: VerdictReason }[]
+  }
+  if (kind === completion) return false
+  if (answered !== undefined) {
+    const told = answered.find(({ line }) => line === lineNo)
+    return told === undefined
+      ? outcome !== outcomeNumbers.accepted
+      : outcomeNumbers[told.outcome] !== outcome || reasonNumbers[told.reason] !== reason
+  }
+  if (outcomes === undefined || reasons === undefined) return false
   return outcomes[lineNo - 1] !== outcome || reasons[lineNo - 1] !== reason
 }

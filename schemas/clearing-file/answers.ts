@@ -99,7 +99,11 @@ export function writeRefusal (refusal: {
 
 /** `records` as {@link writeRefusal} makes them. */
 export const writeRefusals = (industry: string, records: readonly string[], end: LineEnd = 'LF'): string =>
-  joinLines([answerHeader('SS', { industry }, records.length), ...records], end)
+  joinLines([refusalHeader(industry, records.length), ...records], end)
+
+/** Of an SS file with so many records. */
+export const refusalHeader = (industry: string, count: number): string =>
+  answerHeader('SS', { industry }, count)
 
 /* ---- QS and NS ---- */
 

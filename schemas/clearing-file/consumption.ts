@@ -5,7 +5,7 @@ import { limits } from '../limits.ts'
 import type { RequestReason } from '../reasons.ts'
 import { placeOf, readFields, widthOf, writeFields, type Values } from './fields.ts'
 import { formatFileName, parseFileName, type FileName } from './file-name.ts'
-import { joinLines, splitLines, type LineEnd } from './lines.ts'
+import { eachLine, joinLines, lineEndAt, type LineEnd } from './lines.ts'
 
 export const consumptionHeaderLayout = [
   { name: 'type', width: 2, format: 'text', oneOf: ['XF'], says: 'type of the file' },
@@ -72,75 +72,151 @@ export type ConsumptionFile = {
 type FileReason = Extract<RequestReason, `file_${string}`>
 export type ConsumptionRefusal = { readonly ok: false, readonly reason: FileReason, readonly detail: string }
 
+/** A file that passed its checks, without its lines. */
+export type ConsumptionHead = Pick<ConsumptionFile, 'ok' | 'name' | 'header' | 'end'>
+
+/** The checks of a whole file, for one that does not fit into memory: line after line, then the verdict. */
+export type ConsumptionCheck = {
+  /** The next line of the file, the header first, from `start` to `end`; the one after begins at `next`. */
+  readonly line: (bytes: Buffer, start: number, end: number, next: number) => void
+  readonly finish: () => ConsumptionHead | ConsumptionRefusal
+}
+
 /**
  * Name, header, count, total, record length, digest: the first check that fails names the reason, and then
  * nothing of the file counts. Whether the sequence was used before is for the ledger to say.
  */
 export function readConsumptionFile (name: string, bytes: Uint8Array): ConsumptionFile | ConsumptionRefusal {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const check = checkConsumptionFile(name)
+  if (!('line' in check)) return check
+  const lines: string[] = []
+  eachLine(buffer, true, (start, end, next) => {
+    check.line(buffer, start, end, next)
+    lines.push(buffer.toString('latin1', start, end))
+  })
+  const head = check.finish()
+  return head.ok ? { ...head, lines: lines.slice(1) } : head
+}
+
+/** Refuses at once where the name alone is wrong. */
+export function checkConsumptionFile (name: string): ConsumptionCheck | ConsumptionRefusal {
   const parts = parseFileName(name)
   if (parts === null || parts.type !== 'XF') {
     return refused('file_name_invalid', 'wanted: XF, date 8, industry 2, merchant 15, sequence 5')
   }
-  const { lines: [first = '', ...lines], end } =
-    splitLines(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1'))
-  const read = readFields(consumptionHeaderLayout, first)
-  if (!read.ok) return refused('file_header_invalid', `header: ${read.detail}`)
-  const header = read.values
-  return wrongHeader(parts, header, lines) ?? { ok: true, name: parts, header, end, lines }
+  let first: { readonly text: string, readonly end: LineEnd } | null = null
+  const found: Found = { count: 0, totalFen: 0, unreadable: 0, odd: null }
+  const digest = lineDigest()
+  return {
+    line: (bytes, start, end, next) => {
+      if (first === null) {
+        first = { text: bytes.toString('latin1', start, end), end: lineEndAt(bytes, end, next) }
+        return
+      }
+      addRecord(found, bytes, start, end)
+      digest.add(bytes, start, end)
+    },
+    finish: () => {
+      const read = readFields(consumptionHeaderLayout, first?.text ?? '')
+      if (!read.ok) return refused('file_header_invalid', `header: ${read.detail}`)
+      const header = read.values
+      return wrongHeader(parts, header, found) ?? wrongDigest(header, digest.finish()) ??
+        { ok: true, name: parts, header, end: first?.end ?? 'LF' }
+    }
+  }
 }
 
 const refused = (reason: FileReason, detail: string): ConsumptionRefusal => ({ ok: false, reason, detail })
 
+/** What the records of a file amount to; `odd`: the first one whose length is wrong. */
+type Found = {
+  count: number, totalFen: number, unreadable: number
+  odd: { readonly lineNo: number, readonly length: number } | null
+}
+
+const amountPlace = placeOf(consumptionRecordLayout, 'amountFen')
+
+function addRecord (found: Found, bytes: Buffer, start: number, end: number): void {
+  found.count++
+  if (end - start !== consumptionRecordLength) found.odd ??= { lineNo: found.count, length: end - start }
+  const amountFen = end - start === consumptionRecordLength ? amountAt(bytes, start) : null
+  if (amountFen === null) found.unreadable++
+  else found.totalFen += amountFen
+}
+
+/** Null where it is no number. */
+function amountAt (bytes: Buffer, start: number): number | null {
+  let fen = 0
+  for (let at = start + amountPlace.start; at < start + amountPlace.end; at++) {
+    const digit = (bytes[at] as number) - 48
+    if (digit < 0 || digit > 9) return null
+    fen = fen * 10 + digit
+  }
+  return fen
+}
+
 function wrongHeader (
-  name: FileName, header: ConsumptionHeader, lines: readonly string[]
+  name: FileName, header: ConsumptionHeader, found: Found
 ): ConsumptionRefusal | null {
   for (const field of ['industry', 'merchant', 'date', 'sequence'] as const) {
     if (header[field] === name[field]) continue
     const says = `header: ${field} is ${header[field]}, the name says ${name[field]}`
     return refused('file_header_invalid', says)
   }
-  if (header.count !== lines.length) {
-    return refused('file_count_wrong', `the header counts ${header.count}, the file has ${lines.length}`)
+  if (header.count !== found.count) {
+    return refused('file_count_wrong', `the header counts ${header.count}, the file has ${found.count}`)
   }
-  if (lines.length > limits.fileRecordsMax) {
-    return refused('file_count_wrong', `${lines.length} records, at most ${limits.fileRecordsMax} are taken`)
+  if (found.count > limits.fileRecordsMax) {
+    return refused('file_count_wrong', `${found.count} records, at most ${limits.fileRecordsMax} are taken`)
   }
-  return wrongTotal(header, lines) ?? wrongLength(header, lines) ?? wrongDigest(header, lines)
+  return wrongTotal(header, found) ?? wrongLength(header, found)
 }
 
-const amountPlace = placeOf(consumptionRecordLayout, 'amountFen')
-
 /** What a broken line is worth nobody knows, so with one in the file the total is only a lower bound. */
-function wrongTotal (header: ConsumptionHeader, lines: readonly string[]): ConsumptionRefusal | null {
-  let totalFen = 0
-  let unreadable = 0
-  for (const line of lines) {
-    const amount = line.slice(amountPlace.start, amountPlace.end)
-    if (line.length === consumptionRecordLength && /^\d{8}$/.test(amount)) totalFen += Number(amount)
-    else unreadable += 1
-  }
+function wrongTotal (header: ConsumptionHeader, { totalFen, unreadable }: Found): ConsumptionRefusal | null {
   if (unreadable === 0 ? header.totalFen === totalFen : header.totalFen >= totalFen) return null
   return refused('file_total_wrong', `the header says ${header.totalFen} fen, the records have ${totalFen}`)
 }
 
-function wrongLength (header: ConsumptionHeader, lines: readonly string[]): ConsumptionRefusal | null {
+function wrongLength (header: ConsumptionHeader, { odd }: Found): ConsumptionRefusal | null {
   if (header.recordLength !== consumptionRecordLength) {
     return refused('file_record_length_wrong',
       `the header says ${header.recordLength}, a record has ${consumptionRecordLength} characters`)
   }
-  const at = lines.findIndex(line => line.length !== consumptionRecordLength)
-  if (at < 0) return null
+  if (odd === null) return null
   return refused('file_record_length_wrong',
-    `line ${at + 1} has ${lines[at]?.length} characters, the header says ${header.recordLength}`)
+    `line ${odd.lineNo} has ${odd.length} characters, the header says ${header.recordLength}`)
 }
 
-function wrongDigest (header: ConsumptionHeader, lines: readonly string[]): ConsumptionRefusal | null {
-  const digest = digestOf(lines)
+function wrongDigest (header: ConsumptionHeader, digest: string): ConsumptionRefusal | null {
   if (digest === header.digest) return null
   return refused('file_digest_wrong', `the header says ${header.digest}, the records have ${digest}`)
 }
 
 /** SHA-256 of the records without their ends, upper-case hex: the same whatever the ends are. */
+function lineDigest () {
+  const hash = createHash('sha256')
+  const gathered = Buffer.alloc(1 << 16)
+  let length = 0
+  function flush (): void {
+    hash.update(gathered.subarray(0, length))
+    length = 0
+  }
+  return {
+    /** Gathered first: a call for each line costs more than its hash. */
+    add: (bytes: Buffer, start: number, end: number): void => {
+      if (length + end - start > gathered.length) flush()
+      if (end - start > gathered.length) hash.update(bytes.subarray(start, end))
+      else length += bytes.copy(gathered, length, start, end)
+    },
+    finish: (): string => {
+      flush()
+      return hash.digest('hex').toUpperCase()
+    }
+  }
+}
+
 function digestOf (lines: readonly string[]): string {
   const hash = createHash('sha256')
   for (const line of lines) hash.update(line, 'latin1')

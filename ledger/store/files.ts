@@ -1,0 +1,126 @@
+// Consumption files as rows: the delivery, its bytes in parts, and one row for each posting transaction that
+// booked some of its lines. It refuses to know lines and verdicts.
+import type { FileReply } from '../../schemas/api.ts'
+import { timestamp, type Db, type Tx } from './db.ts'
+import { nextDeliveryNo } from './deliveries.ts'
+
+export type FileRow = {
+  readonly deliveryNo: bigint
+  /** Party code. */
+  readonly source: string
+  readonly name: string
+  readonly digest: Buffer
+  readonly receivedAtMs: number
+  readonly clearingDate: string
+  readonly lines: number
+  readonly lanes: number
+  /** How many rows of `delivery_part` make it whole, and how many there are. */
+  readonly bookings: number
+  readonly booked: number
+}
+const fileSelect = `
+  select d.delivery_no as "deliveryNo", d.source, d.external_id as name, d.digest,
+    d.received_at as "receivedAtMs", d.clearing_date as "clearingDate", d.lines, d.lanes, d.bookings,
+    (select count(*) from delivery_part p where p.bucket = 0 and p.delivery_no = d.delivery_no)::int as booked
+  from delivery d where d.bucket = 0 and d.kind = 'file'`
+
+export const findFile = async (db: Db | Tx, source: string, name: string): Promise<FileRow | null> =>
+  (await db.query<FileRow>(`${fileSelect} and d.source = $1 and d.external_id = $2`,
+    [source, name])).rows[0] ?? null
+
+/** Files whose lines are not all booked, oldest first. A city has a handful at most. */
+export const unfinishedFiles = async (db: Db): Promise<FileRow[]> =>
+  (await db.query<FileRow>(`
+    select * from (${fileSelect}) f where booked < bookings order by "deliveryNo"`)).rows
+
+/** Writes the delivery and its bytes; its lines are booked afterwards, or in the same transaction. */
+export async function insertFile (
+  tx: Tx, file: Omit<FileRow, 'deliveryNo' | 'booked'>,
+  parts: readonly { readonly firstLine: number, readonly bytes: Buffer }[]
+): Promise<bigint> {
+  const deliveryNo = await nextDeliveryNo(tx)
+  await tx.query(`
+    insert into delivery (delivery_no, kind, external_id, source, digest, received_at, lines, distinct_lines,
+      clearing_date, bookings, lanes)
+    values ($1, 'file', $2, $3, $4, $5, $6, $6, $7, $8, $9)`, [
+    deliveryNo, file.name, file.source, file.digest, timestamp(file.receivedAtMs), file.lines,
+    file.clearingDate, file.bookings, file.lanes])
+  for (const [partNo, { firstLine, bytes }] of parts.entries()) {
+    await tx.query(`
+      insert into delivery_raw (delivery_no, part_no, first_line, bytes) values ($1, $2, $3, $4)`,
+    [deliveryNo, partNo, firstLine, bytes])
+  }
+  return deliveryNo
+}
+
+export type RawRow = { readonly firstLine: number, readonly bytes: Buffer }
+
+/** The bytes of one part, deflated; null behind the last one. */
+export const readRawPart = async (db: Db | Tx, deliveryNo: bigint, partNo: number): Promise<RawRow | null> =>
+  (await db.query<RawRow>(`
+    select first_line as "firstLine", bytes from delivery_raw
+    where bucket = 0 and delivery_no = $1 and part_no = $2`, [deliveryNo, partNo])).rows[0] ?? null
+
+/* ---- what was booked ---- */
+
+type Total = { readonly count: number, readonly amountFen: number }
+export type PartRow = {
+  readonly deliveryNo: bigint, readonly partNo: number, readonly lane: number, readonly batchId: bigint
+  readonly clearingDate: string, readonly lines: number
+  readonly accepted: Total, readonly refused: Total, readonly excluded: Total
+  readonly answered: FileReply['lines']
+}
+
+export const isBooked = async (
+  tx: Tx, { deliveryNo, partNo, lane }: Pick<PartRow, 'deliveryNo' | 'partNo' | 'lane'>
+): Promise<boolean> =>
+  (await tx.query(`
+    select 1 from delivery_part where bucket = 0 and delivery_no = $1 and part_no = $2 and lane = $3`,
+  [deliveryNo, partNo, lane])).rows.length > 0
+
+/** Throws a unique violation where somebody else has booked it meanwhile. */
+export async function insertPart (tx: Tx, part: PartRow): Promise<void> {
+  await tx.query(`
+    insert into delivery_part (delivery_no, part_no, lane, batch_id, clearing_date, lines, accepted_count,
+      accepted_fen, refused_count, refused_fen, excluded_count, excluded_fen, answered)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`, [
+    part.deliveryNo, part.partNo, part.lane, part.batchId, part.clearingDate, part.lines, part.accepted.count,
+    part.accepted.amountFen, part.refused.count, part.refused.amountFen, part.excluded.count,
+    part.excluded.amountFen, JSON.stringify(part.answered)])
+}
+
+/** Without the answered lines, which {@link readAnswered} reads part by part. */
+export type BookedPart = Omit<PartRow, 'answered'>
+
+export async function bookedParts (db: Db | Tx, deliveryNo: bigint): Promise<BookedPart[]> {
+  const { rows } = await db.query<{
+    partNo: number, lane: number, batchId: bigint, clearingDate: string, lines: number, acceptedCount: number
+    acceptedFen: bigint, refusedCount: number, refusedFen: bigint, excludedCount: number, excludedFen: bigint
+  }>(`
+    select part_no as "partNo", lane, batch_id as "batchId", clearing_date as "clearingDate", lines,
+      accepted_count as "acceptedCount", accepted_fen as "acceptedFen", refused_count as "refusedCount",
+      refused_fen as "refusedFen", excluded_count as "excludedCount", excluded_fen as "excludedFen"
+    from delivery_part where bucket = 0 and delivery_no = $1 order by part_no, lane`, [deliveryNo])
+  return rows.map(row => ({
+    deliveryNo,
+    partNo: row.partNo,
+    lane: row.lane,
+    batchId: row.batchId,
+    clearingDate: row.clearingDate,
+    lines: row.lines,
+    accepted: { count: row.acceptedCount, amountFen: Number(row.acceptedFen) },
+    refused: { count: row.refusedCount, amountFen: Number(row.refusedFen) },
+    excluded: { count: row.excludedCount, amountFen: Number(row.excludedFen) }
+  }))
+}
+
+export type Answered = FileReply['lines'][number] & { readonly clearingDate: string }
+
+/** The answered lines of one part, all lanes together, in order. */
+export async function readAnswered (db: Db | Tx, deliveryNo: bigint, partNo: number): Promise<Answered[]> {
+  const { rows } = await db.query<{ clearingDate: string, answered: FileReply['lines'] }>(`
+    select clearing_date as "clearingDate", answered from delivery_part
+    where bucket = 0 and delivery_no = $1 and part_no = $2`, [deliveryNo, partNo])
+  return rows.flatMap(({ clearingDate, answered }) => answered.map(line => ({ ...line, clearingDate })))
+    .sort((one, other) => one.line - other.line)
+}
