@@ -119,7 +119,9 @@ function print (run: Figures): void {
     `${recordsPerSecond}/s, closed and settled in ${closeSettleSeconds} s`)
   console.log(`  processor: ledger ${cpuMicrosPerRecord.ledger} µs, PostgreSQL ` +
     `${cpuMicrosPerRecord.postgres} µs a record; memory: ledger ${rssMiB.ledger} MiB`)
-  for (const [stage, perSecond] of Object.entries(stages)) console.log(`  ${stage.padEnd(10)} ${perSecond}/s`)
+  for (const [stage, perSecond] of Object.entries(stages)) {
+    console.log(`  ${stage.padEnd(10)} ${perSecond}/s`)
+  }
 }
 
 /* ---- a ledger as a city runs it ---- */
@@ -147,7 +149,7 @@ async function startCity (folder: string, databaseUrl: string): Promise<City> {
       { id: 'GW', kind: 'gateway', secret: secrets.GW },
       { id: 'REGISTRAR', kind: 'registrar', secret: secrets.REGISTRAR },
       { id: 'AUDITOR', kind: 'auditor', secret: secrets.GW }]
-  })
+  }, Date.parse(`${date}T00:00:00+08:00`))
   await db.end()
   const env = {
     ...process.env, LEDGER_DATABASE_URL: databaseUrl, LEDGER_KEYS: keyFile, LEDGER_KEYS_PASSPHRASE: 'bench',
@@ -181,7 +183,8 @@ async function ask (
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`)
   return response
 }
-const json = async <T>(...asked: Parameters<typeof ask>): Promise<T> => await (await ask(...asked)).json() as T
+const json = async <T>(...asked: Parameters<typeof ask>): Promise<T> =>
+  await (await ask(...asked)).json() as T
 const gateway = `GW.${secrets.GW}`
 const registrar = `REGISTRAR.${secrets.REGISTRAR}`
 const auditor = `AUDITOR.${secrets.GW}`
@@ -213,7 +216,8 @@ async function uploadAll (city: City, files: readonly DayFile[]): Promise<FileRe
   const send = async () => {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
       const path = `/v1/files/${file.name}`
-      replies.push(await json<FileReply>(city, gateway, 'PUT', path, readFileSync(file.path)))
+      const bytes = readFileSync(file.path)
+      replies.push(await json<FileReply>(city, gateway, 'PUT', path, bytes))
     }
   }
   await Promise.all(Array.from({ length: connections }, send))
@@ -223,7 +227,8 @@ async function uploadAll (city: City, files: readonly DayFile[]): Promise<FileRe
 async function closeAndSettle (city: City): Promise<number> {
   const tokens = new Map<string, string>()
   for (const name of ['settler', 'first', 'second']) {
-    const { token } = await json<{ token: string }>(city, null, 'POST', '/v1/session', { name, password })
+    const body = { name, password }
+    const { token } = await json<{ token: string }>(city, null, 'POST', '/v1/session', body)
     tokens.set(name, token)
   }
   const as = (name: string): string => tokens.get(name) ?? ''
@@ -251,7 +256,8 @@ async function stageSeconds (city: City): Promise<Record<string, number>> {
 async function checkReplies (city: City, replies: readonly FileReply[], expected: Expected): Promise<void> {
   const sum = (pick: (reply: FileReply) => number) => replies.reduce((total, reply) => total + pick(reply), 0)
   assert.equal(sum(reply => reply.count), expected.lines)
-  assert.equal(sum(reply => reply.confirmed.count + reply.refused.count + reply.excluded.count), expected.lines)
+  assert.equal(sum(({ confirmed, refused, excluded }) =>
+    confirmed.count + refused.count + excluded.count), expected.lines)
   const reasons = replies.flatMap(reply => reply.lines.map(line => line.reason))
   for (const [reason, count] of Object.entries(expected.refused)) {
     assert.equal(reasons.filter(one => one === reason).length, count, reason)

@@ -8,7 +8,8 @@ export const servingRole = 'ledger_serving'
 export const appendOnly = [
   'transfer', 'batch', 'audit', 'adjustment', 'card_event', 'evidence', 'tree_leaf', 'tree_head', 'day_step',
   'day_check', 'day_approval', 'proposal_decision', 'alert', 'redress', 'dispute_step',
-  'chain_fact'
+  'chain_fact',
+  'delivery_raw', 'delivery_part'
 ] as const
 
 /** Makes the role where it is missing and gives it its rights on every table there is. */
