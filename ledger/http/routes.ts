@@ -9,6 +9,7 @@ import { exportRoutes } from './exports.ts'
 import { fileRoutes } from './files.ts'
 import { healthRoutes } from './health.ts'
 import { itemRoutes } from './items.ts'
+import { operatorRoutes } from './operators.ts'
 import { parameterRoutes } from './parameters.ts'
 import { proofRoutes } from './proof.ts'
 import { proposalRoutes } from './proposals.ts'
@@ -25,6 +26,7 @@ import { webhookRoutes } from './webhooks.ts'
 
 const all = [
   healthRoutes,
+  operatorRoutes,
   staffRoutes,
   registryRoutes,
   parameterRoutes,

@@ -1,0 +1,76 @@
+// The own door of a company: what it earned, and how its terminals are doing. It sees itself and nobody else.
+import { Type } from 'typebox'
+import { formatIso } from '../../runtime/instants.ts'
+import { LocalDate } from '../../schemas/api.ts'
+import { Income, TerminalState } from '../../schemas/operator.ts'
+import { incomeOf } from '../income.ts'
+import type { Ledger } from '../ledger.ts'
+import { Refusal } from '../refusal.ts'
+import { incomeColumns, readTerminals, type IncomeColumn } from '../store/income.ts'
+import type { App } from './app.ts'
+import { callerIn, type Caller, type Capacity } from './auth.ts'
+import { pageOf } from './page.ts'
+
+const closed = { additionalProperties: false } as const
+const allow: readonly Capacity[] = ['operator', 'auditor', 'staff']
+const OfParty = Type.Object({ party: Type.String({ pattern: '^[A-Z0-9-]{1,15}$' }) }, closed)
+const pageSize = 500
+
+export const operatorRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
+  app.get('/v1/operators/:party/income', {
+    config: { allow },
+    schema: {
+      summary: 'What a party earned in a clearing date, by line, vehicle, shift or terminal',
+      params: OfParty,
+      querystring: Type.Object({
+        date: LocalDate,
+        by: Type.Unsafe<IncomeColumn>(Type.String({ enum: [...incomeColumns] })),
+        book: Type.Optional(Type.String({ pattern: '^[a-z]{1,12}$', description: 'commerce when absent' }))
+      }, closed),
+      response: { 200: Income }
+    }
+  }, async request => {
+    const { party } = request.params
+    requireSelf(callerIn(request), party)
+    const { date, by, book = 'commerce' } = request.query
+    const sums = await incomeOf(ledger, { party, date, by, book })
+    const total = (pick: (one: typeof sums[number]) => bigint) =>
+      Number(sums.reduce((sum, one) => sum + pick(one), 0n))
+    return {
+      items: sums.map(one => ({
+        ...one, claimsFen: Number(one.claimsFen), adjustmentsFen: Number(one.adjustmentsFen)
+      })),
+      next: null,
+      claimsFen: total(one => one.claimsFen),
+      adjustmentsFen: total(one => one.adjustmentsFen)
+    }
+  })
+
+  app.get('/v1/operators/:party/terminals', {
+    config: { allow },
+    schema: {
+      summary: 'Terminals of a party with their last upload',
+      params: OfParty,
+      querystring: Type.Object({ after: Type.Optional(Type.String({ maxLength: 8 })) }, closed),
+      response: { 200: pageOf(TerminalState) }
+    }
+  }, async request => {
+    const { party } = request.params
+    requireSelf(callerIn(request), party)
+    const rows = await readTerminals(ledger.db, party, request.query.after ?? '', pageSize)
+    const at = (ms: number | null) => ms === null ? null : formatIso(ms)
+    return {
+      items: rows.map(({ terminal, name, reachable, psam, lastSequence, lastEventAtMs, lastUploadAtMs }) => ({
+        terminal, name, reachable, psam: psam === null ? null : psam.toString('hex').toUpperCase(),
+        lastSequence: lastSequence === null ? null : Number(lastSequence),
+        lastEventAt: at(lastEventAtMs), lastUploadAt: at(lastUploadAtMs)
+      })),
+      next: rows.length < pageSize ? null : rows.at(-1)?.terminal ?? null
+    }
+  })
+}
+
+function requireSelf ({ id, party: own }: Caller, party: string): void {
+  if (own === null || own === party) return
+  throw new Refusal('forbidden', `${id} belongs to ${own}; this is of ${party}`)
+}

@@ -1,0 +1,89 @@
+// What an operator earned in a clearing date by line, vehicle, shift or terminal. Where a tap was made stands
+// in the bytes it came in and nowhere else: the sums are made of those, behind the traffic, batch by batch.
+import { inflateSync } from 'node:zlib'
+import { readConsumptionFile, readConsumptionRecord } from '../schemas/clearing-file/consumption.ts'
+import { claimCodes } from './core/chart.ts'
+import { isSettling } from './core/settlement.ts'
+import type { Ledger } from './ledger.ts'
+import { inTransaction, type Tx } from './store/db.ts'
+import {
+  earnedPages, insertIncome, lockIncome, missingBatches, readDelivery, sumIncome, type Earned,
+  type IncomeColumn, type IncomeRow, type IncomeSum, type RawDelivery
+} from './store/income.ts'
+
+/** Sums of one party; together they are the claims and adjustments of its position. */
+export async function incomeOf (
+  ledger: Ledger,
+  of: { readonly party: string, readonly date: string, readonly book: string, readonly by: IncomeColumn }
+): Promise<IncomeSum[]> {
+  await fillIncome(ledger, of.date)
+  return await sumIncome(ledger.db, of)
+}
+
+/** Adds what the batches of a date earned that are not looked at yet. */
+async function fillIncome ({ db }: Ledger, date: string): Promise<void> {
+  await inTransaction(db, async tx => {
+    await lockIncome(tx)
+    const batches = await missingBatches(tx, date)
+    if (batches.length === 0) return
+    const rows = new Map<string, IncomeRow>()
+    const placeOf = placesIn(tx)
+    for await (const page of earnedPages(tx, date, batches)) {
+      for (const one of page) if (!isSettling(one.code)) add(rows, one, await placeOf(one))
+    }
+    await insertIncome(tx, date, batches, [...rows.values()])
+  })
+}
+
+type Place = { readonly terminal: string, readonly line: string, readonly vehicle: string, readonly shift: string }
+const nowhere: Place = { terminal: '', line: '', vehicle: '', shift: '' }
+const firsts: ReadonlySet<number> = new Set<number>(claimCodes.first)
+
+function add (
+  rows: Map<string, IncomeRow>, { batchId, partyId, book, code, amountFen }: Earned, place: Place
+): void {
+  const key = JSON.stringify([Number(batchId), partyId, book, ...Object.values(place)])
+  const row = rows.get(key) ?? {
+    batchId, partyId, book, ...place, claims: 0, claimsFen: 0n, adjustments: 0, adjustmentsFen: 0n
+  }
+  rows.set(key, row)
+  if (firsts.has(code)) {
+    row.claims++
+    row.claimsFen += amountFen
+  } else {
+    row.adjustments++
+    row.adjustmentsFen += amountFen
+  }
+}
+
+/** Rows come delivery by delivery, so one delivery is unpacked at a time. */
+function placesIn (tx: Tx): (one: Earned) => Promise<Place> {
+  let open: { readonly deliveryNo: bigint, readonly placeAt: (lineNo: number) => Place } | null = null
+  return async ({ deliveryNo, lineNo }) => {
+    if (deliveryNo === null || lineNo === null) return nowhere
+    if (open?.deliveryNo !== deliveryNo) {
+      const delivery = await readDelivery(tx, deliveryNo)
+      open = { deliveryNo, placeAt: delivery === null ? () => nowhere : unpacked(delivery) }
+    }
+    return open.placeAt(lineNo)
+  }
+}
+
+function unpacked ({ kind, name, raw }: RawDelivery): (lineNo: number) => Place {
+  const bytes = inflateSync(raw)
+  if (kind === 'json') {
+    const { records } = JSON.parse(bytes.toString('utf8')) as { records: Partial<Place>[] }
+    return lineNo => placeOf(records[lineNo - 1])
+  }
+  const file = readConsumptionFile(name, bytes)
+  if (!file.ok) return () => nowhere
+  return lineNo => {
+    const read = readConsumptionRecord(file.lines[lineNo - 1] ?? '', lineNo, file.name.merchant)
+    return read.ok ? placeOf(read.record) : nowhere
+  }
+}
+
+const placeOf = (record: Partial<Place> | undefined): Place => ({
+  terminal: record?.terminal ?? '', line: record?.line ?? '', vehicle: record?.vehicle ?? '',
+  shift: record?.shift ?? ''
+})
