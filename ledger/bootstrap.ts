@@ -18,6 +18,9 @@ export const BootstrapFile = Type.Object({
     password: Type.String({ minLength: passwordLengthMin, maxLength: 256 }),
     initial: Type.Optional(Type.Boolean({ description: 'true: must be changed at the first sign-in' })),
     branch: Type.Optional(BranchCode),
+    party: Type.Optional(Type.String({
+      pattern: '^[A-Z0-9-]{1,15}$', description: 'a person of this company, not of the staff'
+    })),
     roles: Type.Array(Type.Unsafe<Role>(Type.String({ enum: [...roles] })))
   }, closed))),
   clients: Type.Optional(Type.Array(Type.Object({
@@ -36,9 +39,9 @@ export type BootstrapFile = Static<typeof BootstrapFile>
 export async function bootstrap (
   db: Db, { staff = [], clients = [] }: BootstrapFile, atMs: number
 ): Promise<void> {
-  const members = await Promise.all(staff.map(async ({ name, password, roles, branch, initial }) => ({
+  const members = await Promise.all(staff.map(async ({ name, password, roles, branch, initial, party }) => ({
     name, roles, passwordHash: await hashPassword(password), branch: branch ?? null,
-    mustChange: initial ?? false
+    mustChange: initial ?? false, party: party ?? null
   })))
   await inTransaction(db, async tx => {
     for (const member of members) await upsertStaff(tx, member)

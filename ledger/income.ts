@@ -35,7 +35,9 @@ async function fillIncome ({ db }: Ledger, date: string): Promise<void> {
   })
 }
 
-type Place = { readonly terminal: string, readonly line: string, readonly vehicle: string, readonly shift: string }
+type Place = {
+  readonly terminal: string, readonly line: string, readonly vehicle: string, readonly shift: string
+}
 const nowhere: Place = { terminal: '', line: '', vehicle: '', shift: '' }
 const firsts: ReadonlySet<number> = new Set<number>(claimCodes.first)
 

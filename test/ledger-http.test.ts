@@ -443,6 +443,8 @@ t.test('every route answers as described', async t => {
     }
   }
   await door.bytes('auditor', `/v1/exports/journal/${D}.journal`)
+  await door.ok('auditor', 'GET', `/v1/operators/BUS/income?date=${D}&by=line`)
+  await door.ok('auditor', 'GET', '/v1/operators/BUS/terminals')
   const hook = { url: 'https://hooks.example.com/', topics: ['day.moved'] }
   const webhook = `/v1/webhooks/${(await door.ok('auditor', 'POST', '/v1/webhooks', hook)).id}`
   await door.ok('auditor', 'GET', '/v1/webhooks')

@@ -93,9 +93,10 @@ async function callerOf ({ db, clock, idleMs }: Ledger, token: string | null): P
   const nowMs = clock.now()
   const found = await findSession(db, hashOf(token), nowMs, idleMs)
   if (found === null) return null
-  const { name, roles, staffId, sessionId, branch, mustChange, seenAtMs } = found
+  const { name, roles, staffId, sessionId, branch, mustChange, seenAtMs, party } = found
   if (nowMs - seenAtMs >= touchEveryMs) await touchSession(db, sessionId, nowMs)
-  return { id: name, capacities: ['staff', ...roles], party: null, staffId, sessionId, branch, mustChange }
+  const capacities: Capacity[] = party === null ? ['staff', ...roles] : ['operator']
+  return { id: name, capacities, party, staffId, sessionId, branch, mustChange }
 }
 
 /** An unknown client costs the same comparison as a wrong secret. */

@@ -66,7 +66,8 @@ export type IncomeSum = {
 }
 
 export const sumIncome = async (
-  db: Db, of: { readonly party: string, readonly date: string, readonly book: string, readonly by: IncomeColumn }
+  db: Db,
+  of: { readonly party: string, readonly date: string, readonly book: string, readonly by: IncomeColumn }
 ): Promise<IncomeSum[]> =>
   (await db.query<IncomeSum>(`
     select ${of.by} as name, sum(claims)::int as claims, sum(claims_fen)::bigint as "claimsFen",
@@ -101,9 +102,10 @@ export const readTerminals = async (
     left join lateral (
       select s.psam, e.sequence, e.event_at, d.received_at
       from psam s join lateral (
-        select sequence, event_at, delivery_no from card_event e
-        where e.psam_id = s.psam_id and e.terminal_id = t.terminal_id
-        order by e.sequence desc limit 1) e on true
+        select * from terminal_claim c where c.bucket = 1 + s.psam_id % 63 and c.psam_id = s.psam_id
+        order by c.sequence desc limit 1) c on true
+      join card_event e on e.bucket = c.card_bucket and e.card_id = c.card_id and e.purse = c.purse
+        and e.counter_kind = 0 and e.counter = c.counter
       join delivery d on d.bucket = 0 and d.delivery_no = e.delivery_no
       where s.terminal_id = t.terminal_id order by d.received_at desc limit 1) last on true
     order by t.code`, [party, after, limit])).rows

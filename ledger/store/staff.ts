@@ -40,9 +40,12 @@ export type StaffRow = {
   readonly active: boolean
   /** Who may fetch one initial password. */
   readonly grantedTo: string | null
+  /** Not of the staff: a person of this company, who sees what its machine clients see. */
+  readonly party: string | null
 }
 const staffColumns = `s.staff_id as "staffId", s.name, s.password_hash as "passwordHash", s.roles, s.branch,
-  s.must_change as "mustChange", s.active, s.granted_to as "grantedTo"`
+  s.must_change as "mustChange", s.active, s.granted_to as "grantedTo",
+  (select p.code from party p where p.party_id = s.party_id) as party`
 
 export const findStaff = async (db: Db | Tx, name: string): Promise<StaffRow | null> =>
   (await db.query<StaffRow>(`select ${staffColumns} from staff s where s.name = $1`, [name])).rows[0] ?? null
@@ -71,13 +74,15 @@ export const noPassword = '-'
 
 /** Sets a password, from the command line with all that a member is. */
 export async function upsertStaff (
-  tx: Tx, staff: Pick<StaffRow, 'name' | 'passwordHash' | 'roles' | 'branch' | 'mustChange'>
+  tx: Tx, staff: Pick<StaffRow, 'name' | 'passwordHash' | 'roles' | 'branch' | 'mustChange' | 'party'>
 ): Promise<void> {
   await tx.query(`
-    insert into staff (name, password_hash, roles, branch, must_change) values ($1, $2, $3, $4, $5)
+    insert into staff (name, password_hash, roles, branch, must_change, party_id)
+    values ($1, $2, $3, $4, $5, (select party_id from party where code = $6))
     on conflict (name) do update set password_hash = excluded.password_hash, roles = excluded.roles,
-      branch = excluded.branch, must_change = excluded.must_change, active = true`,
-  [staff.name, staff.passwordHash, staff.roles, staff.branch, staff.mustChange])
+      branch = excluded.branch, must_change = excluded.must_change, party_id = excluded.party_id,
+      active = true`,
+  [staff.name, staff.passwordHash, staff.roles, staff.branch, staff.mustChange, staff.party])
 }
 
 export async function setPassword (
