@@ -73,7 +73,7 @@ t.test('income by line, vehicle, shift and terminal is the position of the date'
   const first = recordOf(21, 1, { line: '7', vehicle: 'D-07', shift: 'early' })
   await door.ok('gateway', 'POST', '/v1/records', { delivery: 'delivery-3', records: [first, next] })
   const after = await table('line', '2026-03-03')
-  t.strictSame(after, [['7', 2, 360, 0], ['9', 0, 0, 180]], 'the adjustment stands on the line of the grey tap')
+  t.strictSame(after, [['7', 2, 360, 0], ['9', 0, 0, 180]], 'adjusted on the line of the grey tap')
   await door.ok('settler', 'POST', '/v1/days/2026-03-03/close')
   for (const date of [D, '2026-03-03']) {
     const { items } = await door.ok('auditor', 'GET', `/v1/positions/${date}`)
@@ -95,7 +95,8 @@ t.test('income by line, vehicle, shift and terminal is the position of the date'
 type Route = { readonly method: string, readonly path: string }
 const routesOf = async (door: Door): Promise<Route[]> =>
   Object.entries((await door.ok(null, 'GET', '/openapi.json')).paths as Record<string, object>)
-    .flatMap(([path, methods]) => Object.keys(methods).map(method => ({ method: method.toUpperCase(), path })))
+    .flatMap(([path, methods]) => Object.keys(methods)
+      .map(method => ({ method: method.toUpperCase(), path })))
 
 t.test('as a foreign company through every route of the description', async t => {
   const door = await opened()
