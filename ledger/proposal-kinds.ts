@@ -9,6 +9,7 @@ import { settlementOverrideKind } from './override.ts'
 import { blacklistRemovalKind, tariffKind } from './parameters.ts'
 import { parametersKind } from './policies.ts'
 import { greyExpiryKind } from './grey-expiry.ts'
+import { holdReleaseKind } from './holds.ts'
 import { prefundKind } from './prefund.ts'
 import type { ProposalKinds } from './proposals.ts'
 import { redateKind } from './redate.ts'
@@ -34,5 +35,6 @@ export const proposalKinds: ProposalKinds = {
   dispute_final: disputeFinalKind,
   redate: redateKind,
   grey_expiry: greyExpiryKind,
-  item_posting: itemPostingKind
+  item_posting: itemPostingKind,
+  hold_release: holdReleaseKind
 }

@@ -10,6 +10,7 @@ import { approversNeeded, hasReached, paidTogether, positionsDigest, valueDate }
 import {
   instructionsOf, instructionTransfer, type Instruction, type OpenNet, type SettlementRun
 } from './core/settlement.ts'
+import { heldParties } from './holds.ts'
 import type { Ledger } from './ledger.ts'
 import { Refusal } from './refusal.ts'
 import { issueStatements } from './statements.ts'
@@ -25,6 +26,7 @@ import {
   insertInstructions, lockInstructions, markReplaced, readInstructions, readOpenNets, readPositions,
   readSettledDates
 } from './store/settlement.ts'
+import { catchUp } from './watch.ts'
 
 export type Approver = { readonly staffId: number, readonly name: string }
 
@@ -76,6 +78,7 @@ async function refuseCloser (tx: Tx, date: string, by: Approver): Promise<void> 
  */
 export async function instructDay (ledger: Ledger, date: string, by: string): Promise<void> {
   await issueStatements(ledger, date)
+  await catchUp(ledger) // whoever must be held is held
   const snapshot = await ledger.registry()
   const salt = ledger.random(16)
   await inTransaction(ledger.db, async tx => {
@@ -144,7 +147,7 @@ type Order = SettlementRun & {
 /** Writes the instructions of one run, and which returned amounts are under way with them. */
 async function instruct (tx: Tx, snapshot: Snapshot, order: Order): Promise<Instruction[]> {
   const { nets, atMs } = order
-  const instructions = instructionsOf(order, nets)
+  const instructions = instructionsOf(order, nets, await heldParties(tx, order.date))
   const houses = housesOf(snapshot)
   const withHouse = instructions.map(one => ({ ...one, house: houses.get(one.book) ?? '' }))
   await insertInstructions(tx, order, withHouse)

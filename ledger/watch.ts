@@ -2,6 +2,7 @@
 // items, raises alerts, looks again at records that a proof puts into another light. What it finds is a
 // function of the set of known events; when it runs decides only how soon it is seen.
 import { findChainItems } from './watch/chains.ts'
+import { findFraud } from './watch/fraud.ts'
 import { findGaps, lookAtSecondRuns } from './watch/sequences.ts'
 import { logAlerts } from './alerts.ts'
 import type { Ledger } from './ledger.ts'
@@ -21,7 +22,7 @@ export type Look = {
 type Watch = (look: Look) => Promise<readonly AlertRow[]>
 
 /** In order: what one of them judges anew is seen by the next. */
-const watches: readonly Watch[] = [findGaps, lookAtSecondRuns, findChainItems]
+const watches: readonly Watch[] = [findGaps, lookAtSecondRuns, findChainItems, findFraud]
 
 /** Batches taken at once: a few hundred thousand records. */
 const batchesPerLook = 100

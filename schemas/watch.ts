@@ -21,3 +21,13 @@ export const WatchItem = Type.Object({
   evidence: Type.Unknown()
 }, { ...closed, $id: 'WatchItem' })
 export type WatchItem = Static<typeof WatchItem>
+
+export const SettlementHold = Type.Object({
+  id: Type.Integer(),
+  party: Type.String(),
+  kind: Type.String({ description: 'the alert it follows' }),
+  about: Type.String(),
+  sinceDate: LocalDate,
+  at: Instant,
+  evidence: Type.Unknown()
+}, { ...closed, $id: 'SettlementHold', description: 'the net of the party is carried over, not instructed' })

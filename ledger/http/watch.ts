@@ -2,8 +2,10 @@
 // watch catches up first.
 import { Type } from 'typebox'
 import { formatIso } from '../../runtime/instants.ts'
-import { WatchItem } from '../../schemas/watch.ts'
+import { SettlementHold, WatchItem } from '../../schemas/watch.ts'
+import { holdView } from '../holds.ts'
 import type { Ledger } from '../ledger.ts'
+import { readHolds } from '../store/holds.ts'
 import { readWatchItems } from '../store/watch-items.ts'
 import type { App } from './app.ts'
 import { callerIn } from './auth.ts'
@@ -12,6 +14,14 @@ const closed = { additionalProperties: false } as const
 const pageSize = 500
 
 export const watchRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
+  app.get('/v1/watch/holds', {
+    config: { allow: ['staff', 'auditor'] },
+    schema: { response: { 200: Type.Object({ items: Type.Array(SettlementHold) }, closed) } }
+  }, async () => {
+    await ledger.watch.catchUp()
+    return { items: (await readHolds(ledger.db, null)).map(holdView) }
+  })
+
   app.get('/v1/watch/items', {
     config: { allow: ['staff', 'auditor', 'operator'] },
     schema: {

@@ -58,6 +58,7 @@ export const when = {
   escalate_dispute: people.escalateDispute,
   issue_card: people.issueCard,
   sign_in: people.signIn,
+  release_hold: watch.releaseHold,
   tap: readers.tap,
   kill: processes.kill,
   start: processes.start,
@@ -91,6 +92,8 @@ export const then = {
   proposals: peopleNow.proposals,
   disputes: peopleNow.disputes,
   audit_log: peopleNow.auditLog,
+  holds: watchNow.holds,
+  instructions: watchNow.instructions,
   verify: proof.verify,
   audit: proof.auditVerb
 } as const satisfies Record<string, ThenVerb>

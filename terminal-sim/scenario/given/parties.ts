@@ -91,7 +91,11 @@ export const policies = givenVerb({
       clock_tolerance_minutes: Type.Optional(whole('how far a terminal clock may be ahead')),
       debit_max: Type.Optional(yuan('largest debit')),
       overdraft_max: Type.Optional(yuan('how far a purse may go below zero')),
-      refund_max: Type.Optional(yuan('larger refunds of one sale take a second person'))
+      refund_max: Type.Optional(yuan('larger refunds of one sale take a second person')),
+      grey_days: Type.Optional(whole('a grey record may be given up after')),
+      top_debit: Type.Optional(yuan('a debit from here on is of top value')),
+      top_debits_per_hour: Type.Optional(whole('more at one terminal are held for fraud')),
+      return_days: Type.Optional(whole('how long the national centre may return'))
     },
     closed
   ),
@@ -107,7 +111,11 @@ export const policies = givenVerb({
         : { clockToleranceMinutes: said.clock_tolerance_minutes }),
       ...(said.debit_max === undefined ? {} : { debitFenMax: said.debit_max }),
       ...(said.overdraft_max === undefined ? {} : { overdraftFenMax: said.overdraft_max }),
-      ...(said.refund_max === undefined ? {} : { refundFenMax: said.refund_max })
+      ...(said.refund_max === undefined ? {} : { refundFenMax: said.refund_max }),
+      ...(said.grey_days === undefined ? {} : { greyDays: said.grey_days }),
+      ...(said.top_debit === undefined ? {} : { topDebitFen: said.top_debit }),
+      ...(said.top_debits_per_hour === undefined ? {} : { topDebitsPerHourMax: said.top_debits_per_hour }),
+      ...(said.return_days === undefined ? {} : { returnDays: said.return_days })
     }
   }
 })

@@ -1,8 +1,9 @@
 // then: what somebody must look at: alerts, and open items of PSAM sequences and card chains.
 import { alertKinds, type AlertKind, type AlertView } from '../../../schemas/alert.ts'
 import type { WatchItem } from '../../../schemas/watch.ts'
+import { Type } from 'typebox'
 import { mappingOf } from '../check.ts'
-import { oneOf, showYuan, text } from '../values.ts'
+import { day, name, oneOf, showYuan, text, yuan } from '../values.ts'
 import { compare, StepError, thenVerb } from '../verb.ts'
 import { psamNumber, type World } from '../world.ts'
 
@@ -59,6 +60,34 @@ async function openItems (world: World, layer: 'B' | 'E'): Promise<WatchItem[]> 
 const itemText = ({ kind, records, amountFen, evidence }: WatchItem): string => kind === 'held'
   ? `held ${(evidence as { reason: string }).reason}`
   : `${kind} ${records}${amountFen === 0 ? '' : ` ${showYuan(amountFen)}`}`
+
+export const holds = thenVerb({
+  says: 'parties whose settlement is held now, and by which rule',
+  example: 'holds: { SHP: fraud_suspicion }',
+  schema: mappingOf(name('a party'), oneOf(kindNames, 'a kind of alert'), 'rules by party'),
+  check: async (world, said: Readonly<Record<string, string>>) => {
+    const { items } = await world.api.get<{ items: { party: string, kind: string }[] }>('/v1/watch/holds')
+    const text = (holds: readonly (readonly [string, string])[]) =>
+      [...new Set(holds.map(([party, kind]) => `${party}: ${kind}`))].sort().join(', ')
+    return compare('holds', text(Object.entries(said)), text(items.map(({ party, kind }) => [party, kind])))
+  }
+})
+
+export const instructions = thenVerb({
+  says: 'what the bank was told for a day: paid is plus, collected minus; nothing else',
+  example: 'instructions: { day: D, are: { BUS: 11535.20, SHP: -35020.00 } }',
+  schema: Type.Object({
+    day: day(), are: mappingOf(name('a party'), yuan(), 'amounts by party')
+  }, { additionalProperties: false }),
+  check: async (world, said) => {
+    const { items: told } = await world.api.get<{ items: InstructionView[] }>(`/v1/instructions/${said.day}`)
+    const found = told.map(({ party, direction, amountFen }) =>
+      `${party} ${showYuan(direction === 'pay' ? Number(amountFen) : -Number(amountFen))}`)
+    const wanted = Object.entries(said.are).map(([party, fen]) => `${party} ${showYuan(fen)}`)
+    return compare('instructions', wanted.sort().join(', '), found.sort().join(', '))
+  }
+})
+type InstructionView = { readonly party: string, readonly direction: string, readonly amountFen: number }
 
 /** `psam P9` → `psam/990000000009/1`: what the ledger calls it. */
 function aboutOf (world: World, said: string): string {

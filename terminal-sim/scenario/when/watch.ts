@@ -1,4 +1,4 @@
-// when: people decide on what the watch found: records are dated anew, grey ones given up.
+// when: people decide on what the watch found: records are dated anew, grey ones given up, holds released.
 import { Type } from 'typebox'
 import { peopleSaid, propose } from '../proposals.ts'
 import { name, whole } from '../values.ts'
@@ -29,6 +29,18 @@ export const expireGrey = whenVerb({
     act: async () => await propose(world, {
       kind: 'grey_expiry', body: { card: known(world.chips, 'card', card).ref, counter },
       reason: 'nobody could prove that the chip paid', by, approvers
+    })
+  }]
+})
+
+export const releaseHold = whenVerb({
+  says: 'the settlement of a party that a rule held is released',
+  example: 'release_hold: { party: SHP, approved_by: [approver-1] }',
+  schema: Type.Object({ party: name('a party'), ...peopleSaid }, closed),
+  plan: (world, { party, by, approved_by: approvers }) => [{
+    act: async () => await propose(world, {
+      kind: 'hold_release', body: { party }, reason: 'the till was looked at, the sales were real', by,
+      approvers
     })
   }]
 })
