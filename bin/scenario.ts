@@ -308,9 +308,16 @@ async function control (host: Host, method: string, path: string, body?: unknown
   return text === '' ? null : JSON.parse(text)
 }
 
+/** The first folded balance of all: a fen more, or less, on its credit side. */
+const moveBalance = (fen: number): string => `update account_day set credit_fen = credit_fen + ${fen}
+  where (bucket, account_id, clearing_date) = (
+    select bucket, account_id, clearing_date from account_day where credit_fen > 0 order by 3, 2, 1 limit 1)`
+
 const tamperings: Record<string, string> = {
   'transfer amount': `update transfer set amount_fen = amount_fen + 1
     where transfer_id = (select max(transfer_id) from transfer)`,
+  'account balance': moveBalance(1),
+  'account balance put back': moveBalance(-1),
   'purse balance': `update purse set shadow_fen = shadow_fen + 1
     where card_id = (select max(card_id) from purse)`,
   'raw delivery': `update delivery

@@ -10,6 +10,7 @@ import * as people from './when/people.ts'
 import * as processes from './when/processes.ts'
 import * as readers from './when/readers.ts'
 import * as records from './when/records.ts'
+import * as reconciling from './when/reconciliation.ts'
 import * as watch from './when/watch.ts'
 import * as balancesNow from './then/balances.ts'
 import * as daysNow from './then/days.ts'
@@ -19,6 +20,7 @@ import * as peopleNow from './then/people.ts'
 import * as proof from './then/proof.ts'
 import * as readersNow from './then/readers.ts'
 import * as recordsNow from './then/records.ts'
+import * as reconciled from './then/reconciliation.ts'
 import * as watchNow from './then/watch.ts'
 import type { GivenVerb, ThenVerb, WhenVerb } from './verb.ts'
 
@@ -47,6 +49,9 @@ export const when = {
   close_day: days.closeDay,
   approve_day: days.approveDay,
   instruct_day: days.instructDay,
+  terminal_totals: reconciling.terminalTotals,
+  party_position: reconciling.partyPosition,
+  reconcile: reconciling.reconcileDay,
   redate: watch.redate,
   expire_grey: watch.expireGrey,
   propose: people.propose,
@@ -89,6 +94,10 @@ export const then = {
   chips: readersNow.chips,
   alerts: watchNow.alerts,
   items: watchNow.items,
+  reconciliation: reconciled.reconciliation,
+  differences: reconciled.differences,
+  terminal_check: reconciled.terminalCheck,
+  float: reconciled.floatVerb,
   proposals: peopleNow.proposals,
   disputes: peopleNow.disputes,
   audit_log: peopleNow.auditLog,

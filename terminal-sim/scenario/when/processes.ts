@@ -34,6 +34,10 @@ export const start = whenVerb({
 export const tamper = whenVerb({
   says: 'somebody changes a row of the database past the ledger',
   example: 'tamper: transfer amount',
-  schema: oneOf(['transfer amount', 'purse balance', 'raw delivery', 'audit row'], 'what is changed'),
+  schema: oneOf(
+    ['transfer amount', 'purse balance', 'raw delivery', 'audit row', 'account balance',
+      'account balance put back'],
+    'what is changed'
+  ),
   plan: (world, said) => [{ act: () => world.stack.tamper(said) }]
 })
