@@ -31,7 +31,7 @@ export class Refused extends Error {
 }
 
 export type Api = {
-  /** The body: parsed where it is JSON, else as text. Throws Refused. */
+  /** The body: parsed where it is JSON, bytes of a workbook, else text. Throws Refused. */
   call(call: Call): Promise<unknown>
   get<T>(path: string, as?: Caller): Promise<T>
   cards(): Promise<CardView[]>
@@ -112,9 +112,11 @@ const send = (
 }
 
 async function answered (call: Call, response: Response): Promise<unknown> {
+  const type = response.headers.get('content-type') ?? ''
+  if (response.ok && /spreadsheetml/.test(type)) return Buffer.from(await response.arrayBuffer())
   const text = await response.text()
   const json =
-    /json/.test(response.headers.get('content-type') ?? '') && text !== ''
+    /json/.test(type) && text !== ''
       ? (JSON.parse(text) as unknown)
       : text
   if (!response.ok) {

@@ -4,6 +4,7 @@ import * as lanes from './given/lanes.ts'
 import * as things from './given/things.ts'
 import * as published from './given/parameters.ts'
 import * as days from './when/days.ts'
+import * as exports from './when/exports.ts'
 import * as files from './when/files.ts'
 import * as parameters from './when/parameters.ts'
 import * as people from './when/people.ts'
@@ -14,6 +15,7 @@ import * as reconciling from './when/reconciliation.ts'
 import * as watch from './when/watch.ts'
 import * as balancesNow from './then/balances.ts'
 import * as daysNow from './then/days.ts'
+import * as exportsNow from './then/exports.ts'
 import * as filesNow from './then/files.ts'
 import * as parametersNow from './then/parameters.ts'
 import * as peopleNow from './then/people.ts'
@@ -42,6 +44,7 @@ export const given = {
 export const when = {
   deliver: records.deliver,
   upload: files.upload,
+  export: exports.exportList,
   publish_blacklist: parameters.publishBlacklistVerb,
   publish_tariff: parameters.publishTariffVerb,
   fetch_blacklist: parameters.fetchBlacklist,
@@ -82,6 +85,7 @@ export const then = {
   lines: recordsNow.lines,
   totals: recordsNow.totals,
   file_replies: filesNow.fileReplies,
+  exported: exportsNow.exported,
   SS: filesNow.ss,
   QS: filesNow.qs,
   NS: filesNow.ns,

@@ -2,7 +2,7 @@
 import { Type } from 'typebox'
 import { formatIso, startOfDate, addDays } from '../../../runtime/instants.ts'
 import { mappingOf } from '../check.ts'
-import { hex, moment, name, oneOf, whole, yes, yuan } from '../values.ts'
+import { hex, moment, name, oneOf, text, whole, yes, yuan } from '../values.ts'
 import { givenVerb } from '../verb.ts'
 import { cardOf, known, psamNumber, type World } from '../world.ts'
 import { add } from './parties.ts'
@@ -18,7 +18,8 @@ export const terminals = givenVerb({
       {
         operator: name('the party it belongs to'),
         psam: Type.Optional(name('name or 12 digits of the PSAM in it')),
-        reachable: Type.Optional(yes('false: cut off, its blacklist window does not run out'))
+        reachable: Type.Optional(yes('false: cut off, its blacklist window does not run out')),
+        called: Type.Optional(text('the name people read'))
       },
       closed
     ),
@@ -32,6 +33,7 @@ export const terminals = givenVerb({
       add(world, 'terminals', {
         terminal,
         operator: one.operator,
+        ...(one.called === undefined ? {} : { name: one.called }),
         ...(one.reachable === undefined ? {} : { reachable: one.reachable })
       })
       if (!world.psams.has(psam)) addPsam(world, psam, { terminal })
