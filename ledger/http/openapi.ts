@@ -17,7 +17,9 @@ export const openapi = fp(async (app: App) => {
     transform: ({ schema, url, route }) => {
       const open = route.config?.allow?.includes('everyone') === true
       const security = open ? [] : [{ bearer: [] }]
-      const described = { security, description: whoMay(route.config?.allow), ...schema as object }
+      const described = {
+        tags: [tagOf(url)], security, description: whoMay(route.config?.allow), ...schema as object
+      }
       return { schema: byName(described, named) as FastifySchema, url }
     },
     transformObject: document => {
@@ -38,6 +40,9 @@ const bearer = {
   type: 'http', scheme: 'bearer',
   description: 'machines: id.secret; staff: the token that POST /v1/session answers'
 } as const
+
+/** Routes about one kind of thing stand together. */
+const tagOf = (url: string): string => /^\/v1\/([a-z]+)/.exec(url)?.[1] ?? 'service'
 
 const whoMay = (allow: readonly string[] = []): string => `For ${allow.join(', ')}.`
 
