@@ -1,5 +1,4 @@
-// The JSON of statements of accounts and cards, and of the drill-down from a position to raw bytes. It
-// refuses to know how lines are found.
+// The JSON of statements of accounts and cards. It refuses to know how lines are found.
 import { Type, type Static } from 'typebox'
 import { Instant, KnownHead, LocalDate } from './api.ts'
 
@@ -57,71 +56,3 @@ export const CardStatement = Type.Object({
   next: Next
 }, { ...closed, $id: 'CardStatement' })
 export type CardStatement = Static<typeof CardStatement>
-
-/* ---- from a position to raw bytes ---- */
-
-export const PositionBatch = Type.Object({
-  batch: Id('number of the batch'),
-  kind: Type.String(),
-  createdAt: Instant,
-  delivery: orNull(Id('number of the delivery')),
-  name: orNull(Type.String({ description: 'of the file or the delivery' })),
-  claimsFen: fen('what it adds to the claims and adjustments of the position, before commission'),
-  loadsFen: fen('what it adds to the loads of the position')
-}, { ...closed, $id: 'PositionBatch' })
-export type PositionBatch = Static<typeof PositionBatch>
-
-export const PositionBatches = Type.Object({
-  claimsFen: fen('sum of all pages: claims and adjustments of the position, before commission'),
-  loadsFen: fen('sum of all pages: loads of the position'),
-  items: Type.Array(PositionBatch),
-  next: Next
-}, { ...closed, $id: 'PositionBatches' })
-export type PositionBatches = Static<typeof PositionBatches>
-
-export const BatchView = Type.Object({
-  batch: Id('number of the batch'),
-  kind: Type.String(),
-  clearingDate: LocalDate,
-  createdAt: Instant,
-  items: Type.Integer(),
-  transfers: Type.Integer(),
-  sumFen: fen('of its transfers'),
-  root: Type.String({ description: 'Merkle root, hex' }),
-  leaf: orNull(Type.Integer({ description: 'place in the tree; null where it is not sealed yet' })),
-  delivery: orNull(Type.Object({
-    delivery: Id('number of the delivery'), kind: Type.String(), name: Type.String(), source: Type.String(),
-    digest: Type.String({ description: 'SHA-256 of the raw bytes, hex' }), receivedAt: Instant,
-    lines: Type.Integer()
-  }, closed))
-}, { ...closed, $id: 'BatchView' })
-export type BatchView = Static<typeof BatchView>
-
-export const BatchTransfer = Type.Object({
-  transfer: Id('number of the transfer'),
-  journal: Id('linked transfers of one event share it'),
-  code: Type.String(),
-  debit: Type.String(),
-  credit: Type.String(),
-  amountFen: fen('moved'),
-  eventAt: Instant,
-  card: orNull(Type.String({ description: 'masked' })),
-  delivery: orNull(Id('number of the delivery')),
-  line: orNull(Type.Integer()),
-  corrects: orNull(Id('transfer it corrects'))
-}, { ...closed, $id: 'BatchTransfer' })
-export type BatchTransfer = Static<typeof BatchTransfer>
-
-export const RawLine = Type.Object({
-  delivery: Id('number of the delivery'),
-  kind: Type.String(),
-  name: Type.String(),
-  line: Type.Integer({ minimum: 1 }),
-  offset: Type.Integer({ minimum: 0, description: 'of its first byte in the delivery as it came' }),
-  hex: Type.String({ description: 'the bytes themselves' }),
-  text: Type.String({ description: 'the same bytes, one character each' }),
-  fields: Type.Array(Type.Object({
-    name: Type.String(), from: Type.Integer(), to: Type.Integer(), text: Type.String(), says: Type.String()
-  }, closed), { description: 'where each field begins and ends in the text; empty for JSON' })
-}, { ...closed, $id: 'RawLine' })
-export type RawLine = Static<typeof RawLine>

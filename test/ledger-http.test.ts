@@ -400,6 +400,19 @@ t.test('every route answers as described', async t => {
     '/v1/accounts/commerce%2Fpurse/statement', `/v1/cards/${cardKey(cardOf(0))}/statement`, '/v1/items',
     `/v1/reconciliation?from=${D}&to=${D}`, `/v1/float/${D}`
   ]) await door.ok('auditor', 'GET', path)
+  const none = { count: 0, amountFen: 0 }
+  await door.ok('gateway', 'POST', '/v1/terminal-totals', {
+    operator: 'BUS', terminal: 'B1', batch: '1', psam: '990000000001', issue: 1, fromSequence: 1,
+    toSequence: 2, consume: none, return: none, load: { count: 1, amountFen: 5_000 }
+  })
+  await door.ask('settler', 'POST', '/v1/party-positions', { json: { party: 'BUS', date: D, claimsFen: 0 } })
+  await door.ask('settler', 'POST', '/v1/medical-totals', { json: { date: D, items: [] } })
+  await door.ok('settler', 'POST', `/v1/reconciliation/${D}`)
+  const [difference] = (await door.ok('clerk', 'GET', '/v1/items?layer=A')).items
+  for (const [what, json] of [
+    ['/owner', { owner: 'clerk' }], ['/note', { note: 'asked' }], ['/close', { reason: 'told by mistake' }]
+  ] as const) await door.ok('clerk', 'POST', `/v1/items/${difference.item}${what}`, json)
+  await door.ask('clerk', 'POST', '/v1/items', { json: { items: [difference.item], note: 'again' } })
   const correction = {
     kind: 'correction', reason: 'a fen was booked to the wrong side',
     body: {
