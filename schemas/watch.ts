@@ -1,6 +1,7 @@
 // What the watch over PSAMs, cards and terminals shows: open items of sequences and chains.
 import { Type, type Static } from 'typebox'
 import { Instant, LocalDate } from './api.ts'
+import { limits } from './limits.ts'
 
 const closed = { additionalProperties: false } as const
 
@@ -31,3 +32,11 @@ export const SettlementHold = Type.Object({
   at: Instant,
   evidence: Type.Unknown()
 }, { ...closed, $id: 'SettlementHold', description: 'the net of the party is carried over, not instructed' })
+
+export const CardReading = Type.Object({
+  counter: Type.Integer({
+    minimum: 0, maximum: limits.counterMax, description: 'offline counter, committed'
+  }),
+  balanceFen: Type.Integer({ minimum: -limits.balanceFenMax, maximum: limits.balanceFenMax })
+}, { ...closed, $id: 'CardReading', description: 'what a chip says when it is read at a counter' })
+export type CardReading = Static<typeof CardReading>

@@ -106,6 +106,7 @@ const access: Record<string, readonly Who[]> = {
   'GET /v1/blacklist/liability?date=2026-03-02': ['auditor', 'settler', 'approver-1', 'chief', 'clerk',
     'inspector'],
   'GET /v1/watch/items?layer=B': ['auditor', 'settler', 'approver-1', 'chief', 'clerk', 'inspector'],
+  'POST /v1/cards/02313750FFFFFFFF-03104990600000000000-1/readings': ['gateway', 'clerk'],
   'GET /v1/watch/holds': ['auditor', 'settler', 'approver-1', 'chief', 'clerk', 'inspector'],
   'GET /v1/alerts': ['auditor', 'settler', 'approver-1', 'chief', 'clerk', 'inspector'],
   'GET /v1/days': ['auditor', 'settler', 'approver-1', 'chief', 'clerk', 'inspector'],

@@ -2,10 +2,13 @@
 // watch catches up first.
 import { Type } from 'typebox'
 import { formatIso } from '../../runtime/instants.ts'
-import { SettlementHold, WatchItem } from '../../schemas/watch.ts'
+import { parseCardKey } from '../../schemas/record.ts'
+import { CardReading, SettlementHold, WatchItem } from '../../schemas/watch.ts'
+import { readCardAtCounter } from '../card-reading.ts'
 import { holdView } from '../holds.ts'
 import type { Ledger } from '../ledger.ts'
 import { readHolds } from '../store/holds.ts'
+import { Refusal } from '../refusal.ts'
 import { readWatchItems } from '../store/watch-items.ts'
 import type { App } from './app.ts'
 import { callerIn } from './auth.ts'
@@ -14,6 +17,18 @@ const closed = { additionalProperties: false } as const
 const pageSize = 500
 
 export const watchRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
+  app.post('/v1/cards/:card/readings', {
+    config: { allow: ['clerk', 'gateway'] },
+    schema: {
+      params: Type.Object({ card: Type.String({ maxLength: 64 }) }, closed), body: CardReading,
+      response: { 200: Type.Object({ changed: Type.Integer({ description: 'verdicts' }) }, closed) }
+    }
+  }, async request => {
+    const card = parseCardKey(request.params.card)
+    if (card === null) throw new Refusal('not_found', 'not a card')
+    return { changed: await readCardAtCounter(ledger, card, request.body, callerIn(request).id) }
+  })
+
   app.get('/v1/watch/holds', {
     config: { allow: ['staff', 'auditor'] },
     schema: { response: { 200: Type.Object({ items: Type.Array(SettlementHold) }, closed) } }

@@ -1,0 +1,38 @@
+// A card is read at a counter while a grey record of it is open: whatever comes first, the same is decided.
+import t from 'tap'
+import { readCardAtCounter } from '../ledger/card-reading.ts'
+import { catchUp } from '../ledger/watch.ts'
+import { cardOf, deliver, recordOf, startBench } from './support/posting.ts'
+
+const bench = await startBench()
+t.teardown(() => bench.stop())
+t.setTimeout(180_000)
+
+const grey = recordOf(0, 1, { grey: true }) // 1.80 from 50.00 at counter 101, at 08:30
+const cases: [string, { counter: number, balanceFen: number }, string, bigint][] = [
+  ['the counter was used, 1.80 is gone: paid', { counter: 101, balanceFen: 4_820 }, '0 0', 4_820n],
+  ['the counter was used, nothing is gone: not paid', { counter: 101, balanceFen: 5_000 }, '2 33', 5_000n],
+  ['the counter was not used: not paid', { counter: 100, balanceFen: 5_000 }, '2 33', 5_000n],
+  ['the counter is unchanged, the balance is not: nothing is proven', { counter: 100, balanceFen: 6_000 },
+    '1 10', 5_000n],
+  ['the chip is further on: nothing is proven', { counter: 105, balanceFen: 3_000 }, '1 10', 5_000n]
+]
+
+for (const [says, reading, verdict, shadowFen] of cases) {
+  t.test(says, async t => {
+    for (const readFirst of [false, true]) {
+      const { ledger, db, close } = await bench.freshLedger(1)
+      const steps = [
+        () => deliver(ledger, 'grey', [grey]), () => readCardAtCounter(ledger, cardOf(0), reading, 'clerk')]
+      for (const step of readFirst ? steps.reverse() : steps) await step()
+      await catchUp(ledger)
+      const { rows: [now] } = await db.query(`
+        select coalesce(a.outcome, e.outcome) || ' ' || coalesce(a.reason, e.reason) as verdict,
+          p.shadow_fen as shadow
+        from evidence e join purse p using (card_id)
+        left join adjustment a on a.delivery_no = e.delivery_no and a.line_no = e.line_no`)
+      t.strictSame(now, { verdict, shadow: shadowFen }, readFirst ? 'read first' : 'told first')
+      await close()
+    }
+  })
+}
