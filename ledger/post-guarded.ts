@@ -3,7 +3,7 @@
 // moves.
 import { decideGuarded, type Breach, type Effect, type Guarded } from './core/guarded.ts'
 import type { Tx } from './store/db.ts'
-import { guardedMoves, guardedText, type GuardedAccount } from './store/guarded.ts'
+import { guardedMoves, type GuardedAccount } from './store/guarded.ts'
 import { byGuardedKey, lockGuarded, type GuardedKey } from './store/lock.ts'
 import { postBatch, type NewBatch, type NewTransfer } from './store/post.ts'
 
@@ -37,7 +37,7 @@ export async function postGuarded (
   const { keys, places, effects } = touchedBy(journals, rules.accounts)
   const balances = keys.map((): Guarded | null => null)
   for (const row of await lockGuarded(tx, keys)) {
-    balances[places.get(guardedText(row)) ?? -1] = { ...row, ceilingFen: rules.ceilingOf(row) }
+    balances[places.of(row) ?? -1] = { ...row, ceilingFen: rules.ceilingOf(row) }
   }
   const { breaches, afterFen } = decideGuarded(effects, balances)
   // From here on nothing is refused any more.
@@ -59,7 +59,7 @@ export async function postGuarded (
       return { outcome: 'refused', why: breach.why, key: keys[breach.at] as GuardedKey }
     }),
     balanceOf: key => {
-      const place = places.get(guardedText(key)) ?? -1
+      const place = places.of(key) ?? -1
       return balances[place] === null ? null : afterFen[place] ?? null
     }
   }
@@ -68,15 +68,31 @@ export async function postGuarded (
 /** Every guarded balance of the journals once, and what each journal does to them. */
 function touchedBy (
   journals: readonly Journal[], accounts: ReadonlyMap<number, GuardedAccount>
-): { keys: GuardedKey[], places: Map<string, number>, effects: Effect[][] } {
+): { keys: GuardedKey[], places: Places, effects: Effect[][] } {
   const keys: GuardedKey[] = []
-  const places = new Map<string, number>()
+  const places = newPlaces()
   const effects = journals.map(({ transfers, comesBack = false }) =>
     transfers.flatMap(transfer => guardedMoves(transfer, accounts).map(({ fen, ...key }): Effect => {
-      const text = guardedText(key)
-      const at = places.get(text) ?? keys.push(key) - 1
-      places.set(text, at)
+      const at = places.of(key) ?? places.put(key, keys.push(key) - 1)
       return { at, fen, comesBack }
     })))
   return { keys, places, effects }
+}
+
+type Places = {
+  readonly of: (key: GuardedKey) => number | undefined
+  readonly put: (key: GuardedKey, place: number) => number
+}
+
+/** Where each balance stands in the list. A batch looks thousands of times: texts of keys took longer. */
+function newPlaces (): Places {
+  const accounts = new Map<number, Map<bigint, number>>()
+  return {
+    of: ({ accountId, cardId }) => accounts.get(accountId)?.get(cardId),
+    put: ({ accountId, cardId }, place) => {
+      const own = accounts.get(accountId) ?? new Map<bigint, number>()
+      accounts.set(accountId, own.set(cardId, place))
+      return place
+    }
+  }
 }
