@@ -1,0 +1,202 @@
+// A second ledger, written from the rules alone: simple, slow, and without a line of the real one. It keeps
+// every line that was told in one list and works everything out anew each time it is asked. It knows taps,
+// grey records, clones, copies, strangers and closing days; it refuses to know SQL, batches and speed.
+
+/** A line as a terminal tells it. `signed`: its TAC is right. */
+export type ToldTap = {
+  readonly card: number, readonly counter: number, readonly beforeFen: number, readonly amountFen: number
+  readonly psam: 'B1' | 'M1' | 'unknown', readonly terminal: 'B1' | 'M1' | 'none'
+  readonly sequence: number, readonly atMs: number
+  readonly grey: boolean, readonly signed: boolean
+}
+export type World = { readonly nowMs: number, readonly openDateMs: number }
+
+type Kind = 'claim' | 'grey' | 'stranger' | 'nothing'
+type Event = ToldTap & { kind: Kind, readonly own: readonly string[] }
+
+const opening = { counter: 100, fen: 5_000 }
+const tenMinutesMs = 600_000
+const ninetyDaysMs = 90 * 86_400_000
+const psamIssuedMs = Date.parse('2025-01-01T00:00:00+08:00')
+
+/** In this order the first finding names the verdict. */
+const precedence = [
+  'psam_unknown', 'terminal_unknown', 'grey', 'grey_cancelled', 'tac_wrong', 'clock_implausible',
+  'psam_terminal_mismatch', 'overdue', 'conflict', 'chain_broken', 'late'
+]
+const outcomes: Readonly<Record<string, string>> = {
+  psam_unknown: 'refused', terminal_unknown: 'refused', grey: 'held', grey_cancelled: 'refused',
+  tac_wrong: 'refused', clock_implausible: 'held', psam_terminal_mismatch: 'refused', overdue: 'refused',
+  conflict: 'held', chain_broken: 'held', late: 'accepted', ok: 'accepted'
+}
+/** The chip has paid, the operator is not. */
+const unpaid = new Set(['terminal_unknown', 'psam_terminal_mismatch', 'overdue'])
+
+const contentOf = (e: ToldTap): string =>
+  [e.card, e.counter, e.amountFen, e.psam, e.sequence, e.atMs].join('/')
+const evidenceOf = (e: ToldTap): string => `${contentOf(e)}/${e.grey}/${e.signed}`
+
+export type Verdict = { readonly tap: ToldTap, readonly outcome: string, readonly reason: string }
+export type PurseState = {
+  readonly card: number, readonly counter: number, readonly balanceFen: number, readonly owedFen: number
+  readonly open: number
+}
+
+export function newModel (cards: number) {
+  const events: Event[] = []
+  const told = new Set<string>()
+
+  /** Takes one line; false where it only repeats what is known. */
+  function tell (tap: ToldTap, world: World): boolean {
+    const own = findingsAlone(tap, world)
+    const kind = kindOf(tap, own)
+    const known = events.find(event =>
+      event.kind !== 'nothing' && kind !== 'nothing' && contentOf(event) === contentOf(tap))
+    const isRepeat = told.has(evidenceOf(tap))
+    told.add(evidenceOf(tap))
+    if (isRepeat) return false
+    if (known?.kind === 'grey' && kind === 'claim') known.kind = 'claim' // its own end has come
+    else if (known === undefined) events.push({ ...tap, kind, own: own.filter(one => one !== 'grey') })
+    else return false
+    return true
+  }
+
+  /** What stands now: every event with its verdict. */
+  function verdicts (): Verdict[] {
+    const lost = losers(events.filter(event => event.kind === 'claim'))
+    return events.map(event => {
+      const findings = [...event.own, ...findingsByOthers(event, events, lost)]
+      const reason = precedence.find(one => findings.includes(one)) ?? 'ok'
+      const conflict = findings.includes('conflict')
+      return { tap: event, outcome: outcomes[reason] ?? '?', reason, conflict, kind: event.kind }
+    })
+  }
+
+  type Full = Verdict & { readonly conflict: boolean, readonly kind: Kind }
+  const moved = ({ tap, outcome, reason, conflict }: Full): 'operator' | 'unpaid' | null => {
+    if (tap.amountFen === 0 || conflict) return null
+    if (outcome === 'accepted') return 'operator'
+    return unpaid.has(reason) ? 'unpaid' : null
+  }
+
+  /** Credit less debit by account; those that are not zero. */
+  function accounts (): Record<string, number> {
+    const sums: Record<string, number> = { 'custody-bank': -cards * opening.fen, purse: cards * opening.fen }
+    for (const verdict of verdicts() as Full[]) {
+      const to = moved(verdict)
+      if (to === null) continue
+      const operator = verdict.tap.terminal === 'M1' ? 'MET' : 'BUS'
+      const account = to === 'unpaid' ? 'unpaid-debits' : `merchant-pending/${operator}`
+      sums['purse'] = (sums['purse'] ?? 0) - verdict.tap.amountFen
+      sums[account] = (sums[account] ?? 0) + verdict.tap.amountFen
+    }
+    return Object.fromEntries(Object.entries(sums).filter(([, fen]) => fen !== 0))
+  }
+
+  function purses (): PurseState[] {
+    const all = verdicts() as Full[]
+    return Array.from({ length: cards }, (_, card) => {
+      const own = all.filter(({ tap }) => tap.card === card)
+      const standing = own.filter(({ kind, conflict }) =>
+        kind === 'stranger' || (kind === 'claim' && !conflict))
+      const top = standing.sort((a, b) => b.tap.counter - a.tap.counter ||
+        Number(a.kind === 'stranger') - Number(b.kind === 'stranger') || rank(a.tap, b.tap))[0]?.tap
+      const debited = own.filter(one => moved(one) !== null)
+      const held = own.filter(({ kind, outcome }) =>
+        (kind === 'claim' || kind === 'grey') && outcome === 'held').length
+      return {
+        card,
+        counter: top?.counter ?? opening.counter,
+        balanceFen: top === undefined ? opening.fen : top.beforeFen - top.amountFen,
+        owedFen: opening.fen - debited.reduce((sum, { tap }) => sum + tap.amountFen, 0),
+        open: held + gaps(own)
+      }
+    })
+  }
+
+  return { tell, verdicts, accounts, purses, distinct: () => events.length }
+}
+export type Model = ReturnType<typeof newModel>
+
+function findingsAlone (tap: ToldTap, { nowMs, openDateMs }: World): string[] {
+  const implausible = tap.atMs > nowMs + tenMinutesMs || (tap.psam !== 'unknown' && tap.atMs < psamIssuedMs)
+  const findings: [string, boolean][] = [
+    ['psam_unknown', tap.psam === 'unknown'],
+    ['terminal_unknown', tap.terminal === 'none'],
+    ['grey', tap.grey],
+    ['tac_wrong', !tap.grey && !tap.signed],
+    ['clock_implausible', implausible],
+    ['psam_terminal_mismatch', !['unknown', tap.terminal].includes(tap.psam) && tap.terminal !== 'none'],
+    ['overdue', nowMs - tap.atMs > ninetyDaysMs && !implausible],
+    ['late', tap.atMs < openDateMs]
+  ]
+  return findings.filter(([, applies]) => applies).map(([finding]) => finding)
+}
+
+/** What a line is to the chain of its card. */
+function kindOf (tap: ToldTap, own: readonly string[]): Kind {
+  const signed = tap.signed && !tap.grey
+  if (own.includes('psam_unknown')) return signed ? 'stranger' : 'nothing'
+  if (signed) return 'claim'
+  return own[0] === 'grey' ? 'grey' : 'nothing'
+}
+
+const terminals = ['none', 'B1', 'M1']
+const rank = (a: ToldTap, b: ToldTap): number =>
+  a.atMs - b.atMs || terminals.indexOf(a.terminal) - terminals.indexOf(b.terminal) ||
+  a.sequence - b.sequence || a.counter - b.counter
+
+/** First come in rank order, first served, where both the chip's counter and the PSAM's sequence are free. */
+function losers (claims: readonly Event[]): Set<Event> {
+  const taken = new Set<string>()
+  return new Set([...claims].sort(rank).filter(claim => {
+    const keys = [`chip ${claim.card}/${claim.counter}`, `psam ${claim.psam}/${claim.sequence}`]
+    if (keys.some(key => taken.has(key))) return true
+    for (const key of keys) taken.add(key)
+    return false
+  }))
+}
+
+/** The signed event that stands on a counter: a claim before a stranger. */
+function standingAt (
+  events: readonly Event[], lost: ReadonlySet<Event>, card: number, counter: number
+): Event | undefined {
+  return events.filter(e => e.card === card && e.counter === counter && !lost.has(e) &&
+    (e.kind === 'claim' || e.kind === 'stranger'))
+    .sort((a, b) => Number(a.kind === 'stranger') - Number(b.kind === 'stranger') || rank(a, b))[0]
+}
+
+function findingsByOthers (event: Event, events: readonly Event[], lost: ReadonlySet<Event>): string[] {
+  const at = (counter: number) => standingAt(events, lost, event.card, counter)
+  if (event.kind === 'nothing') return []
+  if (event.kind === 'grey') return greyFindings(event, events, at)
+  const previous = at(event.counter - 1)
+  const expected = event.counter - 1 === opening.counter
+    ? opening.fen
+    : previous === undefined ? null : previous.beforeFen - previous.amountFen
+  const broken = event.counter <= opening.counter || (expected !== null && expected !== event.beforeFen)
+  return [...lost.has(event) ? ['conflict'] : [], ...broken ? ['chain_broken'] : []]
+}
+
+function greyFindings (
+  event: Event, events: readonly Event[], at: (counter: number) => Event | undefined
+): string[] {
+  if (at(event.counter) !== undefined) return ['grey_cancelled']
+  const next = at(event.counter + 1)
+  if (next === undefined) return ['grey']
+  const fitting = events.filter(e => e.kind === 'grey' && e.card === event.card &&
+    e.counter === event.counter && e.beforeFen - e.amountFen === next.beforeFen)
+  if (fitting.length === 1) return fitting[0] === event ? [] : ['grey_cancelled']
+  return next.beforeFen === event.beforeFen && event.amountFen !== 0 ? ['grey_cancelled'] : ['grey']
+}
+
+/** Runs of counters that nobody has told of, below one that the chip is known to have used. */
+function gaps (
+  own: readonly (Verdict & { readonly conflict: boolean, readonly kind: Kind })[]
+): number {
+  const used = new Set(own.filter(({ kind, conflict, outcome, reason }) =>
+    kind === 'stranger' || (kind === 'claim' && !conflict) ||
+    (kind === 'grey' && reason !== 'grey' && reason !== 'grey_cancelled' && outcome !== '?'))
+    .map(({ tap }) => tap.counter))
+  return [...used].filter(counter => counter > opening.counter + 1 && !used.has(counter - 1)).length
+}
