@@ -6,6 +6,7 @@ import { createMetrics, type Metrics } from '../runtime/metrics.ts'
 import { createApp, type App } from './http/app.ts'
 import { createLanes, type Lanes } from './intake/lanes.ts'
 import { routes } from './http/routes.ts'
+import type { HeadMemory } from './head-memory.ts'
 import { startSealer, type HeadSigner, type Sealer } from './seal.ts'
 import { openDb, type Db } from './store/db.ts'
 import { servingRole } from './store/grants.ts'
@@ -44,6 +45,8 @@ export type LedgerOptions = {
   readonly databaseUrl: string
   readonly connections?: number
   readonly sealEveryMs?: number
+  /** Absent: whoever restores an old backup is not noticed here, only by the gateways. */
+  readonly memory?: HeadMemory
   /** As long as the session when absent. */
   readonly idleMs?: number
   /** Absent: webhooks and their secrets hold as long as this process. */
@@ -68,7 +71,8 @@ export async function buildLedger (options: LedgerOptions): Promise<BuiltLedger>
   const max = options.connections ?? 10
   const db = openDb(options.databaseUrl, { max, onError, role: servingRole })
   const sealer = await startSealer({
-    db, signer, now: () => clock.now(), everyMs: options.sealEveryMs ?? sealEveryMs, onError
+    db, signer, now: () => clock.now(), everyMs: options.sealEveryMs ?? sealEveryMs, onError,
+    ...options.memory === undefined ? {} : { memory: options.memory }
   })
   const registry = registryCache(db)
   const watch = startWatch({ db, clock, log, registry, random }, watchEveryMs)

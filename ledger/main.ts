@@ -2,13 +2,17 @@
 // prepare a database, check it, or correct it:
 //
 //   ledger/main.ts                        serve
-//   ledger/main.ts migrate                bring the database to the present schema
+//   ledger/main.ts migrate [--citus]      bring the database to the present schema; spread it over shards
 //   ledger/main.ts bootstrap FILE         add staff and machine clients
 //   ledger/main.ts keys FILE.json OUT     seal master keys into an encrypted key file
 //   ledger/main.ts verify [--since SIZE]  rebuild every projection, check the tree; 1 where they differ
 //   ledger/main.ts prove ID               an inclusion proof, as JSON; ID: a transfer, or CARD/COUNTER
 //   ledger/main.ts prove --consistency OLD [NEW]   that one signed head grew into another, as JSON
 //   ledger/main.ts correct FILE           post the transfers of a correction in the open date
+//   ledger/main.ts accept-restore REASON  go on from a restored backup, under a new signing key
+//   ledger/main.ts partitions [DAYS] [--check]   make room for dates to come; --check: 1 where too few
+//   ledger/main.ts retention [--apply]    what has had its time; nothing of money is deleted
+//   ledger/main.ts schema                 what the database looks like
 //   ledger/main.ts journal DATE           the books of a clearing date as an hledger journal
 import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -21,16 +25,21 @@ import { readConfig } from '../runtime/config.ts'
 import { parseIso } from '../runtime/instants.ts'
 import { createLog } from '../runtime/log.ts'
 import { announceReady } from '../runtime/supervise.ts'
+import { acceptRestore } from './accept-restore.ts'
 import { bootstrap, BootstrapFile } from './bootstrap.ts'
 import { correct, Correction } from './correct.ts'
 import { startCourier } from './jobs/courier.ts'
 import { webhookKeyIn } from './jobs/webhook-key.ts'
 import { hledgerJournal } from './exports/journal.ts'
+import { openHeadMemory } from './head-memory.ts'
 import { buildLedger } from './ledger.ts'
 import { prove, proveConsistency } from './prove.ts'
 import { openSigner } from './seal.ts'
 import { openDb } from './store/db.ts'
 import { migrate } from './store/migrate.ts'
+import { dumpSchema } from './store/schema-dump.ts'
+import { partitionsAhead } from './store/upkeep.ts'
+import { makeRoom, retain } from './upkeep.ts'
 import { ensureHouseAccounts, registryCache } from './store/registry.ts'
 import { KeySet, sealKeys } from './verify/key-file.ts'
 import { startTacPool } from './verify/tac-pool.ts'
@@ -68,7 +77,7 @@ const Serving = Type.Object({
 type Command = (...args: string[]) => Promise<void>
 const commands: Readonly<Record<string, Command>> = {
   serve, migrate: migrateOnly, bootstrap: addStaff, keys, verify, prove: printProof, correct: postCorrection,
-  journal: printJournal
+  journal: printJournal, 'accept-restore': acceptOlder, partitions, retention, schema: printSchema
 }
 
 const [name = 'serve', ...args] = process.argv.slice(2)
@@ -96,6 +105,7 @@ async function serve (): Promise<void> {
     log,
     tac,
     signer: openSigner(config.LEDGER_SIGNING_KEY),
+    memory: openHeadMemory(config.LEDGER_SIGNING_KEY),
     random: randomBytes,
     partitionDays: config.LEDGER_PARTITION_DAYS,
     sessionMs: config.LEDGER_SESSION_HOURS * 3_600_000,
@@ -129,13 +139,43 @@ async function withDatabase<T> (work: (db: ReturnType<typeof openDb>) => Promise
   }
 }
 
-async function migrateOnly (): Promise<void> {
+async function migrateOnly (...args: string[]): Promise<void> {
+  const { values: { citus } } = parseArgs({ args, options: { citus: { type: 'boolean', default: false } } })
   const applied = await withDatabase(async db => {
-    const names = await migrate(db)
+    const names = await migrate(db, { citus })
     await ensureHouseAccounts(db)
     return names
   })
   if (applied.length > 0) log.info({ applied }, 'migrated')
+}
+
+async function acceptOlder (...reason: string[]): Promise<void> {
+  const { LEDGER_SIGNING_KEY: path } =
+    readConfig(Type.Object({ LEDGER_SIGNING_KEY: Type.String() }), process.env)
+  if (reason.join(' ').length < 10) throw new Error('say why, in ten letters or more')
+  const keyId = await withDatabase(db =>
+    acceptRestore(db, path, { reason: reason.join(' '), atMs: systemClock.now() }))
+  process.stdout.write(`the tree goes on under key ${keyId}: publish it, then have the gateways redeliver\n`)
+}
+
+async function partitions (...args: string[]): Promise<void> {
+  const { values: { check }, positionals: [days = '35'] } =
+    parseArgs({ args, allowPositionals: true, options: { check: { type: 'boolean', default: false } } })
+  const ahead = await withDatabase(async db =>
+    check ? await partitionsAhead(db) ?? 0 : await makeRoom(db, Number(days)))
+  process.stdout.write(`room for ${ahead} dates after the open one\n`)
+  if (ahead < Number(days)) process.exitCode = 1
+}
+
+async function retention (...args: string[]): Promise<void> {
+  const { values: { apply } } =
+    parseArgs({ args, options: { apply: { type: 'boolean', default: false } } })
+  const report = await withDatabase(db => retain(db, { nowMs: systemClock.now(), apply }))
+  process.stdout.write(JSON.stringify(report, null, 2) + '\n')
+}
+
+async function printSchema (): Promise<void> {
+  process.stdout.write(await withDatabase(dumpSchema))
 }
 
 async function addStaff (path = ''): Promise<void> {

@@ -10,6 +10,7 @@ import { errorCode } from '../runtime/files.ts'
 import { formatIso } from '../runtime/instants.ts'
 import { leafHash, type Hash } from '../schemas/merkle.ts'
 import { emptyFrontier, frontierRoot, growFrontier } from './core/merkle.ts'
+import { refuseOlderTree, type HeadMemory } from './head-memory.ts'
 import { inTransaction, type Db, type Tx } from './store/db.ts'
 import {
   completeTiles, insertHead, insertLeaves, lastHead, leafHashes, lockTree, saveKey, unsealedBatches
@@ -106,6 +107,8 @@ export type SealerOptions = {
   /** Pause between two sealings of the timer. */
   readonly everyMs: number
   readonly onError: (error: unknown) => void
+  /** What was signed before, whatever the database says; left out where nothing outlives the process. */
+  readonly memory?: HeadMemory
 }
 
 /** Seals now and then; several processes may, by turns. */
@@ -116,8 +119,10 @@ export async function startSealer (options: SealerOptions): Promise<Sealer> {
   let before: Promise<unknown> = Promise.resolve()
   const sealAll = async (): Promise<SignedHead> => {
     for (;;) {
-      const sealed = await inTransaction(db, tx => sealSome(tx, signer, now()))
-      if (sealed !== null) return (head = sealed)
+      const sealed = await inTransaction(db, tx => sealSome(tx, signer, now(), options.memory))
+      if (sealed === null) continue
+      options.memory?.remember(sealed)
+      return (head = sealed)
     }
   }
   const seal = (): Promise<SignedHead> => {
@@ -142,8 +147,11 @@ const batchesPerTurn = 10_000
  * Appends some batches; null while more are waiting, for a head is signed only over all of them: otherwise a
  * checkpoint could stand while a batch of a date that is cut is still outside.
  */
-async function sealSome (tx: Tx, signer: HeadSigner, nowMs: number): Promise<SignedHead | null> {
+async function sealSome (
+  tx: Tx, signer: HeadSigner, nowMs: number, memory: HeadMemory | undefined
+): Promise<SignedHead | null> {
   await lockTree(tx)
+  if (memory !== undefined) await refuseOlderTree(tx, memory)
   const last = await lastHead(tx)
   const base = last?.frontier ?? emptyFrontier
   const pending = growFrontier(base, await leafHashes(tx, base.size))

@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict'
 
 export const limits = {
+  /** Raw bytes and transfers stay so long. */
+  evidenceYears: 10,
   recordsPerDeliveryMax: 5_000,
   deliveryBytesMax: 8 * 1024 * 1024,
   fileBytesMax: 64 * 1024 * 1024,

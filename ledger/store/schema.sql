@@ -1,0 +1,1056 @@
+-- What a database looks like after all migrations. Made by npm run schema; do not edit.
+
+create sequence batch_id_seq as bigint;
+create sequence card_id_seq as bigint;
+create sequence delivery_no_seq as bigint;
+
+create table account (
+  account_id integer not null generated always as identity,
+  book text not null,
+  closed_at timestamp with time zone,
+  floor_fen bigint,
+  heading text not null,
+  mode text not null,
+  normal_side text not null,
+  party_id integer,
+  constraint account_pkey PRIMARY KEY (account_id),
+  constraint account_book_heading_party_id_key UNIQUE NULLS NOT DISTINCT (book, heading, party_id),
+  constraint account_mode_check CHECK ((mode = ANY (ARRAY['guarded'::text, 'recorded'::text]))),
+  constraint account_normal_side_check CHECK ((normal_side = ANY (ARRAY['debit'::text, 'credit'::text]))),
+  constraint account_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+
+create table account_batch (
+  account_id integer not null,
+  batch_id bigint not null,
+  clearing_date date not null,
+  credit_fen bigint not null,
+  debit_fen bigint not null,
+  constraint account_batch_pkey PRIMARY KEY (account_id, clearing_date, batch_id)
+);
+
+create table account_day (
+  account_id integer not null,
+  bucket smallint not null,
+  clearing_date date not null,
+  credit_fen bigint not null,
+  debit_fen bigint not null,
+  constraint account_day_pkey PRIMARY KEY (bucket, account_id, clearing_date)
+);
+
+create table adjustment (
+  amount_fen bigint not null,
+  batch_id bigint not null,
+  bucket smallint not null,
+  card_id bigint,
+  clearing_date date not null,
+  delivery_no bigint not null,
+  findings smallint[],
+  line_no integer not null,
+  outcome smallint not null,
+  reason smallint not null,
+  constraint adjustment_pkey PRIMARY KEY (bucket, delivery_no, line_no, batch_id)
+);
+CREATE INDEX adjustment_batch ON public.adjustment USING brin (batch_id) WITH (autosummarize='on');
+CREATE INDEX adjustment_date ON public.adjustment USING btree (clearing_date);
+
+create table alert (
+  about text not null,
+  alert_id bigint not null generated always as identity,
+  at timestamp with time zone not null,
+  clearing_date date not null,
+  evidence jsonb not null,
+  kind text not null,
+  constraint alert_pkey PRIMARY KEY (alert_id),
+  constraint alert_kind_about_clearing_date_key UNIQUE (kind, about, clearing_date)
+);
+CREATE INDEX alert_date ON public.alert USING btree (clearing_date, alert_id);
+
+create table audit (
+  action text not null,
+  at timestamp with time zone not null,
+  by_whom text not null,
+  detail text not null,
+  hash bytea not null,
+  previous bytea not null,
+  seq bigint not null,
+  subject text not null,
+  constraint audit_pkey PRIMARY KEY (seq)
+);
+CREATE INDEX audit_action ON public.audit USING btree (action, seq);
+CREATE INDEX audit_by ON public.audit USING btree (by_whom, seq);
+CREATE INDEX audit_subject ON public.audit USING btree (subject, seq);
+
+create table balance_delta (
+  account_id integer not null,
+  batch_id bigint not null,
+  bucket smallint not null,
+  clearing_date date not null,
+  credit_fen bigint not null,
+  debit_fen bigint not null,
+  constraint balance_delta_pkey PRIMARY KEY (bucket, batch_id, account_id, clearing_date)
+);
+
+create table bank_account (
+  bank_account_id integer not null generated always as identity,
+  bank_code text not null,
+  book text,
+  by_whom text not null,
+  holder text not null,
+  number text not null,
+  party_id integer not null,
+  since timestamp with time zone not null,
+  until timestamp with time zone,
+  constraint bank_account_pkey PRIMARY KEY (bank_account_id),
+  constraint bank_account_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+CREATE UNIQUE INDEX bank_account_now ON public.bank_account USING btree (party_id, book) NULLS NOT DISTINCT WHERE (until IS NULL);
+CREATE INDEX bank_account_number ON public.bank_account USING btree (number);
+
+create table bank_line (
+  amount_fen bigint not null,
+  book text not null,
+  booked_on date not null,
+  counterparty text,
+  counterparty_name text,
+  end_to_end_id text,
+  instruction_id text,
+  line_id bigint not null generated always as identity,
+  line_no integer not null,
+  party_id integer,
+  reference text not null,
+  return_reason text,
+  state text not null,
+  statement_id bigint not null,
+  text text not null,
+  transfer_id bigint,
+  constraint bank_line_pkey PRIMARY KEY (line_id),
+  constraint bank_line_amount_fen_check CHECK ((amount_fen <> 0)),
+  constraint bank_line_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id),
+  constraint bank_line_statement_id_fkey FOREIGN KEY (statement_id) REFERENCES bank_statement(statement_id),
+  constraint bank_line_statement_id_line_no_key UNIQUE (statement_id, line_no)
+);
+CREATE UNIQUE INDEX bank_line_reference ON public.bank_line USING btree (book, reference) WHERE (state <> 'repeated'::text);
+CREATE INDEX bank_line_state ON public.bank_line USING btree (state, line_id);
+
+create table bank_statement (
+  account text not null,
+  book text not null,
+  by_whom text not null,
+  closing_fen bigint not null,
+  content bytea not null,
+  digest bytea not null,
+  external_id text not null,
+  format text not null,
+  from_date date not null,
+  lines integer not null,
+  opening_fen bigint not null,
+  raw bytea not null,
+  received_at timestamp with time zone not null,
+  sequence bigint,
+  statement_id bigint not null generated always as identity,
+  to_date date not null,
+  constraint bank_statement_pkey PRIMARY KEY (statement_id),
+  constraint bank_statement_account_external_id_key UNIQUE (account, external_id)
+);
+CREATE INDEX bank_statement_digest ON public.bank_statement USING btree (digest);
+CREATE INDEX bank_statement_order ON public.bank_statement USING btree (account, to_date, sequence, statement_id);
+
+create table batch (
+  batch_id bigint not null,
+  bucket smallint not null default 0,
+  clearing_date date not null,
+  created_at timestamp with time zone not null,
+  delivery_no bigint,
+  form smallint not null default 1,
+  items integer not null,
+  items_digest bytea,
+  kind text not null,
+  root bytea not null,
+  salt bytea not null,
+  sum_fen bigint not null,
+  transfers integer not null,
+  constraint batch_pkey PRIMARY KEY (bucket, batch_id)
+);
+CREATE INDEX batch_by_people ON public.batch USING btree (kind, batch_id) WHERE (kind = ANY (ARRAY['registry'::text, 'correction'::text]));
+CREATE INDEX batch_date ON public.batch USING btree (bucket, clearing_date);
+
+create table batch_news (
+  batch_id bigint not null,
+  bucket smallint not null default 0,
+  card_buckets smallint[] not null,
+  card_ids bigint[] not null,
+  highs bigint[] not null,
+  lows bigint[] not null,
+  psam_ids integer[] not null,
+  purses smallint[] not null,
+  top_debits integer[] not null,
+  top_minutes timestamp with time zone[] not null,
+  top_terminals integer[] not null,
+  constraint batch_news_pkey PRIMARY KEY (bucket, batch_id)
+);
+
+create table blacklist_entry (
+  added_version integer not null,
+  bucket smallint not null,
+  card_id bigint not null,
+  listed_at timestamp with time zone not null,
+  reason text not null,
+  removed_version integer,
+  constraint blacklist_entry_pkey PRIMARY KEY (bucket, card_id, added_version)
+);
+CREATE INDEX blacklist_entry_version ON public.blacklist_entry USING btree (added_version);
+
+create table blacklist_version (
+  digest bytea not null,
+  published_at timestamp with time zone not null,
+  version integer not null,
+  constraint blacklist_version_pkey PRIMARY KEY (version)
+);
+
+create table card (
+  branch text,
+  bucket smallint not null,
+  card_id bigint not null,
+  card_type text not null,
+  city_factor bytea,
+  issue smallint not null,
+  issuer bytea not null,
+  key_version smallint not null,
+  opened_at timestamp with time zone not null,
+  opened_counter integer not null default 0,
+  opened_fen bigint not null default 0,
+  profile text not null,
+  serial bytea not null,
+  state text not null default 'normal'::text,
+  suite text not null,
+  constraint card_pkey PRIMARY KEY (bucket, card_id),
+  constraint card_bucket_issuer_serial_issue_key UNIQUE (bucket, issuer, serial, issue)
+);
+
+create table card_event (
+  amount_fen bigint not null,
+  balance_before_fen bigint not null,
+  batch_id bigint not null,
+  bucket smallint not null,
+  card_id bigint not null,
+  clearing_date date not null,
+  content bytea not null,
+  counter integer not null,
+  counter_kind smallint not null,
+  delivery_no bigint not null,
+  event_at timestamp with time zone not null,
+  findings smallint[],
+  line_no integer not null,
+  outcome smallint not null,
+  psam_id integer not null,
+  purse smallint not null,
+  reason smallint not null,
+  sequence bigint not null,
+  terminal_id integer not null,
+  type smallint not null,
+  constraint card_event_pkey PRIMARY KEY (bucket, card_id, purse, counter_kind, counter)
+);
+CREATE INDEX card_event_batch ON public.card_event USING brin (batch_id) WITH (autosummarize='on');
+CREATE INDEX card_event_date ON public.card_event USING brin (clearing_date) WITH (autosummarize='on');
+
+create table chain_fact (
+  at timestamp with time zone not null,
+  balance_fen bigint,
+  bucket smallint not null,
+  card_id bigint not null,
+  content bytea,
+  counter integer not null,
+  fact_id bigint not null generated always as identity,
+  findings smallint[],
+  kind smallint not null,
+  purse smallint not null,
+  source text not null,
+  constraint chain_fact_pkey PRIMARY KEY (bucket, fact_id)
+);
+CREATE INDEX chain_fact_card ON public.chain_fact USING btree (bucket, card_id, purse, counter);
+
+create table clearing_day (
+  clearing_date date not null,
+  digest bytea,
+  paid_with date,
+  state text not null,
+  value_date date,
+  constraint clearing_day_pkey PRIMARY KEY (clearing_date)
+);
+
+create table client (
+  client_id text not null,
+  kind text not null,
+  party_id integer,
+  secret_hash bytea not null,
+  constraint client_pkey PRIMARY KEY (client_id),
+  constraint client_kind_check CHECK ((kind = ANY (ARRAY['gateway'::text, 'operator'::text, 'agent'::text, 'registrar'::text, 'auditor'::text]))),
+  constraint client_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+
+create table commission (
+  from_date date not null,
+  party_id integer not null,
+  product text not null,
+  rate_ppm integer not null,
+  constraint commission_pkey PRIMARY KEY (party_id, product, from_date),
+  constraint commission_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id),
+  constraint commission_rate_ppm_check CHECK (((rate_ppm >= 0) AND (rate_ppm <= 1000000)))
+);
+
+create table day_approval (
+  at timestamp with time zone not null,
+  clearing_date date not null,
+  digest bytea not null,
+  staff_id integer not null,
+  constraint day_approval_pkey PRIMARY KEY (clearing_date, staff_id, digest),
+  constraint day_approval_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES staff(staff_id)
+);
+
+create table day_check (
+  at timestamp with time zone not null,
+  check_no bigint not null generated always as identity,
+  clearing_date date not null,
+  detail text not null,
+  last_batch bigint not null default 0,
+  name text not null,
+  ok boolean not null,
+  constraint day_check_pkey PRIMARY KEY (clearing_date, check_no)
+);
+
+create table day_step (
+  at timestamp with time zone not null,
+  by_whom text not null,
+  clearing_date date not null,
+  detail jsonb not null default '{}'::jsonb,
+  state text not null,
+  step_no bigint not null generated always as identity,
+  constraint day_step_pkey PRIMARY KEY (clearing_date, step_no)
+);
+
+create table delivery (
+  answer jsonb,
+  bookings integer not null default 0,
+  bucket smallint not null default 0,
+  clearing_date date not null,
+  delivery_no bigint not null,
+  digest bytea not null,
+  distinct_lines integer not null,
+  external_id text not null,
+  kind text not null,
+  lanes smallint not null default 1,
+  lines integer not null,
+  raw bytea,
+  received_at timestamp with time zone not null,
+  source text not null,
+  constraint delivery_pkey PRIMARY KEY (bucket, delivery_no),
+  constraint delivery_kind_check CHECK ((kind = ANY (ARRAY['json'::text, 'file'::text])))
+);
+CREATE UNIQUE INDEX delivery_external ON public.delivery USING btree (bucket, kind, source, external_id);
+
+create table delivery_part (
+  accepted_count integer not null,
+  accepted_fen bigint not null,
+  answered jsonb not null,
+  batch_id bigint,
+  bucket smallint not null default 0,
+  clearing_date date not null,
+  delivery_no bigint not null,
+  excluded_count integer not null,
+  excluded_fen bigint not null,
+  lane smallint not null,
+  lines integer not null,
+  part_no integer not null,
+  refused_count integer not null,
+  refused_fen bigint not null,
+  constraint delivery_part_pkey PRIMARY KEY (bucket, delivery_no, part_no, lane)
+);
+CREATE INDEX delivery_part_batch ON public.delivery_part USING btree (batch_id);
+CREATE INDEX delivery_part_date ON public.delivery_part USING btree (clearing_date);
+
+create table delivery_raw (
+  bucket smallint not null default 0,
+  bytes bytea not null,
+  delivery_no bigint not null,
+  first_line integer not null,
+  part_no integer not null,
+  constraint delivery_raw_pkey PRIMARY KEY (bucket, delivery_no, part_no)
+);
+
+create table dispute (
+  amount_fen bigint not null,
+  answer_until date not null,
+  bucket smallint not null,
+  card_id bigint not null,
+  counter integer not null,
+  dispute_id bigint not null generated always as identity,
+  escalate_until date,
+  party_id integer,
+  purse smallint not null,
+  redress_id bigint,
+  side text not null,
+  state text not null,
+  constraint dispute_pkey PRIMARY KEY (dispute_id),
+  constraint dispute_amount_fen_check CHECK ((amount_fen > 0)),
+  constraint dispute_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id),
+  constraint dispute_redress_id_fkey FOREIGN KEY (redress_id) REFERENCES redress(redress_id),
+  constraint dispute_side_check CHECK ((side = ANY (ARRAY['holder'::text, 'operator'::text, 'issuer'::text]))),
+  constraint dispute_state_check CHECK ((state = ANY (ARRAY['RAISED'::text, 'ANSWERED'::text, 'ACCEPTED'::text, 'REFUSED'::text, 'ESCALATED'::text, 'FINAL'::text])))
+);
+CREATE INDEX dispute_party ON public.dispute USING btree (party_id, dispute_id);
+CREATE UNIQUE INDEX dispute_unfinished ON public.dispute USING btree (bucket, card_id, purse, counter) WHERE (state = ANY (ARRAY['RAISED'::text, 'ANSWERED'::text, 'REFUSED'::text, 'ESCALATED'::text]));
+
+create table dispute_step (
+  at timestamp with time zone not null,
+  by_whom text not null,
+  dispute_id bigint not null,
+  stance text,
+  state text not null,
+  step_no smallint not null,
+  words text not null,
+  constraint dispute_step_pkey PRIMARY KEY (dispute_id, step_no),
+  constraint dispute_step_dispute_id_fkey FOREIGN KEY (dispute_id) REFERENCES dispute(dispute_id)
+);
+
+create table evidence (
+  amount_fen bigint,
+  balance_before_fen bigint,
+  batch_id bigint not null,
+  bucket smallint not null,
+  card_id bigint,
+  clearing_date date not null,
+  content bytea,
+  counter integer,
+  delivery_no bigint not null,
+  digest bytea not null,
+  event_at timestamp with time zone,
+  findings smallint[],
+  kind smallint not null default 0,
+  line_no integer not null,
+  outcome smallint not null,
+  psam_id integer,
+  purse smallint,
+  reason smallint not null,
+  sequence bigint,
+  tac_valid boolean not null default false,
+  terminal_id integer,
+  type smallint,
+  constraint evidence_pkey PRIMARY KEY (bucket, digest, delivery_no, line_no, kind)
+);
+CREATE INDEX evidence_batch ON public.evidence USING brin (batch_id) WITH (autosummarize='on');
+CREATE INDEX evidence_card ON public.evidence USING btree (bucket, card_id, counter) WHERE (card_id IS NOT NULL);
+CREATE INDEX evidence_contender ON public.evidence USING btree (psam_id, sequence) WHERE (kind = ANY (ARRAY[2, 4]));
+CREATE INDEX evidence_date ON public.evidence USING brin (clearing_date) WITH (autosummarize='on');
+CREATE INDEX evidence_grey ON public.evidence USING btree (psam_id, sequence) WHERE (kind = 1);
+
+create table general_ledger (
+  accounts integer not null,
+  book text not null,
+  clearing_date date not null,
+  closing_fen bigint not null,
+  credit_fen bigint not null,
+  debit_fen bigint not null,
+  heading text not null,
+  normal_side text not null,
+  opening_fen bigint not null,
+  constraint general_ledger_pkey PRIMARY KEY (clearing_date, book, heading)
+);
+
+create table guarded_balance (
+  account_id integer not null,
+  balance_fen bigint not null default 0,
+  bucket smallint not null,
+  card_id bigint not null default 0,
+  closed_at timestamp with time zone,
+  floor_fen bigint not null,
+  opened_at timestamp with time zone,
+  constraint guarded_balance_pkey PRIMARY KEY (bucket, account_id, card_id),
+  constraint guarded_balance_check CHECK ((balance_fen >= floor_fen))
+);
+
+create table holiday (
+  date date not null,
+  note text not null default ''::text,
+  settlement boolean not null,
+  constraint holiday_pkey PRIMARY KEY (date)
+);
+
+create table income (
+  adjustments integer not null,
+  adjustments_fen bigint not null,
+  batch_id bigint not null,
+  book text not null,
+  claims integer not null,
+  claims_fen bigint not null,
+  clearing_date date not null,
+  line text not null,
+  party_id integer not null,
+  shift text not null,
+  terminal text not null,
+  vehicle text not null,
+  constraint income_pkey PRIMARY KEY (batch_id, party_id, book, terminal, line, vehicle, shift)
+);
+CREATE INDEX income_party ON public.income USING btree (party_id, clearing_date);
+
+create table income_batch (
+  batch_id bigint not null,
+  constraint income_batch_pkey PRIMARY KEY (batch_id)
+);
+
+create table instruction (
+  amount_fen bigint not null,
+  book text not null,
+  clearing_date date not null,
+  direction text not null,
+  from_account_id integer,
+  house_id integer,
+  instruction_id text not null,
+  made_at timestamp with time zone not null default now(),
+  paid_line bigint,
+  party_id integer not null,
+  replaced_by text,
+  returned_line bigint,
+  run smallint not null default 1,
+  short_transfer bigint,
+  state text not null default 'sent'::text,
+  to_account_id integer,
+  value_date date,
+  constraint instruction_pkey PRIMARY KEY (instruction_id),
+  constraint instruction_amount_fen_check CHECK ((amount_fen > 0)),
+  constraint instruction_direction_check CHECK ((direction = ANY (ARRAY['pay'::text, 'collect'::text]))),
+  constraint instruction_from_account_id_fkey FOREIGN KEY (from_account_id) REFERENCES bank_account(bank_account_id),
+  constraint instruction_house_id_fkey FOREIGN KEY (house_id) REFERENCES party(party_id),
+  constraint instruction_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id),
+  constraint instruction_state_check CHECK ((state = ANY (ARRAY['sent'::text, 'confirmed'::text, 'returned'::text, 'void'::text]))),
+  constraint instruction_to_account_id_fkey FOREIGN KEY (to_account_id) REFERENCES bank_account(bank_account_id)
+);
+CREATE INDEX instruction_date ON public.instruction USING btree (clearing_date, run);
+CREATE INDEX instruction_party ON public.instruction USING btree (party_id, book);
+CREATE INDEX instruction_waiting ON public.instruction USING btree (value_date) WHERE (state = 'sent'::text);
+
+create table item (
+  amount_fen bigint not null default 0,
+  card_bucket smallint,
+  card_id bigint,
+  clearing_date date not null,
+  closed_at timestamp with time zone,
+  evidence jsonb not null,
+  item_id bigint not null generated always as identity,
+  key text not null,
+  layer text not null,
+  note text,
+  opened_at timestamp with time zone not null,
+  outcome text not null,
+  owner text,
+  party_id integer,
+  proposal jsonb,
+  records integer not null default 0,
+  resolution text,
+  state text not null default 'open'::text,
+  constraint item_pkey PRIMARY KEY (item_id),
+  constraint item_layer_check CHECK ((layer = ANY (ARRAY['A'::text, 'B'::text, 'C'::text, 'D'::text, 'E'::text, 'F'::text, 'G'::text, 'H'::text, 'I'::text]))),
+  constraint item_outcome_check CHECK ((outcome = ANY (ARRAY['LEFT_ONLY'::text, 'RIGHT_ONLY'::text, 'AMOUNT_DIFF'::text, 'STATE_DIFF'::text, 'DATE_DIFF'::text, 'DUPLICATE'::text]))),
+  constraint item_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id),
+  constraint item_state_check CHECK ((state = ANY (ARRAY['open'::text, 'closed'::text])))
+);
+CREATE UNIQUE INDEX item_open ON public.item USING btree (layer, key) WHERE (state = 'open'::text);
+CREATE INDEX item_owner ON public.item USING btree (owner, item_id) WHERE (state = 'open'::text);
+CREATE INDEX item_queue ON public.item USING btree (state, layer, item_id);
+
+create table medical_total (
+  amount_fen bigint not null,
+  clearing_date date not null,
+  received_at timestamp with time zone not null,
+  settlement text not null,
+  source text not null,
+  state text not null,
+  constraint medical_total_pkey PRIMARY KEY (settlement)
+);
+CREATE INDEX medical_total_date ON public.medical_total USING btree (clearing_date);
+
+create table migration (
+  applied_at timestamp with time zone not null,
+  name text not null,
+  constraint migration_pkey PRIMARY KEY (name)
+);
+
+create table open_day (
+  clearing_date date not null,
+  one boolean not null default true,
+  constraint open_day_pkey PRIMARY KEY (one),
+  constraint open_day_one_check CHECK (one)
+);
+
+create table outbox (
+  batch_id bigint not null default 0,
+  body jsonb not null,
+  bucket smallint not null default 0,
+  created_at timestamp with time zone not null,
+  event_id uuid not null default gen_random_uuid(),
+  fanned_out_at timestamp with time zone,
+  open_to_all boolean not null default false,
+  outbox_id bigint not null generated always as identity,
+  party_id integer,
+  subject text not null default ''::text,
+  topic text not null,
+  constraint outbox_pkey PRIMARY KEY (bucket, outbox_id)
+);
+CREATE INDEX outbox_fresh ON public.outbox USING btree (outbox_id) WHERE (fanned_out_at IS NULL);
+
+create table parameter_applied (
+  applied_at timestamp with time zone not null,
+  kind text not null,
+  reported_at timestamp with time zone not null,
+  terminal_id integer not null,
+  version integer not null,
+  constraint parameter_applied_pkey PRIMARY KEY (terminal_id, kind, applied_at, version)
+);
+
+create table party (
+  branch text,
+  code text not null,
+  counter_convention text not null default 'committed'::text,
+  industry text,
+  kind text not null,
+  merchant text,
+  name_en text not null,
+  name_zh text not null,
+  party_id integer not null generated always as identity,
+  prepaid boolean not null default false,
+  service text,
+  settle_from_fen bigint not null default 0,
+  wire_codes jsonb not null default '{}'::jsonb,
+  constraint party_pkey PRIMARY KEY (party_id),
+  constraint party_code_key UNIQUE (code)
+);
+
+create table party_position (
+  book text not null,
+  claims_fen bigint not null,
+  clearing_date date not null,
+  party_id integer not null,
+  received_at timestamp with time zone not null,
+  source text not null,
+  constraint party_position_pkey PRIMARY KEY (clearing_date, book, party_id),
+  constraint party_position_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+
+create table party_position_item (
+  amount_fen bigint not null,
+  book text not null,
+  clearing_date date not null,
+  party_id integer not null,
+  place integer not null,
+  ref text not null,
+  constraint party_position_item_pkey PRIMARY KEY (clearing_date, book, party_id, place),
+  constraint party_position_item_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+
+create table policy (
+  name text not null,
+  value jsonb not null,
+  constraint policy_pkey PRIMARY KEY (name)
+);
+
+create table position (
+  adjustments_fen bigint not null,
+  book text not null,
+  claims_fen bigint not null,
+  clearing_date date not null,
+  commission_fen bigint not null,
+  load_commission_fen bigint not null,
+  loads_fen bigint not null,
+  net_fen bigint not null,
+  party_id integer not null,
+  constraint position_pkey PRIMARY KEY (clearing_date, book, party_id),
+  constraint position_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+
+create table position_charge (
+  base_fen bigint not null,
+  book text not null,
+  clearing_date date not null,
+  commission_fen bigint not null,
+  party_id integer not null,
+  product text not null,
+  rate_ppm integer not null,
+  constraint position_charge_pkey PRIMARY KEY (clearing_date, book, party_id, product),
+  constraint position_charge_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id),
+  constraint position_charge_product_fkey FOREIGN KEY (product) REFERENCES product(product)
+);
+
+create table product (
+  base text not null,
+  codes smallint[] not null default '{}'::smallint[],
+  product text not null,
+  constraint product_pkey PRIMARY KEY (product),
+  constraint product_base_check CHECK ((base = ANY (ARRAY['debit'::text, 'load'::text])))
+);
+
+create table proposal (
+  approvals_needed smallint not null,
+  body jsonb not null,
+  ended_at timestamp with time zone,
+  kind text not null,
+  looked text not null,
+  outcome jsonb,
+  proposal_id bigint not null generated always as identity,
+  reason text not null,
+  started_at timestamp with time zone not null,
+  started_by text not null,
+  state text not null default 'pending'::text,
+  subject text not null,
+  constraint proposal_pkey PRIMARY KEY (proposal_id),
+  constraint proposal_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'done'::text, 'refused'::text, 'stale'::text, 'withdrawn'::text])))
+);
+CREATE UNIQUE INDEX proposal_pending ON public.proposal USING btree (kind, subject) WHERE (state = 'pending'::text);
+
+create table proposal_decision (
+  approves boolean not null,
+  at timestamp with time zone not null,
+  note text,
+  proposal_id bigint not null,
+  staff text not null,
+  constraint proposal_decision_pkey PRIMARY KEY (proposal_id, staff),
+  constraint proposal_decision_proposal_id_fkey FOREIGN KEY (proposal_id) REFERENCES proposal(proposal_id)
+);
+
+create table psam (
+  issue smallint not null,
+  psam bytea not null,
+  psam_id integer not null generated always as identity,
+  stolen_at timestamp with time zone,
+  terminal_id integer,
+  test boolean not null,
+  valid_from timestamp with time zone not null,
+  valid_to timestamp with time zone,
+  constraint psam_pkey PRIMARY KEY (psam_id),
+  constraint psam_psam_issue_key UNIQUE (psam, issue),
+  constraint psam_terminal_id_fkey FOREIGN KEY (terminal_id) REFERENCES terminal(terminal_id)
+);
+
+create table psam_reuse (
+  first_at timestamp with time zone,
+  look_from timestamp with time zone,
+  psam_id integer not null,
+  sequence bigint not null,
+  constraint psam_reuse_pkey PRIMARY KEY (psam_id, sequence)
+);
+CREATE INDEX psam_reuse_look ON public.psam_reuse USING btree (psam_id) WHERE (look_from IS NOT NULL);
+
+create table psam_sequence (
+  psam_id integer not null,
+  seen int8multirange not null,
+  constraint psam_sequence_pkey PRIMARY KEY (psam_id)
+);
+
+create table purse (
+  bucket smallint not null,
+  card_id bigint not null,
+  last_balance_fen bigint not null,
+  last_counter integer not null,
+  open_items integer not null default 0,
+  purse smallint not null,
+  shadow_fen bigint not null,
+  constraint purse_pkey PRIMARY KEY (bucket, card_id, purse)
+);
+
+create table reconciliation_run (
+  at timestamp with time zone not null,
+  by_whom text not null,
+  clearing_date date not null,
+  layer text not null,
+  note text,
+  ok boolean not null,
+  run_id bigint not null generated always as identity,
+  tally jsonb not null,
+  constraint reconciliation_run_pkey PRIMARY KEY (run_id)
+);
+CREATE INDEX reconciliation_run_date ON public.reconciliation_run USING btree (clearing_date, layer, run_id);
+
+create table redress (
+  amount_fen bigint not null,
+  at timestamp with time zone not null,
+  bucket smallint not null,
+  by_whom text not null,
+  card_id bigint not null,
+  clearing_date date not null,
+  counter integer not null,
+  kind text not null,
+  original bigint not null,
+  purse smallint not null,
+  redress_id bigint not null generated always as identity,
+  reference text,
+  transfer_id bigint not null,
+  constraint redress_pkey PRIMARY KEY (redress_id),
+  constraint redress_amount_fen_check CHECK ((amount_fen > 0)),
+  constraint redress_kind_check CHECK ((kind = ANY (ARRAY['refund'::text, 'release'::text, 'dispute'::text]))),
+  constraint redress_reference_key UNIQUE (reference)
+);
+CREATE INDEX redress_event ON public.redress USING btree (bucket, card_id, purse, counter);
+
+create table request (
+  amount_fen bigint not null,
+  balance_fen bigint,
+  batch_id bigint not null,
+  bucket smallint not null,
+  card_bucket smallint not null,
+  card_id bigint,
+  clearing_date date not null,
+  client_id text not null,
+  content text not null,
+  digest bytea not null,
+  journal_id bigint,
+  key text not null,
+  kind smallint not null,
+  outcome smallint not null,
+  party_id integer,
+  reason smallint not null,
+  requested_at timestamp with time zone not null,
+  constraint request_pkey PRIMARY KEY (bucket, client_id, key)
+);
+
+create table residual (
+  amount_fen bigint not null,
+  at timestamp with time zone not null,
+  bucket smallint not null,
+  card_id bigint not null,
+  returned_by bigint,
+  transfer_id bigint not null,
+  constraint residual_pkey PRIMARY KEY (bucket, card_id, transfer_id),
+  constraint residual_amount_fen_check CHECK ((amount_fen > 0))
+);
+
+create table session (
+  expires_at timestamp with time zone not null,
+  opened_at timestamp with time zone not null default now(),
+  seen_at timestamp with time zone not null default now(),
+  session_id bigint not null generated always as identity,
+  staff_id integer not null,
+  token_hash bytea not null,
+  constraint session_pkey PRIMARY KEY (token_hash),
+  constraint session_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES staff(staff_id)
+);
+CREATE INDEX session_staff ON public.session USING btree (staff_id);
+
+create table settlement_hold (
+  about text not null,
+  at timestamp with time zone not null,
+  evidence jsonb not null,
+  hold_id bigint not null generated always as identity,
+  kind text not null,
+  party_id integer not null,
+  released_at timestamp with time zone,
+  released_by text,
+  since_date date not null,
+  constraint settlement_hold_pkey PRIMARY KEY (hold_id),
+  constraint settlement_hold_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+CREATE UNIQUE INDEX settlement_hold_open ON public.settlement_hold USING btree (party_id, kind, about) WHERE (released_at IS NULL);
+
+create table settlement_override (
+  at timestamp with time zone not null,
+  clearing_date date not null,
+  proposal_id bigint not null,
+  reason text not null,
+  constraint settlement_override_pkey PRIMARY KEY (clearing_date),
+  constraint settlement_override_clearing_date_fkey FOREIGN KEY (clearing_date) REFERENCES clearing_day(clearing_date),
+  constraint settlement_override_proposal_id_fkey FOREIGN KEY (proposal_id) REFERENCES proposal(proposal_id)
+);
+
+create table sign_in_failure (
+  failures integer not null,
+  last_at timestamp with time zone not null,
+  name_hash bytea not null,
+  constraint sign_in_failure_pkey PRIMARY KEY (name_hash)
+);
+
+create table signing_key (
+  key_id text not null,
+  public_key text not null,
+  since timestamp with time zone not null,
+  constraint signing_key_pkey PRIMARY KEY (key_id)
+);
+
+create table staff (
+  active boolean not null default true,
+  branch text,
+  granted_to text,
+  must_change boolean not null default false,
+  name text not null,
+  party_id integer,
+  password_hash text not null,
+  roles text[] not null,
+  staff_id integer not null generated always as identity,
+  constraint staff_pkey PRIMARY KEY (staff_id),
+  constraint staff_name_key UNIQUE (name),
+  constraint staff_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+
+create table statement (
+  book text not null,
+  clearing_date date not null,
+  document jsonb not null,
+  party_id integer not null,
+  constraint statement_pkey PRIMARY KEY (clearing_date, book, party_id),
+  constraint statement_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+
+create table tariff_version (
+  document jsonb not null,
+  published_at timestamp with time zone not null,
+  version integer not null,
+  constraint tariff_version_pkey PRIMARY KEY (version)
+);
+
+create table telling (
+  due_at timestamp with time zone not null,
+  ended_at timestamp with time zone,
+  last_answer text,
+  outbox_id bigint not null,
+  queued_until timestamp with time zone,
+  state text not null default 'waiting'::text,
+  telling_id bigint not null generated always as identity,
+  tries integer not null default 0,
+  webhook_id bigint not null,
+  constraint telling_pkey PRIMARY KEY (telling_id),
+  constraint telling_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'done'::text, 'dead'::text]))),
+  constraint telling_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES webhook(webhook_id),
+  constraint telling_webhook_id_outbox_id_key UNIQUE (webhook_id, outbox_id)
+);
+CREATE INDEX telling_due ON public.telling USING btree (due_at) WHERE (state = 'waiting'::text);
+CREATE INDEX telling_list ON public.telling USING btree (webhook_id, state, telling_id);
+
+create table terminal (
+  code text not null,
+  name text not null default ''::text,
+  party_id integer not null,
+  reachable boolean not null default true,
+  terminal_id integer not null generated always as identity,
+  constraint terminal_pkey PRIMARY KEY (terminal_id),
+  constraint terminal_party_id_code_key UNIQUE (party_id, code),
+  constraint terminal_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+
+create table terminal_claim (
+  bucket smallint not null,
+  card_bucket smallint not null,
+  card_id bigint not null,
+  counter integer not null,
+  psam_id integer not null,
+  purse smallint not null,
+  sequence bigint not null,
+  constraint terminal_claim_pkey PRIMARY KEY (bucket, psam_id, sequence)
+);
+
+create table terminal_total (
+  batch text not null,
+  clearing_date date not null,
+  consume_count integer not null,
+  consume_fen bigint not null,
+  from_sequence bigint not null,
+  load_count integer not null,
+  load_fen bigint not null,
+  psam_id integer not null,
+  received_at timestamp with time zone not null,
+  records jsonb,
+  return_count integer not null,
+  return_fen bigint not null,
+  source text not null,
+  terminal_id integer not null,
+  to_sequence bigint not null,
+  constraint terminal_total_pkey PRIMARY KEY (terminal_id, batch),
+  constraint terminal_total_psam_id_fkey FOREIGN KEY (psam_id) REFERENCES psam(psam_id),
+  constraint terminal_total_terminal_id_fkey FOREIGN KEY (terminal_id) REFERENCES terminal(terminal_id)
+);
+CREATE INDEX terminal_total_date ON public.terminal_total USING btree (clearing_date);
+
+create table top_debit (
+  debits integer not null,
+  minute timestamp with time zone not null,
+  terminal_id integer not null,
+  constraint top_debit_pkey PRIMARY KEY (terminal_id, minute)
+);
+
+create table transfer (
+  amount_fen bigint not null,
+  batch_id bigint not null,
+  book text not null,
+  bucket smallint not null,
+  card_id bigint,
+  clearing_date date not null,
+  code smallint not null,
+  corrects bigint,
+  credit_account integer not null,
+  debit_account integer not null,
+  delivery_no bigint,
+  event_at timestamp with time zone not null,
+  journal_id bigint not null,
+  line_no integer,
+  transfer_id bigint not null,
+  constraint transfer_pkey PRIMARY KEY (bucket, transfer_id, clearing_date),
+  constraint transfer_amount_fen_check CHECK ((amount_fen > 0)),
+  constraint transfer_check CHECK ((debit_account <> credit_account))
+) partition by RANGE (clearing_date);
+CREATE INDEX transfer_corrects ON ONLY public.transfer USING btree (bucket, corrects) WHERE (corrects IS NOT NULL);
+
+create table tree_head (
+  at timestamp with time zone not null,
+  key_id text not null,
+  peaks bytea not null default '\x'::bytea,
+  root bytea not null,
+  signature bytea not null,
+  size bigint not null,
+  constraint tree_head_pkey PRIMARY KEY (size)
+);
+
+create table tree_leaf (
+  batch_id bigint not null,
+  clearing_date date not null,
+  hash bytea not null,
+  leaf_index bigint not null,
+  constraint tree_leaf_pkey PRIMARY KEY (leaf_index),
+  constraint tree_leaf_batch_id_key UNIQUE (batch_id)
+);
+
+create table tree_tile (
+  hash bytea not null,
+  tile bigint not null,
+  constraint tree_tile_pkey PRIMARY KEY (tile)
+);
+
+create table webhook (
+  created_at timestamp with time zone not null,
+  ended_at timestamp with time zone,
+  generation integer not null default 1,
+  owner text not null,
+  party_id integer,
+  rotated_at timestamp with time zone,
+  salt bytea not null,
+  topics text[] not null,
+  url text not null,
+  webhook_id bigint not null generated always as identity,
+  constraint webhook_pkey PRIMARY KEY (webhook_id),
+  constraint webhook_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+CREATE INDEX webhook_owner ON public.webhook USING btree (owner, webhook_id);
+
+CREATE OR REPLACE FUNCTION public.make_transfer_partitions(first date, days integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  d date;
+  name text;
+begin
+  for d in select generate_series(first, first + days, '1 day')::date loop
+    name := 'transfer_' || to_char(d, 'YYYYMMDD');
+    continue when to_regclass(name) is not null;
+    execute format('create table %I (like transfer including all)', name);
+    execute format('alter table transfer attach partition %I for values from (%L) to (%L)', name, d, d + 1);
+  end loop;
+end $function$
+;
