@@ -13,7 +13,9 @@ import {
 } from './store/days.ts'
 import type { Db } from './store/db.ts'
 import { readGeneralLedger } from './store/general-ledger.ts'
-import { readCharges, readInstructions, readPositions, readStatement } from './store/settlement.ts'
+import {
+  readCharges, readInstructions, readPositions, readStatement, type InstructionRow
+} from './store/settlement.ts'
 
 /** Throws Refusal not_found for a date that was never open. */
 export async function viewDay ({ db }: Ledger, date: string): Promise<DayView> {
@@ -81,12 +83,21 @@ export const viewPositions = async (ledger: Ledger, date: string): Promise<Posit
   (await viewDay(ledger, date)).positions
 
 export const viewInstructions = async ({ db }: Ledger, date: string): Promise<Instruction[]> =>
-  (await readInstructions(db, date)).map(({
-    id, party, book, direction, amountFen, clearingDate, run, valueDate, state, replacedBy, account
-  }) => ({
-    id, party, book, direction, amountFen: Number(amountFen), clearingDate, run, valueDate, state, replacedBy,
-    account: account === null ? null : maskAccount(account)
-  }))
+  (await readInstructions(db, date)).map(shownInstruction)
+
+/** Throws Refusal not_found. */
+export async function viewInstruction (ledger: Ledger, date: string, id: string): Promise<Instruction> {
+  const found = (await viewInstructions(ledger, date)).find(one => one.id === id)
+  if (found === undefined) throw new Refusal('not_found', `${date} is not paid by an instruction ${id}`)
+  return found
+}
+
+const shownInstruction = ({
+  id, party, book, direction, amountFen, clearingDate, run, valueDate, state, replacedBy, account
+}: InstructionRow): Instruction => ({
+  id, party, book, direction, amountFen: Number(amountFen), clearingDate, run, valueDate, state, replacedBy,
+  account: account === null ? null : maskAccount(account)
+})
 
 /** Throws Refusal not_found before the date is verified. */
 export async function viewGeneralLedger ({ db }: Ledger, date: string): Promise<GeneralLedger> {

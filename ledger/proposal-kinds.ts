@@ -1,4 +1,5 @@
 // Every kind of proposal the ledger knows, by the name the API uses. Each stands in the file of its trade.
+import { attributeLineKind, voidInstructionKind } from './bank-items.ts'
 import { bankAccountKind } from './bank-accounts.ts'
 import { accountClosingKind } from './close-account.ts'
 import { cardAccountClosingKind } from './close-card-account.ts'
@@ -36,5 +37,7 @@ export const proposalKinds: ProposalKinds = {
   redate: redateKind,
   grey_expiry: greyExpiryKind,
   item_posting: itemPostingKind,
-  hold_release: holdReleaseKind
+  hold_release: holdReleaseKind,
+  attribute_line: attributeLineKind,
+  void_instruction: voidInstructionKind
 }

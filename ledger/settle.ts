@@ -11,7 +11,9 @@ import {
   instructionsOf, instructionTransfer, type Instruction, type OpenNet, type SettlementRun
 } from './core/settlement.ts'
 import { heldParties } from './holds.ts'
+import { floatIsOff } from './float.ts'
 import type { Ledger } from './ledger.ts'
+import { hasOverride } from './override.ts'
 import { Refusal } from './refusal.ts'
 import { issueStatements } from './statements.ts'
 import { readHolidays } from './store/calendar.ts'
@@ -32,7 +34,8 @@ export type Approver = { readonly staffId: number, readonly name: string }
 
 /**
  * Records one approval of exactly the positions with this digest; the second, by another person, moves the
- * day to APPROVED. Throws Refusal approval_stale, self_approval, day_state.
+ * day to APPROVED. Throws Refusal approval_stale, self_approval, day_state, or
+ * float_off while the float identity of the date is off and nobody has overridden it.
  */
 export async function approveDay (
   ledger: Ledger, date: string, by: Approver, digest: Buffer
@@ -45,6 +48,7 @@ export async function approveDay (
       throw new Refusal('approval_stale', `the positions of ${date} are not those with this digest`,
         '/digest')
     }
+    await refuseRed(tx, date)
     await refuseCloser(tx, date, by)
     if (!await insertApproval(tx, date, by.staffId, digest, atMs)) {
       throw new Refusal('self_approval', `${by.name} has approved ${date} already; another person must`)
@@ -59,6 +63,11 @@ export async function approveDay (
     killPoint('before-day-approved')
   })
   killPoint('after-day-approved')
+}
+
+async function refuseRed (tx: Tx, date: string): Promise<void> {
+  const off = await floatIsOff(tx, date)
+  if (off !== null && !await hasOverride(tx, date)) throw new Refusal('float_off', `${date}: ${off}`)
 }
 
 /** Of the rows as they are, not as they were when somebody stored a digest. */

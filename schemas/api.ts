@@ -210,6 +210,9 @@ export const Policies = Type.Object({
   }),
   factorOrder: literals(['city-first', 'card-first']),
   tacKeyLevels: Type.Integer({ minimum: 1, maximum: 2 }),
+  shortAfterWorkingDays: Type.Integer({
+    minimum: 0, maximum: 60, description: 'when an instruction without a bank line is short'
+  }),
   namedFenMax: Type.Integer({
     minimum: 0, description: 'what a named card may hold, purse and online account together'
   }),
@@ -244,6 +247,7 @@ export const defaultPolicies: Policies = {
   cardTypesAllowed: {},
   factorOrder: 'city-first',
   tacKeyLevels: 1,
+  shortAfterWorkingDays: 3,
   namedFenMax: 500_000,
   anonymousFenMax: 100_000,
   topUpStepFen: 1,

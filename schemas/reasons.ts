@@ -204,6 +204,19 @@ export const requestReasons = {
   file_sequence_used: { http: 409, en: 'this file sequence was used for other content', zh: '文件序号已被使用' },
   webhook_invalid: { http: 422, en: 'the webhook cannot be used', zh: '回调地址无效' },
   amount_wrong: { http: 422, en: 'the amount is more than there is', zh: '金额错误' },
+  float_off: {
+    http: 409, en: 'the float identity is off: two people must override the day before it is paid',
+    zh: '备付金不平，须两人覆核放行'
+  },
+  bank_file_invalid: {
+    http: 422, en: 'the file is no bank statement, or contradicts itself',
+    zh: '银行对账文件错误'
+  },
+  bank_account_unknown: { http: 422, en: 'the statement is of an account that is not ours', zh: '非本公司账户' },
+  bank_account_missing: { http: 409, en: 'a party has no bank account to pay to or from', zh: '缺少银行账户' },
+  statement_conflict: {
+    http: 409, en: 'this statement was told before with other content', zh: '对账单内容与此前不一致'
+  },
   registry_invalid: { http: 422, en: 'an entry of the registry contradicts another', zh: '登记信息矛盾' },
   internal: { http: 500, en: 'a fault on our side; try again, nothing was booked', zh: '系统错误' },
   unavailable: { http: 503, en: 'not ready; try again later', zh: '服务暂不可用' }

@@ -1,6 +1,6 @@
 // A clearing day from its first tap to its instructions, on a real PostgreSQL: who owes whom to the fen, what
 // happens when a process dies, when two people close at once, when somebody cheats.
-import t, { type Test } from 'tap'
+import t from 'tap'
 import fc from 'fast-check'
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Card, DayView, Registry } from '../schemas/api.ts'
 import { verifyConsistency } from '../schemas/merkle.ts'
-import { bucketOf, cardKey, type TransactionRecord } from '../schemas/record.ts'
+import { bucketOf, cardKey } from '../schemas/record.ts'
 import { transferCodes, type Book, type Heading } from '../ledger/core/chart.ts'
 import {
   clearingTransfers, instructionId, instructionsOf, netSums, positionsOf, type ClearedPosition, type Movement,
@@ -22,8 +22,9 @@ import { inTransaction } from '../ledger/store/db.ts'
 import { allHeads, leafHashes } from '../ledger/store/tree.ts'
 import { verifyBooks } from '../ledger/verify-books.ts'
 import { consistencyProof } from '../ledger/core/merkle.ts'
-import { cardOf, recordOf } from './support/posting.ts'
+import { cardOf } from './support/posting.ts'
 import { startDoors, type Door } from './support/ledger-http.ts'
+import { balance, card, city, debit, deliver, openCity, settleDay, verified } from './support/settling.ts'
 
 const D = '2026-03-02'
 const D1 = '2026-03-03'
@@ -170,71 +171,7 @@ t.test('instructions: who is paid, who pays in, what carries over', async t => {
 const doors = await startDoors()
 t.teardown(() => doors.stop())
 
-const psams = { B1: '990000000001', M1: '990000000002', S1: '990000000003' } as const
-type Terminal = keyof typeof psams
-const operators: Record<Terminal, string> = { B1: 'BUS', M1: 'MET', S1: 'SHP' }
-
-const card = (number: number, more: Partial<Card> = {}): Card => ({
-  card: cardOf(number), profile: 't-union', type: 'anonymous', suite: '3des', keyVersion: 1, cityFactor: null,
-  balanceFen: 10_000, counter: 100, soldBy: null, depositFen: 0, ...more
-})
-const city = (cards: readonly Card[], more: Partial<Registry> = {}): Registry => ({
-  clearingDate: D,
-  parties: [
-    { code: 'ISS', kind: 'issuer', nameZh: '市民卡公司', nameEn: 'Card Company' },
-    {
-      code: 'BUS', kind: 'operator', nameZh: '公交', nameEn: 'Bus', merchant: '430400000000002',
-      industry: '02'
-    },
-    { code: 'MET', kind: 'operator', nameZh: '地铁', nameEn: 'Metro' },
-    { code: 'SHP', kind: 'agent', nameZh: '商户', nameEn: 'Shops' }
-  ],
-  commissions: [
-    { party: 'BUS', product: 'debit', ratePpm: 3_000, from: '2026-01-01' },
-    { party: 'MET', product: 'debit', ratePpm: 3_000, from: '2026-01-01' },
-    { party: 'SHP', product: 'debit', ratePpm: 8_000, from: '2026-01-01' },
-    { party: 'SHP', product: 'load', ratePpm: 2_000, from: '2026-01-01' },
-    { party: 'BUS', product: 'debit', ratePpm: 900_000, from: '2026-03-03' }
-  ],
-  terminals: Object.entries(operators).map(([terminal, operator]) => ({ terminal, operator })),
-  psams: Object.entries(psams).map(([terminal, psam]) => ({
-    psam, issue: 1, terminal, from: '2025-01-01T00:00:00+08:00', to: null, stolenAt: null, test: false
-  })),
-  cards: [...cards],
-  ...more
-})
-
-/** Debit `nth` of a card, counted from 1, all of the same amount unless told otherwise. */
-const debit = (
-  number: number, nth: number, terminal: Terminal = 'B1', amountFen = 180, openFen = 10_000,
-  more: Partial<TransactionRecord> = {}
-): TransactionRecord => recordOf(number, nth, {
-  balanceBeforeFen: openFen - amountFen * (nth - 1), amountFen, terminal, operator: operators[terminal],
-  psam: psams[terminal], ...more
-})
-
-async function opened (cards: readonly Card[], more: Partial<Registry> = {}): Promise<Door> {
-  const door = await doors.open()
-  await door.ok('registrar', 'PUT', '/v1/registry', city(cards, more))
-  return door
-}
-const deliver = async (door: Door, delivery: string, records: readonly TransactionRecord[]) =>
-  await door.ok('gateway', 'POST', '/v1/records', { delivery, records })
-async function settleDay (door: Door, date: string): Promise<DayView> {
-  const { digest } = await door.ok('settler', 'POST', `/v1/days/${date}/close`)
-  await door.ok('approver-1', 'POST', `/v1/days/${date}/approvals`, { digest })
-  await door.ok('approver-2', 'POST', `/v1/days/${date}/approvals`, { digest })
-  return await door.ok('settler', 'POST', `/v1/days/${date}/instruct`)
-}
-async function balance (door: Door, account: string): Promise<number> {
-  const { accounts } = await door.ok('auditor', 'GET', '/v1/accounts')
-  const found = accounts.find((one: { account: string }) => one.account === account)
-  return found?.balanceFen ?? Number.NaN
-}
-async function verified (t: Test, door: Door): Promise<void> {
-  const report = await door.ok('auditor', 'POST', '/v1/verify')
-  t.strictSame(report.checks.filter((one: { ok: boolean }) => !one.ok), [], 'the books verify')
-}
+const opened = (cards: readonly Card[], more: Partial<Registry> = {}) => openCity(doors, cards, more)
 
 t.test('the worked example, from 12,000 taps at 1.80 and all the rest', async t => {
   const sold = (number: number, soldBy: string) => card(number, { balanceFen: 500_000, soldBy })

@@ -9,6 +9,7 @@ import { toConsumptionRecord } from '../schemas/clearing-file/event.ts'
 import { cardOf, recordOf } from './support/posting.ts'
 import { machines, password, secretOf, staff, startDoors, type Answer, type Door, type Who }
   from './support/ledger-http.ts'
+import { bankAccounts } from './support/settling.ts'
 
 const doors = await startDoors()
 t.teardown(() => doors.stop())
@@ -469,6 +470,11 @@ t.test('every route answers as described', async t => {
   await door.ask('auditor', 'DELETE', webhook)
   await door.ok('clerk', 'GET', `/v1/statements/BUS/${D}`)
   await door.ok('clerk', 'GET', `/v1/charges/${D}`)
+  await door.ok('registrar', 'PUT', '/v1/registry', { bankAccounts })
+  for (const form of ['pain001', 'csv']) await door.ask('settler', 'GET', `/v1/instructions/${D}/${form}`)
+  await door.ask('settler', 'POST', `/v1/instructions/${D}/replacements`, { json: { instruction: 'none' } })
+  await door.ask('settler', 'POST', '/v1/bank-statements', { bytes: '<a/>', type: 'application/xml' })
+  for (const path of ['/v1/bank-statements', '/v1/bank-lines']) await door.ok('clerk', 'GET', path)
   await door.ok('auditor', 'GET', `/v1/ledger/${D}`)
   await door.ok('clerk', 'GET', `/v1/proofs?id=${cardKey(cardOf(0))}/101`)
   await door.ok(null, 'GET', `/v1/consistency?first=${(await door.ok(null, 'GET', '/v1/head')).size}`)

@@ -35,7 +35,13 @@ export type LineVerdict = {
 export type Known = {
   readonly instructions: ReadonlyMap<string, Told>
   readonly payers: ReadonlyMap<string, string>
+  /** Agents among them that pay in before they sell. */
+  readonly prepaid: ReadonlySet<string>
 }
+
+/** A line that another statement has told before. */
+export const repeated: LineVerdict =
+  { state: 'repeated', instruction: null, party: null, transfers: [], mismatch: null }
 
 /** The verdict, and what becomes of the instruction that it names. */
 export function judgeLine (line: Line, known: Known): { verdict: LineVerdict, told: Told | null } {
@@ -43,7 +49,7 @@ export function judgeLine (line: Line, known: Known): { verdict: LineVerdict, to
   if (named !== null && named.book === line.book) return judgeNamed(line, named)
   const payer = known.payers.get(line.counterparty ?? '') ?? null
   if (payer !== null && line.amountFen > 0n && line.book === 'commerce') {
-    return { verdict: paidIn(line, payer), told: null }
+    return { verdict: paidIn(line, payer, known.prepaid.has(payer)), told: null }
   }
   return { verdict: unidentified(line, null, null), told: null }
 }
@@ -121,10 +127,11 @@ export function voidOf (told: Told): PlannedTransfer[] {
   return [...shortReversed(told), { code: 'instruction_voided', book, debit, credit, amountFen }]
 }
 
-function paidIn ({ book, amountFen }: Line, party: string): LineVerdict {
+function paidIn ({ book, amountFen }: Line, party: string, isPrepaid: boolean): LineVerdict {
   const { bank } = ofBook(book)
-  const credit = accountCode(book, 'receivable-agent', party)
-  const transfers: PlannedTransfer[] = [{ code: 'agent_pay_in', book, debit: bank, credit, amountFen }]
+  const credit = accountCode(book, isPrepaid ? 'agent-prepaid' : 'receivable-agent', party)
+  const code = isPrepaid ? 'agent_prefund' : 'agent_pay_in'
+  const transfers: PlannedTransfer[] = [{ code, book, debit: bank, credit, amountFen }]
   return { state: 'paid_in', instruction: null, party, transfers, mismatch: null }
 }
 
@@ -145,6 +152,25 @@ export function attributionOf ({ book, amountFen }: Line, account: string): Plan
   return amountFen > 0n
     ? { code: 'line_attributed', book, debit: unidentified, credit: account, amountFen }
     : { code: 'line_attributed', book, debit: account, credit: shortage, amountFen: -amountFen }
+}
+
+/**
+ * An unidentified line taken for an instruction all the same: what the two differ by is short, or less short.
+ * Null where the instruction is not waiting, or money went the other way.
+ */
+export function settlesInstruction (line: Line, told: Told): PlannedTransfer[] | null {
+  const { book, amountFen } = line
+  const isPay = told.direction === 'pay'
+  if (told.state !== 'sent' || (amountFen < 0n) !== isPay) return null
+  const { clearing, shortage } = ofBook(book)
+  const wentFen = amountFen < 0n ? -amountFen : amountFen
+  const moreFen = wentFen - told.amountFen
+  const own: PlannedTransfer = attributionOf(line, clearing)
+  if (moreFen === 0n) return [...shortReversed(told), own]
+  // A fee kept from a collection, or too much paid, is a shortage; the other way round it makes one good.
+  const [debit, credit] = isPay === (moreFen > 0n) ? [shortage, clearing] : [clearing, shortage]
+  const offFen = moreFen < 0n ? -moreFen : moreFen
+  return [...shortReversed(told), own, { code: 'line_attributed', book, debit, credit, amountFen: offFen }]
 }
 
 /** The last four characters stay. */

@@ -4,6 +4,7 @@ import { accountRoutes } from './accounts.ts'
 import { alertRoutes } from './alerts.ts'
 import type { App } from './app.ts'
 import { auditRoutes } from './audit.ts'
+import { bankRoutes } from './bank.ts'
 import { dayRoutes } from './days.ts'
 import { exportRoutes } from './exports.ts'
 import { fileRoutes } from './files.ts'
@@ -38,6 +39,7 @@ const all = [
   dayRoutes,
   reconciliationRoutes,
   itemRoutes,
+  bankRoutes,
   proofRoutes,
   transitRoutes,
   proposalRoutes,

@@ -79,7 +79,8 @@ export async function headingDifferences (tx: Tx | Db): Promise<string[]> {
       select x.clearing_date, a.book, a.heading, sum(x.debit_fen) as debit_fen,
         sum(x.credit_fen) as credit_fen
       from (${movements}) x join account a using (account_id) group by 1, 2, 3)
-    select format('%s/%s of %s', g.book, g.heading, g.clearing_date) as what from general_ledger g
+    select format('%s/%s of %s', g.book, g.heading, g.clearing_date) as what
+    from general_ledger g
     left join booked b using (clearing_date, book, heading)
     left join general_ledger p on p.clearing_date = g.clearing_date - 1 and p.book = g.book
       and p.heading = g.heading

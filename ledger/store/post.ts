@@ -27,7 +27,7 @@ export type NewTransfer = {
 }
 
 export type NewBatch = {
-  readonly kind: 'records' | 'registry' | 'correction' | 'clearing' | 'settlement' | 'requests'
+  readonly kind: 'records' | 'registry' | 'correction' | 'clearing' | 'settlement' | 'requests' | 'bank'
   readonly clearingDate: string
   readonly createdAtMs: number
   readonly salt: Uint8Array

@@ -1,0 +1,126 @@
+// The doors to the bank: payment files out, statements in, what its lines were taken for.
+import { Type } from 'typebox'
+import type { FastifyRequest } from 'fastify'
+import { Instruction, LocalDate } from '../../schemas/api.ts'
+import { limits } from '../../schemas/limits.ts'
+import {
+  BankLineState, BankLineView, BankStatementReply, BankStatementView, type BankLineView as LineView
+} from '../../schemas/settlement.ts'
+import { takeStatements, viewStatements, type BankFileType } from '../bank-statements.ts'
+import { maskAccount } from '../core/bank.ts'
+import { viewInstruction } from '../day-view.ts'
+import type { Ledger } from '../ledger.ts'
+import { instructionCsv, paymentFile } from '../payment-files.ts'
+import { Refusal } from '../refusal.ts'
+import { replaceInstruction } from '../settle.ts'
+import { readLines, readStatements, type LineRow } from '../store/bank.ts'
+import type { App } from './app.ts'
+import { callerIn, type Capacity } from './auth.ts'
+
+const closed = { additionalProperties: false } as const
+const Day = Type.Object({ date: LocalDate }, closed)
+const Run = Type.Object({
+  run: Type.Optional(Type.String({ pattern: '^[1-9]\\d{0,2}$', description: '1 when absent' }))
+}, closed)
+const looking: readonly Capacity[] = ['staff', 'auditor']
+const sending: readonly Capacity[] = ['settler', 'auditor']
+const pageSize = 200
+const statementsShown = 400
+
+export const bankRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
+  const types: Readonly<Record<string, BankFileType>> =
+    { 'application/xml': 'xml', 'text/xml': 'xml', 'text/csv': 'csv' }
+  for (const type of Object.keys(types)) {
+    app.addContentTypeParser(type, { parseAs: 'buffer' }, async (_: FastifyRequest, body: Buffer) => body)
+  }
+
+  app.get('/v1/instructions/:date/pain001', {
+    config: { allow: sending },
+    schema: { params: Day, querystring: Run, response: { 200: textOf('application/xml') } }
+  }, async (request, reply) => {
+    const of = { date: request.params.date, run: Number(request.query.run ?? '1') }
+    const file = await paymentFile(ledger, of, callerIn(request).id)
+    return await reply.type('application/xml; charset=utf-8').send(file)
+  })
+
+  app.get('/v1/instructions/:date/csv', {
+    config: { allow: sending },
+    schema: { params: Day, querystring: Run, response: { 200: textOf('text/csv') } }
+  }, async (request, reply) => {
+    const of = { date: request.params.date, run: Number(request.query.run ?? '1') }
+    const file = await instructionCsv(ledger, of, callerIn(request).id)
+    return await reply.type('text/csv; charset=utf-8').send(file)
+  })
+
+  app.post('/v1/instructions/:date/replacements', {
+    config: { allow: ['settler'] },
+    schema: {
+      params: Day, body: Type.Object({ instruction: Type.String({ maxLength: 35 }) }, closed),
+      response: { 200: Instruction }
+    }
+  }, async request => {
+    const { instruction } = request.body
+    const id = await replaceInstruction(ledger, instruction, callerIn(request).id)
+    return await viewInstruction(ledger, request.params.date, id)
+  })
+
+  app.post('/v1/bank-statements', {
+    config: { allow: ['settler'] },
+    bodyLimit: limits.fileBytesMax,
+    schema: { response: { 200: BankStatementReply } }
+  }, async request => {
+    const type = types[(request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '']
+    if (type === undefined || !Buffer.isBuffer(request.body)) {
+      throw new Refusal('unsupported_media_type', `send one of ${Object.keys(types).join(', ')}`)
+    }
+    return await takeStatements(ledger, request.body, type, callerIn(request).id)
+  })
+
+  app.get('/v1/bank-statements', {
+    config: { allow: looking },
+    schema: { response: { 200: Type.Object({ items: Type.Array(BankStatementView) }, closed) } }
+  }, async () => {
+    const rows = await readStatements(ledger.db, { account: null, limit: statementsShown })
+    return { items: await viewStatements(ledger.db, rows) }
+  })
+
+  app.get('/v1/bank-lines', {
+    config: { allow: looking },
+    schema: {
+      querystring: Type.Object({
+        state: Type.Optional(BankLineState),
+        before: Type.Optional(Type.String({ pattern: '^\\d{1,15}$', description: 'older than this one' }))
+      }, closed),
+      response: {
+        200: Type.Object({
+          items: Type.Array(BankLineView), next: Type.Union([Type.String(), Type.Null()])
+        }, closed)
+      }
+    }
+  }, async ({ query }) => {
+    const rows = await readLines(ledger.db, {
+      state: query.state ?? null, before: query.before === undefined ? null : BigInt(query.before),
+      limit: pageSize
+    })
+    return { items: rows.map(shown), next: rows.length < pageSize ? null : String(rows.at(-1)?.lineId) }
+  })
+}
+
+const textOf = (type: string) => ({ content: { [type]: { schema: Type.String() } } })
+
+const shown = (line: LineRow): LineView => ({
+  id: Number(line.lineId),
+  statement: line.statement,
+  line: line.lineNo,
+  book: line.book,
+  reference: line.reference,
+  bookedOn: line.bookedOn,
+  amountFen: Number(line.amountFen),
+  state: line.state,
+  instruction: line.instruction,
+  party: line.party,
+  returnReason: line.returnReason,
+  counterparty: line.counterparty === null ? null : maskAccount(line.counterparty),
+  counterpartyName: line.counterpartyName,
+  text: line.text
+})
