@@ -55,7 +55,7 @@ export const attributeLineKind: ProposalKind = {
       } as const
       await saveProgress(tx, [{ ...progress, paidLine }])
       await closeItems(tx, 'G', [instructionKey(instruction)], resolution, how.atMs)
-      await confirmDays(tx, how.startedBy, how.atMs)
+      await confirmDays(tx, how.approvedBy.at(-1) ?? how.startedBy, how.atMs)
     }
     return { batchId: Number(batchId) }
   }

@@ -504,6 +504,7 @@ t.test('without accounts nothing is sent; they may come later', async t => {
     { status: 200 })
   door.clock.set(door.clock.now() + 86_400_000)
   t.equal((await ask()).text, first.text, 'the same bytes a day and a change later')
+  await verified(t, door)
   await door.close()
 })
 

@@ -31,13 +31,15 @@ export async function replaceBankAccount (
   [party, book ?? null, number, holder, bankCode, timestamp(atMs), by])
   const id = rows[0]?.id ?? null
   await tx.query(`
-    update instruction i set
-      to_account_id = coalesce(to_account_id, case p.party_id when i.party_id then $3::int end),
-      from_account_id = coalesce(from_account_id, case p.party_id when i.house_id then $3::int end)
-    from party p
-    where p.code = $1 and p.party_id in (i.party_id, i.house_id) and ($2::text is null or i.book = $2)
-      and (to_account_id is null or from_account_id is null)`,
-  [party, book ?? null, id])
+    insert into instruction_account as known (instruction_id, from_account_id, to_account_id)
+    select instruction_id, case p.party_id when i.house_id then $3::int end,
+      case p.party_id when i.party_id then $3::int end
+    from instruction i join party p on p.party_id in (i.party_id, i.house_id)
+    where p.code = $1 and ($2::text is null or i.book = $2)
+      and case p.party_id when i.party_id then to_account_id else from_account_id end is null
+    on conflict (instruction_id) do update set
+      from_account_id = coalesce(known.from_account_id, excluded.from_account_id),
+      to_account_id = coalesce(known.to_account_id, excluded.to_account_id)`, [party, book ?? null, id])
   return id
 }
 

@@ -199,24 +199,26 @@ export type InstructionRow = Instruction & {
 
 const instructionColumns = `
   instruction_id as id, clearing_date as "clearingDate", run, value_date as "valueDate", p.code as party,
-  book, direction, amount_fen as "amountFen", i.state, made_at as "madeAtMs", replaced_by as "replacedBy",
+  i.book, direction, amount_fen as "amountFen", i.state, made_at as "madeAtMs", replaced_by as "replacedBy",
   paid_line as "paidLine", returned_line as "returnedLine", short_transfer as "shortTransfer",
-  from_account_id as "fromAccountId",
-  to_account_id as "toAccountId",
-  (select number from bank_account where bank_account_id = to_account_id) as account`
+  coalesce(i.from_account_id, l.from_account_id) as "fromAccountId",
+  coalesce(i.to_account_id, l.to_account_id) as "toAccountId", b.number as account`
+const instructionTables = `
+  instruction i join party p using (party_id) left join instruction_account l using (instruction_id)
+  left join bank_account b on b.bank_account_id = coalesce(i.to_account_id, l.to_account_id)`
 
 /** Those under which a clearing date is paid, run after run. */
 export const readInstructions = async (db: Db | Tx, date: string): Promise<InstructionRow[]> =>
   (await db.query<InstructionRow>(`
-    select ${instructionColumns} from instruction i join party p using (party_id)
+    select ${instructionColumns} from ${instructionTables}
     where clearing_date = (
       select coalesce(paid_with, clearing_date) from clearing_day where clearing_date = $1)
-    order by run, book, p.code`, [date])).rows
+    order by run, i.book, p.code`, [date])).rows
 
 /** Locks instructions by id, in that order. */
 export const lockInstructions = async (tx: Tx, ids: readonly string[]): Promise<InstructionRow[]> =>
   (await tx.query<InstructionRow>(`
-    select ${instructionColumns} from instruction i join party p using (party_id)
+    select ${instructionColumns} from ${instructionTables}
     where instruction_id = any($1) order by instruction_id for update of i`, [ids])).rows
 
 /**

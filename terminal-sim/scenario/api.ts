@@ -13,6 +13,8 @@ export type Call = {
   readonly as: Caller
   readonly json?: unknown
   readonly bytes?: Uint8Array
+  /** Content type of the bytes; those of a clearing file when absent. */
+  readonly type?: string
 }
 
 /** The ledger said no. */
@@ -96,11 +98,11 @@ export const balanceOf = (accounts: readonly AccountBalance[], account: string):
 
 const send = (
   base: string,
-  { method = 'GET', path, json, bytes }: Call,
+  { method = 'GET', path, json, bytes, type: bytesType = 'application/octet-stream' }: Call,
   token: string | null
 ): Promise<Response> => {
   const type =
-    json !== undefined ? 'application/json' : bytes !== undefined ? 'application/octet-stream' : null
+    json !== undefined ? 'application/json' : bytes !== undefined ? bytesType : null
   return fetch(new URL(path, base), {
     method,
     headers: {

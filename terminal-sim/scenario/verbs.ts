@@ -3,6 +3,7 @@ import * as parties from './given/parties.ts'
 import * as lanes from './given/lanes.ts'
 import * as things from './given/things.ts'
 import * as published from './given/parameters.ts'
+import * as bank from './when/bank.ts'
 import * as days from './when/days.ts'
 import * as exports from './when/exports.ts'
 import * as files from './when/files.ts'
@@ -14,6 +15,7 @@ import * as records from './when/records.ts'
 import * as reconciling from './when/reconciliation.ts'
 import * as watch from './when/watch.ts'
 import * as balancesNow from './then/balances.ts'
+import * as bankNow from './then/bank.ts'
 import * as daysNow from './then/days.ts'
 import * as exportsNow from './then/exports.ts'
 import * as filesNow from './then/files.ts'
@@ -31,6 +33,7 @@ export const given = {
   clearing_date: parties.clearingDate,
   policies: parties.policies,
   parties: parties.parties,
+  bank_accounts: parties.bankAccounts,
   commissions: parties.commissions,
   psams: things.psams,
   terminals: things.terminals,
@@ -55,6 +58,8 @@ export const when = {
   terminal_totals: reconciling.terminalTotals,
   party_position: reconciling.partyPosition,
   reconcile: reconciling.reconcileDay,
+  bank_statement: bank.bankStatement,
+  replace_instruction: bank.replaceInstruction,
   redate: watch.redate,
   expire_grey: watch.expireGrey,
   propose: people.propose,
@@ -92,6 +97,9 @@ export const then = {
   days: daysNow.days,
   blockers: daysNow.blockers,
   positions: daysNow.positions,
+  statements: bankNow.statements,
+  instructions: bankNow.instructions,
+  bank_lines: bankNow.bankLines,
   blacklist: parametersNow.blacklist,
   liability: parametersNow.liability,
   tap: readersNow.tap,

@@ -69,6 +69,8 @@ export type World = {
   now: Instant
   /** Balances when all that is given was given. */
   opening: TrialBalance | null
+  /** The bank of the house: our account there, what it holds, how many statements it wrote. */
+  readonly bank: { account: string | null, balanceFen: number, statements: number }
   /** For names that must differ. */
   counter: number
 }
@@ -91,6 +93,7 @@ export const createWorld = (
   lanes: {},
   readers: null,
   opening: null,
+  bank: { account: null, balanceFen: 1_000_000_00, statements: 0 },
   counter: 0
 })
 
@@ -121,6 +124,10 @@ export const psamNumber = (name: string): string => (/^\d{12}$/.test(name) ? nam
 
 /** The fifteen digits of a merchant that the scenario did not number. */
 export const merchantNumber = (name: string): string => `43040${tenDigits(name)}`
+
+/** The account of a party at its bank. */
+export const bankAccountOf = (party: string): { number: string, bankCode: string } =>
+  ({ number: `6222${merchantNumber(party)}`, bankCode: '104554000001' })
 
 function tenDigits (name: string): string {
   if (/^[A-Z]$/.test(name)) return String(name.charCodeAt(0) - 64).padStart(10, '0')

@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import { mappingOf } from '../check.ts'
 import { day, name, oneOf, percent, text, whole, yuan } from '../values.ts'
 import { givenVerb, StepError } from '../verb.ts'
-import { merchantNumber, type World } from '../world.ts'
+import { bankAccountOf, known, merchantNumber, type World } from '../world.ts'
 
 const closed = { additionalProperties: false } as const
 const party = name('a party, such as BUS')
@@ -81,6 +81,21 @@ export const commissions = givenVerb({
   }
 })
 
+export const bankAccounts = givenVerb({
+  says: 'parties with an account at the bank; that of the issuer is ours',
+  example: 'bank_accounts: [ISS, BUS]',
+  schema: Type.Array(party, { description: 'parties' }),
+  prepare: (world, said) => {
+    for (const code of said) {
+      known(world.parties, 'party', code)
+      const account = bankAccountOf(code)
+      const isOurs = world.registry.parties?.some(one => one.code === code && one.kind === 'issuer') === true
+      if (isOurs) world.bank.account = account.number
+      add(world, 'bankAccounts', { party: code, holder: code, ...account })
+    }
+  }
+})
+
 export const policies = givenVerb({
   says: 'limits and windows of the city',
   example: 'policies: { late_days: 90, blacklist_window_hours: 24, clock_tolerance_minutes: 10 }',
@@ -129,7 +144,7 @@ export const clearingDate = givenVerb({
   }
 })
 
-type Lists = 'parties' | 'commissions' | 'terminals' | 'psams' | 'cards'
+type Lists = 'parties' | 'bankAccounts' | 'commissions' | 'terminals' | 'psams' | 'cards'
 
 /** One more entry for the registry. */
 export function add<Key extends Lists> (
