@@ -3,10 +3,11 @@
 import { formatIso } from '../runtime/instants.ts'
 import { writeCsvInstructions, type CsvInstruction } from '../schemas/bank/csv.ts'
 import { writePain001, type CreditTransfer, type DebtorAccount } from '../schemas/bank/pain001.ts'
-import { auditExport } from './audit.ts'
+import { audit } from './audit.ts'
 import type { Ledger } from './ledger.ts'
 import { Refusal } from './refusal.ts'
 import { readPayAccounts } from './store/bank-accounts.ts'
+import { inTransaction } from './store/db.ts'
 import { readInstructions, type InstructionRow } from './store/settlement.ts'
 
 export type PaymentFileOf = { readonly date: string, readonly run: number }
@@ -82,6 +83,7 @@ async function instructionsOfRun (
 const note = async (
   { db, clock }: Ledger, { date, run }: PaymentFileOf, by: string, format: string, rows: number
 ): Promise<void> => {
-  const detail = { run, format }
-  await auditExport(db, clock.now(), { by, subject: `instructions/${date}`, rows, detail })
+  const atMs = clock.now()
+  const deed = { by, action: 'export', subject: `instructions/${date}`, detail: { run, format, rows } }
+  await inTransaction(db, tx => audit(tx, atMs, deed))
 }

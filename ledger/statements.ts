@@ -56,9 +56,14 @@ function statementOf (
   const receivable = at('receivable-agent')
   const paidIn = receivable.filter(isPaidIn)
   const adjusted = [...pending.filter(one => !isFirst(one)), ...at('merchant-settlement')]
-  const commissions = (base: Charge['base'], text: string, sign: bigint) =>
-    charges.filter(charge => charge.base === base)
+  /** By product; the house, which earns what the others pay, has one line for all. */
+  const commissions = (base: Charge['base'], text: string, sign: bigint) => {
+    if (charges.length === 0) {
+      return [line(text, [], sign * (base === 'debit' ? position.commissionFen : position.loadCommissionFen))]
+    }
+    return charges.filter(charge => charge.base === base)
       .map(charge => line(named(text, charge), [], sign * charge.commissionFen))
+  }
   const lines = [
     line('消费清分 accepted debits', pending.filter(isFirst), position.claimsFen),
     line('调整 adjustments', adjusted, position.adjustmentsFen),

@@ -11,7 +11,7 @@ const closed = { additionalProperties: false } as const
 
 export const instructions = thenVerb({
   says: 'the instructions that pay a clearing day, all of them: pay or collect, amount, state',
-  example: 'instructions: { day: D, are: { 20260302-commerce-BUS: pay 11535.20 sent } }',
+  example: 'bank_instructions: { day: D, are: { 20260302-commerce-BUS: pay 11535.20 sent } }',
   schema: Type.Object({
     day: day(), are: mappingOf(text('an id'), text('pay or collect, an amount, a state'), 'by id')
   }, closed),
@@ -37,7 +37,7 @@ export const bankLines = thenVerb({
 
 export const statements = thenVerb({
   says: 'the net that each party was told of a day, its lines adding up to it',
-  example: 'statements: { day: D, nets: { BUS: 11535.20, MET: 0.00 } }',
+  example: 'day_statements: { day: D, nets: { BUS: 11535.20, MET: 0.00 } }',
   schema: Type.Object({ day: day(), nets: mappingOf(name('a party'), yuan(), 'nets by party') }, closed),
   check: async (world, { day: date, nets }) => {
     const misses = await Promise.all(Object.entries(nets).map(async ([party, wanted]) => {

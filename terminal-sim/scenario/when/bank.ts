@@ -35,7 +35,8 @@ export const bankStatement = whenVerb({
       const bank = world.bank
       bank.statements += 1
       const written = lines.map((line, index) => ({
-        reference: `BANK-${bank.statements}-${index + 1}`, bookedOn: date, text: line.text, ...meant(told, line)
+        reference: `BANK-${bank.statements}-${index + 1}`, bookedOn: date, text: line.text,
+        ...meant(told, line)
       }))
       const file = statementFile(as, {
         account: bank.account ?? '', id: `STMT-${bank.statements}`, sequence: bank.statements,
@@ -53,7 +54,8 @@ export const bankStatement = whenVerb({
 })
 
 type Said = {
-  carries_out?: string, returns?: string, instruction?: string, reason?: string, from?: string, amount?: number
+  carries_out?: string, returns?: string, instruction?: string, reason?: string, from?: string,
+  amount?: number
 }
 type Meant = {
   amountFen: number, endToEndId?: string, returnReason?: string, counterparty?: string
@@ -62,18 +64,23 @@ type Meant = {
 function meant (told: readonly Instruction[], said: Said): Meant {
   const party = said.carries_out ?? said.returns
   if (party === undefined) {
-    if (said.amount === undefined) throw new StepError('a bank line without an amount', 'an amount, or a party')
+    if (said.amount === undefined) {
+      throw new StepError('a bank line without an amount',
+        'an amount, or a party')
+    }
     const counterparty = said.from === undefined ? {} : { counterparty: bankAccountOf(said.from).number }
     return { amountFen: said.amount, ...counterparty }
   }
   const one = told.filter(({ id, party: of }) => of === party && (said.instruction ?? id) === id).at(-1)
   if (one === undefined) {
-    throw new StepError(`there is no such instruction of ${party}`, told.map(({ id }) => id).join(', ') || 'none')
+    throw new StepError(`there is no such instruction of ${party}`,
+      told.map(({ id }) => id).join(', ') || 'none')
   }
   const dueFen = one.direction === 'pay' ? -Number(one.amountFen) : Number(one.amountFen)
   const amountFen = said.amount ?? (said.returns === undefined ? dueFen : -dueFen)
   return {
-    amountFen, endToEndId: one.id, ...(said.returns === undefined ? {} : { returnReason: said.reason ?? 'AC04' })
+    amountFen, endToEndId: one.id,
+    ...(said.returns === undefined ? {} : { returnReason: said.reason ?? 'AC04' })
   }
 }
 
@@ -86,7 +93,8 @@ export const replaceInstruction = whenVerb({
   plan: (world, { day: date, instruction }) => [{
     act: async () => {
       await world.api.call({
-        method: 'POST', path: `/v1/instructions/${date}/replacements`, as: { staff: settler }, json: { instruction }
+        method: 'POST', path: `/v1/instructions/${date}/replacements`, as: { staff: settler },
+        json: { instruction }
       })
     }
   }]
