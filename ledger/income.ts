@@ -1,14 +1,16 @@
 // What an operator earned in a clearing date by line, vehicle, shift or terminal. Where a tap was made stands
 // in the bytes it came in and nowhere else: the sums are made of those, behind the traffic, batch by batch.
 import { inflateSync } from 'node:zlib'
-import { readConsumptionFile, readConsumptionRecord } from '../schemas/clearing-file/consumption.ts'
+import { readConsumptionRecord } from '../schemas/clearing-file/consumption.ts'
+import { parseFileName } from '../schemas/clearing-file/file-name.ts'
+import { eachLine } from '../schemas/clearing-file/lines.ts'
 import { claimCodes } from './core/chart.ts'
 import { isSettling } from './core/settlement.ts'
 import type { Ledger } from './ledger.ts'
 import { inTransaction, type Tx } from './store/db.ts'
 import {
-  earnedPages, insertIncome, lockIncome, missingBatches, readDelivery, sumIncome, type Earned,
-  type IncomeColumn, type IncomeRow, type IncomeSum, type RawDelivery
+  earnedPages, insertIncome, lockIncome, missingBatches, readLinesAround, sumIncome, type Earned,
+  type IncomeColumn, type IncomeRow, type IncomeSum, type RawLines
 } from './store/income.ts'
 
 /** Sums of one party; together they are the claims and adjustments of its position. */
@@ -58,31 +60,38 @@ function add (
   }
 }
 
-/** Rows come delivery by delivery, so one delivery is unpacked at a time. */
+/** Rows come delivery by delivery and line by line, so one part of one delivery is unpacked at a time. */
 function placesIn (tx: Tx): (one: Earned) => Promise<Place> {
-  let open: { readonly deliveryNo: bigint, readonly placeAt: (lineNo: number) => Place } | null = null
+  let openNo: bigint | null = null
+  let places: Places = new Map()
   return async ({ deliveryNo, lineNo }) => {
     if (deliveryNo === null || lineNo === null) return nowhere
-    if (open?.deliveryNo !== deliveryNo) {
-      const delivery = await readDelivery(tx, deliveryNo)
-      open = { deliveryNo, placeAt: delivery === null ? () => nowhere : unpacked(delivery) }
+    if (openNo !== deliveryNo || !places.has(lineNo)) {
+      const around = await readLinesAround(tx, deliveryNo, lineNo)
+      openNo = deliveryNo
+      places = around === null ? new Map() : unpacked(around)
     }
-    return open.placeAt(lineNo)
+    return places.get(lineNo) ?? nowhere
   }
 }
+/** By the number of the line. */
+type Places = ReadonlyMap<number, Place>
 
-function unpacked ({ kind, name, raw }: RawDelivery): (lineNo: number) => Place {
-  const bytes = inflateSync(raw)
+function unpacked ({ kind, name, firstLine, bytes: packed }: RawLines): Places {
+  const bytes = inflateSync(packed)
   if (kind === 'json') {
     const { records } = JSON.parse(bytes.toString('utf8')) as { records: Partial<Place>[] }
-    return lineNo => placeOf(records[lineNo - 1])
+    return new Map(records.map((record, index) => [index + firstLine, placeOf(record)]))
   }
-  const file = readConsumptionFile(name, bytes)
-  if (!file.ok) return () => nowhere
-  return lineNo => {
-    const read = readConsumptionRecord(file.lines[lineNo - 1] ?? '', lineNo, file.name.merchant)
-    return read.ok ? placeOf(read.record) : nowhere
-  }
+  const places = new Map<number, Place>()
+  const merchant = parseFileName(name)?.merchant ?? ''
+  let lineNo = firstLine
+  eachLine(bytes, true, (start, end) => {
+    const text = bytes.toString('latin1', start, end)
+    const read = lineNo === 0 ? null : readConsumptionRecord(text, lineNo, merchant)
+    places.set(lineNo++, read?.ok === true ? placeOf(read.record) : nowhere)
+  })
+  return places
 }
 
 const placeOf = (record: Partial<Place> | undefined): Place => ({

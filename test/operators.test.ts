@@ -2,6 +2,8 @@
 // tries, it never sees another company.
 import t from 'tap'
 import { bootstrap } from '../ledger/bootstrap.ts'
+import { writeConsumptionFile, writeConsumptionRecord } from '../schemas/clearing-file/consumption.ts'
+import { toConsumptionRecord } from '../schemas/clearing-file/event.ts'
 import { cardOf, recordOf } from './support/posting.ts'
 import { password, secretOf, startDoors, type Door } from './support/ledger-http.ts'
 
@@ -89,6 +91,21 @@ t.test('income by line, vehicle, shift and terminal is the position of the date'
   t.match(terminals.items, [
     { terminal: 'B1', psam: '990000000001', lastUploadAt: '2026-03-03T12:00:00.000+08:00' },
     { terminal: 'B2', psam: '990000000002', lastUploadAt: '2026-03-02T12:00:00.000+08:00' }])
+  await door.close()
+})
+
+t.test('income of a file: what its lines say, line by line', async t => {
+  const door = await opened()
+  const merchant = '430400000000002'
+  const lines = [0, 1, 2].map(number => writeConsumptionRecord(toConsumptionRecord(recordOf(number, 1, {
+    line: number === 1 ? '9' : '7', vehicle: `D-0${number}`, shift: 'late'
+  }), merchant, number + 1)))
+  const { name, text } =
+    writeConsumptionFile({ date: '20260302', industry: '02', merchant, sequence: 1 }, lines)
+  await door.ask('gateway', 'PUT', `/v1/files/${name}`, { bytes: text, type: 'application/octet-stream' })
+  const { json } = await door.ask(null, 'GET', `/v1/operators/BUS/income?date=${D}&by=line`,
+    { token: tokenOf('BUS') })
+  t.match(json.items, [{ name: '7', claims: 2, claimsFen: 360 }, { name: '9', claims: 1, claimsFen: 180 }])
   await door.close()
 })
 

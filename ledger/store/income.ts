@@ -33,7 +33,7 @@ export const earnedPages = (
     from transfer t join account a on a.account_id in (t.credit_account, t.debit_account)
     where t.clearing_date = $1 and t.batch_id = any($2)
       and (a.heading = 'merchant-pending' or (a.heading = 'merchant-settlement' and t.code <> all($3)))
-    order by t.delivery_no`,
+    order by t.delivery_no, t.line_no`,
   values: [date, batches, claimCodes.first]
 })
 
@@ -75,12 +75,23 @@ export const sumIncome = async (
     from income join party using (party_id) where code = $1 and clearing_date = $2 and book = $3
     group by 1 order by 1`, [of.party, of.date, of.book])).rows
 
-export type RawDelivery = { readonly kind: 'json' | 'file', readonly name: string, readonly raw: Buffer }
+/** Bytes, deflated, that begin with line `firstLine`; those of a JSON delivery are all of it. */
+export type RawLines = {
+  readonly kind: 'json' | 'file', readonly name: string, readonly firstLine: number, readonly bytes: Buffer
+}
 
-export const readDelivery = async (tx: Tx, deliveryNo: bigint): Promise<RawDelivery | null> =>
-  (await tx.query<RawDelivery>(`
-    select kind, external_id as name, raw from delivery where bucket = 0 and delivery_no = $1`, [deliveryNo]))
-    .rows[0] ?? null
+/** What a line of a delivery stands in: the part of a file, or the whole JSON. */
+export const readLinesAround = async (
+  tx: Tx, deliveryNo: bigint, lineNo: number
+): Promise<RawLines | null> => (await tx.query<RawLines>(`
+    select d.kind, d.external_id as name, coalesce(r.first_line, 1) as "firstLine",
+      coalesce(r.bytes, d.raw) as bytes
+    from delivery d left join lateral (
+      select first_line, bytes from delivery_raw p
+      where p.bucket = 0 and p.delivery_no = d.delivery_no and p.first_line <= $2
+      order by p.part_no desc limit 1) r on true
+    where d.bucket = 0 and d.delivery_no = $1 and coalesce(r.bytes, d.raw) is not null`,
+[deliveryNo, lineNo])).rows[0] ?? null
 
 /* ---- terminals ---- */
 
