@@ -36,6 +36,8 @@ const named: Readonly<Record<string, readonly string[]>> = {
 
 /** Not found, and why nobody loses by it. */
 const uncovered: Readonly<Record<string, string>> = {
+  'delivery.bookings': 'how the work was cut up; each part is a batch, and batches are covered',
+  'delivery.lanes': 'how the work was cut up; each part is a batch, and batches are covered',
   'signing_key.since': 'what counts is the key, whose id is its hash',
   'day_step.step_no': 'only orders the steps of one day',
   'day_step.detail': 'holds nothing yet',
