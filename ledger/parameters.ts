@@ -8,7 +8,8 @@ import type {
 import { limits } from '../schemas/limits.ts'
 import { cardKey, CardRef } from '../schemas/record.ts'
 import { Tariff, tariffAt } from '../schemas/tariff/tariff.ts'
-import { formatIso, parseIso } from '../runtime/instants.ts'
+import { addDays, formatIso, localDate, parseIso, startOfDate } from '../runtime/instants.ts'
+import { blacklistLevels, writeBlacklist } from '../schemas/clearing-file/answers.ts'
 import { audit } from './audit.ts'
 import { canonical } from './core/canonical.ts'
 import { appliedAt, listingAt } from './core/listing.ts'
@@ -24,8 +25,8 @@ import { inTransaction, type Tx } from './store/db.ts'
 import { news, tell } from './store/outbox.ts'
 import {
   addedSince, insertApplied, insertBlacklistVersion, insertEntries, insertTariff, lastBlacklist, listedAmong,
-  listedCards,
-  lockPublication, readTariffs, removedSince, removeEntries, usesOfListed, type CardPlace, type ListedUse
+  listedAt, listedCards, lockPublication, readTariffs, removedSince, removeEntries, usesOfListed,
+  type CardPlace, type ListedUse
 } from './store/parameters.ts'
 import { bumpVersion } from './store/registry.ts'
 
@@ -147,6 +148,18 @@ export async function blacklistSince ({ db }: Ledger, have: number | null): Prom
 }
 
 const cardOf = ({ issuer, serial, issue }: CardRef): CardRef => ({ issuer, serial, issue })
+
+/**
+ * The list of a day as the file that older terminals fetch: as it stood at the end of that day, or stands now
+ * where the day is not over. Throws Refusal not_found for a day to come.
+ */
+export async function blacklistFile ({ db, clock }: Ledger, date: string): Promise<string> {
+  const now = clock.now()
+  if (date > localDate(now)) throw new Refusal('not_found', `${date} is still to come`)
+  const cards = await listedAt(db, Math.min(startOfDate(addDays(date, 1)), now + 1))
+  return writeBlacklist(date, cards.map(({ serial, reason }) =>
+    ({ cardNo: serial, level: blacklistLevels[reason] })))
+}
 
 /* ---- tariffs ---- */
 

@@ -7,6 +7,7 @@ import { killPoint } from '../runtime/kill-point.ts'
 import { parseFileName } from '../schemas/clearing-file/file-name.ts'
 import { logAlerts } from './alerts.ts'
 import { bookLines, firstTry, type Again } from './book-lines.ts'
+import { countFile } from './file-gaps.ts'
 import { answerOf, fileLines, type FileAnswer } from './intake/file.ts'
 import type { IncomingLine } from './intake/incoming.ts'
 import { laneCount, laneOf } from './intake/lanes.ts'
@@ -17,7 +18,8 @@ import { Refusal } from './refusal.ts'
 import type { AlertRow } from './store/alerts.ts'
 import { inTransaction, type Db, type Tx } from './store/db.ts'
 import {
-  bookedParts, findFile, insertFile, insertPart, isBooked, readRawPart, unfinishedFiles, type FileRow
+  bookedParts, findFile, insertFile, insertPart, isBooked, lockCount, readRawPart, unfinishedFiles,
+  type FileRow
 } from './store/files.ts'
 import { openDate } from './store/lock.ts'
 import type { PartyRow, Snapshot } from './store/registry.ts'
@@ -85,7 +87,9 @@ async function keepFile (
       source: operator.code, name: staged.name, digest: fileDigest(staged.head), receivedAtMs, clearingDate,
       lines: staged.lines, lanes, bookings: lanes * staged.parts.length
     }
+    await lockCount(tx, operator.partyId)
     const deliveryNo = await insertFile(tx, row, staged.parts)
+    await countFile(tx, row, { clearingDate, atMs: receivedAtMs })
     const file: FileRow = { ...row, deliveryNo, booked: 0 }
     if (lanes === 1) raised = await bookPart(ledger, tx, snapshot, file, { partNo: 0, lane: 0, lines }, again)
     killPoint('before-commit')

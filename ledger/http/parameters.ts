@@ -3,11 +3,13 @@ import { Type } from 'typebox'
 import {
   BlacklistPublication, BlacklistReply, LiabilityLine, LocalDate, ParameterAcknowledgement
 } from '../../schemas/api.ts'
+import { blackFileDate } from '../../schemas/clearing-file/file-name.ts'
 import { Tariff } from '../../schemas/tariff/tariff.ts'
 import type { Ledger } from '../ledger.ts'
 import {
-  acknowledge, blacklistSince, currentTariffs, liabilityOf, publishBlacklist, publishTariff
+  acknowledge, blacklistFile, blacklistSince, currentTariffs, liabilityOf, publishBlacklist, publishTariff
 } from '../parameters.ts'
+import { Refusal } from '../refusal.ts'
 import type { App } from './app.ts'
 import { callerIn, memberOf } from './auth.ts'
 
@@ -32,6 +34,18 @@ export const parameterRoutes = (ledger: Ledger) => async (app: App): Promise<voi
     config: { allow: ['gateway', 'operator', 'auditor', 'staff'] },
     schema: { querystring: Have, response: { 200: BlacklistReply } }
   }, async ({ query }) => await blacklistSince(ledger, query.have === undefined ? null : Number(query.have)))
+
+  app.get('/v1/blacklist-files/:file', {
+    config: { allow: ['gateway', 'operator', 'auditor', 'staff'] },
+    schema: {
+      params: Type.Object({ file: Type.String({ maxLength: 32, description: '20260302_Black.txt' }) }),
+      response: { 200: { content: { 'text/plain': { schema: Type.String() } } } }
+    }
+  }, async ({ params }, reply) => {
+    const date = blackFileDate(params.file)
+    if (date === null) throw new Refusal('not_found', 'wanted: YYYYMMDD_Black.txt')
+    return await reply.type('text/plain; charset=latin1').send(await blacklistFile(ledger, date))
+  })
 
   app.get('/v1/blacklist/liability', {
     config: { allow: ['staff', 'auditor'] },

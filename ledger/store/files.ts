@@ -33,6 +33,28 @@ export const unfinishedFiles = async (db: Db): Promise<FileRow[]> =>
   (await db.query<FileRow>(`
     select * from (${fileSelect}) f where booked < bookings order by "deliveryNo"`)).rows
 
+const countLock = 7_020
+
+/** One file of an operator after the other is counted: otherwise two could each miss the other. */
+export const lockCount = async (tx: Tx, partyId: number): Promise<void> => {
+  await tx.query('select pg_advisory_xact_lock($1, $2)', [countLock, partyId])
+}
+
+/** `prefix`: type and date of a name. Names sort by date, then by sequence. */
+export const fileNamesOfDate = async (tx: Tx, source: string, prefix: string): Promise<string[]> =>
+  (await tx.query<{ name: string }>(`
+    select external_id as name from delivery
+    where bucket = 0 and kind = 'file' and source = $1 and external_id >= $2 and external_id < $2 || '~'`,
+  [source, prefix])).rows.map(row => row.name)
+
+/** The last name of the dates before. */
+export const highestBefore = async (tx: Tx, source: string, prefix: string): Promise<string | null> =>
+  (await tx.query<{ name: string }>(`
+    select external_id as name from delivery
+    where bucket = 0 and kind = 'file' and source = $1 and external_id < $2
+    order by external_id desc limit 1`,
+  [source, prefix])).rows[0]?.name ?? null
+
 /** Writes the delivery and its bytes; its lines are booked afterwards, or in the same transaction. */
 export async function insertFile (
   tx: Tx, file: Omit<FileRow, 'deliveryNo' | 'booked'>,

@@ -66,6 +66,19 @@ export async function listedCards (db: Db | Tx): Promise<CardRef[]> {
   return rows
 }
 
+/** The cards that stood on the list at an instant, by their number. */
+export const listedAt = async (
+  db: Db, atMs: number
+): Promise<{ serial: string, reason: BlacklistEntry['reason'] }[]> =>
+  (await db.query<{ serial: string, reason: BlacklistEntry['reason'] }>(`
+    select distinct on (c.serial) upper(encode(c.serial, 'hex')) as serial, e.reason
+    from blacklist_entry e join card c using (bucket, card_id)
+    join blacklist_version a on a.version = e.added_version
+    left join blacklist_version r on r.version = e.removed_version
+    where a.published_at < $1 and (r.published_at is null or r.published_at >= $1)
+    order by c.serial, e.added_version desc`,
+  [timestamp(atMs)])).rows
+
 export type ListedEntry = {
   readonly card: CardRef, readonly reason: BlacklistEntry['reason'], readonly version: number
 }

@@ -171,6 +171,11 @@ export const blacklistRecordLayout = [
 ] as const
 export type BlacklistLine = Values<typeof blacklistRecordLayout>
 
+/** How firmly a card is listed: 01 may be lifted again, 02 lost, 03 for good. No public layout names them. */
+export const blacklistLevels = {
+  oral_loss: '01', loss: '02', fraud: '03', cancelled: '03', death: '03'
+} as const
+
 export const writeBlacklist = (
   date: string, cards: readonly BlacklistLine[], end: LineEnd = 'LF'
 ): string =>

@@ -24,5 +24,11 @@ export const formatFileName = (name: FileName): string => writeFields(fileNameLa
 /** The name as SS and NS records carry it: 30 characters, without the type. */
 export const sourceName = (name: string): string => name.slice(2)
 
+/** The date, YYYY-MM-DD, of a name such as `20260302_Black.txt`; null where it is none. */
+export function blackFileDate (name: string): string | null {
+  const parts = /^(\d{4})(\d\d)(\d\d)_Black\.txt$/.exec(name)
+  return parts === null ? null : parts.slice(1).join('-')
+}
+
 /** `20260302_Black.txt`, from YYYY-MM-DD. */
 export const blackFileName = (date: string): string => `${date.replaceAll('-', '')}_Black.txt`

@@ -14,6 +14,7 @@ import { suites } from '../../schemas/epurse/suite.ts'
 import type { Card, Registry } from '../../schemas/api.ts'
 import type { CardRef, TransactionRecord } from '../../schemas/record.ts'
 import { readRecord } from '../../ledger/intake/incoming.ts'
+import { createLanes } from '../../ledger/intake/lanes.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import { register } from '../../ledger/registry.ts'
 import { openDb, type Db } from '../../ledger/store/db.ts'
@@ -53,7 +54,7 @@ export async function startBench (): Promise<Bench> {
       const clock = manualClock(noon)
       const ledger = {
         db, clock, tac, log: createLog('test', { level: 'silent' }), registry: registryCache(db),
-        random: (length: number) => Buffer.from(random.bytes(length)), partitionDays: 3
+        random: (length: number) => Buffer.from(random.bytes(length)), partitionDays: 3, lanes: createLanes()
       } as unknown as Ledger
       await register(ledger, fixture(cards))
       return { ledger, db, clock, close: async () => { await db.end() } }

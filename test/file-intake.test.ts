@@ -1,0 +1,232 @@
+// Consumption files on a real PostgreSQL: in pieces, in parts, twice at once, past a death in between; and
+// the quick ways on their road held against the slow ones.
+import t from 'tap'
+import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { createRandom } from '../terminal-sim/random.ts'
+import {
+  readConsumptionRecord, writeConsumptionFile, writeConsumptionRecord
+} from '../schemas/clearing-file/consumption.ts'
+import { toConsumptionRecord, toTransactionRecord } from '../schemas/clearing-file/event.ts'
+import { eachLine, lineEnds } from '../schemas/clearing-file/lines.ts'
+import { plainReader } from '../schemas/clearing-file/plain-record.ts'
+import { sha256 } from '../schemas/sha256.ts'
+import { missingSequences } from '../ledger/core/file-gaps.ts'
+import { refusalBytes, replyTexts } from '../ledger/file-answers.ts'
+import { stageFile } from '../ledger/intake/stage.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { register } from '../ledger/registry.ts'
+import { accountDifferences, purseDifferences } from '../ledger/store/balances.ts'
+import { lineDifferences, fromTheBeginning } from '../ledger/store/verification.ts'
+import { isWhole, resumeFiles, takeFile } from '../ledger/take-file.ts'
+import { findFile } from '../ledger/store/files.ts'
+import { recordOf, startBench } from './support/posting.ts'
+
+/* ---- the quick ways ---- */
+
+t.test('SHA-256 of short messages is that of the runtime', async t => {
+  const random = createRandom('sha256')
+  for (let length = 0; length < 300; length++) {
+    const bytes = random.bytes(length)
+    const cut = random.int(0, length)
+    const wanted = createHash('sha256').update(bytes).digest('hex')
+    t.equal(sha256(bytes.subarray(0, cut), bytes.subarray(cut)).toString('hex'), wanted, `${length} bytes`)
+  }
+})
+
+const merchant = '898421000000001'
+const lineOf = (record: Parameters<typeof toConsumptionRecord>[0], lineNo: number): string =>
+  writeConsumptionRecord(toConsumptionRecord(record, merchant, lineNo))
+
+t.test('the quick reader of a record says what the slow one says, or nothing', async t => {
+  const good = lineOf(recordOf(3, 1, { line: 'L1', vehicle: 'V 7', tac: '0123ABCD' }), 7)
+  const characters = '0 9AF-agz~'
+  for (const counter of ['committed', 'init'] as const) {
+    const convention = { operator: 'BUS', counter }
+    const quick = plainReader(convention, merchant)
+    const slow = (raw: string) => {
+      const read = readConsumptionRecord(raw, 7, merchant)
+      return read.ok ? toTransactionRecord(read.record, convention) : null
+    }
+    t.strictSame(quick(Buffer.from(good), 0, 7), slow(good), `${counter}: a plain one is read`)
+    t.equal(quick(Buffer.from(good), 0, 8), null, 'not its line')
+    let read = 0
+    for (let at = 0; at < good.length; at++) {
+      for (const character of characters) {
+        const raw = good.slice(0, at) + character + good.slice(at + 1)
+        const found = quick(Buffer.from(`xx${raw}`, 'latin1'), 2, 7)
+        if (found === null) continue
+        read++
+        if (JSON.stringify(found) !== JSON.stringify(slow(raw))) t.fail(`column ${at + 1}: ${raw}`)
+      }
+    }
+    t.ok(read > 500, `${read} of the changed ones are plain too`)
+  }
+})
+
+t.test('lines are cut alike whatever pieces the bytes come in', async t => {
+  for (const end of Object.values(lineEnds)) {
+    for (const text of [`a${end}bc${end}${end}d`, `a${end}bc${end}`, end]) {
+      const whole: string[] = []
+      eachLine(Buffer.from(text), true, (start, stop) => { whole.push(text.slice(start, stop)) })
+      for (let cut = 0; cut <= text.length; cut++) {
+        const lines: string[] = []
+        const first = Buffer.from(text.slice(0, cut))
+        const rest = eachLine(first, false, (start, stop) => { lines.push(text.slice(start, stop)) })
+        const second = Buffer.from(text.slice(rest))
+        eachLine(second, true, (start, stop) => { lines.push(second.toString('latin1', start, stop)) })
+        t.strictSame(lines, whole, `${JSON.stringify(text)} cut at ${cut}`)
+      }
+    }
+  }
+})
+
+t.test('which files are missing', async t => {
+  const rows: [says: string, ofDate: number[], before: number, missing: number[]][] = [
+    ['the first file of all', [1], 0, []],
+    ['counted on from the day before', [13], 12, []],
+    ['one left out since the day before', [14], 12, [13]],
+    ['begun at 1 again', [1, 2], 12, []],
+    ['begun again, the first not there yet', [2], 12, [1]],
+    ['two holes', [1, 3, 6], 0, [2, 4, 5]],
+    ['in any order', [6, 1, 3], 0, [2, 4, 5]]
+  ]
+  for (const [says, ofDate, before, missing] of rows) {
+    t.strictSame(missingSequences(ofDate, before), missing, says)
+  }
+  t.equal(missingSequences([1, 99_999], 0).length, 100, 'a number gone wrong names a hundred at most')
+})
+
+/* ---- files in the ledger ---- */
+
+const bench = await startBench()
+t.teardown(() => bench.stop())
+
+const cards = 1_500
+
+async function opened () {
+  const { ledger, db, close } = await bench.freshLedger(cards)
+  await register(ledger, {
+    parties: [{
+      code: 'BUS', kind: 'operator', nameZh: '公交', nameEn: 'Bus', service: 'transit', merchant, industry: '01'
+    }]
+  })
+  return { ledger, db, close }
+}
+
+/** So many lines, the cards in turn; of a thousand, one has a wrong TAC and one cannot be read. */
+function fileOf (lines: number, sequence = 1): { name: string, text: string } {
+  const records = Array.from({ length: lines }, (_, index) => {
+    const nth = Math.floor(index / cards) + 1
+    const more = index % 1_000 === 999 ? { tac: '00000001' } : {}
+    const record = recordOf(index % cards, nth, { balanceBeforeFen: 5_000 - 180 * (nth - 1), ...more })
+    const line = lineOf(record, index + 1)
+    return index % 1_000 === 500 ? line.slice(0, 115) + 'XX' + line.slice(117) : line
+  })
+  return writeConsumptionFile({ date: '20260302', industry: '01', merchant, sequence }, records, 'CRLF')
+}
+
+const pieces = (text: string, size: number): Readable =>
+  Readable.from(Array.from({ length: Math.ceil(text.length / size) }, (_, index) =>
+    Buffer.from(text.slice(index * size, (index + 1) * size), 'latin1')), { objectMode: true })
+
+async function upload (ledger: Ledger, { name, text }: { name: string, text: string }, size = 40_000) {
+  const operator = (await ledger.registry()).parties.get('BUS')
+  if (operator === undefined) throw new Error('no BUS')
+  const { file, replayed } = await takeFile(ledger, await stageFile(name, pieces(text, size)), operator)
+  let reply = ''
+  for await (const piece of replyTexts(ledger.db, file, replayed)) reply += piece
+  const refusals: Buffer[] = []
+  for await (const piece of refusalBytes(ledger.db, file)) refusals.push(piece)
+  return { ...JSON.parse(reply), SS: Buffer.concat(refusals).toString('latin1') }
+}
+
+const lines = 11_000
+const big = fileOf(lines)
+
+t.test('a file of several parts is answered whole, and the same for ever', async t => {
+  const { ledger, db, close } = await opened()
+  const first = await upload(ledger, big)
+  t.match(first, { status: 'processed', count: lines, clearingDate: '2026-03-02' })
+  t.equal(first.confirmed.count + first.refused.count + first.excluded.count, lines)
+  const odd = first.lines.filter(({ reason }: { reason: string }) => reason !== 'ok')
+  const wrong = odd.filter(({ reason }: { reason: string }) => reason === 'tac_wrong')
+  const broken = odd.filter(({ reason }: { reason: string }) => reason === 'malformed')
+  t.strictSame(wrong.map(({ line }: { line: number }) => line),
+    Array.from({ length: 11 }, (_, index) => index * 1_000 + 1_000))
+  t.strictSame(broken.map(({ line }: { line: number }) => line),
+    Array.from({ length: 11 }, (_, index) => index * 1_000 + 501))
+  t.equal(first.SS.split('\r\n').length - 2, first.refused.count + first.excluded.count, 'one SS line each')
+  t.ok(first.SS.includes(big.text.split('\r\n')[501]?.slice(8, 158) ?? '-'), 'the broken line as it came')
+  const again = await upload(ledger, big, 7)
+  t.strictSame({ ...again, status: 'processed' }, first, 'in pieces of seven bytes')
+  t.equal(again.status, 'already_processed')
+  await t.rejects(upload(ledger, { name: big.name, text: fileOf(2).text }), /used before for other content/)
+  const tx = await db.connect()
+  t.strictSame(await lineDifferences(tx, fromTheBeginning), [])
+  tx.release()
+  t.strictSame(await purseDifferences(db), [])
+  t.strictSame(await accountDifferences(db, null), [])
+  await close()
+})
+
+t.test('of two who send it at once, one has brought it; both get all of it', async t => {
+  const { ledger, close } = await opened()
+  const both = await Promise.all([upload(ledger, big), upload(ledger, big, 9_000)])
+  t.strictSame(both.map(({ status }) => status).sort(), ['already_processed', 'processed'])
+  const [one, other] = both.map(({ status, ...rest }) => rest)
+  t.strictSame(one, other)
+  await close()
+})
+
+t.test('a death between two parts: sent again, or at the next start, it goes on, each line once', async t => {
+  for (const how of ['sent again', 'next start'] as const) {
+    const { ledger, db, close } = await opened()
+    const other = await opened()
+    const whole = await upload(other.ledger, big)
+    await other.close()
+    let runs = 0
+    const dying: Ledger = {
+      ...ledger,
+      lanes: {
+        ...ledger.lanes,
+        run: async (lane, work) => {
+          if (++runs > 2) throw new Error('dead')
+          return await ledger.lanes.run(lane, work)
+        }
+      }
+    }
+    await t.rejects(upload(dying, big), /dead/)
+    const half = await findFile(db, 'BUS', big.name)
+    t.ok(half !== null && !isWhole(half) && half.booked === 2, `${how}: half of it is booked`)
+    if (how === 'next start') await resumeFiles(ledger)
+    const { status, ...rest } = await upload(ledger, big)
+    t.equal(status, 'already_processed')
+    const { status: _, ...wanted } = whole
+    t.strictSame(rest, wanted, how)
+    const { rows: [found] } = await db.query(`
+      select ((select count(*) from card_event) + (select count(*) from evidence where kind <> 4))::int as n`)
+    t.equal(found?.['n'], lines, 'a row for each line')
+    t.strictSame(await purseDifferences(db), [])
+    await close()
+  }
+})
+
+t.test('a file that is missing is an item until it comes', async t => {
+  const { ledger, db, close } = await opened()
+  const items = async () => {
+    const { rows } = await db.query<{ what: string }>(`
+      select key || ' ' || state as what from item where layer = 'C' order by item_id`)
+    return rows.map(row => row.what)
+  }
+  await upload(ledger, fileOf(2, 1))
+  t.strictSame(await items(), [])
+  const third = fileOf(3, 3)
+  await upload(ledger, third)
+  const second = fileOf(2, 2)
+  t.strictSame(await items(), [`file/${second.name} open`])
+  await upload(ledger, third)
+  await upload(ledger, second)
+  t.strictSame(await items(), [`file/${second.name} closed`])
+  await close()
+})
