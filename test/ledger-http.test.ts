@@ -379,7 +379,8 @@ t.test('every route answers as described', async t => {
   await door.ok('registrar', 'POST', '/v1/blacklist', { add: [], remove: [] })
   t.match(await door.ask('gateway', 'GET', '/v1/blacklist-files/20260302_Black.txt'),
     { status: 200, text: /^20260302000000\n$/ })
-  isProblem(t, await door.ask('gateway', 'GET', '/v1/blacklist-files/20260303_Black.txt'), 'not_found', 'to come')
+  isProblem(t, await door.ask('gateway', 'GET', '/v1/blacklist-files/20260303_Black.txt'), 'not_found',
+    'a day to come')
   await door.ok('registrar', 'POST', '/v1/tariffs', {
     version: 1, from: '2026-01-01T05:00:00+08:00',
     operators: {}
