@@ -1,5 +1,6 @@
 // Judges lines and writes what follows from them, in the transaction it is given: the one road from a line to
 // money, whatever door the line came through. It refuses to know deliveries and their answers.
+import { stopwatch } from '../runtime/clock.ts'
 import { killPoint } from '../runtime/kill-point.ts'
 import { reasonNumbers } from '../schemas/reasons.ts'
 import {
@@ -36,9 +37,12 @@ export type LinesToBook = {
   readonly receivedAtMs: number
   readonly salt: Buffer
 }
+export type Stage = 'lock' | 'verify' | 'judge' | 'write' | 'tell'
 export type Booked = {
   readonly batchId: bigint
   readonly decision: Decision
+  /** Time spent in each stage, in seconds; what a lost race cost is not in it. */
+  readonly seconds: Readonly<Record<Stage, number>>
   /** To be logged once the transaction is durable. */
   readonly raised: readonly AlertRow[]
 }
@@ -52,23 +56,30 @@ export async function bookLines (
   ledger: Pick<Ledger, 'tac'>, tx: Tx, snapshot: Snapshot, given: LinesToBook, again: Again,
   told: (decision: Decision) => CommittedDelivery
 ): Promise<Booked> {
-  const { prepared, decision } = await decide(ledger, tx, snapshot, given, again)
+  const lap = stopwatch()
+  const { prepared, decision, ...spent } = await decide(ledger, tx, snapshot, given, again, lap)
   // From here on nothing is decided any more: what follows writes the decision or fails whole.
   const batchId = await write(tx, given, decision, told(decision), again)
+  const wrote = lap()
   const { date: clearingDate, receivedAtMs } = given
   const raised = await tellWatch(tx, prepared, decision,
     { batchId, clearingDate, receivedAtMs, topDebitFen: snapshot.policies.topDebitFen })
   const events = eventsOf(prepared, decision, snapshot, { delivery: given.externalId, clearingDate })
   await tell(tx, events, receivedAtMs)
-  return { batchId, decision, raised }
+  return { batchId, decision, raised, seconds: { ...spent, write: wrote, tell: lap() } }
 }
 
+type Decided = { readonly prepared: readonly Prepared[], readonly decision: Decision } &
+  Readonly<Record<'lock' | 'verify' | 'judge', number>>
+
 async function decide (
-  ledger: Pick<Ledger, 'tac'>, tx: Tx, snapshot: Snapshot, given: LinesToBook, again: Again
-): Promise<{ prepared: readonly Prepared[], decision: Decision }> {
+  ledger: Pick<Ledger, 'tac'>, tx: Tx, snapshot: Snapshot, given: LinesToBook, again: Again, lap: () => number
+): Promise<Decided> {
   const { lines } = given
   const { cards, purses } = await lockFor(tx, lines, again.others)
+  const lock = lap()
   const prepared = await prepare(ledger, snapshot, readableOf(lines), cards)
+  const verify = lap()
   killPoint('after-verify')
   const unreadable = unreadableOf(lines)
   const context = await readContext(tx, snapshot, prepared, given)
@@ -76,7 +87,8 @@ async function decide (
   const known = await readKnown(tx, sorted, purses,
     again.thorough ? { lockAlso: cards => lockAlso(again, cards) } : null)
   const decision = judge(sorted, known, context)
-  return { prepared, decision: decision === 'collision' ? collided(again) : decision }
+  if (decision === 'collision') return collided(again)
+  return { prepared, decision, lock, verify, judge: lap() }
 }
 
 const readableOf = (lines: readonly IncomingLine[]): ReadableLine[] =>

@@ -7,6 +7,7 @@ import { createApp, type App } from './http/app.ts'
 import { createLanes, type Lanes } from './intake/lanes.ts'
 import { routes } from './http/routes.ts'
 import type { HeadMemory } from './head-memory.ts'
+import { createMeters, type Meters } from './meters.ts'
 import { startSealer, type HeadSigner, type Sealer } from './seal.ts'
 import { openDb, type Db } from './store/db.ts'
 import { servingRole } from './store/grants.ts'
@@ -20,6 +21,8 @@ export type Ledger = {
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics
+  /** The ledger's own figures, shown by `metrics`. */
+  readonly meters: Meters
   readonly tac: TacPool
   readonly registry: () => Promise<Snapshot>
   readonly lanes: Lanes
@@ -76,8 +79,10 @@ export async function buildLedger (options: LedgerOptions): Promise<BuiltLedger>
   })
   const registry = registryCache(db)
   const watch = startWatch({ db, clock, log, registry, random }, watchEveryMs)
+  const metrics = createMetrics()
+  const meters = createMeters(metrics, { db, clock })
   const ledger: Ledger = {
-    db, clock, log, metrics: createMetrics(), tac, registry, lanes: createLanes(), signer, sealer, watch,
+    db, clock, log, metrics, meters, tac, registry, lanes: createLanes(), signer, sealer, watch,
     random, partitionDays, sessionMs, idleMs: options.idleMs ?? sessionMs,
     webhookKey: options.webhookKey ?? random(32), privateWebhooks: options.privateWebhooks === true
   }

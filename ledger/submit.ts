@@ -1,15 +1,15 @@
 // The verb of the ledger's day: takes a delivery of records and books it in one transaction. Nothing is
 // answered before that transaction is durable. It refuses to know which door the delivery came through.
 import { deflateSync } from 'node:zlib'
+import { stopwatch } from '../runtime/clock.ts'
 import { killPoint } from '../runtime/kill-point.ts'
 import { outcomeNumbers, reasonNumbers } from '../schemas/reasons.ts'
-import { logAlerts } from './alerts.ts'
-import { bookLines, firstTry } from './book-lines.ts'
+import { afterBooking } from './after-booking.ts'
+import { bookLines, firstTry, type Booked } from './book-lines.ts'
 import type { IncomingLine } from './intake/incoming.ts'
 import { outcomeName, reasonName, type LineResult } from './judging/book.ts'
 import type { Ledger } from './ledger.ts'
 import { Refusal } from './refusal.ts'
-import type { AlertRow } from './store/alerts.ts'
 import { inTransaction } from './store/db.ts'
 import {
   findDelivery, insertDelivery, nextDeliveryNo, type DeliveryKey, type StoredAnswer
@@ -29,14 +29,16 @@ export type Submitted = {
 
 export async function submit (ledger: Ledger, delivery: Delivery): Promise<Submitted> {
   const known = await findDelivery(ledger.db, delivery)
-  if (known !== null) return repeat(delivery, known)
+  if (known !== null) return answered(ledger, repeat(delivery, known))
   killPoint('after-raw')
   const receivedAtMs = ledger.clock.now()
   const snapshot = await ledger.registry()
   const salt = ledger.random(16)
   const again = firstTry()
-  let raised: readonly AlertRow[] = []
+  const lap = stopwatch()
+  let booked: Booked | null = null
   const submitted = await inTransaction(ledger.db, async tx => {
+    booked = null
     const date = await openDate(tx)
     if (date === null) throw new Refusal('unavailable', 'no clearing date is set yet: register the first one')
     const earlier = await findDelivery(tx, delivery)
@@ -44,10 +46,9 @@ export async function submit (ledger: Ledger, delivery: Delivery): Promise<Submi
     const deliveryNo = await nextDeliveryNo(tx)
     const { kind, externalId, digest, lines } = delivery
     const told = { ...delivery, deliveryNo, receivedAtMs, lines: lines.length, clearingDate: date }
-    const booked = await bookLines(ledger, tx, snapshot,
+    booked = await bookLines(ledger, tx, snapshot,
       { kind, lines, deliveryNo, externalId, digest, date, receivedAtMs, salt }, again,
       ({ results, distinct }) => ({ ...told, distinct, answer: answerOf(results) }))
-    raised = booked.raised
     const { results, distinct } = booked.decision
     const answer = answerOf(results)
     await insertDelivery(tx, { ...told, distinct, answer, raw: deflateSync(delivery.raw, { level: 1 }) })
@@ -55,7 +56,12 @@ export async function submit (ledger: Ledger, delivery: Delivery): Promise<Submi
     return { replayed: false, clearingDate: date, results }
   })
   killPoint('after-commit-before-reply')
-  logAlerts(ledger, raised)
+  afterBooking(ledger, 'records', booked, lap())
+  return answered(ledger, submitted)
+}
+
+function answered ({ meters }: Ledger, submitted: Submitted): Submitted {
+  meters.answered('records', submitted.replayed)
   return submitted
 }
 

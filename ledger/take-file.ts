@@ -3,10 +3,11 @@
 // booked; the file sent again, or the next start, goes on from there. It refuses to know HTTP.
 import { promisify } from 'node:util'
 import { inflate } from 'node:zlib'
+import { stopwatch } from '../runtime/clock.ts'
 import { killPoint } from '../runtime/kill-point.ts'
 import { parseFileName } from '../schemas/clearing-file/file-name.ts'
-import { logAlerts } from './alerts.ts'
-import { bookLines, firstTry, type Again } from './book-lines.ts'
+import { afterBooking } from './after-booking.ts'
+import { bookLines, firstTry, type Again, type Booked } from './book-lines.ts'
 import { countFile } from './file-gaps.ts'
 import { answerOf, fileLines, type FileAnswer } from './intake/file.ts'
 import type { IncomingLine } from './intake/incoming.ts'
@@ -15,7 +16,6 @@ import { fileDigest, type RawPart, type StagedFile } from './intake/stage.ts'
 import type { Decision } from './judging/book.ts'
 import type { Ledger } from './ledger.ts'
 import { Refusal } from './refusal.ts'
-import type { AlertRow } from './store/alerts.ts'
 import { inTransaction, type Db, type Tx } from './store/db.ts'
 import {
   bookedParts, findFile, insertFile, insertPart, isBooked, lockCount, readRawPart, unfinishedFiles,
@@ -41,6 +41,7 @@ export async function takeFile (
   killPoint('after-commit-before-reply')
   const file = await findFile(ledger.db, operator.code, staged.name)
   if (file === null || !isWhole(file)) throw new Error(`file ${staged.name} was booked and is not whole`)
+  ledger.meters.answered('file', replayed)
   return { file, replayed }
 }
 
@@ -75,8 +76,10 @@ async function keepFile (
   const lines = lanes === 1 && first !== undefined ? await readPart(first, operator, staged.name) : []
   const again = firstTry()
   killPoint('after-raw')
-  let raised: readonly AlertRow[] = []
+  const lap = stopwatch()
+  let booked: Booked | null = null
   const stored = await inTransaction(ledger.db, async tx => {
+    booked = null
     const clearingDate = await openDateOf(tx)
     const known = await findFile(tx, operator.code, staged.name)
     if (known !== null) {
@@ -91,11 +94,11 @@ async function keepFile (
     const deliveryNo = await insertFile(tx, row, staged.parts)
     await countFile(tx, row, { clearingDate, atMs: receivedAtMs })
     const file: FileRow = { ...row, deliveryNo, booked: 0 }
-    if (lanes === 1) raised = await bookPart(ledger, tx, snapshot, file, { partNo: 0, lane: 0, lines }, again)
+    if (lanes === 1) booked = await bookPart(ledger, tx, snapshot, file, { partNo: 0, lane: 0, lines }, again)
     killPoint('before-commit')
     return { kept: lanes === 1 ? { ...file, booked: file.bookings } : file, replayed: false }
   })
-  logAlerts(ledger, raised)
+  afterBooking(ledger, 'file', booked, lap())
   return stored
 }
 
@@ -145,26 +148,27 @@ const ofLane = (lines: readonly IncomingLine[], lane: number, lanes: number): In
 async function bookInLane (ledger: Ledger, file: FileRow, piece: Piece): Promise<void> {
   const snapshot = await ledger.registry()
   const again = firstTry()
-  const raised = await inTransaction(ledger.db, async tx => {
+  const lap = stopwatch()
+  const booked = await inTransaction(ledger.db, async tx => {
     const clearingDate = await openDateOf(tx)
-    if (await isBooked(tx, { ...piece, deliveryNo: file.deliveryNo })) return []
-    const raised = await bookPart(ledger, tx, snapshot, { ...file, clearingDate }, piece, again)
+    if (await isBooked(tx, { ...piece, deliveryNo: file.deliveryNo })) return null
+    const booked = await bookPart(ledger, tx, snapshot, { ...file, clearingDate }, piece, again)
     killPoint('before-commit')
-    return raised
+    return booked
   })
   killPoint('after-commit-before-reply')
-  logAlerts(ledger, raised)
+  afterBooking(ledger, 'file', booked, lap())
 }
 
 /** Books some lines of a file, in its clearing date. */
 async function bookPart (
   ledger: Ledger, tx: Tx, snapshot: Snapshot, file: FileRow, { partNo, lane, lines }: Piece, again: Again
-): Promise<readonly AlertRow[]> {
+): Promise<Booked> {
   const { deliveryNo, digest, clearingDate, receivedAtMs } = file
   let answer: FileAnswer | null = null
   const operator = snapshot.parties.get(file.source) ?? { wireCodes: {} }
   const answered = ({ results }: Decision): FileAnswer => (answer ??= answerOf(lines, results, operator))
-  const { batchId, decision, raised } = await bookLines(ledger, tx, snapshot, {
+  const booked = await bookLines(ledger, tx, snapshot, {
     kind: 'file', lines, deliveryNo, externalId: file.name, digest, date: clearingDate, receivedAtMs,
     salt: ledger.random(16)
   }, again, decision => ({
@@ -173,8 +177,11 @@ async function bookPart (
     answer: { partNo, lane, ...answered(decision) }
   }))
   await insertPart(tx,
-    { deliveryNo, partNo, lane, batchId, clearingDate, lines: lines.length, ...answered(decision) })
-  return raised
+    {
+      deliveryNo, partNo, lane, batchId: booked.batchId, clearingDate, lines: lines.length,
+      ...answered(booked.decision)
+    })
+  return booked
 }
 
 /* ---- bytes ---- */

@@ -38,3 +38,14 @@ function whole (instant: Instant): Instant {
   if (!Number.isSafeInteger(instant)) throw new RangeError(`not a whole number of milliseconds: ${instant}`)
   return instant
 }
+
+/** Each call answers the seconds since the one before, by a clock that nobody can set: for figures only. */
+export function stopwatch (): () => number {
+  let last = performance.now()
+  return () => {
+    const now = performance.now()
+    const seconds = (now - last) / 1_000
+    last = now
+    return seconds
+  }
+}

@@ -4,7 +4,11 @@
 export type Labels = Readonly<Record<string, string | number>>
 
 export type Counter = { add (labels?: Labels, by?: number): void }
-export type Gauge = { set (value: number, labels?: Labels): void }
+export type Gauge = {
+  set (value: number, labels?: Labels): void
+  /** Nothing to show any more, until it is set again. */
+  clear (): void
+}
 export type Histogram = { observe (value: number, labels?: Labels): void }
 
 export type Metrics = {
@@ -33,7 +37,10 @@ export function createMetrics (): Metrics {
       const values = new Map<string, number>()
       const lines = () => read === undefined ? samples(name, values) : [`${name} ${read()}`]
       register(name, help, 'gauge', lines)
-      return { set: (value, labels) => { values.set(labelText(labels), value) } }
+      return {
+        set: (value, labels) => { values.set(labelText(labels), value) },
+        clear: () => { values.clear() }
+      }
     },
     histogram (name, help, bounds) {
       const series = new Map<string, Buckets>()

@@ -8,10 +8,7 @@ const everyone = { allow: ['everyone'] } as const
 const Ok = Type.Object({ status: Type.Literal('ok') }, { additionalProperties: false })
 const text = (mediaType: string) => ({ content: { [mediaType]: { schema: Type.String() } } })
 
-export const healthRoutes = ({ db, metrics }: Ledger) => async (app: App): Promise<void> => {
-  metrics.gauge('ledger_database_connections', 'Open connections to the database', () => db.totalCount)
-  metrics.gauge('ledger_database_waiting', 'Requests that wait for a connection', () => db.waitingCount)
-
+export const healthRoutes = ({ db, metrics, meters }: Ledger) => async (app: App): Promise<void> => {
   app.get('/healthz', { config: everyone, schema: { response: { 200: Ok } } }, async () =>
     ({ status: 'ok' as const }))
 
@@ -24,8 +21,11 @@ export const healthRoutes = ({ db, metrics }: Ledger) => async (app: App): Promi
 
   app.get('/metrics', {
     config: everyone, schema: { response: { 200: text('text/plain; version=0.0.4') } }
-  }, async (_request, reply) =>
-    await reply.type('text/plain; version=0.0.4; charset=utf-8').serializer(asIs).send(metrics.render()))
+  }, async (_request, reply) => {
+    await meters.refresh()
+    const page = metrics.render()
+    return await reply.type('text/plain; version=0.0.4; charset=utf-8').serializer(asIs).send(page)
+  })
 
   app.get('/openapi.json', {
     config: everyone, schema: { response: { 200: Type.Record(Type.String(), Type.Unknown()) } }

@@ -35,10 +35,12 @@ export async function startCourier (ledger: Ledger, given: CourierOptions): Prom
   const queue = await startQueue({
     databaseUrl, redisUrl, concurrency, onError, work: tellingId => tellOne(ledger, tellingId, options.chance)
   })
+  ledger.meters.courier(queue.depth)
   const rounds = every(options.everyMs, async () => await round(ledger, queue, options.leaseMs), onError)
   return {
     depth: queue.depth,
     close: async () => {
+      ledger.meters.courier(null)
       await rounds.stop()
       await queue.close()
     }

@@ -16,6 +16,8 @@ export type UnsealedBatch = { readonly batchId: bigint, readonly date: string, r
 
 /** How far behind the last sealed batch one that commits late is looked for, outside the cut. */
 const lateWindow = 65_536
+const maybeUnsealed = `(b.batch_id > coalesce((select max(batch_id) from tree_leaf), 0) - ${lateWindow}
+        or b.clearing_date in (select clearing_date from clearing_day where state = 'CUT'))`
 
 /**
  * Committed batches without a leaf, in order, `limit` at most. A batch takes its number early and may commit
@@ -24,11 +26,23 @@ const lateWindow = 65_536
 export const unsealedBatches = async (tx: Tx, limit: number): Promise<UnsealedBatch[]> =>
   (await tx.query<UnsealedBatch>(`
     select b.batch_id as "batchId", b.clearing_date as date, b.root from batch b
-    where b.bucket = 0
-      and (b.batch_id > coalesce((select max(batch_id) from tree_leaf), 0) - ${lateWindow}
-        or b.clearing_date in (select clearing_date from clearing_day where state = 'CUT'))
+    where b.bucket = 0 and ${maybeUnsealed}
       and not exists (select 1 from tree_leaf l where l.batch_id = b.batch_id)
     order by b.batch_id limit $1`, [limit])).rows
+
+export type SealingLag = { readonly batches: number, readonly oldestMs: number | null }
+const lagMax = 10_000
+
+/** What the sealer has to do, counted up to ten thousand. */
+export async function sealingLag (db: Db): Promise<SealingLag> {
+  const { rows: [row] } = await db.query<{ batches: number, oldestMs: number | null }>(`
+    select count(*)::int as batches, min(created_at) as "oldestMs" from (
+      select b.created_at from batch b
+      where b.bucket = 0 and ${maybeUnsealed}
+        and not exists (select 1 from tree_leaf l where l.batch_id = b.batch_id)
+      order by b.batch_id limit ${lagMax}) unsealed`)
+  return row ?? { batches: 0, oldestMs: null }
+}
 
 export async function insertLeaves (
   tx: Tx, from: number, leaves: readonly (UnsealedBatch & { readonly hash: Hash })[]

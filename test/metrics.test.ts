@@ -1,0 +1,213 @@
+// What the ledger says of itself: each figure after a known day, the format by a reader of its own, and the
+// table of the docs held against the page both ways.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { startCourier } from '../ledger/jobs/courier.ts'
+import { startDoors, type Door } from './support/ledger-http.ts'
+import { card, D, debit, deliver, smallCity } from './support/small-city.ts'
+
+const doors = await startDoors()
+t.teardown(() => doors.stop())
+
+type Family = { readonly help: string, readonly type: string, readonly samples: Map<string, number> }
+
+/** The text format 0.0.4, read line by line. Throws for what a scraper would refuse. */
+function parse (page: string): Map<string, Family> {
+  const families = new Map<string, Family>()
+  let open = ''
+  if (!page.endsWith('\n')) throw new Error('the last line has no end')
+  for (const line of page.slice(0, -1).split('\n')) {
+    const [, keyword, name = '', words = ''] = /^# (HELP|TYPE) (\S+) (.+)$/.exec(line) ?? []
+    if (keyword === 'HELP') {
+      if (families.has(name)) throw new Error(`${name} twice`)
+      families.set(open = name, { help: words, type: '', samples: new Map() })
+    } else if (keyword === 'TYPE') {
+      const family = families.get(name)
+      if (name !== open || family === undefined) throw new Error(`TYPE of ${name} out of place`)
+      families.set(name, { ...family, type: words })
+    } else {
+      const [, sample = '', labels = '', value = ''] =
+        /^([a-z_]+)(\{(?:[a-z]+="(?:[^"\\\n]|\\[\\"n])*",?)+\})? (-?[\d.e+-]+|NaN)$/.exec(line) ?? []
+      const family = families.get(open)
+      const stem = family?.type === 'histogram' ? sample.replace(/_(bucket|sum|count)$/, '') : sample
+      if (stem !== open || family === undefined) throw new Error(`not a sample of ${open}: ${line}`)
+      if (family.samples.has(sample + labels)) throw new Error(`${sample}${labels} twice`)
+      family.samples.set(sample + labels, Number(value))
+    }
+  }
+  return families
+}
+
+const scrape = async (door: Door): Promise<Map<string, Family>> =>
+  parse((await door.ask(null, 'GET', '/metrics')).text)
+
+const samplesOf = (families: Map<string, Family>, name: string): Record<string, number> =>
+  Object.fromEntries([...families.get(name)?.samples ?? []].map(([key, value]) =>
+    [key.slice(name.length), value]))
+
+async function opened (): Promise<Door> {
+  const door = await doors.open()
+  await door.ok('registrar', 'PUT', '/v1/registry', smallCity([card(0), card(1)]))
+  return door
+}
+
+/** Three taps that stand, one of them again, one with a wrong signature; the first delivery comes twice. */
+async function someTaps (door: Door): Promise<void> {
+  const first = [debit(0, 1), debit(0, 2), debit(1, 1)]
+  for (const records of [first, first]) await deliver(door, 'delivery-1', records)
+  await deliver(door, 'delivery-2', [debit(1, 1), { ...debit(1, 2), tac: 'DEADBEEF' }])
+}
+
+t.test('records, deliveries and batches are counted', async t => {
+  const door = await opened()
+  await someTaps(door)
+  const page = await scrape(door)
+  t.strictSame(samplesOf(page, 'ledger_records_total'),
+    { '{outcome="accepted",reason="ok"}': 3, '{outcome="refused",reason="tac_wrong"}': 1 })
+  t.strictSame(samplesOf(page, 'ledger_records_replayed_total'), { '': 1 })
+  t.strictSame(samplesOf(page, 'ledger_deliveries_total'),
+    { '{kind="records",replayed="false"}': 2, '{kind="records",replayed="true"}': 1 })
+  const sizes = samplesOf(page, 'ledger_batch_records')
+  t.match(sizes, {
+    '_sum{kind="records"}': 5, '_count{kind="records"}': 2, '_bucket{kind="records",le="1"}': 0,
+    '_bucket{kind="records",le="10"}': 2, '_bucket{kind="records",le="+Inf"}': 2
+  })
+  const stages = samplesOf(page, 'ledger_intake_seconds')
+  const spent = ['lock', 'verify', 'judge', 'write', 'tell'].map(stage => {
+    t.equal(stages[`_count{stage="${stage}"}`], 2, stage)
+    return stages[`_sum{stage="${stage}"}`] ?? NaN
+  })
+  const whole = samplesOf(page, 'ledger_batch_seconds')['_sum{kind="records"}'] ?? NaN
+  const sum = spent.reduce((total, one) => total + one, 0)
+  t.ok(sum > 0 && sum <= whole, `the stages (${sum} s) are parts of the whole (${whole} s)`)
+  await door.close()
+})
+
+t.test('what lags behind is told with its age', async t => {
+  const door = await opened()
+  await someTaps(door)
+  door.clock.advance(90_000)
+  const late = await scrape(door)
+  t.strictSame(samplesOf(late, 'ledger_figures_ok'), { '': 1 })
+  const { rows: [made] } = await door.db.query<{ batches: bigint, events: bigint }>(
+    'select (select count(*) from batch) as batches, (select count(*) from outbox) as events')
+  t.ok((made?.batches ?? 0n) >= 2n && (made?.events ?? 0n) >= 2n)
+  t.strictSame(samplesOf(late, 'ledger_unsealed_batches'), { '': Number(made?.batches) })
+  t.strictSame(samplesOf(late, 'ledger_unsealed_age_seconds'), { '': 90 })
+  t.strictSame(samplesOf(late, 'ledger_outbox_events'), { '': Number(made?.events) })
+  t.strictSame(samplesOf(late, 'ledger_outbox_age_seconds'), { '': 90 })
+  t.strictSame(samplesOf(late, 'ledger_courier_jobs'), {}, 'no courier runs here')
+
+  await door.ledger.sealer.seal()
+  t.strictSame(samplesOf(await scrape(door), 'ledger_unsealed_batches'), { '': Number(made?.batches) },
+    'two who look at once see the same')
+  const courier = await startCourier(door.ledger,
+    { databaseUrl: door.databaseUrl, redisUrl: null, everyMs: 20, chance: () => 0 })
+  for (let tries = 0; tries < 500 && await fresh(door) > 0; tries++) {
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+  door.clock.advance(3_000)
+  const done = await scrape(door)
+  for (const name of ['ledger_unsealed_batches', 'ledger_unsealed_age_seconds', 'ledger_outbox_events',
+    'ledger_outbox_age_seconds', 'ledger_outbox_tellings', 'ledger_courier_jobs']) {
+    t.strictSame(samplesOf(done, name), { '': 0 }, name)
+  }
+  await courier.close()
+  t.strictSame(samplesOf(await scrape(door), 'ledger_courier_jobs'), {}, 'no courier runs any more')
+  await door.close()
+})
+
+const fresh = async (door: Door): Promise<number> =>
+  (await door.db.query('select from outbox where fanned_out_at is null')).rowCount ?? 0
+
+t.test('days, items and room', async t => {
+  const door = await opened()
+  await someTaps(door)
+  await door.db.query(`
+    insert into item (layer, outcome, key, clearing_date, evidence, opened_at, state)
+    select layer, 'LEFT_ONLY', key, $1, '{}', now(), state from (values
+      ('A', '1', 'open'), ('A', '2', 'open'), ('A', '3', 'closed'), ('G', '1', 'open'))
+      as i (layer, key, state)`, [D])
+  const open = await scrape(door)
+  const layers = samplesOf(open, 'ledger_items_open')
+  t.match(layers, { '{layer="A"}': 2, '{layer="G"}': 1, '{layer="C"}': 0 })
+  t.equal(Object.keys(layers).length, 9, 'each layer')
+  t.strictSame(samplesOf(open, 'ledger_days_unfinished'), { '': 1 })
+  t.strictSame(samplesOf(open, 'ledger_partitions_ahead'), { '': 5 })
+  t.equal(samplesOf(open, 'ledger_day_state')['{state="OPEN"}'], 1)
+
+  const { state } = await door.ok('settler', 'POST', `/v1/days/${D}/close`)
+  door.clock.advance(3_000)
+  const closed = await scrape(door)
+  t.strictSame(samplesOf(closed, 'ledger_days_unfinished'), { '': 2 })
+  t.strictSame(samplesOf(closed, 'ledger_day_age_days'), { '': 1 })
+  const states = Object.entries(samplesOf(closed, 'ledger_day_state'))
+  t.equal(states.length, 7)
+  t.strictSame(states.filter(([, value]) => value !== 0), [[`{state="${state}"}`, 1]])
+  t.not(state, 'OPEN')
+  await door.close()
+})
+
+t.test('the pool is seen, and a database that is away leaves a page', async t => {
+  const door = await doors.open(undefined, { connections: 3 })
+  await door.ok('registrar', 'PUT', '/v1/registry', smallCity([card(0)]))
+  const held = await Promise.all([1, 2, 3].map(() => door.ledger.db.connect()))
+  const startedAt = performance.now()
+  const page = await scrape(door)
+  t.ok(performance.now() - startedAt < 20_000, 'it does not wait for a connection for ever')
+  t.strictSame(['connections', 'connections_idle', 'connections_max'].map(name =>
+    samplesOf(page, `ledger_database_${name}`)['']), [3, 0, 3])
+  t.ok((samplesOf(page, 'ledger_database_waiting')[''] ?? 0) >= 1)
+  t.strictSame(samplesOf(page, 'ledger_figures_ok'), { '': 0 })
+  for (const one of held) one.release()
+  door.clock.advance(3_000)
+  const after = await scrape(door)
+  t.strictSame(samplesOf(after, 'ledger_figures_ok'), { '': 1 })
+  t.ok((samplesOf(after, 'ledger_database_connections_idle')[''] ?? 0) >= 1)
+  await door.close()
+})
+
+t.test('the format, and the table of the docs', async t => {
+  const door = await opened()
+  await someTaps(door)
+  await scrape(door)
+  const page = await scrape(door)
+  for (const [name, { type, samples }] of page) {
+    t.match(type, /^(counter|gauge|histogram)$/, name)
+    t.equal(name.endsWith('_total'), type === 'counter', `${name}: counters end in _total, and nothing else`)
+    if (type === 'histogram') checkHistogram(t, name, samples)
+  }
+  const table = readFileSync(join(import.meta.dirname, '../docs/api.md'), 'utf8')
+  const told = [...table.matchAll(/^\| `(ledger_\w+)` \| (\w+) \| (.*?) \| (.+) \|$/gm)]
+    .map(([, ...cells]) => cells)
+  const shown = [...page].map(([name, { type, help }]) => [name, type, help])
+  t.strictSame(told.map(([name, type, , help]) => [name, type, help]), shown,
+    'docs/api.md tells each metric, and no other')
+  for (const [name = '', , labels = ''] of told) {
+    const used = new Set([...page.get(name)?.samples.keys() ?? []].flatMap(key =>
+      [...key.matchAll(/([a-z]+)="/g)].map(([, label = '']) => label)))
+    used.delete('le')
+    const promised = labels.split(', ').sort()
+    if (used.size > 0) t.strictSame([...used].sort(), promised, `labels of ${name}`)
+    else t.ok(labels === '' || page.get(name)?.samples.size === 0, `labels of ${name}`)
+  }
+  await door.close()
+})
+
+function checkHistogram (t: Test, name: string, samples: Map<string, number>): void {
+  const series = [...samples.keys()].filter(key => key.startsWith(`${name}_count`))
+  for (const key of series) {
+    const labels = key.slice(`${name}_count`.length).replace(/[{}]/g, '')
+    const inside = labels === '' ? '' : `${labels},`
+    const buckets = [...samples].filter(([bucket]) => bucket.startsWith(`${name}_bucket{${inside}le=`))
+    const counts = buckets.map(([, count]) => count)
+    t.strictSame(counts, [...counts].sort((a, b) => a - b), `${name} is cumulative`)
+    t.equal(counts.at(-1), samples.get(key), `${name}: le="+Inf" is the count`)
+    t.match(buckets.at(-1)?.[0], /le="\+Inf"\}$/)
+  }
+}
+
+t.test('each answer is what the description says', async t => {
+  t.strictSame(doors.mismatches(), [])
+})
