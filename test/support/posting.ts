@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { startPostgres, type Postgres } from '../../bin/postgres.ts'
 import { manualClock, type ManualClock } from '../../runtime/clock.ts'
 import { createLog } from '../../runtime/log.ts'
+import { createMetrics } from '../../runtime/metrics.ts'
 import { createRandom } from '../../terminal-sim/random.ts'
 import { diversify } from '../../schemas/epurse/keys.ts'
 import { hex, u32, unhex } from '../../schemas/epurse/hex.ts'
@@ -15,6 +16,7 @@ import type { Card, Registry } from '../../schemas/api.ts'
 import type { CardRef, TransactionRecord } from '../../schemas/record.ts'
 import { readRecord } from '../../ledger/intake/incoming.ts'
 import { createLanes } from '../../ledger/intake/lanes.ts'
+import { createMeters } from '../../ledger/meters.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import { register } from '../../ledger/registry.ts'
 import { openDb, type Db } from '../../ledger/store/db.ts'
@@ -54,7 +56,8 @@ export async function startBench (): Promise<Bench> {
       const clock = manualClock(noon)
       const ledger = {
         db, clock, tac, log: createLog('test', { level: 'silent' }), registry: registryCache(db),
-        random: (length: number) => Buffer.from(random.bytes(length)), partitionDays: 3, lanes: createLanes()
+        random: (length: number) => Buffer.from(random.bytes(length)), partitionDays: 3, lanes: createLanes(),
+        meters: createMeters(createMetrics(), { db, clock })
       } as unknown as Ledger
       await register(ledger, fixture(cards))
       return { ledger, db, clock, close: async () => { await db.end() } }
