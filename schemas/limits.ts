@@ -7,7 +7,9 @@ export const limits = {
   evidenceYears: 10,
   recordsPerDeliveryMax: 5_000,
   deliveryBytesMax: 8 * 1024 * 1024,
-  fileBytesMax: 64 * 1024 * 1024,
+  fileBytesMax: 256 * 1024 * 1024,
+  /** Registries and bank statements are held in memory as a whole. */
+  documentBytesMax: 64 * 1024 * 1024,
   fileRecordsMax: 1_000_000,
   amountFenMax: 100_000_00,
   balanceFenMax: 0x7fff_ffff,
@@ -18,4 +20,6 @@ export const limits = {
   buckets: 64
 } as const
 
+/** 202 characters and two for the end of the line, as a consumption file has them. */
+assert(limits.fileBytesMax >= limits.fileRecordsMax * 204, 'the largest file must be let in')
 assert(limits.amountFenMax <= limits.balanceFenMax, 'an amount must fit the four bytes of the chip')

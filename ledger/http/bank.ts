@@ -66,7 +66,7 @@ export const bankRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
 
   app.post('/v1/bank-statements', {
     config: { allow: ['settler'] },
-    bodyLimit: limits.fileBytesMax,
+    bodyLimit: limits.documentBytesMax,
     schema: { response: { 200: BankStatementReply } }
   }, async request => {
     const type = types[(request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '']

@@ -9,7 +9,7 @@ import { callerIn, memberOf } from './auth.ts'
 export const registryRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.put('/v1/registry', {
     config: { allow: ['registrar'] },
-    bodyLimit: limits.fileBytesMax,
+    bodyLimit: limits.documentBytesMax,
     schema: { body: Registry, response: { 200: RegistryReply } }
   }, async request => await register(ledger, request.body, memberOf(callerIn(request))))
 }
