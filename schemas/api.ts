@@ -543,7 +543,8 @@ export const Problem = Type.Object({
   status: Type.Integer(),
   reason: Type.String(),
   detail: Type.Optional(Type.String()),
-  where: Type.Optional(Type.String())
+  where: Type.Optional(Type.String()),
+  instance: Type.Optional(Type.String({ description: 'path of the request, card numbers masked' }))
 }, { ...closed, $id: 'Problem' })
 export type Problem = Static<typeof Problem>
 

@@ -46,7 +46,7 @@ function isProblem (t: { match: (found: unknown, wanted: object, what: string) =
   t.match({ status: answer.status, type: answer.type, json: answer.json }, {
     status: http, type: /^application\/problem\+json/, json: {
       type: `urn:citizen-card:problem:${reason}`,
-      status: http, title: en, reason
+      status: http, title: en, reason, instance: /^\/[^?]*$/
     }
   }, what)
 }

@@ -3,7 +3,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, {
-  LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest
+  LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, type RouteOptions
 } from 'fastify'
 import { maskCards } from '../../runtime/log.ts'
 import { limits } from '../../schemas/limits.ts'
@@ -13,6 +13,7 @@ import { authentication } from './auth.ts'
 import { parseJson, toJson, validatorCompiler } from './json.ts'
 import { openapi } from './openapi.ts'
 import { answerError, problemOf, sendProblem } from './problems.ts'
+import { summaries } from './summaries.ts'
 
 export type App =
   FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>
@@ -44,11 +45,20 @@ export async function createApp (ledger: Ledger): Promise<App> {
   logAndCount(app, ledger)
   app.addHook('onRoute', route => {
     const response = route.schema?.response as object | undefined
-    route.schema = { ...route.schema, response: { ...response, default: Problem } }
+    const summary = summaryOf(route)
+    route.schema = { ...route.schema, summary, response: { ...response, default: Problem } }
   })
   await app.register(openapi)
   await app.register(authentication, { ledger })
   return app
+}
+
+/** Throws where a route says nothing. */
+function summaryOf ({ method, url, schema }: RouteOptions): string {
+  const name = `${String(method)} ${url}`
+  const summary = schema?.summary ?? summaries[name]
+  if (summary === undefined) throw new Error(`${name} does not say what it does: no summary`)
+  return summary
 }
 
 /** A body that arrives more slowly than this is given up. */

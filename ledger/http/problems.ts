@@ -3,6 +3,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Problem } from '../../schemas/api.ts'
 import { requestReasons, type RequestReason } from '../../schemas/reasons.ts'
+import { maskCards } from '../../runtime/log.ts'
 import { Refusal } from '../refusal.ts'
 
 export const problemType = 'application/problem+json; charset=utf-8'
@@ -20,7 +21,10 @@ export function problemOf (reason: RequestReason, detail?: string, where?: strin
 }
 
 export const sendProblem = (reply: FastifyReply, problem: Problem): FastifyReply =>
-  reply.code(problem.status).type(problemType).send(problem)
+  reply.code(problem.status).type(problemType).send({ ...problem, instance: instanceOf(reply.request.url) })
+
+/** Where it happened, without the query and with card numbers masked. */
+const instanceOf = (url: string): string => maskCards(url.split('?')[0] ?? '')
 
 /** The last stop of every error. Faults are logged with their cause and told without it. */
 export async function answerError (
