@@ -269,61 +269,88 @@ export const shadowDifferences = (tx: Tx): Promise<string[]> => text(tx, `
 /**
  * Purses whose last counter and balance are not those of the highest signed event that stands, or that count
  * other open items than there are: held lines, and gaps between the counters the chip is known to have used.
- * Only purses that a batch from `start` on has touched.
+ * Only purses that a batch from `start` on has touched; bucket by bucket, so that a city's events need not be
+ * sorted at once.
  */
-export const purseRowDifferences = (tx: Tx, { batchId }: Start): Promise<string[]> => text(tx, `
-  with touched as (
-    select bucket, card_id, purse from purse where $1 = 0
-    union
-    select bucket, card_id, purse from card_event where batch_id >= $1 and $1 > 0
-    union
-    select bucket, card_id, purse from evidence where batch_id >= $1 and $1 > 0 and kind > 0),
+export async function purseRowDifferences (tx: Tx, start: Start): Promise<string[]> {
+  const found: string[] = []
+  for (const bucket of await bucketsTouched(tx, start)) {
+    found.push(...await text(tx, start.batchId === 0n ? allPurseRows : touchedPurseRows,
+      start.batchId === 0n ? [bucket] : [bucket, start.batchId]))
+    if (found.length >= differencesMax) break
+  }
+  return found.slice(0, differencesMax)
+}
+const differencesMax = 20
+
+const bucketsTouched = async (tx: Tx, { batchId }: Start): Promise<number[]> =>
+  (await tx.query<{ bucket: number }>(`
+    select b.bucket from generate_series(0, 63) as b (bucket)
+    where case $1::bigint when 0 then exists (select 1 from purse p where p.bucket = b.bucket)
+      else exists (select 1 from card_event e where e.bucket = b.bucket and batch_id >= $1)
+        or exists (select 1 from evidence x where x.bucket = b.bucket and batch_id >= $1 and kind > 0) end
+    order by 1`, [batchId])).rows.map(row => row.bucket)
+
+/**
+ * Only tables are joined, each by its key; all else is one group by purse and counter and one by purse.
+ * Joining what is computed to purses once more reads simpler and never ends: the planner, without statistics
+ * of it, takes it for a row or two and compares each purse with each other.
+ */
+const purseRows = (purses: string): string => `
   told as (
-    select x.bucket, x.card_id, x.purse, x.counter, x.balance_before_fen - x.amount_fen as after_fen, x.kind,
+    select p.card_id, p.purse, p.last_counter, p.last_balance_fen, p.open_items, c.opened_counter,
+      c.opened_fen, x.counter, x.balance_before_fen - x.amount_fen as after_fen, x.kind,
       coalesce(a.outcome, x.outcome) as outcome, coalesce(a.reason, x.reason) as reason,
       coalesce(case when a.outcome is null then x.findings else a.findings end, '{}') as findings
-    from (
-      select bucket, card_id, purse, counter, balance_before_fen, amount_fen, 0 as kind, outcome, reason,
-        findings, delivery_no, line_no
-      from card_event join touched using (bucket, card_id, purse) where counter_kind = 0
+    from ${purses} join card c on c.bucket = $1 and c.card_id = p.card_id
+    left join (
+      select card_id, purse, counter, balance_before_fen, amount_fen, 0 as kind, outcome, reason, findings,
+        delivery_no, line_no
+      from card_event where bucket = $1 and counter_kind = 0
       union all
-      select bucket, card_id, purse, counter, balance_before_fen, amount_fen, kind, outcome, reason,
-        findings, delivery_no, line_no
-      from evidence join touched using (bucket, card_id, purse) where kind > 0) x
+      select card_id, purse, counter, balance_before_fen, amount_fen, kind, outcome, reason, findings,
+        delivery_no, line_no
+      from evidence where bucket = $1 and kind > 0) x on x.card_id = p.card_id and x.purse = p.purse
     left join lateral (
       select outcome, reason, findings from adjustment j
-      where j.bucket = x.bucket and j.delivery_no = x.delivery_no and j.line_no = x.line_no
-      order by j.batch_id desc limit 1) a on true),
-  covered as (
-    select distinct on (bucket, card_id, purse, counter) bucket, card_id, purse, counter, after_fen, kind <> 1
-      as signed
-    from told where case kind when 1 then not (reason in (10, 33) or findings && '{10,33}')
-      else not (reason = 13 or 13 = any (findings)) end
-    order by bucket, card_id, purse, counter, kind = 1),
-  tops as (
-    select distinct on (bucket, card_id, purse) * from covered where signed
-    order by bucket, card_id, purse, counter desc),
+      where j.bucket = $1 and j.delivery_no = x.delivery_no and j.line_no = x.line_no
+      order by j.batch_id desc limit 1) a on true
+    where p.bucket = $1),
+  judged as (
+    select *, case kind when 1 then not (reason in (10, 33) or findings && '{10,33}')
+      else not (reason = 13 or 13 = any (findings)) end as covers
+    from told),
+  counters as (
+    select ${purseColumns}, counter, bool_or(covers) as covers,
+      bool_or(covers) filter (where kind <> 1) as signed,
+      min(after_fen) filter (where covers and kind <> 1) as after_fen,
+      count(*) filter (where outcome = 1 and kind in (0, 1, 2)) as held
+    from judged group by ${purseColumns}, counter),
   steps as (
-    select *, lag(counter) over (partition by bucket, card_id, purse order by counter) as previous
-    from covered),
-  gaps as (
-    select s.bucket, s.card_id, s.purse, count(*) as n from steps s join card c using (bucket, card_id)
-    where s.counter > c.opened_counter + 1
-      and coalesce(s.previous, c.opened_counter) < s.counter - 1 group by 1, 2, 3),
-  held as (
-    select bucket, card_id, purse, count(*) as n from told where outcome = 1 and kind in (0, 1, 2)
-    group by 1, 2, 3)
+    select *, max(counter) filter (where covers) over (
+      partition by card_id, purse order by counter rows between unbounded preceding and 1 preceding)
+      as previous
+    from counters),
+  built as (
+    select ${purseColumns}, coalesce(max(counter) filter (where signed), opened_counter) as counter,
+      coalesce((array_agg(after_fen order by counter desc) filter (where signed))[1], opened_fen) as fen,
+      sum(held)::int + count(*) filter (where covers and counter > opened_counter + 1
+        and coalesce(previous, opened_counter) < counter - 1) as open
+    from steps group by ${purseColumns})
   select format('purse card %s purse %s: counter %s, balance %s, %s open; its events lead to %s, %s, %s',
-    p.card_id, p.purse, p.last_counter, p.last_balance_fen, p.open_items, built.counter, built.fen,
-    built.open) as what
-  from touched join purse p using (bucket, card_id, purse) join card c using (bucket, card_id)
-  left join tops using (bucket, card_id, purse) left join gaps using (bucket, card_id, purse)
-  left join held using (bucket, card_id, purse)
-  cross join lateral (
-    select coalesce(tops.counter, c.opened_counter) as counter, coalesce(tops.after_fen, c.opened_fen) as fen,
-      coalesce(gaps.n, 0) + coalesce(held.n, 0) as open) built
-  where p.last_counter <> built.counter or p.last_balance_fen <> built.fen or p.open_items <> built.open
-  order by 1 limit 20`, [batchId])
+    card_id, purse, last_counter, last_balance_fen, open_items, counter, fen, open) as what
+  from built where last_counter <> counter or last_balance_fen <> fen or open_items <> open
+  order by 1 limit ${differencesMax}`
+
+const purseColumns = 'card_id, purse, last_counter, last_balance_fen, open_items, opened_counter, opened_fen'
+
+const allPurseRows = `with ${purseRows('purse p')}`
+const touchedPurseRows = `
+  with touched as materialized (
+    select card_id, purse from card_event where bucket = $1 and batch_id >= $2
+    union
+    select card_id, purse from evidence where bucket = $1 and kind > 0 and batch_id >= $2),
+  ${purseRows('touched t join purse p on p.card_id = t.card_id and p.purse = t.purse')}`
 
 /** Transfers on accounts that do not exist or belong to another book. */
 export const strayTransfers = (tx: Tx, start: Start): Promise<string[]> => text(tx, `
