@@ -529,6 +529,16 @@ CREATE INDEX instruction_date ON public.instruction USING btree (clearing_date, 
 CREATE INDEX instruction_party ON public.instruction USING btree (party_id, book);
 CREATE INDEX instruction_waiting ON public.instruction USING btree (value_date) WHERE (state = 'sent'::text);
 
+create table instruction_account (
+  from_account_id integer,
+  instruction_id text not null,
+  to_account_id integer,
+  constraint instruction_account_pkey PRIMARY KEY (instruction_id),
+  constraint instruction_account_from_account_id_fkey FOREIGN KEY (from_account_id) REFERENCES bank_account(bank_account_id),
+  constraint instruction_account_instruction_id_fkey FOREIGN KEY (instruction_id) REFERENCES instruction(instruction_id),
+  constraint instruction_account_to_account_id_fkey FOREIGN KEY (to_account_id) REFERENCES bank_account(bank_account_id)
+);
+
 create table item (
   amount_fen bigint not null default 0,
   card_bucket smallint,
