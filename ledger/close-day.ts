@@ -181,7 +181,7 @@ export function requireState (date: string, state: DayState, needed: DayState): 
 }
 
 const isSettling = (party: PartyRow | undefined): boolean =>
-  party?.kind === 'operator' || party?.kind === 'agent'
+  party?.kind === 'operator' || party?.kind === 'agent' || party?.kind === 'centre'
 
 async function readDayPositions (tx: Tx, snapshot: Snapshot, date: string): Promise<ClearedPosition[]> {
   const movements = await readMovements(tx, date)

@@ -1,6 +1,7 @@
 // Judges a delivery: every line gets its verdict, and the verdicts that its news changes are corrected. Pure
 // over what was read before, in the transaction that will write the decision. It refuses to know SQL.
 import { outcomeNumbers, reasonNumbers } from '../schemas/reasons.ts'
+import { beginsElsewhere } from './core/chain.ts'
 import { regressedBy } from './core/regression.ts'
 import { verdictOf } from './core/verdict.ts'
 import {
@@ -82,7 +83,7 @@ function judgeUnreadable (book: Book, { index, lineNo, digest, detail }: Unreada
   })
 }
 
-function judgePlain (book: Book, { key, purse, told }: Group): void {
+function judgePlain (book: Book, { key, purse, opening, told }: Group): void {
   const { lastCounter, lastBalanceFen, openItems } = purse as PurseRow
   const move = { ...key, lastCounter, lastBalanceFen, shadowDeltaFen: 0n, openItems }
   for (const one of told) {
@@ -91,7 +92,7 @@ function judgePlain (book: Book, { key, purse, told }: Group): void {
     answerClaim(book, one, verdict)
     move.shadowDeltaFen -= bookFirst(book, one.line, verdict)
     if (verdict.outcome === 'held') move.openItems++
-    if (record.counter > move.lastCounter + 1) move.openItems++ // a gap
+    if (record.counter > move.lastCounter + 1 && !beginsElsewhere(opening)) move.openItems++ // a gap
     move.lastCounter = record.counter
     move.lastBalanceFen = BigInt(record.balanceBeforeFen - record.amountFen)
   }

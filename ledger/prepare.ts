@@ -2,7 +2,7 @@
 // None of it changes with other records.
 import { cardKey, bucketOf } from '../schemas/record.ts'
 import type { IncomingLine } from './intake/incoming.ts'
-import type { Prepared } from './judging/sort-out.ts'
+import { isForeign, type Prepared } from './judging/sort-out.ts'
 import type { Ledger } from './ledger.ts'
 import type { CardRow } from './store/cards.ts'
 import type { PartyRow, PsamRow, Snapshot, TerminalRow } from './store/registry.ts'
@@ -41,7 +41,10 @@ export async function prepare (
 
 const noTac = (tac: string | null): boolean => tac === null || tac === '00000000' || tac === 'FFFFFFFF'
 
-/** True or false per line; null where it carries no TAC. */
+/**
+ * True or false per line; null where it carries no TAC. That of a card of another city passes: only its
+ * issuer can verify it, and returns what it does not accept.
+ */
 async function verifyTacs (
   ledger: Pick<Ledger, 'tac'>, snapshot: Snapshot, lines: readonly ReadableLine[],
   cards: readonly (CardRow | null)[]
@@ -53,6 +56,7 @@ async function verifyTacs (
     if (noTac(record.tac)) return null
     const card = cards[place] ?? null
     if (card === null) return false
+    if (isForeign(card)) return true
     const cityFactor = tacKeyLevels === 2 ? card.cityFactor : null
     writeItem(items, places.length * itemLength, record, card.suite, cityFactor)
     places.push(place)

@@ -2,6 +2,7 @@
 import { attributeLineKind, voidInstructionKind } from './bank-items.ts'
 import { bankAccountKind } from './bank-accounts.ts'
 import { accountClosingKind } from './close-account.ts'
+import { cityListKind } from './cities.ts'
 import { cardAccountClosingKind } from './close-card-account.ts'
 import { correctionKind } from './correct.ts'
 import { disputeFinalKind } from './dispute.ts'
@@ -27,6 +28,7 @@ export const proposalKinds: ProposalKinds = {
   staff_member: staffMemberKind,
   tariff: tariffKind,
   parameters: parametersKind,
+  city_list: cityListKind,
   blacklist_removal: blacklistRemovalKind,
   account_closing: accountClosingKind,
   refund: refundKind,

@@ -6,12 +6,13 @@ import type { Policies } from '../schemas/api.ts'
 import { reasonNumbers } from '../schemas/reasons.ts'
 import { cardKey, evidenceHash, type CardRef } from '../schemas/record.ts'
 import { appliedAt, listingAt } from './core/listing.ts'
+import { cityAt } from './core/cities.ts'
 import { regressedBy } from './core/regression.ts'
 import type { VerdictPolicy } from './core/verdict.ts'
 import type { IncomingLine } from './intake/incoming.ts'
 import type { Known, KnownKeys } from './judging/book.ts'
 import {
-  purseText, type Context, type Group, type Prepared, type Sorted,
+  isForeign, purseText, type Context, type Group, type Prepared, type Sorted,
   type Told
 } from './judging/sort-out.ts'
 import { findApplied, findEntries } from './store/blacklist.ts'
@@ -199,7 +200,9 @@ export async function readContext (tx: Tx, snapshot: Snapshot, prepared: readonl
         entries.get(line.card?.cardId ?? -1n) ?? [],
         appliedAt(applied.get(line.terminal?.terminalId ?? -1) ?? [], line.eventAtMs), line.eventAtMs,
         { windowMs: policies.blacklistWindowHours * hourMs, reachable: line.terminal?.reachable ?? true }),
-      city: null,
+      city: isForeign(line.card)
+        ? cityAt(snapshot.cities, line.record.card.issuer, line.eventAtMs)
+        : null,
       cardTypeAllowed: isAllowed(policies, line.operator?.service ?? null, line.card?.cardType ?? null),
       abnormal: isTransit(line) && !plausible({
         operator: line.record.operator, cardType: line.card?.cardType ?? '', eventAtMs: line.eventAtMs,
@@ -209,14 +212,17 @@ export async function readContext (tx: Tx, snapshot: Snapshot, prepared: readonl
         psamId: line.psam.psamId, sequence: BigInt(line.record.sequence), eventAtMs: line.eventAtMs
       })
     }),
-    accountsOf: terminalId => {
+    accountsOf: (terminalId, foreign) => {
       const terminal = snapshot.terminalById.get(terminalId ?? -1)
       const operator = snapshot.partyById.get(terminal?.partyId ?? -1)
       const merchant =
         operator?.kind === 'operator' || operator?.kind === 'agent' // a shop that loads also sells
           ? accountId(snapshot, 'commerce', 'merchant-pending', operator.code)
           : null
-      return { ...accounts, merchant }
+      const centre = foreign
+        ? accountId(snapshot, 'commerce', 'receivable-agent', policies.nationalCentre)
+        : null
+      return { ...accounts, merchant, centre }
     }
   }
 }

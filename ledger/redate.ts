@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { Type, type Static } from 'typebox'
 import { formatIso, startOfDate } from '../runtime/instants.ts'
 import { reasonNumbers } from '../schemas/reasons.ts'
-import type { TransactionRecord } from '../schemas/record.ts'
+import type { CardRef, TransactionRecord } from '../schemas/record.ts'
 import { estimateAt } from './core/estimate.ts'
 import { examineRedated, ownFindings } from './core/verdict.ts'
 import { unpackFindings } from './judging/book.ts'
@@ -18,7 +18,7 @@ import { findCardsById } from './store/cards.ts'
 import type { Tx } from './store/db.ts'
 import type { ChainFact } from './store/facts.ts'
 import { findMisdated, receivedAt, type Misdated } from './store/misdated.ts'
-import { findEvents, type StoredEvent } from './store/records.ts'
+import { cardRefs, findEvents, type StoredEvent } from './store/records.ts'
 import type { PsamRow, Snapshot } from './store/registry.ts'
 
 export const Redating = Type.Object({
@@ -80,12 +80,16 @@ async function factsAt (
   const events = await findEvents(tx, dated.map(({ counter, ...key }) =>
     ({ ...key, from: counter, to: counter })))
   const cards = new Map((await findCardsById(tx, dated)).map(card => [card.cardId, card]))
+  const refs = await cardRefs(tx, dated)
   const received = await receivedAt(tx, events.map(({ deliveryNo }) => deliveryNo))
   const lines = dated.flatMap(one => {
     const event = events.find(({ content }) => content.equals(one.content))
     return event === undefined
       ? []
-      : [{ one, event, line: lineOf(snapshot, event, one.atMs, cards.get(one.cardId) ?? null) }]
+      : [{
+          one, event,
+          line: lineOf(snapshot, event, one.atMs, cards.get(one.cardId) ?? null, refs.get(one.cardId))
+        }]
   })
   const given = { kind: 'json' as const, receivedAtMs: 0, date: '1970-01-01' }
   const context = await readContext(tx, snapshot, lines.map(({ line }) => line), given)
@@ -105,7 +109,8 @@ async function factsAt (
 
 /** A stored event as a line again, at another time. */
 function lineOf (
-  snapshot: Snapshot, event: StoredEvent, eventAtMs: number, card: Prepared['card']
+  snapshot: Snapshot, event: StoredEvent, eventAtMs: number, card: Prepared['card'],
+  ref: CardRef | undefined
 ): Prepared {
   const terminal = snapshot.terminalById.get(event.terminalId) ?? null
   const operator = snapshot.partyById.get(terminal?.partyId ?? -1) ?? null
@@ -114,6 +119,7 @@ function lineOf (
     index: 0, lineNo: event.lineNo, content: event.content, bucket: event.bucket,
     tacValid: true, card, psam, terminal, operator, eventAtMs,
     record: {
+      card: ref,
       purse: event.purse === 2 ? 'ep' : 'ed', counter: event.counter, amountFen: Number(event.amountFen),
       type: event.purse === 2 ? '06' : '05', grey: false, sequence: Number(event.sequence),
       operator: operator?.code ?? '', terminal: terminal?.code ?? ''

@@ -6,6 +6,7 @@ import { killPoint } from '../runtime/kill-point.ts'
 import { outcomeNumbers, reasonNumbers } from '../schemas/reasons.ts'
 import { afterBooking } from './after-booking.ts'
 import { bookLines, firstTry, type Booked } from './book-lines.ts'
+import { admitForeign } from './foreign-cards.ts'
 import type { IncomingLine } from './intake/incoming.ts'
 import { outcomeName, reasonName, type LineResult } from './judging/book.ts'
 import type { Ledger } from './ledger.ts'
@@ -33,6 +34,7 @@ export async function submit (ledger: Ledger, delivery: Delivery): Promise<Submi
   killPoint('after-raw')
   const receivedAtMs = ledger.clock.now()
   const snapshot = await ledger.registry()
+  await admitForeign(ledger, snapshot, delivery.lines, receivedAtMs)
   const salt = ledger.random(16)
   const again = firstTry()
   const lap = stopwatch()

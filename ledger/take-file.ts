@@ -9,6 +9,7 @@ import { parseFileName } from '../schemas/clearing-file/file-name.ts'
 import { afterBooking } from './after-booking.ts'
 import { bookLines, firstTry, type Again, type Booked } from './book-lines.ts'
 import { countFile } from './file-gaps.ts'
+import { admitForeign } from './foreign-cards.ts'
 import { answerOf, fileLines, type FileAnswer } from './intake/file.ts'
 import type { IncomingLine } from './intake/incoming.ts'
 import { laneCount, laneOf } from './intake/lanes.ts'
@@ -74,6 +75,7 @@ async function keepFile (
   const lanes = staged.lines <= linesAtOnceMax ? 1 : laneCount
   const [first] = staged.parts
   const lines = lanes === 1 && first !== undefined ? await readPart(first, operator, staged.name) : []
+  await admitForeign(ledger, snapshot, lines, receivedAtMs)
   const again = firstTry()
   killPoint('after-raw')
   const lap = stopwatch()
@@ -147,6 +149,7 @@ const ofLane = (lines: readonly IncomingLine[], lane: number, lanes: number): In
 
 async function bookInLane (ledger: Ledger, file: FileRow, piece: Piece): Promise<void> {
   const snapshot = await ledger.registry()
+  await admitForeign(ledger, snapshot, piece.lines, file.receivedAtMs)
   const again = firstTry()
   const lap = stopwatch()
   const booked = await inTransaction(ledger.db, async tx => {

@@ -87,7 +87,7 @@ export type DeliveryReply = Static<typeof DeliveryReply>
 
 export const Party = Type.Object({
   code: PartyCode,
-  kind: literals(['issuer', 'operator', 'agent', 'bureau', 'bank', 'treasury']),
+  kind: literals(['issuer', 'operator', 'agent', 'centre', 'bureau', 'bank', 'treasury']),
   nameZh: Type.String({ maxLength: 80 }),
   nameEn: Type.String({ maxLength: 80 }),
   merchant: Type.Optional(Type.String({

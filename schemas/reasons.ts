@@ -71,6 +71,10 @@ export const verdictReasons = {
   psam_regression: { outcome: 'held', wire: '90', en: 'the PSAM sequence runs backwards', zh: 'PSAM 流水号倒退' },
   conflict: { outcome: 'held', wire: '90', en: 'another valid event claims the same counter', zh: '计数器冲突' },
   chain_broken: { outcome: 'held', wire: '90', en: 'the card chain contradicts this event', zh: '卡链不连续' },
+  returned_by_issuer: {
+    outcome: 'refused', wire: '90', en: 'the issuer in another city refused it through the national centre',
+    zh: '异地发卡方退回'
+  },
   issuer_risk: {
     outcome: 'accepted', wire: null,
     en: 'used after a loss report inside the allowed window: the issuer bears it',
@@ -106,7 +110,7 @@ export const reasonNumbers = {
   duplicate: 20, malformed: 21, psam_unknown: 22, terminal_unknown: 23, card_unknown: 24, tac_wrong: 25,
   psam_terminal_mismatch: 26, merchant_mismatch: 27, type_not_allowed: 28, amount_over_limit: 29, overdue: 30,
   psam_stolen: 31, blacklisted: 32, grey_cancelled: 33, grey_expired: 34, card_type_not_allowed: 35,
-  city_not_listed: 36, city_deleted: 37, test_card: 40, test_psam: 41
+  city_not_listed: 36, city_deleted: 37, returned_by_issuer: 38, test_card: 40, test_psam: 41
 } as const satisfies Record<VerdictReason, number>
 
 export const outcomeNumbers = {

@@ -3,7 +3,9 @@
 import t from 'tap'
 import { priceDifference } from '../ledger/services/transit/price-difference.ts'
 import { verdictReasons, type VerdictReason } from '../schemas/reasons.ts'
-import { chainOf, gapsAt, losersOf, type ChainEvent } from '../ledger/core/chain.ts'
+import { chainItems } from '../ledger/core/chain-items.ts'
+import { chainOf, elsewhere, gapsAt, losersOf, noFacts, type ChainEvent } from '../ledger/core/chain.ts'
+import { cityAt, everListed } from '../ledger/core/cities.ts'
 import { postingOf, reverse } from '../ledger/core/posting.ts'
 import { checks, examine, isRemark, verdictOf, type Facts } from '../ledger/core/verdict.ts'
 
@@ -183,10 +185,57 @@ t.test('rank decides between claims: event time, terminal, sequence', async t =>
   t.strictSame(lost(first, base, other), [false, true, false], 'who loses the counter frees the sequence')
 })
 
+t.test('a card of another city: holes and other money say nothing, two claims on a counter do', async t => {
+  const opening = { counter: elsewhere, balanceFen: 0n }
+  const base = event('claim', 500, 3_000n, 180n, { sequence: 50n })
+  const rides = [
+    { ...base, counter: 500, balanceBeforeFen: 3_000n, amountFen: 180n, content: 'first' },
+    { ...base, counter: 501, balanceBeforeFen: 9_000n, amountFen: 180n, content: 'loaded', sequence: 51n },
+    { ...base, counter: 509, balanceBeforeFen: 100n, amountFen: 100n, content: 'later', sequence: 52n }]
+  const chain = chainOf(rides, new Set(), opening)
+  t.strictSame(rides.map(ride => chain.findings(ride)), [[], [], []])
+  t.equal(gapsAt([500, 501, 509], chain.covers, opening), 0)
+  t.strictSame(chainItems(chain, rides, opening, noFacts, () => null), [])
+  const copy = { ...base, counter: 501, balanceBeforeFen: 9_000n, amountFen: 100n, content: 'copy' }
+  t.strictSame(chainOf([...rides, copy], new Set([copy]), opening).findings(copy), ['conflict'])
+})
+
+t.test('the city of an issuer', async t => {
+  const stay = (prefix: string, city: string, addedAtMs: number, deletedAtMs: number | null = null) =>
+    ({ prefix, city, addedAtMs, deletedAtMs })
+  const list = [
+    stay('04', 'the province', 0), stay('0421', 'Hengyang', 100, 200), stay('0421', 'Hengyang again', 500)]
+  const city = (issuer: string, atMs: number) => cityAt(list, issuer, atMs)?.city ?? null
+  t.equal(city('0499FFFFFFFFFFFF', 50), 'the province')
+  t.equal(city('0421FFFFFFFFFFFF', 100), 'Hengyang', 'the longest prefix names the city')
+  t.equal(city('0421FFFFFFFFFFFF', 50), 'Hengyang', 'before it came, the stay to come')
+  t.equal(city('0421FFFFFFFFFFFF', 400), 'Hengyang', 'after it left, the stay that is over')
+  t.equal(city('0421FFFFFFFFFFFF', 500), 'Hengyang again')
+  t.equal(city('0731FFFFFFFFFFFF', 500), null)
+  t.strictSame(['0421FFFFFFFFFFFF', '0731FFFFFFFFFFFF', '0421FFFFFFFFFFFF'].map(everListed(list)),
+    [true, false, true])
+})
+
 /* ---- money ---- */
 
+t.test('for a card of another city the national centre owes, or nobody', async t => {
+  const accounts = { purse: 1, unpaid: 2, issuerLoss: 3, merchant: 4, centre: 5 }
+  const posted = (...findings: VerdictReason[]) => postingOf(verdictOf(findings), 180n, accounts, 'first')
+  const owed = { code: 'foreign_tap', debit: 5, credit: 4, fromPurseFen: 0n }
+  for (const reason of ['city_leaving', 'late', 'issuer_risk'] as const) t.strictSame(posted(reason), owed)
+  for (const reason of ['overdue', 'blacklisted', 'city_deleted', 'returned_by_issuer'] as const) {
+    t.equal(posted(reason), null, reason)
+  }
+  t.equal(posted('conflict'), null)
+  const first = posted()
+  t.ok(first)
+  if (first !== null) {
+    t.strictSame(reverse(first), { code: 'foreign_tap_reversed', debit: 4, credit: 5, fromPurseFen: 0n })
+  }
+})
+
 t.test('whose money moves under a verdict', async t => {
-  const accounts = { purse: 1, unpaid: 2, issuerLoss: 3, merchant: 4 }
+  const accounts = { purse: 1, unpaid: 2, issuerLoss: 3, merchant: 4, centre: null }
   const moves = (...findings: VerdictReason[]): string => {
     const posting = postingOf(verdictOf(findings), 180n, accounts, 'first')
     if (posting === null) return 'nothing'

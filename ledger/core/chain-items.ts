@@ -1,7 +1,7 @@
 // What is open in the chain of one purse: counters nobody told of, records that are held, and what a reading
 // at a counter says besides. Pure: a function of all that is known of the purse, whatever came first.
 import type { VerdictReason } from '../../schemas/reasons.ts'
-import type { Chain, ChainEvent, ChainFacts, Opening } from './chain.ts'
+import { beginsElsewhere, type Chain, type ChainEvent, type ChainFacts, type Opening } from './chain.ts'
 
 export type ChainItem = {
   readonly kind: 'gap' | 'held' | 'reading'
@@ -43,7 +43,7 @@ export function chainItems<E extends ChainEvent> (
     const reason = heldFor(event)
     return reason === null ? [] : [heldItem(event, reason, chain)]
   })
-  return [...gaps, ...held, ...readingItems(last, facts)]
+  return beginsElsewhere(opening) ? held : [...gaps, ...held, ...readingItems(last, facts)]
 }
 
 const missing = (from: number, to: number) =>

@@ -25,6 +25,13 @@ export type ChainEvent = {
 /** Where the chain begins: the counter last committed and the balance when the card joined. */
 export type Opening = { readonly counter: number, readonly balanceFen: bigint }
 
+/**
+ * The counter of an opening that nobody here can know: a card of another city. It is loaded and used where
+ * nobody tells us, so neither a hole nor another balance says anything against its records.
+ */
+export const elsewhere = -2
+export const beginsElsewhere = ({ counter }: Opening): boolean => counter === elsewhere
+
 export type Reading = { readonly counter: number, readonly balanceFen: bigint, readonly atMs: number }
 
 /** What is known of a chain besides its events. */
@@ -33,10 +40,13 @@ export type ChainFacts = {
   readonly readings: readonly Reading[]
   /** Grey events that were given up, by {@link eventKey}. */
   readonly expired: ReadonlySet<string>
+  /** Events that their issuer in another city refused, by {@link eventKey}. */
+  readonly returned: ReadonlySet<string>
   /** How far the clock of a terminal may be off where only times say what came first. */
   readonly clockToleranceMs: number
 }
-export const noFacts: ChainFacts = { readings: [], expired: new Set(), clockToleranceMs: 0 }
+export const noFacts: ChainFacts =
+  { readings: [], expired: new Set(), returned: new Set(), clockToleranceMs: 0 }
 
 /** An event inside its purse. */
 export const eventKey = ({ counter, content }: Pick<ChainEvent, 'counter' | 'content'>): string =>
@@ -111,12 +121,18 @@ export function chainOf<E extends ChainEvent> (
     return facts.expired.has(eventKey(grey)) ? ['grey_expired'] : ['grey']
   }
   const signedFindings = (event: E): VerdictReason[] => {
-    const before = beforeOf(event.counter, signed, opening)
-    const broken = event.counter <= opening.counter || (before !== null && before !== event.balanceBeforeFen)
+    const broken = !beginsElsewhere(opening) && isBroken(event)
     return [...lost.has(event) ? ['conflict' as const] : [], ...broken ? ['chain_broken' as const] : []]
   }
+  const isBroken = (event: E): boolean => {
+    const before = beforeOf(event.counter, signed, opening)
+    return event.counter <= opening.counter || (before !== null && before !== event.balanceBeforeFen)
+  }
+  const returned = (event: E): VerdictReason[] =>
+    facts.returned.has(eventKey(event)) ? ['returned_by_issuer'] : []
   return {
-    findings: event => event.kind === 'grey' ? greyFindings(event) : signedFindings(event),
+    findings: event =>
+      [...event.kind === 'grey' ? greyFindings(event) : signedFindings(event), ...returned(event)],
     signedAt: counter => signed.get(counter),
     usedAt: counter => signed.get(counter) ?? paidGrey(counter) ?? undefined,
     covers: counter => signed.has(counter) || paidGrey(counter) !== null,
@@ -169,6 +185,7 @@ function paidAmong<E extends ChainEvent> (greys: readonly E[], leftFen: readonly
  */
 export function gapsAt (counters: Iterable<number>, covers: (counter: number) => boolean,
   opening: Opening): number {
+  if (beginsElsewhere(opening)) return 0
   let gaps = 0
   for (const counter of new Set(counters)) {
     if (counter > opening.counter + 1 && covers(counter) && !covers(counter - 1)) gaps++

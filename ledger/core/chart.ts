@@ -76,7 +76,8 @@ export const headings = {
     side: 'credit', per: 'house', books: everywhere, ...recorded, meaning: 'instructed, not yet at the bank'
   },
   'receivable-agent': {
-    side: 'debit', per: 'party', books: commerce, ...recorded, meaning: 'cash an agent took for us'
+    side: 'debit', per: 'party', books: commerce, ...recorded,
+    meaning: 'cash an agent took for us; what the national centre owes for cards of other cities'
   },
   'agent-prepaid': {
     side: 'credit', per: 'party', books: commerce, ...guarded,
@@ -131,6 +132,7 @@ export const transferCodes = {
   issuer_risk: 16, issuer_risk_reversed: 17,
   online_purchase: 20, online_purchase_reversed: 21, online_topup: 22, online_topup_reversed: 23,
   agent_prefund: 24,
+  foreign_tap: 25, foreign_tap_adjusted: 26, foreign_tap_reversed: 27,
   clear_net: 30, clear_commission: 31, load_commission: 32, agent_netting: 33, instruct_pay: 34,
   instruct_collect: 35, correction: 40,
   refund: 50, residual: 51, residual_returned: 52, unpaid_released: 53, dispute_adjusted: 54,
@@ -141,9 +143,12 @@ export type TransferCode = keyof typeof transferCodes
 
 /** Codes that add to or take from what an operator claims for a date. */
 export const claimCodes = {
-  first: [transferCodes.tap, transferCodes.issuer_risk, transferCodes.online_purchase],
+  first: [
+    transferCodes.tap, transferCodes.issuer_risk, transferCodes.online_purchase, transferCodes.foreign_tap
+  ],
   adjusted: [
-    transferCodes.tap_adjusted, transferCodes.tap_reversed, transferCodes.issuer_risk_reversed,
+    transferCodes.tap_adjusted, transferCodes.tap_reversed, transferCodes.foreign_tap_adjusted,
+    transferCodes.foreign_tap_reversed, transferCodes.issuer_risk_reversed,
     transferCodes.online_purchase_reversed, transferCodes.refund, transferCodes.unpaid_released,
     transferCodes.dispute_adjusted
   ]

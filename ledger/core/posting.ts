@@ -10,6 +10,8 @@ export type PostingAccounts = {
   readonly issuerLoss: number
   /** `merchant-pending` of the operator; null where nobody is known who could claim. */
   readonly merchant: number | null
+  /** Of a card of another city: what the national centre owes. No purse of ours pays then; else null. */
+  readonly centre: number | null
 }
 
 export type Posting = {
@@ -33,7 +35,12 @@ export function postingOf (
   verdict: Verdict, amountFen: bigint, accounts: PostingAccounts, stage: 'first' | 'adjusted'
 ): Posting | null {
   if (amountFen === 0n || verdict.findings.includes('conflict')) return null
-  const { purse, unpaid, issuerLoss, merchant } = accounts
+  const { purse, unpaid, issuerLoss, merchant, centre } = accounts
+  if (centre !== null) {
+    if (verdict.outcome !== 'accepted' || merchant === null) return null
+    const code = stage === 'first' ? 'foreign_tap' : 'foreign_tap_adjusted'
+    return { code, debit: centre, credit: merchant, fromPurseFen: 0n }
+  }
   const isUnpaid = verdict.outcome === 'refused' && unpaidReasons.has(verdict.reason)
   if (isUnpaid || (verdict.outcome === 'accepted' && merchant === null)) {
     const code = stage === 'first' ? 'unpaid' : 'unpaid_adjusted'
@@ -52,7 +59,9 @@ const reversals: Partial<Record<TransferCode, TransferCode>> = {
   tap_adjusted: 'tap_reversed',
   unpaid: 'unpaid_reversed',
   unpaid_adjusted: 'unpaid_reversed',
-  issuer_risk: 'issuer_risk_reversed'
+  issuer_risk: 'issuer_risk_reversed',
+  foreign_tap: 'foreign_tap_reversed',
+  foreign_tap_adjusted: 'foreign_tap_reversed'
 }
 
 /** The exact negative of a posting, sides swapped: amounts never turn negative. */

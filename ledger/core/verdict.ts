@@ -160,7 +160,8 @@ export const isRemark = (reason: VerdictReason): boolean => placeOf(reason) > pl
 
 /** The findings that what other records say can bring and take away. */
 const foundByOthers: ReadonlySet<VerdictReason> = new Set([
-  'duplicate', 'grey', 'psam_regression', 'conflict', 'chain_broken', 'grey_cancelled', 'grey_expired'])
+  'duplicate', 'grey', 'psam_regression', 'conflict', 'chain_broken', 'grey_cancelled', 'grey_expired',
+  'returned_by_issuer'])
 
 /** What remains of findings when the records around are looked at anew. */
 export const ownFindings = (findings: readonly VerdictReason[]): VerdictReason[] =>

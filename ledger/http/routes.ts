@@ -5,6 +5,7 @@ import { alertRoutes } from './alerts.ts'
 import type { App } from './app.ts'
 import { auditRoutes } from './audit.ts'
 import { bankRoutes } from './bank.ts'
+import { cityRoutes } from './cities.ts'
 import { dayRoutes } from './days.ts'
 import { exportRoutes } from './exports.ts'
 import { fileRoutes } from './files.ts'
@@ -31,6 +32,7 @@ const all = [
   staffRoutes,
   registryRoutes,
   parameterRoutes,
+  cityRoutes,
   recordRoutes,
   requestRoutes,
   fileRoutes,

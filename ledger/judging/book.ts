@@ -12,7 +12,7 @@ import type {
   Adjustment, ChipKey, EvidenceKind, EvidenceLine, KnownDigest, Line, PurseKey, StoredEvent, TerminalClaim
 } from '../store/records.ts'
 import type { PsamRow } from '../store/registry.ts'
-import { purseNumber, type Context, type Group, type Prepared, type Told } from './sort-out.ts'
+import { isForeign, purseNumber, type Context, type Group, type Prepared, type Told } from './sort-out.ts'
 
 export type Known = {
   readonly digests: readonly KnownDigest[]
@@ -148,7 +148,7 @@ export const terminalClaimOf = (line: Prepared): TerminalClaim => ({
 
 /** Books the money of a line under its first verdict; what leaves the purse, in fen. */
 export function bookFirst (book: Book, line: Prepared, verdict: Verdict): bigint {
-  const accounts = book.context.accountsOf(line.terminal?.terminalId ?? null)
+  const accounts = book.context.accountsOf(line.terminal?.terminalId ?? null, isForeign(line.card))
   const posting = postingOf(verdict, BigInt(line.record.amountFen), accounts, 'first')
   if (posting === null) return 0n
   const { code, debit, credit, fromPurseFen } = posting
@@ -169,11 +169,14 @@ export function bookFirst (book: Book, line: Prepared, verdict: Verdict): bigint
 
 /**
  * Books that a stored event has another verdict now: the old posting is reversed, the new one made, both in
- * the open date. What leaves the purse, in fen. `estimateMs`: when it is taken to have happened, where the
- * terminal's clock cannot have been right.
+ * the open date. What leaves the purse, in fen. `foreign`: of a card of another city; `estimateMs`: when it
+ * is taken to have happened, where the terminal's clock cannot have been right.
  */
-export function bookChange (book: Book, event: StoredEvent, now: Verdict, estimateMs: number | null): bigint {
-  const accounts = book.context.accountsOf(event.terminalId)
+export function bookChange (
+  book: Book, event: StoredEvent, now: Verdict,
+  { estimateMs, foreign }: { readonly estimateMs: number | null, readonly foreign: boolean }
+): bigint {
+  const accounts = book.context.accountsOf(event.terminalId, foreign)
   const before: Verdict = {
     outcome: outcomeName(event.outcome),
     reason: reasonName(event.reason),

@@ -4,7 +4,8 @@ import { groupBy } from '../../runtime/collections.ts'
 import { reasonNumbers, type VerdictReason } from '../../schemas/reasons.ts'
 import { evidenceHash } from '../../schemas/record.ts'
 import {
-  chainOf, chipKey, gapsAt, losersOf, terminalKey, type Chain, type ChainEvent, type ChainFacts
+  beginsElsewhere, chainOf, chipKey, gapsAt, losersOf, terminalKey, type Chain, type ChainEvent,
+  type ChainFacts
 } from '../core/chain.ts'
 import { regressedBy, reusesOf } from '../core/regression.ts'
 import { ownFindings, verdictOf, type Verdict } from '../core/verdict.ts'
@@ -145,6 +146,7 @@ export const chainFactsOf = (facts: readonly ChainFact[], clockToleranceMs: numb
   readings: facts.filter(({ kind }) => kind === 'reading')
     .map(({ counter, balanceFen, atMs }) => ({ counter, balanceFen: balanceFen ?? 0n, atMs })),
   expired: new Set(facts.filter(({ kind }) => kind === 'expiry').map(keyOfFact)),
+  returned: new Set(facts.filter(({ kind }) => kind === 'return').map(keyOfFact)),
   clockToleranceMs
 })
 const keyOfFact = ({ counter, content }: ChainFact): string =>
@@ -244,7 +246,10 @@ type Settling = { readonly lost: boolean, readonly keys: KnownKeys | null, reado
 /** Writes down a verdict: a line's first, or a change of a stored one. */
 function settle (book: Book, scene: Scene, event: Event, verdict: Verdict, how: Settling): void {
   if (event.stored === null) settleLine(book, scene, event, event.told as Told, verdict, how)
-  else settleStored(book, event, event.stored, verdict, how)
+  else {
+    const foreign = beginsElsewhere(scene.group.opening)
+    settleStored(book, event, event.stored, verdict, { ...how, foreign })
+  }
 }
 
 function settleLine (
@@ -267,14 +272,15 @@ function keysAreFree ({ before }: Scene, event: Event, keys: KnownKeys | null): 
 }
 
 function settleStored (
-  book: Book, event: Event, stored: StoredEvent, verdict: Verdict, { keys, move }: Settling
+  book: Book, event: Event, stored: StoredEvent, verdict: Verdict,
+  { keys, move, foreign }: Settling & { readonly foreign: boolean }
 ): void {
   if (event.proof !== null) settleProof(book, event, event.proof, verdict, keys)
   if (event.kind === 'stranger') return
   const findings = unpackFindings(stored.reason, stored.findings)
   const same = reasonNumbers[verdict.reason] === stored.reason && findings.join() === verdict.findings.join()
   if (same) return
-  const fromPurseFen = bookChange(book, stored, verdict, event.estimateMs)
+  const fromPurseFen = bookChange(book, stored, verdict, { estimateMs: event.estimateMs, foreign })
   if (move === null) return
   move.shadowDeltaFen -= fromPurseFen
   move.openItems += Number(verdict.outcome === 'held') - Number(outcomeName(stored.outcome) === 'held')

@@ -59,10 +59,14 @@ export type Context = {
   readonly around: (line: Prepared) => Around
   /** Sequences that the PSAMs of the delivery are known to have used twice. */
   readonly reuses: readonly Reuse[]
-  readonly accountsOf: (terminalId: number | null) => PostingAccounts
+  /** `foreign`: of a card of another city. */
+  readonly accountsOf: (terminalId: number | null, foreign: boolean) => PostingAccounts
 }
 
 export type Around = Pick<Facts, 'listing' | 'city' | 'cardTypeAllowed' | 'abnormal' | 'regressed'>
+
+/** Of another city: it has a row here because it was used here. */
+export const isForeign = (card: Pick<CardRow, 'cardType'> | null): boolean => card?.cardType === 'foreign'
 
 export const purseNumber = (record: TransactionRecord): number => record.purse === 'ep' ? 2 : 1
 export const purseText = ({ cardId, purse }: Pick<PurseKey,

@@ -72,7 +72,7 @@ export const findBookOfAccount = async (
 export async function readPayers (tx: Tx, numbers: readonly string[]): Promise<Map<string, string>> {
   const { rows } = await tx.query<{ number: string, party: string }>(`
     select number, min(p.code) as party from bank_account join party p using (party_id)
-    where number = any($1) and until is null and p.kind in ('operator', 'agent')
+    where number = any($1) and until is null and p.kind in ('operator', 'agent', 'centre')
     group by number having count(distinct party_id) = 1`, [numbers])
   return new Map(rows.map(row => [row.number, row.party]))
 }

@@ -1,6 +1,7 @@
 // Cards and their purses: rows in, rows out, always as sets.
 import { bucketOf, cardKey, type CardRef } from '../../schemas/record.ts'
 import type { Card } from '../../schemas/api.ts'
+import { elsewhere } from '../core/chain.ts'
 import type { SuiteName } from '../../schemas/epurse/suite.ts'
 import { bytes, numbers } from './columns.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
@@ -85,6 +86,28 @@ export async function insertCards (
     fresh.map(c => c.bucket), fresh.map(c => c.cardId), fresh.map(c => c.card.counter),
     fresh.map(c => c.card.balanceFen)])
   return fresh
+}
+
+/** Cards of other cities that are not there yet, each with an EP purse that owes nothing. */
+export async function insertForeignCards (db: Db, refs: readonly CardRef[], atMs: number): Promise<void> {
+  await db.query(`
+    with fresh as (
+      insert into card (bucket, card_id, issuer, serial, issue, profile, card_type, suite, key_version,
+        opened_at, opened_counter)
+      select k.bucket, nextval('card_id_seq'), k.issuer, k.serial, k.issue, 'foreign', 'foreign', '3des', 0,
+        $5, $6
+      from unnest($1::smallint[], $2::bytea[], $3::bytea[], $4::smallint[]) as k (bucket, issuer, serial,
+        issue)
+      where not exists (
+        select 1 from card c where c.bucket = k.bucket and c.issuer = k.issuer and c.serial = k.serial
+          and c.issue = k.issue)
+      order by k.bucket, k.issuer, k.serial, k.issue
+      on conflict (bucket, issuer, serial, issue) do nothing
+      returning bucket, card_id)
+    insert into purse (bucket, card_id, purse, last_counter, last_balance_fen, shadow_fen)
+    select bucket, card_id, 2, $6, 0, 0 from fresh`, [
+    numbers(refs.map(bucketOf)), bytes(refs.map(issuerBytes)), bytes(refs.map(serialBytes)),
+    numbers(refs.map(ref => ref.issue)), timestamp(atMs), elsewhere])
 }
 
 export type PurseMove = {

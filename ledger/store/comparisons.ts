@@ -127,16 +127,21 @@ export async function readGeneralLedger (tx: Tx, date: string): Promise<TwoSided
 
 /* ---- E: chips and shadows ---- */
 
+/** We owe nothing to holders of other cities. */
+const isOwn = `not exists (
+  select 1 from card c where c.bucket = p.bucket and c.card_id = p.card_id and c.card_type = 'foreign')`
+
 export type PopulationRow = {
   readonly purses: bigint, readonly chipFen: bigint, readonly shadowFen: bigint, readonly differing: bigint
 }
 
-/** All purses in one row. */
+/** All purses of our own cards in one row. */
 export async function readPopulation (tx: Tx): Promise<PopulationRow> {
   const { rows } = await tx.query<PopulationRow>(`
     select count(*) as purses, coalesce(sum(last_balance_fen), 0)::bigint as "chipFen",
       coalesce(sum(shadow_fen), 0)::bigint as "shadowFen",
-      count(*) filter (where last_balance_fen <> shadow_fen) as differing from purse`)
+      count(*) filter (where last_balance_fen <> shadow_fen) as differing
+    from purse p where ${isOwn}`)
   return rows[0] as PopulationRow
 }
 
@@ -156,7 +161,8 @@ export async function readCardDifferences (tx: Tx, limit: number): Promise<CardD
         select sum(e.amount_fen) from card_event e
         where e.bucket = p.bucket and e.card_id = p.card_id and e.purse = p.purse and e.reason = $2
       ), 0)::bigint as "lossFen"
-    from purse p where p.last_balance_fen <> p.shadow_fen order by p.bucket, p.card_id, p.purse limit $1`,
+    from purse p where p.last_balance_fen <> p.shadow_fen and ${isOwn}
+    order by p.bucket, p.card_id, p.purse limit $1`,
   [limit, issuerRisk])
   return rows
 }
@@ -173,7 +179,7 @@ export const readOwnTotals = async (tx: Tx, from: string, to: string): Promise<O
   (await tx.query<OwnTotal>(`
     select p.code as party, book, clearing_date as date, claims_fen + adjustments_fen as "claimsFen"
     from position join party p using (party_id)
-    where clearing_date between $1 and $2 and p.kind in ('operator', 'agent') order by 3, 1, 2`,
+    where clearing_date between $1 and $2 and p.kind in ('operator', 'agent', 'centre') order by 3, 1, 2`,
   [from, to])).rows
 
 export type OwnItem = {

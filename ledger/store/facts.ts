@@ -4,10 +4,10 @@ import type { Tx } from './db.ts'
 import type { ChipKey, Range } from './records.ts'
 
 /** Stored: never renumber. */
-const kindNumbers = { reading: 1, estimate: 2, expiry: 3 } as const
-const kindNames = ['', 'reading', 'estimate', 'expiry'] as const
+const kindNumbers = { reading: 1, estimate: 2, expiry: 3, return: 4 } as const
+const kindNames = ['', 'reading', 'estimate', 'expiry', 'return'] as const
 
-/** `atMs`: when it was read or given up; of an estimate, the estimated time. */
+/** `atMs`: when it was read, given up or returned; of an estimate, the estimated time. */
 export type ChainFact = ChipKey & {
   readonly kind: keyof typeof kindNumbers
   readonly atMs: number

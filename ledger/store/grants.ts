@@ -8,7 +8,7 @@ export const servingRole = 'ledger_serving'
 export const appendOnly = [
   'transfer', 'batch', 'audit', 'adjustment', 'card_event', 'evidence', 'tree_leaf', 'tree_head', 'day_step',
   'day_check', 'day_approval', 'proposal_decision', 'alert', 'redress', 'dispute_step',
-  'chain_fact',
+  'chain_fact', 'foreign_record',
   'delivery_raw', 'delivery_part'
 ] as const
 

@@ -9,6 +9,8 @@ import {
 } from '../core/chart.ts'
 import { groupBy } from '../../runtime/collections.ts'
 import type { Db, Tx } from './db.ts'
+import type { AcceptedCity } from '../core/cities.ts'
+import { readCities } from './cities.ts'
 import { ensureGuarded, type GuardedAccount } from './guarded.ts'
 
 export type PartyRow = {
@@ -45,6 +47,8 @@ export type Snapshot = {
   readonly closed: ReadonlySet<number>
   readonly policies: Policies
   readonly tariffs: readonly Tariff[]
+  /** Whose cards are accepted, every stay on the list. */
+  readonly cities: readonly AcceptedCity[]
 }
 
 /** The account's number. Throws for an account that the chart does not have. */
@@ -95,6 +99,7 @@ async function readSnapshot (db: Db, version: number): Promise<Snapshot> {
   return {
     version,
     tariffs: tariffs.map(({ document }) => document),
+    cities: await readCities(db),
     parties: new Map(parties.map(party => [party.code, party])),
     partyById: new Map(parties.map(party => [party.partyId, party])),
     terminals: groupBy(terminals, terminal => terminal.code),
@@ -148,6 +153,9 @@ const booksOf = (party: Party): readonly Book[] => {
 }
 
 const headingsOf = (party: Party): readonly Heading[] => {
+  if (party.kind === 'centre') {
+    return ['merchant-pending', 'merchant-settlement', 'merchant-held', 'receivable-agent']
+  }
   // An operator's outlets may take cash for loads too, so it may owe as an agent does.
   if (party.kind !== 'operator' && party.kind !== 'agent') return []
   const prepaid = party.prepaid === true ? ['agent-prepaid'] as const : []

@@ -26,7 +26,7 @@ export async function readMovements (tx: Tx, date: string): Promise<Movement[]> 
 /** Operators and agents with the rates in force on a date, by code. */
 export async function readSettlingParties (tx: Tx, date: string): Promise<SettlingParty[]> {
   const { rows: parties } = await tx.query<{ party: string }>(`
-    select code as party from party where kind in ('operator', 'agent') order by code`)
+    select code as party from party where kind in ('operator', 'agent', 'centre') order by code`)
   const { rows: rates } = await tx.query<Rate & { party: string }>(`
     select distinct on (p.code, c.product) p.code as party, product, base, codes, rate_ppm as "ratePpm"
     from commission c join party p using (party_id) join product using (product) where from_date <= $1
@@ -84,7 +84,7 @@ export const readPositions = async (tx: Tx | Db, date: string): Promise<Position
         adjustments_fen as "adjustmentsFen",
       net_fen as "netFen"
     from position join party p using (party_id) where clearing_date = $1
-    order by book, p.kind in ('operator', 'agent'), p.code`, [date])).rows
+    order by book, p.kind in ('operator', 'agent', 'centre'), p.code`, [date])).rows
 
 /* ---- statements ---- */
 
@@ -143,7 +143,7 @@ export const readOpenNets = async (tx: Tx, dates: readonly string[]): Promise<Op
     from (
       select party_id, book, sum(net_fen) as fen from position join clearing_day d using (clearing_date)
       where d.clearing_date = any($1) or d.state in ('INSTRUCTED', 'CONFIRMED') group by 1, 2) n
-    join party p using (party_id) where p.kind in ('operator', 'agent') order by p.code, n.book`,
+    join party p using (party_id) where p.kind in ('operator', 'agent', 'centre') order by p.code, n.book`,
   [dates])).rows
 
 /** Each is made with the accounts, its own and ours, that are in force now. */

@@ -298,8 +298,8 @@ const bucketsTouched = async (tx: Tx, { batchId }: Start): Promise<number[]> =>
  */
 const purseRows = (purses: string): string => `
   told as (
-    select p.card_id, p.purse, p.last_counter, p.last_balance_fen, p.open_items, c.opened_counter,
-      c.opened_fen, x.counter, x.balance_before_fen - x.amount_fen as after_fen, x.kind,
+    select p.card_id, p.purse, p.last_counter, p.last_balance_fen, p.open_items, c.card_type,
+      c.opened_counter, c.opened_fen, x.counter, x.balance_before_fen - x.amount_fen as after_fen, x.kind,
       coalesce(a.outcome, x.outcome) as outcome, coalesce(a.reason, x.reason) as reason,
       coalesce(case when a.outcome is null then x.findings else a.findings end, '{}') as findings
     from ${purses} join card c on c.bucket = $1 and c.card_id = p.card_id
@@ -334,7 +334,8 @@ const purseRows = (purses: string): string => `
   built as (
     select ${purseColumns}, coalesce(max(counter) filter (where signed), opened_counter) as counter,
       coalesce((array_agg(after_fen order by counter desc) filter (where signed))[1], opened_fen) as fen,
-      sum(held)::int + count(*) filter (where covers and counter > opened_counter + 1
+      sum(held)::int + count(*) filter (where covers and card_type <> 'foreign'
+        and counter > opened_counter + 1
         and coalesce(previous, opened_counter) < counter - 1) as open
     from steps group by ${purseColumns})
   select format('purse card %s purse %s: counter %s, balance %s, %s open; its events lead to %s, %s, %s',
@@ -342,7 +343,8 @@ const purseRows = (purses: string): string => `
   from built where last_counter <> counter or last_balance_fen <> fen or open_items <> open
   order by 1 limit ${differencesMax}`
 
-const purseColumns = 'card_id, purse, last_counter, last_balance_fen, open_items, opened_counter, opened_fen'
+const purseColumns =
+  'card_id, purse, last_counter, last_balance_fen, open_items, card_type, opened_counter, opened_fen'
 
 const allPurseRows = `with ${purseRows('purse p')}`
 const touchedPurseRows = `

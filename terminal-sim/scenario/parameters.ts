@@ -12,7 +12,8 @@ import { known, type World } from './world.ts'
 const closed = { additionalProperties: false } as const
 const reasons = ['loss', 'oral_loss', 'fraud', 'cancelled', 'death'] as const
 const card = name('a card')
-const draftSaid = yes('true: what needs a second person is left waiting; else approver-1 agrees at once')
+export const draftSaid =
+  yes('true: what needs a second person is left waiting; else approver-1 agrees at once')
 
 export const blacklistSaid = Type.Object(
   {
@@ -53,9 +54,9 @@ export async function publishBlacklist (world: World, said: BlacklistSaid, at: I
 }
 
 /** What the ledger answers to parameters; `proposal`: they wait there for a second person. */
-type Published = { version: number, proposal?: number }
+export type Published = { version: number, proposal?: number }
 
-async function activate (world: World, { proposal }: Published): Promise<void> {
+export async function activate (world: World, { proposal }: Published): Promise<void> {
   if (proposal === undefined) return
   const path = `/v1/proposals/${proposal}/decisions`
   await world.api.call({ method: 'POST', path, as: { staff: 'approver-1' }, json: { approves: true } })

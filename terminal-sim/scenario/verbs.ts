@@ -39,6 +39,7 @@ export const given = {
   terminals: things.terminals,
   cards: things.cards,
   tariffs: published.tariffs,
+  cities: published.cities,
   blacklist: published.blacklist,
   acknowledged: published.acknowledged,
   lanes: lanes.lanes
@@ -49,6 +50,7 @@ export const when = {
   upload: files.upload,
   export: exports.exportList,
   publish_blacklist: parameters.publishBlacklistVerb,
+  publish_cities: parameters.publishCitiesVerb,
   publish_tariff: parameters.publishTariffVerb,
   fetch_blacklist: parameters.fetchBlacklist,
   acknowledge: parameters.acknowledgeVerb,

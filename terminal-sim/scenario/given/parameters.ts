@@ -1,7 +1,10 @@
 // given: what was published and acknowledged before the scenario starts.
 import { Type } from 'typebox'
+import { addDays, startOfDate } from '../../../runtime/instants.ts'
+import { mappingOf } from '../check.ts'
+import { publishCities } from '../cities.ts'
 import { blacklistSaid, publishBlacklist, acknowledge, tariffSaid, publishTariff } from '../parameters.ts'
-import { moment, name, whole } from '../values.ts'
+import { moment, name, text, whole } from '../values.ts'
 import { givenVerb } from '../verb.ts'
 
 const closed = { additionalProperties: false } as const
@@ -33,6 +36,37 @@ export const blacklist = givenVerb({
         }
       })
     }
+  }
+})
+
+export const cities = givenVerb({
+  says: 'cities whose cards are accepted, by the first digits of their issuers',
+  example: 'cities: { "0421": { city: Hengyang, added: D-100 00:00, deleted: D-8 00:00 } }',
+  schema: mappingOf(
+    name('first digits of an issuer identifier'),
+    Type.Object(
+      {
+        city: text('its name'),
+        added: Type.Optional(moment('accepted from; D-365 00:00 when absent')),
+        deleted: Type.Optional(moment('when it left the list'))
+      },
+      closed
+    ),
+    'cities by issuer'
+  ),
+  prepare: (world, said) => {
+    const added = startOfDate(addDays(world.reading.day, -365))
+    const all = Object.entries(said)
+    const add = all.map(([prefix, one]) => [prefix, { city: one.city, at: one.added ?? added }] as const)
+    const remove = all.flatMap(([prefix, { deleted }]) =>
+      deleted === undefined ? [] : [[prefix, { at: deleted }] as const])
+    world.before.push({
+      at: world.now,
+      act: async () => {
+        await publishCities(world, { add: Object.fromEntries(add) })
+        if (remove.length > 0) await publishCities(world, { remove: Object.fromEntries(remove) })
+      }
+    })
   }
 })
 

@@ -10,7 +10,7 @@ const party = name('a party, such as BUS')
 
 const Party = Type.Object(
   {
-    kind: oneOf(['issuer', 'operator', 'agent', 'bureau', 'bank', 'treasury'], 'what the party is'),
+    kind: oneOf(['issuer', 'operator', 'agent', 'centre', 'bureau', 'bank', 'treasury'], 'what the party is'),
     name: Type.Optional(text('its name in English')),
     zh: Type.Optional(text('its name in Chinese')),
     merchant: Type.Optional(

@@ -108,7 +108,10 @@ export const cards = givenVerb({
           name('the agent that sold it; its deposit and balance are then owed by the agent')
         ),
         deposit: Type.Optional(yuan('0.00 when absent')),
-        branch: Type.Optional(name('the branch it belongs to; everybody\'s when absent'))
+        branch: Type.Optional(name('the branch it belongs to; everybody\'s when absent')),
+        issuer: Type.Optional(
+          name('a card of another city, not registered here: first digits of its issuer identifier')
+        )
       },
       closed
     ),
@@ -118,7 +121,9 @@ export const cards = givenVerb({
     for (const [card, one] of Object.entries(said)) {
       const chip = {
         name: card,
-        ref: cardOf(card, one.issue),
+        ref: one.issuer === undefined
+          ? cardOf(card, one.issue)
+          : { ...cardOf(card, one.issue), issuer: one.issuer.padEnd(16, 'F') },
         suite: one.suite ?? '3des',
         keyVersion: one.key_version ?? 1,
         cityFactor: one.city_factor ?? null,
@@ -127,6 +132,7 @@ export const cards = givenVerb({
         balanceFen: one.balance ?? 0
       }
       world.chips.set(card, chip)
+      if (one.issuer !== undefined) continue
       add(world, 'cards', {
         card: chip.ref,
         profile: one.profile ?? 'cjt166',

@@ -1,6 +1,7 @@
 // when: parameters are published, fetched and acknowledged; parties, terminals and cards join or change.
 import { Type } from 'typebox'
 import type { BlacklistReply } from '../../../schemas/api.ts'
+import { citiesSaid, publishCities } from '../cities.ts'
 import { acknowledge, blacklistSaid, publishBlacklist, publishTariff, tariffSaid } from '../parameters.ts'
 import { moment, name, whole } from '../values.ts'
 import { whenVerb } from '../verb.ts'
@@ -26,6 +27,13 @@ export const publishTariffVerb = whenVerb({
   example: 'publish_tariff: { version: 2, from: D+1 05:00, prices: { BUS: { fare: 2.00, card: 2.00 } } }',
   schema: tariffSaid,
   plan: (world, said) => [{ act: () => publishTariff(world, said) }]
+})
+
+export const publishCitiesVerb = whenVerb({
+  says: 'the centre publishes which cities are accepted from now on, and which no more',
+  example: 'publish_cities: { add: { "0421": { city: Hengyang } }, remove: { "0731": {} } }',
+  schema: citiesSaid,
+  plan: (world, said) => [{ act: () => publishCities(world, said) }]
 })
 
 export const fetchBlacklist = whenVerb({
