@@ -4,6 +4,18 @@ create sequence batch_id_seq as bigint;
 create sequence card_id_seq as bigint;
 create sequence delivery_no_seq as bigint;
 
+create table accepted_city (
+  added_at timestamp with time zone not null,
+  added_version integer not null,
+  city text not null,
+  deleted_at timestamp with time zone,
+  deleted_version integer,
+  entry_id integer not null generated always as identity,
+  prefix text not null,
+  constraint accepted_city_pkey PRIMARY KEY (entry_id)
+);
+CREATE UNIQUE INDEX accepted_city_standing ON public.accepted_city USING btree (prefix) WHERE (deleted_version IS NULL);
+
 create table account (
   account_id integer not null generated always as identity,
   book text not null,
@@ -227,6 +239,7 @@ create table card (
   constraint card_pkey PRIMARY KEY (bucket, card_id),
   constraint card_bucket_issuer_serial_issue_key UNIQUE (bucket, issuer, serial, issue)
 );
+CREATE INDEX card_foreign ON public.card USING btree (bucket, card_id) WHERE (card_type = 'foreign'::text);
 
 create table card_event (
   amount_fen bigint not null,
@@ -269,6 +282,12 @@ create table chain_fact (
   constraint chain_fact_pkey PRIMARY KEY (bucket, fact_id)
 );
 CREATE INDEX chain_fact_card ON public.chain_fact USING btree (bucket, card_id, purse, counter);
+
+create table city_list_version (
+  published_at timestamp with time zone not null,
+  version integer not null,
+  constraint city_list_version_pkey PRIMARY KEY (version)
+);
 
 create table clearing_day (
   clearing_date date not null,
@@ -443,6 +462,14 @@ CREATE INDEX evidence_card ON public.evidence USING btree (bucket, card_id, coun
 CREATE INDEX evidence_contender ON public.evidence USING btree (psam_id, sequence) WHERE (kind = ANY (ARRAY[2, 4]));
 CREATE INDEX evidence_date ON public.evidence USING brin (clearing_date) WITH (autosummarize='on');
 CREATE INDEX evidence_grey ON public.evidence USING btree (psam_id, sequence) WHERE (kind = 1);
+
+create table foreign_record (
+  bucket smallint not null,
+  delivery_no bigint not null,
+  line_no integer not null,
+  record jsonb not null,
+  constraint foreign_record_pkey PRIMARY KEY (bucket, delivery_no, line_no)
+);
 
 create table general_ledger (
   accounts integer not null,
