@@ -460,7 +460,7 @@ t.test('who may, and what is refused', async t => {
   }
   t.equal((await send('settler', '{}', 'application/json')).json.reason, 'unsupported_media_type')
   t.equal((await send('settler', '<a/>', 'application/xml')).json.reason, 'bank_file_invalid')
-  const stranger = `statement,123456,S1,,${D1},${D1},0.00,0.00\r\n`
+  const stranger = `statement,123456,S1,,${D1},${D1},0.00,0.00\r\nend,1,0\r\n`
   t.equal((await send('settler', stranger, 'text/csv')).json.reason, 'bank_account_unknown')
   t.equal((await door.ask('settler', 'GET', `/v1/instructions/${D}/pain001?run=2`)).json.reason, 'not_found')
   t.equal((await door.ask('settler', 'GET', '/v1/instructions/2026-03-03/csv')).json.reason, 'not_found')

@@ -2,7 +2,7 @@
 // for which payment. Refuses to know what any line means to us.
 import { fenOf } from './amount.ts'
 import {
-  BankFileError, requireBalanced, type BankFormat, type BankLine, type BankStatement
+  BankFileError, isDate, requireSound, type BankFormat, type BankLine, type BankStatement
 } from './statement.ts'
 import { at, childrenOf, readXml, textAt, type XmlElement } from './xml.ts'
 
@@ -17,24 +17,23 @@ export function readCamt053 (bytes: Uint8Array): { format: BankFormat, statement
   if (root.name !== 'Document' || format === undefined) {
     throw new BankFileError(`${root.name} of “${root.namespace}” is no ${versions.join(' or ')} document`)
   }
-  requireOneNamespace(root, root.namespace)
+  requirePlain(root, root.namespace)
   const message = at(root, 'BkToCstmrStmt')
   const found = message === null ? [] : childrenOf(message, 'Stmt')
   if (found.length === 0) throw new BankFileError('there is no statement in it')
-  return { format, statements: found.map(statement => requireBalanced(readStatement(statement))) }
+  return { format, statements: found.map(statement => requireSound(readStatement(statement))) }
 }
 
 /**
  * Elements of other namespaces are somebody's extension; where one stands, a bank means something we do not
- * know.
+ * know. An element has elements in it or text, never both. Supplementary data are not looked into.
  */
-function requireOneNamespace (element: XmlElement, namespace: string): void {
-  if (element.namespace !== namespace && element.name !== 'SplmtryData') {
-    throw new BankFileError(`${element.name} is of “${element.namespace}”`)
-  }
-  for (const child of element.children) {
-    if (element.name !== 'SplmtryData') requireOneNamespace(child, namespace)
-  }
+function requirePlain (element: XmlElement, namespace: string): void {
+  const { name, children, text } = element
+  if (name === 'SplmtryData') return
+  if (element.namespace !== namespace) throw new BankFileError(`${name} is of “${element.namespace}”`)
+  if (children.length > 0 && text !== '') throw new BankFileError(`${name} has text beside elements`)
+  for (const child of children) requirePlain(child, namespace)
 }
 
 function readStatement (statement: XmlElement): BankStatement {
@@ -43,11 +42,12 @@ function readStatement (statement: XmlElement): BankStatement {
   const wrong = (what: string): BankFileError => new BankFileError(`statement ${id}: ${what}`)
   const account = textAt(statement, 'Acct', 'Id', 'IBAN') ?? textAt(statement, 'Acct', 'Id', 'Othr', 'Id')
   if (account === null) throw wrong('Acct without Id')
+  requireOnce(statement, ['Id', 'Acct', 'FrToDt'], wrong)
   const opening = balanceOf(statement, ['OPBD', 'PRCD'], wrong)
   const closing = balanceOf(statement, ['CLBD'], wrong)
   const dates = {
-    fromDate: dateIn(statement, 'FrToDt', 'FrDtTm') ?? opening.date ?? closing.date,
-    toDate: dateIn(statement, 'FrToDt', 'ToDtTm') ?? closing.date
+    fromDate: dateIn(statement, wrong, 'FrToDt', 'FrDtTm') ?? opening.date ?? closing.date,
+    toDate: dateIn(statement, wrong, 'FrToDt', 'ToDtTm') ?? closing.date
   }
   const { fromDate, toDate } = dates
   if (fromDate === null || toDate === null) throw wrong('neither FrToDt nor a date of its balances')
@@ -61,31 +61,50 @@ function readStatement (statement: XmlElement): BankStatement {
     toDate,
     openingFen: opening.fen,
     closingFen: closing.fen,
-    lines: childrenOf(statement, 'Ntry').flatMap((entry, index) =>
-      isBooked(entry) ? linesOf(entry, toDate, what => wrong(`entry ${index + 1}: ${what}`)) : [])
+    lines: childrenOf(statement, 'Ntry').flatMap((entry, index) => {
+      const wrongEntry: Wrong = what => wrong(`entry ${index + 1}: ${what}`)
+      return isBooked(entry, wrongEntry) ? linesOf(entry, toDate, wrongEntry) : []
+    })
   }
 }
 
 type Wrong = (what: string) => BankFileError
 
+/** Where there were two, the one that is read might be the wrong one. */
+function requireOnce (element: XmlElement, names: readonly string[], wrong: Wrong): void {
+  const twice = names.find(name => childrenOf(element, name).length > 1)
+  if (twice !== undefined) throw wrong(`${twice} twice`)
+}
+
+/** By the first of the codes that the statement has. */
 function balanceOf (
   statement: XmlElement, codes: readonly string[], wrong: Wrong
 ): { fen: bigint, date: string | null } {
-  const balance = childrenOf(statement, 'Bal')
-    .find(one => codes.includes(textAt(one, 'Tp', 'CdOrPrtry', 'Cd') ?? ''))
+  const balances = codes.map(code => childrenOf(statement, 'Bal')
+    .filter(one => textAt(one, 'Tp', 'CdOrPrtry', 'Cd') === code))
+  const found = balances.findIndex(each => each.length > 0)
+  const [balance, another] = balances[found] ?? []
   if (balance === undefined) throw wrong(`no booked balance ${codes.join(' or ')}`)
-  const date = dateIn(balance, 'Dt', 'Dt') ?? dateIn(balance, 'Dt', 'DtTm')
+  if (another !== undefined) throw wrong(`balance ${codes[found] ?? ''} twice`)
+  const date = dateIn(balance, wrong, 'Dt', 'Dt') ?? dateIn(balance, wrong, 'Dt', 'DtTm')
   return { fen: signedAmount(balance, wrong), date }
 }
 
-/** Pending and informational entries are no money yet. */
-const isBooked = (entry: XmlElement): boolean =>
-  (textAt(entry, 'Sts', 'Cd') ?? textAt(entry, 'Sts')) === 'BOOK'
+const statuses = ['BOOK', 'PDNG', 'INFO', 'FUTR']
+
+/** Pending, informational and future entries are no money yet. */
+function isBooked (entry: XmlElement, wrong: Wrong): boolean {
+  requireOnce(entry, ['Sts'], wrong)
+  const status = textAt(entry, 'Sts', 'Cd') ?? textAt(entry, 'Sts')
+  if (status === null || !statuses.includes(status)) throw wrong(`status ${status ?? 'missing'}`)
+  return status === 'BOOK'
+}
 
 /** `CdtDbtInd` is the direction of the booking itself, also where it reverses an earlier one. */
 function signedAmount (element: XmlElement, wrong: Wrong, amount = at(element, 'Amt')): bigint {
+  requireOnce(element, ['Amt', 'CdtDbtInd'], wrong)
   const fen = fenOf(amount?.text ?? '')
-  if (amount === null || fen === null || fen < 0n) {
+  if (amount === null || fen === null || amount.text.startsWith('-')) {
     throw wrong(`amount “${amount?.text.slice(0, 40) ?? ''}”`)
   }
   const said = amount.attributes.get('Ccy')
@@ -95,9 +114,13 @@ function signedAmount (element: XmlElement, wrong: Wrong, amount = at(element, '
   return direction === 'CRDT' ? fen : -fen
 }
 
-function dateIn (element: XmlElement, ...path: readonly string[]): string | null {
+/** The date as the bank writes it, with or without a time of its own place. */
+function dateIn (element: XmlElement, wrong: Wrong, ...path: readonly string[]): string | null {
   const text = textAt(element, ...path)
-  return text === null ? null : /^(\d{4}-\d{2}-\d{2})(T|Z|[+-]|$)/.exec(text)?.[1] ?? null
+  if (text === null) return null
+  const date = /^(\d{4}-\d{2}-\d{2})(T|Z|[+-]|$)/.exec(text)?.[1] ?? ''
+  if (!isDate(date)) throw wrong(`date “${text.slice(0, 40)}”`)
+  return date
 }
 
 /**
@@ -105,15 +128,16 @@ function dateIn (element: XmlElement, ...path: readonly string[]): string | null
  */
 function linesOf (entry: XmlElement, toDate: string, wrong: Wrong): BankLine[] {
   const entryFen = signedAmount(entry, wrong)
-  if (entryFen === 0n) return []
-  const bookedOn = dateIn(entry, 'BookgDt', 'Dt') ?? dateIn(entry, 'BookgDt', 'DtTm') ?? toDate
+  requireOnce(entry, ['BookgDt', 'AcctSvcrRef'], wrong)
+  const bookedOn = dateIn(entry, wrong, 'BookgDt', 'Dt') ?? dateIn(entry, wrong, 'BookgDt', 'DtTm') ?? toDate
   const reference = textAt(entry, 'AcctSvcrRef') ?? textAt(entry, 'NtryRef')
   const details = childrenOf(entry, 'NtryDtls').flatMap(each => childrenOf(each, 'TxDtls'))
-  const amounts = details.map(detail => detailFen(detail, entry, entryFen, wrong))
+  const amounts = details.map(detail => detailFen(detail, entry, wrong))
   const told = amounts.filter(one => one !== null)
   const apart = told.length === details.length && told.reduce((sum, one) => sum + one, 0n) === entryFen &&
     told.every(one => one !== 0n)
   if (details.length < 2 || !apart) {
+    if (entryFen === 0n) return []
     const only = details.length === 1 ? details[0] : undefined
     return [{ ...detailsOf(only, entry, entryFen), reference, bookedOn }]
   }
@@ -125,12 +149,10 @@ function linesOf (entry: XmlElement, toDate: string, wrong: Wrong): BankLine[] {
 }
 
 /** Version 08 has an amount in the transaction itself, version 02 in its amount details. */
-function detailFen (detail: XmlElement, entry: XmlElement, entryFen: bigint, wrong: Wrong): bigint | null {
+function detailFen (detail: XmlElement, entry: XmlElement, wrong: Wrong): bigint | null {
   const amount = at(detail, 'Amt') ?? at(detail, 'AmtDtls', 'TxAmt', 'Amt')
   if (amount === null) return null
-  if (at(detail, 'CdtDbtInd') !== null) return signedAmount(detail, wrong, amount)
-  const fen = signedAmount(entry, wrong, amount)
-  return (fen < 0n) === (entryFen < 0n) ? fen : null
+  return signedAmount(at(detail, 'CdtDbtInd') === null ? entry : detail, wrong, amount)
 }
 
 function detailsOf (

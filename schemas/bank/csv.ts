@@ -1,7 +1,7 @@
 // Bank files as CSV (RFC 4180): instructions out, statements in. The same figures as in XML, for a bank or a
 // person without it.
 import { fenOf, yuanText } from './amount.ts'
-import { BankFileError, requireBalanced, type BankLine, type BankStatement } from './statement.ts'
+import { BankFileError, isDate, requireSound, type BankLine, type BankStatement } from './statement.ts'
 import type { CreditTransfer, DebtorAccount } from './pain001.ts'
 
 /* ---- statements in ---- */
@@ -15,11 +15,14 @@ const lineColumns = [
 /**
  * A row `statement,account,id,sequence,from,to,opening,closing` per statement, then its rows
  * `line,reference,booked,amount,end_to_end_id,return_reason,counterparty,counterparty_name,text`; amounts in
- * yuan, signed; rows that start with # say nothing. Throws BankFileError.
+ * yuan, signed; last a row `end,STATEMENTS,LINES` with how many there were, so that no file cut short is
+ * taken for a whole one. Rows that start with # say nothing. Throws BankFileError.
  */
 export function readCsvStatements (bytes: Uint8Array): BankStatement[] {
   const found: { statement: Omit<BankStatement, 'lines'>, lines: BankLine[] }[] = []
-  for (const { cells, row } of readRows(bytes)) {
+  const rows = readRows(bytes)
+  const end = rows.findIndex(({ cells: [kind] }) => kind === 'end')
+  for (const { cells, row } of end < 0 ? rows : rows.slice(0, end)) {
     const wrong = (what: string): BankFileError => new BankFileError(`row ${row}: ${what}`)
     const [kind = ''] = cells
     if (kind === 'statement') found.push({ statement: readHead(cells, wrong), lines: [] })
@@ -30,7 +33,19 @@ export function readCsvStatements (bytes: Uint8Array): BankStatement[] {
     } else throw wrong(`“${kind.slice(0, 20)}” is neither statement nor line`)
   }
   if (found.length === 0) throw new BankFileError('there is no statement in it')
-  return found.map(({ statement, lines }) => requireBalanced({ ...statement, lines }))
+  requireEnd(rows.slice(end < 0 ? rows.length : end),
+    [found.length, found.reduce((sum, { lines }) => sum + lines.length, 0)])
+  return found.map(({ statement, lines }) => requireSound({ ...statement, lines }))
+}
+
+function requireEnd ([end, next]: readonly Row[], [statements, lines]: readonly [number, number]): void {
+  if (end === undefined) throw new BankFileError('there is no end row: the file was cut short')
+  const [, saidStatements = '', saidLines = ''] = end.cells
+  if (end.cells.length !== 3 || saidStatements !== String(statements) || saidLines !== String(lines)) {
+    throw new BankFileError(`the end row says ${saidStatements.slice(0, 20)} statements and ` +
+      `${saidLines.slice(0, 20)} lines; there are ${statements} and ${lines}`)
+  }
+  if (next !== undefined) throw new BankFileError(`row ${next.row}: something after the end row`)
 }
 
 type Wrong = (what: string) => BankFileError
@@ -84,7 +99,7 @@ function amountOf (text: string, wrong: Wrong): bigint {
 }
 
 function dateOf (text: string, wrong: Wrong): string {
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) throw wrong(`date “${text.slice(0, 20)}”`)
+  if (!isDate(text)) throw wrong(`date “${text.slice(0, 20)}”`)
   return text
 }
 
@@ -94,15 +109,18 @@ type Row = { readonly cells: readonly string[], readonly row: number }
 function readRows (bytes: Uint8Array): Row[] {
   const text = decoded(bytes)
   const rows: string[][] = [[]]
-  const cell = /("(?:[^"]|"")*"|[^",\r\n]*)(,|\r\n|\n|$)/y
+  if (!text.endsWith('\n')) throw new BankFileError('the last row has no line end: the file was cut short')
+  // The count keeps the matcher's stack small.
+  const cell = /("(?:[^"]|""){0,4000}"|[^",\r\n]*)(,|\r\n|\n)/y
   while (cell.lastIndex < text.length) {
-    const start = cell.lastIndex
     const found = cell.exec(text)
-    if (found === null) throw new BankFileError(`row ${rows.length}: a stray quotation mark at ${start}`)
+    if (found === null) {
+      throw new BankFileError(
+        `row ${rows.length}: a stray quotation mark or carriage return, or a cell too long`)
+    }
     const [, value = '', end] = found
     rows.at(-1)?.push(value.startsWith('"') ? value.slice(1, -1).replaceAll('""', '"') : value)
-    if (end === ',' && cell.lastIndex === text.length) rows.at(-1)?.push('')
-    if (end !== ',' && end !== '') rows.push([])
+    if (end !== ',') rows.push([])
   }
   return rows.map((cells, index) => ({ cells, row: index + 1 }))
     .filter(({ cells: [first = '', ...rest] }) => !first.startsWith('#') && (first !== '' || rest.length > 0))

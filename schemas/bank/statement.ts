@@ -34,17 +34,54 @@ export type BankFormat = typeof bankFormats[number]
 /** A file that is no bank statement, or one that contradicts itself. */
 export class BankFileError extends Error {
   constructor (what: string) {
-    super(what)
+    super(what.slice(0, 300)) // it quotes the file, which may be anything
     this.name = 'BankFileError'
   }
 }
 
-/** Opening balance and lines must lead to the closing balance. Throws BankFileError. */
-export function requireBalanced (statement: BankStatement): BankStatement {
+const lengths = { identifierMax: 140, textMax: 2000 } as const
+
+/**
+ * Opening balance and lines must lead to the closing balance, dates go forward, and every text be one that
+ * can be kept and looked up. Throws BankFileError.
+ */
+export function requireSound (statement: BankStatement): BankStatement {
+  const { id, account, fromDate, toDate, lines } = statement
+  requireTexts(id, { account, id })
+  if (toDate < fromDate) throw new BankFileError(`statement ${id}: from ${fromDate} to ${toDate}`)
+  for (const { reference, endToEndId, returnReason, counterparty, counterpartyName, text } of lines) {
+    requireTexts(id, { reference, endToEndId, returnReason, counterparty })
+    requireTexts(id, { counterpartyName, text }, lengths.textMax)
+  }
+  return requireBalanced(statement)
+}
+
+function requireTexts (
+  id: string, texts: Readonly<Record<string, string | null>>, lengthMax: number = lengths.identifierMax
+): void {
+  const where = `statement ${id.slice(0, lengths.identifierMax)}`
+  for (const [name, text] of Object.entries(texts)) {
+    if ((text ?? '').length > lengthMax) {
+      throw new BankFileError(`${where}: ${name} is longer than ${lengthMax} characters`)
+    }
+    // eslint-disable-next-line no-control-regex -- these are what is looked for
+    if (/[\0-\x08\x0b\x0c\x0e-\x1f]/.test(text ?? '')) {
+      throw new BankFileError(`${where}: a control character in ${name}`)
+    }
+  }
+}
+
+function requireBalanced (statement: BankStatement): BankStatement {
   const ledTo = statement.lines.reduce((sum, line) => sum + line.amountFen, statement.openingFen)
   if (ledTo === statement.closingFen) return statement
   throw new BankFileError(
     `statement ${statement.id}: its lines lead to ${ledTo} fen, it closes with ${statement.closingFen}`)
+}
+
+/** A day of the calendar as `2026-03-02`. */
+export function isDate (text: string): boolean {
+  const at = /^\d{4}-\d{2}-\d{2}$/.test(text) ? new Date(`${text}T00:00:00Z`) : new Date(NaN)
+  return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(text)
 }
 
 /** SHA-256 of what a statement says: the same in another format or layout has the same one. */

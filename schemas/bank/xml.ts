@@ -28,7 +28,7 @@ export function readXml (bytes: Uint8Array): XmlElement {
   const refuse = (what: string): never => {
     throw new BankFileError(`XML line ${parser.line}: ${what}`)
   }
-  parser.on('error', error => refuse(error.message))
+  parser.on('error', error => refuse(error.message.replace(/^\d+:\d+: /, '')))
   parser.on('doctype', () => refuse('a document type is not accepted'))
   parser.on('xmldecl', ({ encoding }) => {
     if (encoding !== undefined && encoding.toUpperCase() !== 'UTF-8') refuse(`${encoding} is not UTF-8`)
@@ -41,7 +41,9 @@ export function readXml (bytes: Uint8Array): XmlElement {
     const element: Growing = {
       name: tag.local,
       namespace: tag.uri,
-      attributes: new Map(attributes.map(attribute => [attribute.local, attribute.value])),
+      // one with a prefix is somebody else's, whatever its name
+      attributes: new Map(attributes.filter(({ prefix }) => prefix === '')
+        .map(({ local, value }) => [local, value])),
       children: [],
       text: ''
     }
@@ -97,7 +99,10 @@ export const element = (name: string, content: string, attributes = ''): string 
 
 /** Text as content or attribute; characters that XML cannot carry are left out. */
 export const escaped = (text: string): string =>
-  [...text].filter(isXmlChar).join('').replace(/[&<>"'\r]/g, letter => escapes[letter] ?? letter)
+  carried(text).replace(/[&<>"'\r]/g, letter => escapes[letter] ?? letter)
+
+/** What XML 1.0 can carry of it. */
+export const carried = (text: string): string => [...text].filter(isXmlChar).join('')
 
 const escapes: Readonly<Record<string, string>> =
   { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;', '\r': '&#13;' }

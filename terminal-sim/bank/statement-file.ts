@@ -51,7 +51,8 @@ function asCsv (file: StatementFile): string {
       signed(file.openingFen), signed(closingFen(file))),
     ...file.lines.map(line => row('line', line.reference, line.bookedOn, signed(line.amountFen),
       line.endToEndId ?? '', line.returnReason ?? '', line.counterparty ?? '', line.counterpartyName ?? '',
-      line.text ?? ''))
+      line.text ?? '')),
+    row('end', '1', String(file.lines.length))
   ].join('')
 }
 
