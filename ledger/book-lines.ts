@@ -4,7 +4,7 @@ import { stopwatch } from '../runtime/clock.ts'
 import { killPoint } from '../runtime/kill-point.ts'
 import { reasonNumbers } from '../schemas/reasons.ts'
 import {
-  itemsDigest, type CommittedDelivery, type CommittedItems, type CommittedLine
+  itemsDigest, type CommittedAdjustment, type CommittedDelivery, type CommittedItems, type CommittedLine
 } from './core/items.ts'
 import type { IncomingLine } from './intake/incoming.ts'
 import { judge } from './judge.ts'
@@ -153,10 +153,14 @@ const committedItems = (delivery: CommittedItems['delivery'], decision: Decision
   lines: [
     ...decision.claims.map(claimOf),
     ...decision.evidence.map(line => ({ ...line, kind: evidenceKinds[line.kind] }))],
-  adjustments: decision.adjustments.map(({ event, ...now }) => ({
+  adjustments: committedAdjustments(decision)
+})
+
+/** Verdicts that change, as a batch commits to them. */
+export const committedAdjustments = ({ adjustments }: Pick<Decision, 'adjustments'>): CommittedAdjustment[] =>
+  adjustments.map(({ event, ...now }) => ({
     ...now, bucket: event.bucket, deliveryNo: event.deliveryNo, lineNo: event.lineNo, cardId: event.cardId
   }))
-})
 
 const claimOf = (line: Line): CommittedLine => ({
   kind: 'claim',

@@ -1,6 +1,8 @@
 // Judges events that are stored already once more, because something else than a record has changed what is
 // known: a proof about their PSAM, a card read at a counter, a decision of people. Verdicts that turn out
 // otherwise are corrections in the open date, each naming its original.
+import { committedAdjustments, transfersOf } from './book-lines.ts'
+import { adjustmentsDigest } from './core/items.ts'
 import { judge } from './judge.ts'
 import type { Group } from './judging/sort-out.ts'
 import { purseText } from './judging/sort-out.ts'
@@ -16,7 +18,6 @@ import { lockPurses, openDate } from './store/lock.ts'
 import { insertNews } from './store/news.ts'
 import { nextBatchId, postBatch } from './store/post.ts'
 import { insertAdjustments, resetTops, type ChipKey } from './store/records.ts'
-import { transfersOf } from './book-lines.ts'
 
 /**
  * Stores what is added to the chains and judges the events at `keys` and around them with it. How many
@@ -57,6 +58,7 @@ export async function reconsider (
   await resetTops(tx, decision.retop, reasonNumbers.conflict)
   await postBatch(tx, {
     kind: 'correction', clearingDate: date, createdAtMs: atMs, salt: ledger.random(16),
+    itemsDigest: adjustmentsDigest(committedAdjustments(decision)),
     items: decision.adjustments.length, transfers
   }, batchId)
   return decision.adjustments.length

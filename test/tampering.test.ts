@@ -11,6 +11,8 @@ import { wholeDay } from './support/small-day.ts'
 const named: Readonly<Record<string, readonly string[]>> = {
   transfer: ['transfer_id', 'batch_id'],
   delivery: ['delivery_no', 'external_id'],
+  delivery_raw: ['delivery_no'],
+  delivery_part: ['batch_id', 'delivery_no'],
   batch: ['batch_id'],
   card_event: ['card_id', 'batch_id', 'delivery_no'],
   evidence: ['delivery_no', 'batch_id'],
@@ -36,8 +38,6 @@ const named: Readonly<Record<string, readonly string[]>> = {
 
 /** Not found, and why nobody loses by it. */
 const uncovered: Readonly<Record<string, string>> = {
-  'delivery.bookings': 'how the work was cut up; each part is a batch, and batches are covered',
-  'delivery.lanes': 'how the work was cut up; each part is a batch, and batches are covered',
   'signing_key.since': 'what counts is the key, whose id is its hash',
   'day_step.step_no': 'only orders the steps of one day',
   'day_step.detail': 'holds nothing yet',
@@ -51,6 +51,13 @@ const uncovered: Readonly<Record<string, string>> = {
   'instruction.short_transfer': 'moves with the answer of the bank'
 }
 
+/** Rows that came to be in more than one way are changed once for each. */
+const sorts: Readonly<Record<string, readonly string[]>> = {
+  delivery: ["kind = 'json'", "kind = 'file'"],
+  adjustment: ["batch_id in (select batch_id from batch where kind = 'records')",
+    "batch_id in (select batch_id from batch where kind = 'correction')"]
+}
+
 const other: Readonly<Record<string, string>> = {
   'delivery.kind': "case kind when 'json' then 'file' else 'json' end",
   'instruction.direction': "case direction when 'pay' then 'collect' else 'pay' end",
@@ -58,7 +65,8 @@ const other: Readonly<Record<string, string>> = {
 }
 
 const keys = new Set([
-  'bucket', 'account_id', 'batch_id', 'party_id', 'staff_id', 'leaf_index', 'seq', 'size'
+  'bucket', 'account_id', 'batch_id', 'transfer_id', 'delivery_no', 'party_id',
+  'staff_id', 'leaf_index', 'seq', 'size'
 ])
 
 type Column = { readonly name: string, readonly type: string }
@@ -77,6 +85,7 @@ function changed (table: string, { name, type }: Column, was: unknown): string {
   if (type === 'smallint[]') return `array_append(coalesce(${name}, '{}'), 99::smallint)`
   if (type.startsWith('timestamp')) return `coalesce(${name}, now()) + interval '1 microsecond'`
   if (type === 'jsonb') {
+    if (was === null) return "'{}'"
     const json = JSON.stringify(was).replaceAll("'", "''")
     return `'${json.replace(/\d/, digit => String((+digit + 1) % 10))}'`
   }
@@ -101,13 +110,14 @@ const inside = (tx: Tx) => ({
 
 /** What verify says where this one value is another one: the faults, or that the database refused it. */
 async function tamper (
-  tx: Tx, table: string, column: Column
+  tx: Tx, table: string, sort: string, column: Column
 ): Promise<{ row: unknown, says: string } | null> {
   await tx.query('begin')
   try {
     await tx.query('set local session_replication_role = replica') // no foreign keys: they would tell on him
     const { rows: [row] } = await tx.query<Record<string, unknown>>(`
-      select tableoid, ctid::text, * from ${table} order by ${column.name} is null, 2 desc limit 1`)
+      select tableoid, ctid::text, * from ${table} where ${sort}
+      order by ${column.name} is null, 2 desc limit 1`)
     if (row === undefined) return null
     await tx.query(`
       update ${table} set ${column.name} = ${changed(table, column, row[column.name])}
@@ -128,6 +138,18 @@ const names = (table: string, row: Record<string, unknown>, says: string): boole
   (named[table]?.length === 0 ||
     (named[table] ?? []).some(key => new RegExp(`\\b${String(row[key])}x?\\b`).test(says)))
 
+/** What is wrong with what verify says of this one column; null where it names the row. */
+async function missing (tx: Tx, table: string, sort: string, column: Column): Promise<string | null> {
+  const place = `${table}.${column.name}`
+  const found = await tamper(tx, table, sort, column)
+  if (found === null) return `${place}: the day has no such row where ${sort}`
+  const { row, says } = found
+  if (says === 'refused by the table') return null
+  if (place in uncovered) return says === '' ? null : `${place} is covered`
+  if (names(table, row as Record<string, unknown>, says)) return null
+  return `${place} where ${sort}: ${says === '' ? 'not found' : `not named: ${says}`}`
+}
+
 t.test('one changed value in every column is found and named', async t => {
   const doors = await startDoors()
   t.teardown(() => doors.stop())
@@ -137,20 +159,11 @@ t.test('one changed value in every column is found and named', async t => {
   t.strictSame(before.checks.filter(one => !one.ok), [], 'the books are in order')
   const tx = await db.connect()
   for (const table of Object.keys(named)) {
-    const missed: string[] = []
+    const missed: (string | null)[] = []
     for (const column of await columnsOf(tx, table)) {
-      const place = `${table}.${column.name}`
-      const found = await tamper(tx, table, column)
-      if (found === null) {
-        missed.push(`${place}: the day has no such row`)
-      } else if (place in uncovered) {
-        if (found.says !== '' && found.says !== 'refused by the table') missed.push(`${place} is covered`)
-      } else if (found.says !== 'refused by the table' &&
-        !names(table, found.row as Record<string, unknown>, found.says)) {
-        missed.push(`${place}: ${found.says === '' ? 'not found' : `not named: ${found.says}`}`)
-      }
+      for (const sort of sorts[table] ?? ['true']) missed.push(await missing(tx, table, sort, column))
     }
-    t.strictSame(missed, [], table)
+    t.strictSame(missed.filter(one => one !== null), [], table)
   }
   const unknown = Object.keys(uncovered).filter(place => !(place.split('.')[0] as string in named))
   t.strictSame(unknown, [], 'what is not covered is listed under its table')

@@ -47,6 +47,13 @@ export function itemsDigest ({ delivery, lines, adjustments }: CommittedItems): 
   return hash.digest()
 }
 
+/** The same of a batch that was delivered nothing and only changes verdicts. */
+export function adjustmentsDigest (adjustments: readonly CommittedAdjustment[]): Buffer {
+  const hash = createHash('sha256').update('adjustments|1', 'latin1')
+  updateAll(hash, [...adjustments].sort(byAdjusted), canonicalAdjustment)
+  return hash.digest()
+}
+
 /** Some hundred at a time: a call for each costs more than its hash. */
 function updateAll<T> (hash: Hash, items: readonly T[], canonical: (item: T) => string): void {
   for (let from = 0; from < items.length; from += itemsAtOnce) {

@@ -162,16 +162,23 @@ export async function itemsOf (tx: Tx, batches: readonly BatchRow[]): Promise<Ma
   const { rows: evidence } = await tx.query<LineFound>(`
     select x.kind, ${lineColumns}, x.digest, x.tac_valid as "tacValid"
     from evidence x ${registered} where ${ofBatches}`, range)
-  const { rows: adjustments } = await tx.query<AdjustmentRow & { batchId: bigint }>(`
+  const linesOf = groupBy([...lines, ...evidence].map(lineRow), row => row.batchId)
+  const adjustments = await adjustmentsOf(tx, batches)
+  return new Map((await deliveriesOf(tx, batches)).map(({ batchId, ...delivery }) => [batchId, {
+    delivery, lines: linesOf.get(batchId) ?? [], adjustments: adjustments.get(batchId) ?? []
+  }]))
+}
+
+/** Verdicts that the batches changed, by batch. */
+export async function adjustmentsOf (
+  tx: Tx, batches: readonly BatchRow[]
+): Promise<Map<bigint, AdjustmentRow[]>> {
+  const { rows } = await tx.query<AdjustmentRow & { batchId: bigint }>(`
     select x.batch_id as "batchId", x.clearing_date as "clearingDate", x.bucket,
       x.delivery_no as "deliveryNo", x.line_no as "lineNo",
       x.card_id as "cardId", x.outcome, x.reason, x.findings, x.amount_fen as "amountFen"
-    from adjustment x where ${ofBatches}`, range)
-  const linesOf = groupBy([...lines, ...evidence].map(lineRow), row => row.batchId)
-  const adjustmentsOf = groupBy(adjustments, row => row.batchId)
-  return new Map((await deliveriesOf(tx, batches)).map(({ batchId, ...delivery }) => [batchId, {
-    delivery, lines: linesOf.get(batchId) ?? [], adjustments: adjustmentsOf.get(batchId) ?? []
-  }]))
+    from adjustment x where ${ofBatches}`, [batches[0]?.batchId, batches.at(-1)?.batchId])
+  return groupBy(rows, row => row.batchId)
 }
 
 function lineRow (
@@ -198,21 +205,21 @@ const deliveriesOf = async (
         'refused', jsonb_build_object('count', p.refused_count, 'amountFen', p.refused_fen),
         'excluded', jsonb_build_object('count', p.excluded_count, 'amountFen', p.excluded_fen))) as answer
     from batch b join delivery d on d.bucket = 0 and d.delivery_no = b.delivery_no
-    left join delivery_part p on p.bucket = 0 and p.batch_id = b.batch_id
+    left join delivery_part p on p.bucket = 0 and p.batch_id = b.batch_id and p.delivery_no = b.delivery_no
     where b.bucket = 0 and b.batch_id = any($1)`, [batches.map(batch => batch.batchId)])).rows
 
 /* ---- deliveries ---- */
 
 export type DeliveryRow = {
   readonly no: bigint, readonly kind: 'json' | 'file', readonly id: string, readonly digest: Buffer,
-  readonly raw: Buffer
+  readonly raw: Buffer | null, readonly lines: number
 }
 const deliveriesPerPage = 20
 
 export async function * deliveryPages (tx: Tx, start: Start): AsyncGenerator<DeliveryRow[]> {
   for (let after = -1n; ;) {
     const { rows } = await tx.query<DeliveryRow>(`
-      select delivery_no as no, kind, external_id as id, digest, raw from delivery
+      select delivery_no as no, kind, external_id as id, digest, raw, lines from delivery
       where bucket = 0 and delivery_no > $1 and ($2::date is null or clearing_date >= $2)
       order by delivery_no limit ${deliveriesPerPage}`, [after, start.date])
     const last = rows.at(-1)
@@ -397,6 +404,39 @@ export const lineDifferences = (tx: Tx, start: Start): Promise<string[]> => text
   from declared p join delivery d on d.bucket = 0 and d.delivery_no = p.delivery_no
   left join found f on f.delivery_no = p.delivery_no
   where p.n <> coalesce(f.n, 0) order by 1 limit 20`, [start.date])
+
+/**
+ * Files that are cut up otherwise than they say. A file that is still being booked has fewer bookings than it
+ * wants, never others.
+ */
+export const partDifferences = (tx: Tx, start: Start): Promise<string[]> => text(tx, `
+  with files as (
+    select * from delivery
+    where bucket = 0 and kind = 'file' and ($1::date is null or clearing_date >= $1)),
+  raws as (select bucket, delivery_no, count(*) as n from delivery_raw group by 1, 2),
+  booked as (
+    select bucket, delivery_no, count(*) as n, sum(lines) as lines, min(clearing_date) as first,
+      max(part_no) as part, max(lane) as lane
+    from delivery_part group by 1, 2)
+  select format('delivery %s ("%s"): %s bookings in %s lanes, %s lines of %s; delivery_raw has %s parts, '
+    'delivery_part %s rows of %s lines, the first of %s', f.delivery_no, f.external_id, f.bookings, f.lanes,
+    f.lines, f.clearing_date, coalesce(r.n, 0), coalesce(b.n, 0), coalesce(b.lines, 0), b.first) as what
+  from files f left join raws r using (bucket, delivery_no) left join booked b using (bucket, delivery_no)
+  where f.bookings <> f.lanes * coalesce(r.n, 0) or f.distinct_lines <> f.lines
+    or b.n > f.bookings or b.part >= coalesce(r.n, 0) or b.lane >= f.lanes or b.lines > f.lines
+    or b.n = f.bookings and b.lines <> f.lines
+    or f.raw is not null or f.clearing_date > b.first or f.lanes = 1 and f.clearing_date <> b.first
+  union all
+  select format('delivery %s ("%s"): cut up as if it were a file', delivery_no, external_id) from delivery
+  where bucket = 0 and kind = 'json' and (bookings <> 0 or lanes <> 1)
+    and ($1::date is null or clearing_date >= $1)
+  union all
+  select format('%s %s: of no file', x.tablename, x.delivery_no) from (
+    select 'delivery_raw' as tablename, bucket, delivery_no from delivery_raw
+    union all select 'delivery_part', bucket, delivery_no from delivery_part) x
+  where not exists (
+    select 1 from delivery d where d.bucket = x.bucket and d.delivery_no = x.delivery_no and d.kind = 'file')
+  order by 1 limit 20`, [start.date])
 
 export type ClearedDay = {
   readonly date: string, readonly digest: Buffer, readonly approved: boolean, readonly people: bigint

@@ -9,13 +9,13 @@ import { contentOf, type ContentParts } from '../../schemas/record.ts'
 import {
   outcomeNumbers, reasonNumbers, type Outcome, type VerdictReason
 } from '../../schemas/reasons.ts'
-import { itemsDigest } from '../core/items.ts'
+import { adjustmentsDigest, itemsDigest } from '../core/items.ts'
 import { fileDigest } from '../intake/stage.ts'
 import type { Tx } from '../store/db.ts'
 import { readRawPart } from '../store/files.ts'
 import {
-  batchPages, claimDifferences, deliveryPages, itemsOf, lineDifferences, type DeliveryRow, type ItemsRow,
-  type LineRow
+  adjustmentsOf, batchPages, claimDifferences, deliveryPages, itemsOf, lineDifferences, partDifferences,
+  type AdjustmentRow, type BatchRow, type DeliveryRow, type ItemsRow, type LineRow
 } from '../store/verification.ts'
 import { equal, faultList, type BookCheck, type Findings, type Reading } from './check.ts'
 
@@ -24,8 +24,13 @@ export const lineChecks: readonly BookCheck[] = [
     name: 'every distinct line has one verdict',
     run: async ({ tx, start }) => equal(await lineDifferences(tx, start))
   },
+  {
+    name: 'files are cut up as they say',
+    run: async ({ tx, start }) => equal(await partDifferences(tx, start))
+  },
   { name: 'raw bytes match their digests', run: checkDeliveries },
   { name: 'verdicts are those of their batch', run: checkItems },
+  { name: 'verdicts that changed later are those of their batch', run: checkCorrections },
   {
     name: 'terminal claims belong to their events',
     run: async ({ tx, start }) => equal(await claimDifferences(tx, start))
@@ -39,7 +44,8 @@ async function checkDeliveries ({ tx, start }: Reading): Promise<Findings> {
     count += page.length
     for (const row of page) {
       if (!(await digestOf(tx, row)).equals(row.digest)) {
-        add(`delivery ${row.no} ("${row.id}"): its bytes have another digest`)
+        const where = row.kind === 'file' ? 'delivery_raw or delivery' : 'delivery'
+        add(`${where} ${row.no} ("${row.id}"): its bytes have another digest, or are numbered otherwise`)
       }
     }
   }
@@ -47,25 +53,30 @@ async function checkDeliveries ({ tx, start }: Reading): Promise<Findings> {
 }
 
 /** A file is known by its header, which holds the digest of its records whatever their line ends are. */
-async function digestOf (tx: Tx, { no, kind, id, raw }: DeliveryRow): Promise<Buffer> {
-  if (kind === 'file') return await digestOfFile(tx, no, id)
+async function digestOf (tx: Tx, row: DeliveryRow): Promise<Buffer> {
+  const { kind, raw } = row
+  if (kind === 'file') return await digestOfFile(tx, row)
   const bytes = raw === null ? null : inflated(raw)
   return bytes === null ? Buffer.alloc(0) : createHash('sha256').update(bytes).digest()
 }
 
-/** Part after part: a file need not fit into memory. */
-async function digestOfFile (tx: Tx, deliveryNo: bigint, name: string): Promise<Buffer> {
-  const check = checkConsumptionFile(name)
+/** Part after part: a file need not fit into memory. Each says the number of its first line. */
+async function digestOfFile (tx: Tx, { no, id, lines }: DeliveryRow): Promise<Buffer> {
+  const check = checkConsumptionFile(id)
+  let lineNo = 0 // that of the header
   if (!('line' in check)) return Buffer.alloc(0)
   for (let partNo = 0; ; partNo++) {
-    const part = await readRawPart(tx, deliveryNo, partNo)
+    const part = await readRawPart(tx, no, partNo)
     if (part === null) break
     const bytes = inflated(part.bytes)
-    if (bytes === null) return Buffer.alloc(0)
-    eachLine(bytes, true, (start, end, next) => check.line(bytes, start, end, next))
+    if (bytes === null || part.firstLine !== lineNo) return Buffer.alloc(0)
+    eachLine(bytes, true, (start, end, next) => {
+      check.line(bytes, start, end, next)
+      lineNo++
+    })
   }
   const head = check.finish()
-  return head.ok ? fileDigest(head) : Buffer.alloc(0)
+  return head.ok && lineNo === lines + 1 ? fileDigest(head) : Buffer.alloc(0)
 }
 
 /** Null for bytes so damaged that they do not even inflate: zlib's codes begin with Z_. */
@@ -99,10 +110,39 @@ async function checkItems ({ tx, start }: Reading): Promise<Findings> {
       }
       if (committed === null || itemsDigest(own).equals(committed)) continue
       add(`batch ${batchId}, delivery ${own.delivery.deliveryNo} ("${own.delivery.externalId}"): ` +
-        'its rows of delivery, card_event, evidence and adjustment are not those it committed to')
+        'it committed to other rows of delivery, delivery_part, card_event, evidence and adjustment')
     }
   }
   return { faults, seen: `${count} verdicts` }
+}
+
+/** Of batches that were delivered nothing. Form 1 committed to no verdicts. */
+async function checkCorrections ({ tx, start }: Reading): Promise<Findings> {
+  const { faults, add } = faultList()
+  let count = 0
+  for await (const page of batchPages(tx, start)) {
+    const adjustments = await adjustmentsOf(tx, page)
+    for (const batch of page) {
+      const own = adjustments.get(batch.batchId) ?? []
+      if (batch.deliveryNo !== null || (batch.kind !== 'correction' && own.length === 0)) continue
+      count += own.length
+      faultsOfCorrection(batch, own).forEach(add)
+    }
+  }
+  return { faults, seen: `${count} verdicts` }
+}
+
+function faultsOfCorrection (
+  { batchId, clearingDate, itemsDigest: committed, form }: BatchRow, own: readonly AdjustmentRow[]
+): string[] {
+  const isOther = committed === null
+    ? form > 1 && own.length > 0
+    : !adjustmentsDigest(own).equals(committed)
+  return [
+    ...isOther ? [`batch ${batchId}: its rows of adjustment are not those it committed to`] : [],
+    ...own.filter(one => one.clearingDate !== clearingDate).map(one =>
+      `adjustment delivery ${one.deliveryNo} line ${one.lineNo} of batch ${batchId}: not of its date`)
+  ]
 }
 
 function faultsOfLine (line: LineRow, { delivery }: ItemsRow): string[] {
@@ -138,10 +178,11 @@ const completion = 4
 function answerDiffers ({ kind, lineNo, outcome, reason }: LineRow, answer: unknown): boolean {
   const { outcomes, reasons, answered } = answer as {
     outcomes?: readonly number[], reasons?: readonly number[]
-    /** Of a file: the lines that were not simply accepted. */
-    answered?: readonly { readonly line: number, readonly outcome: Outcome, readonly reason: VerdictReason }[]
+    /** Of a file: the lines that were not simply accepted; null where its part is gone, as the digest tells. */
+    answered?: readonly { readonly line: number, readonly outcome: Outcome, readonly reason: VerdictReason }[] | null
   }
   if (kind === completion) return false
+  if (answered === null) return false
   if (answered !== undefined) {
     const told = answered.find(({ line }) => line === lineNo)
     return told === undefined

@@ -1,7 +1,9 @@
 // A small city and one day of it in which every kind of row comes to be: what a test changes byte by byte,
 // upgrades, or restores.
 import type { Card, Registry } from '../../schemas/api.ts'
-import type { TransactionRecord } from '../../schemas/record.ts'
+import { writeConsumptionFile, writeConsumptionRecord } from '../../schemas/clearing-file/consumption.ts'
+import { toConsumptionRecord } from '../../schemas/clearing-file/event.ts'
+import { cardKey, type TransactionRecord } from '../../schemas/record.ts'
 import type { Door, Doors } from './ledger-http.ts'
 import { cardOf, recordOf } from './posting.ts'
 
@@ -32,11 +34,13 @@ export const city = (cards: number, more: Partial<Registry> = {}): Registry => (
 
 /**
  * A day with all that can happen to a record: grey and proven by its own end or by the next record, a clone,
- * wrong TAC, unreadable, told twice; closed, approved and instructed, with a tap and a correction after it.
+ * wrong TAC, unreadable, told twice; closed, approved and instructed, with a tap, a correction, a file and a
+ * card read at a counter after it.
  */
 export async function wholeDay (doors: Doors): Promise<Door> {
   const door = await doors.open()
-  await door.ok('registrar', 'PUT', '/v1/registry', city(7))
+  await door.ok('registrar', 'PUT', '/v1/registry', city(9))
+  await door.ok('registrar', 'PUT', '/v1/registry', { parties: [busWithFiles] })
   await deliver(door, 'monday-morning', [
     recordOf(0, 1), recordOf(0, 2), recordOf(1, 1, { grey: true, tac: null }), recordOf(2, 1),
     recordOf(3, 1, { tac: '00112233' }), recordOf(5, 1, { grey: true, tac: null }), { nonsense: true }
@@ -56,9 +60,29 @@ export async function wholeDay (doors: Doors): Promise<Door> {
   await deliver(door, 'tuesday-morning', [
     recordOf(0, 3, next), recordOf(6, 1, { ...next, grey: true, tac: null })
   ])
-  await deliver(door, 'tuesday-noon', [recordOf(6, 2, next)])
+  await deliver(door, 'tuesday-noon', [
+    recordOf(6, 2, next), recordOf(7, 1, { ...next, grey: true, tac: null })
+  ])
+  await sendFile(door, [recordOf(8, 1, next), recordOf(8, 2, { ...next, tac: '00112233' })])
+  await door.ok('clerk', 'POST', `/v1/cards/${cardKey(cardOf(7))}/readings`,
+    { counter: 101, balanceFen: 4_820 })
   await door.ledger.sealer.seal()
   return door
+}
+
+const merchant = '898421000000001'
+const busWithFiles = {
+  code: 'BUS', kind: 'operator', nameZh: '公交', nameEn: 'Bus', service: 'transit', merchant, industry: '01'
+}
+
+async function sendFile (door: Door, records: readonly TransactionRecord[]): Promise<void> {
+  const lines = records.map((record, index) =>
+    writeConsumptionRecord(toConsumptionRecord(record, merchant, index + 1)))
+  const { name, text } = writeConsumptionFile({ date: '20260303', industry: '01', merchant, sequence: 1 },
+    lines)
+  const { status, text: answer } = await door.ask('gateway', 'PUT', `/v1/files/${name}`,
+    { bytes: text, type: 'application/octet-stream' })
+  if (status >= 300) throw new Error(`${name}: ${status} ${answer}`)
 }
 
 export const deliver = async (
