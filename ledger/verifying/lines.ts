@@ -178,11 +178,12 @@ const completion = 4
 function answerDiffers ({ kind, lineNo, outcome, reason }: LineRow, answer: unknown): boolean {
   const { outcomes, reasons, answered } = answer as {
     outcomes?: readonly number[], reasons?: readonly number[]
-    /** Of a file: the lines that were not simply accepted; null where its part is gone, as the digest tells. */
-    answered?: readonly { readonly line: number, readonly outcome: Outcome, readonly reason: VerdictReason }[] | null
+    /** Of a file: the lines that were not simply accepted; null where its part is gone. */
+    answered?: null |
+      readonly { readonly line: number, readonly outcome: Outcome, readonly reason: VerdictReason }[]
   }
   if (kind === completion) return false
-  if (answered === null) return false
+  if (answered === null) return false // the digest of the batch tells
   if (answered !== undefined) {
     const told = answered.find(({ line }) => line === lineNo)
     return told === undefined
