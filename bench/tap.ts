@@ -1,7 +1,6 @@
 // A purchase through the gateway's lane beside the bare exchange of the same commands, in turn, over one
-// pcscd. Both are timed from
-// the card-present event; pcscd's own polling before it belongs to neither. Ends with the money on the chips
-// compared.
+// pcscd. Both are timed from the card-present event; pcscd's own polling before it belongs to neither. Ends
+// with the money on the chips compared.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -216,8 +215,7 @@ async function slowDown (farm: Farm): Promise<void> {
 
 /**
  * What one durable append of a record's size costs on this disk, once a round: a flush after a pause is many
- * times as slow as one of
- * a row of them (0.16 ms), and taps come with pauses.
+ * times as slow as one of a row of them (0.16 ms), and taps come with pauses.
  */
 async function openFlush (dir: string): Promise<() => Promise<number>> {
   const file = await open(join(dir, 'flush'), 'a')

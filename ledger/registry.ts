@@ -119,8 +119,7 @@ async function issue (ledger: Ledger, cards: readonly Card[], by: Member): Promi
 
 /**
  * A card sold by an agent: deposit and first load are owed by the agent; the load passes through pending load
- * onto the chip. Any other
- * card brings an opening balance that the custody bank holds.
+ * onto the chip. Any other card brings an opening balance that the custody bank holds.
  */
 function moneyOf (
   snapshot: Snapshot, card: Card

@@ -1,6 +1,5 @@
 // What a gateway is told at its start and what it shows: configuration, taps, lanes, spool, with the reasons
-// of a tap.
-// It refuses to know readers, files and how anything is done.
+// of a tap. It refuses to know readers, files and how anything is done.
 import { Type, type Static, type TSchema } from 'typebox'
 import { Instant } from './api.ts'
 import { limits } from './limits.ts'

@@ -1,6 +1,6 @@
 // The one registry of reasons: every verdict on a record and every refused request, with the code each wire
-// shows.
-// A reason that is missing here does not compile; docs/reasons.md is checked against this table both ways.
+// shows. A reason that is missing here does not compile; docs/reasons.md is checked against this table both
+// ways.
 
 /** What the ledger says of a record that tells history. Each distinct line ends in exactly one. */
 export type Outcome = 'accepted' | 'held' | 'refused' | 'excluded'

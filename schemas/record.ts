@@ -82,10 +82,9 @@ export type TransactionRecord = Static<typeof TransactionRecord>
 
 /**
  * The content of an event: what must be equal for two records to tell the same event. 47 bytes: issuer 8 ·
- * serial 10 · issue 1 ·
- * purse 1 (02 EP, 01 ED) · counter kind 1 (00 offline) · committed counter 4 · type 1 · amount 4 · PSAM
- * terminal number 6 ·
- * sequence 4 · BCD date-time 7. TAC, grey flag, path, file and operator serial are not content.
+ * serial 10 · issue 1 · purse 1 (02 EP, 01 ED) · counter kind 1 (00 offline) · committed counter 4 · type 1 ·
+ * amount 4 · PSAM terminal number 6 · sequence 4 · BCD date-time 7. TAC, grey flag, path, file and operator
+ * serial are not content.
  */
 export const eventContent = (record: TransactionRecord): Uint8Array =>
   Buffer.from(contentOfRecord(record))

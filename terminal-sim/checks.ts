@@ -1,5 +1,5 @@
-// Whether a description from a file can be: each check names the field that cannot.
-// It refuses to know what is described.
+// Whether a description from a file can be: each check names the field that cannot. It refuses to know what
+// is described.
 
 /** Throws RangeError unless the text is that many bytes of hex. */
 export function wantBytes (field: string, text: string, length: number): void {

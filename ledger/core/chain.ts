@@ -180,8 +180,7 @@ function paidAmong<E extends ChainEvent> (greys: readonly E[], leftFen: readonly
 
 /**
  * Gaps that end at a counter of `counters`: a counter the chip has used, whose predecessor nobody has told
- * of.
- * Over all counters this is the number of runs of missing records.
+ * of. Over all counters this is the number of runs of missing records.
  */
 export function gapsAt (counters: Iterable<number>, covers: (counter: number) => boolean,
   opening: Opening): number {

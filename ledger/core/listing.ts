@@ -12,9 +12,8 @@ const inVersion = (entry: Entry, version: number): boolean =>
 
 /**
  * A terminal that had applied a version with the card must have refused it. One that had not, although the
- * version was published
- * longer ago than the allowed window, should have had it, unless it is known to be cut off. Before that the
- * issuer bears the use.
+ * version was published longer ago than the allowed window, should have had it, unless it is known to be cut
+ * off. Before that the issuer bears the use.
  */
 export function listingAt (
   entries: readonly Entry[], appliedVersion: number | null, eventAtMs: number,

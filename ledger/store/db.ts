@@ -83,8 +83,7 @@ const worthAnotherTry = (error: unknown): boolean =>
 
 /**
  * Runs `work` in one transaction, again (six times at most) where it lost a race: a serialization failure, a
- * deadlock, or a
- * unique key that somebody else has just taken; the next run then reads what that one wrote.
+ * deadlock, or a unique key that somebody else has just taken; the next run then reads what that one wrote.
  */
 export async function inTransaction<T> (db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {

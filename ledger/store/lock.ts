@@ -19,8 +19,7 @@ const byKey = `
 
 /**
  * A batch belongs to one clearing date for good: it shares a lock with other batches and only then reads the
- * date, in a statement
- * of its own. One statement for both would see the date of before the wait.
+ * date, in a statement of its own. One statement for both would see the date of before the wait.
  */
 export async function openDate (tx: Tx): Promise<string | null> {
   await tx.query(byKey, [cutLock])
@@ -40,8 +39,8 @@ export type PurseRow = {
 
 /**
  * Locks the EP and ED purses of the cards in key order and reads them: whoever locks two purses locks them in
- * this order, so nobody
- * deadlocks. Ordered locks first were ten times as fast as an unordered `update … from` under two writers.
+ * this order, so nobody deadlocks. Ordered locks first were ten times as fast as an unordered `update … from`
+ * under two writers.
  */
 export async function lockPurses (
   tx: Tx, cards: readonly { readonly bucket: number, readonly cardId: bigint }[]

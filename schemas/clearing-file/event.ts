@@ -1,6 +1,5 @@
-// A line of a consumption file as the transaction record it tells: one tap has one content,
-// whatever way it came.
-// It refuses to know files and their checks.
+// A line of a consumption file as the transaction record it tells: one tap has one content, whatever way it
+// came. It refuses to know files and their checks.
 import type { TransactionRecord } from '../record.ts'
 import type { ConsumptionRecord } from './consumption.ts'
 

@@ -1,7 +1,6 @@
 // Which bytes each MAC and TAC of the purse covers, in order (JR/T 0025 electronic purse; inputs confirmed by
-// chip logs).
-// All amounts are whole fen; dates and times are the BCD bytes that were sent to the card. A part of the
-// wrong length is a RangeError: a MAC over it would only look like one.
+// chip logs). All amounts are whole fen; dates and times are the BCD bytes that were sent to the card. A part
+// of the wrong length is a RangeError: a MAC over it would only look like one.
 import { concat, sized, u16, u32, u8 } from './hex.ts'
 import { pad80, type Suite } from './suite.ts'
 

@@ -1,6 +1,5 @@
 // The card families as data: how to find the application, what to read, which form of purchase, which factors
-// the PSAM gets.
-// What sources do not settle is a setting here, never a constant in a session.
+// the PSAM gets. What sources do not settle is a setting here, never a constant in a session.
 import { unhex } from './hex.ts'
 import { transactionTypes } from './transaction-types.ts'
 

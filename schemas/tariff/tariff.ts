@@ -1,6 +1,5 @@
 // The tariff: its format and the price of a journey, one pure module for the terminal and for the ledger,
-// because both must price alike.
-// It refuses to know who asks and what the purse holds.
+// because both must price alike. It refuses to know who asks and what the purse holds.
 import { Type, type Static } from 'typebox'
 
 const closed = { additionalProperties: false } as const

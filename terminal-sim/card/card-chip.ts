@@ -1,5 +1,5 @@
-// A virtual card in the hands of a reader: keeps the one current state of it.
-// It refuses to know what the commands do.
+// A virtual card in the hands of a reader: keeps the one current state of it. It refuses to know what the
+// commands do.
 
 import type { Random } from '../random.ts'
 import type { Chip } from '../reader/chip.ts'

@@ -1,5 +1,5 @@
-// A virtual PSAM in the hands of a reader: keeps the one current state of it.
-// It refuses to know what the commands do.
+// A virtual PSAM in the hands of a reader: keeps the one current state of it. It refuses to know what the
+// commands do.
 
 import type { Chip } from '../reader/chip.ts'
 import type { PsamDescription, PsamReport } from './description.ts'

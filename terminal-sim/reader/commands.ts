@@ -1,5 +1,5 @@
-// What the process of the farm is asked and answers, one row per command.
-// It refuses to know how a message travels and how a command is carried out.
+// What the process of the farm is asked and answers, one row per command. It refuses to know how a message
+// travels and how a command is carried out.
 
 import type { CardDescription, CardReport } from '../card/description.ts'
 import type { PsamDescription, PsamReport } from '../psam/description.ts'

@@ -1,6 +1,5 @@
 // Was a boarding priced as the tariff of its instant says? Pure. What the chip paid is history and is paid as
-// it is: a difference is a
-// finding against the operator's parameter version, never a posting.
+// it is: a difference is a finding against the operator's parameter version, never a posting.
 import { priceBoarding, tariffAt, type Tariff } from '../../../schemas/tariff/tariff.ts'
 
 export type Boarding = {
