@@ -3,7 +3,6 @@
 import { createHash } from 'node:crypto'
 import { deflateSync } from 'node:zlib'
 import { formatIso } from '../runtime/instants.ts'
-import { killPoint } from '../runtime/kill-point.ts'
 import { readCamt053 } from '../schemas/bank/camt053.ts'
 import { readCsvStatements } from '../schemas/bank/csv.ts'
 import {
@@ -53,7 +52,6 @@ export async function takeStatements (
     if (known.length > 0) return { ...await replyOf(tx, known), replayed: true }
     const taking = { ledger, snapshot, salt, format, digest, raw: deflateSync(bytes), by, clearingDate }
     const reply = await take(tx, { ...taking, atMs: ledger.clock.now() }, statements)
-    killPoint('before-bank-statement')
     return reply
   })
 }

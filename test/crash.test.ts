@@ -32,8 +32,11 @@ function namedPlaces (): string[] {
     .map(file => join(root, house, String(file))).filter(file => file.endsWith('.ts')))
   const names = files.flatMap(file =>
     [...readFileSync(file, 'utf8').matchAll(/killPoint\('([a-z-]+)'\)/g)].map(([, name]) => name ?? ''))
-  return [...new Set(names)].sort()
+  return [...new Set(names)].filter(name => !killedElsewhere.includes(name)).sort()
 }
+
+/** No city of the run has webhooks: test/webhooks.test.ts kills there. */
+const killedElsewhere: readonly string[] = ['after-telling']
 
 type Ended = { code: number | null, stdout: string, stderr: string }
 
