@@ -474,6 +474,8 @@ t.test('every route answers as described', async t => {
   await door.ask('auditor', 'DELETE', webhook)
   await door.ok('clerk', 'GET', `/v1/statements/BUS/${D}`)
   await door.ok('clerk', 'GET', `/v1/charges/${D}`)
+  await door.ask('registrar', 'POST', '/v1/cities', { json: { add: [], remove: [] } })
+  await door.ok('auditor', 'GET', '/v1/cities')
   await door.ok('registrar', 'PUT', '/v1/registry', { bankAccounts: bankAccounts.slice(0, 2) })
   for (const form of ['pain001', 'csv']) await door.ask('settler', 'GET', `/v1/instructions/${D}/${form}`)
   await door.ask('settler', 'POST', `/v1/instructions/${D}/replacements`, { json: { instruction: 'none' } })

