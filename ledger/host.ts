@@ -11,8 +11,8 @@ import { parseIso } from '../runtime/instants.ts'
 import { createLog } from '../runtime/log.ts'
 import { announceReady } from '../runtime/supervise.ts'
 import { buildLedger, type BuiltLedger } from './ledger.ts'
-import { openSigner } from './seal.ts'
-import { startTacPool } from './verify/tac-pool.ts'
+import { openSigner } from './proof/seal.ts'
+import { startTacPool } from './tac/tac-pool.ts'
 
 const config = readConfig(Type.Object({
   LEDGER_KEYS: Type.String({ description: 'path of the encrypted key file' }),

@@ -3,7 +3,7 @@
 import type { Clock } from '../runtime/clock.ts'
 import type { Labels, Metrics } from '../runtime/metrics.ts'
 import { dayStates } from '../schemas/api.ts'
-import type { Booked, Stage } from './book-lines.ts'
+import type { Booked, Stage } from './intake/book-lines.ts'
 import type { Db } from './store/db.ts'
 import { readFigures, type Figures } from './store/figures.ts'
 

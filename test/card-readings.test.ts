@@ -1,7 +1,7 @@
 // A card is read at a counter while a grey record of it is open: whatever comes first, the same is decided.
 import t from 'tap'
-import { readCardAtCounter } from '../ledger/card-reading.ts'
-import { catchUp } from '../ledger/watch.ts'
+import { readCardAtCounter } from '../ledger/cards/card-reading.ts'
+import { catchUp } from '../ledger/watch/watch.ts'
 import { cardOf, deliver, recordOf, startBench } from './support/posting.ts'
 
 const bench = await startBench()

@@ -2,7 +2,7 @@
 // remembers all of it.
 import t from 'tap'
 import { auditBreak } from '../ledger/core/audit-chain.ts'
-import { hasOverride } from '../ledger/override.ts'
+import { hasOverride } from '../ledger/day/override.ts'
 import { readAudit } from '../ledger/store/audit.ts'
 import { startDoors, type Door } from './support/ledger-http.ts'
 

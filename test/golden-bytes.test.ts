@@ -18,7 +18,7 @@ import { positionsDigest } from '../ledger/core/day.ts'
 import {
   canonicalJson, itemsDigest, type CommittedItems, type CommittedLine
 } from '../ledger/core/items.ts'
-import { batchLeaf, batchLeafText, openSigner, verifyHead } from '../ledger/seal.ts'
+import { batchLeaf, batchLeafText, openSigner, verifyHead } from '../ledger/proof/seal.ts'
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest()

@@ -15,8 +15,8 @@ t.test('the table', async t => {
     gateway/sip2/session.ts      ../../schemas/sip2/spec.ts    fine
     gateway/sip2/session.ts      ./port.ts                     fine
     gateway/sip2/session.ts      ../../ledger/main.ts          refused
-    ledger/submit.ts             ../gateway/spool.ts           refused
-    ledger/submit.ts             ../runtime/log.ts             fine
+    ledger/upkeep.ts             ../gateway/spool.ts           refused
+    ledger/upkeep.ts             ../runtime/log.ts             fine
     terminal-sim/main.ts         ../ledger/core/decide.ts      refused
     console/page.ts              ../ledger/store/pool.ts       refused
     schemas/record.ts            ../runtime/instants.ts        refused
@@ -38,11 +38,11 @@ t.test('the table', async t => {
     ledger/core/split.ts         decimal.js                    refused
     ledger/store/purses.ts       pg                            fine
     ledger/main.ts               pg                            fine
-    ledger/submit.ts             pg                            refused
+    ledger/upkeep.ts             pg                            refused
     gateway/spool.ts             pg                            refused
     test/store.test.ts           ../ledger/store/pool.ts       fine
-    ledger/submit.ts             ../test/helper.ts             refused
-    ledger/submit.ts             fastify                       fine
+    ledger/upkeep.ts             ../test/helper.ts             refused
+    ledger/upkeep.ts             fastify                       fine
   `)) {
     const [path = '', target = '', verdict = ''] = row
     const count = checkFile(path, `import { x } from '${target}'`).length

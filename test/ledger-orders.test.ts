@@ -7,7 +7,7 @@ import type { TransactionRecord } from '../schemas/record.ts'
 import { contentHash } from '../schemas/record.ts'
 import { accountDifferences, balances, purseDifferences } from '../ledger/store/balances.ts'
 import type { Db } from '../ledger/store/db.ts'
-import { catchUp } from '../ledger/watch.ts'
+import { catchUp } from '../ledger/watch/watch.ts'
 import { deliver, recordOf, startBench } from './support/posting.ts'
 
 const bench = await startBench()

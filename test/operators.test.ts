@@ -1,7 +1,7 @@
 // The own door of a company: its income adds up to its position, and whatever route of the description it
 // tries, it never sees another company.
 import t from 'tap'
-import { bootstrap } from '../ledger/bootstrap.ts'
+import { bootstrap } from '../ledger/people/bootstrap.ts'
 import { writeConsumptionFile, writeConsumptionRecord } from '../schemas/clearing-file/consumption.ts'
 import { toConsumptionRecord } from '../schemas/clearing-file/event.ts'
 import { cardOf, recordOf } from './support/posting.ts'

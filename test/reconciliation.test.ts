@@ -5,7 +5,7 @@ import type { ItemView, RunView, TerminalCheck } from '../schemas/reconciliation
 import type { TransactionRecord } from '../schemas/record.ts'
 import { toConsumptionRecord } from '../schemas/clearing-file/event.ts'
 import { writeConsumptionFile, writeConsumptionRecord } from '../schemas/clearing-file/consumption.ts'
-import { floatIsOff } from '../ledger/float.ts'
+import { floatIsOff } from '../ledger/day/float.ts'
 import { inTransaction } from '../ledger/store/db.ts'
 import { staff, startDoors, type Door } from './support/ledger-http.ts'
 import {

@@ -8,7 +8,7 @@ import { positionsOf, type Movement } from '../ledger/core/settlement.ts'
 import { transferCodes, type Book, type Heading } from '../ledger/core/chart.ts'
 import { upsertHolidays } from '../ledger/store/calendar.ts'
 import { inTransaction } from '../ledger/store/db.ts'
-import { verifyBooks } from '../ledger/verify-books.ts'
+import { verifyBooks } from '../ledger/verifying/verify-books.ts'
 import { startDoors, type Door } from './support/ledger-http.ts'
 import {
   balance, bankAccounts, bankOf, card, debit, deliver, openCity, ours, settleDay, verified

@@ -3,7 +3,7 @@
 // with its reason.
 import t from 'tap'
 import { openDb, type Tx } from '../ledger/store/db.ts'
-import { verifyBooks } from '../ledger/verify-books.ts'
+import { verifyBooks } from '../ledger/verifying/verify-books.ts'
 import { startDoors } from './support/ledger-http.ts'
 import { wholeDay } from './support/small-day.ts'
 

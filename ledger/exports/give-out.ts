@@ -1,7 +1,7 @@
 // Hands a sheet out as a file, and writes down who took how many rows of what: before the first byte where
 // card numbers are shown whole, and when the last row was read, or was not. It refuses to know routes.
 import { Readable } from 'node:stream'
-import { audit } from '../audit.ts'
+import { audit } from '../people/audit.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
 import { inTransaction } from '../store/db.ts'

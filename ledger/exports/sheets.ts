@@ -5,7 +5,7 @@ import { cardKey, type CardRef } from '../../schemas/record.ts'
 import { formatIso } from '../../runtime/instants.ts'
 import { maskCards } from '../../runtime/log.ts'
 import { accountCode, transferCodes } from '../core/chart.ts'
-import { viewPositions } from '../day-view.ts'
+import { viewPositions } from '../day/day-view.ts'
 import type { Ledger } from '../ledger.ts'
 import {
   itemsQuery, partyNames, snapshotPages, statementsQuery, transfersQuery, type AccountColumns,

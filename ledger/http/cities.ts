@@ -1,7 +1,7 @@
 // Cards of other cities: the list of accepted cities.
 import { Type } from 'typebox'
 import { CityList, CityPublication } from '../../schemas/city.ts'
-import { listOfCities, publishCities } from '../cities.ts'
+import { listOfCities, publishCities } from '../parameters/cities.ts'
 import type { Ledger } from '../ledger.ts'
 import type { App } from './app.ts'
 import { callerIn, memberOf } from './auth.ts'

@@ -2,12 +2,12 @@
 import { Type } from 'typebox'
 import { Approval, DayView, Instruction, LocalDate, Position, Statement } from '../../schemas/api.ts'
 import { Charge, GeneralLedger } from '../../schemas/settlement.ts'
-import { closeDay } from '../close-day.ts'
+import { closeDay } from '../day/close-day.ts'
 import {
   viewCharges, viewDay, viewDays, viewGeneralLedger, viewInstructions, viewPositions, viewStatement
-} from '../day-view.ts'
+} from '../day/day-view.ts'
 import type { Ledger } from '../ledger.ts'
-import { approveDay, instructDay } from '../settle.ts'
+import { approveDay, instructDay } from '../day/settle.ts'
 import type { App } from './app.ts'
 import { callerIn, type Capacity } from './auth.ts'
 

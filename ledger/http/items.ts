@@ -4,7 +4,7 @@ import {
   ItemClosing, ItemNote, ItemOwner, ItemsAction, ItemView, LayerName
 } from '../../schemas/reconciliation.ts'
 import { limits } from '../../schemas/limits.ts'
-import { actOnItems, viewItems } from '../items.ts'
+import { actOnItems, viewItems } from '../reconciling/items.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
 import { pageLimit } from './accounts.ts'

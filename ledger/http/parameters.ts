@@ -8,7 +8,7 @@ import { Tariff } from '../../schemas/tariff/tariff.ts'
 import type { Ledger } from '../ledger.ts'
 import {
   acknowledge, blacklistFile, blacklistSince, currentTariffs, liabilityOf, publishBlacklist, publishTariff
-} from '../parameters.ts'
+} from '../parameters/parameters.ts'
 import { Refusal } from '../refusal.ts'
 import type { App } from './app.ts'
 import { callerIn, memberOf } from './auth.ts'

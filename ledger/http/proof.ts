@@ -3,8 +3,8 @@ import { Type } from 'typebox'
 import { SignedHead, VerifyReport } from '../../schemas/api.ts'
 import type { Ledger } from '../ledger.ts'
 import { Consistency, Proofs } from '../../schemas/proof.ts'
-import { prove, proveConsistency } from '../prove.ts'
-import { verifyBooks } from '../verify-books.ts'
+import { prove, proveConsistency } from '../proof/prove.ts'
+import { verifyBooks } from '../verifying/verify-books.ts'
 import type { App } from './app.ts'
 
 const closed = { additionalProperties: false } as const

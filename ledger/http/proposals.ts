@@ -5,8 +5,8 @@ import {
   NewProposal, ProposalDecision, ProposalStateName, ProposalView, type ProposalView as View
 } from '../../schemas/proposal.ts'
 import type { Ledger } from '../ledger.ts'
-import { proposalKinds } from '../proposal-kinds.ts'
-import { decideProposal, startProposal, withdrawProposal } from '../proposals.ts'
+import { proposalKinds } from '../people/proposal-kinds.ts'
+import { decideProposal, startProposal, withdrawProposal } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
 import { readDecisions, readProposal, readProposals, type ProposalRow } from '../store/proposals.ts'
 import type { App } from './app.ts'

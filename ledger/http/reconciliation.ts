@@ -4,10 +4,10 @@ import { LocalDate } from '../../schemas/api.ts'
 import {
   FloatView, MedicalTotals, PartyPosition, RunView, TerminalCheck, TerminalTotals
 } from '../../schemas/reconciliation.ts'
-import { viewFloat } from '../float.ts'
+import { viewFloat } from '../day/float.ts'
 import type { Ledger } from '../ledger.ts'
-import { takeMedicalTotals, takePartyPosition, takeTerminalTotals } from '../other-side.ts'
-import { reconcileDay, viewRuns } from '../reconcile.ts'
+import { takeMedicalTotals, takePartyPosition, takeTerminalTotals } from '../reconciling/other-side.ts'
+import { reconcileDay, viewRuns } from '../reconciling/reconcile.ts'
 import { Refusal } from '../refusal.ts'
 import type { App } from './app.ts'
 import { callerIn, type Caller, type Capacity } from './auth.ts'

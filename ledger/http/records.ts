@@ -4,7 +4,7 @@ import { DeliveryReply, RecordDelivery, type DeliveryReply as Reply } from '../.
 import { limits } from '../../schemas/limits.ts'
 import { readRecord } from '../intake/incoming.ts'
 import type { Ledger } from '../ledger.ts'
-import { submit, type Submitted } from '../submit.ts'
+import { submit, type Submitted } from '../intake/submit.ts'
 import type { App } from './app.ts'
 import { callerIn } from './auth.ts'
 

@@ -5,9 +5,9 @@ import {
   DisputeAnswer, DisputeDecision, DisputeEscalation, DisputePage, DisputeRequest, DisputeStateName,
   DisputeView, RefundReply, RefundRequest, type DisputeView as View
 } from '../../schemas/redress.ts'
-import { answerDispute, decideDispute, escalateDispute, raiseDispute } from '../dispute.ts'
+import { answerDispute, decideDispute, escalateDispute, raiseDispute } from '../redress/dispute.ts'
 import type { Ledger } from '../ledger.ts'
-import { refund } from '../refund.ts'
+import { refund } from '../redress/refund.ts'
 import { Refusal } from '../refusal.ts'
 import { readDispute, readDisputes, readDisputeSteps, type DisputeRow } from '../store/disputes.ts'
 import type { App } from './app.ts'

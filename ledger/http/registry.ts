@@ -2,7 +2,7 @@
 import { Registry, RegistryReply } from '../../schemas/api.ts'
 import { limits } from '../../schemas/limits.ts'
 import type { Ledger } from '../ledger.ts'
-import { register } from '../registry.ts'
+import { register } from '../parameters/registry.ts'
 import type { App } from './app.ts'
 import { callerIn, memberOf } from './auth.ts'
 

@@ -4,7 +4,7 @@ import {
 } from '../../schemas/request.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
-import { readOnline, requestDesk } from '../requests.ts'
+import { readOnline, requestDesk } from '../posting/requests.ts'
 import { readOpenDay } from '../store/days.ts'
 import type { App } from './app.ts'
 import { callerIn } from './auth.ts'

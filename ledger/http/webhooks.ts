@@ -6,7 +6,7 @@ import {
 import type { Ledger } from '../ledger.ts'
 import {
   createWebhook, listTellings, listWebhooks, removeWebhook, resend, rotateSecret, showSecret, type Asker
-} from '../webhooks.ts'
+} from '../jobs/webhooks.ts'
 import type { App } from './app.ts'
 import { callerIn, type Caller, type Capacity } from './auth.ts'
 import { pageOf } from './page.ts'

@@ -6,7 +6,7 @@ import { signedHeaders } from '../core/webhook-signature.ts'
 import type { Ledger } from '../ledger.ts'
 import { inTransaction } from '../store/db.ts'
 import { fanOut, noteTry, readTelling, takeDue, type Telling } from '../store/outbox.ts'
-import { eventOf, secretsOf } from '../webhooks.ts'
+import { eventOf, secretsOf } from './webhooks.ts'
 import { startQueue, type CourierQueue } from './queue.ts'
 import { send, type Answer } from './send.ts'
 

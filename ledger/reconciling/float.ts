@@ -4,7 +4,7 @@ import { floatOf } from '../core/float.ts'
 import { differenceFen, reconcile, type Entry } from '../core/reconcile.ts'
 import { balances } from '../store/balances.ts'
 import { readBankBalances } from '../store/comparisons.ts'
-import { viewFloat } from '../float.ts'
+import { viewFloat } from '../day/float.ts'
 import { entry, evidenceOf, type LayerOfReconciliation } from './layer.ts'
 
 const prefix = 'float/'

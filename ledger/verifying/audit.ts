@@ -1,6 +1,6 @@
 // The audit log: every row follows the one before, and none was changed. From the beginning each time: its
 // rows are few, and a chain proves nothing from its middle.
-import { auditIntegrity } from '../audit.ts'
+import { auditIntegrity } from '../people/audit.ts'
 import type { BookCheck, Findings, Reading } from './check.ts'
 
 export const auditChecks: readonly BookCheck[] = [{ name: 'the audit log is one chain', run: checkAudit }]

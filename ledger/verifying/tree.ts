@@ -4,7 +4,7 @@ import { groupBy } from '../../runtime/collections.ts'
 import {
   emptyFrontier, frontierRoot, growFrontier, rootOf, tileLeaves, type Frontier
 } from '../core/merkle.ts'
-import { batchLeaf, keyIdOfPem, verifyHead } from '../seal.ts'
+import { batchLeaf, keyIdOfPem, verifyHead } from '../proof/seal.ts'
 import type { Tx } from '../store/db.ts'
 import { allHeads, headAt, leafHashes, publicKeys, tilesFrom } from '../store/tree.ts'
 import { leafPages, unsealedBatches, type LeafRow } from '../store/verification.ts'

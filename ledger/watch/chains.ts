@@ -18,7 +18,7 @@ import { closeItems, openItems, openKeysOf, type FoundItem, type ItemOutcome } f
 import { lockPurses } from '../store/lock.ts'
 import { cardRefs, findEvents, type PurseKey, type StoredEvent } from '../store/records.ts'
 import type { Snapshot } from '../store/registry.ts'
-import type { Look } from '../watch.ts'
+import type { Look } from './watch.ts'
 
 export async function findChainItems (look: Look): Promise<readonly AlertRow[]> {
   const { tx, ledger, news, atMs, clearingDate } = look

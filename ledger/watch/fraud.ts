@@ -4,7 +4,7 @@ import { formatIso, localDate } from '../../runtime/instants.ts'
 import { raiseAlerts, type Alert } from '../alerts.ts'
 import type { AlertRow } from '../store/alerts.ts'
 import { addTopDebits, insertHold } from '../store/holds.ts'
-import type { Look } from '../watch.ts'
+import type { Look } from './watch.ts'
 
 export async function findFraud ({ tx, ledger, news, atMs, clearingDate }: Look): Promise<AlertRow[]> {
   if (news.tops.length === 0) return []

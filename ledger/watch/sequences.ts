@@ -1,11 +1,11 @@
 // Watches the sequences of PSAMs: records that never came are an item of their terminal and operator; a PSAM
 // that started over puts records into another light.
-import type { Look } from '../watch.ts'
+import type { Look } from './watch.ts'
 import type { AlertRow } from '../store/alerts.ts'
 import { closeItems, openItems, type FoundItem } from '../store/items.ts'
 import { addRuns, lookAgainFrom, takeSecondRun, type Gaps } from '../store/sequences.ts'
 import type { PsamRow, Snapshot } from '../store/registry.ts'
-import { reconsider } from '../reconsider.ts'
+import { reconsider } from '../intake/reconsider.ts'
 
 /** One item per PSAM issue: all that is missing between the lowest and the highest number it told. */
 export async function findGaps ({ tx, ledger, news, atMs, clearingDate }: Look): Promise<AlertRow[]> {

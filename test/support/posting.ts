@@ -18,13 +18,13 @@ import { readRecord } from '../../ledger/intake/incoming.ts'
 import { createLanes } from '../../ledger/intake/lanes.ts'
 import { createMeters } from '../../ledger/meters.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
-import { register } from '../../ledger/registry.ts'
+import { register } from '../../ledger/parameters/registry.ts'
 import { openDb, type Db } from '../../ledger/store/db.ts'
 import { migrate } from '../../ledger/store/migrate.ts'
 import { ensureHouseAccounts, registryCache } from '../../ledger/store/registry.ts'
-import { submit, type Submitted } from '../../ledger/submit.ts'
-import { sealKeys } from '../../ledger/verify/key-file.ts'
-import { startTacPool } from '../../ledger/verify/tac-pool.ts'
+import { submit, type Submitted } from '../../ledger/intake/submit.ts'
+import { sealKeys } from '../../ledger/tac/key-file.ts'
+import { startTacPool } from '../../ledger/tac/tac-pool.ts'
 
 /** Made up: first 16 bytes of SHA-256 of `citycard-test-MTK`. */
 export const masterTacKey = unhex('F2D23B57E89AB2A989BAA3D309F857B2')

@@ -6,7 +6,7 @@ import { createLog } from '../../runtime/log.ts'
 import { createMetrics } from '../../runtime/metrics.ts'
 import { createApp } from '../../ledger/http/app.ts'
 import { routes } from '../../ledger/http/routes.ts'
-import { proposalKinds } from '../../ledger/proposal-kinds.ts'
+import { proposalKinds } from '../../ledger/people/proposal-kinds.ts'
 
 export const page = join(import.meta.dirname, '../../docs/approvals.md')
 const begin = (what: string) => `<!-- ${what}: made by test/support/rights.ts -->`

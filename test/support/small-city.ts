@@ -1,7 +1,7 @@
 // A city of two operators and a shop behind the ledger's door, for tests that look at its books.
 import type { Card, Registry } from '../../schemas/api.ts'
 import type { TransactionRecord } from '../../schemas/record.ts'
-import { bootstrap } from '../../ledger/bootstrap.ts'
+import { bootstrap } from '../../ledger/people/bootstrap.ts'
 import { secretOf, type Door } from './ledger-http.ts'
 import { cardOf, recordOf } from './posting.ts'
 

@@ -1,0 +1,151 @@
+// What people decide about the bank: whose an unidentified line is, and that an instruction was never carried
+// out. Each is a proposal of two people and posts in the open date.
+import { Type } from 'typebox'
+import { lineKey } from './bank-statements.ts'
+import { booked } from '../day/close-day.ts'
+import { attributionOf, settlesInstruction, voidOf } from '../core/bank.ts'
+import type { PlannedTransfer } from '../core/settlement.ts'
+import type { Ledger } from '../ledger.ts'
+import type { CarryingOut, ProposalKind } from '../people/proposals.ts'
+import { Refusal } from '../refusal.ts'
+import { confirmDays, instructionKey } from '../day/settle.ts'
+import { lockLine, lockTold, saveProgress, settleLine, type LineRow } from '../store/bank.ts'
+import type { Tx } from '../store/db.ts'
+import { closeItems, openItems } from '../store/items.ts'
+import { openDate } from '../store/lock.ts'
+import { postBatch } from '../store/post.ts'
+
+const closed = { additionalProperties: false } as const
+
+/* ---- whose a line is ---- */
+
+type Attribution = { readonly line: number, readonly account?: string, readonly instruction?: string }
+
+/**
+ * An unidentified line belongs to an account, or to an instruction that it carries out but for a difference.
+ */
+export const attributeLineKind: ProposalKind = {
+  body: Type.Object({
+    line: Type.Integer({ minimum: 1, description: 'number of the bank line' }),
+    account: Type.Optional(Type.String({ description: 'book/heading or book/heading/PARTY' })),
+    instruction: Type.Optional(Type.String({ description: 'id of the instruction that it carries out' }))
+  }, closed),
+  start: ['clerk', 'settler'],
+  decide: ['approver'],
+  approvals: 1,
+  subject: ({ line }: Attribution) => `bank-line/${line}`,
+  look: async (tx, ledger, attribution: Attribution) => {
+    const { line, transfers } = await planAttribution(tx, ledger, attribution)
+    return { state: line.state, amountFen: Number(line.amountFen), transfers: transfers.map(shown) }
+  },
+  carryOut: async (tx, ledger, attribution: Attribution, how) => {
+    const { line, transfers } = await planAttribution(tx, ledger, attribution)
+    const { instruction } = attribution
+    const batchId = await post(tx, ledger, transfers, how)
+    const party = attribution.account?.split('/')[2] ?? null
+    const state = instruction === undefined ? 'attributed' : 'confirmed'
+    await settleLine(tx, line.lineId, { state, party, instruction: instruction ?? null })
+    const resolution = `attributed to ${attribution.account ?? `instruction ${instruction}`}`
+    await closeItems(tx, 'G', [lineKey(line.book, line.reference)], resolution, how.atMs)
+    if (instruction !== undefined) {
+      const paidLine = line.lineId
+      const progress = {
+        id: instruction, state: 'confirmed', shortTransfer: null,
+        returnedLine: null
+      } as const
+      await saveProgress(tx, [{ ...progress, paidLine }])
+      await closeItems(tx, 'G', [instructionKey(instruction)], resolution, how.atMs)
+      await confirmDays(tx, how.approvedBy.at(-1) ?? how.startedBy, how.atMs)
+    }
+    return { batchId: Number(batchId) }
+  }
+}
+
+async function planAttribution (
+  tx: Tx, ledger: Ledger, { line: id, account, instruction }: Attribution
+): Promise<{ line: LineRow, transfers: PlannedTransfer[] }> {
+  if ((account === undefined) === (instruction === undefined)) {
+    throw new Refusal('body_invalid', 'an account or an instruction, one of them', '/body')
+  }
+  const line = await lockLine(tx, BigInt(id))
+  if (line === null) throw new Refusal('not_found', `there is no bank line ${id}`, '/body/line')
+  if (line.state !== 'unidentified') {
+    throw new Refusal('day_state', `bank line ${id} is ${line.state}, not unidentified`)
+  }
+  if (instruction !== undefined) return { line, transfers: await planInstruction(tx, line, instruction) }
+  const { accounts } = await ledger.registry()
+  if (account === undefined || !accounts.has(account) || !account.startsWith(`${line.book}/`)) {
+    const what = `${account} is no account of the ${line.book} book`
+    throw new Refusal('registry_invalid', what, '/body/account')
+  }
+  const transfer = attributionOf(line, account)
+  if (transfer.debit !== transfer.credit) return { line, transfers: [transfer] }
+  throw new Refusal('registry_invalid', `the line stands on ${account} already`, '/body/account')
+}
+
+async function planInstruction (tx: Tx, line: LineRow, id: string): Promise<PlannedTransfer[]> {
+  const told = (await lockTold(tx, [id])).get(id)
+  if (told === undefined || told.book !== line.book) {
+    throw new Refusal('not_found', `there is no instruction ${id} in the ${line.book} book`,
+      '/body/instruction')
+  }
+  const transfers = settlesInstruction(line, told)
+  if (transfers !== null) return transfers
+  throw new Refusal('day_state', `instruction ${id} is ${told.state}, or the line goes the other way`)
+}
+
+/* ---- an instruction that was never carried out ---- */
+
+type Voiding = { readonly instruction: string }
+
+/** The bank says that it has not carried it out and will not: the amount is open again. */
+export const voidInstructionKind: ProposalKind = {
+  body: Type.Object({ instruction: Type.String({ description: 'its id' }) }, closed),
+  start: ['settler'],
+  decide: ['approver'],
+  approvals: 1,
+  subject: ({ instruction }: Voiding) => `instruction/${instruction}`,
+  look: async (tx, _ledger, { instruction }: Voiding) => {
+    const { state, direction, party, amountFen } = await lockUnpaid(tx, instruction)
+    return { state, direction, party, amountFen: Number(amountFen) }
+  },
+  carryOut: async (tx, ledger, { instruction }: Voiding, how) => {
+    const told = await lockUnpaid(tx, instruction)
+    const batchId = await post(tx, ledger, voidOf(told), how)
+    const progress = { id: instruction, shortTransfer: null, paidLine: null, returnedLine: null }
+    await saveProgress(tx, [{ ...progress, state: 'void' }])
+    await closeItems(tx, 'G', [instructionKey(instruction)], 'void', how.atMs)
+    await openItems(tx, [{
+      layer: 'G', outcome: 'STATE_DIFF', key: instructionKey(instruction), party: told.party,
+      clearingDate: await openDate(tx) ?? '', amountFen: told.amountFen, records: 1,
+      evidence: { void: true, reason: how.reason }
+    }], how.atMs)
+    return { batchId: Number(batchId) }
+  }
+}
+
+async function lockUnpaid (tx: Tx, id: string) {
+  const told = (await lockTold(tx, [id])).get(id)
+  if (told === undefined) throw new Refusal('not_found', `there is no instruction ${id}`, '/body/instruction')
+  if (told.state === 'sent') return told
+  throw new Refusal('day_state', `instruction ${id} is ${told.state}, so the bank has done something with it`)
+}
+
+/* ---- posting ---- */
+
+async function post (
+  tx: Tx, ledger: Ledger, transfers: readonly PlannedTransfer[], { atMs }: CarryingOut
+): Promise<bigint> {
+  const clearingDate = await openDate(tx)
+  if (clearingDate === null) throw new Refusal('unavailable', 'no clearing date is set yet')
+  const { batchId } = await postBatch(tx, {
+    kind: 'bank', clearingDate, createdAtMs: atMs, salt: ledger.random(16), items: transfers.length,
+    transfers: booked(await ledger.registry(), transfers, atMs)
+  })
+  return batchId
+}
+
+const shown = ({ debit, credit, amountFen }: PlannedTransfer) => ({
+  debit, credit,
+  amountFen: Number(amountFen)
+})

@@ -1,0 +1,34 @@
+// A card is read at a counter: its committed counter and its balance say what became of grey records. The
+// reading is kept and counts for records that arrive later too.
+import { maskCards } from '../../runtime/log.ts'
+import { cardKey, type CardRef } from '../../schemas/record.ts'
+import type { CardReading } from '../../schemas/watch.ts'
+import { audit } from '../people/audit.ts'
+import type { Ledger } from '../ledger.ts'
+import { reconsider } from '../intake/reconsider.ts'
+import { Refusal } from '../refusal.ts'
+import { findCards } from '../store/cards.ts'
+import { inTransaction } from '../store/db.ts'
+
+/** How many verdicts are others now. Throws Refusal not_found. */
+export async function readCardAtCounter (
+  ledger: Pick<Ledger, 'db' | 'clock' | 'registry' | 'random'>, card: CardRef,
+  { counter, balanceFen }: CardReading, by: string
+): Promise<number> {
+  const atMs = ledger.clock.now()
+  return await inTransaction(ledger.db, async tx => {
+    const row = (await findCards(tx, [card])).get(cardKey(card))
+    if (row === undefined) throw new Refusal('not_found', 'no such card was issued')
+    const key = { bucket: row.bucket, cardId: row.cardId, purse: 2 }
+    const reading = {
+      ...key, counter, kind: 'reading' as const, atMs, content: null, balanceFen: BigInt(balanceFen),
+      findings: null, source: by
+    }
+    // It speaks of the use of its counter, and of an attempt at the next one.
+    const keys = [{ ...key, counter }, { ...key, counter: counter + 1 }]
+    const changed = await reconsider(tx, ledger, keys, atMs, [reading])
+    const subject = `card/${maskCards(cardKey(card))}`
+    await audit(tx, atMs, { by, action: 'card.read', subject, detail: { counter, balanceFen, changed } })
+    return changed
+  })
+}

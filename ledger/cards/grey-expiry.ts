@@ -1,0 +1,59 @@
+// Gives up a grey record that nobody could prove for so many days: by policy, and by two approvals. The
+// operator is not paid, the holder keeps the money; a proof that comes later still counts.
+import { Type, type Static } from 'typebox'
+import { formatIso } from '../../runtime/instants.ts'
+import { maskCards } from '../../runtime/log.ts'
+import { reasonNumbers } from '../../schemas/reasons.ts'
+import { cardKey, CardRef } from '../../schemas/record.ts'
+import type { Ledger } from '../ledger.ts'
+import type { ProposalKind } from '../people/proposals.ts'
+import { reconsider } from '../intake/reconsider.ts'
+import { Refusal } from '../refusal.ts'
+import { findCards } from '../store/cards.ts'
+import type { Tx } from '../store/db.ts'
+import { findEvents, type StoredEvent } from '../store/records.ts'
+
+export const GreyExpiry = Type.Object({
+  card: CardRef,
+  counter: Type.Integer({ minimum: 1, description: 'committed counter of the grey record' })
+}, { additionalProperties: false })
+type GreyExpiry = Static<typeof GreyExpiry>
+
+export const greyExpiryKind: ProposalKind = {
+  body: GreyExpiry,
+  start: ['clerk', 'settler'],
+  decide: ['approver'],
+  approvals: 2,
+  subject: ({ card, counter }: GreyExpiry) => `grey/${maskCards(cardKey(card))}/${counter}`,
+  look: async (tx, ledger, body: GreyExpiry) => {
+    const greys = await greysOf(tx, ledger, body)
+    return greys.map(({ amountFen, balanceBeforeFen, eventAtMs }) => ({
+      amountFen: Number(amountFen), balanceBeforeFen: Number(balanceBeforeFen), eventAt: formatIso(eventAtMs)
+    }))
+  },
+  carryOut: async (tx, ledger, body: GreyExpiry, { proposalId, atMs }) => {
+    const greys = await greysOf(tx, ledger, body)
+    const facts = greys.map(({ bucket, cardId, purse, counter, content }) => ({
+      bucket, cardId, purse, counter, content, kind: 'expiry' as const, atMs, balanceFen: null,
+      findings: null, source: `proposal/${proposalId}`
+    }))
+    return { expired: await reconsider(tx, ledger, greys, atMs, facts) }
+  }
+}
+
+/** Those that are still held and old enough. Throws Refusal not_found, registry_invalid. */
+async function greysOf (tx: Tx, ledger: Ledger, { card, counter }: GreyExpiry): Promise<StoredEvent[]> {
+  const row = (await findCards(tx, [card])).get(cardKey(card))
+  if (row === undefined) throw new Refusal('not_found', 'no such card was issued', '/card')
+  const { bucket, cardId } = row
+  const events = await findEvents(tx, [{ bucket, cardId, purse: 2, from: counter, to: counter }])
+  const greys = events.filter(event => event.evidence === 'grey' && event.reason === reasonNumbers.grey)
+  if (greys.length === 0) throw new Refusal('not_found', `no grey record is held at counter ${counter}`)
+  const { greyDays } = (await ledger.registry()).policies
+  const young = greys.find(({ eventAtMs }) => ledger.clock.now() - eventAtMs < greyDays * 86_400_000)
+  if (young !== undefined) {
+    const since = formatIso(young.eventAtMs)
+    throw new Refusal('too_early', `grey since ${since}; it expires after ${greyDays} days`)
+  }
+  return greys
+}

@@ -1,0 +1,214 @@
+// Judges lines and writes what follows from them, in the transaction it is given: the one road from a line to
+// money, whatever door the line came through. It refuses to know deliveries and their answers.
+import { stopwatch } from '../../runtime/clock.ts'
+import { killPoint } from '../../runtime/kill-point.ts'
+import { reasonNumbers } from '../../schemas/reasons.ts'
+import {
+  itemsDigest, type CommittedAdjustment, type CommittedDelivery, type CommittedItems, type CommittedLine
+} from '../core/items.ts'
+import type { IncomingLine } from './incoming.ts'
+import { judge } from '../judging/judge.ts'
+import type { Decision, Draft } from '../judging/book.ts'
+import { sortOut, type Context, type Prepared, type Unreadable } from '../judging/sort-out.ts'
+import { keepForeign } from './foreign-cards.ts'
+import type { Ledger } from '../ledger.ts'
+import { prepare, type ReadableLine } from './prepare.ts'
+import { lockFor, readContext, readKnown, type OtherCard } from './read-known.ts'
+import type { AlertRow } from '../store/alerts.ts'
+import { movePurses } from '../store/cards.ts'
+import { DecideAgain, isTaken, type Tx } from '../store/db.ts'
+import { tell } from '../store/outbox.ts'
+import { nextBatchId, postBatch, type NewTransfer } from '../store/post.ts'
+import {
+  claimTerminals, evidenceKinds, insertAdjustments, insertClaims, insertEvidence, lastTransfers, resetTops,
+  type Line, type Origin
+} from '../store/records.ts'
+import type { Snapshot } from '../store/registry.ts'
+import { eventsOf } from './tell-others.ts'
+import { tellWatch } from './tell-watch.ts'
+
+export type LinesToBook = {
+  readonly kind: Context['kind']
+  readonly lines: readonly IncomingLine[]
+  readonly deliveryNo: bigint
+  readonly externalId: string
+  /** Of the delivery's bytes. */
+  readonly digest: Buffer
+  readonly date: string
+  readonly receivedAtMs: number
+  readonly salt: Buffer
+}
+export type Stage = 'lock' | 'verify' | 'judge' | 'write' | 'tell'
+export type Booked = {
+  readonly batchId: bigint
+  readonly decision: Decision
+  /** Time spent in each stage, in seconds; what a lost race cost is not in it. */
+  readonly seconds: Readonly<Record<Stage, number>>
+  /** To be logged once the transaction is durable. */
+  readonly raised: readonly AlertRow[]
+}
+
+/** What a try has learnt for the next one: that keys collide, and which other cards must be locked. */
+export type Again = { thorough: boolean, others: readonly OtherCard[] }
+export const firstTry = (): Again => ({ thorough: false, others: [] })
+
+/** `told`: the delivery, or the part of it, that the batch commits to, once its lines are judged. */
+export async function bookLines (
+  ledger: Pick<Ledger, 'tac'>, tx: Tx, snapshot: Snapshot, given: LinesToBook, again: Again,
+  told: (decision: Decision) => CommittedDelivery
+): Promise<Booked> {
+  const lap = stopwatch()
+  const { prepared, decision, ...spent } = await decide(ledger, tx, snapshot, given, again, lap)
+  // From here on nothing is decided any more: what follows writes the decision or fails whole.
+  const batchId = await write(tx, given, decision, told(decision), again)
+  await keepForeign(tx, prepared, given.deliveryNo)
+  const wrote = lap()
+  const { date: clearingDate, receivedAtMs } = given
+  const raised = await tellWatch(tx, prepared, decision,
+    { batchId, clearingDate, receivedAtMs, topDebitFen: snapshot.policies.topDebitFen })
+  const events = eventsOf(prepared, decision, snapshot, { delivery: given.externalId, clearingDate })
+  await tell(tx, events, receivedAtMs)
+  return { batchId, decision, raised, seconds: { ...spent, write: wrote, tell: lap() } }
+}
+
+type Decided = { readonly prepared: readonly Prepared[], readonly decision: Decision } &
+  Readonly<Record<'lock' | 'verify' | 'judge', number>>
+
+async function decide (
+  ledger: Pick<Ledger, 'tac'>, tx: Tx, snapshot: Snapshot, given: LinesToBook, again: Again, lap: () => number
+): Promise<Decided> {
+  const { lines } = given
+  const { cards, purses } = await lockFor(tx, lines, again.others)
+  const lock = lap()
+  const prepared = await prepare(ledger, snapshot, readableOf(lines), cards)
+  const verify = lap()
+  killPoint('after-verify')
+  const unreadable = unreadableOf(lines)
+  const context = await readContext(tx, snapshot, prepared, given)
+  const sorted = sortOut(prepared, unreadable, purses, context, again.thorough)
+  const known = await readKnown(tx, sorted, purses,
+    again.thorough ? { lockAlso: cards => lockAlso(again, cards) } : null)
+  const decision = judge(sorted, known, context)
+  if (decision === 'collision') return collided(again)
+  return { prepared, decision, lock, verify, judge: lap() }
+}
+
+const readableOf = (lines: readonly IncomingLine[]): ReadableLine[] =>
+  lines.flatMap((line, index) => line.readable ? [{ line, index }] : [])
+const unreadableOf = (lines: readonly IncomingLine[]): Unreadable[] =>
+  lines.flatMap((line, index) => line.readable ? [] : [{ ...line, index }])
+
+function lockAlso (again: Again, cards: readonly OtherCard[]): never {
+  again.others = [...again.others, ...cards]
+  throw new DecideAgain('other cards are touched')
+}
+
+/** Rare: the next try reads who else claims the same keys. */
+function collided (again: Again): never {
+  again.thorough = true
+  throw new DecideAgain('keys collide')
+}
+
+/* ---- write ---- */
+
+async function write (
+  tx: Tx, { deliveryNo, digest, date, receivedAtMs, salt }: LinesToBook, decision: Decision,
+  told: CommittedDelivery, again: Again
+): Promise<bigint> {
+  const batchId = await nextBatchId(tx)
+  const origin = { deliveryNo, batchId, clearingDate: date }
+  await takeKeys(tx, origin, decision, again)
+  await insertEvidence(tx, origin, decision.evidence)
+  const transfers = await transfersOf(tx, decision.journals, deliveryNo)
+  await insertAdjustments(tx, batchId, date, decision.adjustments)
+  await movePurses(tx, decision.moves)
+  await resetTops(tx, decision.retop, reasonNumbers.conflict)
+  await postBatch(tx, {
+    kind: 'records',
+    clearingDate: date,
+    createdAtMs: receivedAtMs,
+    salt,
+    deliveryNo,
+    deliveryDigest: digest,
+    itemsDigest: itemsDigest(committedItems(told, decision)),
+    items: decision.results.length,
+    transfers
+  }, batchId)
+  return batchId
+}
+
+/** Whoever else has just taken a key ends this try; the next one reads what it says. */
+async function takeKeys (tx: Tx, origin: Origin, decision: Decision, again: Again): Promise<void> {
+  try {
+    await claimTerminals(tx, decision.terminalClaims)
+    await insertClaims(tx, origin, decision.claims)
+  } catch (error) {
+    if (isTaken(error)) again.thorough = true
+    throw error
+  }
+}
+
+const committedItems = (delivery: CommittedItems['delivery'], decision: Decision): CommittedItems => ({
+  delivery,
+  lines: [
+    ...decision.claims.map(claimOf),
+    ...decision.evidence.map(line => ({ ...line, kind: evidenceKinds[line.kind] }))],
+  adjustments: committedAdjustments(decision)
+})
+
+/** Verdicts that change, as a batch commits to them. */
+export const committedAdjustments = ({ adjustments }: Pick<Decision, 'adjustments'>): CommittedAdjustment[] =>
+  adjustments.map(({ event, ...now }) => ({
+    ...now, bucket: event.bucket, deliveryNo: event.deliveryNo, lineNo: event.lineNo, cardId: event.cardId
+  }))
+
+const claimOf = (line: Line): CommittedLine => ({
+  kind: 'claim',
+  bucket: line.bucket,
+  cardId: line.cardId,
+  purse: line.purse,
+  counter: line.counter,
+  type: line.type,
+  amountFen: line.amountFen,
+  balanceBeforeFen: line.balanceBeforeFen,
+  psamId: line.psamId,
+  sequence: line.sequence,
+  terminalId: line.terminalId,
+  eventAtMs: line.eventAtMs,
+  content: line.content,
+  outcome: line.outcome,
+  reason: line.reason,
+  findings: line.findings,
+  lineNo: line.lineNo
+})
+
+/** Corrections name the transfer they correct; transfers of one event share a journal. */
+export async function transfersOf (
+  tx: Tx, journals: readonly (readonly Draft[])[], deliveryNo: bigint | null
+): Promise<NewTransfer[]> {
+  const corrected = journals.flatMap(([first]) => first?.of ?? [])
+  const originals = await lastTransfers(tx, corrected)
+  const originalOf = new Map(corrected.map((event, place) => [event, originals[place] ?? null]))
+  const transfers: NewTransfer[] = []
+  for (const journal of journals) {
+    const first = transfers.length
+    for (const draft of journal) {
+      const { of } = draft
+      transfers.push({
+        bucket: draft.bucket,
+        journal: first,
+        code: draft.code,
+        book: draft.book,
+        debit: draft.debit,
+        credit: draft.credit,
+        amountFen: draft.amountFen,
+        cardId: draft.cardId ?? null,
+        eventAtMs: draft.eventAtMs,
+        deliveryNo: of?.deliveryNo ?? deliveryNo,
+        lineNo: draft.lineNo ?? null,
+        corrects: of === null ? null : originalOf.get(of) ?? null
+      })
+    }
+  }
+  return transfers
+}

@@ -1,0 +1,34 @@
+// Cards of accepted cities that were never registered here: the first record of one brings its row. It
+// refuses to know verdicts and who owes for them.
+import { uniqueBy } from '../../runtime/collections.ts'
+import { cardKey } from '../../schemas/record.ts'
+import { everListed } from '../core/cities.ts'
+import type { IncomingLine } from './incoming.ts'
+import { isForeign, type Prepared } from '../judging/sort-out.ts'
+import type { Ledger } from '../ledger.ts'
+import { insertForeignCards } from '../store/cards.ts'
+import { insertForeignRecords } from '../store/cities.ts'
+import type { Tx } from '../store/db.ts'
+import type { Snapshot } from '../store/registry.ts'
+
+/**
+ * Gives cards of listed cities among `lines` their rows, before the transaction that books the lines: one
+ * statement for all of them, none where there is no such card. Our own cards stay as they are.
+ */
+export async function admitForeign (
+  { db }: Pick<Ledger, 'db'>, { cities }: Snapshot, lines: readonly IncomingLine[], atMs: number
+): Promise<void> {
+  if (cities.length === 0) return
+  const isListed = everListed(cities)
+  const refs = lines.flatMap(line =>
+    line.readable && isListed(line.record.card.issuer) ? [line.record.card] : [])
+  if (refs.length > 0) await insertForeignCards(db, uniqueBy(refs, cardKey), atMs)
+}
+
+/** Keeps what foreign chips signed: their issuers verify it. */
+export async function keepForeign (tx: Tx, lines: readonly Prepared[], deliveryNo: bigint): Promise<void> {
+  const foreign = lines.filter(({ card }) => isForeign(card))
+  if (foreign.length === 0) return
+  await insertForeignRecords(tx, foreign.map(({ bucket, lineNo, record }) =>
+    ({ bucket, deliveryNo, lineNo, record })))
+}

@@ -1,0 +1,79 @@
+// Makes the lines of a delivery ready to be judged: whose card, which PSAM and terminal, is the TAC right.
+// None of it changes with other records.
+import { cardKey, bucketOf } from '../../schemas/record.ts'
+import type { IncomingLine } from './incoming.ts'
+import { isForeign, type Prepared } from '../judging/sort-out.ts'
+import type { Ledger } from '../ledger.ts'
+import type { CardRow } from '../store/cards.ts'
+import type { PartyRow, PsamRow, Snapshot, TerminalRow } from '../store/registry.ts'
+import { itemLength, writeItem } from '../tac/tac-item.ts'
+
+/** A line that can be read, at its place in the delivery. */
+export type ReadableLine =
+  { readonly index: number, readonly line: IncomingLine & { readonly readable: true } }
+
+/** `cards`: the registered ones among those of the lines, by their key. */
+export async function prepare (
+  ledger: Pick<Ledger, 'tac'>, snapshot: Snapshot, lines: readonly ReadableLine[],
+  cards: ReadonlyMap<string, CardRow>
+): Promise<Prepared[]> {
+  const found = lines.map(({ line }) => cards.get(cardKey(line.record.card)) ?? null)
+  const valid = await verifyTacs(ledger, snapshot, lines, found)
+  return lines.map(({ index, line }, place): Prepared => {
+    const { record, eventAtMs } = line
+    const card = found[place] ?? null
+    const operator = snapshot.parties.get(record.operator) ?? null
+    return {
+      index,
+      lineNo: line.lineNo,
+      record,
+      eventAtMs,
+      content: line.content,
+      bucket: card?.bucket ?? bucketOf(record.card),
+      tacValid: valid[place] ?? null,
+      card,
+      psam: psamAt(snapshot.psams.get(record.psam) ?? [], eventAtMs),
+      terminal: terminalOf(snapshot, operator, record.terminal),
+      operator
+    }
+  })
+}
+
+const noTac = (tac: string | null): boolean => tac === null || tac === '00000000' || tac === 'FFFFFFFF'
+
+/**
+ * True or false per line; null where it carries no TAC. That of a card of another city passes: only its
+ * issuer can verify it, and returns what it does not accept.
+ */
+async function verifyTacs (
+  ledger: Pick<Ledger, 'tac'>, snapshot: Snapshot, lines: readonly ReadableLine[],
+  cards: readonly (CardRow | null)[]
+): Promise<(boolean | null)[]> {
+  const { tacKeyLevels, factorOrder } = snapshot.policies
+  const items = Buffer.alloc(lines.length * itemLength)
+  const places: number[] = []
+  const answers = lines.map(({ line: { record } }, place): boolean | null => {
+    if (noTac(record.tac)) return null
+    const card = cards[place] ?? null
+    if (card === null) return false
+    if (isForeign(card)) return true
+    const cityFactor = tacKeyLevels === 2 ? card.cityFactor : null
+    writeItem(items, places.length * itemLength, record, card.suite, cityFactor)
+    places.push(place)
+    return false
+  })
+  const valid = await ledger.tac.verify(items.subarray(0, places.length * itemLength), factorOrder)
+  for (const [index, place] of places.entries()) answers[place] = valid[index] === 1
+  return answers
+}
+
+/** The issue of the PSAM that was valid at the event, or the nearest one. */
+const psamAt = (issues: readonly PsamRow[], atMs: number): PsamRow | null =>
+  issues.findLast(one => one.fromMs <= atMs && (one.toMs === null || one.toMs > atMs)) ??
+  issues.findLast(one => one.fromMs <= atMs) ?? issues[0] ?? null
+
+/** The operator's own terminal of that number, or somebody else's: then the verdict says so. */
+function terminalOf (snapshot: Snapshot, operator: PartyRow | null, code: string): TerminalRow | null {
+  const all = snapshot.terminals.get(code) ?? []
+  return all.find(one => one.partyId === operator?.partyId) ?? all[0] ?? null
+}

@@ -1,0 +1,246 @@
+// Reads, under lock, what a delivery is judged by: purses, what is known around its counters, the blacklist.
+// How much is read depends on how the lines were sorted. It refuses to know verdicts.
+import { groupBy, uniqueBy } from '../../runtime/collections.ts'
+import { startOfDate } from '../../runtime/instants.ts'
+import type { Policies } from '../../schemas/api.ts'
+import { reasonNumbers } from '../../schemas/reasons.ts'
+import { cardKey, evidenceHash, type CardRef } from '../../schemas/record.ts'
+import { appliedAt, listingAt } from '../core/listing.ts'
+import { cityAt } from '../core/cities.ts'
+import { regressedBy } from '../core/regression.ts'
+import type { VerdictPolicy } from '../core/verdict.ts'
+import type { IncomingLine } from './incoming.ts'
+import type { Known, KnownKeys } from '../judging/book.ts'
+import {
+  isForeign, purseText, type Context, type Group, type Prepared, type Sorted,
+  type Told
+} from '../judging/sort-out.ts'
+import { findApplied, findEntries } from '../store/blacklist.ts'
+import { findCards, findCardsById } from '../store/cards.ts'
+import { plausibleBy } from '../services/transit/plausible.ts'
+import type { Tx } from '../store/db.ts'
+import { findFacts } from '../store/facts.ts'
+import { lockCards, lockDigests, lockPurses, type LockedCards, type PurseRow } from '../store/lock.ts'
+import {
+  findContenders, findDigests, findEvents, findOwners, type ChipKey, type PurseKey, type Range,
+  type StoredEvent,
+  type TerminalKey
+} from '../store/records.ts'
+import { accountId, type Snapshot } from '../store/registry.ts'
+import { findReuses } from '../store/sequences.ts'
+
+/** A card outside a delivery whose records the delivery may change. */
+export type OtherCard = Pick<PurseKey, 'bucket' | 'cardId'>
+
+/**
+ * Locks everything that the delivery may change, `others` included, and reads the registered cards among
+ * `refs`. Purses first, all in key order; then the lines that no purse stands for.
+ */
+export async function lockFor (
+  tx: Tx, lines: readonly IncomingLine[], others: readonly OtherCard[]
+): Promise<LockedCards> {
+  const refs = uniqueBy(lines.flatMap(line => line.readable ? [line.record.card] : []), cardKey)
+  const locked = others.length === 0 ? await lockCards(tx, refs) : await lockWith(tx, refs, others)
+  await lockDigests(tx, lines.flatMap(line => {
+    if (!line.readable) return [line.digest]
+    return locked.cards.has(cardKey(line.record.card)) ? [] : [evidenceHash(line.record)]
+  }))
+  return locked
+}
+
+/** Rare: cards outside the delivery must be locked among its own, so all are found before any is locked. */
+async function lockWith (
+  tx: Tx, refs: readonly CardRef[], others: readonly OtherCard[]
+): Promise<LockedCards> {
+  const cards = await findCards(tx, refs)
+  const keys = uniqueBy([...cards.values(), ...others], card => card.cardId)
+  return { cards, purses: await lockPurses(tx, keys) }
+}
+
+/**
+ * Null: only what stands around the lines. Else also who else claims the keys of this delivery; where that
+ * touches cards which the lines do not name, `lockAlso` ends the try: locks are taken in one order only.
+ */
+export type Thorough = { readonly lockAlso: (cards: readonly OtherCard[]) => never } | null
+
+export async function readKnown (
+  tx: Tx, sorted: Sorted, purses: readonly PurseRow[], thorough: Thorough
+): Promise<Known> {
+  const told = [...sorted.cardless, ...sorted.careful.flatMap(group => group.told)]
+  const digests = await findDigests(tx, [
+    ...told.map(({ line }) => ({ bucket: line.bucket, digest: evidenceHash(line.record) })),
+    ...sorted.unreadable.map(({ digest }) => ({ bucket: 0, digest }))], reasonNumbers.duplicate)
+  const claims = told.filter(one => one.kind === 'claim')
+  const keys = thorough === null ? null : await readKeys(tx, sorted, claims, purses, thorough)
+  const counters = [
+    ...sorted.careful.flatMap(({ key, told, again = [] }) =>
+      [...told.map(({ line }) => line.record.counter), ...again].map(counter => ({ ...key, counter }))),
+    ...keys?.component ?? []]
+  const ranges = rangesAround(counters)
+  const events = await findEvents(tx, ranges)
+  const facts = await findFacts(tx, ranges)
+  const reuses = await findReuses(tx, [...new Set(events.map(({ psamId }) => psamId))])
+  return { digests, events, keys, reuses, facts }
+}
+
+/** Two counters to both sides: one further than any verdict of theirs depends on. */
+function rangesAround (keys: readonly ChipKey[]): Range[] {
+  const ranges: { -readonly [K in keyof Range]: Range[K] }[] = []
+  for (const group of groupBy(keys, purseText).values()) {
+    for (const { counter, ...key } of [...group].sort((a, b) => a.counter - b.counter)) {
+      const last = ranges.at(-1)
+      if (last !== undefined && purseText(last) === purseText(key) &&
+        counter - 2 <= last.to) last.to = counter + 2
+      else ranges.push({ ...key, from: counter - 2, to: counter + 2 })
+    }
+  }
+  return ranges
+}
+
+/* ---- collisions: who else claims the same keys ---- */
+
+async function readKeys (
+  tx: Tx, sorted: Sorted, claims: readonly Told[], purses: readonly PurseRow[],
+  thorough: NonNullable<Thorough>
+): Promise<KnownKeys> {
+  const terminals = claims.map(({ line }): TerminalKey =>
+    ({ psamId: line.psam?.psamId ?? 0, sequence: BigInt(line.record.sequence) }))
+  const component = await readComponent(tx, chipKeysOf(sorted), terminals)
+  return {
+    component,
+    others: await readOthers(tx, sorted, component, purses, thorough),
+    owners: await findOwners(tx, terminals)
+  }
+}
+
+const chipKeysOf = (sorted: Sorted): ChipKey[] => sorted.careful.flatMap(({ key, told }) =>
+  told.filter(one => one.kind === 'claim').map(({ line }) => ({ ...key, counter: line.record.counter })))
+
+const chipText = (key: ChipKey): string => `${purseText(key)}/${key.counter}`
+const terminalText = ({ psamId, sequence }: TerminalKey): string => `${psamId}/${sequence}`
+
+/** From keys to the claims on them, from these to their other key, until nothing new comes. */
+async function readComponent (
+  tx: Tx, chips: readonly ChipKey[], terminals: readonly TerminalKey[]
+): Promise<ChipKey[]> {
+  const seenChips = new Map<string, ChipKey>()
+  const seenTerminals = new Set<string>()
+  let newChips = uniqueBy(chips, chipText)
+  let newTerminals = uniqueBy(terminals, terminalText)
+  while (newChips.length > 0 || newTerminals.length > 0) {
+    for (const key of newChips) seenChips.set(chipText(key), key)
+    for (const key of newTerminals) seenTerminals.add(terminalText(key))
+    const events: StoredEvent[] = await findEvents(tx, newChips.map(({ counter, ...key }) =>
+      ({ ...key, from: counter, to: counter })))
+    const holders = [...await findOwners(tx, newTerminals), ...await findContenders(tx, newTerminals)]
+    newChips = uniqueBy(holders.map(({ owner }) => owner), chipText).filter(key =>
+      !seenChips.has(chipText(key)))
+    newTerminals = uniqueBy<TerminalKey,
+      string>(events.filter(event => event.evidence !== 'stranger'), terminalText)
+      .filter(key => !seenTerminals.has(terminalText(key)))
+  }
+  return [...seenChips.values()]
+}
+
+/** The purses of other cards that are touched. Where one is not locked yet, all is done again with it. */
+async function readOthers (
+  tx: Tx, sorted: Sorted, touched: readonly ChipKey[], purses: readonly PurseRow[],
+  { lockAlso }: NonNullable<Thorough>
+): Promise<Omit<Group, 'told'>[]> {
+  const inDelivery = new Set(sorted.careful.map(({ key }) => purseText(key)))
+  const keys = uniqueBy(touched.map(({ counter, ...key }) => key), purseText).filter(key =>
+    !inDelivery.has(purseText(key)))
+  if (keys.length === 0) return []
+  const locked = new Map(purses.map(purse => [purseText(purse), purse]))
+  const missing = keys.filter(key => !locked.has(purseText(key)))
+  if (missing.length > 0) lockAlso(missing)
+  const cards = new Map((await findCardsById(tx, keys)).map(card => [card.cardId, card]))
+  return keys.map(key => {
+    const card = cards.get(key.cardId)
+    return {
+      key,
+      purse: locked.get(purseText(key)) ?? null,
+      opening: { counter: card?.openedCounter ?? 0, balanceFen: card?.openedFen ?? 0n }
+    }
+  })
+}
+
+/* ---- what verdicts ask ---- */
+
+export async function readContext (tx: Tx, snapshot: Snapshot, prepared: readonly Prepared[], given: {
+  readonly kind: Context['kind'], readonly receivedAtMs: number, readonly date: string
+}): Promise<Context> {
+  const { policies } = snapshot
+  const policy = policyOf(policies)
+  const reuses = await findReuses(tx,
+    [...new Set(prepared.flatMap(({ psam }) => psam === null ? [] : [psam.psamId]))])
+  const regressed = regressedBy(reuses, policy.clockToleranceMs)
+  const plausible = plausibleBy(snapshot.tariffs)
+  const cards = prepared.flatMap(line => line.card === null ? [] : [line.card])
+  const entries = groupBy(
+    await findEntries(tx, uniqueBy(cards, card => card.cardId)), entry => entry.cardId)
+  const listed = prepared.filter(line => line.card !== null && entries.has(line.card.cardId))
+  const applied = groupBy(
+    await findApplied(tx, listed.flatMap(line => line.terminal === null ? [] : [line.terminal.terminalId])),
+    one => one.terminalId)
+  const openFromMs = startOfDate(given.date)
+  const accounts = {
+    purse: accountId(snapshot, 'commerce', 'purse'),
+    unpaid: accountId(snapshot, 'commerce', 'unpaid-debits'),
+    issuerLoss: accountId(snapshot, 'commerce', 'issuer-loss')
+  }
+  return {
+    kind: given.kind,
+    receivedAtMs: given.receivedAtMs,
+    policy,
+    reuses,
+    beforeOpenDate: eventAtMs => eventAtMs < openFromMs,
+    around: line => ({
+      listing: listingAt(
+        entries.get(line.card?.cardId ?? -1n) ?? [],
+        appliedAt(applied.get(line.terminal?.terminalId ?? -1) ?? [], line.eventAtMs), line.eventAtMs,
+        { windowMs: policies.blacklistWindowHours * hourMs, reachable: line.terminal?.reachable ?? true }),
+      city: isForeign(line.card)
+        ? cityAt(snapshot.cities, line.record.card.issuer, line.eventAtMs)
+        : null,
+      cardTypeAllowed: isAllowed(policies, line.operator?.service ?? null, line.card?.cardType ?? null),
+      abnormal: isTransit(line) && !plausible({
+        operator: line.record.operator, cardType: line.card?.cardType ?? '', eventAtMs: line.eventAtMs,
+        amountFen: line.record.amountFen
+      }),
+      regressed: line.tacValid === true && !line.record.grey && line.psam !== null && regressed({
+        psamId: line.psam.psamId, sequence: BigInt(line.record.sequence), eventAtMs: line.eventAtMs
+      })
+    }),
+    accountsOf: (terminalId, foreign) => {
+      const terminal = snapshot.terminalById.get(terminalId ?? -1)
+      const operator = snapshot.partyById.get(terminal?.partyId ?? -1)
+      const merchant =
+        operator?.kind === 'operator' || operator?.kind === 'agent' // a shop that loads also sells
+          ? accountId(snapshot, 'commerce', 'merchant-pending', operator.code)
+          : null
+      const centre = foreign
+        ? accountId(snapshot, 'commerce', 'receivable-agent', policies.nationalCentre)
+        : null
+      return { ...accounts, merchant, centre }
+    }
+  }
+}
+
+const policyOf = (policies: Policies): VerdictPolicy => ({
+  lateMs: policies.lateDays * dayMs,
+  clockToleranceMs: policies.clockToleranceMinutes * minuteMs,
+  debitFenMax: BigInt(policies.debitFenMax),
+  cityGraceMs: policies.cityGraceDays * dayMs
+})
+
+const isTransit = ({ operator }: Prepared): boolean => operator?.service === 'transit'
+
+/** Where nothing is said of a kind of merchant, it takes every card. */
+const isAllowed = (policies: Policies, service: string | null, cardType: string | null): boolean =>
+  service === null || cardType === null ||
+  (policies.cardTypesAllowed[service]?.includes(cardType) ?? true)
+
+const dayMs = 86_400_000
+const hourMs = 3_600_000
+const minuteMs = 60_000

@@ -1,0 +1,65 @@
+// Judges events that are stored already once more, because something else than a record has changed what is
+// known: a proof about their PSAM, a card read at a counter, a decision of people. Verdicts that turn out
+// otherwise are corrections in the open date, each naming its original.
+import { committedAdjustments, transfersOf } from './book-lines.ts'
+import { adjustmentsDigest } from '../core/items.ts'
+import { judge } from '../judging/judge.ts'
+import type { Group } from '../judging/sort-out.ts'
+import { purseText } from '../judging/sort-out.ts'
+import type { Ledger } from '../ledger.ts'
+import { groupBy, uniqueBy } from '../../runtime/collections.ts'
+import { reasonNumbers } from '../../schemas/reasons.ts'
+import { readContext, readKnown } from './read-known.ts'
+import { Refusal } from '../refusal.ts'
+import { findCardsById, movePurses } from '../store/cards.ts'
+import type { Tx } from '../store/db.ts'
+import { insertFacts, type ChainFact } from '../store/facts.ts'
+import { lockPurses, openDate } from '../store/lock.ts'
+import { insertNews } from '../store/news.ts'
+import { nextBatchId, postBatch } from '../store/post.ts'
+import { insertAdjustments, resetTops, type ChipKey } from '../store/records.ts'
+
+/**
+ * Stores what is added to the chains and judges the events at `keys` and around them with it. How many
+ * verdicts are others now.
+ */
+export async function reconsider (
+  tx: Tx, ledger: Pick<Ledger, 'registry' | 'random'>, keys: readonly ChipKey[], atMs: number,
+  newFacts: readonly ChainFact[] = []
+): Promise<number> {
+  if (keys.length === 0) return 0
+  const date = await openDate(tx)
+  if (date === null) throw new Refusal('unavailable', 'no clearing date is set yet')
+  const purses = await lockPurses(tx, uniqueBy(keys, key => key.cardId))
+  const cards = new Map((await findCardsById(tx, uniqueBy(keys, key => key.cardId)))
+    .map(card => [card.cardId, card]))
+  const purseOf = new Map(purses.map(purse => [purseText(purse), purse]))
+  const careful = [...groupBy(keys, purseText)].map(([text, of]): Group => {
+    const [{ counter: _, ...key }] = of as [ChipKey]
+    const card = cards.get(key.cardId)
+    return {
+      key, purse: purseOf.get(text) ?? null, told: [], again: of.map(({ counter }) => counter),
+      opening: { counter: card?.openedCounter ?? 0, balanceFen: card?.openedFen ?? 0n }
+    }
+  })
+  const sorted = { unreadable: [], cardless: [], plain: [], careful }
+  const given = { kind: 'json' as const, receivedAtMs: atMs, date }
+  const context = await readContext(tx, await ledger.registry(), [], given)
+  const known = await readKnown(tx, sorted, purses, null)
+  const decision = judge(sorted, { ...known, newFacts }, context)
+  if (decision === 'collision') throw new Error('events without news collide')
+  await insertFacts(tx, newFacts)
+  const batchId = await nextBatchId(tx)
+  await insertNews(tx, batchId, { runs: [], purses: careful.map(({ key }) => key), tops: [] })
+  if (decision.adjustments.length === 0) return 0
+  const transfers = await transfersOf(tx, decision.journals, null)
+  await insertAdjustments(tx, batchId, date, decision.adjustments)
+  await movePurses(tx, decision.moves)
+  await resetTops(tx, decision.retop, reasonNumbers.conflict)
+  await postBatch(tx, {
+    kind: 'correction', clearingDate: date, createdAtMs: atMs, salt: ledger.random(16),
+    itemsDigest: adjustmentsDigest(committedAdjustments(decision)),
+    items: decision.adjustments.length, transfers
+  }, batchId)
+  return decision.adjustments.length
+}

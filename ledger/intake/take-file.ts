@@ -1,0 +1,204 @@
+// The verb for consumption files: a file that was checked whole is kept, then booked part by part, each part
+// in transactions of its own, and answered once all of it is durable. A death in between leaves what is
+// booked; the file sent again, or the next start, goes on from there. It refuses to know HTTP.
+import { promisify } from 'node:util'
+import { inflate } from 'node:zlib'
+import { stopwatch } from '../../runtime/clock.ts'
+import { killPoint } from '../../runtime/kill-point.ts'
+import { parseFileName } from '../../schemas/clearing-file/file-name.ts'
+import { afterBooking } from './after-booking.ts'
+import { bookLines, firstTry, type Again, type Booked } from './book-lines.ts'
+import { countFile } from './file-gaps.ts'
+import { admitForeign } from './foreign-cards.ts'
+import { answerOf, fileLines, type FileAnswer } from './file.ts'
+import type { IncomingLine } from './incoming.ts'
+import { laneCount, laneOf } from './lanes.ts'
+import { fileDigest, type RawPart, type StagedFile } from './stage.ts'
+import type { Decision } from '../judging/book.ts'
+import type { Ledger } from '../ledger.ts'
+import { Refusal } from '../refusal.ts'
+import { inTransaction, type Db, type Tx } from '../store/db.ts'
+import {
+  bookedParts, findFile, insertFile, insertPart, isBooked, lockCount, readRawPart, unfinishedFiles,
+  type FileRow
+} from '../store/files.ts'
+import { openDate } from '../store/lock.ts'
+import type { PartyRow, Snapshot } from '../store/registry.ts'
+
+/**
+ * Keeps and books the file; what comes back is whole. `replayed`: another upload had brought it before, of
+ * which this one waits for the end, or goes on where it died. Throws Refusal file_sequence_used where the
+ * name was used for other content.
+ */
+export async function takeFile (
+  ledger: Ledger, staged: StagedFile, operator: PartyRow
+): Promise<{ file: FileRow, replayed: boolean }> {
+  const known = await findFile(ledger.db, operator.code, staged.name)
+  if (known !== null) refuseOther(known, staged)
+  const { kept, replayed } = known === null
+    ? await keepFile(ledger, staged, operator)
+    : { kept: known, replayed: true }
+  await bookFile(ledger, kept)
+  killPoint('after-commit-before-reply')
+  const file = await findFile(ledger.db, operator.code, staged.name)
+  if (file === null || !isWhole(file)) throw new Error(`file ${staged.name} was booked and is not whole`)
+  ledger.meters.answered('file', replayed)
+  return { file, replayed }
+}
+
+export const isWhole = ({ booked, bookings }: FileRow): boolean => booked === bookings
+
+/** What a death left half booked, at the start of a process. */
+export async function resumeFiles (ledger: Ledger): Promise<void> {
+  for (const file of await unfinishedFiles(ledger.db)) {
+    ledger.log.warn({ file: file.name, booked: file.booked, bookings: file.bookings }, 'file goes on')
+    await bookFile(ledger, file)
+  }
+}
+
+function refuseOther (known: FileRow, staged: StagedFile): void {
+  if (known.digest.equals(fileDigest(staged.head))) return
+  throw new Refusal('file_sequence_used', `${staged.name} was used before for other content`, staged.name)
+}
+
+/* ---- keeping ---- */
+
+/** A file of so few lines is kept and booked in one transaction. */
+const linesAtOnceMax = 5_000
+
+/** Of two who keep the same file at once, the second reads what the first wrote. */
+async function keepFile (
+  ledger: Ledger, staged: StagedFile, operator: PartyRow
+): Promise<{ kept: FileRow, replayed: boolean }> {
+  const receivedAtMs = ledger.clock.now()
+  const snapshot = await ledger.registry()
+  const lanes = staged.lines <= linesAtOnceMax ? 1 : laneCount
+  const [first] = staged.parts
+  const lines = lanes === 1 && first !== undefined ? await readPart(first, operator, staged.name) : []
+  await admitForeign(ledger, snapshot, lines, receivedAtMs)
+  const again = firstTry()
+  killPoint('after-raw')
+  const lap = stopwatch()
+  let booked: Booked | null = null
+  const stored = await inTransaction(ledger.db, async tx => {
+    booked = null
+    const clearingDate = await openDateOf(tx)
+    const known = await findFile(tx, operator.code, staged.name)
+    if (known !== null) {
+      refuseOther(known, staged)
+      return { kept: known, replayed: true }
+    }
+    const row = {
+      source: operator.code, name: staged.name, digest: fileDigest(staged.head), receivedAtMs, clearingDate,
+      lines: staged.lines, lanes, bookings: lanes * staged.parts.length
+    }
+    await lockCount(tx, operator.partyId)
+    const deliveryNo = await insertFile(tx, row, staged.parts)
+    await countFile(tx, row, { clearingDate, atMs: receivedAtMs })
+    const file: FileRow = { ...row, deliveryNo, booked: 0 }
+    if (lanes === 1) booked = await bookPart(ledger, tx, snapshot, file, { partNo: 0, lane: 0, lines }, again)
+    killPoint('before-commit')
+    return { kept: lanes === 1 ? { ...file, booked: file.bookings } : file, replayed: false }
+  })
+  afterBooking(ledger, 'file', booked, lap())
+  return stored
+}
+
+async function openDateOf (tx: Tx): Promise<string> {
+  const date = await openDate(tx)
+  if (date === null) throw new Refusal('unavailable', 'no clearing date is set yet: register the first one')
+  return date
+}
+
+/* ---- booking ---- */
+
+type Piece = { readonly partNo: number, readonly lane: number, readonly lines: readonly IncomingLine[] }
+
+/** How many parts may stand in memory: one that is booked, and the next. */
+const partsAhead = 2
+
+async function bookFile (ledger: Ledger, file: FileRow): Promise<void> {
+  if (isWhole(file)) return
+  await ledger.lanes.join(String(file.deliveryNo), async () => {
+    const operator = (await ledger.registry()).parties.get(file.source)
+    if (operator === undefined) throw new Error(`no party ${file.source} is registered any more`)
+    const done = new Set((await bookedParts(ledger.db, file.deliveryNo)).map(part =>
+      `${part.partNo}/${part.lane}`))
+    const under: Promise<unknown>[] = []
+    try {
+      for (let partNo = 0; partNo < file.bookings / file.lanes; partNo++) {
+        const open = lanesOf(file).filter(lane => !done.has(`${partNo}/${lane}`))
+        if (open.length === 0) continue
+        const lines = await linesOf(ledger.db, file, partNo, operator)
+        const booked = open.map(lane => ledger.lanes.run(lane, () =>
+          bookInLane(ledger, file, { partNo, lane, lines: ofLane(lines, lane, file.lanes) })))
+        under.push(Promise.all(booked))
+        under.at(-1)?.catch(() => undefined) // it is told below, when its turn comes
+        if (under.length >= partsAhead) await under.shift()
+      }
+    } finally {
+      await Promise.all(under)
+    }
+  })
+}
+
+const lanesOf = ({ lanes }: FileRow): number[] => Array.from({ length: lanes }, (_, lane) => lane)
+
+const ofLane = (lines: readonly IncomingLine[], lane: number, lanes: number): IncomingLine[] =>
+  lines.filter(line => laneOf(line.readable ? line.record.card : null, lanes) === lane)
+
+async function bookInLane (ledger: Ledger, file: FileRow, piece: Piece): Promise<void> {
+  const snapshot = await ledger.registry()
+  await admitForeign(ledger, snapshot, piece.lines, file.receivedAtMs)
+  const again = firstTry()
+  const lap = stopwatch()
+  const booked = await inTransaction(ledger.db, async tx => {
+    const clearingDate = await openDateOf(tx)
+    if (await isBooked(tx, { ...piece, deliveryNo: file.deliveryNo })) return null
+    const booked = await bookPart(ledger, tx, snapshot, { ...file, clearingDate }, piece, again)
+    killPoint('before-commit')
+    return booked
+  })
+  killPoint('after-commit-before-reply')
+  afterBooking(ledger, 'file', booked, lap())
+}
+
+/** Books some lines of a file, in its clearing date. */
+async function bookPart (
+  ledger: Ledger, tx: Tx, snapshot: Snapshot, file: FileRow, { partNo, lane, lines }: Piece, again: Again
+): Promise<Booked> {
+  const { deliveryNo, digest, clearingDate, receivedAtMs } = file
+  let answer: FileAnswer | null = null
+  const operator = snapshot.parties.get(file.source) ?? { wireCodes: {} }
+  const answered = ({ results }: Decision): FileAnswer => (answer ??= answerOf(lines, results, operator))
+  const booked = await bookLines(ledger, tx, snapshot, {
+    kind: 'file', lines, deliveryNo, externalId: file.name, digest, date: clearingDate, receivedAtMs,
+    salt: ledger.random(16)
+  }, again, decision => ({
+    deliveryNo, kind: 'file', source: file.source, externalId: file.name, digest, receivedAtMs,
+    lines: lines.length, distinct: lines.length, clearingDate, // in a file every line is one
+    answer: { partNo, lane, ...answered(decision) }
+  }))
+  await insertPart(tx,
+    {
+      deliveryNo, partNo, lane, batchId: booked.batchId, clearingDate, lines: lines.length,
+      ...answered(booked.decision)
+    })
+  return booked
+}
+
+/* ---- bytes ---- */
+
+/** The lines of a part as they came; a part that is gone is a fault. */
+async function linesOf (db: Db, file: FileRow, partNo: number, operator: PartyRow): Promise<IncomingLine[]> {
+  const part = await readRawPart(db, file.deliveryNo, partNo)
+  if (part === null) throw new Error(`part ${partNo} of file ${file.name} is gone`)
+  return await readPart(part, operator, file.name)
+}
+
+async function readPart (
+  { bytes, firstLine }: RawPart, operator: PartyRow, name: string
+): Promise<IncomingLine[]> {
+  return fileLines(await inflated(bytes), firstLine, operator, parseFileName(name)?.merchant ?? '')
+}
+const inflated = promisify(inflate) as (bytes: Buffer) => Promise<Buffer>

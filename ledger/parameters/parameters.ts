@@ -1,0 +1,288 @@
+// Parameters for the edge: publishing the blacklist and tariffs, answering what a terminal lacks, and who
+// bears the use of a listed card, by what terminals said they had applied.
+import { createHash } from 'node:crypto'
+import { Type } from 'typebox'
+import type {
+  BlacklistPublication, BlacklistReply, LiabilityLine, ParameterAcknowledgement
+} from '../../schemas/api.ts'
+import { limits } from '../../schemas/limits.ts'
+import { cardKey, CardRef } from '../../schemas/record.ts'
+import { Tariff, tariffAt } from '../../schemas/tariff/tariff.ts'
+import { addDays, formatIso, localDate, parseIso, startOfDate } from '../../runtime/instants.ts'
+import { blacklistLevels, writeBlacklist } from '../../schemas/clearing-file/answers.ts'
+import { audit } from '../people/audit.ts'
+import { canonical } from '../core/canonical.ts'
+import { appliedAt, listingAt } from '../core/listing.ts'
+import { cardSubject, maskedCard } from '../core/mask.ts'
+import type { Ledger } from '../ledger.ts'
+import { propose, type Member, type ProposalKind } from '../people/proposals.ts'
+import { Refusal } from '../refusal.ts'
+import { needsSecondPerson } from './set-up.ts'
+import { findApplied, findEntries, type ListEntry } from '../store/blacklist.ts'
+import { branchesOfCards } from '../store/branches.ts'
+import { findCards } from '../store/cards.ts'
+import { inTransaction, type Tx } from '../store/db.ts'
+import { news, tell } from '../store/outbox.ts'
+import {
+  addedSince, insertApplied, insertBlacklistVersion, insertEntries, insertTariff, lastBlacklist, listedAmong,
+  listedAt, listedCards, lockPublication, readTariffs, removedSince, removeEntries, usesOfListed,
+  type CardPlace, type ListedUse
+} from '../store/parameters.ts'
+import { bumpVersion } from '../store/registry.ts'
+
+/** A version that was published, and the proposal in which the rest of it waits for a second person. */
+export type Published = { readonly version: number, readonly proposal?: number }
+
+/* ---- blacklist ---- */
+
+/**
+ * Publishes what is added at once, and what is removed too while the ledger is set up; afterwards a removal
+ * waits for a second person. Throws Refusal registry_invalid, proposal_pending.
+ */
+export async function publishBlacklist (
+  ledger: Ledger, publication: BlacklistPublication, by: Member
+): Promise<Published> {
+  const { add, remove } = publication
+  refuseBoth(add.map(entry => cardKey(entry.card)), remove.map(cardKey))
+  return await inTransaction(ledger.db, async tx => {
+    if (remove.length === 0 || !await needsSecondPerson(tx, ledger)) {
+      return { version: await publishNow(tx, publication, by.name, ledger.clock.now()) }
+    }
+    const rest = { ...publication, remove: [] }
+    const version = add.length > 0 || publication.version !== undefined
+      ? await publishNow(tx, rest, by.name, ledger.clock.now())
+      : (await lastBlacklist(tx))?.version ?? 0
+    const reason = `the list sent by ${by.name} removes ${remove.length} cards`
+    const asked = { kind: 'blacklist_removal', body: { cards: remove }, reason }
+    return { version, proposal: Number(await propose(tx, ledger, blacklistRemovalKind, by, asked)) }
+  })
+}
+
+/** Publishes one version and returns its number; whoever calls has made sure that it may. */
+export async function publishNow (
+  tx: Tx, { add, remove, version: given }: BlacklistPublication, by: string, atMs: number
+): Promise<number> {
+  await lockPublication(tx)
+  const last = (await lastBlacklist(tx))?.version ?? 0
+  const version = given ?? last + 1
+  if (version <= last) {
+    throw new Refusal('registry_invalid', `blacklist version ${version} is not above the last, ${last}`,
+      '/version')
+  }
+  const added = await placesOf(tx, add.map(entry => entry.card), index => `/add/${index}/card`)
+  const removed = await placesOf(tx, remove, index => `/remove/${index}`)
+  await removeEntries(tx, version, removed)
+  await insertEntries(tx, version, add.map(({ reason, at }, index) =>
+    ({ ...added[index] as CardPlace, reason, listedAtMs: parseIso(at) })))
+  const digest = listDigest(await listedCards(tx))
+  await insertBlacklistVersion(tx, { version, digest }, atMs)
+  const subject = `blacklist/${version}`
+  await tell(tx, [news({
+    topic: 'blacklist.published', subject, data: { version }, party: null, openToAll: true
+  })], atMs)
+  const detail = { added: add.length, removed: remove.length, digest: digest.toString('hex').toUpperCase() }
+  await audit(tx, atMs, { by, action: 'blacklist.publish', subject, detail })
+  return version
+}
+
+type Removal = { readonly cards: readonly CardRef[] }
+
+/** Cards that may be used again: whoever takes a card off the list does not do it alone. */
+export const blacklistRemovalKind: ProposalKind = {
+  body: Type.Object({
+    cards: Type.Array(CardRef, { minItems: 1, maxItems: limits.registryItemsMax })
+  }, { additionalProperties: false }),
+  start: ['registrar', 'clerk'],
+  decide: ['approver'],
+  approvals: 1,
+  branches: async (tx, _ledger, { cards }: Removal) => await branchesOfCards(tx, cards),
+  subject: ({ cards }: Removal) => {
+    const [first] = cards
+    if (first !== undefined && cards.length === 1) return cardSubject(first)
+    return `cards/${cards.length}#${listDigest(cards).toString('hex').slice(0, 8)}`
+  },
+  look: async (tx, _ledger, { cards }: Removal) => {
+    const places = await placesOf(tx, cards, index => `/body/cards/${index}`)
+    const listed = await listedAmong(tx, places)
+    if (listed.length === 0) throw new Refusal('not_found', 'none of these cards is on the list')
+    return { listed: listed.map(({ card, ...entry }) => ({ card: maskedCard(card), ...entry })) }
+  },
+  carryOut: async (tx, _ledger, { cards }: Removal, { approvedBy, atMs }) =>
+    ({ version: await publishNow(tx, { add: [], remove: [...cards] }, approvedBy.join(' + '), atMs) })
+}
+
+function refuseBoth (added: readonly string[], removed: readonly string[]): void {
+  const leaving = new Set(removed)
+  const at = added.findIndex(key => leaving.has(key))
+  if (at >= 0) throw new Refusal('registry_invalid', 'a card is added and removed at once', `/add/${at}/card`)
+}
+
+async function placesOf (
+  tx: Tx, cards: readonly CardRef[], where: (index: number) => string
+): Promise<CardPlace[]> {
+  const found = await findCards(tx, cards)
+  return cards.map((card, index) => {
+    const row = found.get(cardKey(card))
+    if (row === undefined) throw new Refusal('registry_invalid', 'no such card was issued', where(index))
+    return { bucket: row.bucket, cardId: row.cardId }
+  })
+}
+
+/** SHA-256 over the sorted card keys, joined by LF. */
+const listDigest = (cards: readonly CardRef[]): Buffer =>
+  createHash('sha256').update(cards.map(cardKey).sort().join('\n')).digest()
+
+/** What a terminal lacks that has version `have`; the whole list where it has none or one of the future. */
+export async function blacklistSince ({ db }: Ledger, have: number | null): Promise<BlacklistReply> {
+  const last = await lastBlacklist(db)
+  const to = last?.version ?? 0
+  const from = have === null || have > to ? null : have
+  const added = await addedSince(db, from)
+  return {
+    from,
+    to,
+    add: added.map(row => ({ card: cardOf(row), reason: row.reason, at: formatIso(row.listedAtMs) })),
+    remove: from === null ? [] : (await removedSince(db, from)).map(cardOf),
+    digest: (last?.digest ?? listDigest([])).toString('hex').toUpperCase()
+  }
+}
+
+const cardOf = ({ issuer, serial, issue }: CardRef): CardRef => ({ issuer, serial, issue })
+
+/**
+ * The list of a day as the file that older terminals fetch: as it stood at the end of that day, or stands now
+ * where the day is not over. Throws Refusal not_found for a day to come.
+ */
+export async function blacklistFile ({ db, clock }: Ledger, date: string): Promise<string> {
+  const now = clock.now()
+  if (date > localDate(now)) throw new Refusal('not_found', `${date} is still to come`)
+  const cards = await listedAt(db, Math.min(startOfDate(addDays(date, 1)), now + 1))
+  return writeBlacklist(date, cards.map(({ serial, reason }) =>
+    ({ cardNo: serial, level: blacklistLevels[reason] })))
+}
+
+/* ---- tariffs ---- */
+
+/**
+ * Publishes a tariff version, or once the ledger works proposes it to a second person. The same one again
+ * changes nothing; another one under its number is refused.
+ */
+export async function publishTariff (ledger: Ledger, tariff: Tariff, by: Member): Promise<Published> {
+  return await inTransaction(ledger.db, async tx => {
+    const { version } = tariff
+    if (await isPublished(tx, tariff)) return { version }
+    if (await needsSecondPerson(tx, ledger)) {
+      const asked = { kind: 'tariff', body: tariff, reason: `tariff version ${version} sent by ${by.name}` }
+      return { version, proposal: Number(await propose(tx, ledger, tariffKind, by, asked)) }
+    }
+    await storeTariff(tx, tariff, by.name, ledger.clock.now())
+    return { version }
+  })
+}
+
+/** A tariff version: a draft until a second person activates it. */
+export const tariffKind: ProposalKind = {
+  body: Tariff,
+  start: ['registrar'],
+  decide: ['approver'],
+  approvals: 1,
+  subject: ({ version }: Tariff) => `tariff/${version}`,
+  look: async (tx, _ledger, tariff: Tariff) => {
+    if (await isPublished(tx, tariff)) {
+      throw new Refusal('registry_invalid', `tariff version ${tariff.version} is published already`)
+    }
+    return { published: (await readTariffs(tx)).map(({ version, from }) => ({ version, from })) }
+  },
+  carryOut: async (tx, _ledger, tariff: Tariff, { approvedBy, atMs }) => {
+    await storeTariff(tx, tariff, approvedBy.join(' + '), atMs)
+    return { version: tariff.version }
+  }
+}
+
+/** Throws Refusal body_invalid, or registry_invalid where its number says something else already. */
+async function isPublished (tx: Tx, tariff: Tariff): Promise<boolean> {
+  if (!isInstant(tariff.from)) throw new Refusal('body_invalid', `not an instant: ${tariff.from}`, '/from')
+  await lockPublication(tx)
+  const known = (await readTariffs(tx)).find(one => one.version === tariff.version)
+  if (known === undefined) return false
+  if (canonical(known) === canonical(tariff)) return true
+  throw new Refusal('registry_invalid', `tariff version ${tariff.version} says something else already`,
+    '/version')
+}
+
+async function storeTariff (tx: Tx, tariff: Tariff, by: string, atMs: number): Promise<void> {
+  await insertTariff(tx, tariff, atMs)
+  await bumpVersion(tx) // verdicts look at prices
+  const digest = createHash('sha256').update(canonical(tariff)).digest('hex').toUpperCase()
+  const detail = { from: tariff.from, digest }
+  await audit(tx, atMs, { by, action: 'tariff.publish', subject: `tariff/${tariff.version}`, detail })
+}
+
+function isInstant (text: string): boolean {
+  try {
+    parseIso(text)
+    return true
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    return false
+  }
+}
+
+/** The version valid now and those to come, in the order in which they become valid. */
+export async function currentTariffs ({ db, clock }: Ledger): Promise<Tariff[]> {
+  const all = await readTariffs(db)
+  const now = tariffAt(all, clock.now())
+  return all.filter(tariff => tariff === now || Date.parse(tariff.from) > clock.now())
+}
+
+/* ---- what terminals applied, and who is liable ---- */
+
+export async function acknowledge (ledger: Ledger, said: ParameterAcknowledgement): Promise<void> {
+  const { terminal, kind, version, appliedAt } = said
+  const known = await insertApplied(ledger.db, {
+    terminal, kind, version, appliedAtMs: parseIso(appliedAt), reportedAtMs: ledger.clock.now()
+  })
+  if (!known) throw new Refusal('not_found', `no terminal ${terminal} is registered`, '/terminal')
+}
+
+/** Every debit of a clearing date with a card that stood on the list, and who bears it. */
+export async function liabilityOf (ledger: Ledger, date: string): Promise<LiabilityLine[]> {
+  const { policies } = await ledger.registry()
+  const windowMs = policies.blacklistWindowHours * 3_600_000
+  return await inTransaction(ledger.db, async tx => {
+    const uses = await usesOfListed(tx, date)
+    const entries = await findEntries(tx, distinctCards(uses))
+    const applied = await findApplied(tx, uses.map(use => use.terminalId))
+    return uses.flatMap(use => lineOf(use,
+      entries.filter(entry => entry.cardId === use.cardId),
+      applied.filter(one => one.terminalId === use.terminalId && one.appliedAtMs <= use.eventAtMs), windowMs))
+  })
+}
+
+const distinctCards = (uses: readonly ListedUse[]): ListedUse[] =>
+  [...new Map(uses.map(use => [use.cardId, use])).values()]
+
+/** `applied`: what the terminal had applied by then, oldest first. */
+function lineOf (
+  use: ListedUse, entries: readonly ListEntry[],
+  applied: readonly { readonly version: number, readonly appliedAtMs: number }[], windowMs: number
+): LiabilityLine[] {
+  const version = appliedAt(applied, use.eventAtMs)
+  const listing = listingAt(entries, version, use.eventAtMs, { windowMs, reachable: use.reachable })
+  const entry = entries.filter(one => one.listedAtMs <= use.eventAtMs || one.addedVersion <= (version ?? 0))
+    .reduce<ListEntry | null>((latest, one) =>
+      latest === null || one.addedVersion > latest.addedVersion ? one : latest, null)
+  if (listing === 'clear' || entry === null) return []
+  return [{
+    card: cardOf(use),
+    terminal: use.terminal,
+    operator: use.operator,
+    eventAt: formatIso(use.eventAtMs),
+    amountFen: Number(use.amountFen),
+    listedVersion: entry.addedVersion,
+    listedAt: formatIso(entry.listedAtMs),
+    terminalVersion: version,
+    terminalAppliedAt: version === null ? null : formatIso(applied.at(-1)?.appliedAtMs ?? 0),
+    liable: listing === 'inside_window' ? 'issuer' : 'operator'
+  }]
+}

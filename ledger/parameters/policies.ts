@@ -1,0 +1,75 @@
+// Policies and commissions: what a whole city is worked by. While a ledger is set up its registrar sets them;
+// afterwards each change waits for a second person. It refuses to know what they mean.
+import { Type, type Static } from 'typebox'
+import { Commission, Policies, type Registry } from '../../schemas/api.ts'
+import { canonical } from '../core/canonical.ts'
+import type { Ledger } from '../ledger.ts'
+import { propose, type Member, type ProposalKind } from '../people/proposals.ts'
+import { Refusal } from '../refusal.ts'
+import { needsSecondPerson } from './set-up.ts'
+import type { Tx } from '../store/db.ts'
+import {
+  bumpVersion, readCommissions, readPolicies, upsertCommissions, upsertPolicies
+} from '../store/registry.ts'
+
+const Wanted = Type.Object({
+  policies: Type.Optional(Type.Partial(Policies, { additionalProperties: false })),
+  commissions: Type.Optional(Type.Array(Commission))
+}, { additionalProperties: false })
+type Wanted = Static<typeof Wanted>
+
+/** Policies and commissions that a second person puts into force. */
+export const parametersKind: ProposalKind = {
+  body: Wanted,
+  start: ['registrar'],
+  decide: ['approver'],
+  approvals: 1,
+  subject: ({ policies = {}, commissions = [] }: Wanted) => {
+    const names = [...Object.keys(policies), ...commissions.map(c => `${c.product}-${c.party}`)]
+    return `parameters/${names.sort().join(',')}`
+  },
+  look: async (tx, _ledger, body: Wanted) => await presentOf(tx, body),
+  carryOut: async (tx, _ledger, body: Wanted) => {
+    const counts = await storeParameters(tx, body)
+    await bumpVersion(tx)
+    return counts
+  }
+}
+
+/**
+ * Stores the policies and commissions of a registry, or where they change something proposes them to a second
+ * person. Throws Refusal registry_invalid, proposal_pending.
+ */
+export async function setParameters (
+  tx: Tx, ledger: Ledger, { policies, commissions = [] }: Registry, by: Member
+): Promise<Record<string, number>> {
+  const wanted: Wanted = {
+    ...policies === undefined ? {} : { policies }, ...commissions.length === 0 ? {} : { commissions }
+  }
+  if (Object.keys(wanted).length === 0) return { commissions: 0 }
+  const changes = canonical(await presentOf(tx, wanted)) !== canonical(wanted)
+  if (!changes || !await needsSecondPerson(tx, ledger)) return await storeParameters(tx, wanted)
+  const reason = `the registry sent by ${by.name} changes parameters`
+  const id = await propose(tx, ledger, parametersKind, by, { kind: 'parameters', body: wanted, reason })
+  return { commissions: 0, proposal: Number(id) }
+}
+
+/** What stands now where `wanted` speaks. */
+async function presentOf (tx: Tx, { policies, commissions }: Wanted): Promise<Wanted> {
+  return {
+    ...policies === undefined ? {} : { policies: await readPolicies(tx, Object.keys(policies)) },
+    ...commissions === undefined ? {} : { commissions: await readCommissions(tx, commissions) }
+  }
+}
+
+async function storeParameters (
+  tx: Tx, { policies, commissions = [] }: Wanted
+): Promise<Record<string, number>> {
+  const stored = await upsertCommissions(tx, commissions)
+  if (stored < commissions.length) {
+    throw new Refusal('registry_invalid', 'a commission names a party or a product that is not registered')
+  }
+  return {
+    commissions: stored, ...policies === undefined ? {} : { policies: await upsertPolicies(tx, policies) }
+  }
+}

@@ -1,0 +1,146 @@
+// The verb that enters who and what takes part. Idempotent: the same registry again changes nothing; a new
+// card brings its money. Once the ledger works, policies and commissions wait for a second person.
+import { createHash } from 'node:crypto'
+import type { Card, Product, Registry } from '../../schemas/api.ts'
+import { audit } from '../people/audit.ts'
+import { registerBankAccounts } from '../bank/bank-accounts.ts'
+import { canonical } from '../core/canonical.ts'
+import { transferCodes } from '../core/chart.ts'
+import type { Ledger } from '../ledger.ts'
+import { setParameters } from './policies.ts'
+import { requireOwnBranch, type Member } from '../people/proposals.ts'
+import { Refusal } from '../refusal.ts'
+import { branchesOfParties, setCardBranches } from '../store/branches.ts'
+import { insertCards } from '../store/cards.ts'
+import { inTransaction, type Tx } from '../store/db.ts'
+import { readOpenDay, setFirstDay } from '../store/days.ts'
+import { openDate } from '../store/lock.ts'
+import { postBatch, type NewTransfer } from '../store/post.ts'
+import {
+  accountId, bumpVersion, upsertParties, upsertProducts, upsertPsams, upsertTerminals, type Snapshot
+} from '../store/registry.ts'
+
+/** Whoever has the machine itself. */
+const system: Member = { name: 'system', roles: ['registrar'], branch: null, party: null }
+
+/**
+ * Stores the registry and returns how many entries of each kind it holds now that were in the call. Throws
+ * Refusal registry_invalid, other_branch, proposal_pending.
+ */
+export async function register (
+  ledger: Ledger, registry: Registry, by: Member = system
+): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {}
+  await inTransaction(ledger.db, async tx => {
+    await requireOwn(tx, registry, by)
+    if (registry.clearingDate !== undefined) await openLedger(tx, registry.clearingDate, ledger.partitionDays)
+    const { parties = [], products = [], terminals = [], psams = [], bankAccounts = [] } = registry
+    await upsertParties(tx, parties)
+    counts['parties'] = parties.length
+    requireCodes(products)
+    await upsertProducts(tx, products)
+    counts['products'] = products.length
+    counts['terminals'] = await upsertTerminals(tx, terminals)
+    counts['psams'] = await upsertPsams(tx, psams)
+    if (counts['terminals'] < terminals.length) {
+      throw new Refusal('registry_invalid', 'a terminal names a party that is not registered')
+    }
+    counts['bankAccounts'] = await registerBankAccounts(tx, bankAccounts, ledger.clock.now())
+    Object.assign(counts, await setParameters(tx, ledger, registry, by))
+    await bumpVersion(tx)
+    const detail = { ...counts, digest: digestOf(registry) }
+    const deed = { by: by.name, action: 'registry.change', subject: 'registry', detail }
+    await audit(tx, ledger.clock.now(), deed)
+  })
+  if (registry.cards !== undefined) counts['cards'] = await issue(ledger, registry.cards, by)
+  return counts
+}
+
+/** SHA-256 over the call, whatever the order of its fields. */
+const digestOf = (registry: Registry): string =>
+  createHash('sha256').update(canonical(registry)).digest('hex').toUpperCase()
+
+/** Parties and cards of a branch are entered by its own people, also where a card brings its first load. */
+async function requireOwn (tx: Tx, { parties = [], cards = [] }: Registry, by: Member): Promise<void> {
+  if (by.branch === null) return
+  const sellers = cards.flatMap(({ soldBy }) => soldBy ?? [])
+  requireOwnBranch(by, [
+    ...parties.map(party => party.branch ?? null), ...cards.map(card => card.branch ?? null),
+    ...await branchesOfParties(tx, [...parties.map(party => party.code), ...sellers])
+  ])
+}
+
+function requireCodes (products: readonly Product[]): void {
+  products.forEach(({ product, codes }, index) => {
+    const unknown = codes.find(code => !Object.hasOwn(transferCodes, code))
+    if (unknown === undefined) return
+    const what = `${product}: no transfer is of kind ${unknown}`
+    throw new Refusal('registry_invalid', what, `/products/${index}`)
+  })
+}
+
+async function openLedger (tx: Tx, date: string, partitionDays: number): Promise<void> {
+  const open = await readOpenDay(tx)
+  if (open === date) return
+  if (open !== null) {
+    throw new Refusal('registry_invalid', `the ledger is at ${open}; a clearing date moves by closing a day`)
+  }
+  await setFirstDay(tx, date, partitionDays)
+}
+
+/** New cards with what their chips hold. Cards that are there already stay as they are. */
+async function issue (ledger: Ledger, cards: readonly Card[], by: Member): Promise<number> {
+  const snapshot = await ledger.registry()
+  const salt = ledger.random(16)
+  const atMs = ledger.clock.now()
+  return await inTransaction(ledger.db, async tx => {
+    const clearingDate = await openDate(tx)
+    if (clearingDate === null) {
+      throw new Refusal('registry_invalid', 'no clearing date is set: register one first')
+    }
+    const fresh = await insertCards(tx, cards, atMs)
+    await setCardBranches(tx, fresh)
+    const transfers: NewTransfer[] = []
+    for (const { card, bucket, cardId } of fresh) {
+      const journal = transfers.length
+      transfers.push(...moneyOf(snapshot, card).map(money =>
+        ({ ...money, journal, bucket, cardId, eventAtMs: atMs, book: 'commerce' as const })))
+    }
+    await postBatch(
+      tx, { kind: 'registry', clearingDate, createdAtMs: atMs, salt, items: fresh.length, transfers }
+    )
+    if (fresh.length > 0) {
+      const detail = { cards: fresh.length }
+      await audit(tx, atMs, { by: by.name, action: 'card.issue', subject: 'registry', detail })
+    }
+    return fresh.length
+  })
+}
+
+/**
+ * A card sold by an agent: deposit and first load are owed by the agent; the load passes through pending load
+ * onto the chip. Any other card brings an opening balance that the custody bank holds.
+ */
+function moneyOf (
+  snapshot: Snapshot, card: Card
+): Pick<NewTransfer, 'code' | 'debit' | 'credit' | 'amountFen'>[] {
+  const account = (heading: Parameters<typeof accountId>[2], party: string | null = null) =>
+    accountId(snapshot, 'commerce', heading, party)
+  const balanceFen = BigInt(card.balanceFen)
+  const purse = account('purse')
+  if (card.soldBy === null) {
+    const bank = account('custody-bank')
+    return [{ code: 'opening' as const, debit: bank, credit: purse, amountFen: balanceFen }].filter(hasAmount)
+  }
+  const agent = account('receivable-agent', card.soldBy)
+  const pending = account('pending-load')
+  return [
+    {
+      code: 'sale_deposit' as const, debit: agent, credit: account('card-deposit'),
+      amountFen: BigInt(card.depositFen)
+    },
+    { code: 'sale_load' as const, debit: agent, credit: pending, amountFen: balanceFen },
+    { code: 'load_written' as const, debit: pending, credit: purse, amountFen: balanceFen }
+  ].filter(hasAmount)
+}
+const hasAmount = ({ amountFen }: { readonly amountFen: bigint }): boolean => amountFen > 0n

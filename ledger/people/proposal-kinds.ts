@@ -1,0 +1,45 @@
+// Every kind of proposal the ledger knows, by the name the API uses. Each stands in the file of its trade.
+import { attributeLineKind, voidInstructionKind } from '../bank/bank-items.ts'
+import { bankAccountKind } from '../bank/bank-accounts.ts'
+import { accountClosingKind } from '../posting/close-account.ts'
+import { cityListKind } from '../parameters/cities.ts'
+import { cardAccountClosingKind } from '../cards/close-card-account.ts'
+import { correctionKind } from '../posting/correct.ts'
+import { disputeFinalKind } from '../redress/dispute.ts'
+import { itemPostingKind } from '../reconciling/items.ts'
+import { settlementOverrideKind } from '../day/override.ts'
+import { blacklistRemovalKind, tariffKind } from '../parameters/parameters.ts'
+import { parametersKind } from '../parameters/policies.ts'
+import { greyExpiryKind } from '../cards/grey-expiry.ts'
+import { holdReleaseKind } from '../day/holds.ts'
+import { prefundKind } from '../posting/prefund.ts'
+import type { ProposalKinds } from './proposals.ts'
+import { redateKind } from '../cards/redate.ts'
+import { refundKind, unpaidReleaseKind } from '../redress/refund.ts'
+import { residualKind, residualReturnKind } from '../cards/residual.ts'
+import { staffMemberKind } from './staff.ts'
+
+export const proposalKinds: ProposalKinds = {
+  card_account_closing: cardAccountClosingKind,
+  agent_prefund: prefundKind,
+  correction: correctionKind,
+  settlement_override: settlementOverrideKind,
+  bank_account: bankAccountKind,
+  staff_member: staffMemberKind,
+  tariff: tariffKind,
+  parameters: parametersKind,
+  city_list: cityListKind,
+  blacklist_removal: blacklistRemovalKind,
+  account_closing: accountClosingKind,
+  refund: refundKind,
+  unpaid_release: unpaidReleaseKind,
+  residual: residualKind,
+  residual_return: residualReturnKind,
+  dispute_final: disputeFinalKind,
+  redate: redateKind,
+  grey_expiry: greyExpiryKind,
+  item_posting: itemPostingKind,
+  hold_release: holdReleaseKind,
+  attribute_line: attributeLineKind,
+  void_instruction: voidInstructionKind
+}

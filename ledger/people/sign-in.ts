@@ -1,0 +1,125 @@
+// Staff sign in with name and password, change it, and see and end their sessions. Whoever is refused learns
+// nothing: an unknown name, a wrong password and a locked name cost the same work and get the same words.
+import { createHash } from 'node:crypto'
+import { hash, verify, type Options } from '@node-rs/argon2'
+import type { Role } from '../../schemas/api.ts'
+import { audit } from './audit.ts'
+import { passwordWeakness } from '../core/password.ts'
+import type { Ledger } from '../ledger.ts'
+import { Refusal } from '../refusal.ts'
+import { inTransaction } from '../store/db.ts'
+import {
+  clearFailures, closeSession, closeSessionsOf, countFailure, failuresOf, findSessionById, findStaff,
+  openSession, setPassword, type StaffRow
+} from '../store/staff.ts'
+
+export const lockOut = { failuresMax: 5, windowMs: 15 * 60_000 } as const
+
+/** Argon2id as OWASP's password storage sheet asks at least: 19 MiB, two passes, one lane. */
+const cost: Options = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
+
+/** Of tokens and machine secrets: they are 256 random bits, so nothing slower is needed. */
+export const hashOf = (secret: string): Buffer => createHash('sha256').update(secret, 'utf8').digest()
+
+export const hashPassword = async (password: string): Promise<string> => await hash(password, cost)
+
+/** Nobody's password; made once per process, verified against where there is no such name. */
+let decoy: Promise<string> | null = null
+
+export type Session = {
+  readonly token: string, readonly expiresAtMs: number, readonly roles: readonly Role[]
+  readonly branch: string | null
+  /** Only another password can be chosen with it. */
+  readonly mustChange: boolean
+}
+
+/** Opens a session. Throws Refusal credentials_wrong, also after too many failures of that name. */
+export async function signIn (ledger: Ledger, name: string, password: string): Promise<Session> {
+  const { db, clock, random, sessionMs } = ledger
+  const nowMs = clock.now()
+  const staff = await proven(ledger, name, password)
+  const token = random(32).toString('base64url')
+  const expiresAtMs = nowMs + sessionMs
+  await inTransaction(db, async tx => {
+    await clearFailures(tx, hashOf(name))
+    await openSession(tx, { tokenHash: hashOf(token), staffId: staff.staffId, expiresAtMs }, nowMs)
+    await audit(tx, nowMs, { by: name, action: 'session.open', subject: `staff/${name}` })
+  })
+  const { roles, branch, mustChange } = staff
+  return { token, expiresAtMs, roles, branch, mustChange }
+}
+
+/** The member who knows the password. Counts a failure and throws Refusal credentials_wrong otherwise. */
+async function proven (ledger: Ledger, name: string, password: string): Promise<StaffRow> {
+  const { db, clock, random } = ledger
+  const nowMs = clock.now()
+  const failures = await failuresOf(db, hashOf(name), nowMs - lockOut.windowMs)
+  const staff = await findStaff(db, name)
+  decoy ??= hashPassword(random(32).toString('hex'))
+  const known = staff !== null && staff.passwordHash.startsWith('$argon2')
+  const right = await verify(known ? staff.passwordHash : await decoy, password)
+  if (known && right && staff.active && failures < lockOut.failuresMax) return staff
+  // Tries while it is locked do not count, or anybody could keep a name locked for good.
+  if (failures < lockOut.failuresMax) await noteFailure(ledger, name, staff !== null, nowMs)
+  throw new Refusal('credentials_wrong')
+}
+
+/** What was typed for a name that nobody has may be a password: the log shows a hash of it. */
+async function noteFailure (
+  { db, log }: Ledger, name: string, known: boolean, nowMs: number
+): Promise<void> {
+  const subject = known ? `staff/${name}` : `name/${hashOf(name).toString('hex').slice(0, 16)}`
+  await inTransaction(db, async tx => {
+    const failures = await countFailure(tx, hashOf(name), nowMs, nowMs - lockOut.windowMs)
+    if (failures !== lockOut.failuresMax) return
+    log.warn({ subject }, 'too many failed sign-ins: locked for a while')
+    await audit(tx, nowMs, { by: 'system', action: 'session.lock', subject, detail: { failures } })
+  })
+}
+
+/** A member in a session of his own. */
+export type SignedIn = { readonly name: string, readonly sessionId: bigint }
+
+export async function signOut ({ db, clock }: Ledger, { name, sessionId }: SignedIn): Promise<void> {
+  await inTransaction(db, async tx => {
+    await closeSession(tx, sessionId)
+    await audit(tx, clock.now(), { by: name, action: 'session.close', subject: `staff/${name}` })
+  })
+}
+
+/**
+ * Chooses another password; all other sessions of the member end. Throws Refusal credentials_wrong,
+ * password_weak.
+ */
+export async function changePassword (
+  ledger: Ledger, { name, sessionId }: SignedIn, { old, wanted }: { old: string, wanted: string }
+): Promise<void> {
+  const nowMs = ledger.clock.now()
+  const staff = await proven(ledger, name, old)
+  const weakness = wanted === old ? 'the new password is the old one' : passwordWeakness(name, wanted)
+  if (weakness !== null) throw new Refusal('password_weak', weakness, '/wanted')
+  const passwordHash = await hashPassword(wanted)
+  await inTransaction(ledger.db, async tx => {
+    await setPassword(tx, staff.staffId, passwordHash, false)
+    await clearFailures(tx, hashOf(name))
+    const ended = await closeSessionsOf(tx, staff.staffId, sessionId)
+    const detail = { sessionsEnded: ended }
+    await audit(tx, nowMs, { by: name, action: 'password.change', subject: `staff/${name}`, detail })
+  })
+}
+
+/** Ends a session: one's own, or anybody's by an administrator. Throws Refusal not_found, forbidden. */
+export async function revokeSession (
+  ledger: Ledger, by: { readonly name: string, readonly roles: readonly Role[] }, sessionId: bigint
+): Promise<void> {
+  await inTransaction(ledger.db, async tx => {
+    const session = await findSessionById(tx, sessionId)
+    if (session === null) throw new Refusal('not_found', `there is no session ${sessionId}`)
+    if (session.name !== by.name && !by.roles.includes('admin')) {
+      throw new Refusal('forbidden', `session ${sessionId} is not of ${by.name}`)
+    }
+    await closeSession(tx, sessionId)
+    const subject = `staff/${session.name}`
+    await audit(tx, ledger.clock.now(), { by: by.name, action: 'session.revoke', subject })
+  })
+}

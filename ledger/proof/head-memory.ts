@@ -1,0 +1,57 @@
+// What this machine has signed or shown, kept outside the database: a ledger that was restored from a backup
+// finds here that its tree is older than its word, and must not go on as if nothing had happened. It refuses
+// to know how a backup is restored.
+import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs'
+import { readIfThere } from '../../runtime/files.ts'
+import type { SignedHead } from '../../schemas/api.ts'
+import { Refusal } from '../refusal.ts'
+import type { Db, Tx } from '../store/db.ts'
+import { headAt } from '../store/tree.ts'
+
+export type HeadMemory = {
+  /** The largest head that was shown; null where there is none. */
+  readonly shown: () => SignedHead | null
+  /** On disk before the head leaves the house. */
+  readonly remember: (head: SignedHead) => void
+}
+
+export const memoryPath = (signingKeyPath: string): string => `${signingKeyPath}.head`
+
+/** Opens the memory beside a signing key. */
+export function openHeadMemory (signingKeyPath: string): HeadMemory {
+  const path = memoryPath(signingKeyPath)
+  let shown = readHead(path)
+  return {
+    shown: () => shown,
+    remember: head => {
+      if (shown !== null && head.size <= shown.size) return
+      const draft = `${path}.${process.pid}.new`
+      const file = openSync(draft, 'w', 0o600)
+      try {
+        writeSync(file, JSON.stringify(head) + '\n')
+        fsyncSync(file)
+      } finally {
+        closeSync(file)
+      }
+      renameSync(draft, path)
+      shown = head
+    }
+  }
+}
+
+function readHead (path: string): SignedHead | null {
+  const text = readIfThere(path)
+  return text === null ? null : JSON.parse(text) as SignedHead
+}
+
+/** Throws Refusal unavailable where the tree in the database does not hold what was shown before. */
+export async function refuseOlderTree (tx: Tx, memory: HeadMemory): Promise<void> {
+  const shown = memory.shown()
+  if (shown === null || shown.size === 0 || await holds(tx, shown)) return
+  throw new Refusal('unavailable', `the database is older than what was signed: a head of ${shown.size} ` +
+    'batches is not in it. If a backup was restored, run accept-restore and have the gateways redeliver')
+}
+
+/** Whether the tree in the database is, or has grown out of, the one of this head. */
+export const holds = async (tx: Tx | Db, shown: SignedHead): Promise<boolean> =>
+  (await headAt(tx, shown.size))?.head.root === shown.root

@@ -1,0 +1,174 @@
+// The sealer: appends committed batches to the tree of batch roots and signs its head, so that nobody, the
+// city included, can rewrite the past unnoticed. Posting never waits for it. It refuses to know what a batch
+// holds.
+import {
+  createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify, type KeyObject
+} from 'node:crypto'
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { canonicalHead, type SignedHead } from '../../schemas/api.ts'
+import { errorCode } from '../../runtime/files.ts'
+import { formatIso } from '../../runtime/instants.ts'
+import { leafHash, type Hash } from '../../schemas/merkle.ts'
+import { emptyFrontier, frontierRoot, growFrontier } from '../core/merkle.ts'
+import { refuseOlderTree, type HeadMemory } from './head-memory.ts'
+import { inTransaction, type Db, type Tx } from '../store/db.ts'
+import {
+  completeTiles, insertHead, insertLeaves, lastHead, leafHashes, lockTree, saveKey, unsealedBatches
+} from '../store/tree.ts'
+
+export type HeadSigner = {
+  /** First four bytes of the SHA-256 of the public key (SubjectPublicKeyInfo), hex. */
+  readonly keyId: string
+  readonly publicKeyPem: string
+  /** Ed25519 (RFC 8032) over the canonical bytes of the head, hex. */
+  readonly sign: (head: Omit<SignedHead, 'signature'>) => string
+}
+
+/** Opens the Ed25519 key at `path`, making it (readable by its owner only) where there is none. */
+export function openSigner (path: string): HeadSigner {
+  const privateKey = createPrivateKey(keyText(path))
+  const publicKeyPem = createPublicKey(privateKey).export({ type: 'spki', format: 'pem' }).toString()
+  return {
+    keyId: keyIdOf(createPublicKey(privateKey)),
+    publicKeyPem,
+    sign: head => sign(null, canonicalHead(head), privateKey).toString('hex').toUpperCase()
+  }
+}
+
+/** True where the head was signed by the key with this public half (PEM). */
+export function verifyHead (head: SignedHead, publicKeyPem: string): boolean {
+  return head.keyId === keyIdOfPem(publicKeyPem) &&
+    verify(null, canonicalHead(head), publicKeyPem, Buffer.from(head.signature, 'hex'))
+}
+
+/** The id that a public key (PEM) has; null where the text is no key: OpenSSL's codes begin with ERR_. */
+export function keyIdOfPem (pem: string): string | null {
+  try {
+    const key = createPublicKey(pem)
+    return key.export({ type: 'spki', format: 'pem' }) === pem ? keyIdOf(key) : null
+  } catch (error) {
+    if (!errorCode(error).startsWith('ERR_')) throw error
+    return null
+  }
+}
+
+function keyIdOf (publicKey: KeyObject): string {
+  const der = publicKey.export({ type: 'spki', format: 'der' })
+  return createHash('sha256').update(der).digest('hex').slice(0, 8).toUpperCase()
+}
+
+/** The new key appears under its name whole or not at all, and of several processes the first one's stays. */
+function keyText (path: string): string {
+  const known = readKey(path)
+  if (known !== null) return known
+  const { privateKey } = generateKeyPairSync('ed25519')
+  const draft = `${path}.${process.pid}.new`
+  writeFileSync(draft, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600, flag: 'wx' })
+  try {
+    linkSync(draft, path)
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error
+  } finally {
+    rmSync(draft)
+  }
+  return readFileSync(path, 'utf8')
+}
+
+function readKey (path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error
+    return null
+  }
+}
+
+/** The leaf of a batch in the tree: its number, its clearing date, its root. Golden bytes. */
+export const batchLeaf = (batch: {
+  readonly batchId: bigint, readonly date: string, readonly root: Uint8Array
+}): Hash => leafHash(Buffer.from(batchLeafText(batch), 'ascii'))
+
+export const batchLeafText = (batch: {
+  readonly batchId: bigint, readonly date: string, readonly root: Uint8Array
+}): string => `sealed|1|${batch.batchId}|${batch.date}|${Buffer.from(batch.root).toString('hex')}`
+
+export type Sealer = {
+  /** Seals all that is committed when it is called; resolves with the head over it. */
+  readonly seal: () => Promise<SignedHead>
+  /** The last head this process has seen; null before the first sealing. */
+  readonly head: () => SignedHead | null
+  readonly stop: () => Promise<void>
+}
+
+export type SealerOptions = {
+  readonly db: Db
+  readonly signer: HeadSigner
+  readonly now: () => number
+  /** Pause between two sealings of the timer. */
+  readonly everyMs: number
+  readonly onError: (error: unknown) => void
+  /** What was signed before, whatever the database says; left out where nothing outlives the process. */
+  readonly memory?: HeadMemory
+}
+
+/** Seals now and then; several processes may, by turns. */
+export async function startSealer (options: SealerOptions): Promise<Sealer> {
+  const { db, signer, now } = options
+  await saveKey(db, { keyId: signer.keyId, publicKeyPem: signer.publicKeyPem, sinceMs: now() })
+  let head: SignedHead | null = null
+  let before: Promise<unknown> = Promise.resolve()
+  const sealAll = async (): Promise<SignedHead> => {
+    for (;;) {
+      const sealed = await inTransaction(db, tx => sealSome(tx, signer, now(), options.memory))
+      if (sealed === null) continue
+      options.memory?.remember(sealed)
+      return (head = sealed)
+    }
+  }
+  const seal = (): Promise<SignedHead> => {
+    const turn = before.then(sealAll)
+    before = turn.catch(() => undefined)
+    return turn
+  }
+  const timer = setInterval(() => { seal().catch(options.onError) }, options.everyMs)
+  return {
+    seal,
+    head: () => head,
+    stop: async () => {
+      clearInterval(timer)
+      await before
+    }
+  }
+}
+
+const batchesPerTurn = 10_000
+
+/**
+ * Appends some batches; null while more are waiting, for a head is signed only over all of them: otherwise a
+ * checkpoint could stand while a batch of a date that is cut is still outside.
+ */
+async function sealSome (
+  tx: Tx, signer: HeadSigner, nowMs: number, memory: HeadMemory | undefined
+): Promise<SignedHead | null> {
+  await lockTree(tx)
+  if (memory !== undefined) await refuseOlderTree(tx, memory)
+  const last = await lastHead(tx)
+  const base = last?.frontier ?? emptyFrontier
+  const pending = growFrontier(base, await leafHashes(tx, base.size))
+  const unsealed = await unsealedBatches(tx, batchesPerTurn)
+  const batches = unsealed.map(batch => ({ ...batch, hash: batchLeaf(batch) }))
+  const grown = growFrontier(pending, batches.map(batch => batch.hash))
+  if (batches.length > 0) await insertLeaves(tx, pending.size, batches)
+  await completeTiles(tx, grown.size)
+  if (batches.length === batchesPerTurn) return null
+  if (last !== null && last.head.size === grown.size) return last.head
+  const unsigned = {
+    size: grown.size,
+    root: Buffer.from(frontierRoot(grown)).toString('hex').toUpperCase(),
+    at: formatIso(nowMs),
+    keyId: signer.keyId
+  }
+  const head: SignedHead = { ...unsigned, signature: signer.sign(unsigned) }
+  await insertHead(tx, head, grown)
+  return head
+}

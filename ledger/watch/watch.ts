@@ -1,0 +1,75 @@
+// The watch over PSAMs, cards and terminals, behind the traffic: folds what batches told, opens and closes
+// items, raises alerts, looks again at records that a proof puts into another light. What it finds is a
+// function of the set of known events; when it runs decides only how soon it is seen.
+import { findChainItems } from './chains.ts'
+import { findFraud } from './fraud.ts'
+import { findGaps, lookAtSecondRuns } from './sequences.ts'
+import { logAlerts } from '../alerts.ts'
+import type { Ledger } from '../ledger.ts'
+import type { AlertRow } from '../store/alerts.ts'
+import { inTransaction, type Db, type Tx } from '../store/db.ts'
+import { openDate } from '../store/lock.ts'
+import { takeNews, type News } from '../store/news.ts'
+
+export type Watching = Pick<Ledger, 'db' | 'clock' | 'log' | 'registry' | 'random'>
+
+/** What one look is made with. */
+export type Look = {
+  readonly tx: Tx, readonly ledger: Watching, readonly news: News, readonly atMs: number,
+  readonly clearingDate: string
+}
+/** One thing that is watched; answers the alerts that are new. */
+type Watch = (look: Look) => Promise<readonly AlertRow[]>
+
+/** In order: what one of them judges anew is seen by the next. */
+const watches: readonly Watch[] = [findGaps, lookAtSecondRuns, findChainItems, findFraud]
+
+/** Batches taken at once: a few hundred thousand records. */
+const batchesPerLook = 100
+
+/** Works off all that was told so far; whoever shows items, alerts or reports calls it before. */
+export async function catchUp (ledger: Watching): Promise<void> {
+  while (await isBehind(ledger.db)) {
+    const raised = await inTransaction(ledger.db, tx => lookOnce(tx, ledger))
+    logAlerts(ledger, raised)
+  }
+}
+
+const isBehind = async (db: Db): Promise<boolean> =>
+  (await db.query('select 1 from batch_news where bucket = 0 limit 1')).rows.length > 0
+
+/** Locks of the watch come after the cut's and before those of purses. */
+const watchLock = 7_010
+
+async function lookOnce (tx: Tx, ledger: Watching): Promise<AlertRow[]> {
+  const clearingDate = await openDate(tx)
+  await tx.query('select pg_advisory_xact_lock($1)', [watchLock])
+  const news = await takeNews(tx, batchesPerLook)
+  if (news === null || clearingDate === null) return []
+  const raised: AlertRow[] = []
+  for (const watch of watches) {
+    raised.push(...await watch({ tx, ledger, news, atMs: ledger.clock.now(), clearingDate }))
+  }
+  return raised
+}
+
+export type Watchman = { readonly catchUp: () => Promise<void>, readonly stop: () => Promise<void> }
+
+/** Looks every `everyMs`; `stop` waits for the look under way. */
+export function startWatch (ledger: Watching, everyMs: number): Watchman {
+  let looking: Promise<void> = Promise.resolve()
+  const look = () => {
+    looking = looking.then(() => catchUp(ledger)).catch((error: unknown) => {
+      ledger.log.error({ err: error }, 'watch')
+    })
+  }
+  const timer = setInterval(look, everyMs)
+  timer.unref()
+  return {
+    catchUp: () => catchUp(ledger),
+    stop: async () => {
+      clearInterval(timer)
+      await looking
+    }
+  }
+}
