@@ -3,7 +3,7 @@
 import { Type, type Static } from 'typebox'
 import { writeHex } from './epurse/hex.ts'
 import { limits } from './limits.ts'
-import { sha256 } from './sha256.ts'
+import { hashBytes, hashScratch, scratch, sha256 } from './sha256.ts'
 
 const closed = { additionalProperties: false } as const
 const hexText = (bytes: number, description: string) =>
@@ -143,9 +143,12 @@ export const evidenceHash = (record: TransactionRecord): Buffer => sha256(
  * hot key.
  */
 export function bucketOf (card: CardRef): number {
-  const digest = sha256(Buffer.from(card.issuer + card.serial, 'latin1'))
-  return 1 + digest.readUInt32BE(0) % (limits.buckets - 1)
+  scratch.write(card.issuer, 0, 'latin1')
+  scratch.write(card.serial, card.issuer.length, 'latin1')
+  hashScratch(card.issuer.length + card.serial.length, bucketDigest, 0)
+  return 1 + bucketDigest.readUInt32BE(0) % (limits.buckets - 1)
 }
+const bucketDigest = Buffer.alloc(hashBytes)
 
 /** `02313750FFFFFFFF-03104990600000000016-1`: the card in a path or a scenario. */
 export const cardKey = (card: CardRef): string => `${card.issuer}-${card.serial}-${card.issue}`

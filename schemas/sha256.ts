@@ -19,6 +19,11 @@ function hashLong (parts: readonly Uint8Array[]): Buffer {
 const blockBytes = 64
 const shortMax = 4 * blockBytes - 9 // with its padding, four blocks
 const message = Buffer.alloc(4 * blockBytes)
+export const hashBytes = 32
+
+/** Whoever hashes by the thousand writes here and makes no buffer for each: see {@link hashScratch}. */
+export const scratch = message
+export const scratchMax = shortMax
 const schedule = new Int32Array(64)
 const state = new Int32Array(8)
 
@@ -28,15 +33,26 @@ function hashShort (parts: readonly Uint8Array[], length: number): Buffer {
     message.set(part, at)
     at += part.length
   }
+  const digest = Buffer.allocUnsafe(hashBytes)
+  hashScratch(length, digest, 0)
+  return digest
+}
+
+/** SHA-256 of the first `length` bytes of {@link scratch}, at most {@link scratchMax}, into `out` at `at`. */
+export function hashScratch (length: number, out: Uint8Array, at: number): void {
   const end = (length + 9 + blockBytes - 1) & -blockBytes
   message.fill(0, length, end)
   message[length] = 0x80
   message.writeUInt32BE(8 * length, end - 4)
   state.set(initial)
   for (let block = 0; block < end; block += blockBytes) compress(block)
-  const digest = Buffer.allocUnsafe(32)
-  for (let word = 0; word < 8; word++) digest.writeInt32BE(state[word] as number, 4 * word)
-  return digest
+  for (let word = 0; word < 8; word++) {
+    const value = state[word] as number
+    out[at++] = value >>> 24
+    out[at++] = value >>> 16
+    out[at++] = value >>> 8
+    out[at++] = value
+  }
 }
 
 /** The first 32 bits behind the point of roots of primes: square roots to begin, cube roots as constants. */

@@ -13,6 +13,7 @@ import {
 import {
   bcd, concat, equalConstantTime, hex, readU16, readU24, readU32, u16, u24, u32, unbcd, unhex
 } from '../schemas/epurse/hex.ts'
+import { desChain } from '../schemas/epurse/des.ts'
 import { cardFactor, diversifier, diversify, orderFactors } from '../schemas/epurse/keys.ts'
 import { decode, encode, field, type Fields, layout, type Layout } from '../schemas/epurse/layout.ts'
 import * as mac from '../schemas/epurse/mac.ts'
@@ -939,4 +940,16 @@ t.test('MACs and keys, one block at a time', async t => {
     }), runs)
   }
   t.pass('the same')
+})
+
+t.test('single DES as the standard has it', async t => {
+  // NIST SP 800-17, appendix A: variable plaintext, variable key and permutation operation known answers.
+  for (const [key, plain, cipher] of [
+    ['0101010101010101', '8000000000000000', '95F8A5E5DD31D900'],
+    ['0101010101010101', '0000000000000001', '166B40B44ABA4BD6'],
+    ['8001010101010101', '0000000000000000', '95A8D72813DAA94D'],
+    ['1046913489980131', '0000000000000000', '88D55E54F54C97B4']
+  ] as const) t.equal(hex(desChain(unhex(key), unhex(plain))), cipher, `${key} ${plain}`)
+  t.throws(() => desChain(new Uint8Array(16), new Uint8Array(8)), RangeError)
+  t.throws(() => desChain(new Uint8Array(8), new Uint8Array(9)), RangeError)
 })

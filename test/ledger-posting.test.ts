@@ -3,6 +3,7 @@ import t from 'tap'
 import { createRandom } from '../terminal-sim/random.ts'
 import type { TransactionRecord } from '../schemas/record.ts'
 import { balances, purseDifferences, accountDifferences } from '../ledger/store/balances.ts'
+import { copyRows } from '../ledger/store/copy.ts'
 import type { Db } from '../ledger/store/db.ts'
 import { viewTotals } from '../ledger/store/views.ts'
 import { deliver, recordOf, said, startBench } from './support/posting.ts'
@@ -31,6 +32,21 @@ t.test('one tap of 1.80 from a card of 50.00', async t => {
   t.strictSame(await books(db), { 'custody-bank': 5_000n, purse: -4_820n, 'merchant-pending/BUS': -180n })
   t.strictSame(await purses(db), ['1 101 4820 4820 0'])
   await close()
+})
+
+t.test('a number that its column cannot hold is refused, never cut', async t => {
+  const rows = copyRows(1)
+  for (const [write, value] of [
+    [rows.int2, 32_768], [rows.int2, 0.5], [rows.int4, -2_147_483_649], [rows.int8, 2 ** 53],
+    [rows.int8, 2n ** 63n]
+  ] as const) {
+    t.throws(() => { (write as (value: number | bigint) => void)(value) }, RangeError, String(value))
+  }
+  t.doesNotThrow(() => {
+    rows.int2(-32_768)
+    rows.int4(2_147_483_647)
+    rows.int8(2n ** 63n - 1n)
+  })
 })
 
 t.test('repeats, and what is refused, held or excluded', async t => {

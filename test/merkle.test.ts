@@ -6,7 +6,8 @@ import {
   emptyRoot, leafHash, nodeHash, verifyConsistency, verifyInclusion, type Hash
 } from '../schemas/merkle.ts'
 import {
-  consistencyProof, emptyFrontier, frontierRoot, growFrontier, inclusionProof, rootOf, rootOfTiles
+  consistencyProof, emptyFrontier, frontierRoot, growFrontier, inclusionProof, rootOf, rootOfRow,
+  rootOfTiles
 } from '../ledger/core/merkle.ts'
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
@@ -31,8 +32,12 @@ const leaves = inputs.map(input => leafHash(bytes(input)))
 t.test('roots of the reference tree', async t => {
   t.equal(hex(emptyRoot), 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855')
   t.equal(hex(rootOf([])), hex(emptyRoot))
-  roots.forEach((root, index) => t.equal(hex(rootOf(leaves.slice(0, index + 1))), root,
-    `${index + 1} leaves`))
+  t.equal(hex(rootOfRow(new Uint8Array(0))), hex(emptyRoot))
+  roots.forEach((root, index) => {
+    const own = leaves.slice(0, index + 1)
+    t.equal(hex(rootOf(own)), root, `${index + 1} leaves`)
+    t.equal(hex(rootOfRow(Buffer.concat(own))), root, `${index + 1} leaves in a row`)
+  })
 })
 
 t.test('inclusion proofs of the reference tree', async t => {

@@ -2,10 +2,11 @@
 // verdicts it changed. One digest per batch stands in the batch's first leaf, so no verdict can be rewritten
 // unnoticed. Golden bytes: a change here breaks every old digest.
 import { createHash, type Hash } from 'node:crypto'
+import { short } from './short.ts'
 
-/** A row of `card_event` (kind `claim`) or of `evidence` (its kind as it is stored). */
+/** A row of `card_event` (`claim`, or no kind said) or of `evidence` (its kind as it is stored). */
 export type CommittedLine = {
-  readonly kind: number | 'claim'
+  readonly kind?: number | 'claim'
   readonly bucket: number
   readonly cardId: bigint | null, readonly purse: number | null, readonly counter: number | null
   readonly type: number | null, readonly amountFen: bigint | null, readonly balanceBeforeFen: bigint | null
@@ -68,8 +69,9 @@ export const canonicalDelivery = (d: CommittedDelivery): string => JSON.stringif
   d.lines, d.distinct, d.clearingDate]) + canonicalJson(d.answer)
 
 export const canonicalLine = (l: CommittedLine): string =>
-  `\nline|1|${l.lineNo}|${l.kind}|${l.bucket}|${l.cardId}|${l.purse}|${l.counter}|${l.type}|${l.amountFen}|` +
-  `${l.balanceBeforeFen}|${l.psamId}|${l.sequence}|${l.terminalId}|${l.eventAtMs}|` +
+  `\nline|1|${l.lineNo}|${l.kind ?? 'claim'}|${l.bucket}|${short(l.cardId)}|${l.purse}|` +
+  `${l.counter}|${l.type}|${short(l.amountFen)}|${short(l.balanceBeforeFen)}|${l.psamId}|${short(l.sequence)}|${l.terminalId}|` +
+  `${l.eventAtMs}|` +
   `${l.content === null ? null : hex(l.content)}|${l.outcome}|${l.reason}|${l.findings}` +
   (l.digest === undefined ? '' : `|${hex(l.digest)}|${l.tacValid}`)
 
@@ -79,7 +81,7 @@ export const canonicalAdjustment = (a: CommittedAdjustment): string =>
 
 const byLine = (one: CommittedLine, other: CommittedLine): number =>
   one.lineNo - other.lineNo || placeOf(one) - placeOf(other)
-const placeOf = ({ kind }: CommittedLine): number => kind === 'claim' ? -1 : kind
+const placeOf = ({ kind = 'claim' }: CommittedLine): number => kind === 'claim' ? -1 : kind
 
 const byAdjusted = (one: CommittedAdjustment, other: CommittedAdjustment): number =>
   Number(one.deliveryNo - other.deliveryNo) || one.lineNo - other.lineNo
@@ -93,5 +95,6 @@ export function canonicalJson (value: unknown): string {
   return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonicalJson(field)}`).join(',')}}`
 }
 
-const hex = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
+const hex = (bytes: Uint8Array): string => Buffer.isBuffer(bytes)
+  ? bytes.toString('hex')
+  : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')

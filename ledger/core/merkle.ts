@@ -1,6 +1,7 @@
 // The Merkle tree of RFC 6962 (and RFC 9162), section 2.1, from the side of whoever keeps it: roots, how it
 // grows, and the parts that a proof is made of. Pure; it refuses to know what a leaf tells.
-import { emptyRoot, nodeHash, type Hash } from '../../schemas/merkle.ts'
+import { emptyRoot, nodeHash, writeNodeHash, type Hash } from '../../schemas/merkle.ts'
+import { hashBytes } from '../../schemas/sha256.ts'
 
 /** The largest power of two below `size` (> 1). */
 const splitPoint = (size: number): number => 2 ** Math.floor(Math.log2(size - 1))
@@ -20,6 +21,16 @@ export function rootOf (leaves: readonly Hash[]): Hash {
     level = above
   }
   return level[0] as Hash
+}
+
+/** The same over hashes that stand one behind the other; the row is used up on the way. */
+export function rootOfRow (row: Uint8Array): Hash {
+  if (row.length === 0) return emptyRoot
+  for (let count = row.length / hashBytes; count > 1; count = (count + 1) >> 1) {
+    for (let left = 0; left + 1 < count; left += 2) writeNodeHash(row, left, left >> 1)
+    if (count % 2 === 1) row.copyWithin((count >> 1) * hashBytes, (count - 1) * hashBytes, count * hashBytes)
+  }
+  return Buffer.from(row.subarray(0, hashBytes))
 }
 
 /**

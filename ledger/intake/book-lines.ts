@@ -4,7 +4,7 @@ import { stopwatch } from '../../runtime/clock.ts'
 import { killPoint } from '../../runtime/kill-point.ts'
 import { reasonNumbers } from '../../schemas/reasons.ts'
 import {
-  itemsDigest, type CommittedAdjustment, type CommittedDelivery, type CommittedItems, type CommittedLine
+  itemsDigest, type CommittedAdjustment, type CommittedDelivery, type CommittedItems
 } from '../core/items.ts'
 import type { IncomingLine } from './incoming.ts'
 import { judge } from '../judging/judge.ts'
@@ -21,7 +21,7 @@ import { tell } from '../store/outbox.ts'
 import { nextBatchId, postBatch, type NewTransfer } from '../store/post.ts'
 import {
   claimTerminals, evidenceKinds, insertAdjustments, insertClaims, insertEvidence, lastTransfers, resetTops,
-  type Line, type Origin
+  type Origin
 } from '../store/records.ts'
 import type { Snapshot } from '../store/registry.ts'
 import { eventsOf } from './tell-others.ts'
@@ -151,7 +151,7 @@ async function takeKeys (tx: Tx, origin: Origin, decision: Decision, again: Agai
 const committedItems = (delivery: CommittedItems['delivery'], decision: Decision): CommittedItems => ({
   delivery,
   lines: [
-    ...decision.claims.map(claimOf),
+    ...decision.claims,
     ...decision.evidence.map(line => ({ ...line, kind: evidenceKinds[line.kind] }))],
   adjustments: committedAdjustments(decision)
 })
@@ -161,26 +161,6 @@ export const committedAdjustments = ({ adjustments }: Pick<Decision, 'adjustment
   adjustments.map(({ event, ...now }) => ({
     ...now, bucket: event.bucket, deliveryNo: event.deliveryNo, lineNo: event.lineNo, cardId: event.cardId
   }))
-
-const claimOf = (line: Line): CommittedLine => ({
-  kind: 'claim',
-  bucket: line.bucket,
-  cardId: line.cardId,
-  purse: line.purse,
-  counter: line.counter,
-  type: line.type,
-  amountFen: line.amountFen,
-  balanceBeforeFen: line.balanceBeforeFen,
-  psamId: line.psamId,
-  sequence: line.sequence,
-  terminalId: line.terminalId,
-  eventAtMs: line.eventAtMs,
-  content: line.content,
-  outcome: line.outcome,
-  reason: line.reason,
-  findings: line.findings,
-  lineNo: line.lineNo
-})
 
 /** Corrections name the transfer they correct; transfers of one event share a journal. */
 export async function transfersOf (

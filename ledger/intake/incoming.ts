@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { Compile } from 'typebox/compile'
 import { fromDigits } from '../../runtime/instants.ts'
 import {
-  contentHash, TransactionRecord, type TransactionRecord as Record
+  cardKey, contentHash, TransactionRecord, type TransactionRecord as Record
 } from '../../schemas/record.ts'
 
 /** A line as it came: readable with its hashes and the instant its bytes tell, or not, with what is wrong. */
@@ -12,6 +12,8 @@ export type IncomingLine =
   | {
     readonly readable: true, readonly lineNo: number, readonly record: Record, readonly content: Buffer,
     readonly eventAtMs: number
+    /** Of the record's card: it is asked for again and again. */
+    readonly cardKey: string
   }
   | { readonly readable: false, readonly lineNo: number, readonly digest: Buffer, readonly detail: string }
 
@@ -32,7 +34,9 @@ export function readPlain (record: Record, lineNo: number): IncomingLine | null 
   const eventAtMs = fromDigits(record.dateTime)
   return eventAtMs === null
     ? null
-    : { readable: true, lineNo, record, content: contentHash(record), eventAtMs }
+    : {
+        readable: true, lineNo, record, content: contentHash(record), eventAtMs, cardKey: cardKey(record.card)
+      }
 }
 
 export const unreadable = (raw: string, lineNo: number, detail: string): IncomingLine =>

@@ -1,6 +1,6 @@
 // Makes the lines of a delivery ready to be judged: whose card, which PSAM and terminal, is the TAC right.
 // None of it changes with other records.
-import { cardKey, bucketOf } from '../../schemas/record.ts'
+import { bucketOf } from '../../schemas/record.ts'
 import type { IncomingLine } from './incoming.ts'
 import { isForeign, type Prepared } from '../judging/sort-out.ts'
 import type { Ledger } from '../ledger.ts'
@@ -17,7 +17,7 @@ export async function prepare (
   ledger: Pick<Ledger, 'tac'>, snapshot: Snapshot, lines: readonly ReadableLine[],
   cards: ReadonlyMap<string, CardRow>
 ): Promise<Prepared[]> {
-  const found = lines.map(({ line }) => cards.get(cardKey(line.record.card)) ?? null)
+  const found = lines.map(({ line }) => cards.get(line.cardKey) ?? null)
   const valid = await verifyTacs(ledger, snapshot, lines, found)
   return lines.map(({ index, line }, place): Prepared => {
     const { record, eventAtMs } = line
@@ -32,12 +32,14 @@ export async function prepare (
       bucket: card?.bucket ?? bucketOf(record.card),
       tacValid: valid[place] ?? null,
       card,
-      psam: psamAt(snapshot.psams.get(record.psam) ?? [], eventAtMs),
+      psam: psamAt(snapshot.psams.get(record.psam) ?? none, eventAtMs),
       terminal: terminalOf(snapshot, operator, record.terminal),
       operator
     }
   })
 }
+
+const none: readonly never[] = []
 
 const noTac = (tac: string | null): boolean => tac === null || tac === '00000000' || tac === 'FFFFFFFF'
 
@@ -67,13 +69,16 @@ async function verifyTacs (
   return answers
 }
 
-/** The issue of the PSAM that was valid at the event, or the nearest one. */
-const psamAt = (issues: readonly PsamRow[], atMs: number): PsamRow | null =>
-  issues.findLast(one => one.fromMs <= atMs && (one.toMs === null || one.toMs > atMs)) ??
+/** The issue of the PSAM that was valid at the event, or the nearest one; nearly always there is but one. */
+const psamAt = (issues: readonly PsamRow[], atMs: number): PsamRow | null => issues.length === 1
+  ? issues[0] ?? null
+  : issues.findLast(one => one.fromMs <= atMs && (one.toMs === null || one.toMs > atMs)) ??
   issues.findLast(one => one.fromMs <= atMs) ?? issues[0] ?? null
 
 /** The operator's own terminal of that number, or somebody else's: then the verdict says so. */
 function terminalOf (snapshot: Snapshot, operator: PartyRow | null, code: string): TerminalRow | null {
-  const all = snapshot.terminals.get(code) ?? []
+  const all = snapshot.terminals.get(code)
+  if (all === undefined) return null
+  if (all.length === 1) return all[0] ?? null
   return all.find(one => one.partyId === operator?.partyId) ?? all[0] ?? null
 }

@@ -4,9 +4,10 @@ import { groupBy, uniqueBy } from '../../runtime/collections.ts'
 import { startOfDate } from '../../runtime/instants.ts'
 import type { Policies } from '../../schemas/api.ts'
 import { reasonNumbers } from '../../schemas/reasons.ts'
-import { cardKey, evidenceHash, type CardRef } from '../../schemas/record.ts'
+import { evidenceHash, type CardRef } from '../../schemas/record.ts'
 import { appliedAt, listingAt } from '../core/listing.ts'
 import { cityAt } from '../core/cities.ts'
+import type { PostingAccounts } from '../core/posting.ts'
 import { regressedBy } from '../core/regression.ts'
 import type { VerdictPolicy } from '../core/verdict.ts'
 import type { IncomingLine } from './incoming.ts'
@@ -39,20 +40,25 @@ export type OtherCard = Pick<PurseKey, 'bucket' | 'cardId'>
 export async function lockFor (
   tx: Tx, lines: readonly IncomingLine[], others: readonly OtherCard[]
 ): Promise<LockedCards> {
-  const refs = uniqueBy(lines.flatMap(line => line.readable ? [line.record.card] : []), cardKey)
+  const refs = new Map<string, CardRef>()
+  for (const line of lines) {
+    if (line.readable && !refs.has(line.cardKey)) refs.set(line.cardKey, line.record.card)
+  }
   const locked = others.length === 0 ? await lockCards(tx, refs) : await lockWith(tx, refs, others)
-  await lockDigests(tx, lines.flatMap(line => {
-    if (!line.readable) return [line.digest]
-    return locked.cards.has(cardKey(line.record.card)) ? [] : [evidenceHash(line.record)]
-  }))
+  const digests: Buffer[] = []
+  for (const line of lines) {
+    if (!line.readable) digests.push(line.digest)
+    else if (!locked.cards.has(line.cardKey)) digests.push(evidenceHash(line.record))
+  }
+  await lockDigests(tx, digests)
   return locked
 }
 
 /** Rare: cards outside the delivery must be locked among its own, so all are found before any is locked. */
 async function lockWith (
-  tx: Tx, refs: readonly CardRef[], others: readonly OtherCard[]
+  tx: Tx, refs: ReadonlyMap<string, CardRef>, others: readonly OtherCard[]
 ): Promise<LockedCards> {
-  const cards = await findCards(tx, refs)
+  const cards = await findCards(tx, [...refs.values()])
   const keys = uniqueBy([...cards.values(), ...others], card => card.cardId)
   return { cards, purses: await lockPurses(tx, keys) }
 }
@@ -184,11 +190,6 @@ export async function readContext (tx: Tx, snapshot: Snapshot, prepared: readonl
     await findApplied(tx, listed.flatMap(line => line.terminal === null ? [] : [line.terminal.terminalId])),
     one => one.terminalId)
   const openFromMs = startOfDate(given.date)
-  const accounts = {
-    purse: accountId(snapshot, 'commerce', 'purse'),
-    unpaid: accountId(snapshot, 'commerce', 'unpaid-debits'),
-    issuerLoss: accountId(snapshot, 'commerce', 'issuer-loss')
-  }
   return {
     kind: given.kind,
     receivedAtMs: given.receivedAtMs,
@@ -212,18 +213,35 @@ export async function readContext (tx: Tx, snapshot: Snapshot, prepared: readonl
         psamId: line.psam.psamId, sequence: BigInt(line.record.sequence), eventAtMs: line.eventAtMs
       })
     }),
-    accountsOf: (terminalId, foreign) => {
-      const terminal = snapshot.terminalById.get(terminalId ?? -1)
-      const operator = snapshot.partyById.get(terminal?.partyId ?? -1)
-      const merchant =
-        operator?.kind === 'operator' || operator?.kind === 'agent' // a shop that loads also sells
-          ? accountId(snapshot, 'commerce', 'merchant-pending', operator.code)
-          : null
-      const centre = foreign
-        ? accountId(snapshot, 'commerce', 'receivable-agent', policies.nationalCentre)
+    accountsOf: accountsBy(snapshot)
+  }
+}
+
+/** The accounts of a terminal's operator are looked up once: a delivery is about few terminals. */
+function accountsBy (snapshot: Snapshot): Context['accountsOf'] {
+  const purse = accountId(snapshot, 'commerce', 'purse')
+  const unpaid = accountId(snapshot, 'commerce', 'unpaid-debits')
+  const issuerLoss = accountId(snapshot, 'commerce', 'issuer-loss')
+  const look = (terminalId: number | null, foreign: boolean): PostingAccounts => {
+    const terminal = snapshot.terminalById.get(terminalId ?? -1)
+    const operator = snapshot.partyById.get(terminal?.partyId ?? -1)
+    const merchant =
+      operator?.kind === 'operator' || operator?.kind === 'agent' // a shop that loads also sells
+        ? accountId(snapshot, 'commerce', 'merchant-pending', operator.code)
         : null
-      return { ...accounts, merchant, centre }
-    }
+    const centre = foreign
+      ? accountId(snapshot, 'commerce', 'receivable-agent', snapshot.policies.nationalCentre)
+      : null
+    return { purse, unpaid, issuerLoss, merchant, centre }
+  }
+  const own = new Map<number | null, PostingAccounts>()
+  return (terminalId, foreign) => {
+    if (foreign) return look(terminalId, foreign)
+    const known = own.get(terminalId)
+    if (known !== undefined) return known
+    const found = look(terminalId, foreign)
+    own.set(terminalId, found)
+    return found
   }
 }
 

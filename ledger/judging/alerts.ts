@@ -29,20 +29,23 @@ export function alertsOf (
   lines: readonly Prepared[], results: readonly LineResult[],
   { clearingDate, receivedAtMs }: { readonly clearingDate: string, readonly receivedAtMs: number }
 ): Alert[] {
-  return lines.flatMap((line): Alert[] => {
+  const alerts: Alert[] = []
+  for (const line of lines) {
     const result = results[line.index]
-    if (result === undefined || result.replayed) return []
-    const [kind, subject] = alerting.get(result.reason) ?? []
-    if (kind !== undefined && subject !== undefined) {
-      return [{ kind, about: subject(line), clearingDate, evidence: evidenceOf(line) }]
-    }
+    if (result === undefined || result.replayed) continue
+    const known = alerting.get(result.reason)
     const aheadMs = line.eventAtMs - receivedAtMs
-    if (result.outcome !== 'accepted' || aheadMs < driftFloorMs) return []
-    return [{
-      kind: 'clock_drift', about: terminalOf(line), clearingDate,
-      evidence: { ...evidenceOf(line), aheadSeconds: Math.round(aheadMs / 1_000) }
-    }]
-  })
+    if (known !== undefined) {
+      const [kind, subject] = known
+      alerts.push({ kind, about: subject(line), clearingDate, evidence: evidenceOf(line) })
+    } else if (result.outcome === 'accepted' && aheadMs >= driftFloorMs) {
+      alerts.push({
+        kind: 'clock_drift', about: terminalOf(line), clearingDate,
+        evidence: { ...evidenceOf(line), aheadSeconds: Math.round(aheadMs / 1_000) }
+      })
+    }
+  }
+  return alerts
 }
 
 const maskedCard = ({ record: { card } }: Prepared): string =>

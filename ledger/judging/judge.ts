@@ -38,17 +38,20 @@ export function judge (sorted: Sorted, known: Known, context: Context): Decision
   for (const group of sorted.plain) judgePlain(book, group)
   if (judgeChains(book, sorted.careful, known) === 'collision') return 'collision'
   if (known.keys === null && collides(book)) return 'collision'
-  return {
-    ...book,
-    distinct: book.claims.length + book.evidence.length - book.completions,
-    moves: [...book.moves].sort((a, b) => a.bucket - b.bucket || Number(a.cardId - b.cardId))
-  }
+  return { ...book, distinct: book.claims.length + book.evidence.length - book.completions }
 }
 const count = (groups: readonly Group[]): number => groups.reduce((sum, { told }) => sum + told.length, 0)
 
 /** Two claims of this delivery on one sequence. */
-const collides = ({ terminalClaims }: Book): boolean =>
-  new Set(terminalClaims.map(claim => `${claim.psamId}/${claim.sequence}`)).size < terminalClaims.length
+function collides ({ terminalClaims }: Book): boolean {
+  const taken = new Map<number, Set<bigint>>()
+  for (const { psamId, sequence } of terminalClaims) {
+    const sequences = taken.get(psamId)
+    if (sequences === undefined) taken.set(psamId, new Set([sequence]))
+    else if (sequences.size === sequences.add(sequence).size) return true
+  }
+  return false
+}
 
 function judgeUnreadable (book: Book, { index, lineNo, digest, detail }: Unreadable): void {
   const key = digest.toString('hex')
@@ -85,7 +88,8 @@ function judgeUnreadable (book: Book, { index, lineNo, digest, detail }: Unreada
 
 function judgePlain (book: Book, { key, purse, opening, told }: Group): void {
   const { lastCounter, lastBalanceFen, openItems } = purse as PurseRow
-  const move = { ...key, lastCounter, lastBalanceFen, shadowDeltaFen: 0n, openItems }
+  const { bucket, cardId, purse: number } = key
+  const move = { bucket, cardId, purse: number, lastCounter, lastBalanceFen, shadowDeltaFen: 0n, openItems }
   for (const one of told) {
     const { record } = one.line
     const verdict = verdictOf(one.own)

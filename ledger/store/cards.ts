@@ -3,7 +3,7 @@ import { bucketOf, cardKey, type CardRef } from '../../schemas/record.ts'
 import type { Card } from '../../schemas/api.ts'
 import { elsewhere } from '../core/chain.ts'
 import type { SuiteName } from '../../schemas/epurse/suite.ts'
-import { bytes, numbers } from './columns.ts'
+import { hexes, numbers } from './columns.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
 
 export type CardRow = {
@@ -15,8 +15,8 @@ export type CardRow = {
 const cardColumns = `c.bucket, c.card_id as "cardId", c.card_type as "cardType", c.state, c.suite,
   c.city_factor as "cityFactor", c.opened_counter as "openedCounter", c.opened_fen as "openedFen"`
 
-export const serialBytes = (card: CardRef): Buffer => Buffer.from(card.serial, 'hex')
-export const issuerBytes = (card: CardRef): Buffer => Buffer.from(card.issuer, 'hex')
+const serialBytes = (card: CardRef): Buffer => Buffer.from(card.serial, 'hex')
+const issuerBytes = (card: CardRef): Buffer => Buffer.from(card.issuer, 'hex')
 
 /** The registered cards among `refs`, by {@link cardKey}. */
 export async function findCards (db: Db | Tx, refs: readonly CardRef[]): Promise<Map<string, CardRow>> {
@@ -27,7 +27,8 @@ export async function findCards (db: Db | Tx, refs: readonly CardRef[]): Promise
       with ordinality as k (bucket, issuer, serial, issue, place)
     join card c on c.bucket = k.bucket and c.issuer = k.issuer and c.serial = k.serial and c.issue = k.issue`,
   [
-    numbers(distinct.map(bucketOf)), bytes(distinct.map(issuerBytes)), bytes(distinct.map(serialBytes)),
+    numbers(distinct.map(bucketOf)), hexes(distinct.map(ref => ref.issuer)),
+    hexes(distinct.map(ref => ref.serial)),
     numbers(distinct.map(ref => ref.issue))])
   return new Map(rows.map(({ place, ...row }) => [cardKey(distinct[Number(place) - 1] as CardRef), row]))
 }
@@ -106,7 +107,8 @@ export async function insertForeignCards (db: Db, refs: readonly CardRef[], atMs
       returning bucket, card_id)
     insert into purse (bucket, card_id, purse, last_counter, last_balance_fen, shadow_fen)
     select bucket, card_id, 2, $6, 0, 0 from fresh`, [
-    numbers(refs.map(bucketOf)), bytes(refs.map(issuerBytes)), bytes(refs.map(serialBytes)),
+    numbers(refs.map(bucketOf)), hexes(refs.map(ref => ref.issuer)),
+    hexes(refs.map(ref => ref.serial)),
     numbers(refs.map(ref => ref.issue)), timestamp(atMs), elsewhere])
 }
 

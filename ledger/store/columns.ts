@@ -9,6 +9,10 @@ export const booleans = (values: readonly boolean[]): string => `{${values.join(
 export const bytes = (values: readonly (Uint8Array | null)[]): string =>
   `{${values.map(value => value === null ? 'NULL' : `"\\\\x${hexOf(value)}"`).join(',')}}`
 
+/** Bytes that are hexadecimal text already. */
+export const hexes = (values: readonly string[]): string =>
+  `{${values.map(value => `"\\\\x${value}"`).join(',')}}`
+
 /** Epoch milliseconds for `timestamptz[]`. */
 export const instants = (values: readonly (number | null)[]): string =>
   `{${values.map(value => value === null ? 'NULL' : new Date(value).toISOString()).join(',')}}`

@@ -26,85 +26,104 @@ const header = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffe
 const epochMs = Date.UTC(2000, 0, 1)
 const dayMs = 86_400_000
 const int2Oid = 21
-/** Room for one value of a fixed size, with its length. */
-const valueBytesMax = 12
+const int8Max = 2n ** 63n - 1n
+/** Room for a row whose values all have a fixed size; the others see to their own. */
+const rowBytesMax = 512
 
 export function copyRows (columns: number): CopyRows {
   let buffer = Buffer.allocUnsafe(1 << 16)
+  let view = viewOf(buffer)
   let at = header.copy(buffer)
   let dated = '' // a set has one date
   let days = 0
+  let told = '' // and one book, nearly always
+  let toldBytes = Buffer.alloc(0)
   const room = (bytes: number): void => {
     if (at + bytes <= buffer.length) return
     const larger = Buffer.allocUnsafe(Math.max(2 * buffer.length, at + bytes))
     buffer.copy(larger, 0, 0, at)
     buffer = larger
+    view = viewOf(buffer)
   }
   const size = (bytes: number): void => {
-    room(valueBytesMax)
-    at = buffer.writeInt32BE(bytes, at)
+    view.setInt32(at, bytes)
+    at += 4
+  }
+  const int2 = (value: number | null): void => {
+    if (value === null) return size(-1)
+    if (value !== value << 16 >> 16) throw new RangeError(`${value} is no smallint`)
+    size(2)
+    view.setInt16(at, value)
+    at += 2
+  }
+  const int4 = (value: number | null): void => {
+    if (value === null) return size(-1)
+    if (value !== (value | 0)) throw new RangeError(`${value} is no int`)
+    size(4)
+    view.setInt32(at, value)
+    at += 4
   }
   const int8 = (value: number | bigint | null): void => {
     if (value === null) return size(-1)
     size(8)
     if (typeof value === 'bigint') {
-      at = buffer.writeBigInt64BE(value, at)
+      if (value > int8Max || value < -int8Max) throw new RangeError(`${value} is no bigint`)
+      view.setBigInt64(at, value)
     } else {
-      at = buffer.writeInt32BE(Math.floor(value / 2 ** 32), at)
-      at = buffer.writeUInt32BE(value >>> 0, at)
+      if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is no bigint`)
+      view.setInt32(at, Math.floor(value / 2 ** 32))
+      view.setUint32(at + 4, value >>> 0)
     }
+    at += 8
   }
   const bytes = (value: Uint8Array | null): void => {
     if (value === null) return size(-1)
+    room(value.length + rowBytesMax)
     size(value.length)
-    room(value.length)
     buffer.set(value, at)
     at += value.length
   }
   return {
     row: () => {
-      room(valueBytesMax)
-      at = buffer.writeInt16BE(columns, at)
+      room(rowBytesMax)
+      view.setInt16(at, columns)
+      at += 2
     },
-    int2: value => {
-      if (value === null) return size(-1)
-      size(2)
-      at = buffer.writeInt16BE(value, at)
-    },
-    int4: value => {
-      if (value === null) return size(-1)
-      size(4)
-      at = buffer.writeInt32BE(value, at)
-    },
+    int2,
+    int4,
     int8,
     instant: ms => int8(ms === null ? null : (ms - epochMs) * 1_000),
     date: date => {
-      size(4)
       if (date !== dated) {
         dated = date
         days = (Date.parse(date) - epochMs) / dayMs
       }
-      at = buffer.writeInt32BE(days, at)
+      int4(days)
     },
     bytes,
     text: value => {
-      const length = Buffer.byteLength(value)
-      size(length)
-      room(length)
-      at += buffer.write(value, at)
+      if (value !== told) {
+        told = value
+        toldBytes = Buffer.from(value)
+      }
+      bytes(toldBytes)
     },
     bool: value => {
       size(1)
-      at = buffer.writeUInt8(value ? 1 : 0, at)
+      buffer[at++] = value ? 1 : 0
     },
     int2s: values => bytes(values === null ? null : int2Array(values)),
     finish: () => {
-      room(2)
-      at = buffer.writeInt16BE(-1, at)
+      room(rowBytesMax)
+      view.setInt16(at, -1)
+      at += 2
       return buffer.subarray(0, at)
     }
   }
 }
+
+const viewOf = ({ buffer, byteOffset, byteLength }: Buffer): DataView =>
+  new DataView(buffer, byteOffset, byteLength)
 
 /** One dimension, from 1, without nulls. */
 function int2Array (values: readonly number[]): Buffer {

@@ -1,8 +1,8 @@
 // The one place that knows in which order rows are locked, and which lock a batch and a cut take.
-import { bucketOf, cardKey, type CardRef } from '../../schemas/record.ts'
+import { bucketOf, type CardRef } from '../../schemas/record.ts'
 import type { SuiteName } from '../../schemas/epurse/suite.ts'
-import { issuerBytes, serialBytes, type CardRow } from './cards.ts'
-import { bytes, numbers } from './columns.ts'
+import type { CardRow } from './cards.ts'
+import { hexes, numbers } from './columns.ts'
 import type { Tx } from './db.ts'
 
 const cutLock = 7_002
@@ -101,12 +101,13 @@ export type LockedCards =
   { readonly cards: ReadonlyMap<string, CardRow>, readonly purses: readonly PurseRow[] }
 
 /**
- * Finds the registered cards among `refs` (distinct ones) and locks their purses, all in one look: in the
+ * Finds the registered cards among `refs` (by their key) and locks their purses, all in one look: in the
  * order in which everybody locks purses. The answer is one row of columns: read so, five thousand cards take
  * a third of the time that as many rows take.
  */
-export async function lockCards (tx: Tx, refs: readonly CardRef[]): Promise<LockedCards> {
-  if (refs.length === 0) return { cards: new Map(), purses: [] }
+export async function lockCards (tx: Tx, refs: ReadonlyMap<string, CardRef>): Promise<LockedCards> {
+  if (refs.size === 0) return { cards: new Map(), purses: [] }
+  const wanted = [...refs.values()]
   const { rows: [found] } = await tx.query<LockedColumns>(`
     with locked as materialized (
       select k.place, c.bucket, c.card_id, c.card_type, c.state, c.suite, c.city_factor, c.opened_counter,
@@ -126,9 +127,11 @@ export async function lockCards (tx: Tx, refs: readonly CardRef[]): Promise<Lock
       array_agg(last_balance_fen)::text as "lastBalanceFen", array_agg(shadow_fen)::text as "shadowFen",
       array_agg(open_items)::text as "openItems"
     from locked`, [
-    numbers(refs.map(bucketOf)), bytes(refs.map(issuerBytes)), bytes(refs.map(serialBytes)),
-    numbers(refs.map(ref => ref.issue))])
-  return found === undefined || found.place === null ? { cards: new Map(), purses: [] } : rowsOf(refs, found)
+    numbers(wanted.map(bucketOf)), hexes(wanted.map(ref => ref.issuer)), hexes(wanted.map(ref => ref.serial)),
+    numbers(wanted.map(ref => ref.issue))])
+  return found === undefined || found.place === null
+    ? { cards: new Map(), purses: [] }
+    : rowsOf([...refs.keys()], found)
 }
 
 type LockedColumns = Readonly<Record<
@@ -139,7 +142,7 @@ type LockedColumns = Readonly<Record<
 /** Numbers and plain words: no element of these arrays needs quoting. */
 const elements = (array: string | null): string[] => (array ?? '{}').slice(1, -1).split(',')
 
-function rowsOf (refs: readonly CardRef[], found: LockedColumns): LockedCards {
+function rowsOf (keys: readonly string[], found: LockedColumns): LockedCards {
   const cards = new Map<string, CardRow>()
   const purses: PurseRow[] = []
   const of = Object.fromEntries(Object.entries(found).map(([name, array]) => [name, elements(array)])) as
@@ -148,7 +151,7 @@ function rowsOf (refs: readonly CardRef[], found: LockedColumns): LockedCards {
   for (let row = 0; row < of.place.length; row++) {
     const bucket = Number(of.bucket[row])
     const cardId = BigInt(of.cardId[row] as string)
-    const key = cardKey(refs[Number(of.place[row]) - 1] as CardRef)
+    const key = keys[Number(of.place[row]) - 1] as string
     purses.push({
       bucket,
       cardId,
