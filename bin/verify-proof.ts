@@ -1,6 +1,6 @@
 // Checks proofs offline: no database, no code of the ledger, nothing but SHA-256 and Ed25519. A proof of
 // inclusion says that a transfer is in the ledger under a signed head; one of consistency that nothing under
-// an older head was changed or taken away since.
+// an older head was changed or taken away since; one of the audit log that these are the deeds under a head.
 //
 //   tsx bin/verify-proof.ts PROOF.json… [--key PUBLIC.pem] [--witness HEADS.jsonl]
 //
@@ -15,12 +15,21 @@ type Step = { index: number, size: number, path: string[] }
 type Proof = {
   text: string, salt: string, inBatch: Step, batch: { id: string, date: string, root: string }, inTree: Step
 }
-type Head = { size: number, root: string, at: string, keyId: string, signature: string }
+type Head = {
+  size: number, root: string, at: string, keyId: string, signature: string
+  audit?: { rows: number, hash: string, signature: string }
+}
 type Proofs = { format: 'citizen-card-proof-1', proofs: Proof[], head: Head, publicKey: string }
 type Consistency = {
   format: 'citizen-card-consistency-1', first: Head, second: Head, path: string[]
   publicKeys: [string, string]
 }
+type Deed = { atMs: number, by: string, action: string, subject: string, detail: string }
+type AuditLog = {
+  format: 'citizen-card-audit-1', after: { rows: number, hash: string }, entries: Deed[], head: Head
+  publicKey: string
+}
+type Document = Proofs | Consistency | AuditLog
 
 const { values: { key, witness }, positionals: paths } = parseArgs({
   allowPositionals: true, options: { key: { type: 'string' }, witness: { type: 'string' } }
@@ -35,19 +44,24 @@ const kept = witness === undefined
   : readFileSync(witness, 'utf8').split('\n').filter(line => line !== '')
     .map(line => JSON.parse(line) as Head)
 for (const path of paths) {
-  const document = JSON.parse(readFileSync(path, 'utf8')) as Proofs | Consistency
+  const document = JSON.parse(readFileSync(path, 'utf8')) as Document
   const fault = firstFault(document)
   console.log(`${path}: ${fault === null ? proven(document) : `NOT PROVEN: ${fault}`}`)
   if (fault !== null) process.exitCode = 1
 }
 
-function proven (document: Proofs | Consistency): string {
+function proven (document: Document): string {
   const origin = ownKey === null ? ', which came with the proof' : ''
   const by = ({ keyId }: Head) => `signed by key ${keyId}${origin}`
   if (document.format === 'citizen-card-consistency-1') {
     const { first, second } = document
     return `the ledger of ${first.at}, ${first.size} batches, ${by(first)},\n` +
       `  is the beginning of that of ${second.at}, ${second.size} batches, ${by(second)}`
+  }
+  if (document.format === 'citizen-card-audit-1') {
+    const { after, entries, head } = document
+    return `deeds ${after.rows + 1} to ${after.rows + entries.length} are the audit log of ${head.at}` +
+      (after.rows === 0 ? '' : ` after the deed with hash ${after.hash}`) + `,\n  ${by(head)}`
   }
   const { proofs, head } = document
   return [
@@ -57,9 +71,10 @@ function proven (document: Proofs | Consistency): string {
   ].join('\n')
 }
 
-function firstFault (document: Proofs | Consistency): string | null {
+function firstFault (document: Document): string | null {
   if (document.format === 'citizen-card-consistency-1') return faultOfGrowth(document)
   if (document.format === 'citizen-card-proof-1') return faultOfInclusion(document)
+  if (document.format === 'citizen-card-audit-1') return faultOfDeeds(document)
   return `unknown format ${String((document as { format?: unknown }).format)}`
 }
 
@@ -77,7 +92,45 @@ function faultOfHead (head: Head, cameWith: string): string | null {
     return 'the signature of the head is wrong'
   }
   const other = kept.find(one => one.size === head.size && one.root !== head.root)
-  return other === undefined ? null : `a gateway was shown another tree of ${head.size} at ${other.at}`
+  return other === undefined
+    ? faultOfAuditHead(head, pem)
+    : `a gateway was shown another tree of ${head.size} at ${other.at}`
+}
+
+/** The audit log under a head is signed apart, together with the tree; heads of before have none. */
+function faultOfAuditHead ({ audit, ...head }: Head, pem: string): string | null {
+  if (audit === undefined) return null
+  const signed = `citizen-card-audit v1\n${audit.rows}\n${audit.hash}\n` +
+    `${head.size}\n${head.root}\n${head.at}\n${head.keyId}\n`
+  return verify(null, Buffer.from(signed, 'ascii'), pem, Buffer.from(audit.signature, 'hex'))
+    ? null
+    : 'the signature of the audit log under the head is wrong'
+}
+
+/**
+ * Each deed is hashed over the one before; the last hash, and those of all heads that were kept, are signed.
+ */
+function faultOfDeeds ({ after, entries, head, publicKey }: AuditLog): string | null {
+  const fault = faultOfHead(head, publicKey)
+  if (fault !== null) return fault
+  if (head.audit === undefined) return 'no audit log stands under the head'
+  if (after.rows === 0 && after.hash !== '00'.repeat(32)) return 'the first deed does not begin the log'
+  const hashes = new Map([[after.rows, after.hash]])
+  let [rows, last] = [after.rows, after.hash]
+  for (const { atMs, by, action, subject, detail } of entries) {
+    const text = JSON.stringify(['audit', 1, String(++rows), atMs, by, action, subject, detail])
+    last = createHash('sha256').update(last, 'hex').update(text, 'utf8').digest('hex').toUpperCase()
+    hashes.set(rows, last)
+  }
+  if (rows !== head.audit.rows) return `there are ${rows} deeds, the head was signed over ${head.audit.rows}`
+  if (last !== head.audit.hash) return `the ${rows} deeds are not those that the head was signed over`
+  for (const { audit, at } of kept) {
+    if (audit === undefined || audit.rows < after.rows || Date.parse(at) > Date.parse(head.at)) continue
+    if (audit.rows > rows) return `a gateway was shown ${audit.rows} deeds at ${at}, now there are ${rows}`
+    if (hashes.get(audit.rows) === audit.hash) continue
+    return `a gateway was shown other deeds up to ${audit.rows} at ${at}`
+  }
+  return null
 }
 
 function faultOfInclusion ({ proofs, head, publicKey }: Proofs): string | null {

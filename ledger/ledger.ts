@@ -80,9 +80,10 @@ export async function buildLedger (options: LedgerOptions): Promise<BuiltLedger>
   const registry = registryCache(db)
   const watch = startWatch({ db, clock, log, registry, random }, watchEveryMs)
   const metrics = createMetrics()
-  const meters = createMeters(metrics, { db, clock })
+  const lanes = createLanes()
+  const meters = createMeters(metrics, { db, clock, lanesWaiting: lanes.waiting })
   const ledger: Ledger = {
-    db, clock, log, metrics, meters, tac, registry, lanes: createLanes(), signer, sealer, watch,
+    db, clock, log, metrics, meters, tac, registry, lanes, signer, sealer, watch,
     random, partitionDays, sessionMs, idleMs: options.idleMs ?? sessionMs,
     webhookKey: options.webhookKey ?? random(32), privateWebhooks: options.privateWebhooks === true
   }

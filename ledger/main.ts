@@ -5,9 +5,11 @@
 //   ledger/main.ts migrate [--citus]      bring the database to the present schema; spread it over shards
 //   ledger/main.ts bootstrap FILE         add staff and machine clients
 //   ledger/main.ts keys FILE.json OUT     seal master keys into an encrypted key file
-//   ledger/main.ts verify [--since SIZE]  rebuild every projection, check the tree; 1 where they differ
+//   ledger/main.ts verify [--since SIZE]  rebuild every projection, check the tree; 1 where they differ. With
+//                                         LEDGER_SIGNING_KEY also against the last head that was shown
 //   ledger/main.ts prove ID               an inclusion proof, as JSON; ID: a transfer, or CARD/COUNTER
 //   ledger/main.ts prove --consistency OLD [NEW]   that one signed head grew into another, as JSON
+//   ledger/main.ts prove --audit [ROWS]   the audit log after so many rows, up to a signed head, as JSON
 //   ledger/main.ts correct FILE           post the transfers of a correction in the open date
 //   ledger/main.ts accept-restore REASON  go on from a restored backup, under a new signing key
 //   ledger/main.ts partitions [DAYS] [--check]   make room for dates to come; --check: 1 where too few
@@ -33,7 +35,7 @@ import { webhookKeyIn } from './jobs/webhook-key.ts'
 import { hledgerJournal } from './exports/journal.ts'
 import { openHeadMemory } from './proof/head-memory.ts'
 import { buildLedger } from './ledger.ts'
-import { prove, proveConsistency } from './proof/prove.ts'
+import { prove, proveAudit, proveConsistency } from './proof/prove.ts'
 import { openSigner } from './proof/seal.ts'
 import { openDb } from './store/db.ts'
 import { migrate } from './store/migrate.ts'
@@ -191,17 +193,23 @@ async function keys (from = '', to = ''): Promise<void> {
 
 async function verify (...args: string[]): Promise<void> {
   const { values } = parseArgs({ args, options: { since: { type: 'string', default: '0' } } })
-  const report = await withDatabase(db => verifyBooks(db, { since: Number(values.since) }))
+  const { LEDGER_SIGNING_KEY: path } =
+    readConfig(Type.Object({ LEDGER_SIGNING_KEY: Type.Optional(Type.String()) }), process.env)
+  const shown = path === undefined ? null : openHeadMemory(path).shown()
+  const report = await withDatabase(db => verifyBooks(db, { since: Number(values.since), shown }))
   process.stdout.write(JSON.stringify(report, null, 2) + '\n')
   process.exitCode = report.ok ? 0 : 1
 }
 
 async function printProof (...args: string[]): Promise<void> {
+  const flag = { type: 'boolean', default: false } as const
   const { values, positionals: [id = '', second] } =
-    parseArgs({ args, allowPositionals: true, options: { consistency: { type: 'boolean', default: false } } })
-  const document = await withDatabase<unknown>(db => values.consistency
-    ? proveConsistency(db, Number(id), second === undefined ? undefined : Number(second))
-    : prove(db, id))
+    parseArgs({ args, allowPositionals: true, options: { consistency: flag, audit: flag } })
+  const document = await withDatabase<unknown>(async db => {
+    if (values.audit) return await proveAudit(db, Number(id))
+    if (!values.consistency) return await prove(db, id)
+    return await proveConsistency(db, Number(id), second === undefined ? undefined : Number(second))
+  })
   process.stdout.write(JSON.stringify(document, null, 2) + '\n')
 }
 

@@ -24,7 +24,11 @@ export type Meters = {
 const secondBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const sizeBounds = [1, 10, 50, 100, 500, 1_000, 5_000, 10_000, 50_000]
 
-export function createMeters (metrics: Metrics, from: { readonly db: Db, readonly clock: Clock }): Meters {
+export function createMeters (metrics: Metrics, from: {
+  readonly db: Db, readonly clock: Clock
+  /** How much file work waits for its lane in this process. */
+  readonly lanesWaiting: () => number
+}): Meters {
   const records = metrics.counter('ledger_records_total', 'Records judged, by outcome and reason')
   const repeats = metrics.counter('ledger_records_replayed_total', 'Records that had been judged before')
   const deliveries = metrics.counter('ledger_deliveries_total', 'Deliveries and files answered')
@@ -36,6 +40,8 @@ export function createMeters (metrics: Metrics, from: { readonly db: Db, readonl
   metrics.gauge('ledger_database_connections_idle', 'Open connections that nobody uses', () => db.idleCount)
   metrics.gauge('ledger_database_connections_max', 'Connections there may be', () => db.options.max)
   metrics.gauge('ledger_database_waiting', 'Requests that wait for a connection', () => db.waitingCount)
+  metrics.gauge('ledger_lanes_waiting', 'Parts of files that wait for their turn', from.lanesWaiting)
+  metrics.gauge('ledger_memory_bytes', 'Resident memory of this process', () => process.memoryUsage.rss())
   const read = readers(metrics, from)
   return {
     booked: (kind, { decision, seconds }, wholeSeconds) => {
@@ -79,7 +85,7 @@ function readers (
   const jobs = metrics.gauge('ledger_courier_jobs', 'Jobs in the queue of the courier, where one runs here')
   const ok = metrics.gauge('ledger_figures_ok', '0: the figures from the database are old')
   let courier: (() => Promise<number>) | null = null
-  const read = async (): Promise<void> => { show(await readFigures(db), clock.now()) }
+  const read = async (): Promise<void> => { show(await readFigures(db, clock.now()), clock.now()) }
   const readJobs = async (): Promise<void> => {
     const count = await inTime(courier?.())
     if (count === undefined || courier === null) jobs.clear()
@@ -126,9 +132,15 @@ function gauges (metrics: Metrics): (figures: Figures, nowMs: number) => void {
   const oldest = gauge('ledger_day_state', '1 for the state of the oldest day not CONFIRMED')
   const behind = gauge('ledger_day_age_days', 'Days from the oldest day not CONFIRMED to the open one')
   const room = gauge('ledger_partitions_ahead', 'Dates after the open one that have room for transfers')
+  const closed = gauge('ledger_last_close_age_seconds', 'Time since a date was last cleared')
+  const files = gauge('ledger_files_unfinished', 'Files of the last week that are not booked to their end')
+  const fileAge = gauge('ledger_file_age_seconds', 'Age of the oldest unfinished file; 0: none')
+  const unwatched = gauge('ledger_watch_batches', 'Batches that the watch has not looked at; 10000: or more')
+  const unwatchedAge = gauge('ledger_watch_age_seconds', 'Age of the oldest of them; 0: none')
+  const dead = gauge('ledger_tellings_dead', 'Tellings that were given up, until they are sent by hand')
   const age = (nowMs: number, sinceMs: number | null): number =>
     sinceMs === null ? 0 : Math.max(0, nowMs - sinceMs) / 1_000
-  return ({ outbox, sealing, open, days, partitionsAhead }, nowMs) => {
+  return ({ outbox, sealing, open, days, partitionsAhead, ...more }, nowMs) => {
     fresh.set(outbox.fresh)
     freshAge.set(age(nowMs, outbox.oldestMs))
     waiting.set(outbox.waiting)
@@ -139,5 +151,11 @@ function gauges (metrics: Metrics): (figures: Figures, nowMs: number) => void {
     for (const state of dayStates) oldest.set(state === days.oldestState ? 1 : 0, { state })
     behind.set(days.behind)
     room.set(partitionsAhead)
+    if (more.clearedAtMs !== null) closed.set(age(nowMs, more.clearedAtMs))
+    files.set(more.files.count)
+    fileAge.set(age(nowMs, more.files.oldestMs))
+    unwatched.set(more.watch.count)
+    unwatchedAge.set(age(nowMs, more.watch.oldestMs))
+    dead.set(more.deadTellings)
   }
 }

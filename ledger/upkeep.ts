@@ -1,11 +1,15 @@
 // The housekeeping of a ledger that runs for years: room for the dates to come, and what has had its time.
 // Evidence of money is never deleted here: what may leave is named, and people archive it first.
-import { addDays, localDate } from '../runtime/instants.ts'
+import { localDate } from '../runtime/instants.ts'
 import { limits } from '../schemas/limits.ts'
+import { endsAfterDays } from './core/retention.ts'
+import { audit } from './people/audit.ts'
 import { inTransaction, type Db } from './store/db.ts'
 import { readOpenDay } from './store/days.ts'
 import { ensurePartitions } from './store/migrate.ts'
-import { deleteSessions, oldPartitions, partitionsAhead, readAged, type Aged } from './store/upkeep.ts'
+import { registryCache } from './store/registry.ts'
+import { countOver, deleteOver, endingTables, type EndingTable } from './store/retention.ts'
+import { oldPartitions, partitionsAhead, readOldRaw, type Aged } from './store/upkeep.ts'
 
 const dayMs = 86_400_000
 
@@ -19,29 +23,49 @@ export async function makeRoom (db: Db, days: number): Promise<number> {
 
 export type Retention = {
   readonly applied: boolean
-  /** Deleted where applied, else what would be. */
-  readonly over: readonly Aged[]
+  /** Deleted where applied, else what would be; by table. */
+  readonly over: readonly Over[]
   /** May be archived by people: the statements are told, never run. */
   readonly archivable: readonly (Aged & { readonly statement: string })[]
 }
+export type Over = { readonly table: EndingTable, readonly before: string, readonly rows: number }
 
 /**
- * Sessions end up a week after they were over. Raw bytes and transfers stay ten years, so that each figure
- * leads to them; what is older is named with the statement that takes it out after it was archived.
+ * Deletes what has had its time by core/retention.ts. Raw bytes and transfers stay ten years, so that each
+ * figure leads to them; what is older is named with the statement that takes it out after it was archived.
  */
 export async function retain (
-  db: Db, given: { readonly nowMs: number, readonly apply: boolean }
+  db: Db, { nowMs, apply }: { readonly nowMs: number, readonly apply: boolean }
 ): Promise<Retention> {
-  const sessionsMs = given.nowMs - 7 * dayMs
-  const keptFrom = addDays(localDate(given.nowMs), -limits.evidenceYears * 366)
-  const rawMs = given.nowMs - limits.evidenceYears * 366 * dayMs
-  const [sessions, raw] = await readAged(db, { sessionsMs, rawMs }) as [Aged, Aged]
-  if (given.apply) await deleteSessions(db, sessionsMs)
-  const partitions = (await oldPartitions(db, keptFrom)).map(one =>
-    ({ ...one, statement: `alter table transfer detach partition ${one.what} concurrently` }))
-  const rawStatement = `update delivery set raw = '' where received_at < '${new Date(rawMs).toISOString()}'`
-  return {
-    applied: given.apply, over: [sessions],
-    archivable: [...raw.rows === 0 ? [] : [{ ...raw, statement: rawStatement }], ...partitions]
+  const { policies } = await registryCache(db)()
+  const over: Over[] = []
+  for (const table of endingTables) {
+    const beforeMs = nowMs - (endsAfterDays(table, policies.lateDays) ?? Infinity) * dayMs
+    const rows = await (apply ? deleteOver : countOver)(db, table, beforeMs)
+    over.push({ table, before: localDate(beforeMs), rows })
   }
+  const deleted = over.filter(({ rows }) => rows > 0)
+  if (apply && deleted.length > 0) {
+    await inTransaction(db, tx => audit(tx, nowMs,
+      { by: 'system', action: 'retention.apply', subject: `day/${localDate(nowMs)}`, detail: { deleted } }))
+  }
+  const evidenceMs = nowMs - limits.evidenceYears * 366 * dayMs
+  return { applied: apply, over, archivable: await archivable(db, evidenceMs) }
 }
+
+async function archivable (db: Db, beforeMs: number): Promise<Retention['archivable']> {
+  const before = new Date(beforeMs).toISOString()
+  const raw = (await readOldRaw(db, beforeMs)).filter(({ rows }) => rows > 0)
+  const partitions = await oldPartitions(db, localDate(beforeMs))
+  return [
+    ...raw.map(one => ({ ...one, statement: statements[one.what].replace('$1', `'${before}'`) })),
+    ...partitions.map(one =>
+      ({ ...one, statement: `alter table transfer detach partition ${one.what} concurrently` }))
+  ]
+}
+
+const statements = {
+  delivery: "update delivery set raw = '' where received_at < $1 and raw <> ''",
+  delivery_raw: `update delivery_raw r set bytes = '' from delivery d
+    where d.bucket = r.bucket and d.delivery_no = r.delivery_no and d.received_at < $1 and r.bytes <> ''`
+} as const

@@ -32,19 +32,34 @@ const PpmRate = Type.Integer({ minimum: 0, maximum: 1_000_000, description: 'par
 
 /* ---- proof ---- */
 
-/** Signed head of the tree of batch roots (RFC 6962 tree hash; Ed25519 signature over `canonicalHead`). */
+/**
+ * Signed head of the tree of batch roots (RFC 6962 tree hash; Ed25519 signature over `canonicalHead`) and of
+ * the audit log, which has a signature of its own: whoever knows the tree's alone still checks that one.
+ */
 export const SignedHead = Type.Object({
   size: Type.Integer({ minimum: 0, description: 'number of sealed batches' }),
   root: Hex(32),
   at: Instant,
   keyId: Hex(4),
-  signature: Hex(64)
+  signature: Hex(64),
+  audit: Type.Optional(Type.Object({
+    rows: Type.Integer({ minimum: 0, description: 'rows of the audit log' }),
+    hash: Hex(32),
+    signature: Hex(64)
+  }, { ...closed, description: 'where the audit log stood; the signature is over canonicalAuditHead' }))
 }, { ...closed, $id: 'SignedHead' })
 export type SignedHead = Static<typeof SignedHead>
+export type AuditHead = NonNullable<SignedHead['audit']>
 
 /** The bytes that are signed: ASCII, one line each, LF ends. Golden bytes: do not change. */
 export const canonicalHead = (head: Omit<SignedHead, 'signature'>): Buffer =>
   Buffer.from(`citizen-card-head v1\n${head.size}\n${head.root}\n${head.at}\n${head.keyId}\n`, 'ascii')
+
+/** What binds the audit log to a head: its signature covers the tree as well. Golden bytes. */
+export const canonicalAuditHead = (
+  head: Omit<SignedHead, 'signature' | 'audit'>, { rows, hash }: Omit<AuditHead, 'signature'>
+): Buffer => Buffer.from(
+  `citizen-card-audit v1\n${rows}\n${hash}\n${head.size}\n${head.root}\n${head.at}\n${head.keyId}\n`, 'ascii')
 
 /* ---- records ---- */
 

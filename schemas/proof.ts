@@ -38,3 +38,21 @@ export const Consistency = Type.Object({
   })
 }, { ...closed, $id: 'Consistency' })
 export type Consistency = Static<typeof Consistency>
+
+/**
+ * The audit log from after a row up to where a signed head saw it: each row is hashed over the one before,
+ * and the last hash is the one that was signed. For whoever may read the log.
+ */
+export const AuditProof = Type.Object({
+  format: Type.Literal('citizen-card-audit-1'),
+  after: Type.Object({ rows: Type.Integer({ minimum: 0 }), hash: Hex }, {
+    ...closed, description: 'where it begins; 0 rows and 32 zero bytes: at the beginning of the log'
+  }),
+  entries: Type.Array(Type.Object({
+    atMs: Type.Integer(), by: Type.String(), action: Type.String(), subject: Type.String(),
+    detail: Type.String({ description: 'the very JSON that was hashed' })
+  }, closed)),
+  head: SignedHead,
+  publicKey: Type.String({ description: 'PEM; compare it with the one the city has published' })
+}, { ...closed, $id: 'AuditProof' })
+export type AuditProof = Static<typeof AuditProof>

@@ -7,7 +7,7 @@ import { createHash, createPublicKey } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { canonicalHead } from '../schemas/api.ts'
+import { canonicalAuditHead, canonicalHead } from '../schemas/api.ts'
 import { bucketOf, contentHash, evidenceHash, eventContent, type TransactionRecord } from '../schemas/record.ts'
 import { auditGenesis, auditHash } from '../ledger/core/audit-chain.ts'
 import {
@@ -109,6 +109,8 @@ const head = {
   size: 7, root: 'AB'.repeat(32), at: '2026-03-02T08:30:15.000+08:00', keyId: signer.keyId
 }
 
+const auditHead = { rows: 12, hash: 'CD'.repeat(32) }
+
 t.test('golden bytes', async t => {
   const leaves = [...batchLeaves(old), ...batchLeaves(batch)].map(hex)
   for (const [form, value, golden] of [
@@ -129,6 +131,8 @@ t.test('golden bytes', async t => {
     ['id of a key', signer.keyId, '06E3FD8F'],
     ['signed head', hex(createHash('sha256').update(canonicalHead(head)).digest()), 'b0bce81b4357ce7d4526003c809efcb9b2a87d9a5ee6e80283243b3604c99abc'],
     ['signature of a head', signer.sign(head).toLowerCase(), '4801b7441fc5902438206944b85b5d1e742564dc4e397574c29c4d22ae566737503fa120b33719ff0204e814f014b46b41e9f29b7e0985d949f9d6507048fb02'],
+    ['audit log under a head', hex(createHash('sha256').update(canonicalAuditHead(head, auditHead)).digest()), 'dbc9bc4585c9d374f320bb56b20363cb23621b2867a26007beaf20d6cd4b547f'],
+    ['signature of the audit log', signer.signAudit(head, auditHead).toLowerCase(), '402b0207a56d52e271122d1aebaa20499c9ab7602918bebfca4f3f96a6800aad50c25c39d8a39a73aa97024a27bddc4e00c22aac0e18b15d78e531951c662709'],
     ['positions of a day', hex(positionsDigest('2026-03-02', positions)), '6eeddc1ba743ece3fab63743108e5ad9aeac9914f626e393ff05c9eaf7fe396c'],
     ['first audit row', hex(audit1), 'f61b5781ad1570893bde73062e2f6e458346b287f07997c565af46bf8176492c'],
     ['second audit row', hex(audit2), '24aa389f1407f0cd84439ce2edd3c12b99c51f1f23bba9e94ba39c9664d0486a'],
@@ -206,5 +210,10 @@ t.test('a head is signed by its key alone', async t => {
   for (const [field, change] of everyChange(signed)) {
     const other = field === 'signature' ? { ...signed, signature: signed.signature.replace(/^./, '5') } : change
     t.notOk(verifyHead(other, signer.publicKeyPem), field)
+  }
+  const both = { ...signed, audit: { ...auditHead, signature: signer.signAudit(head, auditHead) } }
+  t.ok(verifyHead(both, signer.publicKeyPem))
+  for (const [field, audit] of [...everyChange(auditHead), ['signature', { signature: signed.signature }]] as const) {
+    t.notOk(verifyHead({ ...both, audit: { ...both.audit, ...audit } }, signer.publicKeyPem), `audit ${field}`)
   }
 })

@@ -98,6 +98,7 @@ t.test('what lags behind is told with its age', async t => {
   t.strictSame(samplesOf(late, 'ledger_outbox_events'), { '': Number(made?.events) })
   t.strictSame(samplesOf(late, 'ledger_outbox_age_seconds'), { '': 90 })
   t.strictSame(samplesOf(late, 'ledger_courier_jobs'), {}, 'no courier runs here')
+  t.strictSame(samplesOf(late, 'ledger_last_close_age_seconds'), {}, 'no date was cleared yet')
 
   await door.ledger.sealer.seal()
   t.strictSame(samplesOf(await scrape(door), 'ledger_unsealed_batches'), { '': Number(made?.batches) },
@@ -142,10 +143,46 @@ t.test('days, items and room', async t => {
   const closed = await scrape(door)
   t.strictSame(samplesOf(closed, 'ledger_days_unfinished'), { '': 2 })
   t.strictSame(samplesOf(closed, 'ledger_day_age_days'), { '': 1 })
+  t.strictSame(samplesOf(closed, 'ledger_last_close_age_seconds'), { '': 3 })
   const states = Object.entries(samplesOf(closed, 'ledger_day_state'))
   t.equal(states.length, 7)
   t.strictSame(states.filter(([, value]) => value !== 0), [[`{state="${state}"}`, 1]])
   t.not(state, 'OPEN')
+  await door.close()
+})
+
+t.test('files, the watch and tellings that were given up', async t => {
+  const door = await opened()
+  await someTaps(door)
+  await door.ledger.watch.catchUp()
+  const quiet = ['ledger_files_unfinished', 'ledger_file_age_seconds', 'ledger_watch_batches',
+    'ledger_watch_age_seconds', 'ledger_tellings_dead', 'ledger_lanes_waiting']
+  const before = await scrape(door)
+  for (const name of quiet) t.strictSame(samplesOf(before, name), { '': 0 }, name)
+
+  await door.ledger.watch.stop() // from here on nobody looks
+  await deliver(door, 'delivery-3', [debit(1, 3)])
+  await door.db.query(`
+    insert into webhook (owner, url, topics, salt, created_at) values ('X', '', '{}', '', now());
+    insert into telling (webhook_id, outbox_id, state, due_at)
+      values (1, 1, 'dead', now()), (1, 2, 'done', now());
+    insert into delivery (delivery_no, kind, external_id, source, digest, received_at, lines, distinct_lines,
+        clearing_date, bookings)
+      select 900 + bookings, 'file', bookings::text, '', '', '2026-03-02T12:00:00+08:00', 1, 1, '2026-03-02',
+        bookings from generate_series(1, 2) as bookings;
+    insert into delivery_part (delivery_no, part_no, lane, clearing_date, lines, accepted_count, accepted_fen,
+        refused_count, refused_fen, excluded_count, excluded_fen, answered)
+      select no, 0, 0, '2026-03-02', 1, 1, 1, 0, 0, 0, 0, '[]' from unnest(array[901, 902]) as no`)
+  let letGo = () => {}
+  const held = new Promise<void>(resolve => { letGo = resolve })
+  const parts = [0, 0, 1].map(lane => door.ledger.lanes.run(lane, () => held))
+  door.clock.advance(4_000_000)
+  const late = await scrape(door)
+  t.strictSame(quiet.map(name => samplesOf(late, name)['']), [1, 4_000, 1, 4_000, 1, 3],
+    'one file lacks a part, the other has all')
+  letGo()
+  await Promise.all(parts)
+  t.equal(door.ledger.lanes.waiting(), 0)
   await door.close()
 })
 
@@ -178,12 +215,12 @@ t.test('the format, and the table of the docs', async t => {
     t.equal(name.endsWith('_total'), type === 'counter', `${name}: counters end in _total, and nothing else`)
     if (type === 'histogram') checkHistogram(t, name, samples)
   }
-  const table = readFileSync(join(import.meta.dirname, '../docs/api.md'), 'utf8')
-  const told = [...table.matchAll(/^\| `(ledger_\w+)` \| (\w+) \| (.*?) \| (.+) \|$/gm)]
+  const table = readFileSync(join(import.meta.dirname, '../docs/running.md'), 'utf8')
+  const told = [...table.matchAll(/^\| `(ledger_\w+)` \| (\w+) \| (.*?) \| (.+?) \| .*\|$/gm)]
     .map(([, ...cells]) => cells)
   const shown = [...page].map(([name, { type, help }]) => [name, type, help])
   t.strictSame(told.map(([name, type, , help]) => [name, type, help]), shown,
-    'docs/api.md tells each metric, and no other')
+    'docs/running.md tells each metric, and no other')
   for (const [name = '', , labels = ''] of told) {
     const used = new Set([...page.get(name)?.samples.keys() ?? []].flatMap(key =>
       [...key.matchAll(/([a-z]+)="/g)].map(([, label = '']) => label)))

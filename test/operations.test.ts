@@ -1,38 +1,30 @@
-// What keeps a ledger running for years: schemas that change under traffic, a backup that comes back, room
-// for the dates ahead, the shape on other servers.
+// What keeps a ledger running for years: schemas that change under traffic, room for the dates ahead, rows
+// that have had their time, the shape on other servers.
 import t from 'tap'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startPostgres } from '../bin/postgres.ts'
-import { createHttpClient } from '../runtime/http-client.ts'
-import { createLog } from '../runtime/log.ts'
-import { directoryLayer } from '../gateway/spool/files.ts'
-import { openSpool } from '../gateway/spool/spool.ts'
-import { startUplink } from '../gateway/uplink/uplink.ts'
-import { headWitness } from '../gateway/uplink/witness.ts'
-import { acceptRestore } from '../ledger/proof/accept-restore.ts'
 import { batchRoot } from '../ledger/core/commitment.ts'
-import { openHeadMemory } from '../ledger/proof/head-memory.ts'
-import { openSigner, startSealer } from '../ledger/proof/seal.ts'
 import { citusCalls, keysWithoutBucket, placements } from '../ledger/store/citus.ts'
 import { openDb, type Db } from '../ledger/store/db.ts'
 import { migrate } from '../ledger/store/migrate.ts'
 import { dumpSchema } from '../ledger/store/schema-dump.ts'
-import { partitionsAhead, readAged } from '../ledger/store/upkeep.ts'
+import { partitionsAhead } from '../ledger/store/upkeep.ts'
 import { ensureHouseAccounts } from '../ledger/store/registry.ts'
+import { endsAfterDays, retention } from '../ledger/core/retention.ts'
+import { endingTables } from '../ledger/store/retention.ts'
 import { makeRoom, retain } from '../ledger/upkeep.ts'
 import { verifyBooks } from '../ledger/verifying/verify-books.ts'
-import { machines, secretOf, startDoors, type Door } from './support/ledger-http.ts'
+import { startDoors, type Door } from './support/ledger-http.ts'
 import { recordOf } from './support/posting.ts'
-import { city } from './support/small-day.ts'
+import { city, wholeDay } from './support/small-day.ts'
 
 t.setTimeout(600_000)
 const folder = mkdtempSync(join(tmpdir(), 'operations-'))
 t.teardown(() => rmSync(folder, { recursive: true, force: true }))
 const doors = await startDoors()
 t.teardown(() => doors.stop())
-const log = createLog('test', { level: 'silent' })
 
 /** The superuser's door to the same database. */
 async function owner<T> (door: Door, work: (db: Db) => Promise<T>): Promise<T> {
@@ -148,146 +140,108 @@ t.test('a date without a partition takes no transfer, and nothing of its deliver
     t.strictSame(rows, [], 'all of it or nothing')
     t.ok(await makeRoom(db, 20) >= 20)
     t.match(await door.ok('gateway', 'POST', '/v1/records', body), { results: [{ reason: 'ok' }] })
-    const dry = await retain(db, { nowMs: Date.parse('2046-01-01T00:00:00Z'), apply: false })
-    t.match(dry, { applied: false, archivable: [{ what: 'raw bytes of deliveries', rows: 1 }] })
-    t.match(dry.archivable[1]?.statement,
-      'alter table transfer detach partition transfer_20260302 concurrently')
-    const far = { sessionsMs: Date.parse('2046-01-01'), rawMs: 0 }
-    const sessions = async () => (await readAged(db, far))[0]?.rows
-    await door.ok('clerk', 'GET', '/v1/days')
-    t.ok((await sessions() ?? 0) > 0)
-    await retain(db, { nowMs: Date.parse('2046-01-01T00:00:00Z'), apply: true })
-    t.equal(await sessions(), 0)
-    t.strictSame((await retain(db, { nowMs: door.clock.now(), apply: false })).archivable, [],
-      'nothing is ten years old')
   })
   await door.close()
 })
 
-/* ---- an old backup comes back ---- */
+/* ---- what has had its time ---- */
 
-async function state (db: Db): Promise<unknown> {
-  const of = async (query: string) => (await db.query(query)).rows
-  return {
-    books: await of(`
-      select account_id, sum(credit_fen - debit_fen)::text as fen from (
-        select account_id, debit_fen, credit_fen from account_day
-        union all select account_id, debit_fen, credit_fen from balance_delta) m group by 1 order by 1`),
-    purses: await of('select * from purse order by card_id, purse'),
-    verdicts: await of(`
-      select encode(x.content, 'hex') as content, coalesce(a.outcome, x.outcome) as outcome,
-        coalesce(a.reason, x.reason) as reason
-      from (
-        select bucket, content, outcome, reason, delivery_no, line_no from card_event
-        union all
-        select bucket, content, outcome, reason, delivery_no, line_no from evidence where kind <> 4) x
-      left join lateral (
-        select outcome, reason from adjustment j
-        where j.bucket = x.bucket and j.delivery_no = x.delivery_no and j.line_no = x.line_no
-        order by batch_id desc limit 1) a on true order by 1, 2, 3`)
+t.test('each table says how long its rows stay', async t => {
+  const door = await doors.open()
+  const { rows } = await door.db.query<{ name: string }>(`
+    select tablename as name from pg_tables where schemaname = 'public' and tablename !~ '^transfer_[0-9]'`)
+  t.strictSame(Object.keys(retention).sort(), rows.map(row => row.name).sort(), 'ledger/core/retention.ts')
+  const ending = Object.entries(retention).filter(([, rule]) => typeof rule !== 'string')
+    .map(([table]) => table)
+  t.strictSame(ending.sort(), [...endingTables, 'income_batch'].sort(), 'and what ends can be deleted')
+  await door.close()
+})
+
+const counts = async (db: Db): Promise<Record<string, number>> => {
+  const found: Record<string, number> = {}
+  for (const table of Object.keys(retention)) {
+    const { rows: [row] } = await db.query<{ n: number }>(`select count(*)::int as n from ${table}`)
+    found[table] = row?.n ?? NaN
   }
+  return found
 }
 
-t.test('an old backup, and the spool of a gateway delivered again: the same books', async t => {
-  const door = await doors.open()
-  await door.ok('registrar', 'PUT', '/v1/registry', city(8))
-  const keyPath = join(folder, 'signing.pem')
-  const onError = (error: unknown) => { throw error }
-  const sealer = async (db: Db) => await startSealer({
-    db, signer: openSigner(keyPath), now: () => door.clock.now(), everyMs: 3_600_000, onError,
-    memory: openHeadMemory(keyPath)
+/** Two rows of each kind that ends, one of the day and one of a year later, beside what they refer to. */
+async function oldAndYoung (db: Db): Promise<void> {
+  await db.query('update outbox set fanned_out_at = created_at')
+  await db.query(`
+    insert into webhook (owner, url, topics, salt, created_at)
+      values ('AUDITOR', 'https://x/', '{}', '', now());
+    insert into telling (webhook_id, outbox_id, state, due_at, ended_at)
+      select 1, outbox_id,
+        case outbox_id when (select min(outbox_id) from outbox) then 'waiting' else 'done' end,
+        created_at, created_at from outbox order by outbox_id limit 3;
+    insert into outbox (topic, body, created_at, fanned_out_at)
+      values ('day.moved', '{}', now(), '2027-04-01');
+    insert into top_debit select 1, at, 1 from unnest(array['2026-03-02', '2027-04-01']::timestamptz[]) as at;
+    insert into parameter_applied
+      select 1, 'blacklist', version, '2026-03-02'::timestamptz + version * interval '1 day', now()
+      from generate_series(1, 3) as version;
+    insert into parameter_applied
+      values (1, 'blacklist', 4, '2027-04-01', now()), (2, 'tariff', 1, '2026-03-02', now());
+    insert into terminal_total (terminal_id, batch, psam_id, from_sequence, to_sequence, clearing_date,
+        consume_count, consume_fen, return_count, return_fen, load_count, load_fen, received_at, source)
+      select 1, at::text, 1, 1, 1, at, 0, 0, 0, 0, 0, 0, at, ''
+      from unnest(array['2026-03-02', '2027-04-01']::date[]) as at;
+    insert into party_position select at, 'commerce', 1, 0, at, ''
+      from unnest(array['2026-03-02', '2027-04-01']::date[]) as at;
+    insert into party_position_item select at, 'commerce', 1, place, '', 0
+      from unnest(array['2026-03-02', '2027-04-01']::date[]) as at, generate_series(1, 2) as place`)
+}
+
+t.test('what has had its time goes, and nothing else', async t => {
+  const door = await wholeDay(doors)
+  const { db } = door
+  const income = async () =>
+    await door.ok('auditor', 'GET', '/v1/operators/BUS/income?date=2026-03-02&by=terminal')
+  const earned = await income()
+  t.ok(earned.items.length > 0)
+  await oldAndYoung(db)
+  const before = await counts(db)
+  const nowMs = Date.parse('2027-04-08T12:00:00+08:00') // 402 days after the day
+  const planned = await retain(db, { nowMs, apply: false })
+  t.strictSame(await counts(db), before, 'asked what would go, nothing goes')
+  const applied = await retain(db, { nowMs, apply: true })
+  t.strictSame(applied.over, planned.over, 'what was told goes')
+  const after = await counts(db)
+  const gone = Object.keys(before).flatMap(table => {
+    const rows = (before[table] ?? 0) - (after[table] ?? 0)
+    return rows === 0 ? [] : [[table, rows]]
   })
-  const http = createHttpClient({
-    baseUrl: door.url, random: () => 0.5, tries: 1,
-    headers: { authorization: `Bearer ${machines.gateway}.${secretOf(machines.gateway)}` }
-  })
-  const witness = headWitness(join(folder, 'heads.jsonl'), log)
-  const spool = await openSpool({ files: directoryLayer(join(folder, 'spool')), clock: door.clock })
-  let deliveries = 0
-  const uplink = startUplink({
-    spool, http, log, random: () => 0.5, onHead: () => undefined,
-    newDelivery: () => `restored-${String(++deliveries).padStart(6, '0')}`,
-    settings: { batchMax: 3, lingerMs: 1, retryMs: 5, retryMaxMs: 20, tryTimeoutMs: 30_000, parkedMax: 100 }
-  })
-  t.teardown(async () => {
-    await uplink.stop()
-    await spool.close()
-    http.close()
-  })
-  const tap = async (card: number, nth: number, more = {}) => {
-    const record = recordOf(card, nth, more)
-    const grey = { ...record, grey: true, tac: null }
-    const intent = await spool.intent({ record: grey, lane: '1', mac1: '00000000' })
-    await spool.record({ intent, lane: '1', record, settled: true })
-  }
-  const drained = async () => {
-    while (spool.status().depth > 0 || spool.status().redelivering) {
-      await new Promise(resolve => setTimeout(resolve, 20))
-    }
-  }
+  t.strictSame(Object.fromEntries(gone), {
+    session: before['session'], telling: 2, outbox: (before['outbox'] ?? 0) - 2, income: before['income'],
+    income_batch: before['income_batch'], top_debit: 1, parameter_applied: 1, terminal_total: 1,
+    party_position: 1, party_position_item: 2, audit: -1
+  }, 'the waiting telling keeps its event; the version that a terminal had then stays')
+  t.strictSame((await retain(db, { nowMs, apply: true })).over.filter(({ rows }) => rows > 0), [], 'once')
+  t.strictSame(await income(), earned, 'income is made anew for whoever asks')
+  t.strictSame((await verifyBooks(db)).checks.filter(one => !one.ok), [])
+  const again = { delivery: 'years-later-1', records: [recordOf(0, 1)] }
+  t.match(await door.ok('gateway', 'POST', '/v1/records', again),
+    { results: [{ replayed: true, reason: 'ok' }] }, 'what a record is recognised by stays')
 
-  await owner(door, async db => {
-    for (let card = 0; card < 6; card++) await tap(card, 1)
-    await drained()
-    const before = await sealer(db)
-    witness.see(await before.seal())
-
-    // The backup: every row as it is now, in a schema beside it.
-    const { rows: tables } = await db.query<{ name: string }>(`
-      select c.relname as name from pg_class c where c.relnamespace = 'public'::regnamespace
-        and c.relkind in ('r', 'p') and not c.relispartition order by 1`)
-    await db.query('create schema backup')
-    for (const { name } of tables) await db.query(`create table backup.${name} as table public.${name}`)
-
-    for (let card = 0; card < 6; card++) await tap(card, 2, card % 2 === 0 ? {} : { grey: true, tac: null })
-    for (let card = 0; card < 6; card++) await tap(card, 3)
-    await tap(2, 1, { sequence: 77, amountFen: 250, dateTime: '20260302091500' }) // a clone
-    await drained()
-    const lost = await before.seal()
-    witness.see(lost)
-    await before.stop()
-    const expected = await state(db)
-
-    // The disk dies; the backup comes back.
-    const tx = await db.connect()
-    await tx.query('begin')
-    await tx.query('set local session_replication_role = replica')
-    await tx.query(`truncate ${tables.map(({ name }) => `public.${name}`).join(', ')}`)
-    for (const { name } of tables) {
-      await tx.query(`insert into public.${name} overriding system value select * from backup.${name}`)
-    }
-    await tx.query('commit')
-    tx.release()
-    t.notSame(await state(db), expected, 'half of the taps are gone')
-
-    const refused = await sealer(db)
-    await t.rejects(refused.seal(), /older than what was signed: a head of .* accept-restore/)
-    await refused.stop()
-    await t.rejects(acceptRestore(db, join(folder, 'other.pem'), { reason: 'no such key', atMs: 0 }), /holds all/)
-    const why = { reason: 'the disk died; backup of noon', atMs: door.clock.now() }
-    const keyId = await acceptRestore(db, keyPath, why)
-    t.not(keyId, lost.keyId, 'no key signs two pasts')
-    await t.rejects(acceptRestore(db, keyPath, { reason: 'once more', atMs: 0 }), /holds all/)
-    const after = await sealer(db)
-    witness.see(await after.seal())
-    t.equal(witness.contradictions(), 1, 'the gateway was told another past, and says so')
-
-    const range = await spool.redeliver(0)
-    t.ok(range !== null)
-    await drained()
-    t.strictSame(await state(db), expected, 'books, purses and verdicts as before')
-    const renewed = await after.seal()
-    t.equal(renewed.keyId, keyId, 'what comes after is signed by the new key')
-    witness.see(renewed)
-    await witness.check({ get: async (path: string) => await door.ok(null, 'GET', path) } as never)
-    t.equal(witness.contradictions(), 1, 'and grows out of the last head that both pasts share')
-    await after.stop()
-    const { checks } = await verifyBooks(db)
-    t.strictSame(checks.filter(one => !one.ok), [])
-    const { rows: [deed] } = await db.query("select detail from audit where action = 'tree.restore'")
-    t.match(deed, { detail: new RegExp(`"size":${lost.size}`) }, 'the audit log tells what was lost')
-  })
+  t.strictSame(planned.archivable, [], 'nothing is ten years old')
+  const later = { nowMs: Date.parse('2046-01-01T00:00:00Z'), apply: false }
+  const { archivable } = await retain(db, later)
+  t.match(archivable.map(one => [one.what, one.rows > 0]).slice(0, 2),
+    [['delivery', true], ['delivery_raw', true]])
+  const statement = archivable.find(one => one.what === 'transfer_20260302')?.statement
+  t.equal(statement, 'alter table transfer detach partition transfer_20260302 concurrently')
+  for (const { statement } of archivable) await db.query(statement) // they are SQL that runs
+  t.strictSame((await retain(db, later)).archivable, [])
   await door.close()
+})
+
+t.test('a city that takes records for years keeps what their verdicts ask for', async t => {
+  t.equal(endsAfterDays('parameter_applied', 90), 400)
+  t.equal(endsAfterDays('parameter_applied', 900), 931)
+  t.equal(endsAfterDays('outbox', 900), 90)
+  t.equal(endsAfterDays('transfer', 90), null)
 })
 
 const debian = '/usr/lib/postgresql/15/bin'

@@ -7,9 +7,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { SignedHead } from '../schemas/api.ts'
 import { leafHash } from '../schemas/merkle.ts'
-import type { Consistency } from '../schemas/proof.ts'
+import type { AuditProof, Consistency } from '../schemas/proof.ts'
+import { headWitness } from '../gateway/uplink/witness.ts'
+import { auditGenesis, auditHash } from '../ledger/core/audit-chain.ts'
 import { rootOf } from '../ledger/core/merkle.ts'
 import { openDb, inTransaction } from '../ledger/store/db.ts'
+import type { AuditRow } from '../ledger/store/audit.ts'
+import { verifyBooks } from '../ledger/verifying/verify-books.ts'
+import { createLog } from '../runtime/log.ts'
 import { completeTiles, insertLeaves, leafHashes, subtreeRoot, tilesFrom } from '../ledger/store/tree.ts'
 import { startDoors, type Door } from './support/ledger-http.ts'
 import { recordOf } from './support/posting.ts'
@@ -90,6 +95,103 @@ t.test('each signed head grew out of the ones before', async t => {
   writeFileSync(witness, JSON.stringify({ ...proof.second, root: flip(proof.second.root) }) + '\n')
   t.match(check([proof], '--witness', witness), { code: 1, says: [/was shown another tree of 8/] })
   await door.close()
+})
+
+/* ---- the audit log ---- */
+
+type Kept = { readonly door: Door, readonly shown: SignedHead[], readonly witness: string }
+
+/** A ledger in which people do things between batches, and what a gateway and its witness keep of it. */
+async function withDeeds (name: string): Promise<Kept> {
+  const door = await doors.open()
+  const shown = await heads(door, 2)
+  for (let deed = 0; deed < 3; deed++) {
+    await door.ok('registrar', 'POST', '/v1/blacklist', { add: [], remove: [] })
+    shown.push(await door.ledger.sealer.seal())
+  }
+  const witness = join(folder, `${name}.jsonl`)
+  writeFileSync(witness, shown.map(head => JSON.stringify(head) + '\n').join(''))
+  return { door, shown, witness }
+}
+const rowsOf = (head: SignedHead | undefined): number => head?.audit?.rows ?? NaN
+const faultsOf = async (door: Door, shown: SignedHead | null = null): Promise<string[]> =>
+  (await verifyBooks(door.db, { shown })).checks.filter(one => !one.ok).map(one => one.detail)
+
+t.test('deeds are proven to a stranger who kept signed heads', async t => {
+  const { door, shown, witness } = await withDeeds('deeds')
+  const [before, last] = shown.slice(-2)
+  t.equal(before?.size, last?.size, 'a deed without a batch makes a head of its own')
+  t.equal(rowsOf(last), rowsOf(before) + 1)
+  t.strictSame(await door.ledger.sealer.seal(), last, 'and nothing done makes none')
+  const log: AuditProof = await door.ok('auditor', 'GET', '/v1/audit/proof')
+  const later: AuditProof = await door.ok('auditor', 'GET', `/v1/audit/proof?after=${rowsOf(before)}`)
+  t.match([log.entries.length, later.entries.length, later.after],
+    [rowsOf(last), 1, { rows: rowsOf(before), hash: before?.audit?.hash }])
+  writeFileSync(join(folder, 'city.pem'), door.ledger.signer.publicKeyPem)
+  const sound = check([log, later], '--key', join(folder, 'city.pem'), '--witness', witness)
+  t.equal(sound.code, 0, sound.says.join())
+  t.match(sound.says[0], new RegExp(`^deeds 1 to ${rowsOf(last)} are the audit log of 2026-03-02T12`))
+  const [first, ...others] = log.entries
+  const forged: Record<string, object> = {
+    'a deed': { entries: [{ ...first, by: 'nobody' }, ...others] },
+    'a deed less': { entries: log.entries.slice(0, -1) },
+    'the first deed less': { entries: others, after: { rows: 1, hash: log.after.hash } },
+    'another beginning': { after: { rows: 0, hash: flip(log.after.hash) } },
+    'an older head': { head: before },
+    'the count under the head': {
+      entries: others, head: { ...last, audit: { ...last?.audit, rows: rowsOf(last) - 1 } }
+    },
+    'a head without a log': { head: { ...last, audit: undefined } }
+  }
+  const said = check(Object.values(forged).map(change => ({ ...log, ...change })))
+  Object.keys(forged).forEach((what, index) => t.match(said.says[index], /^NOT PROVEN/, `forged ${what}`))
+  const rights = [['auditor', 404], ['admin-1', 404], ['clerk', 403], ['gateway', 403]] as const
+  for (const [as, status] of rights) {
+    t.equal((await door.ask(as, 'GET', '/v1/audit/proof?after=999')).status, status, as)
+  }
+  await door.close()
+})
+
+t.test('an audit log that was cut or written anew is found here and outside', async t => {
+  const { door, shown, witness } = await withDeeds('cut')
+  t.strictSame(await faultsOf(door, shown.at(-1) ?? null), [])
+  const last = rowsOf(shown.at(-1))
+
+  const { rows } = await door.db.query<AuditRow>(
+    'select seq, at as "atMs", by_whom as by, action, subject, detail from audit order by seq')
+  let previous: Uint8Array = auditGenesis
+  for (const row of rows) { // the second deed becomes somebody else's, and all hashes are made anew
+    const forged = row.seq === 2n ? { ...row, by: 'clerk' } : row
+    const hash = auditHash(previous, forged)
+    await door.db.query('update audit set by_whom = $2, previous = $3, hash = $4 where seq = $1',
+      [row.seq, forged.by, previous, hash])
+    previous = hash
+  }
+  t.match(await door.ok('auditor', 'GET', '/v1/audit/integrity'), { ok: true }, 'a chain in order')
+  t.match((await faultsOf(door))[0],
+    new RegExp(`^audit 3 .* tree_head .*; audit ${last} is missing or not the one under tree_head \\d+`))
+  await t.rejects(door.ledger.sealer.seal(), /audit log was cut or rewritten/, 'nothing is signed over it')
+  await door.close()
+
+  const other = await withDeeds('shortened')
+  await other.door.db.query('delete from audit where seq > $1', [last - 2])
+  t.match(await faultsOf(other.door), [`audit ${last - 1} is missing or not the one under tree_head`])
+  await other.door.db.query('delete from tree_head where audit_rows > $1', [last - 2])
+  t.strictSame(await faultsOf(other.door), [], 'without its last heads it is a ledger in order')
+  t.match(await faultsOf(other.door, other.shown.at(-1)), [`over ${last} rows of the audit log, was shown`],
+    'but not for whoever kept the last one')
+  other.door.clock.advance(60_000)
+  await other.door.ok('registrar', 'POST', '/v1/blacklist', { add: [], remove: [] })
+  const head = await other.door.ledger.sealer.seal()
+  const log = await other.door.ok('auditor', 'GET', '/v1/audit/proof')
+  t.equal(check([log]).code, 0, 'a proof of its own')
+  t.match(check([log], '--witness', other.witness), { code: 1, says: [/was shown (other|\d+) deeds/] })
+  const gateway = headWitness(other.witness, createLog('test', { level: 'silent' }))
+  gateway.see(head)
+  t.equal(gateway.contradictions(), 1, 'a gateway sees it without asking anybody')
+  await other.door.close()
+  t.match(check([{ ...log, head: shown.at(-1) }]).says, [/^NOT PROVEN/])
+  t.ok(witness !== other.witness)
 })
 
 t.test('a tree of thousands is proven from its tiles', async t => {

@@ -304,9 +304,9 @@ t.test('the ledger proves to a witness that its past is the one it showed', asyn
   t.teardown(() => rmSync(dir, { recursive: true, force: true }))
   const leaves = Array.from({ length: 40 }, (_, index) => leafHash(Buffer.from(`batch ${index}`)))
   const forged = leaves.map((leaf, index) => index === 3 ? leafHash(Buffer.from('another')) : leaf)
-  const headOf = (size: number, of = leaves): SignedHead => ({
+  const headOf = (size: number, of = leaves, second = 0): SignedHead => ({
     size, root: hex(rootOf(of.slice(0, size))), keyId: '01020304',
-    at: '2026-03-02T08:00:00.000+08:00', signature: '0'.repeat(128)
+    at: `2026-03-02T08:00:0${second}.000+08:00`, signature: '0'.repeat(128)
   })
   const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex').toUpperCase()
   const asked: string[] = []
@@ -337,6 +337,19 @@ t.test('the ledger proves to a witness that its past is the one it showed', asyn
   t.equal(witness.contradictions(), 2, 'nor may it have forgotten the head of 19')
   await t.rejects(witness.check({ get: async () => { throw new Error('away') } } as never), /away/)
   t.equal(witness.contradictions(), 2, 'a ledger that is away has denied nothing')
+
+  const two = headWitness(join(dir, 'two-ledgers.jsonl'), log)
+  two.see(headOf(19, leaves, 5))
+  two.see(headOf(7, leaves, 4)) // from the other process, which is a second behind
+  asked.length = 0
+  await two.check(ledgerWith(leaves))
+  await two.check(ledgerWith(leaves))
+  t.strictSame([asked, two.contradictions()], [['/v1/consistency?first=7&second=19'], 0], 'proven once')
+  two.see(headOf(9, forged, 4))
+  t.equal(two.contradictions(), 0)
+  await two.check(ledgerWith(leaves))
+  t.equal(two.contradictions(), 1, 'but no head of another past')
+  t.equal(readFileSync(join(dir, 'two-ledgers.jsonl'), 'utf8').split('\n').length, 3, 'which is kept')
 })
 
 /* ---- parameters ---- */

@@ -1,7 +1,7 @@
 // Keeps the signed heads that the ledger sends, so that it cannot rewrite its past unnoticed: an append-only
-// file that an auditor collects. Checks what needs no key: a tree never changes at the same size and never
-// shrinks, and now and then that the newest head grew out of one that was seen before. It refuses to know
-// whether an older past is a restored backup or a forgery: people do.
+// file that an auditor collects. Checks what needs no key: neither the tree nor the audit log changes at the
+// same size or shrinks, and now and then that the newest head grew out of one that was seen before. It
+// refuses to know whether an older past is a restored backup or a forgery: people do.
 import { appendFileSync, existsSync, readFileSync, renameSync, statSync, truncateSync } from 'node:fs'
 import { Value } from 'typebox/value'
 import { HttpAnswerError, type HttpClient } from '../../runtime/http-client.ts'
@@ -28,6 +28,8 @@ export function headWitness (path: string, log: Log): Witness {
   let latest = kept.reduce<SignedHead | null>((last, head) => outgrows(head, last) ? head : last, null)
   /** Everything before was proven to lead here; at the start that is what the file says. */
   let proven = latest
+  /** Older than one that was seen: of two ledgers one may be a second behind. Proven like any other. */
+  const late = new Map<number, SignedHead>()
   let contradictions = 0
 
   function contradict (earlier: SignedHead, head: SignedHead, what: string): void {
@@ -36,35 +38,82 @@ export function headWitness (path: string, log: Log): Witness {
   }
 
   function see (head: SignedHead): void {
-    if (latest !== null && head.size === latest.size && head.root === latest.root) return
+    const before = latest
+    if (before !== null && isSame(head, before)) return
+    if (before !== null && isLate(head, before) && keys.has(head.keyId)) return proveLater(head)
     // A key never seen before, under less than was seen: the ledger was restored and says so. Told once.
-    const isRestored = latest !== null && head.size <= latest.size && !keys.has(head.keyId)
-    if (latest !== null && head.size <= latest.size) {
-      contradict(latest, head, isRestored
+    const isDenied = before !== null && !outgrows(head, before)
+    const isRestored = isDenied && !keys.has(head.keyId)
+    if (isDenied) {
+      contradict(before, head, isRestored
         ? 'the ledger goes on from an older past, under a new key'
-        : 'the ledger shows another past than before')
+        : anotherPast)
     }
+    keep(head)
+    if (isRestored || !isDenied) latest = head
+    if (isRestored || proven === null) proven = head
+    if (isRestored) late.clear()
+  }
+
+  function proveLater (head: SignedHead): void {
+    const other = late.get(head.size)
+    if (other !== undefined && other.root !== head.root) contradict(other, head, anotherPast)
+    else if (late.size < lateMax) late.set(head.size, head)
+  }
+
+  function keep (head: SignedHead): void {
     if (existsSync(path) && statSync(path).size > fileBytesMax) renameSync(path, `${path}.old`)
     appendFileSync(path, JSON.stringify(head) + '\n', { mode: 0o600 })
     keys.add(head.keyId)
-    if (isRestored || outgrows(head, latest)) latest = head
-    if (isRestored || proven === null) proven = head
   }
 
   async function check (http: Pick<HttpClient, 'get'>): Promise<void> {
-    const [first, second] = [proven, latest]
-    if (first === null || second === null || first.size < 1 || second.size <= first.size) return
+    const newest = latest
+    if (newest === null) return
+    if (proven !== null && await leads(http, proven, newest)) proven = newest
+    for (const head of late.values()) {
+      if (!await leads(http, head, newest)) keep(head)
+      late.delete(head.size)
+    }
+  }
+
+  /** Whether one head grew into another; where it is denied, that is a contradiction. */
+  async function leads (
+    http: Pick<HttpClient, 'get'>, first: SignedHead, second: SignedHead
+  ): Promise<boolean> {
+    if (first.size < 1 || second.size <= first.size) return true
     const steps = await askPath(http, first.size, second.size)
     const [older, newer] = [first, second].map(({ root }) => bytes(root)) as [Buffer, Buffer]
-    if (steps !== null && verifyConsistency(first.size, second.size, steps, older, newer)) proven = second
-    else contradict(first, second, 'the ledger cannot prove that its past is the one it showed')
+    if (steps !== null && verifyConsistency(first.size, second.size, steps, older, newer)) return true
+    contradict(first, second, 'the ledger cannot prove that its past is the one it showed')
+    return false
   }
 
   return { see, latest: () => latest, contradictions: () => contradictions, check }
 }
 
+const anotherPast = 'the ledger shows another past than before'
+
 const outgrows = (head: SignedHead, last: SignedHead | null): boolean =>
-  last === null || head.size > last.size
+  last === null || (growsTree(head, last) && growsAudit(head, last))
+
+const growsTree = (head: SignedHead, last: SignedHead): boolean =>
+  head.size > last.size || (head.size === last.size && head.root === last.root)
+
+/** A process of the version before says nothing of the audit log. */
+const growsAudit = ({ audit: now }: SignedHead, { audit: before }: SignedHead): boolean =>
+  now === undefined || before === undefined || now.rows > before.rows ||
+  (now.rows === before.rows && now.hash === before.hash)
+
+/** Signed before the last one that was seen, and no more than it. */
+const isLate = (head: SignedHead, last: SignedHead): boolean =>
+  head.size < last.size && Date.parse(head.at) < Date.parse(last.at) &&
+  (head.audit === undefined || growsAudit(last, head))
+const lateMax = 100
+
+const isSame = (head: SignedHead, last: SignedHead): boolean =>
+  head.size === last.size && head.root === last.root &&
+  (head.audit === undefined || (head.audit.rows === last.audit?.rows && head.audit.hash === last.audit.hash))
 
 /** Null where the ledger does not know a head that it has shown. */
 async function askPath (

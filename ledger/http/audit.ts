@@ -4,8 +4,10 @@ import { formatIso } from '../../runtime/instants.ts'
 import { Instant } from '../../schemas/api.ts'
 import { AuditIntegrity, AuditPage, type AuditEntryView } from '../../schemas/audit.ts'
 import { limits } from '../../schemas/limits.ts'
+import { AuditProof } from '../../schemas/proof.ts'
 import { auditIntegrity } from '../people/audit.ts'
 import type { Ledger } from '../ledger.ts'
+import { proveAudit } from '../proof/prove.ts'
 import { findAudit, type AuditRow } from '../store/audit.ts'
 import type { App } from './app.ts'
 import type { Capacity } from './auth.ts'
@@ -20,6 +22,9 @@ const Filter = Type.Object({
   to: Type.Optional(Instant),
   before: Type.Optional(Type.String({ pattern: '^\\d{1,15}$', description: 'older than this one' })),
   limit: Type.Optional(Type.String({ pattern: '^\\d{1,4}$', description: `at most ${limits.pageItemsMax}` }))
+}, { additionalProperties: false })
+const After = Type.Object({
+  after: Type.Optional(Type.String({ pattern: '^\\d{1,15}$', description: 'rows that are known already' }))
 }, { additionalProperties: false })
 const allow: readonly Capacity[] = ['auditor', 'admin']
 
@@ -43,6 +48,11 @@ export const auditRoutes = (ledger: Ledger) => async (app: App): Promise<void> =
     const { rows, head, broken } = await auditIntegrity(ledger.db)
     return { ok: broken === null, rows, head: Buffer.from(head).toString('hex').toUpperCase(), broken }
   })
+
+  // For an old head that somebody kept: the log must still lead through what it says.
+  app.get('/v1/audit/proof', {
+    config: { allow }, schema: { querystring: After, response: { 200: AuditProof } }
+  }, async ({ query }) => await proveAudit(ledger.db, Number(query.after ?? '0')))
 }
 
 const entryOf = ({ seq, atMs, by, action, subject, detail, hash }: AuditRow): AuditEntryView => ({

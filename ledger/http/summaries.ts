@@ -86,6 +86,7 @@ export const summaries: Readonly<Record<string, string>> = {
   'DELETE /v1/proposals/:id': 'Withdraw an own proposal',
   'GET /v1/audit': 'The audit log, page by page',
   'GET /v1/audit/integrity': 'Whether the chain of the audit log is whole',
+  'GET /v1/audit/proof': 'The audit log as hashed, up to a signed head',
 
   'POST /v1/refunds': 'Refund a transaction, or propose it above the limit',
   'POST /v1/disputes': 'Raise a dispute about a transaction',

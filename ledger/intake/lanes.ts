@@ -20,15 +20,20 @@ export type Lanes = {
   readonly run: <T>(lane: number, work: () => Promise<T>) => Promise<T>
   /** The work under this key, once: whoever asks while it runs waits for the same. */
   readonly join: (key: string, work: () => Promise<void>) => Promise<void>
+  /** How much was given to lanes and is not over. */
+  readonly waiting: () => number
 }
 
 export function createLanes (): Lanes {
   const ends = new Map<number, Promise<unknown>>()
   const running = new Map<string, Promise<void>>()
+  let waiting = 0
+  const over = () => { waiting -= 1 }
   return {
     run: (lane, work) => {
       const turn = (ends.get(lane) ?? Promise.resolve()).then(work)
-      ends.set(lane, turn.catch(() => undefined))
+      waiting += 1
+      ends.set(lane, turn.then(over, over))
       return turn
     },
     join: (key, work) => {
@@ -37,6 +42,7 @@ export function createLanes (): Lanes {
       const started = work().finally(() => running.delete(key))
       running.set(key, started)
       return started
-    }
+    },
+    waiting: () => waiting
   }
 }

@@ -3,8 +3,10 @@
 // to know how a backup is restored.
 import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs'
 import { readIfThere } from '../../runtime/files.ts'
-import type { SignedHead } from '../../schemas/api.ts'
+import type { AuditHead, SignedHead } from '../../schemas/api.ts'
+import { auditGenesis } from '../core/audit-chain.ts'
 import { Refusal } from '../refusal.ts'
+import { auditHashAt, lastAudit } from '../store/audit.ts'
 import type { Db, Tx } from '../store/db.ts'
 import { headAt } from '../store/tree.ts'
 
@@ -24,7 +26,7 @@ export function openHeadMemory (signingKeyPath: string): HeadMemory {
   return {
     shown: () => shown,
     remember: head => {
-      if (shown !== null && head.size <= shown.size) return
+      if (shown !== null && !outgrows(head, shown)) return
       const draft = `${path}.${process.pid}.new`
       const file = openSync(draft, 'w', 0o600)
       try {
@@ -52,6 +54,32 @@ export async function refuseOlderTree (tx: Tx, memory: HeadMemory): Promise<void
     'batches is not in it. If a backup was restored, run accept-restore and have the gateways redeliver')
 }
 
-/** Whether the tree in the database is, or has grown out of, the one of this head. */
+/** Whether tree and audit log in the database are, or have grown out of, those of this head. */
 export const holds = async (tx: Tx | Db, shown: SignedHead): Promise<boolean> =>
-  (await headAt(tx, shown.size))?.head.root === shown.root
+  (await headAt(tx, shown.size))?.head.root === shown.root && await holdsAudit(tx, shown)
+
+const outgrows = (head: SignedHead, shown: SignedHead): boolean =>
+  head.size > shown.size || (head.size === shown.size && (head.audit?.rows ?? 0) > (shown.audit?.rows ?? 0))
+
+/* ---- the audit log under a head ---- */
+
+/** Where the audit log stands; what is being written meanwhile comes under the next head. */
+export async function auditHeadNow (tx: Tx): Promise<Omit<AuditHead, 'signature'>> {
+  const last = await lastAudit(tx)
+  return { rows: Number(last?.seq ?? 0n), hash: hex(last?.hash ?? auditGenesis) }
+}
+
+/** Throws Refusal unavailable where the audit log is no longer the one that the last head was signed with. */
+export async function refuseOtherAudit (tx: Tx, head: SignedHead): Promise<void> {
+  if (await holdsAudit(tx, head)) return
+  throw new Refusal('unavailable', `the audit log was cut or rewritten: its row ${head.audit?.rows} is not ` +
+    `the one that was signed at ${head.at}. Run verify, keep the database as evidence, restore a backup`)
+}
+
+async function holdsAudit (tx: Tx | Db, { audit }: SignedHead): Promise<boolean> {
+  if (audit === undefined) return true
+  const hash = audit.rows === 0 ? auditGenesis : await auditHashAt(tx, audit.rows)
+  return hash !== null && hex(hash) === audit.hash
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex').toUpperCase()

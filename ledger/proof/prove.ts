@@ -1,15 +1,17 @@
 // `npm run prove`: an inclusion proof for one transfer, or for all that one record moved, which a resident
-// checks offline with bin/verify-proof.ts; and a proof that one signed head grew into another. It hands out
-// one leaf's salt, and nothing about its neighbours.
+// checks offline with bin/verify-proof.ts; proofs that one signed head grew into another, and that the audit
+// log is the one under them. It hands out one leaf's salt, and nothing about its neighbours.
 import { bucketOf, cardKey, parseCardKey } from '../../schemas/record.ts'
 import { commit, openLeaves } from '../core/commitment.ts'
 import type { Hash } from '../../schemas/merkle.ts'
-import type { Consistency, Proof, Proofs } from '../../schemas/proof.ts'
+import type { AuditProof, Consistency, Proof, Proofs } from '../../schemas/proof.ts'
+import { auditGenesis } from '../core/audit-chain.ts'
 import { consistencyRanges, inclusionProof, inclusionRanges, type Range } from '../core/merkle.ts'
 import { Refusal } from '../refusal.ts'
+import { auditHashAt, readAudit } from '../store/audit.ts'
 import { findCards } from '../store/cards.ts'
 import type { Db, Tx } from '../store/db.ts'
-import { headAt, leafIndexOf, lastHead, publicKeys, subtreeRoot } from '../store/tree.ts'
+import { headAt, headOfAudit, leafIndexOf, lastHead, publicKeys, subtreeRoot } from '../store/tree.ts'
 import { committedBatch, findBatch, transfersOf, type BatchRow } from '../store/verification.ts'
 import { eventOf, transfersOfLine } from '../store/proof.ts'
 
@@ -46,6 +48,32 @@ export async function proveConsistency (db: Db, first: number, second?: number):
       second: newer.head,
       path: await rootsOf(tx, consistencyRanges(first, newer.head.size)),
       publicKeys: [await keyOf(tx, older.head.keyId), await keyOf(tx, newer.head.keyId)]
+    }
+  })
+}
+
+const auditRowsMax = 20_000
+
+/**
+ * The audit log after its row `after` (0: from the beginning), up to the last signed head that is not more
+ * than twenty thousand rows ahead: whoever wants more asks again from there. Throws Refusal not_found.
+ */
+export async function proveAudit (db: Db, after: number): Promise<AuditProof> {
+  return await inSnapshot(db, async tx => {
+    const hash = after === 0 ? auditGenesis : await auditHashAt(tx, after)
+    const head = await headOfAudit(tx, after + auditRowsMax)
+    const rows = head?.audit?.rows ?? -1
+    if (hash === null || head === null || rows < after) {
+      throw new Refusal('not_found', `no signed head covers row ${after} of the audit log`)
+    }
+    const entries = rows === after ? [] : await readAudit(tx, BigInt(after) + 1n, rows - after)
+    return {
+      format: 'citizen-card-audit-1',
+      after: { rows: after, hash: hex(hash) },
+      entries: entries.map(({ atMs, by, action, subject, detail }) =>
+        ({ atMs, by, action, subject, detail })),
+      head,
+      publicKey: await keyOf(tx, head.keyId)
     }
   })
 }

@@ -1,16 +1,16 @@
-// The sealer: appends committed batches to the tree of batch roots and signs its head, so that nobody, the
-// city included, can rewrite the past unnoticed. Posting never waits for it. It refuses to know what a batch
-// holds.
+// The sealer: appends committed batches to the tree of batch roots and signs its head together with that of
+// the audit log, so that nobody, the city included, can rewrite the past unnoticed. Posting never waits for
+// it. It refuses to know what a batch or a deed holds.
 import {
   createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify, type KeyObject
 } from 'node:crypto'
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { canonicalHead, type SignedHead } from '../../schemas/api.ts'
+import { canonicalAuditHead, canonicalHead, type AuditHead, type SignedHead } from '../../schemas/api.ts'
 import { errorCode } from '../../runtime/files.ts'
 import { formatIso } from '../../runtime/instants.ts'
 import { leafHash, type Hash } from '../../schemas/merkle.ts'
 import { emptyFrontier, frontierRoot, growFrontier } from '../core/merkle.ts'
-import { refuseOlderTree, type HeadMemory } from './head-memory.ts'
+import { auditHeadNow, refuseOlderTree, refuseOtherAudit, type HeadMemory } from './head-memory.ts'
 import { inTransaction, type Db, type Tx } from '../store/db.ts'
 import {
   completeTiles, insertHead, insertLeaves, lastHead, leafHashes, lockTree, saveKey, unsealedBatches
@@ -21,24 +21,33 @@ export type HeadSigner = {
   readonly keyId: string
   readonly publicKeyPem: string
   /** Ed25519 (RFC 8032) over the canonical bytes of the head, hex. */
-  readonly sign: (head: Omit<SignedHead, 'signature'>) => string
+  readonly sign: (head: UnsignedHead) => string
+  /** The same over those of the audit log under this head. */
+  readonly signAudit: (head: UnsignedHead, audit: Omit<AuditHead, 'signature'>) => string
 }
+type UnsignedHead = Omit<SignedHead, 'signature' | 'audit'>
 
 /** Opens the Ed25519 key at `path`, making it (readable by its owner only) where there is none. */
 export function openSigner (path: string): HeadSigner {
   const privateKey = createPrivateKey(keyText(path))
   const publicKeyPem = createPublicKey(privateKey).export({ type: 'spki', format: 'pem' }).toString()
+  const signed = (bytes: Buffer) => sign(null, bytes, privateKey).toString('hex').toUpperCase()
   return {
     keyId: keyIdOf(createPublicKey(privateKey)),
     publicKeyPem,
-    sign: head => sign(null, canonicalHead(head), privateKey).toString('hex').toUpperCase()
+    sign: head => signed(canonicalHead(head)),
+    signAudit: (head, audit) => signed(canonicalAuditHead(head, audit))
   }
 }
 
-/** True where the head was signed by the key with this public half (PEM). */
+/**
+ * True where the head, the audit log under it included, was signed by the key with this public half (PEM).
+ */
 export function verifyHead (head: SignedHead, publicKeyPem: string): boolean {
-  return head.keyId === keyIdOfPem(publicKeyPem) &&
-    verify(null, canonicalHead(head), publicKeyPem, Buffer.from(head.signature, 'hex'))
+  const isSigned = (bytes: Buffer, signature: string) =>
+    verify(null, bytes, publicKeyPem, Buffer.from(signature, 'hex'))
+  return head.keyId === keyIdOfPem(publicKeyPem) && isSigned(canonicalHead(head), head.signature) &&
+    (head.audit === undefined || isSigned(canonicalAuditHead(head, head.audit), head.audit.signature))
 }
 
 /** The id that a public key (PEM) has; null where the text is no key: OpenSSL's codes begin with ERR_. */
@@ -153,6 +162,7 @@ async function sealSome (
   await lockTree(tx)
   if (memory !== undefined) await refuseOlderTree(tx, memory)
   const last = await lastHead(tx)
+  if (last !== null) await refuseOtherAudit(tx, last.head)
   const base = last?.frontier ?? emptyFrontier
   const pending = growFrontier(base, await leafHashes(tx, base.size))
   const unsealed = await unsealedBatches(tx, batchesPerTurn)
@@ -161,14 +171,18 @@ async function sealSome (
   if (batches.length > 0) await insertLeaves(tx, pending.size, batches)
   await completeTiles(tx, grown.size)
   if (batches.length === batchesPerTurn) return null
-  if (last !== null && last.head.size === grown.size) return last.head
+  const audit = await auditHeadNow(tx)
+  if (last !== null && last.head.size === grown.size && last.head.audit?.rows === audit.rows) return last.head
   const unsigned = {
     size: grown.size,
     root: Buffer.from(frontierRoot(grown)).toString('hex').toUpperCase(),
     at: formatIso(nowMs),
     keyId: signer.keyId
   }
-  const head: SignedHead = { ...unsigned, signature: signer.sign(unsigned) }
+  const head: SignedHead = {
+    ...unsigned, signature: signer.sign(unsigned),
+    audit: { ...audit, signature: signer.signAudit(unsigned, audit) }
+  }
   await insertHead(tx, head, grown)
   return head
 }

@@ -16,9 +16,31 @@ const columns = 'seq, at as "atMs", by_whom as by, action, subject, detail, prev
 /** The last row, locked: until this transaction ends nobody else appends. Null in an empty log. */
 export async function lockLastAudit (tx: Tx): Promise<AuditRow | null> {
   await tx.query('select pg_advisory_xact_lock($1)', [auditLock])
+  return await lastAudit(tx)
+}
+
+/** The last row that is committed; null in an empty log. */
+export async function lastAudit (tx: Tx): Promise<AuditRow | null> {
   const { rows: [row] } = await tx.query<AuditRow>(`select ${columns} from audit order by seq desc limit 1`)
   return row ?? null
 }
+
+/** The hash of one row; null where there is none. */
+export async function auditHashAt (tx: Tx | Db, seq: number): Promise<Buffer | null> {
+  const { rows: [row] } = await tx.query<{ hash: Buffer }>('select hash from audit where seq = $1', [seq])
+  return row?.hash ?? null
+}
+
+/** Signed heads over another audit log, one for each row, from a tree of `since` batches on. */
+export const headsOfOtherAudit = async (
+  tx: Tx, since: number, limit: number
+): Promise<{ size: number, rows: number, at: number }[]> =>
+  (await tx.query<{ size: number, rows: number, at: number }>(`
+    select distinct on (h.audit_rows) h.size::float8 as size, h.audit_rows::float8 as rows, h.at
+    from tree_head h left join audit a on a.seq = h.audit_rows
+    where h.size >= $1 and h.audit_hash is not null and h.audit_hash is distinct from
+      case h.audit_rows when 0 then decode(repeat('00', 32), 'hex') else a.hash end
+    order by h.audit_rows, h.size limit $2`, [since, limit])).rows
 
 export async function insertAudit (tx: Tx, row: AuditRow): Promise<void> {
   await tx.query(`

@@ -20,15 +20,17 @@ const nothing = { size: 0n, atMs: 0, date: '0001-01-01' } as const satisfies Kno
 
 /** By the last head signed at or before an instant. */
 export async function knownAt (db: Db | Tx, atMs: number): Promise<Known> {
-  const { rows } = await db.query<Known>(`${headSelect} where h.at <= $1 order by h.size desc limit 1`,
-    [timestamp(atMs)])
+  const { rows } = await db.query<Known>(
+    `${headSelect} where h.at <= $1 order by h.size desc, h.audit_rows limit 1`, [timestamp(atMs)])
   return rows[0] ?? nothing
 }
 
 /** By a head that was named before; null where no head of this size was signed. */
 export async function knownOf (db: Db | Tx, size: bigint): Promise<Known | null> {
   if (size === 0n) return nothing
-  return (await db.query<Known>(`${headSelect} where h.size = $1`, [size])).rows[0] ?? null
+  const { rows } =
+    await db.query<Known>(`${headSelect} where h.size = $1 order by h.audit_rows limit 1`, [size])
+  return rows[0] ?? null
 }
 
 const headSelect = `

@@ -367,6 +367,7 @@ create table delivery (
   constraint delivery_kind_check CHECK ((kind = ANY (ARRAY['json'::text, 'file'::text])))
 );
 CREATE UNIQUE INDEX delivery_external ON public.delivery USING btree (bucket, kind, source, external_id);
+CREATE INDEX delivery_file_received ON public.delivery USING btree (received_at) WHERE (kind = 'file'::text);
 
 create table delivery_part (
   accepted_count integer not null,
@@ -956,6 +957,7 @@ create table telling (
   constraint telling_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES webhook(webhook_id),
   constraint telling_webhook_id_outbox_id_key UNIQUE (webhook_id, outbox_id)
 );
+CREATE INDEX telling_dead ON public.telling USING btree (telling_id) WHERE (state = 'dead'::text);
 CREATE INDEX telling_due ON public.telling USING btree (due_at) WHERE (state = 'waiting'::text);
 CREATE INDEX telling_list ON public.telling USING btree (webhook_id, state, telling_id);
 
@@ -1034,13 +1036,17 @@ CREATE INDEX transfer_corrects ON ONLY public.transfer USING btree (bucket, corr
 
 create table tree_head (
   at timestamp with time zone not null,
+  audit_hash bytea,
+  audit_rows bigint not null default 0,
+  audit_signature bytea,
   key_id text not null,
   peaks bytea not null default '\x'::bytea,
   root bytea not null,
   signature bytea not null,
   size bigint not null,
-  constraint tree_head_pkey PRIMARY KEY (size)
+  constraint tree_head_pkey PRIMARY KEY (size, audit_rows)
 );
+CREATE INDEX tree_head_audit ON public.tree_head USING btree (audit_rows, size) WHERE (audit_hash IS NOT NULL);
 
 create table tree_leaf (
   batch_id bigint not null,

@@ -103,24 +103,45 @@ export async function subtreeRoot (tx: Tx | Db, { from, to }: Range): Promise<Ha
 
 /* ---- heads ---- */
 
-type HeadRow = { size: bigint, root: Buffer, at: number, keyId: string, signature: Buffer, peaks: Buffer }
+type HeadRow = {
+  size: bigint, root: Buffer, at: number, keyId: string, signature: Buffer, peaks: Buffer
+  auditRows: bigint, auditHash: Buffer | null, auditSignature: Buffer | null
+}
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex').toUpperCase()
-const headOf = ({ size, root, at, keyId, signature }: HeadRow): SignedHead =>
-  ({ size: Number(size), root: hex(root), at: exactIso(at), keyId, signature: hex(signature) })
+const unhex = (text: string): Buffer => Buffer.from(text, 'hex')
+const unhexOrNull = (text: string | undefined): Buffer | null => text === undefined ? null : unhex(text)
+const headOf = (row: HeadRow): SignedHead => ({
+  size: Number(row.size), root: hex(row.root), at: exactIso(row.at), keyId: row.keyId,
+  signature: hex(row.signature), ...auditOf(row)
+})
+/** A process of the version before signs no audit log. */
+const auditOf = ({ auditRows, auditHash, auditSignature }: HeadRow): Pick<SignedHead, 'audit'> =>
+  auditHash === null && auditSignature === null
+    ? {}
+    : {
+        audit: {
+          rows: Number(auditRows), hash: hex(auditHash ?? Buffer.alloc(0)),
+          signature: hex(auditSignature ?? Buffer.alloc(0))
+        }
+      }
 /** We sign whole milliseconds; a fraction that somebody added must not be rounded away. */
 const exactIso = (at: number): string => formatIso(at) + (Number.isInteger(at) ? '' : ' and a fraction')
-const headColumns = 'size, root, at, key_id as "keyId", signature, peaks'
+const headColumns = `size, root, at, key_id as "keyId", signature, peaks, audit_rows as "auditRows",
+  audit_hash as "auditHash", audit_signature as "auditSignature"`
 
 export async function insertHead (tx: Tx, head: SignedHead, { peaks }: Frontier): Promise<void> {
   await tx.query(`
-    insert into tree_head (size, root, at, key_id, signature, peaks) values ($1, $2, $3, $4, $5, $6)`, [
-    head.size, Buffer.from(head.root, 'hex'), timestamp(parseIso(head.at)), head.keyId,
-    Buffer.from(head.signature, 'hex'), Buffer.concat(peaks)])
+    insert into tree_head (
+      size, root, at, key_id, signature, peaks, audit_rows, audit_hash, audit_signature)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, [
+    head.size, unhex(head.root), timestamp(parseIso(head.at)), head.keyId, unhex(head.signature),
+    Buffer.concat(peaks), head.audit?.rows ?? 0, unhexOrNull(head.audit?.hash),
+    unhexOrNull(head.audit?.signature)])
 }
 
 export async function lastHead (tx: Tx | Db): Promise<KeptHead | null> {
-  const { rows: [row] } =
-    await tx.query<HeadRow>(`select ${headColumns} from tree_head order by size desc limit 1`)
+  const { rows: [row] } = await tx.query<HeadRow>(`
+    select ${headColumns} from tree_head order by size desc, audit_rows desc limit 1`)
   return row === undefined ? null : keptHead(row)
 }
 
@@ -140,11 +161,22 @@ const keptHead = (row: HeadRow): KeptHead => ({ head: headOf(row), frontier: fro
 export const allHeads = async (db: Db | Tx, from = 0, to: number | null = null): Promise<KeptHead[]> =>
   (await db.query<HeadRow>(`
     select ${headColumns} from tree_head where size >= $1 and ($2::bigint is null or size <= $2)
-    order by size`, [from, to])).rows.map(keptHead)
+    order by size, audit_rows`, [from, to])).rows.map(keptHead)
 
-/** The signed head of a tree of just this size, or null. */
-export const headAt = async (db: Db | Tx, size: number): Promise<KeptHead | null> =>
-  (await allHeads(db, size, size))[0] ?? null
+/** The last signed head of a tree of just this size, or null. */
+export async function headAt (db: Db | Tx, size: number): Promise<KeptHead | null> {
+  const { rows: [row] } = await db.query<HeadRow>(`
+    select ${headColumns} from tree_head where size = $1 order by audit_rows desc limit 1`, [size])
+  return row === undefined ? null : keptHead(row)
+}
+
+/** The last signed head over at most so many rows of the audit log, or null. */
+export async function headOfAudit (tx: Tx, rowsMax: number): Promise<SignedHead | null> {
+  const { rows: [row] } = await tx.query<HeadRow>(`
+    select ${headColumns} from tree_head where audit_hash is not null and audit_rows <= $1
+    order by audit_rows desc, size desc limit 1`, [rowsMax])
+  return row === undefined ? null : headOf(row)
+}
 
 /** Where a batch stands in the tree, or null while it is not sealed. */
 export async function leafIndexOf (tx: Tx | Db, batchId: bigint): Promise<number | null> {

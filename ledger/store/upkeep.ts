@@ -15,22 +15,19 @@ export async function partitionsAhead (db: Db | Tx): Promise<number | null> {
 
 export type Aged = { readonly what: string, readonly rows: number, readonly bytes: number }
 
-/** What is older than each of these instants; nothing is touched. */
-export async function readAged (db: Db | Tx, before: {
-  readonly sessionsMs: number, readonly rawMs: number
-}): Promise<Aged[]> {
-  const { rows } = await db.query<{ what: string, rows: bigint, bytes: bigint }>(`
-    select 'sessions that are over' as what, count(*) as rows,
-      coalesce(sum(pg_column_size(s)), 0)::bigint as bytes
-    from session s where expires_at < $1
+/** Raw bytes of deliveries and of files that came before an instant, by the table they lie in. */
+export async function readOldRaw (
+  db: Db | Tx, beforeMs: number
+): Promise<(Aged & { readonly what: 'delivery' | 'delivery_raw' })[]> {
+  const { rows } = await db.query<{ what: 'delivery' | 'delivery_raw', rows: bigint, bytes: bigint }>(`
+    select 'delivery' as what, count(*) as rows, coalesce(sum(length(raw)), 0)::bigint as bytes
+    from delivery where received_at < $1 and raw <> ''
     union all
-    select 'raw bytes of deliveries', count(*), coalesce(sum(length(raw)), 0)::bigint
-    from delivery where received_at < $2`, [timestamp(before.sessionsMs), timestamp(before.rawMs)])
-  return rows.map(row => ({ what: row.what, rows: Number(row.rows), bytes: Number(row.bytes) }))
+    select 'delivery_raw', count(*), coalesce(sum(length(r.bytes)), 0)::bigint
+    from delivery_raw r join delivery d using (bucket, delivery_no)
+    where d.received_at < $1 and r.bytes <> ''`, [timestamp(beforeMs)])
+  return rows.map(row => ({ ...row, rows: Number(row.rows), bytes: Number(row.bytes) }))
 }
-
-export const deleteSessions = async (db: Db | Tx, beforeMs: number): Promise<number> =>
-  (await db.query('delete from session where expires_at < $1', [timestamp(beforeMs)])).rowCount ?? 0
 
 /** Partitions of transfers whose dates are all before one, with their sizes, oldest first. */
 export async function oldPartitions (db: Db | Tx, before: string): Promise<Aged[]> {

@@ -1,4 +1,5 @@
 // What one check of the books is given and what it gives back. It refuses to know what is checked.
+import type { SignedHead } from '../../schemas/api.ts'
 import type { Difference } from '../store/balances.ts'
 import type { Tx } from '../store/db.ts'
 import type { Start } from '../store/verification.ts'
@@ -9,6 +10,8 @@ export type Reading = {
   readonly start: Start
   /** Size of the tree up to which everything was verified before; 0: nothing was. */
   readonly since: number
+  /** A head that was signed, kept outside the database; null: none is at hand. */
+  readonly shown: SignedHead | null
 }
 
 /**

@@ -4,6 +4,7 @@ import { groupBy } from '../../runtime/collections.ts'
 import {
   emptyFrontier, frontierRoot, growFrontier, rootOf, tileLeaves, type Frontier
 } from '../core/merkle.ts'
+import { holds } from '../proof/head-memory.ts'
 import { batchLeaf, keyIdOfPem, verifyHead } from '../proof/seal.ts'
 import type { Tx } from '../store/db.ts'
 import { allHeads, headAt, leafHashes, publicKeys, tilesFrom } from '../store/tree.ts'
@@ -15,7 +16,8 @@ export const treeChecks: readonly BookCheck[] = [
     name: 'batches of verified dates are in the tree',
     run: async ({ tx }) => equal(await unsealedBatches(tx))
   },
-  { name: 'leaves lead to the signed heads', run: checkTree }
+  { name: 'leaves lead to the signed heads', run: checkTree },
+  { name: 'the last head that was shown is there', run: checkShown }
 ]
 
 async function checkTree ({ tx, since }: Reading): Promise<Findings> {
@@ -43,6 +45,16 @@ async function checkTree ({ tx, since }: Reading): Promise<Findings> {
   }
   for (const tile of await wrongTiles(tx, since)) add(`tree_tile ${tile}: not the root of its leaves`)
   return { faults, seen: `${frontier.size} leaves` }
+}
+
+/**
+ * Whoever takes rows and heads from the end leaves a smaller ledger that is in order: only others can tell.
+ */
+async function checkShown ({ tx, shown }: Reading): Promise<Findings> {
+  if (shown === null) return { faults: [], seen: 'no head at hand' }
+  const { size, at, audit } = shown
+  const what = `tree_head ${size} of ${at}, over ${audit?.rows ?? 'no'} rows of the audit log`
+  return { faults: await holds(tx, shown) ? [] : [`${what}, was shown and is not there`], seen: what }
 }
 
 /** Everything up to there was verified before, under the head that was signed then. Throws RangeError. */

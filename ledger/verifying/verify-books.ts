@@ -1,6 +1,6 @@
 // `npm run verify`: rebuilds every projection from the transfers and checks the proof tree down to the raw
 // bytes. It reads one snapshot, changes nothing, and names what differs, table and row.
-import type { VerifyReport } from '../../schemas/api.ts'
+import type { SignedHead, VerifyReport } from '../../schemas/api.ts'
 import type { Db } from '../store/db.ts'
 import { fromTheBeginning, startAfter } from '../store/verification.ts'
 import { accountChecks } from './accounts.ts'
@@ -21,16 +21,22 @@ export const bookChecks: readonly BookCheck[] = [
 export type VerifyOptions = {
   /** Size of a signed head up to which everything was verified before: only what came later is read. */
   readonly since?: number
+  /**
+   * The last head that left the house: tree and audit log must hold it, or somebody cut both of their ends.
+   */
+  readonly shown?: SignedHead | null
 }
 
-export async function verifyBooks (db: Db, { since = 0 }: VerifyOptions = {}): Promise<VerifyReport> {
+export async function verifyBooks (
+  db: Db, { since = 0, shown = null }: VerifyOptions = {}
+): Promise<VerifyReport> {
   const tx = await db.connect()
   try {
     await tx.query('begin isolation level repeatable read read only')
     const start = since === 0 ? fromTheBeginning : await startAfter(tx, since)
     const report: VerifyReport['checks'] = []
     for (const { name, run } of bookChecks) {
-      const { faults, seen } = await run({ tx, start, since })
+      const { faults, seen } = await run({ tx, start, since, shown })
       report.push({
         check: name, ok: faults.length === 0, detail: faults.length === 0 ? seen : summary(faults)
       })

@@ -49,11 +49,16 @@ with tempfile.TemporaryDirectory() as d:
     spki = subprocess.run(['openssl', 'pkey', '-in', key, '-pubout', '-outform', 'DER'], capture_output=True, check=True).stdout
     key_id = sha(spki)[:4].hex().upper()
     head = f'citizen-card-head v1\n7\n{root}\n2026-03-02T08:30:15.000+08:00\n{key_id}\n'.encode()
+    audit_head = f"citizen-card-audit v1\n12\n{'CD' * 32}\n7\n{root}\n2026-03-02T08:30:15.000+08:00\n{key_id}\n".encode()
+    open(msg, 'wb').write(audit_head)
+    audit_signature = subprocess.run(['openssl', 'pkeyutl', '-sign', '-inkey', key, '-rawin', '-in', msg], capture_output=True, check=True).stdout
     open(msg, 'wb').write(head)
     signature = subprocess.run(['openssl', 'pkeyutl', '-sign', '-inkey', key, '-rawin', '-in', msg], capture_output=True, check=True).stdout
 show('key id', key_id)
 show('head', sha(head))
 show('signature', signature)
+show('audit head', sha(audit_head))
+show('audit signature', audit_signature)
 
 # positions of a day
 show('positions', sha('\n'.join([

@@ -57,7 +57,7 @@ export async function startBench (): Promise<Bench> {
       const ledger = {
         db, clock, tac, log: createLog('test', { level: 'silent' }), registry: registryCache(db),
         random: (length: number) => Buffer.from(random.bytes(length)), partitionDays: 3, lanes: createLanes(),
-        meters: createMeters(createMetrics(), { db, clock })
+        meters: createMeters(createMetrics(), { db, clock, lanesWaiting: () => 0 })
       } as unknown as Ledger
       await register(ledger, fixture(cards))
       return { ledger, db, clock, close: async () => { await db.end() } }

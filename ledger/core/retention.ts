@@ -1,0 +1,64 @@
+// How long the rows of each table stay, as data: a new table says it here, or a test fails. It refuses to
+// know how rows are deleted.
+
+/** Why rows are never deleted by this program. */
+export const stays = {
+  books: 'money, who decided about it, what was signed and shown',
+  keys: 'what a record or a request is recognised by: a card may come back after years',
+  verdicts: 'what was said of each record, and the facts it follows from',
+  evidence: 'ten years; then people archive it and run the statement that `retention` prints',
+  registry: 'who and what there is; does not grow with traffic',
+  state: 'changed in place or taken away as work is done; does not grow with traffic'
+} as const
+export type Stay = keyof typeof stays
+
+/** Deleted by `retention --apply` so many days after it was over; `why` nobody misses it. */
+export type Ending = { readonly days: number, readonly why: string }
+
+/** Verdicts on late records ask for them: at least the late limit and a month. */
+const afterLateRecords = 400
+
+export const retention: Readonly<Record<string, Stay | Ending>> = {
+  transfer: 'evidence', delivery: 'evidence', delivery_raw: 'evidence', delivery_part: 'evidence',
+
+  batch: 'books', balance_delta: 'books', account_day: 'books', account_batch: 'books',
+  general_ledger: 'books', position: 'books', position_charge: 'books', statement: 'books',
+  instruction: 'books', instruction_account: 'books', clearing_day: 'books', day_step: 'books',
+  day_check: 'books', day_approval: 'books', settlement_override: 'books', settlement_hold: 'books',
+  bank_account: 'books', bank_line: 'books', bank_statement: 'books', redress: 'books', residual: 'books',
+  dispute: 'books', dispute_step: 'books', audit: 'books', proposal: 'books', proposal_decision: 'books',
+  tree_leaf: 'books', tree_tile: 'books', tree_head: 'books', signing_key: 'books', item: 'books',
+  alert: 'books', reconciliation_run: 'books', medical_total: 'books',
+
+  card_event: 'keys', terminal_claim: 'keys', request: 'keys',
+  evidence: 'verdicts', adjustment: 'verdicts', chain_fact: 'verdicts', foreign_record: 'verdicts',
+  blacklist_entry: 'verdicts', blacklist_version: 'verdicts', tariff_version: 'verdicts',
+  city_list_version: 'verdicts', accepted_city: 'verdicts', psam_reuse: 'verdicts',
+
+  party: 'registry', account: 'registry', commission: 'registry', terminal: 'registry', psam: 'registry',
+  policy: 'registry', product: 'registry', client: 'registry', staff: 'registry', card: 'registry',
+  holiday: 'registry', webhook: 'registry', migration: 'registry',
+
+  purse: 'state', guarded_balance: 'state', open_day: 'state', batch_news: 'state', psam_sequence: 'state',
+  sign_in_failure: 'state',
+
+  session: { days: 7, why: 'it is over; signing in and out stands in the audit log' },
+  telling: { days: 90, why: 'the receiver has it, or was given up' },
+  outbox: { days: 90, why: 'everybody was told; what it tells of stands in the books' },
+  income: { days: 400, why: 'made anew from transfers and raw bytes when somebody asks' },
+  income_batch: { days: 400, why: 'goes with its income' },
+  top_debit: { days: afterLateRecords, why: 'no record so old is booked any more' },
+  parameter_applied: { days: afterLateRecords, why: 'a later version came, no record so old is booked' },
+  terminal_total: { days: 400, why: 'what was compared and found stands in runs and items' },
+  party_position: { days: 400, why: 'what was compared and found stands in runs and items' },
+  party_position_item: { days: 400, why: 'goes with its position' }
+}
+
+/**
+ * Days after which rows of a table go; null where they stay. Late records have a limit of each city's own.
+ */
+export function endsAfterDays (table: string, lateDays: number): number | null {
+  const ending = retention[table]
+  if (ending === undefined || typeof ending === 'string') return null
+  return ending.days === afterLateRecords ? Math.max(ending.days, lateDays + 31) : ending.days
+}
