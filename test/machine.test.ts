@@ -38,7 +38,8 @@ t.test('the set-up plans what a machine lacks', async t => {
   ]
   t.same(plan('--plan', `${dir}/bare`), all)
   t.same(plan('--plan', `${dir}/none`), all, 'no dpkg at all')
-  t.same(plan('--plan', `${dir}/bare`, '--then', 'bin/test.ts'), [...all, 'redis-server', 'postgresql', 'hledger'],
+  t.same(plan('--plan', `${dir}/bare`, '--then', 'bin/test.ts'),
+    [...all, 'redis-server', 'postgresql', 'hledger'],
     'tests want Redis, PostgreSQL with its tools, and hledger')
   t.same(plan('--plan', `${dir}/bare`, '--only', 'npm'), [])
   t.same(plan('--plan', `${dir}/half`),
