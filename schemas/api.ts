@@ -11,11 +11,13 @@ const literals = <T extends string>(values: readonly T[], description?: string) 
 const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 
 export const LocalDate = Type.String({
-  pattern: '^\\d{4}-\\d{2}-\\d{2}$',
+  format: 'date', pattern: '^\\d{4}-\\d{2}-\\d{2}$',
   description: 'YYYY-MM-DD, Asia/Shanghai'
 })
+const clockTime = '([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(\\.\\d{1,3})?'
 export const Instant = Type.String({
-  pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,3})?(Z|[+-]\\d{2}:\\d{2})$',
+  format: 'date-time',
+  pattern: `^\\d{4}-\\d{2}-\\d{2}T${clockTime}(Z|[+-](0\\d|1[0-8]):[0-5]\\d)$`,
   description: 'ISO 8601 with offset'
 })
 export const Fen = Type.Integer({
@@ -170,6 +172,9 @@ export const Psam = Type.Object({
   psam: Hex(6),
   issue: Type.Integer({ minimum: 1, maximum: 255 }),
   terminal: orNull(TerminalCode),
+  operator: Type.Optional({
+    ...PartyCode, description: 'of the terminal; where several operators have a terminal of that number'
+  } as typeof PartyCode),
   from: Instant,
   to: orNull(Instant),
   stolenAt: orNull(Instant),

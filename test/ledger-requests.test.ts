@@ -93,6 +93,14 @@ async function books (db: Db): Promise<Record<string, number>> {
     .filter(([, fen]) => fen !== 0))
 }
 
+t.test('a line of the bank becomes money of an agent once', async t => {
+  const door = await opened()
+  t.equal((await prefund(door, 5_000)).json.state, 'done')
+  t.match((await prefund(door, 5_000)).json, { reason: 'charge_conflict', where: '/body/bankReference' })
+  t.equal((await books(door.db))['agent-prepaid/PRE'], -5_000)
+  await door.close()
+})
+
 t.test('approved and declined, each reason in its place', async t => {
   const door = await opened()
   await story(t, door, `

@@ -129,19 +129,28 @@ t.test('a session that nobody uses is over', async t => {
   await door.close()
 })
 
+const newMember = { roles: ['clerk'], active: true, initialPassword: true }
+
 t.test('a teller of one branch does not touch what belongs to another', async t => {
   const door = await doors.open()
   const card = (number: number, more: object) => ({
     card: cardOf(number), profile: 't-union', type: 'anonymous', suite: '3des', keyVersion: 1,
     cityFactor: null, balanceFen: 5_000, counter: 100, soldBy: null, depositFen: 0, ...more
   })
+  const psam = {
+    psam: '990000000001', issue: 1, terminal: 'E1', from: '2025-01-01T00:00:00+08:00', to: null,
+    stolenAt: null, test: false
+  }
+  const account = { number: '6222000000000009', holder: 'Agent', bankCode: '102100099996' }
   await door.ok('registrar', 'PUT', '/v1/registry', {
     clearingDate: '2026-03-02',
     parties: [
       { code: 'ISS', kind: 'issuer', nameZh: '市民卡公司', nameEn: 'Card Company' },
-      { code: 'EAGENT', kind: 'agent', nameZh: '东区代理', nameEn: 'East', branch: 'EAST' },
+      { code: 'EAGENT', kind: 'agent', nameZh: '东区代理', nameEn: 'East', branch: 'EAST', prepaid: true },
       { code: 'WAGENT', kind: 'agent', nameZh: '西区代理', nameEn: 'West', branch: 'WEST' }
     ],
+    terminals: [{ terminal: 'E1', operator: 'EAGENT' }],
+    psams: [psam],
     cards: [card(0, { branch: 'EAST' }), card(1, { branch: 'WEST' }), card(2, {})]
   })
   const roles = ['clerk', 'registrar', 'settler', 'approver']
@@ -164,6 +173,21 @@ t.test('a teller of one branch does not touch what belongs to another', async t 
   for (const stage of ['close', 'instruct']) {
     t.equal(await ask('POST', `/v1/days/2026-03-02/${stage}`), '403 other_branch', `${stage} is the city's`)
   }
+  for (const [kind, body] of [
+    ['agent_prefund', { agent: 'EAGENT', amountFen: 1_000, bankReference: 'B1' }],
+    ['bank_account', { ...account, party: 'EAGENT' }],
+    ['hold_release', { party: 'EAGENT' }],
+    ['account_closing', { account: 'commerce/merchant-held/EAGENT' }],
+    ['card_account_closing', { account: 'commerce/online', card: cardOf(0) }],
+    ['grey_expiry', { card: cardOf(0), counter: 101 }],
+    ['redate', { psam: '990000000001', issue: 1 }],
+    ['attribute_line', { line: 1, account: 'commerce/receivable-agent/EAGENT' }]
+  ] as const) t.equal(await ask('POST', '/v1/proposals', { kind, reason, body }), '403 other_branch', kind)
+  t.equal(await registry({ bankAccounts: [{ ...account, party: 'EAGENT' }] }), '403 other_branch',
+    'nor says where it is paid')
+  t.equal(await registry({ terminals: [{ terminal: 'E2', operator: 'EAGENT' }] }), '403 other_branch')
+  t.equal(await registry({ psams: [{ ...psam, issue: 2 }] }), '403 other_branch')
+  t.equal(await registry({ bankAccounts: [{ ...account, party: 'WAGENT' }] }), '200', 'its own')
   const foreign = await door.ok('clerk', 'POST', '/v1/proposals', {
     kind: 'correction', reason, body: {
       transfers: [{ ...money, debit: 'commerce/shortage', credit: 'commerce/receivable-agent/EAGENT' }]
@@ -171,6 +195,19 @@ t.test('a teller of one branch does not touch what belongs to another', async t 
   })
   const deciding = `/v1/proposals/${foreign.id}/decisions`
   t.equal(await ask('POST', deciding, approves), '403 other_branch', 'nor approves')
+  await door.close()
+})
+
+t.test('an administrator of a branch makes members of that branch only', async t => {
+  const door = await doors.open()
+  const token = await hire(door, 'boss', { roles: ['admin'], branch: 'WEST' })
+  const start = (name: string, branch: string | null) => answerOf(door, null, 'POST', '/v1/proposals', {
+    kind: 'staff_member', reason, body: { ...newMember, name, branch }
+  }, token)
+  t.equal(await start('east', 'EAST'), '403 other_branch')
+  t.equal(await start('city', null), '403 other_branch', 'nor one of the whole city')
+  t.equal(await start('clerk', 'WEST'), '403 other_branch', 'nor takes one of the whole city into the branch')
+  t.equal(await start('west', 'WEST'), '201')
   await door.close()
 })
 

@@ -6,6 +6,7 @@ import { maskAccount } from '../core/bank.ts'
 import type { ProposalKind } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
 import { findBankAccount, replaceBankAccount } from '../store/bank-accounts.ts'
+import { branchesOfParties } from '../store/branches.ts'
 import type { Tx } from '../store/db.ts'
 
 const byRegistry = 'registry'
@@ -45,6 +46,7 @@ export const bankAccountKind: ProposalKind = {
   start: ['settler', 'registrar'],
   decide: ['approver'],
   approvals: 1,
+  branches: async (tx, _ledger, { party }: BankAccount) => await branchesOfParties(tx, [party]),
   subject: ({ party, book }: BankAccount) => book === undefined ? `party/${party}` : `party/${party}/${book}`,
   look: async (tx, ledger, account: BankAccount) => {
     if (!(await ledger.registry()).parties.has(account.party)) {

@@ -3,9 +3,11 @@
 import { Type, type Static } from 'typebox'
 import { cardKey, CardRef } from '../../schemas/record.ts'
 import { headings } from '../core/chart.ts'
+import { maskedCard } from '../core/mask.ts'
 import type { Ledger } from '../ledger.ts'
 import type { ProposalKind } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
+import { branchesOfCards } from '../store/branches.ts'
 import { findCards } from '../store/cards.ts'
 import type { Tx } from '../store/db.ts'
 import { closeGuarded, guardedKey } from '../store/guarded.ts'
@@ -22,7 +24,8 @@ export const cardAccountClosingKind: ProposalKind = {
   start: ['clerk'],
   decide: ['approver'],
   approvals: 1,
-  subject: ({ account, card }: Closing) => `account/${account}/…${card.serial.slice(-4)}-${card.issue}`,
+  branches: async (tx, _ledger, { card }: Closing) => await branchesOfCards(tx, [card]),
+  subject: ({ account, card }: Closing) => `account/${account}/${maskedCard(card)}`,
   look: async (tx, ledger, closing: Closing) => {
     await requireEmpty(tx, await keyOf(tx, ledger, closing), closing)
     return { account: closing.account, balanceFen: 0 }

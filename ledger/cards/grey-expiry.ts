@@ -2,13 +2,14 @@
 // operator is not paid, the holder keeps the money; a proof that comes later still counts.
 import { Type, type Static } from 'typebox'
 import { formatIso } from '../../runtime/instants.ts'
-import { maskCards } from '../../runtime/log.ts'
 import { reasonNumbers } from '../../schemas/reasons.ts'
 import { cardKey, CardRef } from '../../schemas/record.ts'
+import { maskedCard } from '../core/mask.ts'
 import type { Ledger } from '../ledger.ts'
 import type { ProposalKind } from '../people/proposals.ts'
 import { reconsider } from '../intake/reconsider.ts'
 import { Refusal } from '../refusal.ts'
+import { branchesOfCards } from '../store/branches.ts'
 import { findCards } from '../store/cards.ts'
 import type { Tx } from '../store/db.ts'
 import { findEvents, type StoredEvent } from '../store/records.ts'
@@ -24,7 +25,8 @@ export const greyExpiryKind: ProposalKind = {
   start: ['clerk', 'settler'],
   decide: ['approver'],
   approvals: 2,
-  subject: ({ card, counter }: GreyExpiry) => `grey/${maskCards(cardKey(card))}/${counter}`,
+  branches: async (tx, _ledger, { card }: GreyExpiry) => await branchesOfCards(tx, [card]),
+  subject: ({ card, counter }: GreyExpiry) => `grey/${maskedCard(card)}/${counter}`,
   look: async (tx, ledger, body: GreyExpiry) => {
     const greys = await greysOf(tx, ledger, body)
     return greys.map(({ amountFen, balanceBeforeFen, eventAtMs }) => ({

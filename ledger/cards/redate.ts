@@ -14,6 +14,7 @@ import type { ProposalKind } from '../people/proposals.ts'
 import { readContext } from '../intake/read-known.ts'
 import { reconsider } from '../intake/reconsider.ts'
 import { Refusal } from '../refusal.ts'
+import { branchesOfParties } from '../store/branches.ts'
 import { findCardsById } from '../store/cards.ts'
 import type { Tx } from '../store/db.ts'
 import type { ChainFact } from '../store/facts.ts'
@@ -32,6 +33,11 @@ export const redateKind: ProposalKind = {
   start: ['clerk', 'settler'],
   decide: ['approver'],
   approvals: 1,
+  branches: async (tx, ledger, body: Redating) => {
+    const snapshot = await ledger.registry()
+    const terminal = snapshot.terminalById.get(psamOf(snapshot, body).terminalId ?? -1)
+    return await branchesOfParties(tx, [snapshot.partyById.get(terminal?.partyId ?? -1)?.code ?? ''])
+  },
   subject: ({ psam, issue }: Redating) => `psam/${psam}/${issue}`,
   look: async (tx, ledger, body: Redating) => shown(await plan(tx, psamOf(await ledger.registry(), body))),
   carryOut: async (tx, ledger, body: Redating, { proposalId, atMs }) => {

@@ -4,6 +4,7 @@ import { Type, type Static } from 'typebox'
 import { formatIso } from '../../runtime/instants.ts'
 import type { ProposalKind } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
+import { branchesOfParties } from '../store/branches.ts'
 import type { Tx } from '../store/db.ts'
 import { readHolds, releaseHolds, type Hold } from '../store/holds.ts'
 
@@ -23,6 +24,7 @@ export const holdReleaseKind: ProposalKind = {
   start: ['clerk', 'settler'],
   decide: ['approver'],
   approvals: 1,
+  branches: async (tx, _ledger, { party }: HoldRelease) => await branchesOfParties(tx, [party]),
   subject: ({ party }: HoldRelease) => `hold/${party}`,
   look: async (tx, _ledger, { party }: HoldRelease) => (await holdsOf(tx, party)).map(holdView),
   carryOut: async (tx, _ledger, { party }: HoldRelease, { proposalId, atMs }) => {

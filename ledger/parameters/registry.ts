@@ -1,23 +1,24 @@
 // The verb that enters who and what takes part. Idempotent: the same registry again changes nothing; a new
 // card brings its money. Once the ledger works, policies and commissions wait for a second person.
 import { createHash } from 'node:crypto'
-import type { Card, Product, Registry } from '../../schemas/api.ts'
+import type { Card, Product, Psam, Registry } from '../../schemas/api.ts'
 import { audit } from '../people/audit.ts'
 import { registerBankAccounts } from '../bank/bank-accounts.ts'
 import { canonical } from '../core/canonical.ts'
-import { transferCodes } from '../core/chart.ts'
+import { accountCode, transferCodes } from '../core/chart.ts'
 import type { Ledger } from '../ledger.ts'
 import { setParameters } from './policies.ts'
 import { requireOwnBranch, type Member } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
-import { branchesOfParties, setCardBranches } from '../store/branches.ts'
+import { branchesOfParties, branchesOfTerminals, setCardBranches } from '../store/branches.ts'
 import { insertCards } from '../store/cards.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
 import { readOpenDay, setFirstDay } from '../store/days.ts'
 import { openDate } from '../store/lock.ts'
 import { postBatch, type NewTransfer } from '../store/post.ts'
 import {
-  accountId, bumpVersion, upsertParties, upsertProducts, upsertPsams, upsertTerminals, type Snapshot
+  accountId, bumpVersion, unclearTerminal, upsertParties, upsertProducts, upsertPsams, upsertTerminals,
+  type Snapshot
 } from '../store/registry.ts'
 
 /** Whoever has the machine itself. */
@@ -40,11 +41,15 @@ export async function register (
     requireCodes(products)
     await upsertProducts(tx, products)
     counts['products'] = products.length
+    requireOnce('terminals', terminals, ({ operator, terminal }) => `${operator}/${terminal}`)
     counts['terminals'] = await upsertTerminals(tx, terminals)
-    counts['psams'] = await upsertPsams(tx, psams)
     if (counts['terminals'] < terminals.length) {
       throw new Refusal('registry_invalid', 'a terminal names a party that is not registered')
     }
+    await requireTerminals(tx, psams)
+    counts['psams'] = await upsertPsams(tx, psams)
+    requireOnce('commissions', registry.commissions ?? [], ({ party, product, from }) =>
+      `${party}/${product}/${from}`)
     counts['bankAccounts'] = await registerBankAccounts(tx, bankAccounts, ledger.clock.now())
     Object.assign(counts, await setParameters(tx, ledger, registry, by))
     await bumpVersion(tx)
@@ -60,14 +65,48 @@ export async function register (
 const digestOf = (registry: Registry): string =>
   createHash('sha256').update(canonical(registry)).digest('hex').toUpperCase()
 
-/** Parties and cards of a branch are entered by its own people, also where a card brings its first load. */
-async function requireOwn (tx: Tx, { parties = [], cards = [] }: Registry, by: Member): Promise<void> {
+/**
+ * Parties and cards of a branch are entered by its own people, also where a card brings its first load; and
+ * so is what belongs to parties: terminals with their PSAMs, commissions, bank accounts.
+ */
+async function requireOwn (tx: Tx, registry: Registry, by: Member): Promise<void> {
   if (by.branch === null) return
-  const sellers = cards.flatMap(({ soldBy }) => soldBy ?? [])
+  const { parties = [], cards = [], psams = [] } = registry
   requireOwnBranch(by, [
     ...parties.map(party => party.branch ?? null), ...cards.map(card => card.branch ?? null),
-    ...await branchesOfParties(tx, [...parties.map(party => party.code), ...sellers])
+    ...await branchesOfParties(tx, partiesIn(registry)),
+    ...await branchesOfTerminals(tx, psams.flatMap(({ terminal }) => terminal ?? []))
   ])
+}
+
+const partiesIn = (
+  { parties = [], cards = [], terminals = [], commissions = [], bankAccounts = [] }: Registry
+): string[] => [
+  ...parties.map(({ code }) => code), ...cards.flatMap(({ soldBy }) => soldBy ?? []),
+  ...terminals.map(({ operator }) => operator), ...commissions.map(({ party }) => party),
+  ...bankAccounts.map(({ party }) => party)
+]
+
+/** Throws Refusal registry_invalid where two entries are about the same thing. */
+function requireOnce<T> (what: string, items: readonly T[], keyOf: (item: T) => string): void {
+  const seen = new Set<string>()
+  for (const [index, key] of items.map(keyOf).entries()) {
+    if (seen.has(key)) throw new Refusal('registry_invalid', `${key} is told twice`, `/${what}/${index}`)
+    seen.add(key)
+  }
+}
+
+/** A PSAM is bound to one terminal: one that nobody has would leave its records unpaid. */
+async function requireTerminals (tx: Tx, psams: readonly Psam[]): Promise<void> {
+  const bound = psams.flatMap(({ terminal, operator = null }, index) =>
+    terminal === null ? [] : [{ terminal, operator, index }])
+  const unclear = await unclearTerminal(tx, bound)
+  if (unclear === null) return
+  const { terminal, index } = bound[unclear.place] as typeof bound[number]
+  const words = unclear.found === 0
+    ? `there is no terminal ${terminal}`
+    : `${unclear.found} operators have a terminal ${terminal}: name the operator`
+  throw new Refusal('registry_invalid', words, `/psams/${index}/terminal`)
 }
 
 function requireCodes (products: readonly Product[]): void {
@@ -98,6 +137,7 @@ async function issue (ledger: Ledger, cards: readonly Card[], by: Member): Promi
     if (clearingDate === null) {
       throw new Refusal('registry_invalid', 'no clearing date is set: register one first')
     }
+    requireSellers(snapshot, cards)
     const fresh = await insertCards(tx, cards, atMs)
     await setCardBranches(tx, fresh)
     const transfers: NewTransfer[] = []
@@ -115,6 +155,14 @@ async function issue (ledger: Ledger, cards: readonly Card[], by: Member): Promi
     }
     return fresh.length
   })
+}
+
+function requireSellers ({ accounts }: Snapshot, cards: readonly Card[]): void {
+  const index = cards.findIndex(({ soldBy }) =>
+    soldBy !== null && !accounts.has(accountCode('commerce', 'receivable-agent', soldBy)))
+  if (index < 0) return
+  const what = `${cards[index]?.soldBy} takes no cash for us`
+  throw new Refusal('registry_invalid', what, `/cards/${index}/soldBy`)
 }
 
 /**

@@ -4,6 +4,7 @@ import { Type, type Static } from 'typebox'
 import { roles, type Role } from '../../schemas/api.ts'
 import { BranchCode } from '../../schemas/staff.ts'
 import { audit } from './audit.ts'
+import { wholeCity } from '../core/branches.ts'
 import type { Ledger } from '../ledger.ts'
 import type { ProposalKind } from './proposals.ts'
 import { Refusal } from '../refusal.ts'
@@ -28,6 +29,10 @@ export const staffMemberKind: ProposalKind = {
   start: ['admin'],
   decide: ['admin'],
   approvals: 1,
+  branches: async (tx, _ledger, { name, branch }: Body) => {
+    const before = await lockStaff(tx, name)
+    return [branch, ...before === null ? [] : [before.branch]].map(one => one ?? wholeCity)
+  },
   subject: ({ name }: Body) => `staff/${name}`,
   mayNotDecide: async (_tx, by, { name }: Body) =>
     by.name === name ? 'nobody decides on their own roles' : null,

@@ -7,6 +7,7 @@ import type { Ledger } from '../ledger.ts'
 import type { ProposalKind } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
 import { findAccount, setClosed, turnoverOf, type AccountRow } from '../store/account-lines.ts'
+import { branchesOfParties } from '../store/branches.ts'
 import type { Tx } from '../store/db.ts'
 import { excludeBatches } from '../store/lock.ts'
 import { bumpVersion } from '../store/registry.ts'
@@ -26,6 +27,8 @@ export const accountClosingKind: ProposalKind = {
   start: ['settler'],
   decide: ['approver'],
   approvals: 1,
+  branches: async (tx, _ledger, { account }: Body) =>
+    await branchesOfParties(tx, [account.split('/')[2] ?? '']),
   subject: ({ account }: Body) => `account/${account}`,
   look: async (tx, ledger, body: Body) => {
     const account = await partyAccount(tx, body.account)

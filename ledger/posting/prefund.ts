@@ -7,8 +7,10 @@ import type { Ledger } from '../ledger.ts'
 import { postGuarded } from './post-guarded.ts'
 import type { ProposalKind } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
+import { branchesOfParties } from '../store/branches.ts'
 import { guardedKey, readGuarded } from '../store/guarded.ts'
 import { openDate, type GuardedKey } from '../store/lock.ts'
+import { isDone } from '../store/proposals.ts'
 import { accountId } from '../store/registry.ts'
 
 const closed = { additionalProperties: false } as const
@@ -22,15 +24,24 @@ const Prefund = Type.Object({
 }, closed)
 type Prefund = Static<typeof Prefund>
 
+/** A line of the bank is money once. */
+const subjectOf = ({ agent, bankReference }: Prefund): string => `agent/${agent}/${bankReference}`
+
 /** What the bank has received from an agent (or returned to it) becomes what it may sell. */
 export const prefundKind: ProposalKind = {
   body: Prefund,
   start: ['clerk', 'settler'],
   decide: ['approver'],
   approvals: 1,
-  subject: ({ agent, bankReference }: Prefund) => `agent/${agent}/${bankReference}`,
-  look: async (tx, ledger, { agent, amountFen }: Prefund) => {
+  branches: async (tx, _ledger, { agent }: Prefund) => await branchesOfParties(tx, [agent]),
+  subject: subjectOf,
+  look: async (tx, ledger, prefund: Prefund) => {
+    const { agent, amountFen, bankReference } = prefund
     if (amountFen === 0) throw new Refusal('body_invalid', 'nothing would move', '/body/amountFen')
+    if (await isDone(tx, 'agent_prefund', subjectOf(prefund))) {
+      throw new Refusal('charge_conflict', `${bankReference} of ${agent} was booked before`,
+        '/body/bankReference')
+    }
     const balance = await readGuarded(tx, (await prepaidAccount(ledger, agent)).key)
     return { enough: (balance?.balanceFen ?? 0n) + BigInt(amountFen) >= 0n }
   },

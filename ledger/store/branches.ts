@@ -24,6 +24,12 @@ export const branchesOfParties = async (db: Db | Tx, codes: readonly string[]): 
   (await db.query<{ branch: Branch }>(
     'select distinct branch from party where code = any($1)', [codes])).rows.map(row => row.branch)
 
+/** Branches of the parties that have a terminal of one of these numbers, each once. */
+export const branchesOfTerminals = async (tx: Tx, codes: readonly string[]): Promise<Branch[]> =>
+  (await tx.query<{ branch: Branch }>(`
+    select distinct branch from terminal t join party using (party_id) where t.code = any($1)`, [codes]))
+    .rows.map(row => row.branch)
+
 /** Writes down the branch of new cards that have one. */
 export async function setCardBranches (
   tx: Tx, cards: readonly { readonly card: Card, readonly bucket: number, readonly cardId: bigint }[]

@@ -74,6 +74,12 @@ export async function endProposal (
   await tell(tx, [news({ topic: 'proposal.ended', subject: `proposal/${id}`, data, party: null })], atMs)
 }
 
+/** One of this kind and subject was carried out. */
+export const isDone = async (tx: Tx, kind: string, subject: string): Promise<boolean> =>
+  (await tx.query(
+    "select 1 from proposal where kind = $1 and subject = $2 and state = 'done' limit 1", [kind, subject]))
+    .rows.length > 0
+
 /** The last correction that was carried out on one of these accounts; 0 where none was. */
 export const lastCorrection = async (tx: Tx, accounts: readonly string[]): Promise<bigint> =>
   (await tx.query<{ id: bigint }>(`

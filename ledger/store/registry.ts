@@ -222,22 +222,42 @@ export async function upsertTerminals (tx: Tx, terminals: readonly Terminal[]): 
   return rowCount ?? 0
 }
 
-/** The last entry for a PSAM and issue counts. */
+/**
+ * The first of these terminals that is not exactly one: `operator` null asks for all operators' terminals of
+ * that number. Null where each is.
+ */
+export async function unclearTerminal (
+  tx: Tx, named: readonly { readonly terminal: string, readonly operator: string | null }[]
+): Promise<{ readonly place: number, readonly found: number } | null> {
+  const { rows: [row] } = await tx.query<{ place: bigint, found: bigint }>(`
+    select n.place, count(t.terminal_id) as found
+    from unnest($1::text[], $2::text[]) with ordinality as n (terminal, operator, place)
+    left join (
+      select t.terminal_id, t.code, p.code as operator from terminal t join party p using (party_id)) t
+      on t.code = n.terminal and t.operator = coalesce(n.operator, t.operator)
+    group by n.place having count(t.terminal_id) <> 1 order by n.place limit 1`,
+  [named.map(one => one.terminal), named.map(one => one.operator)])
+  return row === undefined ? null : { place: Number(row.place) - 1, found: Number(row.found) }
+}
+
+/** The last entry for a PSAM and issue counts. A terminal is named so that it is clear which is meant. */
 export async function upsertPsams (tx: Tx, given: readonly Psam[]): Promise<number> {
   const psams = [...new Map(given.map(one => [`${one.psam}/${one.issue}`, one])).values()]
   const { rowCount } = await tx.query(`
     insert into psam (psam, issue, terminal_id, valid_from, valid_to, stolen_at, test)
     select p.psam, p.issue, t.terminal_id, p.valid_from, p.valid_to, p.stolen_at, p.test
     from unnest($1::bytea[], $2::smallint[], $3::text[], $4::timestamptz[], $5::timestamptz[],
-      $6::timestamptz[],
-      $7::boolean[]) as p (psam, issue, terminal, valid_from, valid_to, stolen_at, test)
-    left join terminal t on t.code = p.terminal
+      $6::timestamptz[], $7::boolean[], $8::text[])
+      as p (psam, issue, terminal, valid_from, valid_to, stolen_at, test, operator)
+    left join party o on o.code = p.operator
+    left join terminal t on t.code = p.terminal and t.party_id = coalesce(o.party_id, t.party_id)
     on conflict (
       psam, issue
     ) do update set terminal_id = excluded.terminal_id, valid_from = excluded.valid_from,
       valid_to = excluded.valid_to, stolen_at = excluded.stolen_at, test = excluded.test`, [
     psams.map(p => Buffer.from(p.psam, 'hex')), psams.map(p => p.issue), psams.map(p => p.terminal),
-    psams.map(p => p.from), psams.map(p => p.to), psams.map(p => p.stolenAt), psams.map(p => p.test)])
+    psams.map(p => p.from), psams.map(p => p.to), psams.map(p => p.stolenAt), psams.map(p => p.test),
+    psams.map(p => p.operator ?? null)])
   return rowCount ?? 0
 }
 
