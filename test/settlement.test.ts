@@ -350,11 +350,17 @@ t.test('over items: money without a record, until somebody knows whose it is', a
   }) => `${one.reference} ${one.amountFen}`),
   ['R4 -500', 'R3 -777', 'R1 12345'])
   const [wrong, fee, gift] = lines
+  await door.ok('registrar', 'PUT', '/v1/registry', {
+    parties: [{ code: 'PRE', kind: 'agent', nameZh: '预付', nameEn: 'Pays ahead', prepaid: true }]
+  })
   for (const [body, reason] of [
     [{ line: gift.id }, 'body_invalid'],
     [{ line: gift.id, account: 'commerce/purse', instruction: 'x' }, 'body_invalid'],
     [{ line: 999, account: 'commerce/fee-income' }, 'not_found'],
     [{ line: gift.id, account: 'medical/custody-bank' }, 'registry_invalid'],
+    [{ line: gift.id, account: 'commerce/purse' }, 'registry_invalid'],
+    [{ line: gift.id, account: 'commerce/online' }, 'registry_invalid'],
+    [{ line: fee.id, account: 'commerce/agent-prepaid/PRE' }, 'account_not_empty'],
     [{ line: gift.id, account: 'commerce/unidentified-receipts' }, 'registry_invalid'],
     [{ line: gift.id, instruction: '20260302-commerce-BUS' }, 'day_state'],
     [{ line: wrong.id, instruction: 'none' }, 'not_found']

@@ -4,16 +4,20 @@ import { Type } from 'typebox'
 import { lineKey } from './bank-statements.ts'
 import { booked } from '../day/close-day.ts'
 import { attributionOf, settlesInstruction, voidOf } from '../core/bank.ts'
+import { headingRow, type Heading } from '../core/chart.ts'
 import type { PlannedTransfer } from '../core/settlement.ts'
 import type { Ledger } from '../ledger.ts'
 import type { CarryingOut, ProposalKind } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
 import { confirmDays, instructionKey } from '../day/settle.ts'
 import { lockLine, lockTold, saveProgress, settleLine, type LineRow } from '../store/bank.ts'
+import { branchesOfParties } from '../store/branches.ts'
 import type { Tx } from '../store/db.ts'
+import { guardedKey } from '../store/guarded.ts'
 import { closeItems, openItems } from '../store/items.ts'
-import { openDate } from '../store/lock.ts'
+import { lockGuarded, openDate } from '../store/lock.ts'
 import { postBatch } from '../store/post.ts'
+import type { Snapshot } from '../store/registry.ts'
 
 const closed = { additionalProperties: false } as const
 
@@ -33,6 +37,8 @@ export const attributeLineKind: ProposalKind = {
   start: ['clerk', 'settler'],
   decide: ['approver'],
   approvals: 1,
+  branches: async (tx, _ledger, { account, instruction }: Attribution) =>
+    await branchesOfParties(tx, [account?.split('/')[2] ?? '', await partyOf(tx, instruction ?? '')]),
   subject: ({ line }: Attribution) => `bank-line/${line}`,
   look: async (tx, ledger, attribution: Attribution) => {
     const { line, transfers } = await planAttribution(tx, ledger, attribution)
@@ -61,6 +67,9 @@ export const attributeLineKind: ProposalKind = {
   }
 }
 
+const partyOf = async (tx: Tx, instruction: string): Promise<string> =>
+  (await lockTold(tx, [instruction])).get(instruction)?.party ?? ''
+
 async function planAttribution (
   tx: Tx, ledger: Ledger, { line: id, account, instruction }: Attribution
 ): Promise<{ line: LineRow, transfers: PlannedTransfer[] }> {
@@ -79,8 +88,27 @@ async function planAttribution (
     throw new Refusal('registry_invalid', what, '/body/account')
   }
   const transfer = attributionOf(line, account)
-  if (transfer.debit !== transfer.credit) return { line, transfers: [transfer] }
-  throw new Refusal('registry_invalid', `the line stands on ${account} already`, '/body/account')
+  if (transfer.debit === transfer.credit) {
+    throw new Refusal('registry_invalid', `the line stands on ${account} already`, '/body/account')
+  }
+  await requireRoom(tx, await ledger.registry(), line, account)
+  return { line, transfers: [transfer] }
+}
+
+/** Balances of cards move with a card, which a bank line has none of; those of agents keep their floor. */
+async function requireRoom (
+  tx: Tx, { accounts, guarded }: Snapshot, { amountFen }: LineRow, code: string
+): Promise<void> {
+  if (headingRow(code.split('/')[1] as Heading).per === 'card') {
+    throw new Refusal('registry_invalid', `${code} is the sum of its cards: a line cannot move it`,
+      '/body/account')
+  }
+  const account = guarded.get(accounts.get(code) ?? -1)
+  if (account === undefined) return
+  const [row] = await lockGuarded(tx, [guardedKey(account, { bucket: 0, cardId: null })])
+  if (row !== undefined && row.balanceFen + amountFen >= row.floorFen) return
+  throw new Refusal('account_not_empty', `${code} holds ${row?.balanceFen ?? 0n} fen, less than the line`,
+    '/body/account')
 }
 
 async function planInstruction (tx: Tx, line: LineRow, id: string): Promise<PlannedTransfer[]> {
@@ -104,6 +132,8 @@ export const voidInstructionKind: ProposalKind = {
   start: ['settler'],
   decide: ['approver'],
   approvals: 1,
+  branches: async (tx, _ledger, { instruction }: Voiding) =>
+    await branchesOfParties(tx, [await partyOf(tx, instruction)]),
   subject: ({ instruction }: Voiding) => `instruction/${instruction}`,
   look: async (tx, _ledger, { instruction }: Voiding) => {
     const { state, direction, party, amountFen } = await lockUnpaid(tx, instruction)

@@ -42,7 +42,6 @@ export async function takeStatements (
 ): Promise<BankStatementReply> {
   const { format, statements } = read(bytes, type)
   const snapshot = await ledger.registry()
-  const salt = ledger.random(16)
   const digest = createHash('sha256').update(bytes).digest()
   return await inTransaction(ledger.db, async tx => {
     const clearingDate = await openDate(tx)
@@ -50,7 +49,7 @@ export async function takeStatements (
     await lockBank(tx)
     const known = await findStatementsOfFile(tx, digest)
     if (known.length > 0) return { ...await replyOf(tx, known), replayed: true }
-    const taking = { ledger, snapshot, salt, format, digest, raw: deflateSync(bytes), by, clearingDate }
+    const taking = { ledger, snapshot, format, digest, raw: deflateSync(bytes), by, clearingDate }
     const reply = await take(tx, { ...taking, atMs: ledger.clock.now() }, statements)
     return reply
   })
@@ -66,7 +65,7 @@ function read (bytes: Buffer, type: BankFileType): { format: BankFormat, stateme
 }
 
 type Taking = {
-  readonly ledger: Ledger, readonly snapshot: Snapshot, readonly salt: Buffer, readonly format: BankFormat
+  readonly ledger: Ledger, readonly snapshot: Snapshot, readonly format: BankFormat
   readonly digest: Buffer, readonly raw: Buffer, readonly by: string, readonly clearingDate: string
   readonly atMs: number
 }
@@ -105,7 +104,7 @@ async function take (
 async function takeOne (
   tx: Tx, taking: Taking, statement: BankStatement, content: Buffer
 ): Promise<void> {
-  const { snapshot, format, digest, raw, by, atMs, clearingDate, salt } = taking
+  const { ledger, snapshot, format, digest, raw, by, atMs, clearingDate } = taking
   const book = await findBookOfAccount(tx, statement.account, housesOf(snapshot))
   if (book === null) {
     throw new Refusal('bank_account_unknown',
@@ -115,7 +114,7 @@ async function takeOne (
     await insertStatement(tx, { statement, book, format, digest, content, raw, by, atMs })
   const judged = await judge(tx, snapshot, book, statement)
   const { transferIds } = await postBatch(tx, {
-    kind: 'bank', clearingDate, createdAtMs: atMs, salt, items: judged.length,
+    kind: 'bank', clearingDate, createdAtMs: atMs, salt: ledger.random(16), items: judged.length,
     transfers: booked(snapshot, judged.flatMap(({ verdict }) => verdict.transfers), atMs)
   })
   const lines = judged.map(({ line, verdict, posted }): NewLine => ({
@@ -215,7 +214,7 @@ export const lineKey = (book: Book, reference: string): string => `line/${book}/
 
 /** Collections that the bank has not brought in time are booked as short; payments are only pointed at. */
 async function bookShort (tx: Tx, taking: Taking): Promise<void> {
-  const { snapshot, clearingDate, atMs, salt } = taking
+  const { ledger, snapshot, clearingDate, atMs } = taking
   const told = await readStatementDates(tx)
   const holidays = await readHolidays(tx)
   const days = snapshot.policies.shortAfterWorkingDays
@@ -227,7 +226,7 @@ async function bookShort (tx: Tx, taking: Taking): Promise<void> {
   if (collections.length > 0) {
     const planned: PlannedTransfer[] = collections.map(shortOf)
     const { transferIds } = await postBatch(tx, {
-      kind: 'bank', clearingDate, createdAtMs: atMs, salt, items: planned.length,
+      kind: 'bank', clearingDate, createdAtMs: atMs, salt: ledger.random(16), items: planned.length,
       transfers: booked(snapshot, planned, atMs)
     })
     await saveProgress(tx, collections.map(({ id, state }, index) =>
