@@ -124,6 +124,9 @@ t.test('a terminal whose totals match in count but not in amount', async t => {
   t.equal((await door.ask('gateway', 'POST', '/v1/terminal-totals', {
     json: batch({ operator: 'MET' })
   })).json.reason, 'registry_invalid', "another operator's terminal")
+  t.equal((await door.ask('gateway', 'POST', '/v1/terminal-totals', {
+    json: batch({ batch: '000006', psam: psams.M1 })
+  })).json.reason, 'registry_invalid', "another operator's PSAM: its records would be told")
 
   await close(door, D, '2026-03-03T01:00:00')
   t.equal(red(await run(door, D)), 'A')

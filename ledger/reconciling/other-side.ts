@@ -22,15 +22,16 @@ import {
 export async function takeTerminalTotals (
   ledger: Ledger, told: TerminalTotals, by: string
 ): Promise<TerminalCheck> {
-  const { terminals, partyById, psams } = await ledger.registry()
+  const { terminals, terminalById, partyById, psams } = await ledger.registry()
   const terminal = terminals.get(told.terminal)
     ?.find(one => partyById.get(one.partyId)?.code === told.operator)
   if (terminal === undefined) {
     throw new Refusal('registry_invalid', `${told.operator} has no terminal ${told.terminal}`, '/terminal')
   }
   const psam = psams.get(told.psam)?.find(one => one.issue === told.issue)
-  if (psam === undefined) {
-    throw new Refusal('registry_invalid', `PSAM ${told.psam} is not registered`, '/psam')
+  const bound = terminalById.get(psam?.terminalId ?? -1)
+  if (psam === undefined || bound?.partyId !== terminal.partyId) {
+    throw new Refusal('registry_invalid', `${told.operator} has no PSAM ${told.psam}`, '/psam')
   }
   const atMs = ledger.clock.now()
   return await inTransaction(ledger.db, async tx => {
@@ -77,6 +78,9 @@ export async function takePartyPosition (ledger: Ledger, told: PartyPosition, by
 /** Stores what the medical insurance centre says it settled. */
 export async function takeMedicalTotals (ledger: Ledger, told: MedicalTotals, by: string): Promise<void> {
   const atMs = ledger.clock.now()
+  const names = told.items.map(({ settlement }) => settlement)
+  const again = names.findIndex((name, index) => names.indexOf(name) !== index)
+  if (again >= 0) throw new Refusal('body_invalid', `${names[again]} is told twice`, `/items/${again}`)
   await inTransaction(ledger.db, async tx => {
     await saveMedicalTotals(tx, told.date, told.items, atMs, by)
     const detail = { items: told.items.length }

@@ -2,6 +2,7 @@
 // than the one on which the watch keeps its items, and compared with them.
 import { reconcile } from '../core/reconcile.ts'
 import { readSequences } from '../store/comparisons.ts'
+import { itemRecordsMax } from '../store/items.ts'
 import { entry, evidenceOf, type LayerOfReconciliation } from './layer.ts'
 
 const prefix = 'sequence-count/'
@@ -16,7 +17,7 @@ export const sequenceLayer: LayerOfReconciliation = {
     const missing = rows.reduce((sum, row) => sum + row.missing, 0n)
     return {
       matches: reconcile(
-        rows.map(row => entry(key(row), date, 0n, { count: Number(row.missing) })),
+        rows.map(row => entry(key(row), date, 0n, { count: Math.min(Number(row.missing), itemRecordsMax) })),
         rows.map(row => entry(key(row), date, 0n, { count: row.itemRecords }))),
       itemOf: match => ({
         key: match.key, party: partyOf.get(match.key) ?? null, records: match.left?.count ?? 0,
