@@ -9,6 +9,7 @@ import { auditIntegrity } from '../people/audit.ts'
 import type { Ledger } from '../ledger.ts'
 import { proveAudit } from '../proof/prove.ts'
 import { findAudit, type AuditRow } from '../store/audit.ts'
+import { pageLimit } from './accounts.ts'
 import type { App } from './app.ts'
 import type { Capacity } from './auth.ts'
 import { instantIn } from './json.ts'
@@ -32,7 +33,7 @@ export const auditRoutes = (ledger: Ledger) => async (app: App): Promise<void> =
   app.get('/v1/audit', {
     config: { allow }, schema: { querystring: Filter, response: { 200: AuditPage } }
   }, async ({ query }) => {
-    const limit = Math.max(1, Math.min(Number(query.limit ?? '100'), limits.pageItemsMax))
+    const limit = pageLimit(query.limit)
     const rows = await findAudit(ledger.db, {
       by: query.by ?? null, action: query.action ?? null, subject: query.subject ?? null,
       fromMs: query.from === undefined ? null : instantIn(query.from, '/from'),

@@ -31,7 +31,9 @@ export async function answerError (
   error: FastifyError, request: FastifyRequest, reply: FastifyReply
 ): Promise<FastifyReply> {
   const problem = explain(error)
-  if (problem.status >= 500) request.log.error({ err: error, reason: problem.reason }, 'request failed')
+  if (problem.status >= 500 || isUnstorable(error)) {
+    request.log.error({ err: error, reason: problem.reason }, 'request failed')
+  }
   return await sendProblem(reply, problem)
 }
 
@@ -42,9 +44,16 @@ function explain (error: FastifyError): Problem {
     const detail = `${error.validationContext ?? 'request'}: ${first.message ?? 'not valid'}`
     return problemOf('body_invalid', detail, first.instancePath)
   }
+  if (isUnstorable(error)) return problemOf('body_invalid', 'a value is none that can be stored')
   const reason = frameworkReasons[error.code] ?? reasonOfStatus(error.statusCode) ?? faultOf(error)
   return requestReasons[reason].http < 500 ? problemOf(reason, error.message) : problemOf(reason)
 }
+
+/**
+ * PostgreSQL's class 22: a number beyond its column, U+0000 in a text. Whoever sent it is told; that a schema
+ * let it in is a fault of ours, and logged as one.
+ */
+const isUnstorable = ({ code }: FastifyError): boolean => /^22[0-9A-Z]{3}$/.test(code ?? '')
 
 /** Errors of the framework that have a reason of their own. */
 const frameworkReasons: Readonly<Record<string, RequestReason>> = {
@@ -56,9 +65,12 @@ const frameworkReasons: Readonly<Record<string, RequestReason>> = {
 const reasonOfStatus = (status: number | undefined): RequestReason | null =>
   status !== undefined && status >= 400 && status < 500 ? 'body_invalid' : null
 
-/** The database is away, starting, stopping, or full of connections: PostgreSQL classes 08, 53 and 57. */
+/**
+ * The database is away, starting, stopping, or full of connections: PostgreSQL classes 08, 53 and 57; 55P03
+ * is a lock that was not to be had in time.
+ */
 const faultOf = ({ code, message }: FastifyError): RequestReason =>
-  /^(08|53|57)|^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND)$/.test(code ?? '') ||
+  /^(08|53|57|55P03)|^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND)$/.test(code ?? '') ||
   /Connection terminated|timeout exceeded when trying to connect/.test(message)
     ? 'unavailable'
     : 'internal'

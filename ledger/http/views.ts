@@ -8,6 +8,7 @@ import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
 import { findCards } from '../store/cards.ts'
 import { viewCard, viewCards, viewRecords, viewTotals, type RecordFilter } from '../store/views.ts'
+import { pageLimit } from './accounts.ts'
 import type { App } from './app.ts'
 import type { Capacity } from './auth.ts'
 
@@ -19,7 +20,6 @@ const Limit = Type.Optional(Type.String({
 const page = <T extends Parameters<typeof Type.Array>[0]>(item: T) => Type.Object({
   items: Type.Array(item), next: Type.Union([Type.String(), Type.Null()], { description: 'the next `after`' })
 })
-const limitOf = (text: string | undefined): number => Math.min(Number(text ?? '100'), limits.pageItemsMax)
 
 export const viewRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.get('/v1/cards/:card', {
@@ -42,7 +42,7 @@ export const viewRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
       response: { 200: page(CardView) }
     }
   }, async request => await viewCards(ledger.db, BigInt(request.query.after ?? '0'),
-    limitOf(request.query.limit)))
+    pageLimit(request.query.limit)))
 
   app.get('/v1/records', {
     config: { allow },
@@ -61,7 +61,7 @@ export const viewRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
     const [delivery = '0', line = '0'] = (query.after ?? '0.0').split('.')
     return await viewRecords(ledger.db, {
       ...await recordFilter(ledger, query), afterDelivery: BigInt(delivery), afterLine: Number(line),
-      limit: limitOf(query.limit)
+      limit: pageLimit(query.limit)
     })
   })
 

@@ -8,6 +8,7 @@ import type {
 import { limits } from '../../schemas/limits.ts'
 import { cardKey, CardRef } from '../../schemas/record.ts'
 import { Tariff, tariffAt } from '../../schemas/tariff/tariff.ts'
+import { groupBy, uniqueBy } from '../../runtime/collections.ts'
 import { addDays, formatIso, localDate, parseIso, startOfDate } from '../../runtime/instants.ts'
 import { blacklistLevels, writeBlacklist } from '../../schemas/clearing-file/answers.ts'
 import { audit } from '../people/audit.ts'
@@ -43,7 +44,7 @@ export async function publishBlacklist (
   ledger: Ledger, publication: BlacklistPublication, by: Member
 ): Promise<Published> {
   const { add, remove } = publication
-  refuseBoth(add.map(entry => cardKey(entry.card)), remove.map(cardKey))
+  refuseTwice(add.map(entry => cardKey(entry.card)), remove.map(cardKey))
   return await inTransaction(ledger.db, async tx => {
     if (remove.length === 0 || !await needsSecondPerson(tx, ledger)) {
       return { version: await publishNow(tx, publication, by.name, ledger.clock.now()) }
@@ -111,10 +112,14 @@ export const blacklistRemovalKind: ProposalKind = {
     ({ version: await publishNow(tx, { add: [], remove: [...cards] }, approvedBy.join(' + '), atMs) })
 }
 
-function refuseBoth (added: readonly string[], removed: readonly string[]): void {
-  const leaving = new Set(removed)
-  const at = added.findIndex(key => leaving.has(key))
-  if (at >= 0) throw new Refusal('registry_invalid', 'a card is added and removed at once', `/add/${at}/card`)
+function refuseTwice (added: readonly string[], removed: readonly string[]): void {
+  const told = new Set(removed)
+  for (const [at, key] of added.entries()) {
+    if (told.has(key)) {
+      throw new Refusal('registry_invalid', 'a card is added twice, or added and removed', `/add/${at}/card`)
+    }
+    told.add(key)
+  }
 }
 
 async function placesOf (
@@ -251,16 +256,12 @@ export async function liabilityOf (ledger: Ledger, date: string): Promise<Liabil
   const windowMs = policies.blacklistWindowHours * 3_600_000
   return await inTransaction(ledger.db, async tx => {
     const uses = await usesOfListed(tx, date)
-    const entries = await findEntries(tx, distinctCards(uses))
-    const applied = await findApplied(tx, uses.map(use => use.terminalId))
-    return uses.flatMap(use => lineOf(use,
-      entries.filter(entry => entry.cardId === use.cardId),
-      applied.filter(one => one.terminalId === use.terminalId && one.appliedAtMs <= use.eventAtMs), windowMs))
+    const entries = groupBy(await findEntries(tx, uniqueBy(uses, use => use.cardId)), one => one.cardId)
+    const applied = groupBy(await findApplied(tx, uses.map(use => use.terminalId)), one => one.terminalId)
+    return uses.flatMap(use => lineOf(use, entries.get(use.cardId) ?? [],
+      (applied.get(use.terminalId) ?? []).filter(one => one.appliedAtMs <= use.eventAtMs), windowMs))
   })
 }
-
-const distinctCards = (uses: readonly ListedUse[]): ListedUse[] =>
-  [...new Map(uses.map(use => [use.cardId, use])).values()]
 
 /** `applied`: what the terminal had applied by then, oldest first. */
 function lineOf (

@@ -4,6 +4,9 @@ import { timestamp, type Db, type Tx } from './db.ts'
 
 export type { ItemOutcome, Layer }
 
+/** What the column holds. A record with a wrong digit in its PSAM sequence leaves more numbers open. */
+export const itemRecordsMax = 2 ** 31 - 1
+
 export type FoundItem = {
   readonly layer: Layer
   readonly outcome: ItemOutcome

@@ -2,7 +2,7 @@
 // that started over puts records into another light.
 import type { Look } from './watch.ts'
 import type { AlertRow } from '../store/alerts.ts'
-import { closeItems, openItems, type FoundItem } from '../store/items.ts'
+import { closeItems, itemRecordsMax, openItems, type FoundItem } from '../store/items.ts'
 import { addRuns, lookAgainFrom, takeSecondRun, type Gaps } from '../store/sequences.ts'
 import type { PsamRow, Snapshot } from '../store/registry.ts'
 import { reconsider } from '../intake/reconsider.ts'
@@ -28,7 +28,7 @@ const runsShownMax = 100
 const itemOf = ({ missing, records }: Gaps, key: string, { clearingDate, terminal, party }: {
   clearingDate: string, terminal: string | null, party: string | null
 }): FoundItem => ({
-  layer: 'B', outcome: 'LEFT_ONLY', key, party, clearingDate, records,
+  layer: 'B', outcome: 'LEFT_ONLY', key, party, clearingDate, records: Math.min(records, itemRecordsMax),
   evidence: {
     kind: 'gap', about: key, terminal, missing: missing.slice(0, runsShownMax), runs: missing.length
   }
