@@ -10,6 +10,7 @@ import { card, clientOf, D, D1, debit, deliver, smallCity } from './support/smal
 
 const doors = await startDoors()
 t.teardown(() => doors.stop())
+t.setTimeout(180_000)
 
 const reason = 'the holder brought the receipt'
 const approves = { approves: true }
@@ -289,6 +290,96 @@ t.test('a correction of a purse moves its row too, and a tap meanwhile makes it 
   t.equal((await door.ok('clerk', 'GET', `/v1/proposals/${first.id}`)).state, 'stale')
   const second = await door.ok('clerk', 'POST', '/v1/proposals', proposal({ card: cardOf(0) }))
   t.equal(await ask('approver-1', 'POST', `/v1/proposals/${second.id}/decisions`, approves), 'done')
+  await verified(t, door)
+  await door.close()
+})
+
+/* ---- a verdict that changes after people have given something back ---- */
+
+/** Another use of the counter that the sale used: signed too, and earlier, so that it is the one to count. */
+const earlier = (number: number, more: object = {}) => debit(number, 1, 'B1', {
+  amountFen: 250, sequence: 7_000 + number, dateTime: '20260302070000', ...more
+})
+
+t.test('a refund is taken back with the sale that it was for', async t => {
+  const door = await sold()
+  const ask = asking(door)
+  const refund = (amountFen: number, reference: string) =>
+    ({ card: cardOf(0), counter: 101, amountFen, reason, reference })
+  t.equal(await ask('clerk', 'POST', '/v1/refunds', refund(3_000, 'r-001')), 'posted')
+  t.strictSame(await balances(door, pending, load, 'commerce/purse'), [-3_000, 3_000, 10_000])
+  await deliver(door, 'tuesday-1', [earlier(0)])
+  // 50.00 go back to the purse; of them 30.00 had gone to the holder: the operator owes 50.00 once.
+  t.strictSame(await balances(door, pending, load, 'commerce/purse'), [-5_000 + 250, 0, 15_000 - 250])
+  const { items } = await door.ok('clerk', 'GET', '/v1/alerts?kind=redress_void')
+  t.match(items, [{ about: /^card\/.*\/101$/, evidence: { kind: 'refund', amountFen: 3_000, counter: 101 } }])
+  const { rows } = await door.db.query(`
+    select t.code, o.code as corrects, t.clearing_date as date from transfer t
+    join transfer o on o.transfer_id = t.corrects where t.code in (12, 55) order by t.code`)
+  t.strictSame(rows, [
+    { code: transferCodes.tap_reversed, corrects: transferCodes.tap, date: D1 },
+    { code: transferCodes.refund_reversed, corrects: transferCodes.refund, date: D1 }])
+  await verified(t, door)
+  t.equal(await ask('clerk', 'POST', '/v1/refunds', refund(251, 'r-002')), 'amount_wrong')
+  t.equal(await ask('clerk', 'POST', '/v1/refunds', refund(250, 'r-003')), 'posted')
+  await verified(t, door)
+  await door.db.query('delete from redress_void')
+  const { checks } = await door.ok('auditor', 'POST', '/v1/verify')
+  t.match(checks.filter((one: { ok: boolean }) => !one.ok), [{
+    check: 'what was given back is booked and was paid before',
+    detail: /redress 1: given back of transfer \d+, which was reversed/
+  }])
+  await door.close()
+})
+
+t.test('so is what a dispute gave back, and what was released to either side', async t => {
+  const door = await doors.open()
+  const ask = asking(door)
+  const city = smallCity([card(0), card(1), card(2)], { policies: { debitFenMax: 1_000 } })
+  await door.ok('registrar', 'PUT', '/v1/registry', city)
+  await deliver(door, 'monday-1', [
+    debit(0, 1, 'B1', { amountFen: 5_000 }), debit(1, 1, 'B1', { amountFen: 5_000 }),
+    debit(2, 1, 'B1', { amountFen: 900 })])
+  for (const [number, to] of [[0, 'holder'], [1, 'operator']] as const) {
+    const body = { card: cardOf(number), counter: 101, to }
+    const { id } = await door.ok('clerk', 'POST', '/v1/proposals', { kind: 'unpaid_release', body, reason })
+    for (const who of ['approver-1', 'approver-2'] as const) {
+      await ask(who, 'POST', `/v1/proposals/${id}/decisions`, approves)
+    }
+  }
+  door.clock.set(at(D1, '01:00'))
+  await door.ok('settler', 'POST', `/v1/days/${D}/close`)
+  const claim = { card: cardOf(2), counter: 101, side: 'holder', amountFen: 900, reason }
+  const { id } = await door.ok('clerk', 'POST', '/v1/disputes', claim)
+  const bus = await clientOf(door, 'BUS', 'operator')
+  const words = 'the driver agrees'
+  await ask(null, 'POST', `/v1/disputes/${id}/answer`, { stance: 'agrees', words }, bus)
+  const decision = { accepts: true, words }
+  t.equal(await ask('approver-1', 'POST', `/v1/disputes/${id}/decision`, decision), 'ACCEPTED')
+  const all = [pending, load, 'commerce/unpaid-debits', 'commerce/purse']
+  // The day that was closed moved 9.00 and the 50.00 that were released to the operator's settlement.
+  t.strictSame(await balances(door, ...all), [-900, 5_900, 0, 30_000 - 10_900])
+  await deliver(door, 'tuesday-1', [earlier(0), earlier(1), earlier(2)])
+  t.strictSame(await balances(door, ...all), [-5_900 + 750, 0, 0, 30_000 - 750])
+  await verified(t, door)
+  await door.close()
+})
+
+t.test('a debit that was grey first can be refunded and disputed like any other', async t => {
+  const door = await doors.open()
+  const ask = asking(door)
+  await door.ok('registrar', 'PUT', '/v1/registry', smallCity([card(0)]))
+  await deliver(door, 'monday-1', [debit(0, 1, 'B1', { grey: true, tac: null })])
+  const refund = (amountFen: number, reference: string) =>
+    ({ card: cardOf(0), counter: 101, amountFen, reason, reference })
+  t.equal(await ask('clerk', 'POST', '/v1/refunds', refund(100, 'r-001')), 'conditions_not_met', 'still grey')
+  await deliver(door, 'monday-2', [debit(0, 2)])
+  t.equal(await ask('clerk', 'POST', '/v1/refunds', refund(100, 'r-002')), 'posted', 'proven by the next one')
+  t.equal(await ask('clerk', 'POST', '/v1/refunds', refund(81, 'r-003')), 'amount_wrong')
+  t.strictSame(await balances(door, pending, load), [260, 100])
+  // Another debit of the same counter, signed: the grey one was not paid, so nothing of it comes back.
+  await deliver(door, 'monday-3', [earlier(0)])
+  t.strictSame(await balances(door, load), [0])
   await verified(t, door)
   await door.close()
 })

@@ -124,6 +124,7 @@ t.test('what a bank line means, whichever comes first', async t => {
 
 const doors = await startDoors()
 t.teardown(() => doors.stop())
+t.setTimeout(180_000)
 
 const opened = (cards: readonly Card[], more: Partial<Registry> = {}): Promise<Door> =>
   openCity(doors, cards, { bankAccounts, ...more })
@@ -256,6 +257,23 @@ t.test('a holiday published at the desk moves the day of payment', async t => {
   await door.close()
 })
 
+t.test('a payment group has one account and one day of payment', async t => {
+  const door = await opened([card(0), card(1)])
+  await deliver(door, 'monday-1', [debit(0, 1), debit(1, 1, 'M1')])
+  at(door, '2026-03-03T01:00:00')
+  await settleDay(door, D)
+  await door.db.query("update instruction set value_date = '2026-03-05' where instruction_id like '%MET'")
+  const xml = (await door.ask('settler', 'GET', `/v1/instructions/${D}/pain001`)).text
+  const groups = [...xml.matchAll(/<PmtInf>.*?<\/PmtInf>/gs)].map(([group]) => [
+    /<Dt>(.*?)<\/Dt>/.exec(group)?.[1], /<PmtInfId>(.*?)<\/PmtInfId>/.exec(group)?.[1],
+    ...[...group.matchAll(/<EndToEndId>(.*?)<\/EndToEndId>/g)].map(found => found[1])])
+  t.strictSame(groups, [
+    ['2026-03-03', 'CITYCARD-20260302-1-1', '20260302-commerce-BUS'],
+    ['2026-03-05', 'CITYCARD-20260302-1-2', '20260302-commerce-MET']
+  ])
+  await door.close()
+})
+
 t.test('a returned payment stays payable under a new id; the old one is never confirmed again', async t => {
   const door = await instructed()
   const bank = bankOf(door)
@@ -362,6 +380,8 @@ t.test('over items: money without a record, until somebody knows whose it is', a
     [{ line: gift.id, account: 'commerce/online' }, 'registry_invalid'],
     [{ line: fee.id, account: 'commerce/agent-prepaid/PRE' }, 'account_not_empty'],
     [{ line: gift.id, account: 'commerce/unidentified-receipts' }, 'registry_invalid'],
+    [{ line: gift.id, account: 'commerce/purse' }, 'registry_invalid'],
+    [{ line: gift.id, account: 'commerce/online' }, 'registry_invalid'],
     [{ line: gift.id, instruction: '20260302-commerce-BUS' }, 'day_state'],
     [{ line: wrong.id, instruction: 'none' }, 'not_found']
   ] as const) t.equal((await propose(door, 'attribute_line', body)).reason, reason, JSON.stringify(body))

@@ -3,6 +3,7 @@
 import { Type } from 'typebox'
 import { lineKey } from './bank-statements.ts'
 import { booked } from '../day/close-day.ts'
+import { requireAllowed } from '../posting/allowed.ts'
 import { attributionOf, settlesInstruction, voidOf } from '../core/bank.ts'
 import { headingRow, type Heading } from '../core/chart.ts'
 import type { PlannedTransfer } from '../core/settlement.ts'
@@ -42,6 +43,7 @@ export const attributeLineKind: ProposalKind = {
   subject: ({ line }: Attribution) => `bank-line/${line}`,
   look: async (tx, ledger, attribution: Attribution) => {
     const { line, transfers } = await planAttribution(tx, ledger, attribution)
+    await requireAllowed(tx, await ledger.registry(), booked(await ledger.registry(), transfers, 0))
     return { state: line.state, amountFen: Number(line.amountFen), transfers: transfers.map(shown) }
   },
   carryOut: async (tx, ledger, attribution: Attribution, how) => {

@@ -1,8 +1,11 @@
 // What is sent to the bank: the instructions of one run of a date as pain.001 or CSV. The same run gives the
 // same bytes for ever, so that a file sent twice is refused by the bank and not paid twice.
+import { groupBy } from '../../runtime/collections.ts'
 import { formatIso } from '../../runtime/instants.ts'
 import { writeCsvInstructions, type CsvInstruction } from '../../schemas/bank/csv.ts'
-import { writePain001, type CreditTransfer, type DebtorAccount } from '../../schemas/bank/pain001.ts'
+import {
+  writePain001, type CreditTransfer, type DebtorAccount, type PaymentGroup
+} from '../../schemas/bank/pain001.ts'
 import { audit } from '../people/audit.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
@@ -21,19 +24,25 @@ export async function paymentFile (ledger: Ledger, of: PaymentFileOf, by: string
     throw new Refusal('not_found', `nothing is paid in ${named(of)}`)
   }
   const messageId = messageIdOf(first)
-  const froms = new Map(payments.map(({ from, executeOn }) => [from.number, { from, executeOn }]))
   const xml = writePain001({
     messageId,
     createdAt: formatIso(first.madeAtMs),
     initiator: payments[0]?.from.name ?? '',
-    groups: [...froms.values()].map(({ from, executeOn }, index) => ({
-      id: `${messageId}-${index + 1}`, executeOn, from,
-      transfers: payments.filter(one => one.from.number === from.number)
-    }))
+    groups: paymentGroups(messageId, payments)
   })
   await note(ledger, of, by, 'pain001', payments.length)
   return xml
 }
+
+type Payment = CreditTransfer & { readonly executeOn: string, readonly from: DebtorAccount }
+
+/** A group of pain.001 has one account and one day on which the bank is to pay. */
+export const paymentGroups = (messageId: string, payments: readonly Payment[]): PaymentGroup[] =>
+  [...groupBy(payments, ({ from, executeOn }) => `${from.number} ${executeOn}`).values()]
+    .map((transfers, index) => {
+      const [{ from, executeOn }] = transfers as [Payment]
+      return { id: `${messageId}-${index + 1}`, executeOn, from, transfers }
+    })
 
 /**
  * Payments and collections as CSV. Collections leave only here: a direct debit of ISO 20022 needs a mandate

@@ -136,6 +136,7 @@ export const transferCodes = {
   clear_net: 30, clear_commission: 31, load_commission: 32, agent_netting: 33, instruct_pay: 34,
   instruct_collect: 35, correction: 40,
   refund: 50, residual: 51, residual_returned: 52, unpaid_released: 53, dispute_adjusted: 54,
+  refund_reversed: 55, unpaid_release_reversed: 56, dispute_reversed: 57,
   bank_paid: 60, bank_collected: 61, payment_returned: 62, collection_returned: 63, bank_over: 64,
   bank_out: 65, agent_pay_in: 66, short: 67, short_reversed: 68, line_attributed: 69, instruction_voided: 70
 } as const
@@ -150,7 +151,8 @@ export const claimCodes = {
     transferCodes.tap_adjusted, transferCodes.tap_reversed, transferCodes.foreign_tap_adjusted,
     transferCodes.foreign_tap_reversed, transferCodes.issuer_risk_reversed,
     transferCodes.online_purchase_reversed, transferCodes.refund, transferCodes.unpaid_released,
-    transferCodes.dispute_adjusted
+    transferCodes.dispute_adjusted, transferCodes.refund_reversed, transferCodes.unpaid_release_reversed,
+    transferCodes.dispute_reversed
   ]
 } as const
 

@@ -15,6 +15,9 @@ const places: ReadonlyMap<number, Place> = new Map<number, Place>([
   [transferCodes.unpaid_adjusted, 'unpaid']
 ])
 
+/** Codes of transfers that say where the money of an event stands. */
+export const standingCodes: readonly number[] = [...places.keys()]
+
 /** By the last transfer that the event caused; null where it caused none. */
 export const placeOf = (lastCode: number | null): Place =>
   lastCode === null ? 'nowhere' : places.get(lastCode) ?? 'nowhere'
@@ -23,6 +26,11 @@ export type Move = { readonly debit: Heading, readonly credit: Heading, readonly
 
 const codes = {
   refund: 'refund', release: 'unpaid_released', dispute: 'dispute_adjusted'
+} as const satisfies Record<RedressKind, TransferCode>
+
+/** Takes a redress back: its transfer with the sides swapped. */
+export const voidCodes = {
+  refund: 'refund_reversed', release: 'unpaid_release_reversed', dispute: 'dispute_reversed'
 } as const satisfies Record<RedressKind, TransferCode>
 
 const ways: Readonly<Record<Place, Partial<Record<Towards, Pick<Move, 'debit' | 'credit'>>>>> = {

@@ -1,6 +1,7 @@
 // Judges lines and writes what follows from them, in the transaction it is given: the one road from a line to
 // money, whatever door the line came through. It refuses to know deliveries and their answers.
 import { stopwatch } from '../../runtime/clock.ts'
+import { groupBy } from '../../runtime/collections.ts'
 import { killPoint } from '../../runtime/kill-point.ts'
 import { reasonNumbers } from '../../schemas/reasons.ts'
 import {
@@ -14,6 +15,7 @@ import { keepForeign } from './foreign-cards.ts'
 import type { Ledger } from '../ledger.ts'
 import { prepare, type ReadableLine } from './prepare.ts'
 import { lockFor, readContext, readKnown, type OtherCard } from './read-known.ts'
+import { noteTakenBack, redressesOf, takingBack, type TakenBack } from '../redress/take-back.ts'
 import type { AlertRow } from '../store/alerts.ts'
 import { movePurses } from '../store/cards.ts'
 import { DecideAgain, isTaken, type Tx } from '../store/db.ts'
@@ -60,7 +62,7 @@ export async function bookLines (
   const lap = stopwatch()
   const { prepared, decision, ...spent } = await decide(ledger, tx, snapshot, given, again, lap)
   // From here on nothing is decided any more: what follows writes the decision or fails whole.
-  const batchId = await write(tx, given, decision, told(decision), again)
+  const { batchId, taken } = await write(tx, given, decision, told(decision), again)
   await keepForeign(tx, prepared, given.deliveryNo)
   const wrote = lap()
   const { date: clearingDate, receivedAtMs } = given
@@ -68,7 +70,8 @@ export async function bookLines (
     { batchId, clearingDate, receivedAtMs, topDebitFen: snapshot.policies.topDebitFen })
   const events = eventsOf(prepared, decision, snapshot, { delivery: given.externalId, clearingDate })
   await tell(tx, events, receivedAtMs)
-  return { batchId, decision, raised, seconds: { ...spent, write: wrote, tell: lap() } }
+  const seconds = { ...spent, write: wrote, tell: lap() }
+  return { batchId, decision, raised: [...taken, ...raised], seconds }
 }
 
 type Decided = { readonly prepared: readonly Prepared[], readonly decision: Decision } &
@@ -114,16 +117,16 @@ function collided (again: Again): never {
 async function write (
   tx: Tx, { deliveryNo, digest, date, receivedAtMs, salt }: LinesToBook, decision: Decision,
   told: CommittedDelivery, again: Again
-): Promise<bigint> {
+): Promise<{ batchId: bigint, taken: readonly AlertRow[] }> {
   const batchId = await nextBatchId(tx)
   const origin = { deliveryNo, batchId, clearingDate: date }
   await takeKeys(tx, origin, decision, again)
   await insertEvidence(tx, origin, decision.evidence)
-  const transfers = await transfersOf(tx, decision.journals, deliveryNo)
+  const { transfers, takenBack } = await transfersOf(tx, decision.journals, deliveryNo)
   await insertAdjustments(tx, batchId, date, decision.adjustments)
   await movePurses(tx, decision.moves)
   await resetTops(tx, decision.retop, reasonNumbers.conflict)
-  await postBatch(tx, {
+  const { transferIds } = await postBatch(tx, {
     kind: 'records',
     clearingDate: date,
     createdAtMs: receivedAtMs,
@@ -134,7 +137,8 @@ async function write (
     items: decision.results.length,
     transfers
   }, batchId)
-  return batchId
+  const taken = await noteTakenBack(tx, takenBack, transferIds, { date, atMs: receivedAtMs })
+  return { batchId, taken }
 }
 
 /** Whoever else has just taken a key ends this try; the next one reads what it says. */
@@ -162,16 +166,27 @@ export const committedAdjustments = ({ adjustments }: Pick<Decision, 'adjustment
     ...now, bucket: event.bucket, deliveryNo: event.deliveryNo, lineNo: event.lineNo, cardId: event.cardId
   }))
 
-/** Corrections name the transfer they correct; transfers of one event share a journal. */
+/**
+ * Corrections name the transfer they correct; transfers of one event share a journal. What people gave back
+ * of money that is corrected is taken back first.
+ */
 export async function transfersOf (
   tx: Tx, journals: readonly (readonly Draft[])[], deliveryNo: bigint | null
-): Promise<NewTransfer[]> {
+): Promise<{ transfers: NewTransfer[], takenBack: TakenBack[] }> {
   const corrected = journals.flatMap(([first]) => first?.of ?? [])
   const originals = await lastTransfers(tx, corrected)
   const originalOf = new Map(corrected.map((event, place) => [event, originals[place] ?? null]))
+  const redresses = groupBy(await redressesOf(tx, corrected, originals), ({ original }) => original)
   const transfers: NewTransfer[] = []
+  const takenBack: TakenBack[] = []
   for (const journal of journals) {
     const first = transfers.length
+    const [head] = journal
+    const original = head?.of === null || head === undefined ? null : originalOf.get(head.of) ?? null
+    for (const redress of original === null ? [] : redresses.get(original) ?? []) {
+      takenBack.push({ redress, place: transfers.length })
+      transfers.push(takingBack(redress, { journal: first, eventAtMs: head?.eventAtMs ?? 0 }))
+    }
     for (const draft of journal) {
       const { of } = draft
       transfers.push({
@@ -190,5 +205,5 @@ export async function transfersOf (
       })
     }
   }
-  return transfers
+  return { transfers, takenBack }
 }

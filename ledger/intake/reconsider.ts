@@ -10,6 +10,7 @@ import type { Ledger } from '../ledger.ts'
 import { groupBy, uniqueBy } from '../../runtime/collections.ts'
 import { reasonNumbers } from '../../schemas/reasons.ts'
 import { readContext, readKnown } from './read-known.ts'
+import { noteTakenBack } from '../redress/take-back.ts'
 import { Refusal } from '../refusal.ts'
 import { findCardsById, movePurses } from '../store/cards.ts'
 import type { Tx } from '../store/db.ts'
@@ -52,14 +53,15 @@ export async function reconsider (
   const batchId = await nextBatchId(tx)
   await insertNews(tx, batchId, { runs: [], purses: careful.map(({ key }) => key), tops: [] })
   if (decision.adjustments.length === 0) return 0
-  const transfers = await transfersOf(tx, decision.journals, null)
+  const { transfers, takenBack } = await transfersOf(tx, decision.journals, null)
   await insertAdjustments(tx, batchId, date, decision.adjustments)
   await movePurses(tx, decision.moves)
   await resetTops(tx, decision.retop, reasonNumbers.conflict)
-  await postBatch(tx, {
+  const { transferIds } = await postBatch(tx, {
     kind: 'correction', clearingDate: date, createdAtMs: atMs, salt: ledger.random(16),
     itemsDigest: adjustmentsDigest(committedAdjustments(decision)),
     items: decision.adjustments.length, transfers
   }, batchId)
+  await noteTakenBack(tx, takenBack, transferIds, { date, atMs })
   return decision.adjustments.length
 }

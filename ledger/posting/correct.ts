@@ -7,6 +7,7 @@ import { books, type Book } from '../core/chart.ts'
 import { maskedCard } from '../core/mask.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
+import { requireAllowed } from './allowed.ts'
 import { branchesOfCards, branchesOfParties } from '../store/branches.ts'
 import { findCards, movePurses } from '../store/cards.ts'
 import { audit } from '../people/audit.ts'
@@ -45,10 +46,12 @@ export const correctionKind: ProposalKind = {
   ],
   subject: ({ transfers: [first] }: Unreasoned) => `account/${first?.debit ?? ''}`,
   look: async (tx, ledger, { transfers }: Unreasoned) => {
-    await plan(tx, ledger, transfers, 0)
+    const planned = await plan(tx, ledger, transfers, 0)
     const accounts = [...new Set(transfers.flatMap(({ debit, credit }) => [debit, credit]))]
     const cards = transfers.flatMap(({ card }) => card === undefined ? [] : [card])
-    return { lastCorrection: Number(await lastCorrection(tx, accounts)), purses: await pursesOf(tx, cards) }
+    const purses = await pursesOf(tx, cards)
+    await requireAllowed(tx, await ledger.registry(), planned)
+    return { lastCorrection: Number(await lastCorrection(tx, accounts)), purses }
   },
   carryOut: async (tx, ledger, { transfers }: Unreasoned, { atMs }) =>
     ({ batchId: Number(await postCorrection(tx, ledger, transfers, atMs)) })
@@ -68,7 +71,7 @@ async function pursesOf (
 
 /**
  * Posts the transfers as one batch and returns its number: the door of whoever has the machine itself.
- * Throws Refusal registry_invalid, unavailable.
+ * Throws Refusal registry_invalid, amount_wrong, unavailable.
  */
 export async function correct (ledger: Needs, { reason, transfers }: Correction): Promise<bigint> {
   const atMs = ledger.clock.now()
@@ -90,6 +93,7 @@ export async function postCorrection (
   if (clearingDate === null) throw new Refusal('unavailable', 'no clearing date is set yet')
   const planned = await plan(tx, ledger, transfers, atMs)
   await movePurseRows(tx, ledger, planned)
+  await requireAllowed(tx, await ledger.registry(), planned)
   const { batchId } = await postBatch(tx, {
     kind: 'correction', clearingDate, createdAtMs: atMs, salt: ledger.random(16), items: transfers.length,
     transfers: planned

@@ -3,7 +3,9 @@
 import { localDate } from '../../runtime/instants.ts'
 import { bucketOf, cardKey, type CardRef } from '../../schemas/record.ts'
 import { cardSubject } from '../core/mask.ts'
-import { moveOf, placeOf, type Place, type RedressKind, type Towards } from '../core/redress.ts'
+import {
+  moveOf, placeOf, standingCodes, type Place, type RedressKind, type Towards
+} from '../core/redress.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
 import { findCards } from '../store/cards.ts'
@@ -43,7 +45,7 @@ export async function standingOf (
   if (known === undefined) throw new Refusal('not_found', 'no such card is registered', '/card')
   const key = { bucket: bucketOf(card), cardId: known.cardId, purse, counter }
   await lockPurses(tx, [key])
-  const event = await findEvent(tx, key)
+  const event = await findEvent(tx, key, standingCodes)
   if (event === null) throw new Refusal('not_found', `no signed record has counter ${counter}`, '/counter')
   const place = placeOf(event.code)
   return {

@@ -7,7 +7,8 @@ export const servingRole = 'ledger_serving'
 /** Rows that are written once: INSERT and SELECT, never UPDATE, DELETE or TRUNCATE. */
 export const appendOnly = [
   'transfer', 'batch', 'audit', 'adjustment', 'card_event', 'evidence', 'tree_leaf', 'tree_head', 'day_step',
-  'day_check', 'day_approval', 'proposal_decision', 'alert', 'redress', 'dispute_step',
+  'day_check', 'day_approval', 'proposal_decision', 'alert', 'redress', 'redress_void',
+  'dispute_step',
   'chain_fact', 'foreign_record',
   'delivery_raw', 'delivery_part'
 ] as const

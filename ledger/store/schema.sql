@@ -828,6 +828,16 @@ create table redress (
 );
 CREATE INDEX redress_event ON public.redress USING btree (bucket, card_id, purse, counter);
 
+create table redress_void (
+  at timestamp with time zone not null,
+  bucket smallint not null,
+  clearing_date date not null,
+  redress_id bigint not null,
+  transfer_id bigint not null,
+  constraint redress_void_pkey PRIMARY KEY (redress_id),
+  constraint redress_void_redress_id_fkey FOREIGN KEY (redress_id) REFERENCES redress(redress_id)
+);
+
 create table request (
   amount_fen bigint not null,
   balance_fen bigint,
@@ -1079,6 +1089,17 @@ create table webhook (
 );
 CREATE INDEX webhook_owner ON public.webhook USING btree (owner, webhook_id);
 
+CREATE OR REPLACE FUNCTION public.json_object_or_null(given text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+AS $function$
+begin
+  return case jsonb_typeof(given::jsonb) when 'object' then given::jsonb end;
+exception when others then
+  return null;
+end $function$
+;
 CREATE OR REPLACE FUNCTION public.make_transfer_partitions(first date, days integer)
  RETURNS void
  LANGUAGE plpgsql

@@ -163,6 +163,11 @@ export const allHeads = async (db: Db | Tx, from = 0, to: number | null = null):
     select ${headColumns} from tree_head where size >= $1 and ($2::bigint is null or size <= $2)
     order by size, audit_rows`, [from, to])).rows.map(keptHead)
 
+/** Sizes of heads over more leaves than there are, or over fewer than none. */
+export const strayHeads = async (tx: Tx, leaves: number): Promise<bigint[]> =>
+  (await tx.query<{ size: bigint }>('select size from tree_head where size < 0 or size > $1 order by 1',
+    [leaves])).rows.map(row => row.size)
+
 /** The last signed head of a tree of just this size, or null. */
 export async function headAt (db: Db | Tx, size: number): Promise<KeptHead | null> {
   const { rows: [row] } = await db.query<HeadRow>(`

@@ -273,6 +273,11 @@ export const shadowDifferences = (tx: Tx): Promise<string[]> => text(tx, `
   from kept k full join built b using (bucket, card_id)
   where coalesce(k.fen, 0) <> coalesce(b.fen, 0) order by 1 limit 20`)
 
+/** A card has two purses, ED and EP. */
+export const strayPurses = (tx: Tx): Promise<string[]> => text(tx, `
+  select format('purse card %s purse %s: no card has such a purse', card_id, purse) as what from purse
+  where purse not in (1, 2) order by 1 limit 20`)
+
 /**
  * Purses whose last counter and balance are not those of the highest signed event that stands, or that count
  * other open items than there are: held lines, and gaps between the counters the chip is known to have used.

@@ -1,5 +1,6 @@
 // The comparisons of what people decided about clearing days with the audit log, and of what the days hold
-// with what their batches committed to. Each answers texts, table and key first; at most twenty.
+// with what their batches committed to. Each answers texts, table and key first; at most twenty. A detail
+// that is no JSON object any more says nothing here; the chain of the log names its row.
 import type { Tx } from './db.ts'
 import type { Start } from './verification.ts'
 
@@ -50,7 +51,7 @@ export const approvalDifferences = (tx: Tx, { date }: Start): Promise<string[]> 
   where ($1::date is null or p.clearing_date >= $1) and not exists (
     select 1 from audit a where a.at = p.at and a.action = 'day.approve' and a.by_whom = f.name
       and a.subject = 'day/' || p.clearing_date
-      and a.detail::jsonb ->> 'digest' = upper(encode(p.digest, 'hex')))`, [date])
+      and json_object_or_null(a.detail) ->> 'digest' = upper(encode(p.digest, 'hex')))`, [date])
 
 /** Days whose payment is not the one that was instructed. */
 export const paymentDifferences = (tx: Tx, { date }: Start): Promise<string[]> => text(tx, `
@@ -61,20 +62,24 @@ export const paymentDifferences = (tx: Tx, { date }: Start): Promise<string[]> =
     and (d.paid_with is not null or d.value_date is not null or d.state in ('INSTRUCTED', 'CONFIRMED'))
     and not exists (
       select 1 from audit a where a.action = 'day.instruct' and a.subject = 'day/' || d.paid_with
-        and a.detail::jsonb ->> 'valueDate' = d.value_date::text
-        and a.detail::jsonb -> 'dates' ? d.clearing_date::text)`, [date])
+        and json_object_or_null(a.detail) ->> 'valueDate' = d.value_date::text
+        and json_object_or_null(a.detail) -> 'dates' ? d.clearing_date::text)`, [date])
 
-/** Rows of the general ledger under headings that no account has. */
+/** Rows of the general ledger under headings that no account has, or of dates that are no clearing days. */
 export const strayHeadings = (tx: Tx): Promise<string[]> => text(tx, `
   select format('general_ledger %s/%s of %s: no account has it', g.book, g.heading, g.clearing_date) as what
   from general_ledger g
-  where not exists (select 1 from account a where a.book = g.book and a.heading = g.heading)`)
+  where not exists (select 1 from account a where a.book = g.book and a.heading = g.heading)
+  union all
+  select format('general_ledger %s/%s of %s: no such clearing day', g.book, g.heading, g.clearing_date)
+  from general_ledger g
+  where not exists (select 1 from clearing_day d where d.clearing_date = g.clearing_date)`)
 
 /** Statements that are not those which were issued, or that were issued and are gone. */
 export const statementDifferences = (tx: Tx, { date }: Start): Promise<string[]> => text(tx, `
   with issued as (
     select substr(a.subject, 5) as date, s.key as party, s.value as digest
-    from audit a cross join lateral jsonb_each_text(a.detail::jsonb) as s (key, value)
+    from audit a cross join lateral jsonb_each_text(json_object_or_null(a.detail)) as s (key, value)
     where a.action = 'statement.issue'),
   kept as (
     select s.clearing_date::text as date, s.book || '/' || p.code as party,
@@ -82,7 +87,7 @@ export const statementDifferences = (tx: Tx, { date }: Start): Promise<string[]>
     from statement s left join party p using (party_id))
   select format('statement %s %s: not the one that was issued', date, party) as what
   from kept k full join issued i using (date, party)
-  where k.digest is distinct from i.digest and ($1::date is null or date::date >= $1)`, [date])
+  where k.digest is distinct from i.digest and ($1::date is null or date >= $1::text)`, [date])
 
 /** What a settlement batch commits to: the instructions of one run, but for what the bank makes of them. */
 const instructionText = `

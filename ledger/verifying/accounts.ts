@@ -6,7 +6,7 @@ import { bookDifferences } from '../store/checks.ts'
 import { guardedDifferences } from '../store/guarded.ts'
 import {
   batchPages, datesFrom, deltasOfBatches, doubleJournals, purseRowDifferences, shadowDifferences,
-  strayTransfers, transfersOf, type DeltaRow
+  strayPurses, strayTransfers, transfersOf, type DeltaRow
 } from '../store/verification.ts'
 import { equal, faultList, worded, type BookCheck, type Findings, type Reading } from './check.ts'
 
@@ -29,7 +29,8 @@ export const accountChecks: readonly BookCheck[] = [
   },
   {
     name: 'purses are where their events led',
-    run: async ({ tx, start }) => equal(await purseRowDifferences(tx, start))
+    run: async ({ tx, start }) =>
+      equal([...await strayPurses(tx), ...await purseRowDifferences(tx, start)])
   },
   {
     name: 'transfers stay inside their book',

@@ -7,7 +7,7 @@ import {
 import { holds } from '../proof/head-memory.ts'
 import { batchLeaf, keyIdOfPem, verifyHead } from '../proof/seal.ts'
 import type { Tx } from '../store/db.ts'
-import { allHeads, headAt, leafHashes, publicKeys, tilesFrom } from '../store/tree.ts'
+import { allHeads, headAt, leafHashes, publicKeys, strayHeads, tilesFrom } from '../store/tree.ts'
 import { leafPages, unsealedBatches, type LeafRow } from '../store/verification.ts'
 import { equal, faultList, type BookCheck, type Findings, type Reading } from './check.ts'
 
@@ -26,7 +26,7 @@ async function checkTree ({ tx, since }: Reading): Promise<Findings> {
   for (const [keyId, pem] of keys) {
     if (keyIdOfPem(pem) !== keyId) add(`signing_key ${keyId}: it holds another key`)
   }
-  let frontier = await frontierAt(tx, since)
+  let frontier = since === 0 ? emptyFrontier : await requireHead(tx, since)
   for await (const page of leafPages(tx, since)) {
     const end = frontier.size + page.length
     const heads = groupBy(await allHeads(tx, frontier.size, end), ({ head }) => head.size)
@@ -40,8 +40,8 @@ async function checkTree ({ tx, since }: Reading): Promise<Findings> {
       passHeads()
     }
   }
-  for (const { head } of await allHeads(tx, frontier.size + 1)) {
-    add(`tree_head ${head.size}: there are ${frontier.size} leaves`)
+  for (const size of await strayHeads(tx, frontier.size)) {
+    add(`tree_head ${size}: there are ${frontier.size} leaves`)
   }
   for (const tile of await wrongTiles(tx, since)) add(`tree_tile ${tile}: not the root of its leaves`)
   return { faults, seen: `${frontier.size} leaves` }
@@ -58,10 +58,9 @@ async function checkShown ({ tx, shown }: Reading): Promise<Findings> {
 }
 
 /** Everything up to there was verified before, under the head that was signed then. Throws RangeError. */
-async function frontierAt (tx: Tx, since: number): Promise<Frontier> {
-  if (since === 0) return emptyFrontier
-  const kept = await headAt(tx, since)
-  if (kept === null) throw new RangeError(`no head of a tree of ${since} batches was signed`)
+export async function requireHead (tx: Tx, size: number): Promise<Frontier> {
+  const kept = await headAt(tx, size)
+  if (kept === null) throw new RangeError(`no head of a tree of ${size} batches was signed`)
   return kept.frontier
 }
 

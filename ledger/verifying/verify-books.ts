@@ -6,11 +6,11 @@ import { fromTheBeginning, startAfter } from '../store/verification.ts'
 import { accountChecks } from './accounts.ts'
 import { auditChecks } from './audit.ts'
 import { batchChecks } from './batches.ts'
-import type { BookCheck } from './check.ts'
+import type { BookCheck, Findings, Reading } from './check.ts'
 import { dayChecks } from './days.ts'
 import { lineChecks } from './lines.ts'
 import { redressChecks } from './redress.ts'
-import { treeChecks } from './tree.ts'
+import { requireHead, treeChecks } from './tree.ts'
 
 /** In this order. A new check is a line in the list of its trade; a new trade a file and a line here. */
 export const bookChecks: readonly BookCheck[] = [
@@ -27,16 +27,19 @@ export type VerifyOptions = {
   readonly shown?: SignedHead | null
 }
 
+/** Throws RangeError where no head of that size was signed. */
 export async function verifyBooks (
   db: Db, { since = 0, shown = null }: VerifyOptions = {}
 ): Promise<VerifyReport> {
   const tx = await db.connect()
   try {
     await tx.query('begin isolation level repeatable read read only')
+    if (since > 0) await requireHead(tx, since)
     const start = since === 0 ? fromTheBeginning : await startAfter(tx, since)
     const report: VerifyReport['checks'] = []
-    for (const { name, run } of bookChecks) {
-      const { faults, seen } = await run({ tx, start, since, shown })
+    for (const check of bookChecks) {
+      const { faults, seen } = await carriedOut(check, { tx, start, since, shown })
+      const { name } = check
       report.push({
         check: name, ok: faults.length === 0, detail: faults.length === 0 ? seen : summary(faults)
       })
@@ -47,6 +50,23 @@ export async function verifyBooks (
     tx.release()
   }
 }
+
+/** A value that cannot even be read is a fault like any other: the checks behind it are made all the same. */
+async function carriedOut ({ run }: BookCheck, reading: Reading): Promise<Findings> {
+  await reading.tx.query('savepoint one_check')
+  try {
+    return await run(reading)
+  } catch (error) {
+    if (!isAboutData(error)) throw error
+    await reading.tx.query('rollback to savepoint one_check')
+    return { faults: [`a value is none that could be read: ${error.message}`], seen: '' }
+  }
+}
+
+/** Of JavaScript, or of PostgreSQL: class 22 holds the exceptions of data. */
+const isAboutData = (error: unknown): error is Error =>
+  error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError ||
+  String((error as { code?: unknown }).code).startsWith('22')
 
 const faultsShown = 5
 const summary = (faults: readonly string[]): string =>
