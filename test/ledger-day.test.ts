@@ -172,6 +172,7 @@ t.test('instructions: who is paid, who pays in, what carries over', async t => {
 
 const doors = await startDoors()
 t.teardown(() => doors.stop())
+t.setTimeout(300_000)
 
 const opened = (cards: readonly Card[], more: Partial<Registry> = {}) => openCity(doors, cards, more)
 
