@@ -63,10 +63,10 @@ async function carriedOut ({ run }: BookCheck, reading: Reading): Promise<Findin
   }
 }
 
-/** Of JavaScript, or of PostgreSQL: class 22 holds the exceptions of data. */
+/** Of JavaScript, or of PostgreSQL: class 22 holds the exceptions of data, 0A000 an infinite instant. */
 const isAboutData = (error: unknown): error is Error =>
   error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError ||
-  String((error as { code?: unknown }).code).startsWith('22')
+  /^(22|0A000)/.test(String((error as { code?: unknown }).code))
 
 const faultsShown = 5
 const summary = (faults: readonly string[]): string =>
