@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startPostgres } from '../bin/postgres.ts'
 import { batchRoot } from '../ledger/core/commitment.ts'
-import { citusCalls, keysWithoutBucket, placements } from '../ledger/store/citus.ts'
-import { openDb, type Db } from '../ledger/store/db.ts'
+import { citusCalls, foreignKeys, keysWithoutBucket, placements } from '../ledger/store/citus.ts'
+import { openDb, type Db, type Tx } from '../ledger/store/db.ts'
+import { lockCards, lockGuarded, lockPurses, pretendSpread } from '../ledger/store/lock.ts'
 import { migrate } from '../ledger/store/migrate.ts'
 import { dumpSchema } from '../ledger/store/schema-dump.ts'
 import { partitionsAhead } from '../ledger/store/upkeep.ts'
@@ -17,7 +18,8 @@ import { endingTables } from '../ledger/store/retention.ts'
 import { makeRoom, retain } from '../ledger/upkeep.ts'
 import { verifyBooks } from '../ledger/verifying/verify-books.ts'
 import { startDoors, type Door } from './support/ledger-http.ts'
-import { recordOf } from './support/posting.ts'
+import { bucketOf, cardKey } from '../schemas/record.ts'
+import { cardOf, recordOf } from './support/posting.ts'
 import { city, wholeDay } from './support/small-day.ts'
 
 t.setTimeout(600_000)
@@ -50,7 +52,7 @@ t.test('on Citus every table is placed once, and every key of a spread table hol
     const { rows } = await db.query<{ name: string }>(`
       select tablename as name from pg_tables where schemaname = 'public' and tablename !~ '^transfer_[0-9]'`)
     t.strictSame(placed.map(one => one.table).sort(), rows.map(row => row.name).sort())
-    const calls = citusCalls(placed)
+    const calls = citusCalls(placed, [], null)
     t.equal(calls.length, placed.length)
     for (const { table } of placed) {
       t.equal(calls.filter(call => call.includes(`_table('${table}'`)).length, 1, table)
@@ -66,6 +68,76 @@ t.test('on Citus every table is placed once, and every key of a spread table hol
     const small = await keysWithoutBucket(db)
     t.strictSame(small.filter(({ table }) => spread.includes(table)), [])
   })
+  await door.close()
+})
+
+/** What Citus makes of a table that has an identity column while a foreign key still leads to or from it. */
+const likeCitus = `
+  create schema likeness;
+  create function likeness.place(name text) returns void language plpgsql as $$ begin
+    if exists (select from pg_attribute where attrelid = name::regclass and attidentity <> '') and exists (
+      select from pg_constraint where contype = 'f' and name::regclass in (conrelid, confrelid)) then
+      raise 'cannot complete operation on a table with identity column: %', name;
+    end if;
+  end $$;
+  create function likeness.create_reference_table(name text) returns void
+    language sql as 'select likeness.place(name)';
+  create function likeness.create_distributed_table(name text, by text, colocate_with text default 'default')
+    returns void language sql as 'select likeness.place(name)';
+  set search_path = public, likeness`
+
+t.test('what --citus calls runs in its order, and leaves the same schema', async t => {
+  const door = await doors.open()
+  const db = openDb(door.databaseUrl, { max: 1 })
+  const before = await dumpSchema(db)
+  const placed = await placements(db)
+  const keys = await foreignKeys(db, placed.map(({ table }) => table))
+  const small = placed.filter(({ by }) => by === null).map(({ table }) => table)
+  t.ok(keys.length > 20)
+  t.strictSame(keys.filter(({ table }) => !small.includes(table)), [], 'no spread table has a foreign key')
+  await db.query(likeCitus)
+  for (const call of citusCalls(placed, keys, null)) await db.query(call)
+  t.equal(await dumpSchema(db), before)
+  const late = placed.filter(({ table }) => table === 'purse')
+  t.strictSame(citusCalls(late, [], 'batch'),
+    ["select create_distributed_table('purse', 'bucket', colocate_with => 'batch')"],
+    'a table that comes later lies beside the others')
+  await db.end()
+  await door.close()
+})
+
+t.test('on Citus rows are locked bucket by bucket, in the order of one statement', async t => {
+  const door = await doors.open()
+  await door.ok('registrar', 'PUT', '/v1/registry', city(40))
+  const cards = Array.from({ length: 40 }, (_, number) => cardOf(number))
+  const refs = new Map(cards.map(ref => [cardKey(ref), ref]))
+  const locked = async (isSpread: boolean) => {
+    const texts: string[] = []
+    const client = await door.db.connect()
+    const query = (...given: [string]) => {
+      texts.push(given[0])
+      return client.query(...given)
+    }
+    const tx = { query } as unknown as Tx
+    pretendSpread(tx, isSpread)
+    await client.query('begin')
+    const found = await lockCards(tx, refs)
+    const purses = await lockPurses(tx, [...found.cards.values()])
+    const guarded = await lockGuarded(tx,
+      [...found.cards.values()].map(({ bucket, cardId }) => ({ bucket, cardId, accountId: 1 })))
+    await client.query('rollback')
+    client.release()
+    const buckets = texts.map(text => Number(/ and [pg]\.bucket = (\d+)/.exec(text)?.[1] ?? -1))
+    return { found, purses, guarded, buckets }
+  }
+  const [one, many] = [await locked(false), await locked(true)]
+  t.equal(one.found.cards.size, 40)
+  t.strictSame(one.buckets, [-1, -1, -1], 'one statement for all cards elsewhere')
+  t.strictSame(many.found.purses, one.found.purses)
+  t.strictSame(new Map([...many.found.cards].sort()), new Map([...one.found.cards].sort()))
+  t.strictSame(many.purses, one.purses)
+  const buckets = [...new Set([...refs.values()].map(bucketOf))].sort((a, b) => a - b)
+  t.strictSame(many.buckets, [...buckets, ...buckets, ...buckets], 'each by its number')
   await door.close()
 })
 

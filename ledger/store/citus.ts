@@ -34,13 +34,31 @@ export async function keysWithoutBucket (db: Db | Tx): Promise<{ table: string, 
   return rows
 }
 
-/** References come first: a spread table may refer to them. */
-export function citusCalls (of: readonly Placement[]): string[] {
-  const [first, ...rest] = of.filter(({ by }) => by !== null)
+export type ForeignKey = { readonly table: string, readonly name: string, readonly definition: string }
+
+/** Foreign keys of these tables; all of them stand between small tables, which are references on Citus. */
+export const foreignKeys = async (db: Db | Tx, tables: readonly string[]): Promise<ForeignKey[]> =>
+  (await db.query<ForeignKey>(`
+    select c.relname as table, k.conname as name, pg_get_constraintdef(k.oid) as definition
+    from pg_constraint k join pg_class c on c.oid = k.conrelid
+    where k.contype = 'f' and k.conparentid = 0 and c.relnamespace = 'public'::regnamespace
+      and c.relname = any($1) order by 1, 2`, [tables])).rows
+
+/**
+ * References come first: a spread table may refer to them. Foreign keys are put aside meanwhile: placing one
+ * end of a key draws the other end along, and that is refused for tables with an identity column (Citus issue
+ * 7036). What is spread from the second call on lies beside `beside`, or beside what the first call spread.
+ */
+export function citusCalls (
+  of: readonly Placement[], keys: readonly ForeignKey[], beside: string | null
+): string[] {
+  const spread = of.filter(({ by }) => by !== null).map(({ table }) => table)
+  const first = beside ?? spread[0]
   return [
+    ...keys.map(({ table, name }) => `alter table ${table} drop constraint ${name}`),
     ...of.filter(({ by }) => by === null).map(({ table }) => `select create_reference_table('${table}')`),
-    ...first === undefined ? [] : [`select create_distributed_table('${first.table}', 'bucket')`],
-    ...rest.map(({ table }) =>
-      `select create_distributed_table('${table}', 'bucket', colocate_with => '${first?.table ?? ''}')`)
+    ...spread.map(table => `select create_distributed_table('${table}', 'bucket'` +
+      (table === first ? ')' : `, colocate_with => '${first}')`)),
+    ...keys.map(({ table, name, definition }) => `alter table ${table} add constraint ${name} ${definition}`)
   ]
 }

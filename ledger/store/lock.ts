@@ -1,4 +1,5 @@
 // The one place that knows in which order rows are locked, and which lock a batch and a cut take.
+import { groupBy } from '../../runtime/collections.ts'
 import { bucketOf, type CardRef } from '../../schemas/record.ts'
 import type { SuiteName } from '../../schemas/epurse/suite.ts'
 import type { CardRow } from './cards.ts'
@@ -32,6 +33,34 @@ export async function excludeBatches (tx: Tx): Promise<void> {
   await tx.query('select pg_advisory_xact_lock($1)', [cutLock])
 }
 
+/* ---- one lock, or one for each shard ---- */
+
+/**
+ * Citus refuses FOR UPDATE over several shards: there the same lock goes bucket by bucket, each statement
+ * with an equality on the column by which rows are spread. Elsewhere one statement locks all. Either way in
+ * the order of the keys, which begin with the bucket.
+ */
+async function inShards<K extends { readonly bucket: number }> (
+  tx: Tx, keys: readonly K[], lock: (keys: readonly K[], and: (alias: string) => string) => Promise<void>
+): Promise<void> {
+  if (!await isSpread(tx)) return await lock(keys, () => '')
+  const buckets = [...groupBy(keys, key => key.bucket)].sort(([one], [other]) => one - other)
+  for (const [bucket, inside] of buckets) await lock(inside, alias => ` and ${alias}.bucket = ${bucket}`)
+}
+
+const spread = new WeakMap<Tx, Promise<boolean>>()
+
+/** Asked once for each connection. */
+async function isSpread (tx: Tx): Promise<boolean> {
+  const known = spread.get(tx) ?? tx.query("select from pg_extension where extname = 'citus'")
+    .then(({ rowCount }) => rowCount === 1)
+  spread.set(tx, known)
+  return await known
+}
+
+/** As if the database were spread, or were not: for tests. */
+export const pretendSpread = (tx: Tx, is: boolean): void => { spread.set(tx, Promise.resolve(is)) }
+
 export type PurseRow = {
   readonly bucket: number, readonly cardId: bigint, readonly purse: number, readonly lastCounter: number,
   readonly lastBalanceFen: bigint, readonly shadowFen: bigint, readonly openItems: number
@@ -47,14 +76,19 @@ export async function lockPurses (
 ): Promise<PurseRow[]> {
   const sorted = [...cards].sort((one, other) =>
     one.bucket - other.bucket || Number(one.cardId) - Number(other.cardId))
-  const { rows } = await tx.query<PurseRow>(`
-    select p.bucket, p.card_id as "cardId", p.purse, p.last_counter as "lastCounter",
-           p.last_balance_fen as "lastBalanceFen", p.shadow_fen as "shadowFen", p.open_items as "openItems"
-    from unnest($1::smallint[], $2::bigint[]) as k (bucket, card_id)
-    cross join lateral (
-      select * from purse p where p.bucket = k.bucket and p.card_id = k.card_id order by purse for update) p`,
-  [numbers(sorted.map(card => card.bucket)), numbers(sorted.map(card => card.cardId))])
-  return rows
+  const locked: PurseRow[] = []
+  await inShards(tx, sorted, async (keys, and) => {
+    const { rows } = await tx.query<PurseRow>(`
+      select p.bucket, p.card_id as "cardId", p.purse, p.last_counter as "lastCounter",
+             p.last_balance_fen as "lastBalanceFen", p.shadow_fen as "shadowFen", p.open_items as "openItems"
+      from unnest($1::smallint[], $2::bigint[]) as k (bucket, card_id)
+      cross join lateral (
+        select * from purse p where p.bucket = k.bucket and p.card_id = k.card_id${and('p')}
+        order by purse for update) p`,
+    [numbers(keys.map(card => card.bucket)), numbers(keys.map(card => card.cardId))])
+    for (const row of rows) locked.push(row)
+  })
+  return locked
 }
 
 export type GuardedKey = { readonly bucket: number, readonly accountId: number, readonly cardId: bigint }
@@ -72,16 +106,21 @@ export const byGuardedKey = (one: GuardedKey, other: GuardedKey): number =>
 export async function lockGuarded (tx: Tx, keys: readonly GuardedKey[]): Promise<GuardedRow[]> {
   if (keys.length === 0) return []
   const sorted = [...keys].sort(byGuardedKey)
-  const { rows } = await tx.query<GuardedRow>(`
-    select g.bucket, g.account_id as "accountId", g.card_id as "cardId", g.balance_fen as "balanceFen",
-      g.floor_fen as "floorFen", g.closed_at is not null as closed
-    from unnest($1::smallint[], $2::int[], $3::bigint[]) as k (bucket, account_id, card_id)
-    cross join lateral (
-      select * from guarded_balance g
-      where g.bucket = k.bucket and g.account_id = k.account_id and g.card_id = k.card_id for update) g`, [
-    numbers(sorted.map(k => k.bucket)), numbers(sorted.map(k => k.accountId)),
-    numbers(sorted.map(k => k.cardId))])
-  return rows
+  const locked: GuardedRow[] = []
+  await inShards(tx, sorted, async (some, and) => {
+    const { rows } = await tx.query<GuardedRow>(`
+      select g.bucket, g.account_id as "accountId", g.card_id as "cardId", g.balance_fen as "balanceFen",
+        g.floor_fen as "floorFen", g.closed_at is not null as closed
+      from unnest($1::smallint[], $2::int[], $3::bigint[]) as k (bucket, account_id, card_id)
+      cross join lateral (
+        select * from guarded_balance g
+        where g.bucket = k.bucket and g.account_id = k.account_id and g.card_id = k.card_id${and('g')}
+        for update) g`, [
+      numbers(some.map(k => k.bucket)), numbers(some.map(k => k.accountId)),
+      numbers(some.map(k => k.cardId))])
+    for (const row of rows) locked.push(row)
+  })
+  return locked
 }
 
 export type RequestKey = { readonly bucket: number, readonly client: string, readonly key: string }
@@ -89,11 +128,13 @@ export type RequestKey = { readonly bucket: number, readonly client: string, rea
 /** Locks requests that are to be taken back: of two that take back the same one, the second waits. */
 export async function lockRequests (tx: Tx, keys: readonly RequestKey[]): Promise<void> {
   if (keys.length === 0) return
-  await tx.query(`
-    select 1 from unnest($1::smallint[], $2::text[], $3::text[]) as k (bucket, client_id, key)
-    join request r on r.bucket = k.bucket and r.client_id = k.client_id and r.key = k.key
-    order by r.bucket, r.client_id, r.key
-    for update of r`, [numbers(keys.map(k => k.bucket)), keys.map(k => k.client), keys.map(k => k.key)])
+  await inShards(tx, keys, async (some, and) => {
+    await tx.query(`
+      select 1 from unnest($1::smallint[], $2::text[], $3::text[]) as k (bucket, client_id, key)
+      join request r on r.bucket = k.bucket and r.client_id = k.client_id and r.key = k.key${and('r')}
+      order by r.bucket, r.client_id, r.key
+      for update of r`, [numbers(some.map(k => k.bucket)), some.map(k => k.client), some.map(k => k.key)])
+  })
 }
 
 /** A card with its purses, which are locked. */
@@ -106,8 +147,21 @@ export type LockedCards =
  * a third of the time that as many rows take.
  */
 export async function lockCards (tx: Tx, refs: ReadonlyMap<string, CardRef>): Promise<LockedCards> {
-  if (refs.size === 0) return { cards: new Map(), purses: [] }
-  const wanted = [...refs.values()]
+  const locked = { cards: new Map<string, CardRow>(), purses: [] as PurseRow[] }
+  if (refs.size === 0) return locked
+  const wanted = [...refs].map(([key, ref]) => ({ key, ref, bucket: bucketOf(ref) }))
+  await inShards(tx, wanted, async (some, and) => {
+    const found = await findAndLock(tx, some, and('p') + and('c'))
+    if (found !== undefined && found.place !== null) addRows(locked, some, found)
+  })
+  return locked
+}
+
+type Wanted = { readonly key: string, readonly ref: CardRef, readonly bucket: number }
+
+async function findAndLock (
+  tx: Tx, wanted: readonly Wanted[], inBucket: string
+): Promise<LockedColumns | undefined> {
   const { rows: [found] } = await tx.query<LockedColumns>(`
     with locked as materialized (
       select k.place, c.bucket, c.card_id, c.card_type, c.state, c.suite, c.city_factor, c.opened_counter,
@@ -115,7 +169,7 @@ export async function lockCards (tx: Tx, refs: ReadonlyMap<string, CardRef>): Pr
       from unnest($1::smallint[], $2::bytea[], $3::bytea[], $4::smallint[])
         with ordinality as k (bucket, issuer, serial, issue, place)
       join card c on c.bucket = k.bucket and c.issuer = k.issuer and c.serial = k.serial and c.issue = k.issue
-      join purse p on p.bucket = c.bucket and p.card_id = c.card_id
+      join purse p on p.bucket = c.bucket and p.card_id = c.card_id${inBucket}
       order by p.bucket, p.card_id, p.purse
       for update of p)
     select array_agg(place)::text as place, array_agg(bucket)::text as bucket,
@@ -127,11 +181,9 @@ export async function lockCards (tx: Tx, refs: ReadonlyMap<string, CardRef>): Pr
       array_agg(last_balance_fen)::text as "lastBalanceFen", array_agg(shadow_fen)::text as "shadowFen",
       array_agg(open_items)::text as "openItems"
     from locked`, [
-    numbers(wanted.map(bucketOf)), hexes(wanted.map(ref => ref.issuer)), hexes(wanted.map(ref => ref.serial)),
-    numbers(wanted.map(ref => ref.issue))])
-  return found === undefined || found.place === null
-    ? { cards: new Map(), purses: [] }
-    : rowsOf([...refs.keys()], found)
+    numbers(wanted.map(one => one.bucket)), hexes(wanted.map(one => one.ref.issuer)),
+    hexes(wanted.map(one => one.ref.serial)), numbers(wanted.map(one => one.ref.issue))])
+  return found
 }
 
 type LockedColumns = Readonly<Record<
@@ -142,16 +194,17 @@ type LockedColumns = Readonly<Record<
 /** Numbers and plain words: no element of these arrays needs quoting. */
 const elements = (array: string | null): string[] => (array ?? '{}').slice(1, -1).split(',')
 
-function rowsOf (keys: readonly string[], found: LockedColumns): LockedCards {
-  const cards = new Map<string, CardRow>()
-  const purses: PurseRow[] = []
+function addRows (
+  { cards, purses }: { readonly cards: Map<string, CardRow>, readonly purses: PurseRow[] },
+  wanted: readonly Wanted[], found: LockedColumns
+): void {
   const of = Object.fromEntries(Object.entries(found).map(([name, array]) => [name, elements(array)])) as
     Record<keyof LockedColumns, string[]>
   const factors = new Map<string, Buffer | null>([['NULL', null]])
   for (let row = 0; row < of.place.length; row++) {
     const bucket = Number(of.bucket[row])
     const cardId = BigInt(of.cardId[row] as string)
-    const key = keys[Number(of.place[row]) - 1] as string
+    const { key } = wanted[Number(of.place[row]) - 1] as Wanted
     purses.push({
       bucket,
       cardId,
@@ -175,7 +228,6 @@ function rowsOf (keys: readonly string[], found: LockedColumns): LockedCards {
       openedFen: BigInt(of.openedFen[row] as string)
     })
   }
-  return { cards, purses }
 }
 
 const digestLock = 7_008

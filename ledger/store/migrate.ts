@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { citusCalls, placements } from './citus.ts'
+import { citusCalls, foreignKeys, placements } from './citus.ts'
 import { inTransaction, type Db, type Tx } from './db.ts'
 import { grantServing, isGranted } from './grants.ts'
 
@@ -53,10 +53,14 @@ async function applyOnce (tx: Tx, name: string): Promise<boolean> {
 /** Tables that are not spread yet: those that migrations have just made, or all of them. */
 async function spread (tx: Tx): Promise<void> {
   await tx.query('create extension if not exists citus')
+  await tx.query('set local citus.shard_replication_factor = 1') // with copies, row locks are refused
   const { rows } = await tx.query<{ name: string }>('select logicalrel::text as name from pg_dist_partition')
   const done = new Set(rows.map(row => row.name))
-  const missing = (await placements(tx)).filter(({ table }) => !done.has(table))
-  for (const call of citusCalls(missing)) await tx.query(call)
+  const placed = await placements(tx)
+  const missing = placed.filter(({ table }) => !done.has(table))
+  const keys = await foreignKeys(tx, missing.map(({ table }) => table))
+  const beside = placed.find(({ table, by }) => by !== null && done.has(table))?.table ?? null
+  for (const call of citusCalls(missing, keys, beside)) await tx.query(call)
 }
 
 const lockWaitMs = 2_000
