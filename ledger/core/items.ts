@@ -70,7 +70,8 @@ export const canonicalDelivery = (d: CommittedDelivery): string => JSON.stringif
 
 export const canonicalLine = (l: CommittedLine): string =>
   `\nline|1|${l.lineNo}|${l.kind ?? 'claim'}|${l.bucket}|${short(l.cardId)}|${l.purse}|` +
-  `${l.counter}|${l.type}|${short(l.amountFen)}|${short(l.balanceBeforeFen)}|${l.psamId}|${short(l.sequence)}|${l.terminalId}|` +
+  `${l.counter}|${l.type}|${short(l.amountFen)}|${short(l.balanceBeforeFen)}|${l.psamId}|` +
+  `${short(l.sequence)}|${l.terminalId}|` +
   `${l.eventAtMs}|` +
   `${l.content === null ? null : hex(l.content)}|${l.outcome}|${l.reason}|${l.findings}` +
   (l.digest === undefined ? '' : `|${hex(l.digest)}|${l.tacValid}`)
