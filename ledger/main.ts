@@ -76,6 +76,12 @@ const Serving = Type.Object({
   LEDGER_IDLE_MINUTES: Type.Integer({ minimum: 1, maximum: 24 * 60, default: 30 })
 })
 
+const Keeping = Type.Object({
+  LEDGER_KEY_DAYS: Type.Optional(Type.Integer({
+    minimum: 1, maximum: 3_650, description: 'how long idempotency keys count'
+  }))
+})
+
 type Command = (...args: string[]) => Promise<void>
 const commands: Readonly<Record<string, Command>> = {
   serve, migrate: migrateOnly, bootstrap: addStaff, keys, verify, prove: printProof, correct: postCorrection,
@@ -172,7 +178,8 @@ async function partitions (...args: string[]): Promise<void> {
 async function retention (...args: string[]): Promise<void> {
   const { values: { apply } } =
     parseArgs({ args, options: { apply: { type: 'boolean', default: false } } })
-  const report = await withDatabase(db => retain(db, { nowMs: systemClock.now(), apply }))
+  const { LEDGER_KEY_DAYS: keyDays } = readConfig(Keeping, process.env)
+  const report = await withDatabase(db => retain(db, { nowMs: systemClock.now(), apply, keyDays }))
   process.stdout.write(JSON.stringify(report, null, 2) + '\n')
 }
 

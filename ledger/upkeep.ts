@@ -35,12 +35,17 @@ export type Over = { readonly table: EndingTable, readonly before: string, reado
  * figure leads to them; what is older is named with the statement that takes it out after it was archived.
  */
 export async function retain (
-  db: Db, { nowMs, apply }: { readonly nowMs: number, readonly apply: boolean }
+  db: Db, { nowMs, apply, keyDays }: {
+    readonly nowMs: number, readonly apply: boolean
+    /** How long idempotency keys count here; as core/retention.ts says when absent. */
+    readonly keyDays?: number | undefined
+  }
 ): Promise<Retention> {
   const { policies } = await registryCache(db)()
   const over: Over[] = []
   for (const table of endingTables) {
-    const beforeMs = nowMs - (endsAfterDays(table, policies.lateDays) ?? Infinity) * dayMs
+    const ends = endsAfterDays(table, policies.lateDays) ?? Infinity
+    const beforeMs = nowMs - (table === 'keyed_reply' ? keyDays ?? ends : ends) * dayMs
     const rows = await (apply ? deleteOver : countOver)(db, table, beforeMs)
     over.push({ table, before: localDate(beforeMs), rows })
   }

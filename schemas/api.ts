@@ -547,14 +547,6 @@ export const SignIn = Type.Object({
   name: Type.String({ minLength: 1, maxLength: 64 }),
   password: Type.String({ minLength: 1, maxLength: 256 })
 }, { ...closed, $id: 'SignIn' })
-export const SignInReply = Type.Object({
-  token: Type.String(), expiresAt: Instant,
-  roles: Type.Array(literals(roles)),
-  branch: orNull(Type.String({ description: 'null: the whole city' })),
-  mustChange: Type.Boolean({ description: 'choose another password before anything else' })
-}, {
-  ...closed, $id: 'SignInReply'
-})
 
 /** RFC 9457 problem document; `reason` is from the registry of reasons, `where` points into the request. */
 export const Problem = Type.Object({

@@ -17,6 +17,8 @@ export const limits = {
   sequenceMax: 0xffff_ffff,
   registryItemsMax: 50_000,
   pageItemsMax: 1_000,
+  /** Characters of an `Idempotency-Key`. */
+  idempotencyKeyMax: 128,
   buckets: 64
 } as const
 

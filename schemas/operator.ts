@@ -1,6 +1,7 @@
 // What an operator sees of itself: its income, its terminals. It refuses to know where it comes from.
-import { Type } from 'typebox'
-import { Fen, Instant } from './api.ts'
+import { Type, type Static } from 'typebox'
+import { Fen, Instant, LocalDate } from './api.ts'
+import { LayerName, OutcomeOfItem } from './reconciliation.ts'
 
 const closed = { additionalProperties: false } as const
 
@@ -18,6 +19,24 @@ export const Income = Type.Object({
   claimsFen: Fen,
   adjustmentsFen: Fen
 }, { ...closed, $id: 'Income', description: 'the totals are those of the position of the date' })
+
+export const OperatorItem = Type.Object({
+  item: Type.Integer({ description: 'its number' }),
+  layer: LayerName,
+  outcome: OutcomeOfItem,
+  key: Type.String({ description: 'names the thing inside its layer' }),
+  card: Type.Union([Type.String(), Type.Null()], { description: 'masked' }),
+  clearingDate: LocalDate,
+  amountFen: { ...Fen, description: 'our side less yours' } as typeof Fen,
+  records: Type.Integer({ description: 'how many records it is about' }),
+  evidence: Type.Unknown({ description: 'both sides; null where it is about more than you' }),
+  state: Type.Unsafe<'open' | 'closed'>(Type.String({ enum: ['open', 'closed'] })),
+  resolution: Type.Union([Type.String(), Type.Null()], { description: 'how it was closed' }),
+  openedAt: Instant,
+  ageDays: Type.Integer({ description: 'whole days that it is or was open' }),
+  closedAt: Type.Union([Instant, Type.Null()])
+}, { ...closed, $id: 'OperatorItem', description: 'a gap or a difference, as its company sees it' })
+export type OperatorItem = Static<typeof OperatorItem>
 
 export const TerminalState = Type.Object({
   terminal: Type.String(),

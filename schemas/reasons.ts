@@ -172,6 +172,10 @@ export const requestReasons = {
   not_found: { http: 404, en: 'there is no such thing', zh: '不存在' },
   delivery_conflict: { http: 409, en: 'this delivery id was used for other content', zh: '批次号已被不同内容使用' },
   request_conflict: { http: 409, en: 'this key was used for another request', zh: '该请求号已用于其他请求' },
+  key_in_flight: {
+    http: 409, en: 'the first request with this key is not answered yet', zh: '相同幂等键的请求处理中'
+  },
+  key_reused: { http: 422, en: 'this idempotency key was used for another request', zh: '幂等键已用于其他请求' },
   account_not_empty: { http: 409, en: 'an account is closed when it holds nothing', zh: '账户余额不为零' },
   charge_conflict: { http: 409, en: 'this reference was used for another amount', zh: '该流水号已用于其他金额' },
   day_state: { http: 409, en: 'the clearing day is not in the state this step needs', zh: '清分日状态不符' },

@@ -35,8 +35,11 @@ function namedPlaces (): string[] {
   return [...new Set(names)].filter(name => !killedElsewhere.includes(name)).sort()
 }
 
-/** No city of the run has webhooks: test/webhooks.test.ts kills there. */
-const killedElsewhere: readonly string[] = ['after-telling']
+/**
+ * No city of the run has webhooks, and nobody in it names requests: test/webhooks.test.ts and
+ * test/idempotency.test.ts kill there.
+ */
+const killedElsewhere: readonly string[] = ['after-telling', 'before-keyed-commit', 'after-keyed-commit']
 
 type Ended = { code: number | null, stdout: string, stderr: string }
 

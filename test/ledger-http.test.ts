@@ -465,6 +465,14 @@ t.test('every route answers as described', async t => {
   await door.bytes('auditor', `/v1/exports/journal/${D}.journal`)
   await door.ok('auditor', 'GET', `/v1/operators/BUS/income?date=${D}&by=line`)
   await door.ok('auditor', 'GET', '/v1/operators/BUS/terminals')
+  await door.ok('auditor', 'GET', '/v1/operators/BUS/items')
+  const position = await door.ok('auditor', 'GET', `/v1/positions/${D}/BUS/commerce`)
+  const [batch] = (await door.ok('auditor', 'GET', position.links.batches)).items
+  await door.ok('auditor', 'GET', batch.links.batch)
+  const [tap] = (await door.ok('auditor', 'GET', batch.links.lines)).items
+  for (const path of [...Object.values(tap.links), `/v1/transfers/${tap.transfer}`]) {
+    if (path !== null) await door.ok('auditor', 'GET', path as string)
+  }
   const hook = { url: 'https://hooks.example.com/', topics: ['day.moved'] }
   const webhook = `/v1/webhooks/${(await door.ok('auditor', 'POST', '/v1/webhooks', hook)).id}`
   await door.ok('auditor', 'GET', '/v1/webhooks')

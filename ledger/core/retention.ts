@@ -42,6 +42,7 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   purse: 'state', guarded_balance: 'state', open_day: 'state', batch_news: 'state', psam_sequence: 'state',
   sign_in_failure: 'state',
 
+  keyed_reply: { days: 180, why: 'whoever comes back after weeks has; deeds stand in the audit log' },
   session: { days: 7, why: 'it is over; signing in and out stands in the audit log' },
   telling: { days: 90, why: 'the receiver has it, or was given up' },
   outbox: { days: 90, why: 'everybody was told; what it tells of stands in the books' },

@@ -98,23 +98,33 @@ export function positionsOf (
   })
 }
 
+/** What movements add to a position before commission: batch by batch, the parts sum to the position. */
+export type Parts = Pick<Position, 'claimsFen' | 'adjustmentsFen' | 'loadsFen'>
+
+/** Of movements on the accounts of a party, those of clearing and settling left out. */
+export function partsOfParty (moved: readonly Movement[]): Parts & { readonly directFen: bigint } {
+  const pending = moved.filter(movement => movement.heading === 'merchant-pending')
+  const receivable = moved.filter(movement => movement.heading === 'receivable-agent')
+  const directFen = credited(moved.filter(movement => movement.heading === 'merchant-settlement'))
+  return {
+    claimsFen: credited(pending.filter(movement => claims.has(movement.code))),
+    adjustmentsFen: credited(pending.filter(movement => !claims.has(movement.code))) + directFen,
+    loadsFen: -credited(receivable),
+    directFen
+  }
+}
+
 function partyPosition (book: Book, party: SettlingParty, at: readonly Movement[]): ClearedPosition {
-  const pending = at.filter(movement => movement.heading === 'merchant-pending')
-  const receivable = at.filter(movement => movement.heading === 'receivable-agent')
-  const directFen = credited(at.filter(movement => movement.heading === 'merchant-settlement'))
   const charges = chargesOf(party.rates, at)
   const charged = (base: Product['base']) =>
     sum(charges.filter(charge => charge.base === base).map(charge => charge.commissionFen))
   return withNet({
     party: party.party,
     book,
-    claimsFen: credited(pending.filter(movement => claims.has(movement.code))),
-    adjustmentsFen: credited(pending.filter(movement => !claims.has(movement.code))) + directFen,
+    ...partsOfParty(at),
     commissionFen: charged('debit'),
-    loadsFen: -credited(receivable),
     loadCommissionFen: charged('load'),
-    charges,
-    directFen
+    charges
   })
 }
 
@@ -152,18 +162,28 @@ const isAbout = ({ codes }: Product, code: number): boolean => codes.length === 
  */
 const keptByHouse: ReadonlySet<Heading> = new Set(['agent-prepaid', 'merchant-held'])
 
+export const isOfHouse = ({ party, heading }: Pick<Movement, 'party' | 'heading'>): boolean =>
+  party === null || keptByHouse.has(heading)
+
+/** Of movements in the book of a house, those of clearing and settling left out. */
+export function partsOfHouse (moved: readonly Movement[]): Parts {
+  const own = moved.filter(isOfHouse)
+  return {
+    claimsFen: credited(own.filter(movement => claims.has(movement.code))),
+    adjustmentsFen: credited(own.filter(({ code }) => !claims.has(code) && !loads.has(code))),
+    loadsFen: -credited(own.filter(movement => loads.has(movement.code)))
+  }
+}
+
 function housePosition (
   book: Book, party: string, moved: readonly Movement[], others: readonly Position[]
 ): ClearedPosition {
-  const own = moved.filter(({ party, heading }) => party === null || keptByHouse.has(heading))
   const total = (pick: (position: Position) => bigint) => sum(others.map(pick))
   return withNet({
     party,
     book,
-    claimsFen: credited(own.filter(movement => claims.has(movement.code))),
-    adjustmentsFen: credited(own.filter(({ code }) => !claims.has(code) && !loads.has(code))),
+    ...partsOfHouse(moved),
     commissionFen: -total(position => position.commissionFen),
-    loadsFen: -credited(own.filter(movement => loads.has(movement.code))),
     loadCommissionFen: -total(position => position.loadCommissionFen),
     charges: [],
     directFen: 0n

@@ -34,7 +34,7 @@ export async function viewDay ({ db }: Ledger, date: string): Promise<DayView> {
     steps: (await readSteps(db, date)).map(({ state, atMs, by }) => ({ state, at: formatIso(atMs), by })),
     approvals: approvals.map(({ staff, atMs }) => ({ staff, at: formatIso(atMs) })),
     digest: digest === null ? null : digest.toString('hex').toUpperCase(),
-    positions: positions.map(shown),
+    positions: positions.map(positionView),
     netSumFen: Number(positions.reduce((sum, position) => sum + position.netFen, 0n))
   }
 }
@@ -59,7 +59,7 @@ const waitingForBank = async (db: Db, date: string): Promise<string[]> =>
     return state === 'confirmed' || replacedBy !== null ? [] : [`bank: ${id} is ${state} and not replaced`]
   })
 
-const shown = (position: Computed): Position => ({
+export const positionView = (position: Computed): Position => ({
   party: position.party,
   book: position.book,
   claimsFen: Number(position.claimsFen),

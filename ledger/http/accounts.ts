@@ -11,6 +11,7 @@ import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
 import type { App } from './app.ts'
 import { callerIn, type Capacity } from './auth.ts'
+import { pageLimit } from './page.ts'
 
 const closed = { additionalProperties: false } as const
 const looking: readonly Capacity[] = ['staff', 'auditor']
@@ -34,9 +35,6 @@ export const Paging = {
 }
 const Page = Type.Object(Paging, closed)
 type Page = { from?: string, to?: string, after?: string, limit?: string }
-
-export const pageLimit = (text: string | undefined): number =>
-  Math.max(1, Math.min(Number(text ?? '100'), limits.pageItemsMax))
 
 const asked = ({ clock }: Ledger, { from, to, after, limit }: Page) => ({
   from: from ?? '0001-01-01', to: to ?? farAhead(clock.now()), after: after ?? null, limit: pageLimit(limit)

@@ -11,6 +11,7 @@ import { Problem } from '../../schemas/api.ts'
 import type { Ledger } from '../ledger.ts'
 import { authentication } from './auth.ts'
 import { parseJson, toJson, validatorCompiler } from './json.ts'
+import { once } from './once.ts'
 import { openapi } from './openapi.ts'
 import { answerError, problemOf, sendProblem } from './problems.ts'
 import { summaries } from './summaries.ts'
@@ -48,6 +49,7 @@ export async function createApp (ledger: Ledger): Promise<App> {
     const summary = summaryOf(route)
     route.schema = { ...route.schema, summary, response: { ...response, default: Problem } }
   })
+  await app.register(once, { ledger })
   await app.register(openapi)
   await app.register(authentication, { ledger })
   return app

@@ -12,15 +12,20 @@ import type { Member } from '../people/proposals.ts'
 import { findClient, findSession, touchSession, type ClientKind } from '../store/staff.ts'
 import type { App } from './app.ts'
 
-/** `staff` is any member of staff, `everyone` also who does not say who he is. */
-export type Capacity = ClientKind | Role | 'staff' | 'everyone'
+/**
+ * `staff` is any member of staff, `person` whoever has signed in, of the staff or of a company, `everyone`
+ * also who does not say who he is.
+ */
+export type Capacity = ClientKind | Role | 'staff' | 'person' | 'everyone'
 
 export type Caller = {
   /** Client id, or name of the member of staff. */
   readonly id: string
   readonly capacities: readonly Capacity[]
-  /** Party of an operator or agent client. */
+  /** The company of an operator's or agent's client or person: it sees that one alone. */
   readonly party: string | null
+  /** A person of a company who may not act for it. */
+  readonly looksOnly: boolean
   /** Null for machines. */
   readonly staffId: number | null
   readonly sessionId: bigint | null
@@ -63,6 +68,9 @@ export const authentication = fp(async (app: App, { ledger }: { ledger: Ledger }
     if (cityWide === true && caller.branch !== null) {
       throw new Refusal('other_branch', `${caller.id} is of ${caller.branch}; this is the whole city's`)
     }
+    if (caller.looksOnly && request.method !== 'GET' && !allow.includes('person')) {
+      throw new Refusal('forbidden', `${caller.id} may look at what is of ${caller.party}, no more`)
+    }
     request.caller = caller
   })
 }, { name: 'authentication' })
@@ -77,7 +85,7 @@ export function callerIn (request: FastifyRequest): Caller {
 export const memberOf = ({ id, capacities, branch, party }: Caller): Member =>
   ({ name: id, roles: capacities.filter(isRole), branch, party })
 
-const isRole = (one: Capacity): one is Role => (roles as readonly string[]).includes(one)
+const isRole = (one: string): one is Role => (roles as readonly string[]).includes(one)
 
 /** The token of `Authorization: Bearer TOKEN`, or null. */
 export const bearerOf = ({ headers }: FastifyRequest): string | null =>
@@ -93,10 +101,13 @@ async function callerOf ({ db, clock, idleMs }: Ledger, token: string | null): P
   const nowMs = clock.now()
   const found = await findSession(db, hashOf(token), nowMs, idleMs)
   if (found === null) return null
-  const { name, roles, staffId, sessionId, branch, mustChange, seenAtMs, party } = found
+  const { name, roles, staffId, sessionId, branch, mustChange, seenAtMs, party, partyKind } = found
   if (nowMs - seenAtMs >= touchEveryMs) await touchSession(db, sessionId, nowMs)
-  const capacities: Capacity[] = party === null ? ['staff', ...roles] : ['operator']
-  return { id: name, capacities, party, staffId, sessionId, branch, mustChange }
+  const capacities: Capacity[] = party === null
+    ? ['person', 'staff', ...roles.filter(isRole)]
+    : ['person', partyKind === 'agent' ? 'agent' : 'operator']
+  const looksOnly = party !== null && !roles.includes('handler')
+  return { id: name, capacities, party, looksOnly, staffId, sessionId, branch, mustChange }
 }
 
 /** An unknown client costs the same comparison as a wrong secret. */
@@ -106,6 +117,7 @@ async function machineOf (db: Ledger['db'], id: string, secret: string): Promise
   if (client === null || !right) return null
   const { kind, party } = client
   return {
-    id, capacities: [kind], party, staffId: null, sessionId: null, branch: null, mustChange: false
+    id, capacities: [kind], party, looksOnly: false, staffId: null, sessionId: null, branch: null,
+    mustChange: false
   }
 }

@@ -53,7 +53,7 @@ export const bankRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
   })
 
   app.post('/v1/instructions/:date/replacements', {
-    config: { allow: ['settler'] },
+    config: { allow: ['settler'], repeated: 'Sent again, it answers the same instruction.' },
     schema: {
       params: Day, body: Type.Object({ instruction: Type.String({ maxLength: 35 }) }, closed),
       response: { 200: Instruction }
@@ -65,7 +65,7 @@ export const bankRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
   })
 
   app.post('/v1/bank-statements', {
-    config: { allow: ['settler'] },
+    config: { allow: ['settler'], repeated: 'A statement that was told before changes nothing.' },
     bodyLimit: limits.documentBytesMax,
     schema: { response: { 200: BankStatementReply } }
   }, async request => {

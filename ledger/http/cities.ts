@@ -5,6 +5,7 @@ import { listOfCities, publishCities } from '../parameters/cities.ts'
 import type { Ledger } from '../ledger.ts'
 import type { App } from './app.ts'
 import { callerIn, memberOf } from './auth.ts'
+import { ledgerIn } from './once.ts'
 
 const closed = { additionalProperties: false } as const
 const Version = Type.Object({
@@ -14,8 +15,9 @@ const Version = Type.Object({
 
 export const cityRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.post('/v1/cities', {
-    config: { allow: ['registrar'] }, schema: { body: CityPublication, response: { 200: Version } }
-  }, async request => await publishCities(ledger, request.body, memberOf(callerIn(request))))
+    config: { allow: ['registrar'], keyed: true },
+    schema: { body: CityPublication, response: { 200: Version } }
+  }, async request => await publishCities(ledgerIn(request), request.body, memberOf(callerIn(request))))
 
   app.get('/v1/cities', {
     config: { allow: ['gateway', 'operator', 'auditor', 'staff'] },

@@ -1,7 +1,8 @@
 // The doors of the clearing day: look, close, approve, instruct; positions and statements.
 import { Type } from 'typebox'
-import { Approval, DayView, Instruction, LocalDate, Position, Statement } from '../../schemas/api.ts'
+import { Approval, DayView, Instruction, LocalDate, Statement } from '../../schemas/api.ts'
 import { Charge, GeneralLedger } from '../../schemas/settlement.ts'
+import { TracedPosition } from '../../schemas/tracing.ts'
 import { closeDay } from '../day/close-day.ts'
 import {
   viewCharges, viewDay, viewDays, viewGeneralLedger, viewInstructions, viewPositions, viewStatement
@@ -10,6 +11,9 @@ import type { Ledger } from '../ledger.ts'
 import { approveDay, instructDay } from '../day/settle.ts'
 import type { App } from './app.ts'
 import { callerIn, type Capacity } from './auth.ts'
+import { ledgerIn } from './once.ts'
+import { pageOf, paging, slice } from './page.ts'
+import { linksOf } from './tracing.ts'
 
 const closed = { additionalProperties: false } as const
 const Day = Type.Object({ date: LocalDate }, closed)
@@ -30,16 +34,18 @@ export const dayRoutes = (ledger: Ledger) => async (app: App): Promise<void> => 
   }, async ({ params }) => await viewDay(ledger, params.date))
 
   app.post('/v1/days/:date/close', {
-    config: { allow: ['settler'], cityWide: true }, schema: { params: Day, response: { 200: DayView } }
+    config: { allow: ['settler'], cityWide: true, repeated: 'Sent again, it goes on from where the day is.' },
+    schema: { params: Day, response: { 200: DayView } }
   }, async request => {
     await closeDay(ledger, request.params.date, callerIn(request).id)
     return await viewDay(ledger, request.params.date)
   })
 
   app.post('/v1/days/:date/approvals', {
-    config: { allow: ['approver'], cityWide: true },
+    config: { allow: ['approver'], cityWide: true, keyed: true },
     schema: { params: Day, body: Approval, response: { 200: DayView } }
   }, async request => {
+    const ledger = ledgerIn(request)
     const { staffId, id } = callerIn(request)
     const digest = Buffer.from(request.body.digest, 'hex')
     await approveDay(ledger, request.params.date, { staffId: staffId ?? 0, name: id }, digest)
@@ -47,7 +53,8 @@ export const dayRoutes = (ledger: Ledger) => async (app: App): Promise<void> => 
   })
 
   app.post('/v1/days/:date/instruct', {
-    config: { allow: ['settler'], cityWide: true }, schema: { params: Day, response: { 200: DayView } }
+    config: { allow: ['settler'], cityWide: true, repeated: 'A day that is instructed stays so.' },
+    schema: { params: Day, response: { 200: DayView } }
   }, async request => {
     await instructDay(ledger, request.params.date, callerIn(request).id)
     return await viewDay(ledger, request.params.date)
@@ -55,8 +62,19 @@ export const dayRoutes = (ledger: Ledger) => async (app: App): Promise<void> => 
 
   app.get('/v1/positions/:date', {
     config: { allow: looking },
-    schema: { params: Day, response: { 200: Type.Object({ items: Type.Array(Position) }, closed) } }
-  }, async ({ params }) => ({ items: await viewPositions(ledger, params.date) }))
+    schema: {
+      params: Day,
+      querystring: Type.Object({
+        party: Type.Optional(Type.String({ pattern: '^[A-Z0-9-]{1,15}$' })),
+        ...paging('^[a-z]{1,12}/[A-Z0-9-]{1,15}$')
+      }, closed),
+      response: { 200: pageOf(TracedPosition) }
+    }
+  }, async ({ params: { date }, query }) => slice(
+    (await viewPositions(ledger, date))
+      .filter(({ party }) => query.party === undefined || party === query.party)
+      .map(position => ({ ...position, links: linksOf({ date, ...position }) })),
+    query, ({ book, party }) => `${book}/${party}`))
 
   app.get('/v1/charges/:date', {
     config: { allow: looking },

@@ -7,9 +7,10 @@ import { limits } from '../../schemas/limits.ts'
 import { actOnItems, viewItems } from '../reconciling/items.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
-import { pageLimit } from './accounts.ts'
 import type { App } from './app.ts'
 import { callerIn, type Capacity } from './auth.ts'
+import { ledgerIn } from './once.ts'
+import { pageLimit } from './page.ts'
 
 const closed = { additionalProperties: false } as const
 const looking: readonly Capacity[] = ['staff', 'auditor']
@@ -48,30 +49,34 @@ export const itemRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
   }))
 
   app.post('/v1/items/:id/owner', {
-    config: { allow: acting }, schema: { params: ById, body: ItemOwner, ...Answer }
+    config: { allow: acting, keyed: true }, schema: { params: ById, body: ItemOwner, ...Answer }
   }, async request => {
+    const ledger = ledgerIn(request)
     const { owner } = request.body
     return await one(ledger, request.params.id, { owner }, callerIn(request).id)
   })
 
   app.post('/v1/items/:id/note', {
-    config: { allow: acting }, schema: { params: ById, body: ItemNote, ...Answer }
+    config: { allow: acting, keyed: true }, schema: { params: ById, body: ItemNote, ...Answer }
   }, async request => {
+    const ledger = ledgerIn(request)
     const { note } = request.body
     return await one(ledger, request.params.id, { note }, callerIn(request).id)
   })
 
   app.post('/v1/items/:id/close', {
-    config: { allow: acting }, schema: { params: ById, body: ItemClosing, ...Answer }
+    config: { allow: acting, keyed: true }, schema: { params: ById, body: ItemClosing, ...Answer }
   }, async request => {
+    const ledger = ledgerIn(request)
     const resolution = request.body.reason
     return await one(ledger, request.params.id, { resolution }, callerIn(request).id)
   })
 
   app.post('/v1/items', {
-    config: { allow: acting },
+    config: { allow: acting, keyed: true },
     schema: { body: ItemsAction, response: { 200: Type.Object({ items: Type.Array(ItemView) }, closed) } }
   }, async request => {
+    const ledger = ledgerIn(request)
     const { items, owner, note, close } = request.body
     if (owner === undefined && note === undefined && close === undefined) {
       throw new Refusal('body_invalid', 'say an owner, a note or why to close')

@@ -1,6 +1,6 @@
 // The API's description, made from the very schemas that check requests: OpenAPI 3.1 at /openapi.json.
 import swagger from '@fastify/swagger'
-import type { FastifySchema } from 'fastify'
+import type { FastifyContextConfig, FastifySchema } from 'fastify'
 import fp from 'fastify-plugin'
 import type { App } from './app.ts'
 
@@ -18,7 +18,7 @@ export const openapi = fp(async (app: App) => {
       const open = route.config?.allow?.includes('everyone') === true
       const security = open ? [] : [{ bearer: [] }]
       const described = {
-        tags: [tagOf(url)], security, description: whoMay(route.config?.allow), ...schema as object
+        tags: [tagOf(url)], security, description: says(route.config ?? {}), ...schema as object
       }
       return { schema: byName(described, named) as FastifySchema, url }
     },
@@ -44,7 +44,8 @@ const bearer = {
 /** Routes about one kind of thing stand together. */
 const tagOf = (url: string): string => /^\/v1\/([a-z]+)/.exec(url)?.[1] ?? 'service'
 
-const whoMay = (allow: readonly string[] = []): string => `For ${allow.join(', ')}.`
+const says = ({ allow = [], repeated }: FastifyContextConfig): string =>
+  [`For ${allow.join(', ')}.`, ...repeated === undefined ? [] : [repeated]].join(' ')
 
 /** Every schema that has an $id goes into `named` once; where it stood, a reference to it stays. */
 function byName (value: unknown, named: Map<string, unknown>): unknown {

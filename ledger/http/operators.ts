@@ -2,14 +2,16 @@
 import { Type } from 'typebox'
 import { formatIso } from '../../runtime/instants.ts'
 import { LocalDate } from '../../schemas/api.ts'
-import { Income, TerminalState } from '../../schemas/operator.ts'
+import { Income, OperatorItem, TerminalState } from '../../schemas/operator.ts'
+import { LayerName, type ItemView } from '../../schemas/reconciliation.ts'
 import { incomeOf } from '../day/income.ts'
+import { viewItems } from '../reconciling/items.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
 import { incomeColumns, readTerminals, type IncomeColumn } from '../store/income.ts'
 import type { App } from './app.ts'
 import { callerIn, type Caller, type Capacity } from './auth.ts'
-import { pageOf } from './page.ts'
+import { pageLimit, pageOf, paging } from './page.ts'
 
 const closed = { additionalProperties: false } as const
 const allow: readonly Capacity[] = ['operator', 'auditor', 'staff']
@@ -68,7 +70,37 @@ export const operatorRoutes = (ledger: Ledger) => async (app: App): Promise<void
       next: rows.length < pageSize ? null : rows.at(-1)?.terminal ?? null
     }
   })
+
+  app.get('/v1/operators/:party/items', {
+    config: { allow: [...allow, 'agent'] },
+    schema: {
+      params: OfParty,
+      querystring: Type.Object({
+        layer: Type.Optional(LayerName),
+        state: Type.Optional(Type.Unsafe<'open' | 'closed'>(Type.String({ enum: ['open', 'closed'] }))),
+        ...paging('^\\d{1,15}$')
+      }, closed),
+      response: { 200: pageOf(OperatorItem) }
+    }
+  }, async request => {
+    const { party } = request.params
+    requireSelf(callerIn(request), party)
+    const { layer = null, state = null, after = '0', limit } = request.query
+    await ledger.watch.catchUp()
+    const { items, next } = await viewItems(ledger, {
+      layer, state, party, owner: null, ageDaysMin: null, after: BigInt(after), limit: pageLimit(limit)
+    })
+    return { items: items.map(ownItem), next }
+  })
 }
+
+/** Without what the staff writes beside it, and who they are. */
+function ownItem ({ owner, note, proposal, party, evidence, layer, ...same }: ItemView): OperatorItem {
+  return { ...same, layer, evidence: ownEvidence.has(layer) ? evidence : null }
+}
+
+/** Layers whose evidence is what the company itself told or sent. */
+const ownEvidence: ReadonlySet<string> = new Set(['A', 'B', 'C', 'E', 'F'])
 
 function requireSelf ({ id, party: own }: Caller, party: string): void {
   if (own === null || own === party) return

@@ -12,6 +12,7 @@ import {
 import { Refusal } from '../refusal.ts'
 import type { App } from './app.ts'
 import { callerIn, memberOf } from './auth.ts'
+import { ledgerIn } from './once.ts'
 
 const closed = { additionalProperties: false } as const
 const Version = Type.Object({
@@ -26,9 +27,9 @@ const OnDate = Type.Object({ date: LocalDate }, closed)
 export const parameterRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.post('/v1/blacklist', {
     bodyLimit: listBytesMax,
-    config: { allow: ['registrar'] },
+    config: { allow: ['registrar'], keyed: true },
     schema: { body: BlacklistPublication, response: { 200: Version } }
-  }, async request => await publishBlacklist(ledger, request.body, memberOf(callerIn(request))))
+  }, async request => await publishBlacklist(ledgerIn(request), request.body, memberOf(callerIn(request))))
 
   app.get('/v1/blacklist', {
     config: { allow: ['gateway', 'operator', 'auditor', 'staff'] },
@@ -55,8 +56,8 @@ export const parameterRoutes = (ledger: Ledger) => async (app: App): Promise<voi
   }, async ({ query }) => ({ items: await liabilityOf(ledger, query.date) }))
 
   app.post('/v1/tariffs', {
-    config: { allow: ['registrar'] }, schema: { body: Tariff, response: { 200: Version } }
-  }, async request => await publishTariff(ledger, request.body, memberOf(callerIn(request))))
+    config: { allow: ['registrar'], keyed: true }, schema: { body: Tariff, response: { 200: Version } }
+  }, async request => await publishTariff(ledgerIn(request), request.body, memberOf(callerIn(request))))
 
   app.get('/v1/tariffs', {
     config: { allow: ['gateway', 'operator', 'auditor', 'staff'] },
@@ -64,7 +65,7 @@ export const parameterRoutes = (ledger: Ledger) => async (app: App): Promise<voi
   }, async () => await currentTariffs(ledger))
 
   app.post('/v1/parameters/applied', {
-    config: { allow: ['gateway'] },
+    config: { allow: ['gateway'], repeated: 'Told again, it changes nothing.' },
     schema: { body: ParameterAcknowledgement, response: { 204: Type.Null() } }
   }, async ({ body }, reply) => {
     await acknowledge(ledger, body)

@@ -11,6 +11,7 @@ import { Refusal } from '../refusal.ts'
 import { readDecisions, readProposal, readProposals, type ProposalRow } from '../store/proposals.ts'
 import type { App } from './app.ts'
 import { callerIn, memberOf } from './auth.ts'
+import { ledgerIn } from './once.ts'
 
 const closed = { additionalProperties: false } as const
 const ById = Type.Object({ id: Type.String({ pattern: '^\\d{1,15}$' }) }, closed)
@@ -18,10 +19,12 @@ const pageSize = 100
 
 export const proposalRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.post('/v1/proposals', {
-    config: { allow: ['staff'] }, schema: { body: NewProposal, response: { 201: ProposalView } }
+    config: { allow: ['staff'], keyed: true }, schema: { body: NewProposal, response: { 201: ProposalView } }
   }, async (request, reply) => {
+    const ledger = ledgerIn(request)
     const id = await startProposal(ledger, proposalKinds, memberOf(callerIn(request)), request.body)
-    return await reply.code(201).send(await view(ledger, id))
+    reply.code(201)
+    return await view(ledger, id)
   })
 
   app.get('/v1/proposals', {
@@ -51,9 +54,10 @@ export const proposalRoutes = (ledger: Ledger) => async (app: App): Promise<void
   }, async ({ params }) => await view(ledger, BigInt(params.id)))
 
   app.post('/v1/proposals/:id/decisions', {
-    config: { allow: ['staff'] },
+    config: { allow: ['staff'], keyed: true },
     schema: { params: ById, body: ProposalDecision, response: { 200: ProposalView } }
   }, async request => {
+    const ledger = ledgerIn(request)
     const id = BigInt(request.params.id)
     const { approves, note = null } = request.body
     await decideProposal(ledger, proposalKinds, memberOf(callerIn(request)), id, { approves, note })

@@ -25,7 +25,8 @@ export const reconciliationRoutes = (ledger: Ledger) => async (app: App): Promis
   }, async ({ query }) => ({ items: await viewRuns(ledger, query.from, query.to) }))
 
   app.post('/v1/reconciliation/:date', {
-    config: { allow: ['settler'] }, schema: { params: Day, response: { 200: Runs } }
+    config: { allow: ['settler'], repeated: 'Run again, it stores what has changed.' },
+    schema: { params: Day, response: { 200: Runs } }
   }, async request => ({ items: await reconcileDay(ledger, request.params.date, callerIn(request).id) }))
 
   app.get('/v1/float/:date', {
@@ -38,7 +39,7 @@ export const reconciliationRoutes = (ledger: Ledger) => async (app: App): Promis
   })
 
   app.post('/v1/terminal-totals', {
-    config: { allow: ['gateway', 'operator'] },
+    config: { allow: ['gateway', 'operator'], repeated: 'Told again, a batch is compared again.' },
     schema: { body: TerminalTotals, response: { 200: TerminalCheck } }
   }, async request => {
     requireOwn(callerIn(request), request.body.operator)
@@ -46,7 +47,10 @@ export const reconciliationRoutes = (ledger: Ledger) => async (app: App): Promis
   })
 
   app.post('/v1/party-positions', {
-    config: { allow: ['operator', 'agent', 'settler'] }, schema: { body: PartyPosition, response: nothing }
+    config: {
+      allow: ['operator', 'agent', 'settler'], repeated: 'Told again, it takes the place of what was told.'
+    },
+    schema: { body: PartyPosition, response: nothing }
   }, async (request, reply) => {
     requireOwn(callerIn(request), request.body.party)
     await takePartyPosition(ledger, request.body, callerIn(request).id)
@@ -54,7 +58,8 @@ export const reconciliationRoutes = (ledger: Ledger) => async (app: App): Promis
   })
 
   app.post('/v1/medical-totals', {
-    config: { allow: ['settler'] }, schema: { body: MedicalTotals, response: nothing }
+    config: { allow: ['settler'], repeated: 'Told again, they take the place of what was told.' },
+    schema: { body: MedicalTotals, response: nothing }
   }, async (request, reply) => {
     await takeMedicalTotals(ledger, request.body, callerIn(request).id)
     return await reply.code(204).send(null)

@@ -12,6 +12,7 @@ import { Refusal } from '../refusal.ts'
 import { readDispute, readDisputes, readDisputeSteps, type DisputeRow } from '../store/disputes.ts'
 import type { App } from './app.ts'
 import { callerIn, memberOf, type Capacity } from './auth.ts'
+import { ledgerIn } from './once.ts'
 
 const closed = { additionalProperties: false } as const
 const ById = Type.Object({ id: Type.String({ pattern: '^\\d{1,15}$' }) }, closed)
@@ -21,17 +22,20 @@ const looking: readonly Capacity[] = ['staff', 'auditor', 'operator']
 
 export const redressRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.post('/v1/refunds', {
-    config: { allow: sides }, schema: { body: RefundRequest, response: { 200: RefundReply } }
+    config: { allow: sides, keyed: true }, schema: { body: RefundRequest, response: { 200: RefundReply } }
   }, async request => {
+    const ledger = ledgerIn(request)
     const { leftFen, proposal, ...same } = await refund(ledger, memberOf(callerIn(request)), request.body)
     return { ...same, leftFen: Number(leftFen), proposal: proposal === null ? null : Number(proposal) }
   })
 
   app.post('/v1/disputes', {
-    config: { allow: sides }, schema: { body: DisputeRequest, response: { 201: DisputeView } }
+    config: { allow: sides, keyed: true }, schema: { body: DisputeRequest, response: { 201: DisputeView } }
   }, async (request, reply) => {
+    const ledger = ledgerIn(request)
     const id = await raiseDispute(ledger, memberOf(callerIn(request)), request.body)
-    return await reply.code(201).send(await view(ledger, id, null))
+    reply.code(201)
+    return await view(ledger, id, null)
   })
 
   app.get('/v1/disputes', {
@@ -58,26 +62,30 @@ export const redressRoutes = (ledger: Ledger) => async (app: App): Promise<void>
   }, async request => await view(ledger, BigInt(request.params.id), callerIn(request).party))
 
   app.post('/v1/disputes/:id/answer', {
-    config: { allow: sides }, schema: { params: ById, body: DisputeAnswer, response: { 200: DisputeView } }
+    config: { allow: sides, keyed: true },
+    schema: { params: ById, body: DisputeAnswer, response: { 200: DisputeView } }
   }, async request => {
+    const ledger = ledgerIn(request)
     const id = BigInt(request.params.id)
     await answerDispute(ledger, memberOf(callerIn(request)), id, request.body)
     return await view(ledger, id, null)
   })
 
   app.post('/v1/disputes/:id/decision', {
-    config: { allow: ['approver'] },
+    config: { allow: ['approver'], keyed: true },
     schema: { params: ById, body: DisputeDecision, response: { 200: DisputeView } }
   }, async request => {
+    const ledger = ledgerIn(request)
     const id = BigInt(request.params.id)
     await decideDispute(ledger, memberOf(callerIn(request)), id, request.body)
     return await view(ledger, id, null)
   })
 
   app.post('/v1/disputes/:id/escalation', {
-    config: { allow: sides },
+    config: { allow: sides, keyed: true },
     schema: { params: ById, body: DisputeEscalation, response: { 200: DisputeView } }
   }, async request => {
+    const ledger = ledgerIn(request)
     const id = BigInt(request.params.id)
     await escalateDispute(ledger, memberOf(callerIn(request)), id, request.body)
     return await view(ledger, id, null)

@@ -13,7 +13,9 @@ export const requestRoutes = (ledger: Ledger) => async (app: App): Promise<void>
   const answer = requestDesk(ledger)
 
   app.post('/v1/requests', {
-    config: { allow: ['gateway', 'operator', 'agent'] },
+    config: {
+      allow: ['gateway', 'operator', 'agent'], repeated: 'The same `key` gets its first answer again.'
+    },
     schema: { body: NewRequest, response: { 200: RequestReply } }
   }, async request => {
     const { id, party } = callerIn(request)

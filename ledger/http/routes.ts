@@ -21,6 +21,7 @@ import { redressRoutes } from './redress.ts'
 import { registryRoutes } from './registry.ts'
 import { requestRoutes } from './requests.ts'
 import { staffRoutes } from './staff.ts'
+import { tracingRoutes } from './tracing.ts'
 import { transitRoutes } from './transit.ts'
 import { viewRoutes } from './views.ts'
 import { watchRoutes } from './watch.ts'
@@ -39,6 +40,7 @@ const all = [
   viewRoutes,
   accountRoutes,
   dayRoutes,
+  tracingRoutes,
   reconciliationRoutes,
   itemRoutes,
   bankRoutes,

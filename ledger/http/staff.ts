@@ -1,8 +1,8 @@
 // Signing in and out, passwords, sessions, and who belongs to the staff.
 import { Type } from 'typebox'
-import { SignIn, SignInReply } from '../../schemas/api.ts'
+import { SignIn } from '../../schemas/api.ts'
 import {
-  InitialPassword, PasswordChange, SessionView, StaffView, type SessionView as Session
+  InitialPassword, PasswordChange, SessionView, SignInReply, StaffView, type SessionView as Session
 } from '../../schemas/staff.ts'
 import { formatIso } from '../../runtime/instants.ts'
 import type { Ledger } from '../ledger.ts'
@@ -19,21 +19,22 @@ const Sessions = Type.Object({ items: Type.Array(SessionView) }, closed)
 
 export const staffRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.post('/v1/session', {
-    config: { allow: ['everyone'] }, schema: { body: SignIn, response: { 200: SignInReply } }
+    config: { allow: ['everyone'], repeated: 'Each call opens another session.' },
+    schema: { body: SignIn, response: { 200: SignInReply } }
   }, async ({ body }) => {
     const { expiresAtMs, roles, ...same } = await signIn(ledger, body.name, body.password)
     return { ...same, expiresAt: formatIso(expiresAtMs), roles: [...roles] }
   })
 
   app.delete('/v1/session', {
-    config: { allow: ['staff'], beforePasswordChange: true }, schema: { response: { 204: Type.Null() } }
+    config: { allow: ['person'], beforePasswordChange: true }, schema: { response: { 204: Type.Null() } }
   }, async (request, reply) => {
     await signOut(ledger, signedIn(callerIn(request)))
     return await reply.code(204).send(null)
   })
 
   app.put('/v1/session/password', {
-    config: { allow: ['staff'], beforePasswordChange: true },
+    config: { allow: ['person'], beforePasswordChange: true },
     schema: { body: PasswordChange, response: { 204: Type.Null() } }
   }, async (request, reply) => {
     await changePassword(ledger, signedIn(callerIn(request)), request.body)
@@ -41,11 +42,11 @@ export const staffRoutes = (ledger: Ledger) => async (app: App): Promise<void> =
   })
 
   app.get('/v1/sessions', {
-    config: { allow: ['staff'] }, schema: { response: { 200: Sessions } }
+    config: { allow: ['person'] }, schema: { response: { 200: Sessions } }
   }, async request => ({ items: await sessionsOf(ledger, callerIn(request).id) }))
 
   app.delete('/v1/sessions/:id', {
-    config: { allow: ['staff'] }, schema: { params: ById, response: { 204: Type.Null() } }
+    config: { allow: ['person'] }, schema: { params: ById, response: { 204: Type.Null() } }
   }, async (request, reply) => {
     await revokeSession(ledger, memberOf(callerIn(request)), BigInt(request.params.id))
     return await reply.code(204).send(null)
@@ -55,8 +56,8 @@ export const staffRoutes = (ledger: Ledger) => async (app: App): Promise<void> =
     config: { allow: ['admin', 'auditor'] },
     schema: { response: { 200: Type.Object({ items: Type.Array(StaffView) }, closed) } }
   }, async () => ({
-    items: (await readStaff(ledger.db)).map(({ name, roles, branch, active, mustChange }) =>
-      ({ name, roles: [...roles], branch, active, mustChange }))
+    items: (await readStaff(ledger.db)).map(({ name, roles, branch, party, active, mustChange }) =>
+      ({ name, roles: [...roles], branch, party, active, mustChange }))
   }))
 
   app.get('/v1/staff/:name/sessions', {
@@ -64,14 +65,16 @@ export const staffRoutes = (ledger: Ledger) => async (app: App): Promise<void> =
   }, async ({ params }) => ({ items: await sessionsOf(ledger, params.name) }))
 
   app.post('/v1/staff/:name/lock', {
-    config: { allow: ['admin'] }, schema: { params: ByName, response: { 204: Type.Null() } }
+    config: { allow: ['admin'], repeated: 'Who is locked out already stays so.' },
+    schema: { params: ByName, response: { 204: Type.Null() } }
   }, async (request, reply) => {
     await lockMember(ledger, callerIn(request).id, request.params.name)
     return await reply.code(204).send(null)
   })
 
   app.post('/v1/staff/:name/initial-password', {
-    config: { allow: ['admin'] }, schema: { params: ByName, response: { 200: InitialPassword } }
+    config: { allow: ['admin'], repeated: 'It works once: the password is kept nowhere.' },
+    schema: { params: ByName, response: { 200: InitialPassword } }
   }, async request =>
     ({ password: await fetchInitialPassword(ledger, callerIn(request).id, request.params.name) }))
 }

@@ -1,25 +1,20 @@
 // The doors for looking: cards, records, totals. They change nothing.
 import { Type } from 'typebox'
 import { CardView, LocalDate, RecordTotals, RecordView } from '../../schemas/api.ts'
-import { limits } from '../../schemas/limits.ts'
 import { bucketOf, cardKey, parseCardKey, type CardRef } from '../../schemas/record.ts'
-import { outcomeNumbers } from '../../schemas/reasons.ts'
+import { outcomeNumbers, reasonNumbers } from '../../schemas/reasons.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
 import { findCards } from '../store/cards.ts'
-import { viewCard, viewCards, viewRecords, viewTotals, type RecordFilter } from '../store/views.ts'
-import { pageLimit } from './accounts.ts'
+import {
+  everyRecord, viewCard, viewCards, viewRecords, viewTotals, type RecordFilter
+} from '../store/views.ts'
 import type { App } from './app.ts'
 import type { Capacity } from './auth.ts'
+import { pageLimit, pageOf, paging } from './page.ts'
 
 const allow: readonly Capacity[] = ['staff', 'auditor', 'registrar']
-const Limit = Type.Optional(Type.String({
-  pattern: '^\\d{1,4}$',
-  description: `at most ${limits.pageItemsMax}`
-}))
-const page = <T extends Parameters<typeof Type.Array>[0]>(item: T) => Type.Object({
-  items: Type.Array(item), next: Type.Union([Type.String(), Type.Null()], { description: 'the next `after`' })
-})
+const closed = { additionalProperties: false } as const
 
 export const viewRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.get('/v1/cards/:card', {
@@ -36,13 +31,14 @@ export const viewRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
     config: { allow },
     schema: {
       querystring: Type.Object({
-        after: Type.Optional(Type.String({ pattern: '^\\d{1,18}$' })),
-        limit: Limit
-      }),
-      response: { 200: page(CardView) }
+        state: Type.Optional(Type.String({ maxLength: 20, description: 'normal and so on' })),
+        type: Type.Optional(Type.String({ maxLength: 20, description: 'anonymous and so on' })),
+        ...paging('^\\d{1,18}$')
+      }, closed),
+      response: { 200: pageOf(CardView) }
     }
-  }, async request => await viewCards(ledger.db, BigInt(request.query.after ?? '0'),
-    pageLimit(request.query.limit)))
+  }, async ({ query: { state = null, type = null, after = '0', limit } }) =>
+    await viewCards(ledger.db, { state, type, after: BigInt(after), limit: pageLimit(limit) }))
 
   app.get('/v1/records', {
     config: { allow },
@@ -52,10 +48,12 @@ export const viewRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
         date: Type.Optional(LocalDate),
         operator: Type.Optional(Type.String({ maxLength: 15 })),
         outcome: Type.Optional(Type.String({ enum: Object.keys(outcomeNumbers) })),
-        after: Type.Optional(Type.String({ pattern: '^\\d{1,18}\\.\\d{1,9}$' })),
-        limit: Limit
-      }),
-      response: { 200: page(RecordView) }
+        reason: Type.Optional(Type.String({
+          enum: Object.keys(reasonNumbers), description: 'of the first verdict'
+        })),
+        ...paging('^\\d{1,18}\\.\\d{1,9}$')
+      }, closed),
+      response: { 200: pageOf(RecordView) }
     }
   }, async ({ query }) => {
     const [delivery = '0', line = '0'] = (query.after ?? '0.0').split('.')
@@ -73,14 +71,16 @@ export const viewRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
 
 /** From a query to what it means; the first page, without a limit. */
 export async function recordFilter (
-  { db }: Ledger, query: { card?: string, date?: string, operator?: string, outcome?: string }
+  { db }: Ledger,
+  query: { card?: string, date?: string, operator?: string, outcome?: string, reason?: string }
 ): Promise<RecordFilter> {
   const card = query.card === undefined ? null : cardOf(query.card)
   const known = card === null ? null : (await findCards(db, [card])).get(cardKey(card)) ?? null
   return {
-    bucket: known?.bucket ?? null, card, date: query.date ?? null, operator: query.operator ?? null,
+    ...everyRecord, bucket: known?.bucket ?? null, cardId: known?.cardId ?? null, card,
+    date: query.date ?? null, operator: query.operator ?? null,
     outcome: (query.outcome ?? null) as keyof typeof outcomeNumbers | null,
-    afterDelivery: 0n, afterLine: 0, limit: null
+    reason: (query.reason ?? null) as keyof typeof reasonNumbers | null
   }
 }
 

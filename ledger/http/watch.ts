@@ -12,18 +12,20 @@ import { Refusal } from '../refusal.ts'
 import { readWatchItems } from '../store/watch-items.ts'
 import type { App } from './app.ts'
 import { callerIn } from './auth.ts'
+import { ledgerIn } from './once.ts'
 
 const closed = { additionalProperties: false } as const
 const pageSize = 500
 
 export const watchRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.post('/v1/cards/:card/readings', {
-    config: { allow: ['clerk', 'gateway'] },
+    config: { allow: ['clerk', 'gateway'], keyed: true },
     schema: {
       params: Type.Object({ card: Type.String({ maxLength: 64 }) }, closed), body: CardReading,
       response: { 200: Type.Object({ changed: Type.Integer({ description: 'verdicts' }) }, closed) }
     }
   }, async request => {
+    const ledger = ledgerIn(request)
     const card = parseCardKey(request.params.card)
     if (card === null) throw new Refusal('not_found', 'not a card')
     return { changed: await readCardAtCounter(ledger, card, request.body, callerIn(request).id) }

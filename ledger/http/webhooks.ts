@@ -9,6 +9,7 @@ import {
 } from '../jobs/webhooks.ts'
 import type { App } from './app.ts'
 import { callerIn, type Caller, type Capacity } from './auth.ts'
+import { ledgerIn } from './once.ts'
 import { pageOf } from './page.ts'
 
 const closed = { additionalProperties: false } as const
@@ -21,10 +22,13 @@ const askerOf = ({ id, party }: Caller): Asker => ({ id, party })
 
 export const webhookRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.post('/v1/webhooks', {
-    config: { allow },
+    config: { allow, keyed: true },
     schema: { summary: 'Be told of events at a URL', body: NewWebhook, response: { 201: WebhookView } }
-  }, async (request, reply) =>
-    await reply.code(201).send(await createWebhook(ledger, askerOf(callerIn(request)), request.body)))
+  }, async (request, reply) => {
+    const ledger = ledgerIn(request)
+    reply.code(201)
+    return await createWebhook(ledger, askerOf(callerIn(request)), request.body)
+  })
 
   app.get('/v1/webhooks', {
     config: { allow }, schema: { summary: 'Your webhooks', response: { 200: pageOf(WebhookView) } }
@@ -72,14 +76,16 @@ export const webhookRoutes = (ledger: Ledger) => async (app: App): Promise<void>
   })
 
   app.post('/v1/webhooks/:id/tellings/:telling/resend', {
-    config: { allow },
+    config: { allow, keyed: true },
     schema: {
       summary: 'Tell it again', params: Type.Object({ id: Id, telling: Id }, closed),
       response: { 204: Type.Null() }
     }
   }, async (request, reply) => {
+    const ledger = ledgerIn(request)
     const { id, telling } = request.params
     await resend(ledger, askerOf(callerIn(request)), BigInt(id), BigInt(telling))
-    return await reply.code(204).send(null)
+    reply.code(204)
+    return null
   })
 }

@@ -1,7 +1,7 @@
 // The first people and machines of a new ledger. Idempotent: the same file again changes nothing but secrets.
 import { Type, type Static } from 'typebox'
-import { roles, type Role } from '../../schemas/api.ts'
-import { BranchCode } from '../../schemas/staff.ts'
+import { roles as staffRoles } from '../../schemas/api.ts'
+import { BranchCode, companyRoles, PersonRoles } from '../../schemas/staff.ts'
 import { audit } from './audit.ts'
 import { passwordLengthMin } from '../core/password.ts'
 import { Refusal } from '../refusal.ts'
@@ -21,7 +21,7 @@ export const BootstrapFile = Type.Object({
     party: Type.Optional(Type.String({
       pattern: '^[A-Z0-9-]{1,15}$', description: 'a person of this company, not of the staff'
     })),
-    roles: Type.Array(Type.Unsafe<Role>(Type.String({ enum: [...roles] })))
+    roles: PersonRoles
   }, closed))),
   clients: Type.Optional(Type.Array(Type.Object({
     id: Type.String({ pattern: '^[0-9A-Za-z_-]{1,32}$' }),
@@ -39,6 +39,7 @@ export type BootstrapFile = Static<typeof BootstrapFile>
 export async function bootstrap (
   db: Db, { staff = [], clients = [] }: BootstrapFile, atMs: number
 ): Promise<void> {
+  staff.forEach(requireFitting)
   const members = await Promise.all(staff.map(async ({ name, password, roles, branch, initial, party }) => ({
     name, roles, passwordHash: await hashPassword(password), branch: branch ?? null,
     mustChange: initial ?? false, party: party ?? null
@@ -55,4 +56,13 @@ export async function bootstrap (
     }
     await audit(tx, atMs, { by: 'system', action: 'bootstrap', subject: 'staff', detail })
   })
+}
+
+/** Roles of the staff are not for people of companies, and theirs not for the staff. */
+function requireFitting ({ name, roles, party }: NonNullable<BootstrapFile['staff']>[number]): void {
+  const allowed: readonly string[] = party === undefined ? staffRoles : companyRoles
+  const wrong = roles.find(role => !allowed.includes(role))
+  if (wrong !== undefined) {
+    throw new Refusal('registry_invalid', `${name}: ${wrong} is none of ${allowed.join(', ')}`)
+  }
 }

@@ -4,6 +4,7 @@ import { bankAccountKind } from '../bank/bank-accounts.ts'
 import { accountClosingKind } from '../posting/close-account.ts'
 import { cityListKind } from '../parameters/cities.ts'
 import { cardAccountClosingKind } from '../cards/close-card-account.ts'
+import { companyMemberKind } from './company.ts'
 import { correctionKind } from '../posting/correct.ts'
 import { disputeFinalKind } from '../redress/dispute.ts'
 import { itemPostingKind } from '../reconciling/items.ts'
@@ -26,6 +27,7 @@ export const proposalKinds: ProposalKinds = {
   settlement_override: settlementOverrideKind,
   bank_account: bankAccountKind,
   staff_member: staffMemberKind,
+  company_member: companyMemberKind,
   tariff: tariffKind,
   parameters: parametersKind,
   city_list: cityListKind,

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { hash, verify, type Options } from '@node-rs/argon2'
 import type { Role } from '../../schemas/api.ts'
+import type { PersonRole } from '../../schemas/staff.ts'
 import { audit } from './audit.ts'
 import { passwordWeakness } from '../core/password.ts'
 import type { Ledger } from '../ledger.ts'
@@ -27,8 +28,10 @@ export const hashPassword = async (password: string): Promise<string> => await h
 let decoy: Promise<string> | null = null
 
 export type Session = {
-  readonly token: string, readonly expiresAtMs: number, readonly roles: readonly Role[]
+  readonly token: string, readonly expiresAtMs: number, readonly roles: readonly PersonRole[]
   readonly branch: string | null
+  /** The company it is a person of; null: a member of staff. */
+  readonly party: string | null
   /** Only another password can be chosen with it. */
   readonly mustChange: boolean
 }
@@ -45,8 +48,8 @@ export async function signIn (ledger: Ledger, name: string, password: string): P
     await openSession(tx, { tokenHash: hashOf(token), staffId: staff.staffId, expiresAtMs }, nowMs)
     await audit(tx, nowMs, { by: name, action: 'session.open', subject: `staff/${name}` })
   })
-  const { roles, branch, mustChange } = staff
-  return { token, expiresAtMs, roles, branch, mustChange }
+  const { roles, branch, party, mustChange } = staff
+  return { token, expiresAtMs, roles, branch, party, mustChange }
 }
 
 /** The member who knows the password. Counts a failure and throws Refusal credentials_wrong otherwise. */

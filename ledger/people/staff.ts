@@ -14,8 +14,10 @@ import {
   closeSessionsOf, deactivate, findClient, grantPassword, lockStaff, setPassword, upsertMember, type StaffRow
 } from '../store/staff.ts'
 
+export const PersonName = Type.String({ pattern: '^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$' })
+
 const Body = Type.Object({
-  name: Type.String({ pattern: '^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$' }),
+  name: PersonName,
   roles: Type.Array(Type.Unsafe<Role>(Type.String({ enum: [...roles] })), { maxItems: roles.length }),
   branch: Type.Union([BranchCode, Type.Null()]),
   active: Type.Boolean(),
@@ -39,22 +41,32 @@ export const staffMemberKind: ProposalKind = {
   look: async (tx, _ledger, { name, roles, initialPassword }: Body) => {
     const mixed = roles.includes('admin') && roles.some(role => handling.has(role))
     if (mixed) throw new Refusal('registry_invalid', 'who manages staff handles no money', '/body/roles')
-    if (name === 'system' || await findClient(tx, name) !== null) {
-      throw new Refusal('registry_invalid', `${name} is no person: the audit log could not tell them apart`)
-    }
-    const before = await lockStaff(tx, name)
-    if (before === null && !initialPassword) {
-      throw new Refusal('registry_invalid', `${name} is new and needs an initial password`, '/body')
+    const before = await personNamed(tx, name, initialPassword)
+    if (before !== null && before.party !== null) {
+      throw new Refusal('registry_invalid', `${name} is a person of ${before.party}: use another name`,
+        '/body/name')
     }
     return { before: before === null ? null : shown(before) }
   },
   carryOut: async (tx, _ledger, { initialPassword, ...member }: Body, { startedBy }) => {
-    await upsertMember(tx, member)
+    await upsertMember(tx, { ...member, party: null })
     const now = await lockStaff(tx, member.name)
     if (now !== null && !member.active) await closeSessionsOf(tx, now.staffId, null)
     if (initialPassword) await grantPassword(tx, member.name, startedBy)
     return now === null ? null : shown(now)
   }
+}
+
+/** Who has this name now, or null. Throws Refusal registry_invalid where no person may be called so. */
+export async function personNamed (tx: Tx, name: string, initialPassword: boolean): Promise<StaffRow | null> {
+  if (name === 'system' || await findClient(tx, name) !== null) {
+    throw new Refusal('registry_invalid', `${name} is no person: the audit log could not tell them apart`)
+  }
+  const before = await lockStaff(tx, name)
+  if (before === null && !initialPassword) {
+    throw new Refusal('registry_invalid', `${name} is new and needs an initial password`, '/body')
+  }
+  return before
 }
 
 /** Roles that move money or decide about it: whoever hands out roles holds none of them. */
@@ -91,6 +103,6 @@ export async function lockMember (ledger: Ledger, by: string, name: string): Pro
 
 async function known (tx: Tx, name: string): Promise<StaffRow> {
   const member = await lockStaff(tx, name)
-  if (member === null) throw new Refusal('not_found', `there is no member of staff called ${name}`)
+  if (member === null) throw new Refusal('not_found', `there is nobody called ${name}`)
   return member
 }

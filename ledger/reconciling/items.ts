@@ -57,7 +57,7 @@ export async function actOnItems (
     const over = found.find(one => one.state === 'closed')
     if (over !== undefined) throw itemClosed(over)
     const { owner } = change
-    if (typeof owner === 'string' && await findStaff(tx, owner) === null) {
+    if (typeof owner === 'string' && (await findStaff(tx, owner))?.party !== null) {
       throw new Refusal('registry_invalid', `${owner} is no member of staff`, '/owner')
     }
     await changeItems(tx, wanted, change, atMs)

@@ -86,6 +86,8 @@ const worthAnotherTry = (error: unknown): boolean =>
  * deadlock, or a unique key that somebody else has just taken; the next run then reads what that one wrote.
  */
 export async function inTransaction<T> (db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const around = joins.get(db)
+  if (around !== undefined) return await inSavepoint(around, work)
   for (let tries = 1; ; tries++) {
     const tx = await db.connect()
     let broken: Error | undefined
@@ -99,6 +101,35 @@ export async function inTransaction<T> (db: Db, work: (tx: Tx) => Promise<T>): P
       if (tries >= triesMax || !worthAnotherTry(error)) throw error
     } finally {
       tx.release(broken)
+    }
+  }
+}
+
+/* ---- many verbs in one transaction ---- */
+
+const joins = new WeakMap<Db, Tx>()
+
+/**
+ * A transaction in the guise of a pool, for verbs that begin transactions of their own: theirs become
+ * savepoints of it, and what they read beside is read inside. It cannot `connect`.
+ */
+export function joined (tx: Tx): Db {
+  const db = { query: tx.query.bind(tx) } as unknown as Db
+  joins.set(db, tx)
+  return db
+}
+
+/** Locks of a run that lost a race are let go with its savepoint, so that the next run can win it. */
+async function inSavepoint<T> (tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    await tx.query('savepoint verb')
+    try {
+      const result = await work(tx)
+      await tx.query('release savepoint verb')
+      return result
+    } catch (error) {
+      await tx.query('rollback to savepoint verb').catch(() => { throw error })
+      if (tries >= triesMax || !worthAnotherTry(error)) throw error
     }
   }
 }

@@ -10,7 +10,7 @@ export const appendOnly = [
   'day_check', 'day_approval', 'proposal_decision', 'alert', 'redress', 'redress_void',
   'dispute_step',
   'chain_fact', 'foreign_record',
-  'delivery_raw', 'delivery_part'
+  'delivery_raw', 'delivery_part', 'keyed_reply'
 ] as const
 
 /** Makes the role where it is missing and gives it its rights on every table there is. */

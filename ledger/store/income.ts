@@ -82,7 +82,7 @@ export type RawLines = {
 
 /** What a line of a delivery stands in: the part of a file, or the whole JSON. */
 export const readLinesAround = async (
-  tx: Tx, deliveryNo: bigint, lineNo: number
+  tx: Tx | Db, deliveryNo: bigint, lineNo: number
 ): Promise<RawLines | null> => (await tx.query<RawLines>(`
     select d.kind, d.external_id as name, coalesce(r.first_line, 1) as "firstLine",
       coalesce(r.bytes, d.raw) as bytes

@@ -8,6 +8,7 @@ import { lockIncome } from './income.ts'
  * them.
  */
 const over = {
+  keyed_reply: 'made_at < $1',
   session: 'expires_at < $1',
   telling: "state <> 'waiting' and ended_at < $1",
   outbox: `fanned_out_at < $1 and not exists (

@@ -596,6 +596,17 @@ CREATE UNIQUE INDEX item_open ON public.item USING btree (layer, key) WHERE (sta
 CREATE INDEX item_owner ON public.item USING btree (owner, item_id) WHERE (state = 'open'::text);
 CREATE INDEX item_queue ON public.item USING btree (state, layer, item_id);
 
+create table keyed_reply (
+  body text,
+  caller text not null,
+  key text not null,
+  made_at timestamp with time zone not null,
+  request bytea not null,
+  status smallint not null,
+  constraint keyed_reply_pkey PRIMARY KEY (caller, key)
+);
+CREATE INDEX keyed_reply_age ON public.keyed_reply USING btree (made_at);
+
 create table medical_total (
   amount_fen bigint not null,
   clearing_date date not null,

@@ -1,5 +1,5 @@
 // Who may call: machine clients, staff, their sessions, failed sign-ins. Secrets only as hashes.
-import type { Role } from '../../schemas/api.ts'
+import type { PersonRole } from '../../schemas/staff.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
 
 /* ---- machine clients ---- */
@@ -32,7 +32,7 @@ export async function upsertClient (tx: Tx, client: ClientRow): Promise<boolean>
 
 export type StaffRow = {
   readonly staffId: number, readonly name: string, readonly passwordHash: string,
-  readonly roles: readonly Role[]
+  readonly roles: readonly PersonRole[]
   /** Null: of the whole city. */
   readonly branch: string | null
   /** The password was chosen by somebody else and serves only to choose another. */
@@ -42,10 +42,12 @@ export type StaffRow = {
   readonly grantedTo: string | null
   /** Not of the staff: a person of this company, who sees what its machine clients see. */
   readonly party: string | null
+  readonly partyKind: string | null
 }
 const staffColumns = `s.staff_id as "staffId", s.name, s.password_hash as "passwordHash", s.roles, s.branch,
   s.must_change as "mustChange", s.active, s.granted_to as "grantedTo",
-  (select p.code from party p where p.party_id = s.party_id) as party`
+  (select p.code from party p where p.party_id = s.party_id) as party,
+  (select p.kind from party p where p.party_id = s.party_id) as "partyKind"`
 
 export const findStaff = async (db: Db | Tx, name: string): Promise<StaffRow | null> =>
   (await db.query<StaffRow>(`select ${staffColumns} from staff s where s.name = $1`, [name])).rows[0] ?? null
@@ -58,16 +60,23 @@ export const lockStaff = async (tx: Tx, name: string): Promise<StaffRow | null> 
 export const readStaff = async (db: Db): Promise<StaffRow[]> =>
   (await db.query<StaffRow>(`select ${staffColumns} from staff s order by s.name`)).rows
 
-export type Membership = Pick<StaffRow, 'name' | 'roles' | 'branch' | 'active'>
+export type Membership = Pick<StaffRow, 'name' | 'roles' | 'branch' | 'active' | 'party'>
 
-/** Adds a member who cannot sign in yet, or changes what one is. */
-export async function upsertMember (tx: Tx, { name, roles, branch, active }: Membership): Promise<void> {
+/** Adds somebody who cannot sign in yet, or changes what one is; the party stays what it was. */
+export async function upsertMember (
+  tx: Tx, { name, roles, branch, active, party }: Membership
+): Promise<void> {
   await tx.query(`
-    insert into staff (name, password_hash, roles, branch, active) values ($1, $5, $2, $3, $4)
+    insert into staff (name, password_hash, roles, branch, active, party_id)
+    values ($1, $5, $2, $3, $4, (select party_id from party where code = $6))
     on conflict (name) do update
       set roles = excluded.roles, branch = excluded.branch, active = excluded.active`,
-  [name, roles, branch, active, noPassword])
+  [name, roles, branch, active, noPassword, party])
 }
+
+/** What a party is; null where none is registered under the code. */
+export const partyKind = async (tx: Tx, code: string): Promise<string | null> =>
+  (await tx.query<{ kind: string }>('select kind from party where code = $1', [code])).rows[0]?.kind ?? null
 
 /** No argon2 hash: nothing verifies against it. */
 export const noPassword = '-'

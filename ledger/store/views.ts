@@ -2,7 +2,7 @@
 import type { CardView, RecordTotals, RecordView } from '../../schemas/api.ts'
 import type { Summary } from '../../schemas/clearing-file/answers.ts'
 import type { CardRef } from '../../schemas/record.ts'
-import { outcomeNumbers, verdictReasons } from '../../schemas/reasons.ts'
+import { outcomeNumbers, reasonNumbers, verdictReasons } from '../../schemas/reasons.ts'
 import { formatIso } from '../../runtime/instants.ts'
 import { isRemark } from '../core/verdict.ts'
 import { outcomeName, reasonName, unpackFindings } from '../judging/book.ts'
@@ -45,12 +45,17 @@ export async function viewCard (db: Db, bucket: number, card: CardRef): Promise<
   return rows[0] === undefined ? null : cardView(rows[0])
 }
 
+export type CardFilter = {
+  readonly state: string | null, readonly type: string | null, readonly after: bigint
+  readonly limit: number
+}
+
 export async function viewCards (
-  db: Db, after: bigint, limit: number
+  db: Db, { state, type, after, limit }: CardFilter
 ): Promise<{ items: CardView[], next: string | null }> {
-  const { rows } = await db.query<CardViewRow>(`${cardSelect} where c.card_id > $1 order by c.card_id limit
-    $2`,
-  [after, limit])
+  const { rows } = await db.query<CardViewRow>(`${cardSelect}
+    where c.card_id > $1 and ($3::text is null or c.state = $3) and ($4::text is null or c.card_type = $4)
+    order by c.card_id limit $2`, [after, limit, state, type])
   return { items: rows.map(cardView), next: rows.length < limit ? null : String(rows.at(-1)?.cardId) }
 }
 
@@ -68,11 +73,18 @@ const lines = `
       ${evidenceKinds.completion}`
 
 export type RecordFilter = {
-  readonly bucket: number | null, readonly card: CardRef | null, readonly date: string | null,
+  readonly bucket: number | null, readonly cardId: bigint | null, readonly card: CardRef | null,
+  readonly date: string | null,
   readonly operator: string | null, readonly outcome: keyof typeof outcomeNumbers | null,
+  readonly reason: keyof typeof reasonNumbers | null
   readonly afterDelivery: bigint, readonly afterLine: number
   /** Null: all. */
   readonly limit: number | null
+}
+/** A filter that lets everything through. */
+export const everyRecord: RecordFilter = {
+  bucket: null, cardId: null, card: null, date: null, operator: null, outcome: null, reason: null,
+  afterDelivery: 0n, afterLine: 0, limit: null
 }
 export type RecordRow = {
   operatorName: string | null, terminalName: string | null,
@@ -122,14 +134,16 @@ export const recordsQuery = (filter: RecordFilter): { text: string, values: unkn
     where ($1::smallint is null or l.bucket = $1)
       and ($2::bytea is null or (c.issuer = $2 and c.serial = $3 and c.issue = $4))
       and ($5::date is null or l.clearing_date = $5) and ($6::text is null or p.code = $6)
-      and ($7::smallint is null or l.outcome = $7) and (l.delivery_no, l.line_no) > ($8, $9)
+      and ($7::smallint is null or l.outcome = $7) and ($11::bigint is null or l.card_id = $11)
+      and ($12::smallint is null or l.reason = $12) and (l.delivery_no, l.line_no) > ($8, $9)
     order by l.delivery_no, l.line_no limit $10`,
   values: [
     filter.bucket, filter.card === null ? null : Buffer.from(filter.card.issuer, 'hex'),
     filter.card === null ? null : Buffer.from(filter.card.serial, 'hex'), filter.card?.issue ?? null,
     filter.date,
     filter.operator, filter.outcome === null ? null : outcomeNumbers[filter.outcome], filter.afterDelivery,
-    filter.afterLine, filter.limit]
+    filter.afterLine, filter.limit, filter.cardId,
+    filter.reason === null ? null : reasonNumbers[filter.reason]]
 })
 
 export const recordView = (row: RecordRow): RecordView => ({

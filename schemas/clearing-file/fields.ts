@@ -43,6 +43,22 @@ export function placeOf (layout: Layout, name: string): { start: number, end: nu
   throw new RangeError(`the layout has no field ${name}`)
 }
 
+/** A field where it stands in a line: for people who look at the bytes. */
+export type Mark = {
+  readonly name: string, readonly offset: number, readonly length: number, readonly raw: string
+  readonly says: string
+}
+
+/** The ruler of a line: every field that it is long enough for, readable or not. */
+export function rulerOf (layout: Layout, text: string): Mark[] {
+  let offset = 0
+  return layout.flatMap(({ name, width, says }) => {
+    const mark = { name, offset, length: width, raw: text.slice(offset, offset + width), says }
+    offset += width
+    return mark.raw.length < width ? [] : [mark]
+  })
+}
+
 /** Reads one record; the first field that cannot be read is named with its columns, counted from 1. */
 export function readFields<L extends Layout> (layout: L, text: string): Read<L> {
   const width = widthOf(layout)

@@ -38,6 +38,8 @@ export type Answer = {
   readonly type: string
   readonly text: string
   readonly raw: Buffer
+  /** The first answer to its key again. */
+  readonly replayed: boolean
   // A test reads what it expects.
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   readonly json: any
@@ -45,6 +47,8 @@ export type Answer = {
 export type Sent = {
   readonly json?: unknown, readonly bytes?: Uint8Array | string, readonly type?: string,
   readonly token?: string
+  /** Idempotency-Key. */
+  readonly key?: string
 }
 
 export type Door = {
@@ -181,14 +185,15 @@ async function prepareTemplate (url: string): Promise<void> {
 }
 
 async function send (
-  url: string, token: string | null, method: string, path: string, { json, bytes, type }: Sent
+  url: string, token: string | null, method: string, path: string, { json, bytes, type, key }: Sent
 ): Promise<Answer> {
   const body = bytes ?? (json === undefined ? undefined : JSON.stringify(json))
   const response = await fetch(new URL(path, url), {
     method,
     headers: {
       ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-      ...(body === undefined ? {} : { 'content-type': type ?? 'application/json' })
+      ...(body === undefined ? {} : { 'content-type': type ?? 'application/json' }),
+      ...(key === undefined ? {} : { 'idempotency-key': key })
     },
     ...(body === undefined ? {} : { body })
   })
@@ -197,6 +202,7 @@ async function send (
   const answered = response.headers.get('content-type') ?? ''
   return {
     status: response.status, type: answered, text, raw,
+    replayed: response.headers.get('idempotency-replayed') === 'true',
     json: answered.includes('json') && text !== '' ? JSON.parse(text) as unknown : null
   }
 }
