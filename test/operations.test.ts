@@ -5,9 +5,17 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startPostgres } from '../bin/postgres.ts'
+import { runLedger } from '../bin/stack.ts'
+import { nodeCommand, superviseChild } from '../runtime/supervise.ts'
+import { auditGenesis, auditHash } from '../ledger/core/audit-chain.ts'
 import { batchRoot } from '../ledger/core/commitment.ts'
+import { frontierRoot, growFrontier } from '../ledger/core/merkle.ts'
+import { bootstrap } from '../ledger/people/bootstrap.ts'
+import { batchLeaf, openSigner, type HeadSigner } from '../ledger/proof/seal.ts'
 import { citusCalls, foreignKeys, keysWithoutBucket, placements } from '../ledger/store/citus.ts'
-import { openDb, type Db, type Tx } from '../ledger/store/db.ts'
+import { inTransaction, openDb, type Db, type Tx } from '../ledger/store/db.ts'
+import { nextBatchId } from '../ledger/store/post.ts'
+import { insertLeaves, leafHashes, lockTree, saveKey, unsealedBatches } from '../ledger/store/tree.ts'
 import { lockCards, lockGuarded, lockPurses, pretendSpread } from '../ledger/store/lock.ts'
 import { migrate } from '../ledger/store/migrate.ts'
 import { dumpSchema } from '../ledger/store/schema-dump.ts'
@@ -17,7 +25,7 @@ import { endsAfterDays, retention } from '../ledger/core/retention.ts'
 import { endingTables } from '../ledger/store/retention.ts'
 import { makeRoom, retain } from '../ledger/upkeep.ts'
 import { verifyBooks } from '../ledger/verifying/verify-books.ts'
-import { startDoors, type Door } from './support/ledger-http.ts'
+import { machines, secretOf, startDoors, type Door } from './support/ledger-http.ts'
 import { bucketOf, cardKey } from '../schemas/record.ts'
 import { cardOf, recordOf } from './support/posting.ts'
 import { city, wholeDay } from './support/small-day.ts'
@@ -141,6 +149,11 @@ t.test('on Citus rows are locked bucket by bucket, in the order of one statement
   await door.close()
 })
 
+const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
+
+/** The last migration of the version before: what the statements below were written for. */
+const versionBefore = '0081_tree_tiles.sql'
+
 /** What a process of the version before writes, word for word: it knows no column that came later. */
 async function oldBatch (db: Db, id: bigint): Promise<void> {
   const root = batchRoot({
@@ -197,6 +210,123 @@ t.test('an old process goes on writing and reading while the schema is brought u
   const { checks } = await verifyBooks(db)
   const roots = checks.find(one => one.check === 'batches lead to their roots')
   t.match(roots, { ok: true, detail: `${written} batches` }, 'batches of the old form are read by it')
+  await db.end()
+})
+
+/** One turn of a process of the version before, its statements word for word, under the locks it takes. */
+async function oldTurn (db: Db, signer: HeadSigner, id: bigint): Promise<void> {
+  await inTransaction(db, async tx => {
+    const text = { form: 2 as const, salt: Buffer.alloc(16), batchId: id, clearingDate: '2026-03-02' }
+    const root = batchRoot({
+      ...text, kind: 'clearing', createdAtMs: 0, deliveryNo: null, items: 0, deliveryDigest: null,
+      itemsDigest: null, transfers: []
+    })
+    await tx.query('select pg_advisory_xact_lock_shared(7002)')
+    await tx.query(`
+      insert into batch (
+        batch_id, clearing_date, kind, delivery_no, created_at, items, transfers, sum_fen, root, salt,
+        form, items_digest
+      )
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+    [id, '2026-03-02', 'clearing', null, new Date(0), 0, 0, 0, root, Buffer.alloc(16), 2, null])
+    await tx.query('select pg_advisory_xact_lock(7007)')
+    const { rows: [last] } = await tx.query<{ seq: bigint, hash: Buffer }>(
+      'select seq, hash from audit order by seq desc limit 1')
+    const previous = Buffer.from(last?.hash ?? auditGenesis)
+    const entry = {
+      seq: (last?.seq ?? 0n) + 1n, atMs: 0, by: 'system', action: 'old', subject: 'old', detail: '{}'
+    }
+    await tx.query(`
+      insert into audit (seq, at, by_whom, action, subject, detail, previous, hash)
+      values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    [entry.seq, new Date(0), 'system', 'old', 'old', '{}', previous, auditHash(previous, entry)])
+  })
+  await inTransaction(db, async tx => {
+    await lockTree(tx)
+    const { rows: [last] } = await tx.query<{ size: bigint, peaks: Buffer }>(
+      'select size, peaks from tree_head order by size desc limit 1')
+    const size = Number(last?.size ?? 0n)
+    const peaks = Array.from({ length: (last?.peaks.length ?? 0) / 32 }, (_, index) =>
+      (last?.peaks ?? Buffer.alloc(0)).subarray(index * 32, (index + 1) * 32))
+    const pending = growFrontier({ size, peaks }, await leafHashes(tx, size))
+    const batches = (await unsealedBatches(tx, 10_000)).map(one => ({ ...one, hash: batchLeaf(one) }))
+    const grown = growFrontier(pending, batches.map(one => one.hash))
+    await insertLeaves(tx, pending.size, batches)
+    if (grown.size === size) return
+    const root = Buffer.from(frontierRoot(grown))
+    const at = '2026-03-02T12:00:00.000+08:00'
+    const head = { size: grown.size, root: root.toString('hex').toUpperCase(), at, keyId: signer.keyId }
+    await tx.query(`
+      insert into tree_head (size, root, at, key_id, signature, peaks) values ($1, $2, $3, $4, $5, $6)`,
+    [head.size, root, at, head.keyId, Buffer.from(signer.sign(head), 'hex'), Buffer.concat(grown.peaks)])
+  })
+}
+
+t.test('the process of before and the new one work side by side, from the upgrade on', async t => {
+  const postgres = await startPostgres({ dataDir: join(folder, 'beside'), settings: { fsync: 'off' } })
+  t.teardown(() => postgres.destroy())
+  const url = await postgres.ensureDatabase('beside')
+  const db = openDb(url, { max: 4 })
+  await migrate(db, { upTo: versionBefore })
+  await ensureHouseAccounts(db)
+  const key = join(folder, 'beside.key')
+  const env = { ...doors.env(url), LEDGER_SIGNING_KEY: key, LEDGER_PARTITION_DAYS: '5' }
+  const signer = openSigner(key)
+  await saveKey(db, { keyId: signer.keyId, publicKeyPem: signer.publicKeyPem, sinceMs: 0 })
+  const faults: string[] = []
+  const traffic = { goesOn: true, turns: 0, longestMs: 0 }
+  const old = (async () => {
+    while (traffic.goesOn) {
+      const startedMs = performance.now()
+      await oldTurn(db, signer, await nextBatchId(db as never))
+        .catch((error: Error) => faults.push(error.message))
+      traffic.longestMs = Math.max(traffic.longestMs, performance.now() - startedMs)
+      traffic.turns += 1
+    }
+  })()
+  const turned = async (more: number) => {
+    for (const wanted = traffic.turns + more; traffic.turns < wanted;) await pause(20)
+  }
+  await turned(5)
+  await runLedger(env, 'migrate')
+  await bootstrap(db, {
+    clients: Object.entries(machines).map(([kind, id]) =>
+      ({ id, kind: kind as keyof typeof machines, secret: secretOf(id) }))
+  }, 0)
+  const { ready, stop } = await superviseChild<{ url: string }>({
+    name: 'ledger', ...nodeCommand('ledger/main.ts'), env, readyTimeoutMs: 120_000,
+    onLine: line => faults.push(line)
+  })
+  const put = async (kind: keyof typeof machines, method: string, path: string, body: unknown) => {
+    const answer = await fetch(new URL(path, ready.url), {
+      method, body: JSON.stringify(body),
+      headers: {
+        authorization: `Bearer ${machines[kind]}.${secretOf(machines[kind])}`,
+        'content-type': 'application/json'
+      }
+    })
+    if (!answer.ok) faults.push(`${method} ${path}: ${answer.status} ${await answer.text()}`)
+    return await answer.json()
+  }
+  await put('registrar', 'PUT', '/v1/registry', city(10))
+  for (let card = 0; card < 10; card++) {
+    const body = { delivery: `beside-${card}-of-ten`, records: [recordOf(card, 1), recordOf(card, 2)] }
+    t.match(await put('gateway', 'POST', '/v1/records', body),
+      { results: [{ reason: 'ok' }, { reason: 'ok' }] })
+    await turned(1)
+  }
+  traffic.goesOn = false
+  await old
+  await put('gateway', 'POST', '/v1/records', { delivery: 'alone-from-now', records: [recordOf(0, 3)] })
+  t.strictSame(await stop(), { code: 0, signal: null })
+  t.strictSame(faults, [], 'neither is refused anything')
+  t.comment(`${traffic.turns} turns of the old process, the longest ${Math.round(traffic.longestMs)} ms`)
+  const { rows: [heads] } = await db.query<{ old: number, young: number }>(`
+    select count(*) filter (where audit_hash is null)::int as old,
+      count(audit_hash)::int as young from tree_head`)
+  t.ok((heads?.old ?? 0) > 5 && (heads?.young ?? 0) > 0, `heads of both: ${JSON.stringify(heads)}`)
+  const { checks } = await verifyBooks(db)
+  t.strictSame(checks.filter(one => !one.ok), [], 'the books of both are one')
   await db.end()
 })
 
