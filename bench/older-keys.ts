@@ -36,9 +36,18 @@ async function sizeMib (url: string): Promise<number> {
   return mib
 }
 
-/** The server of the benches, durable as in a city: fsync and synchronous_commit on. */
+/**
+ * The server of the benches, as a city runs it: durable, its indexes in memory, and rarely a checkpoint, after
+ * which each page of an index that is touched goes whole into the log (docs/running.md).
+ */
 export const startBenchPostgres = (settings: PostgresOptions['settings'] = {}): Promise<Postgres> =>
-  startPostgres({ dataDir, settings: { ...settings, fsync: 'on', synchronous_commit: 'on' } })
+  startPostgres({
+    dataDir,
+    settings: {
+      shared_buffers: '6GB', max_wal_size: '16GB', checkpoint_timeout: '30min', wal_buffers: '64MB',
+      ...settings, fsync: 'on', synchronous_commit: 'on'
+    }
+  })
 
 /**
  * A fresh database called `name` whose dedupe holds `count` older keys; its connection string. The filled

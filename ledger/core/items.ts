@@ -69,12 +69,10 @@ export const canonicalDelivery = (d: CommittedDelivery): string => JSON.stringif
   d.lines, d.distinct, d.clearingDate]) + canonicalJson(d.answer)
 
 export const canonicalLine = (l: CommittedLine): string =>
-  `\nline|1|${l.lineNo}|${l.kind ?? 'claim'}|${l.bucket}|${short(l.cardId)}|${l.purse}|` +
-  `${l.counter}|${l.type}|${short(l.amountFen)}|${short(l.balanceBeforeFen)}|${l.psamId}|` +
-  `${short(l.sequence)}|${l.terminalId}|` +
-  `${l.eventAtMs}|` +
-  `${l.content === null ? null : hex(l.content)}|${l.outcome}|${l.reason}|${l.findings}` +
-  (l.digest === undefined ? '' : `|${hex(l.digest)}|${l.tacValid}`)
+  `\nline|1|${l.lineNo}|${l.kind ?? 'claim'}|${l.bucket}|${short(l.cardId)}|${l.purse}|${l.counter}|` +
+  `${l.type}|${short(l.amountFen)}|${short(l.balanceBeforeFen)}|${l.psamId}|${short(l.sequence)}|` +
+  `${l.terminalId}|${l.eventAtMs}|${l.content === null ? null : hex(l.content)}|${l.outcome}|${l.reason}|` +
+  `${l.findings}` + (l.digest === undefined ? '' : `|${hex(l.digest)}|${l.tacValid}`)
 
 export const canonicalAdjustment = (a: CommittedAdjustment): string =>
   `\nadjustment|1|${a.deliveryNo}|${a.lineNo}|${a.bucket}|${a.cardId}|${a.outcome}|${a.reason}|` +
