@@ -401,7 +401,7 @@ t.test('every route answers as described', async t => {
       '/v1/records/totals', `/v1/records/totals?date=${D}`, '/v1/accounts', `/v1/accounts?asOf=${D}`,
     `/v1/operators/BUS/QS/${D}`, `/v1/operators/BUS/NS/${D}`, `/v1/services/transit/price-findings?date=${D}`
   ]) t.equal((await door.ask('auditor', 'GET', path)).status, 200, path)
-  for (const path of ['/v1/audit', '/v1/audit/integrity']) await door.ok('auditor', 'GET', path)
+  for (const path of ['', '/integrity', '/proof']) await door.ok('auditor', 'GET', `/v1/audit${path}`)
   for (const path of [
     '/v1/accounts/commerce%2Fpurse/statement', `/v1/cards/${cardKey(cardOf(0))}/statement`, '/v1/items',
     `/v1/reconciliation?from=${D}&to=${D}`, `/v1/float/${D}`

@@ -158,7 +158,7 @@ t.test('a dispute: raised, answered, refused, escalated, settled for good', asyn
   t.equal((await door.ask(null, 'GET', '/v1/disputes', { token: met })).json.items.length, 0)
   t.equal((await door.ask(null, 'GET', '/v1/disputes?state=RAISED', { token: bus })).json.items.length, 1)
   const answer = (token: string) => ask(null, 'POST', `${path}/answer`, { stance: 'contests', words }, token)
-  t.equal(await answer(met), 'forbidden')
+  t.equal(await answer(met), 'not_found')
   t.equal(await answer(bus), 'ANSWERED')
   t.equal(await answer(bus), 'dispute_state', 'once')
   t.equal(await decide('clerk', true), 'forbidden')

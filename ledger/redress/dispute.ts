@@ -203,6 +203,7 @@ async function step (
   const atMs = ledger.clock.now()
   await inTransaction(ledger.db, async tx => {
     const dispute = await known(tx, id)
+    if (by.party !== null && by.party !== dispute.operator) throw unknown(id) // not even that there is one
     requireSignal(dispute, signal)
     await move(tx, dispute, { today: localDate(atMs), atMs })
   })
@@ -210,9 +211,11 @@ async function step (
 
 async function known (tx: Tx, id: bigint): Promise<DisputeRow> {
   const dispute = await lockDispute(tx, id)
-  if (dispute === null) throw new Refusal('not_found', `there is no dispute ${id}`)
+  if (dispute === null) throw unknown(id)
   return dispute
 }
+
+const unknown = (id: bigint): Refusal => new Refusal('not_found', `there is no dispute ${id}`)
 
 function requireSignal ({ disputeId, state }: DisputeRow, signal: DisputeSignal): void {
   if (next[state][signal] !== undefined) return

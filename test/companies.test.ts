@@ -1,0 +1,299 @@
+// People of companies: taken in, changed and ended by two administrators, and confined to their own company
+// on every route there is. Routes come from the route table: a new one that lets companies in fails here
+// until somebody has said how it keeps them apart.
+import t from 'tap'
+import { createLog } from '../runtime/log.ts'
+import { createMetrics } from '../runtime/metrics.ts'
+import { createApp } from '../ledger/http/app.ts'
+import { routes } from '../ledger/http/routes.ts'
+import { writeConsumptionFile, writeConsumptionRecord } from '../schemas/clearing-file/consumption.ts'
+import { toConsumptionRecord } from '../schemas/clearing-file/event.ts'
+import { cardOf } from './support/posting.ts'
+import { startDoors, type Answer, type Door, type Sent } from './support/ledger-http.ts'
+import { card, D, debit, deliver, psams, smallCity } from './support/small-city.ts'
+
+t.setTimeout(600_000)
+const doors = await startDoors()
+t.teardown(() => doors.stop())
+
+const reason = 'asked for by the company in writing'
+const said = ({ status, json }: Answer) => status < 300 ? String(status) : `${status} ${json.reason}`
+
+async function opened (): Promise<Door> {
+  const door = await doors.open()
+  await door.ok('registrar', 'PUT', '/v1/registry', smallCity([0, 1, 2, 3].map(number => card(number))))
+  return door
+}
+
+const member = (name: string, party: string, role: string, more: object = {}) => ({
+  kind: 'company_member', reason, body: { name, party, role, active: true, initialPassword: true, ...more }
+})
+async function settled (door: Door, proposal: object): Promise<void> {
+  const { id } = await door.ok('admin-1', 'POST', '/v1/proposals', proposal)
+  await door.ok('admin-2', 'POST', `/v1/proposals/${id}/decisions`, { approves: true })
+}
+const wantedOf = (name: string) => `${name.slice(0, 2)} walks along the river`
+
+/** Taken in, with a password of the own; the token. */
+async function hired (door: Door, name: string, party: string, role: string): Promise<string> {
+  await settled(door, member(name, party, role))
+  const { password } = await door.ok('admin-1', 'POST', `/v1/staff/${name}/initial-password`)
+  const { token } = (await door.signIn(name, password)).json
+  t.equal((await door.ask(null, 'GET', `/v1/operators/${party}/items`, { token })).json.reason,
+    'password_change_needed')
+  const json = { old: password, wanted: wantedOf(name) }
+  t.equal((await door.ask(null, 'PUT', '/v1/session/password', { token, json })).status, 204)
+  return token
+}
+
+t.test('two administrators take in a person of a company, change the role, end it', async t => {
+  const door = await opened()
+  const propose = async (who: 'admin-1' | 'settler', proposal: object) =>
+    said(await door.ask(who, 'POST', '/v1/proposals', { json: proposal }))
+  t.equal(await propose('settler', member('li.bus', 'BUS', 'viewer')), '403 forbidden')
+  t.equal(await propose('admin-1', member('li.bus', 'ISS', 'viewer')), '422 registry_invalid', 'no company')
+  t.equal(await propose('admin-1', member('li.bus', 'TAXI', 'viewer')), '422 registry_invalid', 'unknown')
+  t.equal(await propose('admin-1', member('clerk', 'BUS', 'viewer')), '422 registry_invalid', 'of the staff')
+  t.equal(await propose('admin-1', member('GW1', 'BUS', 'viewer')), '422 registry_invalid', 'a machine')
+  t.equal(await propose('admin-1', member('li.bus', 'BUS', 'approver')), '400 body_invalid', 'no role')
+  const json = member('li.bus', 'BUS', 'viewer')
+  const start = await door.ask('admin-1', 'POST', '/v1/proposals', { json })
+  const path = `/v1/proposals/${start.json.id}/decisions`
+  t.equal(said(await door.ask('admin-1', 'POST', path, { json: { approves: true } })), '403 self_approval')
+  t.equal(said(await door.ask('admin-2', 'POST', path, { json: { approves: false } })), '200')
+  t.equal((await door.signIn('li.bus', 'anything at all')).status, 401, 'refused: nobody')
+
+  const token = await hired(door, 'li.bus', 'BUS', 'viewer')
+  const now = await door.signIn('li.bus', wantedOf('li.bus'))
+  t.match(now.json, { roles: ['viewer'], party: 'BUS', branch: null, mustChange: false })
+  const staffed = { ...member('li.bus', 'BUS', 'viewer'), kind: 'staff_member' }
+  const asStaff = { name: 'li.bus', roles: ['approver'], branch: null, active: true, initialPassword: false }
+  t.equal(await propose('admin-1', { ...staffed, body: asStaff }), '422 registry_invalid', 'never staff')
+  t.equal(await propose('admin-1', member('li.bus', 'MET', 'viewer')), '422 registry_invalid',
+    'nor of another company')
+
+  const totals = {
+    operator: 'BUS', terminal: 'B1', batch: '1', psam: psams.B1, issue: 1, fromSequence: 1, toSequence: 2,
+    consume: { count: 0, amountFen: 0 }, return: { count: 0, amountFen: 0 }, load: { count: 0, amountFen: 0 }
+  }
+  const tell = async () => said(await door.ask(null, 'POST', '/v1/terminal-totals', { token, json: totals }))
+  t.equal(await tell(), '403 forbidden', 'a viewer looks')
+  await settled(door, member('li.bus', 'BUS', 'handler', { initialPassword: false }))
+  t.equal(await tell(), '200', 'a handler acts')
+  const listed = (await door.ok('admin-1', 'GET', '/v1/staff')).items
+  t.match(listed.find((one: { name: string }) => one.name === 'li.bus'),
+    { party: 'BUS', roles: ['handler'], active: true })
+  t.match(listed.find((one: { name: string }) => one.name === 'clerk'), { party: null, roles: ['clerk'] })
+  t.equal(said(await door.ask('clerk', 'POST', '/v1/items/1/owner', { json: { owner: 'li.bus' } })),
+    said(await door.ask('clerk', 'POST', '/v1/items/1/owner', { json: { owner: 'nobody' } })),
+    'items of the staff are not theirs')
+
+  await settled(door, member('li.bus', 'BUS', 'handler', { active: false, initialPassword: false }))
+  t.equal(await tell(), '401 unauthenticated', 'ended, with all sessions')
+  t.equal((await door.signIn('li.bus', wantedOf('li.bus'))).status, 401)
+  await settled(door, member('li.bus', 'BUS', 'viewer', { initialPassword: false }))
+  const back = (await door.signIn('li.bus', wantedOf('li.bus'))).json.token
+  t.equal((await door.ask(null, 'GET', '/v1/sessions', { token: back })).json.items.length, 1, 'comes back')
+  t.equal(said(await door.ask('admin-2', 'POST', '/v1/staff/li.bus/lock')), '204', 'locked by one, at once')
+  t.equal((await door.ask(null, 'GET', '/v1/sessions', { token: back })).status, 401)
+  const log = (await door.ok('auditor', 'GET', '/v1/audit?subject=staff/li.bus')).items
+  t.ok(log.length > 8, 'and all of it is in the log')
+  await door.close()
+})
+
+/* ---- every route ---- */
+
+/** What everybody may know. */
+const open = new Set([
+  'GET /healthz', 'GET /readyz', 'GET /metrics', 'GET /openapi.json', 'GET /v1/head', 'GET /v1/consistency',
+  'GET /v1/blacklist', 'GET /v1/blacklist-files/:file', 'GET /v1/tariffs', 'GET /v1/cities',
+  'POST /v1/session'
+])
+/** About whoever asks. */
+const own = new Set([
+  'DELETE /v1/session', 'PUT /v1/session/password', 'GET /v1/sessions', 'DELETE /v1/sessions/:id',
+  'POST /v1/webhooks'
+])
+
+type Try = {
+  readonly path: string, readonly sent?: Sent
+  /** What a foreign company is told: a refusal, or a list without anything of the other one. */
+  readonly foreign: 'forbidden' | 'not_found' | 'nothing'
+  /** What the company itself is told, where that is no success. */
+  readonly self?: string
+}
+const merchant = '430400000000002'
+const file = writeConsumptionFile({ date: '20260302', industry: '02', merchant, sequence: 1 },
+  [writeConsumptionRecord(toConsumptionRecord(debit(3, 1), merchant, 1))])
+const event = { card: cardOf(0), counter: 101, reason: 'told so by the passenger' }
+const none = { count: 0, amountFen: 0 }
+const reversal = { kind: 'reversal', key: 'back-again-1', of: { key: 'purchase-1', client: 'bus.handler' } }
+
+/** Every other route that lets companies in: somebody of MET asks for what is of BUS. */
+const confined: Readonly<Record<string, Try>> = {
+  'POST /v1/records': {
+    path: '/v1/records', sent: { json: { delivery: 'bus-tap-99', records: [debit(0, 9)] } },
+    foreign: 'forbidden'
+  },
+  'POST /v1/requests': { path: '/v1/requests', sent: { json: reversal }, foreign: 'nothing' },
+  'PUT /v1/files/:name': {
+    path: `/v1/files/${file.name}`, sent: { bytes: file.text, type: 'application/octet-stream' },
+    foreign: 'forbidden'
+  },
+  'GET /v1/files/:name': { path: `/v1/files/${file.name}`, foreign: 'forbidden' },
+  'GET /v1/files/:name/SS': { path: `/v1/files/${file.name}/SS`, foreign: 'forbidden' },
+  'GET /v1/operators/:party/QS/:date': { path: `/v1/operators/BUS/QS/${D}`, foreign: 'forbidden' },
+  'GET /v1/operators/:party/NS/:date': { path: `/v1/operators/BUS/NS/${D}`, foreign: 'forbidden' },
+  'GET /v1/operators/:party/income': {
+    path: `/v1/operators/BUS/income?date=${D}&by=line`, foreign: 'forbidden'
+  },
+  'GET /v1/operators/:party/terminals': { path: '/v1/operators/BUS/terminals', foreign: 'forbidden' },
+  'GET /v1/operators/:party/items': { path: '/v1/operators/BUS/items', foreign: 'forbidden' },
+  'GET /v1/accounts/:account/statement': {
+    path: '/v1/accounts/commerce%2Fmerchant-pending%2FBUS/statement', foreign: 'forbidden'
+  },
+  'GET /v1/statements/:party/:date': { path: `/v1/statements/BUS/${D}`, foreign: 'forbidden' },
+  'POST /v1/terminal-totals': {
+    path: '/v1/terminal-totals', foreign: 'forbidden', sent: {
+      json: {
+        operator: 'BUS', terminal: 'B1', batch: '7', psam: psams.B1, issue: 1, fromSequence: 1, toSequence: 2,
+        consume: none, return: none, load: none
+      }
+    }
+  },
+  'POST /v1/party-positions': {
+    path: '/v1/party-positions', sent: { json: { party: 'BUS', date: D, claimsFen: 360 } },
+    foreign: 'forbidden'
+  },
+  'POST /v1/refunds': {
+    path: '/v1/refunds', sent: { json: { ...event, amountFen: 1, reference: 'refund-9' } },
+    foreign: 'forbidden'
+  },
+  'POST /v1/disputes': {
+    path: '/v1/disputes', sent: { json: { ...event, counter: 102, amountFen: 1, side: 'holder' } },
+    foreign: 'forbidden', self: '403 forbidden'
+  },
+  'GET /v1/disputes': { path: '/v1/disputes', foreign: 'nothing' },
+  'GET /v1/disputes/:id': { path: '/v1/disputes/1', foreign: 'not_found' },
+  'POST /v1/disputes/:id/answer': {
+    path: '/v1/disputes/1/answer', sent: { json: { stance: 'contests', words: 'the gate had opened' } },
+    foreign: 'not_found'
+  },
+  'POST /v1/disputes/:id/escalation': {
+    path: '/v1/disputes/1/escalation', sent: { json: { words: 'we do not agree with it' } },
+    foreign: 'not_found', self: '409 prior_step_missing'
+  },
+  'GET /v1/watch/items': { path: '/v1/watch/items?layer=B&party=BUS', foreign: 'nothing' },
+  'GET /v1/webhooks': { path: '/v1/webhooks', foreign: 'nothing' },
+  'GET /v1/webhooks/:id/secret': { path: '/v1/webhooks/1/secret', foreign: 'not_found' },
+  'PUT /v1/webhooks/:id/secret': { path: '/v1/webhooks/1/secret', foreign: 'not_found' },
+  'GET /v1/webhooks/:id/tellings': { path: '/v1/webhooks/1/tellings', foreign: 'not_found' },
+  'POST /v1/webhooks/:id/tellings/:telling/resend': {
+    path: '/v1/webhooks/1/tellings/1/resend', foreign: 'not_found', self: '404 not_found'
+  },
+  'DELETE /v1/webhooks/:id': { path: '/v1/webhooks/1', foreign: 'not_found' }
+}
+
+/** Routes with whom they let in, as they are made. */
+async function routeTable (): Promise<Map<string, readonly string[]>> {
+  const bare = { log: createLog('companies', { level: 'silent' }), metrics: createMetrics() } as never
+  const app = await createApp(bare)
+  const table = new Map<string, readonly string[]>()
+  app.addHook('onRoute', ({ method, url, config }) => {
+    table.set(`${String(method)} ${url}`, config?.allow ?? [])
+  })
+  await app.register(routes(bare))
+  await app.ready()
+  await app.close()
+  return table
+}
+
+/** A day of BUS with a hole in a sequence, a dispute, an online sale and a webhook. */
+async function busyDay (door: Door, token: string): Promise<void> {
+  await deliver(door, 'bus-taps', [debit(0, 1), debit(0, 2), debit(1, 5, 'B1'), debit(2, 1, 'M1')])
+  const ask = (method: string, path: string, sent: Sent) => door.ask(null, method, path, { token, ...sent })
+  await ask('PUT', `/v1/files/${file.name}`, { bytes: file.text, type: 'application/octet-stream' })
+  await ask('POST', '/v1/webhooks', { json: { url: 'https://bus.example.com/', topics: ['day.moved'] } })
+  const topUp = { kind: 'top_up', key: 'top-up-1', party: 'SHP', card: cardOf(0), amountFen: 5_000 }
+  await door.ok('gateway', 'POST', '/v1/requests', topUp)
+  const bought = await ask('POST', '/v1/requests', {
+    json: { kind: 'purchase', key: 'purchase-1', card: cardOf(0), amountFen: 500, party: 'BUS' }
+  })
+  t.match(bought.json, { outcome: 'approved' })
+  door.clock.advance(24 * 3_600_000)
+  await door.ok('settler', 'POST', `/v1/days/${D}/close`)
+  const dispute = { ...event, counter: 102, amountFen: 180, side: 'holder', reason: 'the gate did not open' }
+  await door.ok('clerk', 'POST', '/v1/disputes', dispute)
+}
+
+t.test('on every route a company is refused, or sees itself alone', async t => {
+  const door = await opened()
+  await busyDay(door, await hired(door, 'bus.handler', 'BUS', 'handler'))
+  const bus = (await door.signIn('bus.handler', wantedOf('bus.handler'))).json.token
+  const viewer = await hired(door, 'bus.viewer', 'BUS', 'viewer')
+  const met = await hired(door, 'met.handler', 'MET', 'handler')
+  const ofBus = new RegExp(`BUS|bus[-.]|${merchant}|${cardOf(0).serial}|${psams.B1}|031049…000[01]`)
+  const table = await routeTable()
+  t.ok(table.size > 100, `${table.size} routes`)
+  const named = [...Object.keys(confined), ...open, ...own]
+  t.strictSame(named.filter(name => !table.has(name)), [], 'no route of old')
+  for (const [name, allow] of table) {
+    const [method = '', url = ''] = name.split(' ')
+    const lets = allow.some(one => ['operator', 'agent', 'person', 'everyone'].includes(one))
+    const one = confined[name]
+    if (!lets) {
+      const path = url.replace(/:date/g, D).replace(/:party/g, 'BUS').replace(/:\w+/g, '1')
+      const sent = method === 'GET' ? {} : { json: {} }
+      t.equal(said(await door.ask(null, method, path, { token: met, ...sent })), '403 forbidden', name)
+      continue
+    }
+    if (open.has(name) || own.has(name)) continue
+    if (one === undefined) {
+      t.fail(`${name} lets companies in: say in \`confined\` how it keeps them apart`)
+      continue
+    }
+    const foreign = await door.ask(null, method, one.path, { token: met, ...one.sent })
+    if (one.foreign === 'nothing') {
+      t.equal(foreign.status, 200, `${name} ${foreign.text}`)
+      t.notMatch(foreign.text, ofBus, `${name} as MET`)
+    } else t.equal(foreign.json?.reason, one.foreign, `${name} as MET: ${foreign.text.slice(0, 200)}`)
+  }
+  const ofItself = new RegExp(`${ofBus.source}|B1|SS0|NS0|QS0|claimsFen":[1-9]|${file.name}`)
+  // What MET was refused is there: its own company gets it, and one who only looks is kept from acting.
+  for (const [name, { path, sent, self }] of Object.entries(confined)) {
+    const [method = ''] = name.split(' ')
+    if (method !== 'GET') {
+      const answer = await door.ask(null, method, path, { token: viewer, ...sent })
+      t.equal(said(answer), '403 forbidden', `${name} as one who looks`)
+    }
+    const answer = await door.ask(null, method, path, { token: bus, ...sent })
+    t.equal(self === undefined ? answer.status < 300 : said(answer) === self, true,
+      `${name} as BUS: ${answer.status} ${answer.text.slice(0, 200)}`)
+    if (method === 'GET' && !/secret|tellings/.test(path)) t.match(answer.text, ofItself, name)
+  }
+  await door.close()
+})
+
+t.test('a company sees its gaps and differences, and not what the staff writes beside them', async t => {
+  const door = await opened()
+  const token = await hired(door, 'bus.viewer', 'BUS', 'viewer')
+  await deliver(door, 'bus-taps', [debit(0, 1), debit(0, 4), debit(0, 6), debit(2, 1, 'M1')])
+  await deliver(door, 'met-taps', [debit(2, 3, 'M1')])
+  const items = async (query = '') =>
+    (await door.ask(null, 'GET', `/v1/operators/BUS/items${query}`, { token })).json
+  const all = await items()
+  t.strictSame(all.items.map((one: { layer: string, records: number }) => [one.layer, one.records]),
+    [['B', 3]], 'sequences 2, 3 and 5 of its PSAM are missing')
+  const [gap] = (await door.ok('clerk', 'GET', '/v1/items?layer=B&party=BUS')).items
+  await door.ok('clerk', 'POST', `/v1/items/${gap.item}/note`, { note: 'the company is slow, as ever' })
+  await door.ok('clerk', 'POST', `/v1/items/${gap.item}/owner`, { owner: 'clerk' })
+  t.notMatch(JSON.stringify(await items()), /slow|clerk|owner|note/)
+  await deliver(door, 'late-taps', [debit(0, 2), debit(0, 3), debit(0, 5)])
+  t.strictSame((await items('?state=open')).items, [])
+  t.match(await items('?state=closed&layer=B'), { items: [{ item: gap.item, state: 'closed' }], next: null })
+  await door.ok('settler', 'POST', `/v1/reconciliation/${D}`)
+  t.strictSame((await items('?layer=I')).items, [], 'the house has its own')
+  await door.close()
+})
+
+t.strictSame(doors.mismatches(), [], 'every answer is as described')
