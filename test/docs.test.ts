@@ -3,13 +3,22 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { reasonsPage } from '../bin/reasons-page.ts'
+import { alertKinds } from '../schemas/alert.ts'
 import { reasonNumbers, verdictReasons } from '../schemas/reasons.ts'
+import { watchItemKinds } from '../schemas/watch.ts'
 
 const root = join(import.meta.dirname, '..')
 
 t.test('the page of reasons', async t => {
   t.equal(readFileSync(join(root, 'docs/reasons.md'), 'utf8'), reasonsPage(),
     'out of date: npx tsx bin/reasons-page.ts > docs/reasons.md')
+})
+
+t.test('the page of the watch tells each alert as the API describes it, and each kind of item', async t => {
+  const page = readFileSync(join(root, 'docs/watch.md'), 'utf8')
+  const told = [...page.matchAll(/^\| `(\w+)` \| (.+?) \| .+ \|$/gm)].map(([, kind, means]) => [kind, means])
+  t.strictSame(Object.fromEntries(told), alertKinds)
+  for (const kind of watchItemKinds) t.match(page, new RegExp(`^\\| [BE] \`${kind}\``, 'm'), kind)
 })
 
 t.test('numbers of reasons', async t => {
