@@ -140,7 +140,7 @@ type City = {
 const secrets = { GW: randomBytes(32).toString('hex'), REGISTRAR: randomBytes(32).toString('hex') }
 const password = randomBytes(12).toString('hex')
 
-async function startCity (folder: string, databaseUrl: string): Promise<City> {
+export async function startCity (folder: string, databaseUrl: string): Promise<City> {
   const keyFile = join(folder, 'keys.json')
   const keys = { tac: [{ keyVersion: 1, suite: '3des' as const, master: hex(masterTacKey) }] }
   writeFileSync(keyFile, sealKeys(keys, 'bench', randomBytes(16), randomBytes(12)))
@@ -193,7 +193,7 @@ const gateway = `GW.${secrets.GW}`
 const registrar = `REGISTRAR.${secrets.REGISTRAR}`
 const auditor = `AUDITOR.${secrets.GW}`
 
-async function enterRegistry (city: City): Promise<void> {
+export async function enterRegistry (city: City): Promise<void> {
   await ask(city, registrar, 'PUT', '/v1/registry', registry())
   for (const cards of cardPortions()) await ask(city, registrar, 'PUT', '/v1/registry', { cards })
 }
@@ -214,7 +214,7 @@ async function settleDown (databaseUrl: string): Promise<void> {
 /** Operators send at the same time; two connections are enough to keep a ledger busy. */
 const connections = 2
 
-async function uploadAll (city: City, files: readonly DayFile[]): Promise<FileReply[]> {
+export async function uploadAll (city: City, files: readonly DayFile[]): Promise<FileReply[]> {
   const waiting = [...files]
   const replies: FileReply[] = []
   const send = async () => {
@@ -228,7 +228,7 @@ async function uploadAll (city: City, files: readonly DayFile[]): Promise<FileRe
   return replies
 }
 
-async function closeAndSettle (city: City): Promise<number> {
+export async function closeAndSettle (city: City): Promise<number> {
   const tokens = new Map<string, string>()
   for (const name of ['settler', 'first', 'second']) {
     const body = { name, password }
