@@ -42,6 +42,10 @@ export const verdictReasons = {
   merchant_mismatch: {
     outcome: 'refused', wire: '90', en: 'the terminal belongs to another operator', zh: '终端不属于该商户'
   },
+  merchant_closed: {
+    outcome: 'refused', wire: '90', en: 'the account of the operator was closed before the event',
+    zh: '商户结算账户已关闭'
+  },
   city_not_listed: {
     outcome: 'refused', wire: '90', en: 'the city of the card was not on the accepted list yet',
     zh: '城市未接入'
@@ -110,7 +114,8 @@ export const reasonNumbers = {
   duplicate: 20, malformed: 21, psam_unknown: 22, terminal_unknown: 23, card_unknown: 24, tac_wrong: 25,
   psam_terminal_mismatch: 26, merchant_mismatch: 27, type_not_allowed: 28, amount_over_limit: 29, overdue: 30,
   psam_stolen: 31, blacklisted: 32, grey_cancelled: 33, grey_expired: 34, card_type_not_allowed: 35,
-  city_not_listed: 36, city_deleted: 37, returned_by_issuer: 38, test_card: 40, test_psam: 41
+  city_not_listed: 36, city_deleted: 37, returned_by_issuer: 38, merchant_closed: 39,
+  test_card: 40, test_psam: 41
 } as const satisfies Record<VerdictReason, number>
 
 export const outcomeNumbers = {

@@ -282,9 +282,8 @@ t.test('an account closes when it is empty and nothing can come any more', async
   const correct = (transfers: object[]) => door.ask('clerk', 'POST', '/v1/proposals', {
     json: { kind: 'correction', reason: 'to a closed account', body: { transfers } }
   })
-  const wrong = await correct([{ debit: 'commerce/shortage', credit: met, amountFen: 1 }])
-  const decision = `/v1/proposals/${wrong.json.id}/decisions`
-  t.equal((await door.ask('approver-1', 'POST', decision, { json: { approves: true } })).status, 500)
+  t.match(await correct([{ debit: 'commerce/shortage', credit: met, amountFen: 1 }]),
+    { status: 422, json: { reason: 'registry_invalid', detail: `${met} is closed` } })
   const { accounts } = await trialOf(door, 'heading=merchant-pending&party=MET')
   t.equal(accounts[0]?.balanceFen, 0, 'nothing is posted to it')
   t.equal((await statementOf(door, met, '')).lines.length > 0, true, 'its statement stays')
@@ -292,6 +291,67 @@ t.test('an account closes when it is empty and nothing can come any more', async
   const again = await propose(met, { open: true })
   await door.ok('approver-2', 'POST', `/v1/proposals/${again.json.id}/decisions`, { approves: true })
   t.match((await propose(met, { open: true })).json.detail, /is not closed/)
+  await door.close()
+})
+
+t.test('a closed account loses no record and blocks none', async t => {
+  const door = await opened()
+  const two = async (who: 'settler' | 'clerk', kind: string, body: object, approvers: readonly Who[]) => {
+    const json = { kind, reason: 'the company left the city', body }
+    const started = await door.ask(who, 'POST', '/v1/proposals', { json })
+    if (started.status >= 300) return started.json.reason as string
+    for (const one of approvers) {
+      await door.ask(one, 'POST', `/v1/proposals/${started.json.id}/decisions`, { json: { approves: true } })
+    }
+    return 'done'
+  }
+  const balanceOf = async (code: string) => {
+    const { accounts } = await door.ok('auditor', 'GET', '/v1/accounts')
+    return accounts.find((one: { account: string }) => one.account === code).balanceFen
+  }
+  const [met, unpaid] = ['commerce/merchant-pending/MET', 'commerce/unpaid-debits']
+  await deliver(door, 'monday-1', [debit(0, 1, 'M1')])
+  at(door, '2026-03-03T01:00:00')
+  await door.ok('settler', 'POST', `/v1/days/${D}/close`)
+  const metro = smallCity([]).psams?.find(one => one.psam === psams.M1)
+  const boundUntil = (to: string | null) =>
+    door.ok('registrar', 'PUT', '/v1/registry', { psams: [{ ...metro, to }] })
+  await boundUntil('2026-03-02T12:00:00+08:00')
+  at(door, '2026-06-10T01:00:00')
+  t.equal(await two('settler', 'account_closing', { account: met }, ['approver-1']), 'done')
+
+  await boundUntil(null) // somebody binds its PSAM again
+  at(door, '2026-06-10T09:00:00')
+  const june = { dateTime: '20260610083000' }
+  const told = await deliver(door, 'june-tenth-1', [
+    debit(1, 1, 'M1', june), debit(2, 1, 'B1', june), debit(3, 1, 'M1', { dateTime: '20260610005900' })])
+  t.strictSame(told.results.map((one: { outcome: string, reason: string }) => `${one.outcome} ${one.reason}`),
+    ['refused merchant_closed', 'accepted ok', 'accepted ok'], 'before it was closed it was open')
+  t.equal(await balanceOf(unpaid), 180, 'the chip has paid, the operator is not')
+  t.equal(await balanceOf(met), 180, 'what came before its end is its own, so the account is open again')
+  const alerts = async (kind: string) =>
+    (await door.ok('auditor', 'GET', `/v1/alerts?kind=${kind}`)).items
+      .map((one: { about: string }) => one.about)
+  t.strictSame(await alerts('merchant_closed'), ['terminal/M1'])
+  t.strictSame(await alerts('account_reopened'), [`account/${met}`])
+  await door.ok('settler', 'POST', `/v1/days/${D1}/close`)
+  t.equal(await balanceOf(met), 0)
+
+  t.equal(await two('settler', 'account_closing', { account: met }, ['approver-1']), 'registry_invalid')
+  await boundUntil('2026-03-02T12:00:00+08:00')
+  t.equal(await two('settler', 'account_closing', { account: met }, ['approver-1']), 'done')
+  const release = { card: cardOf(1), counter: 101, to: 'operator' }
+  const people = ['approver-1', 'approver-2'] as const
+  t.equal(await two('clerk', 'unpaid_release', release, people), 'done')
+  t.equal(await balanceOf(unpaid), 180, 'not to a closed account')
+  // Somebody else used the counter of the first tap before: it is reversed, whatever became of its operator.
+  const before = { dateTime: '20260302070000', sequence: 9, amountFen: 100 }
+  await deliver(door, 'june-tenth-2', [debit(0, 1, 'B1', before)])
+  t.equal(await balanceOf(met), -180, 'the operator owes it')
+  at(door, '2026-06-11T01:00:00')
+  await door.ok('settler', 'POST', '/v1/days/2026-03-04/close')
+  const { checks } = await door.ok('auditor', 'POST', '/v1/verify')
+  t.strictSame(checks.filter((one: { ok: boolean }) => !one.ok), [], 'the books verify')
   await door.close()
 })
 

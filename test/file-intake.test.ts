@@ -20,6 +20,7 @@ import { accountDifferences, purseDifferences } from '../ledger/store/balances.t
 import { lineDifferences, fromTheBeginning } from '../ledger/store/verification.ts'
 import { isWhole, resumeFiles, takeFile } from '../ledger/intake/take-file.ts'
 import { findFile } from '../ledger/store/files.ts'
+import { verifyBooks } from '../ledger/verifying/verify-books.ts'
 import { recordOf, startBench } from './support/posting.ts'
 
 /* ---- the quick ways ---- */
@@ -101,6 +102,7 @@ t.test('which files are missing', async t => {
 
 const bench = await startBench()
 t.teardown(() => bench.stop())
+t.setTimeout(300_000)
 
 const cards = 1_500
 
@@ -208,6 +210,35 @@ t.test('a death between two parts: sent again, or at the next start, it goes on,
       select ((select count(*) from card_event) + (select count(*) from evidence where kind <> 4))::int as n`)
     t.equal(found?.['n'], lines, 'a row for each line')
     t.strictSame(await purseDifferences(db), [])
+    await close()
+  }
+})
+
+t.test('the date in which a file was kept stays, also where a cut came between its lanes', async t => {
+  for (const cut of [false, true]) {
+    const { ledger, db, close } = await opened()
+    let first: Promise<unknown> | null = null
+    const second = async () => {
+      await first
+      if (cut) await db.query("update open_day set clearing_date = '2026-03-03'")
+    }
+    const run: typeof ledger.lanes.run = (lane, work) => {
+      if (first !== null) return second().then(() => ledger.lanes.run(lane, work))
+      const turn = ledger.lanes.run(lane, work)
+      first = turn
+      return turn
+    }
+    await upload({ ...ledger, lanes: { ...ledger.lanes, run } }, fileOf(6_000))
+    const { rows } = await db.query('select clearing_date as date from delivery_part order by 1')
+    t.strictSame(rows.map(row => row['date']), ['2026-03-02', cut ? '2026-03-03' : '2026-03-02'])
+    const faults = async () => (await verifyBooks(db)).checks.flatMap(({ check, ok, detail }) =>
+      ok || !/verdicts are those|files are cut/.test(check) ? [] : [detail])
+    t.strictSame(await faults(), [], 'as it was')
+    for (const days of [-1, 1]) {
+      await db.query('update delivery set clearing_date = clearing_date + $1::int', [days])
+      t.match((await faults()).join(), /delivery 1\b/, `moved by ${days}`)
+      await db.query('update delivery set clearing_date = clearing_date - $1::int', [days])
+    }
     await close()
   }
 })

@@ -114,7 +114,8 @@ async function takeOne (
     await insertStatement(tx, { statement, book, format, digest, content, raw, by, atMs })
   const judged = await judge(tx, snapshot, book, statement)
   const { transferIds } = await postBatch(tx, {
-    kind: 'bank', clearingDate, createdAtMs: atMs, salt: ledger.random(16), items: judged.length,
+    kind: 'bank', clearingDate, createdAtMs: atMs, salt: ledger.random(16), reopens: true,
+    items: judged.length,
     transfers: booked(snapshot, judged.flatMap(({ verdict }) => verdict.transfers), atMs)
   })
   const lines = judged.map(({ line, verdict, posted }): NewLine => ({
@@ -226,7 +227,8 @@ async function bookShort (tx: Tx, taking: Taking): Promise<void> {
   if (collections.length > 0) {
     const planned: PlannedTransfer[] = collections.map(shortOf)
     const { transferIds } = await postBatch(tx, {
-      kind: 'bank', clearingDate, createdAtMs: atMs, salt: ledger.random(16), items: planned.length,
+      kind: 'bank', clearingDate, createdAtMs: atMs, salt: ledger.random(16), reopens: true,
+      items: planned.length,
       transfers: booked(snapshot, planned, atMs)
     })
     await saveProgress(tx, collections.map(({ id, state }, index) =>

@@ -17,6 +17,8 @@ export type Facts = {
   readonly card: { readonly test: boolean } | null
   /** When the city of a card that is not ours came onto the accepted list and left it; null for our own. */
   readonly city: { readonly addedAtMs: number, readonly deletedAtMs: number | null } | null
+  /** Two people closed the account of the operator before the event. */
+  readonly merchantClosed: boolean
   /** False where cards of this type are not accepted at this kind of merchant. */
   readonly cardTypeAllowed: boolean
   /** False where the card has no purse of that kind here, or the type is that of another kind of purse. */
@@ -73,6 +75,7 @@ export const checks: readonly Check[] = [
   ['psam_terminal_mismatch', boundElsewhere],
   ['merchant_mismatch', ({ terminal, operatorId }) => terminal !== null &&
     terminal.operatorId !== operatorId],
+  ['merchant_closed', ({ merchantClosed }) => merchantClosed],
   ['city_not_listed', ({ city, eventAtMs }) => city !== null && eventAtMs < city.addedAtMs],
   ['city_deleted', (facts, { cityGraceMs }) => sinceDeletedMs(facts) > cityGraceMs],
   ['card_type_not_allowed', ({ cardTypeAllowed }) => !cardTypeAllowed],
@@ -126,7 +129,8 @@ export function examine (facts: Facts, policy: VerdictPolicy): VerdictReason[] {
 
 /** Checks that look at the event date. */
 const dated: ReadonlySet<VerdictReason> = new Set([
-  'clock_implausible', 'psam_terminal_mismatch', 'city_not_listed', 'city_deleted', 'overdue', 'psam_stolen',
+  'clock_implausible', 'psam_terminal_mismatch', 'merchant_closed', 'city_not_listed', 'city_deleted',
+  'overdue', 'psam_stolen',
   'blacklisted', 'issuer_risk', 'late', 'city_leaving', 'amount_abnormal', 'clock_drift'])
 
 /**

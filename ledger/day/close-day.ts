@@ -165,6 +165,7 @@ async function clear (ledger: Ledger, date: string, by: string): Promise<void> {
     const settling = positions.filter(({ party }) => isSettling(snapshot.parties.get(party)))
     await postBatch(tx, {
       kind: 'clearing', clearingDate: open ?? date, createdAtMs: atMs, salt, items: positions.length,
+      reopens: true,
       itemsDigest: clearedDigest(digest, await readCharges(tx, date)),
       transfers: booked(snapshot, settling.flatMap(clearingTransfers), atMs)
     })

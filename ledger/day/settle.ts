@@ -104,6 +104,7 @@ export async function instructDay (ledger: Ledger, date: string, by: string): Pr
     const instructions = await instruct(tx, snapshot, { date: last, run: 1, valueDate: on, nets, atMs })
     await postBatch(tx, {
       kind: 'settlement', clearingDate: open ?? date, createdAtMs: atMs, salt, items: instructions.length,
+      reopens: true,
       itemsDigest: await instructionsDigest(tx, last, 1),
       transfers: booked(snapshot, instructions.map(instructionTransfer), atMs)
     })
@@ -198,6 +199,7 @@ export async function replaceInstruction (ledger: Ledger, id: string, by: string
     }
     await postBatch(tx, {
       kind: 'settlement', clearingDate: open ?? old.clearingDate, createdAtMs: atMs, salt, items: 1,
+      reopens: true,
       itemsDigest: await instructionsDigest(tx, old.clearingDate, run),
       transfers: booked(snapshot, instructions.map(instructionTransfer), atMs)
     })

@@ -127,7 +127,7 @@ async function write (
   await movePurses(tx, decision.moves)
   await resetTops(tx, decision.retop, reasonNumbers.conflict)
   const { transferIds } = await postBatch(tx, {
-    kind: 'records',
+    kind: 'records', reopens: true,
     clearingDate: date,
     createdAtMs: receivedAtMs,
     salt,

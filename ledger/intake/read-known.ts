@@ -5,6 +5,7 @@ import { startOfDate } from '../../runtime/instants.ts'
 import type { Policies } from '../../schemas/api.ts'
 import { reasonNumbers } from '../../schemas/reasons.ts'
 import { evidenceHash, type CardRef } from '../../schemas/record.ts'
+import { accountCode } from '../core/chart.ts'
 import { appliedAt, listingAt } from '../core/listing.ts'
 import { cityAt } from '../core/cities.ts'
 import type { PostingAccounts } from '../core/posting.ts'
@@ -190,6 +191,7 @@ export async function readContext (tx: Tx, snapshot: Snapshot, prepared: readonl
     await findApplied(tx, listed.flatMap(line => line.terminal === null ? [] : [line.terminal.terminalId])),
     one => one.terminalId)
   const openFromMs = startOfDate(given.date)
+  const closedAt = closedBy(snapshot)
   return {
     kind: given.kind,
     receivedAtMs: given.receivedAtMs,
@@ -204,6 +206,7 @@ export async function readContext (tx: Tx, snapshot: Snapshot, prepared: readonl
       city: isForeign(line.card)
         ? cityAt(snapshot.cities, line.record.card.issuer, line.eventAtMs)
         : null,
+      merchantClosed: closedAt(line.terminal?.partyId) <= line.eventAtMs,
       cardTypeAllowed: isAllowed(policies, line.operator?.service ?? null, line.card?.cardType ?? null),
       abnormal: isTransit(line) && !plausible({
         operator: line.record.operator, cardType: line.card?.cardType ?? '', eventAtMs: line.eventAtMs,
@@ -216,6 +219,17 @@ export async function readContext (tx: Tx, snapshot: Snapshot, prepared: readonl
     accountsOf: accountsBy(snapshot)
   }
 }
+
+/** When the account of a party was closed; never, where it is open. */
+function closedBy (snapshot: Snapshot): (partyId: number | undefined) => number {
+  const { closed, accounts, partyById } = snapshot
+  if (closed.size === 0) return never
+  return partyId => {
+    const code = accountCode('commerce', 'merchant-pending', partyById.get(partyId ?? -1)?.code ?? '')
+    return closed.get(accounts.get(code) ?? -1) ?? Number.POSITIVE_INFINITY
+  }
+}
+const never = (): number => Number.POSITIVE_INFINITY
 
 /** The accounts of a terminal's operator are looked up once: a delivery is about few terminals. */
 function accountsBy (snapshot: Snapshot): Context['accountsOf'] {

@@ -58,7 +58,7 @@ export async function reconsider (
   await movePurses(tx, decision.moves)
   await resetTops(tx, decision.retop, reasonNumbers.conflict)
   const { transferIds } = await postBatch(tx, {
-    kind: 'correction', clearingDate: date, createdAtMs: atMs, salt: ledger.random(16),
+    kind: 'correction', reopens: true, clearingDate: date, createdAtMs: atMs, salt: ledger.random(16),
     itemsDigest: adjustmentsDigest(committedAdjustments(decision)),
     items: decision.adjustments.length, transfers
   }, batchId)

@@ -96,7 +96,8 @@ async function keepFile (
     const deliveryNo = await insertFile(tx, row, staged.parts)
     await countFile(tx, row, { clearingDate, atMs: receivedAtMs })
     const file: FileRow = { ...row, deliveryNo, booked: 0 }
-    if (lanes === 1) booked = await bookPart(ledger, tx, snapshot, file, { partNo: 0, lane: 0, lines }, again)
+    const whole = { partNo: 0, lane: 0, lines }
+    if (lanes === 1) booked = await bookPart(ledger, tx, snapshot, file, whole, again, clearingDate)
     killPoint('before-commit')
     return { kept: lanes === 1 ? { ...file, booked: file.bookings } : file, replayed: false }
   })
@@ -155,7 +156,7 @@ async function bookInLane (ledger: Ledger, file: FileRow, piece: Piece): Promise
   const booked = await inTransaction(ledger.db, async tx => {
     const clearingDate = await openDateOf(tx)
     if (await isBooked(tx, { ...piece, deliveryNo: file.deliveryNo })) return null
-    const booked = await bookPart(ledger, tx, snapshot, { ...file, clearingDate }, piece, again)
+    const booked = await bookPart(ledger, tx, snapshot, file, piece, again, clearingDate)
     killPoint('before-commit')
     return booked
   })
@@ -163,11 +164,16 @@ async function bookInLane (ledger: Ledger, file: FileRow, piece: Piece): Promise
   afterBooking(ledger, 'file', booked, lap())
 }
 
-/** Books some lines of a file, in its clearing date. */
+/**
+ * Books some lines of a file. Where that is in a later clearing date than the one in which the file was kept,
+ * the batch commits to both.
+ */
 async function bookPart (
-  ledger: Ledger, tx: Tx, snapshot: Snapshot, file: FileRow, { partNo, lane, lines }: Piece, again: Again
+  ledger: Ledger, tx: Tx, snapshot: Snapshot, file: FileRow, { partNo, lane, lines }: Piece, again: Again,
+  clearingDate: string
 ): Promise<Booked> {
-  const { deliveryNo, digest, clearingDate, receivedAtMs } = file
+  const { deliveryNo, digest, receivedAtMs } = file
+  const kept = file.clearingDate === clearingDate ? {} : { keptIn: file.clearingDate }
   let answer: FileAnswer | null = null
   const operator = snapshot.parties.get(file.source) ?? { wireCodes: {} }
   const answered = ({ results }: Decision): FileAnswer => (answer ??= answerOf(lines, results, operator))
@@ -177,7 +183,7 @@ async function bookPart (
   }, again, decision => ({
     deliveryNo, kind: 'file', source: file.source, externalId: file.name, digest, receivedAtMs,
     lines: lines.length, distinct: lines.length, clearingDate, // in a file every line is one
-    answer: { partNo, lane, ...answered(decision) }
+    answer: { partNo, lane, ...kept, ...answered(decision) }
   }))
   await insertPart(tx,
     {

@@ -16,6 +16,7 @@ const alerting = new Map<VerdictReason, readonly [AlertKind, Subject]>([
   ['terminal_unknown', ['terminal_unknown', terminalOf]],
   ['psam_terminal_mismatch', ['psam_terminal_mismatch', psamOf]],
   ['merchant_mismatch', ['merchant_mismatch', terminalOf]],
+  ['merchant_closed', ['merchant_closed', terminalOf]],
   ['psam_stolen', ['psam_stolen', psamOf]],
   ['clock_implausible', ['clock_implausible', terminalOf]],
   ['psam_regression', ['psam_regression', psamOf]],

@@ -62,7 +62,8 @@ export type Context = {
   readonly accountsOf: (terminalId: number | null, foreign: boolean) => PostingAccounts
 }
 
-export type Around = Pick<Facts, 'listing' | 'city' | 'cardTypeAllowed' | 'abnormal' | 'regressed'>
+export type Around =
+  Pick<Facts, 'listing' | 'city' | 'merchantClosed' | 'cardTypeAllowed' | 'abnormal' | 'regressed'>
 
 /** Of another city: it has a row here because it was used here. */
 export const isForeign = (card: Pick<CardRow, 'cardType'> | null): boolean => card?.cardType === 'foreign'

@@ -7,6 +7,7 @@ import {
   moveOf, placeOf, standingCodes, type Place, type RedressKind, type Towards
 } from '../core/redress.ts'
 import type { Ledger } from '../ledger.ts'
+import { requireAllowed } from '../posting/allowed.ts'
 import { Refusal } from '../refusal.ts'
 import { findCards } from '../store/cards.ts'
 import type { Tx } from '../store/db.ts'
@@ -78,7 +79,7 @@ export type Redressed = {
   readonly redressId: bigint, readonly transferId: bigint, readonly clearingDate: string
 }
 
-/** Posts it. Throws Refusal conditions_not_met, amount_wrong, cannot_return_twice. */
+/** Posts it. Throws Refusal conditions_not_met, amount_wrong, cannot_return_twice, registry_invalid. */
 export async function redress (
   tx: Tx, ledger: Pick<Ledger, 'registry' | 'random'>, standing: Standing, wanted: Redress
 ): Promise<Redressed> {
@@ -92,12 +93,14 @@ export async function redress (
   const snapshot = await ledger.registry()
   const account = (heading: typeof move.debit) =>
     accountId(snapshot, 'commerce', heading, heading === 'merchant-pending' ? event.operator : null)
+  const transfers = [{
+    journal: 0, code: move.code, book: 'commerce' as const, debit: account(move.debit),
+    credit: account(move.credit), amountFen, bucket: event.bucket, cardId: event.cardId, eventAtMs: atMs,
+    corrects: event.transferId
+  }]
+  await requireAllowed(tx, snapshot, transfers)
   const { transferIds: [transferId = 0n] } = await postBatch(tx, {
-    kind: 'correction', clearingDate, createdAtMs: atMs, salt: ledger.random(16), items: 1,
-    transfers: [{
-      journal: 0, code: move.code, book: 'commerce', debit: account(move.debit), credit: account(move.credit),
-      amountFen, bucket: event.bucket, cardId: event.cardId, eventAtMs: atMs, corrects: event.transferId
-    }]
+    kind: 'correction', clearingDate, createdAtMs: atMs, salt: ledger.random(16), items: 1, transfers
   })
   const redressId = await insertRedress(tx, {
     kind, bucket: event.bucket, cardId: event.cardId, purse: event.purse, counter: event.counter,

@@ -43,8 +43,8 @@ export type Snapshot = {
   readonly accounts: ReadonlyMap<string, number>
   /** Those of the accounts whose balances are guarded, by number. */
   readonly guarded: ReadonlyMap<number, GuardedAccount>
-  /** Those that were closed, by number. */
-  readonly closed: ReadonlySet<number>
+  /** When those that are closed were closed, by number. */
+  readonly closed: ReadonlyMap<number, number>
   readonly policies: Policies
   readonly tariffs: readonly Tariff[]
   /** Whose cards are accepted, every stay on the list. */
@@ -75,7 +75,7 @@ export function registryCache (db: Db): () => Promise<Snapshot> {
 
 type AccountOf = {
   readonly id: number, readonly book: Book, readonly heading: Heading, readonly party: string | null,
-  readonly closed: boolean
+  readonly closedAtMs: number | null
 }
 
 async function readSnapshot (db: Db, version: number): Promise<Snapshot> {
@@ -91,7 +91,7 @@ async function readSnapshot (db: Db, version: number): Promise<Snapshot> {
       valid_from as "fromMs", valid_to as "toMs", stolen_at as "stolenAtMs", test from psam order by
         valid_from`)).rows
   const accounts = (await db.query<AccountOf>(`
-    select a.account_id as id, a.book, a.heading, p.code as party, a.closed_at is not null as closed
+    select a.account_id as id, a.book, a.heading, p.code as party, a.closed_at as "closedAtMs"
     from account a left join party p using (party_id)`)).rows
   const policies = (await db.query<{ name: string, value: unknown }>('select name, value from policy')).rows
   const tariffs = (await db.query<{ document: Tariff }>(
@@ -110,7 +110,7 @@ async function readSnapshot (db: Db, version: number): Promise<Snapshot> {
     }) => [accountCode(book, heading, party), id])),
     guarded: new Map(accounts.filter(({ heading }) => headingRow(heading).mode === 'guarded')
       .map(({ id, heading }) => [id, { accountId: id, heading, normalSide: headingRow(heading).side }])),
-    closed: new Set(accounts.filter(({ closed }) => closed).map(({ id }) => id)),
+    closed: new Map(accounts.flatMap(({ id, closedAtMs }) => closedAtMs === null ? [] : [[id, closedAtMs]])),
     policies: { ...defaultPolicies, ...Object.fromEntries(policies.map(({ name, value }) => [name, value])) }
   }
 }

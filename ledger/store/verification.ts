@@ -203,7 +203,9 @@ const deliveriesOf = async (
         'partNo', p.part_no, 'lane', p.lane, 'answered', p.answered,
         'accepted', jsonb_build_object('count', p.accepted_count, 'amountFen', p.accepted_fen),
         'refused', jsonb_build_object('count', p.refused_count, 'amountFen', p.refused_fen),
-        'excluded', jsonb_build_object('count', p.excluded_count, 'amountFen', p.excluded_fen))) as answer
+        'excluded', jsonb_build_object('count', p.excluded_count, 'amountFen', p.excluded_fen))
+      || case when p.clearing_date = d.clearing_date then '{}'
+        else jsonb_build_object('keptIn', d.clearing_date) end) as answer
     from batch b join delivery d on d.bucket = 0 and d.delivery_no = b.delivery_no
     left join delivery_part p on p.bucket = 0 and p.batch_id = b.batch_id and p.delivery_no = b.delivery_no
     where b.bucket = 0 and b.batch_id = any($1)`, [batches.map(batch => batch.batchId)])).rows
