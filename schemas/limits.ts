@@ -19,6 +19,8 @@ export const limits = {
   pageItemsMax: 1_000,
   /** Characters of an `Idempotency-Key`. */
   idempotencyKeyMax: 128,
+  nationalEntriesMax: 1_000,
+  nationalReturnsMax: 500,
   buckets: 64
 } as const
 

@@ -20,7 +20,8 @@ const registry = {
   clearingDate: D,
   parties: [
     { code: 'ISS', kind: 'issuer', nameZh: '市民卡公司', nameEn: 'Card Company' },
-    { code: 'BUS', kind: 'operator', nameZh: '公交', nameEn: 'Bus', merchant, industry: '02' }
+    { code: 'BUS', kind: 'operator', nameZh: '公交', nameEn: 'Bus', merchant, industry: '02' },
+    { code: 'NAT', kind: 'centre', nameZh: '全国清分中心', nameEn: 'National Centre' }
   ],
   terminals: [{ terminal: 'B1', operator: 'BUS' }, { terminal: 'B2', operator: 'BUS' }],
   psams: [{
@@ -101,6 +102,13 @@ const access: Record<string, readonly Who[]> = {
   'PUT /v1/registry': ['registrar'],
   'POST /v1/blacklist': ['registrar'],
   'POST /v1/tariffs': ['registrar'],
+  'POST /v1/cities': ['registrar'],
+  'GET /v1/cities': ['gateway', 'auditor', 'settler', 'approver-1', 'chief', 'clerk', 'inspector'],
+  'GET /v1/national/outbound': ['centre', 'auditor', 'settler', 'approver-1', 'chief', 'clerk', 'inspector'],
+  'GET /v1/national/outbound/20260302-NAT-1': ['centre', 'auditor', 'settler', 'approver-1', 'chief', 'clerk',
+    'inspector'],
+  'POST /v1/national/outbound/20260302-NAT-1/receipt': ['centre'],
+  'POST /v1/national/returns': ['centre'],
   'POST /v1/records': ['gateway'],
   'POST /v1/parameters/applied': ['gateway'],
   'GET /v1/blacklist': ['gateway', 'auditor', 'settler', 'approver-1', 'chief', 'clerk', 'inspector'],
@@ -115,14 +123,14 @@ const access: Record<string, readonly Who[]> = {
   'POST /v1/days/2026-03-09/instruct': ['settler', 'chief'],
   'POST /v1/days/2026-03-09/approvals': ['approver-1', 'chief'],
   'POST /v1/verify': ['auditor', 'inspector'],
-  'GET /v1/head': [null, 'gateway', 'registrar', 'auditor', 'settler', 'approver-1', 'chief', 'clerk',
-    'inspector']
+  'GET /v1/head': [null, 'gateway', 'registrar', 'auditor', 'centre', 'settler', 'approver-1', 'chief',
+    'clerk', 'inspector']
 }
 
 t.test('who may do what', async t => {
   const door = await opened()
-  const everybody: readonly Who[] = [null, 'gateway', 'registrar', 'auditor', 'settler', 'approver-1',
-    'chief', 'clerk', 'inspector']
+  const everybody: readonly Who[] = [null, 'gateway', 'registrar', 'auditor', 'centre', 'settler',
+    'approver-1', 'chief', 'clerk', 'inspector']
   for (const [route, allowed] of Object.entries(access)) {
     const [method = '', path = ''] = route.split(' ')
     for (const who of everybody) {
@@ -484,6 +492,10 @@ t.test('every route answers as described', async t => {
   await door.ok('clerk', 'GET', `/v1/charges/${D}`)
   await door.ask('registrar', 'POST', '/v1/cities', { json: { add: [], remove: [] } })
   await door.ok('auditor', 'GET', '/v1/cities')
+  await door.ask('centre', 'GET', '/v1/national/outbound')
+  await door.ask('auditor', 'GET', '/v1/national/outbound/20260302-NAT-1')
+  await door.ask('centre', 'POST', '/v1/national/outbound/20260302-NAT-1/receipt', { json: {} })
+  await door.ask('centre', 'POST', '/v1/national/returns', { json: { returns: [] } })
   await door.ok('registrar', 'PUT', '/v1/registry', { bankAccounts: bankAccounts.slice(0, 2) })
   for (const form of ['pain001', 'csv']) await door.ask('settler', 'GET', `/v1/instructions/${D}/${form}`)
   await door.ask('settler', 'POST', `/v1/instructions/${D}/replacements`, { json: { instruction: 'none' } })

@@ -35,7 +35,10 @@ const named: Readonly<Record<string, readonly string[]>> = {
   position: ['clearing_date'],
   position_charge: ['clearing_date'],
   statement: ['clearing_date'],
-  instruction: ['clearing_date']
+  instruction: ['clearing_date'],
+  national_batch: ['clearing_date'],
+  national_receipt: ['part'],
+  national_return: ['return_id']
 }
 
 /** Not found, and why nobody loses by it. */
@@ -57,6 +60,7 @@ const uncovered: Readonly<Record<string, string>> = {
 const sorts: Readonly<Record<string, readonly string[]>> = {
   delivery: ["kind = 'json'", "kind = 'file'"],
   purse: ['last_counter > 100'], // nothing contradicts one that was never used
+  national_return: ['refused is null', 'refused is not null'],
   adjustment: ["batch_id in (select batch_id from batch where kind = 'records')",
     "batch_id in (select batch_id from batch where kind = 'correction')"]
 }

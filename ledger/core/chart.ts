@@ -132,7 +132,7 @@ export const transferCodes = {
   issuer_risk: 16, issuer_risk_reversed: 17,
   online_purchase: 20, online_purchase_reversed: 21, online_topup: 22, online_topup_reversed: 23,
   agent_prefund: 24,
-  foreign_tap: 25, foreign_tap_adjusted: 26, foreign_tap_reversed: 27,
+  foreign_tap: 25, foreign_tap_adjusted: 26, foreign_tap_reversed: 27, chargeback: 28,
   clear_net: 30, clear_commission: 31, load_commission: 32, agent_netting: 33, instruct_pay: 34,
   instruct_collect: 35, correction: 40,
   refund: 50, residual: 51, residual_returned: 52, unpaid_released: 53, dispute_adjusted: 54,
@@ -149,7 +149,7 @@ export const claimCodes = {
   ],
   adjusted: [
     transferCodes.tap_adjusted, transferCodes.tap_reversed, transferCodes.foreign_tap_adjusted,
-    transferCodes.foreign_tap_reversed, transferCodes.issuer_risk_reversed,
+    transferCodes.foreign_tap_reversed, transferCodes.chargeback, transferCodes.issuer_risk_reversed,
     transferCodes.online_purchase_reversed, transferCodes.refund, transferCodes.unpaid_released,
     transferCodes.dispute_adjusted, transferCodes.refund_reversed, transferCodes.unpaid_release_reversed,
     transferCodes.dispute_reversed

@@ -64,9 +64,12 @@ const reversals: Partial<Record<TransferCode, TransferCode>> = {
   foreign_tap_adjusted: 'foreign_tap_reversed'
 }
 
-/** The exact negative of a posting, sides swapped: amounts never turn negative. */
-export function reverse (posting: Posting): Posting {
-  const code = reversals[posting.code]
+/**
+ * The exact negative of a posting, sides swapped: amounts never turn negative. Where the issuer returned the
+ * event it is a chargeback, whatever else is found with it.
+ */
+export function reverse (posting: Posting, findings: readonly VerdictReason[] = []): Posting {
+  const code = findings.includes('returned_by_issuer') ? 'chargeback' : reversals[posting.code]
   if (code === undefined) throw new RangeError(`a transfer of kind ${posting.code} has no reversal`)
   return { code, debit: posting.credit, credit: posting.debit, fromPurseFen: -posting.fromPurseFen }
 }

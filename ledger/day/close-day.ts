@@ -11,6 +11,7 @@ import {
   clearingTransfers, netSums, positionsOf, type ClearedPosition, type PlannedTransfer, type Position
 } from '../core/settlement.ts'
 import type { Ledger } from '../ledger.ts'
+import { forwardDate } from '../national/forward.ts'
 import { Refusal } from '../refusal.ts'
 import { issueStatements } from './statements.ts'
 import { foldDeltas } from '../store/balances.ts'
@@ -42,6 +43,7 @@ export async function closeDay (ledger: Ledger, date: string, by: string): Promi
   await clear(ledger, date, by)
   killPoint('after-day-cleared')
   await issueStatements(ledger, date)
+  await forwardDate(ledger, date)
 }
 
 /** A day never goes back, so one look is enough. */

@@ -13,6 +13,7 @@ import {
 import { heldParties } from './holds.ts'
 import { floatIsOff } from './float.ts'
 import type { Ledger } from '../ledger.ts'
+import { forwardDate } from '../national/forward.ts'
 import { hasOverride } from './override.ts'
 import { Refusal } from '../refusal.ts'
 import { issueStatements } from './statements.ts'
@@ -87,6 +88,7 @@ async function refuseCloser (tx: Tx, date: string, by: Approver): Promise<void> 
  */
 export async function instructDay (ledger: Ledger, date: string, by: string): Promise<void> {
   await issueStatements(ledger, date)
+  await forwardDate(ledger, date)
   await catchUp(ledger) // whoever must be held is held
   const snapshot = await ledger.registry()
   const salt = ledger.random(16)

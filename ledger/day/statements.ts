@@ -52,10 +52,15 @@ function statementOf (
   const pending = at('merchant-pending')
   const firsts: readonly number[] = claimCodes.first
   const isFirst = ({ code }: Movement) => firsts.includes(code)
+  const isReturned = ({ code }: Movement) => code === transferCodes.chargeback
   const isPaidIn = ({ code }: Movement) => code === transferCodes.agent_pay_in
   const receivable = at('receivable-agent')
   const paidIn = receivable.filter(isPaidIn)
-  const adjusted = [...pending.filter(one => !isFirst(one)), ...at('merchant-settlement')]
+  const returned = [...pending, ...receivable].filter(isReturned)
+  const returnedFen = creditedBy(pending.filter(isReturned)) // what a centre returned is part of what it owes
+  const adjusted = [...pending.filter(one => !isFirst(one) && !isReturned(one)), ...at('merchant-settlement')]
+  const taken = receivable.filter(one => !isPaidIn(one) && !isReturned(one))
+  const takenFen = -position.loadsFen - creditedBy(paidIn) - creditedBy(receivable.filter(isReturned))
   /** By product; the house, which earns what the others pay, has one line for all. */
   const commissions = (base: Charge['base'], text: string, sign: bigint) => {
     if (charges.length === 0) {
@@ -66,10 +71,12 @@ function statementOf (
   }
   const lines = [
     line('消费清分 accepted debits', pending.filter(isFirst), position.claimsFen),
-    line('调整 adjustments', adjusted, position.adjustmentsFen),
+    line('调整 adjustments', adjusted, position.adjustmentsFen - returnedFen),
+    line('异地卡退单 chargebacks', returned, creditedBy(returned)),
     ...commissions('debit', '手续费 commission', -1n),
-    line('代收充值及押金 loads and deposits taken', receivable.filter(one => !isPaidIn(one)),
-      -position.loadsFen - creditedBy(paidIn)),
+    line(party.kind === 'centre'
+      ? '异地卡消费 debits of cards of other cities'
+      : '代收充值及押金 loads and deposits taken', taken, takenFen),
     line('已缴款 paid in', paidIn, creditedBy(paidIn)),
     ...commissions('load', '充值手续费 commission on loads', 1n)
   ].filter(({ amountFen, count }, index) => index === 0 || amountFen !== 0 || count !== 0)

@@ -8,10 +8,10 @@ import { AuditProof } from '../../schemas/proof.ts'
 import { auditIntegrity } from '../people/audit.ts'
 import type { Ledger } from '../ledger.ts'
 import { proveAudit } from '../proof/prove.ts'
+import { instantIn } from '../refusal.ts'
 import { findAudit, type AuditRow } from '../store/audit.ts'
 import type { App } from './app.ts'
 import type { Capacity } from './auth.ts'
-import { instantIn } from './json.ts'
 import { pageLimit } from './page.ts'
 
 const Text = Type.Optional(Type.String({ minLength: 1, maxLength: 128 }))

@@ -2,7 +2,6 @@
 import { Compile } from 'typebox/compile'
 import type { TSchema } from 'typebox'
 import type { FastifySchemaCompiler, FastifySchemaValidationError } from 'fastify'
-import { parseIso } from '../../runtime/instants.ts'
 import { Refusal } from '../refusal.ts'
 
 type Check = (value: unknown) => readonly FastifySchemaValidationError[] | null
@@ -53,14 +52,4 @@ function integer (value: bigint): number {
   const number = Number(value)
   if (!Number.isSafeInteger(number)) throw new RangeError(`too large for JSON: ${value}`)
   return number
-}
-
-/** An instant whose digits fit the schema and perhaps not the calendar. Throws Refusal body_invalid. */
-export function instantIn (text: string, where: string): number {
-  try {
-    return parseIso(text)
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    throw new Refusal('body_invalid', `not an instant: ${text}`, where)
-  }
 }

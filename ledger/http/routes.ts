@@ -11,6 +11,7 @@ import { exportRoutes } from './exports.ts'
 import { fileRoutes } from './files.ts'
 import { healthRoutes } from './health.ts'
 import { itemRoutes } from './items.ts'
+import { nationalRoutes } from './national.ts'
 import { operatorRoutes } from './operators.ts'
 import { parameterRoutes } from './parameters.ts'
 import { proofRoutes } from './proof.ts'
@@ -34,6 +35,7 @@ const all = [
   registryRoutes,
   parameterRoutes,
   cityRoutes,
+  nationalRoutes,
   recordRoutes,
   requestRoutes,
   fileRoutes,

@@ -11,7 +11,6 @@ import type { IncomingLine } from './incoming.ts'
 import { judge } from '../judging/judge.ts'
 import type { Decision, Draft } from '../judging/book.ts'
 import { sortOut, type Context, type Prepared, type Unreadable } from '../judging/sort-out.ts'
-import { keepForeign } from './foreign-cards.ts'
 import type { Ledger } from '../ledger.ts'
 import { prepare, type ReadableLine } from './prepare.ts'
 import { lockFor, readContext, readKnown, type OtherCard } from './read-known.ts'
@@ -63,7 +62,6 @@ export async function bookLines (
   const { prepared, decision, ...spent } = await decide(ledger, tx, snapshot, given, again, lap)
   // From here on nothing is decided any more: what follows writes the decision or fails whole.
   const { batchId, taken } = await write(tx, given, decision, told(decision), again)
-  await keepForeign(tx, prepared, given.deliveryNo)
   const wrote = lap()
   const { date: clearingDate, receivedAtMs } = given
   const raised = await tellWatch(tx, prepared, decision,

@@ -4,11 +4,8 @@ import { uniqueBy } from '../../runtime/collections.ts'
 import { cardKey } from '../../schemas/record.ts'
 import { everListed } from '../core/cities.ts'
 import type { IncomingLine } from './incoming.ts'
-import { isForeign, type Prepared } from '../judging/sort-out.ts'
 import type { Ledger } from '../ledger.ts'
 import { insertForeignCards } from '../store/cards.ts'
-import { insertForeignRecords } from '../store/cities.ts'
-import type { Tx } from '../store/db.ts'
 import type { Snapshot } from '../store/registry.ts'
 
 /**
@@ -23,12 +20,4 @@ export async function admitForeign (
   const refs = lines.flatMap(line =>
     line.readable && isListed(line.record.card.issuer) ? [line.record.card] : [])
   if (refs.length > 0) await insertForeignCards(db, uniqueBy(refs, cardKey), atMs)
-}
-
-/** Keeps what foreign chips signed: their issuers verify it. */
-export async function keepForeign (tx: Tx, lines: readonly Prepared[], deliveryNo: bigint): Promise<void> {
-  const foreign = lines.filter(({ card }) => isForeign(card))
-  if (foreign.length === 0) return
-  await insertForeignRecords(tx, foreign.map(({ bucket, lineNo, record }) =>
-    ({ bucket, deliveryNo, lineNo, record })))
 }

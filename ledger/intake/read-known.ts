@@ -7,6 +7,7 @@ import { reasonNumbers } from '../../schemas/reasons.ts'
 import { evidenceHash, type CardRef } from '../../schemas/record.ts'
 import { accountCode } from '../core/chart.ts'
 import { appliedAt, listingAt } from '../core/listing.ts'
+import { beginsElsewhere } from '../core/chain.ts'
 import { cityAt } from '../core/cities.ts'
 import type { PostingAccounts } from '../core/posting.ts'
 import { regressedBy } from '../core/regression.ts'
@@ -19,7 +20,9 @@ import {
 } from '../judging/sort-out.ts'
 import { findApplied, findEntries } from '../store/blacklist.ts'
 import { findCards, findCardsById } from '../store/cards.ts'
+import { findCentres, lineText } from '../store/cities.ts'
 import { plausibleBy } from '../services/transit/plausible.ts'
+import { Refusal } from '../refusal.ts'
 import type { Tx } from '../store/db.ts'
 import { findFacts } from '../store/facts.ts'
 import { lockCards, lockDigests, lockPurses, type LockedCards, type PurseRow } from '../store/lock.ts'
@@ -84,10 +87,25 @@ export async function readKnown (
       [...told.map(({ line }) => line.record.counter), ...again].map(counter => ({ ...key, counter }))),
     ...keys?.component ?? []]
   const ranges = rangesAround(counters)
-  const events = await findEvents(tx, ranges)
+  const groups = [...sorted.careful, ...keys?.others ?? []]
+  const events = await withCentres(tx, await findEvents(tx, ranges), groups)
   const facts = await findFacts(tx, ranges)
   const reuses = await findReuses(tx, [...new Set(events.map(({ psamId }) => psamId))])
   return { digests, events, keys, reuses, facts }
+}
+
+/** Events of cards of other cities with the centre that each was booked against; hardly ever any. */
+async function withCentres (
+  tx: Tx, events: readonly StoredEvent[], groups: readonly Pick<Group, 'key' | 'opening'>[]
+): Promise<readonly StoredEvent[]> {
+  const foreign = new Set(groups.flatMap(({ key, opening }) =>
+    beginsElsewhere(opening) ? [purseText(key)] : []))
+  if (foreign.size === 0) return events
+  const centres = await findCentres(tx, events.filter(event => foreign.has(purseText(event))))
+  return events.map(event => {
+    const centre = centres.get(lineText(event))
+    return centre === undefined ? event : { ...event, centre }
+  })
 }
 
 /** Two counters to both sides: one further than any verdict of theirs depends on. */
@@ -243,10 +261,7 @@ function accountsBy (snapshot: Snapshot): Context['accountsOf'] {
       operator?.kind === 'operator' || operator?.kind === 'agent' // a shop that loads also sells
         ? accountId(snapshot, 'commerce', 'merchant-pending', operator.code)
         : null
-    const centre = foreign
-      ? accountId(snapshot, 'commerce', 'receivable-agent', snapshot.policies.nationalCentre)
-      : null
-    return { purse, unpaid, issuerLoss, merchant, centre }
+    return { purse, unpaid, issuerLoss, merchant, centre: foreign ? centreAccount(snapshot) : null }
   }
   const own = new Map<number | null, PostingAccounts>()
   return (terminalId, foreign) => {
@@ -257,6 +272,14 @@ function accountsBy (snapshot: Snapshot): Context['accountsOf'] {
     own.set(terminalId, found)
     return found
   }
+}
+
+/** Throws Refusal unavailable where nobody is registered who owes: a gateway comes again with its records. */
+function centreAccount (snapshot: Snapshot): number {
+  const { nationalCentre } = snapshot.policies
+  const account = snapshot.accounts.get(accountCode('commerce', 'receivable-agent', nationalCentre))
+  if (account !== undefined) return account
+  throw new Refusal('unavailable', `${nationalCentre}, which owes for foreign cards, is not registered`)
 }
 
 const policyOf = (policies: Policies): VerdictPolicy => ({

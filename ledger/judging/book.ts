@@ -2,7 +2,7 @@
 // one decision; none decides. Pure.
 import { outcomeNumbers, reasonNumbers, type Outcome, type VerdictReason } from '../../schemas/reasons.ts'
 import { evidenceHash } from '../../schemas/record.ts'
-import { postingOf, reverse } from '../core/posting.ts'
+import { postingOf, reverse, type PostingAccounts } from '../core/posting.ts'
 import type { Regressed, Reuse } from '../core/regression.ts'
 import { verdictOf, type Verdict } from '../core/verdict.ts'
 import type { CardRow, PurseMove } from '../store/cards.ts'
@@ -176,7 +176,7 @@ export function bookChange (
   book: Book, event: StoredEvent, now: Verdict,
   { estimateMs, foreign }: { readonly estimateMs: number | null, readonly foreign: boolean }
 ): bigint {
-  const accounts = book.context.accountsOf(event.terminalId, foreign)
+  const accounts = accountsOf(book, event, foreign)
   const before: Verdict = {
     outcome: outcomeName(event.outcome),
     reason: reasonName(event.reason),
@@ -194,7 +194,7 @@ export function bookChange (
     amountFen: claimed(next) - claimed(old)
   })
   if (old?.debit === next?.debit && old?.credit === next?.credit) return 0n
-  const postings = [...old === null ? [] : [reverse(old)], ...next === null ? [] : [next]]
+  const postings = [...old === null ? [] : [reverse(old, now.findings)], ...next === null ? [] : [next]]
   book.journals.push(postings.map(({ code, debit, credit }): Draft => ({
     bucket: event.bucket,
     code,
@@ -209,6 +209,15 @@ export function bookChange (
   })))
   return postings.reduce((sum, posting) => sum + posting.fromPurseFen, 0n)
 }
+
+/** A correction names the centre that the event was booked against, whichever is the city's centre now. */
+function accountsOf (
+  { context }: Book, { terminalId, centre }: StoredEvent, foreign: boolean
+): PostingAccounts {
+  const accounts = context.accountsOf(terminalId, foreign)
+  return foreign && centre !== undefined ? { ...accounts, centre } : accounts
+}
+
 /* ---- rows ---- */
 
 const noTerminal = 0

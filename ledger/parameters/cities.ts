@@ -8,7 +8,7 @@ import { canonical } from '../core/canonical.ts'
 import { accountCode } from '../core/chart.ts'
 import type { Ledger } from '../ledger.ts'
 import { propose, type Member, type ProposalKind } from '../people/proposals.ts'
-import { Refusal } from '../refusal.ts'
+import { instantIn, Refusal } from '../refusal.ts'
 import { needsSecondPerson } from './set-up.ts'
 import {
   closeCities, insertCities, insertCityVersion, lastCityVersion, ownPrefix, readCities
@@ -79,18 +79,27 @@ async function check (tx: Tx, ledger: Ledger, { add, remove }: CityPublication):
   }
   const own = await ownPrefix(tx, add.map(({ prefix }) => prefix))
   if (own !== null) throw new Refusal('registry_invalid', `cards under ${own} were issued here`, '/add')
-  const standing = new Map((await readCities(tx)).filter(({ deletedAtMs }) => deletedAtMs === null)
+  const stays = await readCities(tx)
+  const standing = new Map(stays.filter(({ deletedAtMs }) => deletedAtMs === null)
     .map(one => [one.prefix, one]))
+  // The last stay of each counts.
+  const leftAtMs = new Map(stays.map(({ prefix, deletedAtMs }) => [prefix, deletedAtMs ?? 0]))
   for (const [index, { prefix, at }] of remove.entries()) {
     const one = standing.get(prefix)
-    if (one === undefined || parseIso(at) < one.addedAtMs) {
+    const atMs = instantIn(at, `/remove/${index}/at`)
+    if (one === undefined || atMs < one.addedAtMs) {
       throw new Refusal('registry_invalid', `${prefix} is not on the list then`, `/remove/${index}`)
     }
     standing.delete(prefix)
+    leftAtMs.set(prefix, atMs)
   }
-  for (const [index, { prefix }] of add.entries()) {
+  for (const [index, { prefix, at }] of add.entries()) {
+    const atMs = instantIn(at, `/add/${index}/at`)
     if (standing.has(prefix) || add.findIndex(one => one.prefix === prefix) !== index) {
       throw new Refusal('registry_invalid', `${prefix} is on the list already`, `/add/${index}`)
+    }
+    if (atMs < (leftAtMs.get(prefix) ?? 0)) {
+      throw new Refusal('registry_invalid', `${prefix} had not left the list by then`, `/add/${index}`)
     }
   }
 }

@@ -17,7 +17,7 @@ import { appliedAt, listingAt } from '../core/listing.ts'
 import { cardSubject, maskedCard } from '../core/mask.ts'
 import type { Ledger } from '../ledger.ts'
 import { propose, type Member, type ProposalKind } from '../people/proposals.ts'
-import { Refusal } from '../refusal.ts'
+import { instantIn, Refusal } from '../refusal.ts'
 import { needsSecondPerson } from './set-up.ts'
 import { findApplied, findEntries, type ListEntry } from '../store/blacklist.ts'
 import { branchesOfCards } from '../store/branches.ts'
@@ -74,7 +74,7 @@ export async function publishNow (
   const removed = await placesOf(tx, remove, index => `/remove/${index}`)
   await removeEntries(tx, version, removed)
   await insertEntries(tx, version, add.map(({ reason, at }, index) =>
-    ({ ...added[index] as CardPlace, reason, listedAtMs: parseIso(at) })))
+    ({ ...added[index] as CardPlace, reason, listedAtMs: instantIn(at, `/add/${index}/at`) })))
   const digest = listDigest(await listedCards(tx))
   await insertBlacklistVersion(tx, { version, digest }, atMs)
   const subject = `blacklist/${version}`
@@ -245,7 +245,7 @@ export async function currentTariffs ({ db, clock }: Ledger): Promise<Tariff[]> 
 export async function acknowledge (ledger: Ledger, said: ParameterAcknowledgement): Promise<void> {
   const { terminal, kind, version, appliedAt } = said
   const known = await insertApplied(ledger.db, {
-    terminal, kind, version, appliedAtMs: parseIso(appliedAt), reportedAtMs: ledger.clock.now()
+    terminal, kind, version, appliedAtMs: instantIn(appliedAt, '/appliedAt'), reportedAtMs: ledger.clock.now()
   })
   if (!known) throw new Refusal('not_found', `no terminal ${terminal} is registered`, '/terminal')
 }

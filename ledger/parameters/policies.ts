@@ -8,6 +8,7 @@ import { propose, type Member, type ProposalKind } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
 import { needsSecondPerson } from './set-up.ts'
 import type { Tx } from '../store/db.ts'
+import { isCentre } from '../store/cities.ts'
 import {
   bumpVersion, readCommissions, readPolicies, upsertCommissions, upsertPolicies
 } from '../store/registry.ts'
@@ -28,7 +29,10 @@ export const parametersKind: ProposalKind = {
     const names = [...Object.keys(policies), ...commissions.map(c => `${c.product}-${c.party}`)]
     return `parameters/${names.sort().join(',')}`
   },
-  look: async (tx, _ledger, body: Wanted) => await presentOf(tx, body),
+  look: async (tx, _ledger, body: Wanted) => {
+    await requireCentre(tx, body.policies)
+    return await presentOf(tx, body)
+  },
   carryOut: async (tx, _ledger, body: Wanted) => {
     const counts = await storeParameters(tx, body)
     await bumpVersion(tx)
@@ -62,9 +66,17 @@ async function presentOf (tx: Tx, { policies, commissions }: Wanted): Promise<Wa
   }
 }
 
+/** Whoever is to owe for cards of other cities must be able to. */
+async function requireCentre (tx: Tx, policies: Wanted['policies']): Promise<void> {
+  const centre = policies?.nationalCentre
+  if (centre === undefined || await isCentre(tx, centre)) return
+  throw new Refusal('registry_invalid', `${centre} is not registered as a centre`, '/policies/nationalCentre')
+}
+
 async function storeParameters (
   tx: Tx, { policies, commissions = [] }: Wanted
 ): Promise<Record<string, number>> {
+  await requireCentre(tx, policies)
   const stored = await upsertCommissions(tx, commissions)
   if (stored < commissions.length) {
     throw new Refusal('registry_invalid', 'a commission names a party or a product that is not registered')

@@ -1,7 +1,8 @@
 // The list of accepted cities as rows.
-import type { TransactionRecord } from '../../schemas/record.ts'
 import type { AcceptedCity } from '../core/cities.ts'
+import { numbers } from './columns.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
+import { lastTransfers, type StoredEvent } from './records.ts'
 
 /** Every stay of every city, in the order of the list. */
 export async function readCities (db: Db | Tx): Promise<AcceptedCity[]> {
@@ -53,17 +54,32 @@ export async function ownPrefix (tx: Tx, prefixes: readonly string[]): Promise<s
   return rows[0]?.prefix ?? null
 }
 
-/* ---- records of their cards ---- */
+/* ---- who owes for their cards ---- */
 
-export type ForeignLine = {
-  readonly bucket: number, readonly deliveryNo: bigint, readonly lineNo: number
-  readonly record: TransactionRecord
-}
+export const isCentre = async (tx: Tx, code: string): Promise<boolean> =>
+  (await tx.query("select 1 from party where code = $1 and kind = 'centre'", [code])).rows.length > 0
 
-export async function insertForeignRecords (tx: Tx, lines: readonly ForeignLine[]): Promise<void> {
-  await tx.query(`
-    insert into foreign_record (bucket, delivery_no, line_no, record)
-    select * from unnest($1::smallint[], $2::bigint[], $3::int[], $4::jsonb[])`, [
-    lines.map(l => l.bucket), lines.map(l => l.deliveryNo), lines.map(l => l.lineNo),
-    lines.map(l => JSON.stringify(l.record))])
+type LineKey = { readonly bucket: number, readonly deliveryNo: bigint, readonly lineNo: number }
+export const lineText = ({ bucket, deliveryNo, lineNo }: LineKey): string =>
+  `${bucket}/${deliveryNo}/${lineNo}`
+
+/**
+ * The account of the centre in the last transfer that each event caused, by {@link lineText}; absent where it
+ * caused none.
+ */
+export async function findCentres (tx: Tx, events: readonly StoredEvent[]): Promise<Map<string, number>> {
+  const ids = await lastTransfers(tx, events)
+  const booked = events.flatMap((event, place) => {
+    const id = ids[place] ?? null
+    return id === null ? [] : [{ bucket: event.bucket, id }]
+  })
+  if (booked.length === 0) return new Map()
+  const { rows } = await tx.query<LineKey & { centre: number }>(`
+    select t.bucket, t.delivery_no as "deliveryNo", t.line_no as "lineNo", a.account_id as centre
+    from unnest($1::smallint[], $2::bigint[]) as k (bucket, id)
+    join batch b on b.bucket = 0 and b.batch_id = k.id >> 20
+    join transfer t on t.bucket = k.bucket and t.transfer_id = k.id and t.clearing_date = b.clearing_date
+    join account a on a.account_id in (t.debit_account, t.credit_account) and a.heading = 'receivable-agent'`,
+  [numbers(booked.map(one => one.bucket)), numbers(booked.map(one => one.id))])
+  return new Map(rows.map(row => [lineText(row), row.centre]))
 }

@@ -7,10 +7,9 @@ export const servingRole = 'ledger_serving'
 /** Rows that are written once: INSERT and SELECT, never UPDATE, DELETE or TRUNCATE. */
 export const appendOnly = [
   'transfer', 'batch', 'audit', 'adjustment', 'card_event', 'evidence', 'tree_leaf', 'tree_head', 'day_step',
-  'day_check', 'day_approval', 'proposal_decision', 'alert', 'redress', 'redress_void',
-  'dispute_step',
-  'chain_fact', 'foreign_record',
-  'delivery_raw', 'delivery_part', 'keyed_reply'
+  'day_check', 'day_approval', 'proposal_decision', 'alert', 'redress', 'redress_void', 'dispute_step',
+  'chain_fact', 'delivery_raw', 'delivery_part', 'keyed_reply',
+  'national_batch', 'national_receipt', 'national_return'
 ] as const
 
 /** Makes the role where it is missing and gives it its rights on every table there is. */

@@ -53,6 +53,8 @@ export type StoredEvent = ChipKey & {
   readonly outcome: number, readonly reason: number, readonly findings: readonly number[] | null
   readonly deliveryNo: bigint, readonly lineNo: number, readonly batchId: bigint,
   readonly clearingDate: string
+  /** Of a card of another city: the account of the centre that it was booked against. */
+  readonly centre?: number
 }
 
 /** Counters of a purse, both ends included. */

@@ -304,7 +304,7 @@ create table client (
   party_id integer,
   secret_hash bytea not null,
   constraint client_pkey PRIMARY KEY (client_id),
-  constraint client_kind_check CHECK ((kind = ANY (ARRAY['gateway'::text, 'operator'::text, 'agent'::text, 'registrar'::text, 'auditor'::text]))),
+  constraint client_kind_check CHECK ((kind = ANY (ARRAY['gateway'::text, 'operator'::text, 'agent'::text, 'registrar'::text, 'auditor'::text, 'centre'::text]))),
   constraint client_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
 );
 
@@ -464,14 +464,6 @@ CREATE INDEX evidence_contender ON public.evidence USING btree (psam_id, sequenc
 CREATE INDEX evidence_date ON public.evidence USING brin (clearing_date) WITH (autosummarize='on');
 CREATE INDEX evidence_grey ON public.evidence USING btree (psam_id, sequence) WHERE (kind = 1);
 
-create table foreign_record (
-  bucket smallint not null,
-  delivery_no bigint not null,
-  line_no integer not null,
-  record jsonb not null,
-  constraint foreign_record_pkey PRIMARY KEY (bucket, delivery_no, line_no)
-);
-
 create table general_ledger (
   accounts integer not null,
   book text not null,
@@ -623,6 +615,49 @@ create table migration (
   name text not null,
   constraint migration_pkey PRIMARY KEY (name)
 );
+
+create table national_batch (
+  bytes bytea not null,
+  centre_id integer not null,
+  claims integer not null,
+  claims_fen bigint not null,
+  clearing_date date not null,
+  digest bytea not null,
+  made_at timestamp with time zone not null,
+  part integer not null,
+  withdrawals integer not null,
+  withdrawals_fen bigint not null,
+  constraint national_batch_pkey PRIMARY KEY (clearing_date, centre_id, part),
+  constraint national_batch_centre_id_fkey FOREIGN KEY (centre_id) REFERENCES party(party_id)
+);
+
+create table national_receipt (
+  at timestamp with time zone not null,
+  by_whom text not null,
+  centre_id integer not null,
+  clearing_date date not null,
+  part integer not null,
+  constraint national_receipt_pkey PRIMARY KEY (clearing_date, centre_id, part),
+  constraint national_receipt_clearing_date_centre_id_part_fkey FOREIGN KEY (clearing_date, centre_id, part) REFERENCES national_batch(clearing_date, centre_id, part)
+);
+
+create table national_return (
+  amount_fen bigint not null,
+  at timestamp with time zone not null,
+  by_whom text not null,
+  cause text not null,
+  centre_id integer not null,
+  claim bigint not null,
+  clearing_date date not null,
+  refused text,
+  return_id text not null,
+  transfer_id bigint,
+  constraint national_return_pkey PRIMARY KEY (centre_id, return_id),
+  constraint national_return_amount_fen_check CHECK ((amount_fen > 0)),
+  constraint national_return_centre_id_fkey FOREIGN KEY (centre_id) REFERENCES party(party_id),
+  constraint national_return_check CHECK (((refused IS NULL) = (transfer_id IS NOT NULL)))
+);
+CREATE UNIQUE INDEX national_return_claim ON public.national_return USING btree (claim) WHERE (refused IS NULL);
 
 create table open_day (
   clearing_date date not null,

@@ -380,7 +380,7 @@ export const strayTransfers = (tx: Tx, start: Start): Promise<string[]> => text(
 export const doubleJournals = (tx: Tx, start: Start): Promise<string[]> => text(tx, `
   select format('delivery %s line %s: %s journals', delivery_no, line_no, count(distinct journal_id)) as what
   from transfer where delivery_no is not null and line_no is not null and corrects is null
-    and code in (10, 13, 16) and ($1::date is null or clearing_date >= $1)
+    and code in (10, 13, 16, 25) and ($1::date is null or clearing_date >= $1)
   group by bucket, delivery_no, line_no having count(distinct journal_id) > 1 order by 1 limit 20`,
 [start.date])
 

@@ -9,13 +9,14 @@ import { batchChecks } from './batches.ts'
 import type { BookCheck, Findings, Reading } from './check.ts'
 import { dayChecks } from './days.ts'
 import { lineChecks } from './lines.ts'
+import { nationalChecks } from './national.ts'
 import { redressChecks } from './redress.ts'
 import { requireHead, treeChecks } from './tree.ts'
 
 /** In this order. A new check is a line in the list of its trade; a new trade a file and a line here. */
 export const bookChecks: readonly BookCheck[] = [
   ...accountChecks, ...lineChecks, ...batchChecks, ...treeChecks, ...dayChecks, ...auditChecks,
-  ...redressChecks
+  ...redressChecks, ...nationalChecks
 ]
 
 export type VerifyOptions = {

@@ -24,7 +24,9 @@ import { masterTacKey } from './posting.ts'
 
 /** Machine clients by kind, staff by name; `null` for nobody. */
 export type Who = keyof typeof machines | keyof typeof staff | null
-export const machines = { gateway: 'GW1', registrar: 'REGISTRAR', auditor: 'AUDITOR' } as const
+export const machines = {
+  gateway: 'GW1', registrar: 'REGISTRAR', auditor: 'AUDITOR', centre: 'EXCHANGE'
+} as const
 export const staff = {
   settler: ['settler'], 'approver-1': ['approver'], 'approver-2': ['approver'], chief: ['settler',
     'approver'],

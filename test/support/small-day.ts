@@ -45,6 +45,8 @@ export async function wholeDay (doors: Doors): Promise<Door> {
     recordOf(0, 1), recordOf(0, 2), recordOf(1, 1, { grey: true, tac: null }), recordOf(2, 1),
     recordOf(3, 1, { tac: '00112233' }), recordOf(5, 1, { grey: true, tac: null }), { nonsense: true }
   ])
+  await welcomeGuests(door)
+  await deliver(door, 'monday-guests', [1, 2].map(guestRide))
   await deliver(door, 'monday-noon', [
     recordOf(0, 1), recordOf(1, 1), recordOf(5, 2),
     recordOf(4, 1, { terminal: 'M1', operator: 'MET', psam: '990000000002' }),
@@ -55,6 +57,7 @@ export async function wholeDay (doors: Doors): Promise<Door> {
   await door.ok('approver-1', 'POST', '/v1/days/2026-03-02/approvals', { digest })
   await door.ok('approver-2', 'POST', '/v1/days/2026-03-02/approvals', { digest })
   await door.ok('settler', 'POST', '/v1/days/2026-03-02/instruct')
+  await hearFromCentre(door)
   door.clock.set(Date.parse('2026-03-03T09:00:00+08:00'))
   const next = { dateTime: '20260303083000' }
   await deliver(door, 'tuesday-morning', [
@@ -68,6 +71,28 @@ export async function wholeDay (doors: Doors): Promise<Door> {
     { counter: 101, balanceFen: 4_820 })
   await door.ledger.sealer.seal()
   return door
+}
+
+/** Cards of another city ride too; the centre owes for them. */
+async function welcomeGuests (door: Door): Promise<void> {
+  const centre = { code: 'NAT', kind: 'centre', nameZh: '全国清分中心', nameEn: 'National centre' }
+  await door.ok('registrar', 'PUT', '/v1/registry', { parties: [centre] })
+  const hengyang = { prefix: '0421', city: 'Hengyang', at: '2026-01-01T00:00:00+08:00' }
+  await door.ok('registrar', 'POST', '/v1/cities', { add: [hengyang], remove: [] })
+}
+
+const guestRide = (number: number): TransactionRecord => recordOf(20 + number, 1, {
+  card: { issuer: '0421000000000000', serial: `0421000000000000000${number}`, issue: 1 }, tac: 'ABCDEF01'
+})
+
+/** The centre has the batch, and its issuers do not pay one record of it; another return is not due. */
+async function hearFromCentre (door: Door): Promise<void> {
+  const [{ batch, digest }] = (await door.ok('centre', 'GET', '/v1/national/outbound')).items
+  await door.ok('centre', 'POST', `/v1/national/outbound/${batch}/receipt`, { digest })
+  const [entry] = (await door.ok('centre', 'GET', `/v1/national/outbound/${batch}`)).entries
+  const saying = { claim: entry.claim, amountFen: entry.amountFen, cause: 'TAC does not match' }
+  await door.ok('centre', 'POST', '/v1/national/returns',
+    { returns: [{ id: 'R1', ...saying }, { id: 'R2', ...saying }] })
 }
 
 const merchant = '898421000000001'

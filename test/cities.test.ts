@@ -1,0 +1,353 @@
+// Cards of other cities: whom we accept, who owes for them, what the national centre is told and returns.
+import t from 'tap'
+import { createHash } from 'node:crypto'
+import type { Registry } from '../schemas/api.ts'
+import type { NationalBatch, NationalReturnResult } from '../schemas/national.ts'
+import type { TransactionRecord } from '../schemas/record.ts'
+import { startDoors, type Door } from './support/ledger-http.ts'
+import { balance, card, deliver, debit, openCity, settleDay, verified } from './support/settling.ts'
+
+const doors = await startDoors()
+t.teardown(() => doors.stop())
+t.setTimeout(300_000)
+
+const D = '2026-03-02'
+const centre = (code: string) =>
+  ({ code, kind: 'centre' as const, nameZh: '全国清分中心', nameEn: code })
+const hengyang = { prefix: '0421', city: 'Hengyang', at: '2026-01-01T00:00:00+08:00' }
+
+/** The city of the settlement tests, with two centres and one city on the list. */
+async function opened (more: Partial<Registry> = {}): Promise<Door> {
+  const door = await openCity(doors, [card(0), card(1)], more)
+  await door.ok('registrar', 'PUT', '/v1/registry', { parties: [centre('NAT'), centre('NAT-2')] })
+  await door.ok('registrar', 'POST', '/v1/cities', { add: [hengyang], remove: [] })
+  return door
+}
+
+const guest = (number: number, issuer = '0421000000000000') =>
+  ({ issuer, serial: `0421000000${String(number).padStart(10, '0')}`, issue: 1 })
+
+/** Use `nth` of a card from elsewhere, which nobody here can verify. */
+const ride = (number: number, nth: number, more: Partial<TransactionRecord> = {}): TransactionRecord =>
+  debit(number, nth, 'B1', 180, 10_000,
+    { card: guest(number), sequence: 50_000 + 100 * number + nth, tac: 'ABCDEF01', ...more })
+
+t.test('corrections name the centre that owed, whichever the policy names by then', async t => {
+  const door = await opened()
+  const noon = { dateTime: '20260302113000' }
+  await deliver(door, 'of-the-old-centre', [ride(1, 1, noon)])
+  await door.ok('registrar', 'PUT', '/v1/registry', { policies: { nationalCentre: 'NAT-2' } })
+  await deliver(door, 'of-the-new-centre', [ride(2, 1)])
+  t.equal(await balance(door, 'commerce/receivable-agent/NAT'), 180)
+  t.equal(await balance(door, 'commerce/receivable-agent/NAT-2'), 180)
+  // An earlier copy of the first: it is paid, the first is reversed.
+  const copy = ride(1, 1, { dateTime: '20260302110000', sequence: 77, amountFen: 200 })
+  await deliver(door, 'an-earlier-copy', [copy])
+  t.equal(await balance(door, 'commerce/receivable-agent/NAT'), 0, 'the reversal')
+  t.equal(await balance(door, 'commerce/receivable-agent/NAT-2'), 180 + 200, 'the copy is news')
+  t.equal(await balance(door, 'commerce/merchant-pending/BUS'), 180 + 200)
+  await verified(t, door)
+  await door.close()
+})
+
+t.test('nobody who is no centre can be made to owe', async t => {
+  const door = await opened()
+  const refused = { status: 422, json: { reason: 'registry_invalid', where: '/policies/nationalCentre' } }
+  const wrong = async (nationalCentre: string) =>
+    await door.ask('registrar', 'PUT', '/v1/registry', { json: { policies: { nationalCentre } } })
+  for (const code of ['NOBODY', 'BUS']) t.match(await wrong(code), refused, code)
+  await deliver(door, 'still-taken', [ride(1, 1)])
+  door.clock.set(Date.parse('2026-03-03T01:00:00+08:00'))
+  await settleDay(door, D)
+  t.match(await wrong('NOBODY'), refused, 'nor does it wait for a second person')
+  // As a ledger may have it from before this was refused.
+  await door.db.query(`
+    insert into policy (name, value) values ('nationalCentre', '"NOBODY"'), ('registry_version', '99')
+    on conflict (name) do update set value = excluded.value`)
+  const json = { delivery: 'of-an-old-mistake', records: [ride(2, 1)] }
+  t.match(await door.ask('gateway', 'POST', '/v1/records', { json }),
+    { status: 503, json: { reason: 'unavailable' } }, 'gateways wait with their records')
+  await door.close()
+})
+
+/* ---- what the centre is told ---- */
+
+const closeAt = async (door: Door, at: string, date: string) => {
+  door.clock.set(Date.parse(`${at}+08:00`))
+  await settleDay(door, date)
+}
+const outbound = async (door: Door, query = '') =>
+  (await door.ok('centre', 'GET', `/v1/national/outbound${query}`)).items
+const batchOf = async (door: Door, name: string): Promise<NationalBatch> =>
+  await door.ok('centre', 'GET', `/v1/national/outbound/${name}`)
+const told = ({ entries }: NationalBatch): string[] => entries.map(({ kind, record, amountFen }) =>
+  `${kind} ${record.card.serial.slice(-1)}/${record.counter} ${amountFen} ${record.tac}`)
+const digestOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex').toUpperCase()
+
+t.test('each paid record of a foreign card is forwarded once, with what the chip signed', async t => {
+  const door = await opened()
+  const lost = { grey: true, tac: null }
+  await deliver(door, 'guests-of-monday', [
+    ride(1, 1), debit(0, 1), ride(2, 1, { tac: null, grey: true }), ride(3, 1, { amountFen: 0 }),
+    ride(4, 1, { card: guest(4, '0999000000000000') }), ride(5, 1, lost)
+  ])
+  await deliver(door, 'its-other-half', [ride(5, 1)])
+  t.strictSame(await outbound(door), [], 'nothing before the date is cleared')
+  await closeAt(door, '2026-03-03T01:00:00', D)
+  const [batch] = await outbound(door)
+  t.match(batch, {
+    batch: '20260302-NAT-1', centre: 'NAT', clearingDate: D, claims: { count: 2, amountFen: 360 },
+    withdrawals: { count: 0, amountFen: 0 }, forwardedAt: null
+  })
+  const body = await batchOf(door, batch.batch)
+  t.strictSame(told(body), ['claim 1/101 180 ABCDEF01', 'claim 5/101 180 ABCDEF01'],
+    'not our own, not held, not free, not of a city nobody knows; the proof where the first line was grey')
+  t.strictSame(body.entries[0]?.record, ride(1, 1), 'as the terminal told it')
+
+  const bytes = await door.bytes('centre', `/v1/national/outbound/${batch.batch}`)
+  t.equal(digestOf(bytes), batch.digest)
+  await deliver(door, 'more-on-tuesday', [ride(1, 2, { dateTime: '20260303060000' })])
+  await door.ask('settler', 'POST', `/v1/days/${D}/close`)
+  const again = await door.bytes('centre', `/v1/national/outbound/${batch.batch}`)
+  t.ok(again.equals(bytes), 'the same bytes again')
+
+  const receipt = `/v1/national/outbound/${batch.batch}/receipt`
+  t.match(await door.ask('centre', 'POST', receipt, { json: { digest: digestOf(Buffer.from('x')) } }),
+    { status: 409, json: { reason: 'conditions_not_met', where: '/digest' } }, 'other bytes')
+  const confirmed = await door.ok('centre', 'POST', receipt, { digest: batch.digest })
+  t.equal(confirmed.forwardedAt, '2026-03-03T01:00:00.000+08:00')
+  door.clock.advance(60_000)
+  const twice = await door.ok('centre', 'POST', receipt, { digest: batch.digest })
+  t.strictSame(twice, confirmed, 'the first time stays')
+  t.strictSame(await outbound(door, '?waiting=true'), [])
+  t.match(await door.ask('centre', 'GET', '/v1/national/outbound/20260302-NAT-2'), { status: 404 })
+  await verified(t, door)
+  await door.close()
+})
+
+t.test('a claim that turned out wrong is taken back, naming it', async t => {
+  const door = await opened()
+  await deliver(door, 'the-copy-first', [ride(1, 1, { dateTime: '20260302110000' })])
+  await closeAt(door, '2026-03-03T01:00:00', D)
+  const earlier = ride(1, 1, { dateTime: '20260302100000', sequence: 77, amountFen: 200 })
+  await deliver(door, 'an-earlier-one', [earlier])
+  await closeAt(door, '2026-03-04T01:00:00', '2026-03-03')
+  const [first, second] = [await batchOf(door, '20260302-NAT-1'), await batchOf(door, '20260303-NAT-1')]
+  t.strictSame(told(second).sort(), ['claim 1/101 200 ABCDEF01', 'withdrawal 1/101 180 ABCDEF01'])
+  t.equal(second.entries.find(one => one.kind === 'withdrawal')?.claim, first.entries[0]?.claim)
+  t.match(await outbound(door), [
+    { claims: { amountFen: 180 } }, { claims: { amountFen: 200 }, withdrawals: { amountFen: 180 } }
+  ])
+  t.match(await returned(door, [saying('R1', first.entries[0]?.claim ?? '')]),
+    [{ outcome: 'refused', reason: 'conditions_not_met' }], 'the centre cannot return what we took back')
+  await verified(t, door)
+  await door.close()
+})
+
+t.test('batches are cut where they are full, and each centre has its own', async t => {
+  const door = await opened()
+  for (let part = 0; part < 3; part++) {
+    const rides = Array.from({ length: 700 }, (_, index) => ride(1_000 * part + index + 1, 1))
+    await deliver(door, `thousand-${part}`, rides)
+  }
+  await door.ok('registrar', 'PUT', '/v1/registry', { policies: { nationalCentre: 'NAT-2' } })
+  await deliver(door, 'of-the-other-centre', [ride(9_001, 1)])
+  await closeAt(door, '2026-03-03T01:00:00', D)
+  const all = (await door.ok('auditor', 'GET', '/v1/national/outbound')).items
+  t.strictSame(all.map((one: { batch: string, claims: object }) => [one.batch, one.claims]), [
+    ['20260302-NAT-1', { count: 1_000, amountFen: 180_000 }],
+    ['20260302-NAT-2', { count: 1_000, amountFen: 180_000 }],
+    ['20260302-NAT-3', { count: 100, amountFen: 18_000 }],
+    ['20260302-NAT-2-1', { count: 1, amountFen: 180 }]
+  ])
+  const names: string[] = []
+  for (let after = ''; ;) {
+    const page = await door.ok('auditor', 'GET', `/v1/national/outbound?limit=1${after}`)
+    names.push(...page.items.map((one: { batch: string }) => one.batch))
+    if (page.next === null) break
+    after = `&after=${page.next}`
+  }
+  t.strictSame(names, all.map((one: { batch: string }) => one.batch), 'page by page')
+  const claims = new Set<string>()
+  for (const name of names) {
+    const body: NationalBatch = await door.ok('auditor', 'GET', `/v1/national/outbound/${name}`)
+    for (const entry of body.entries) claims.add(entry.claim)
+  }
+  t.equal(claims.size, 2_101, 'each record in one of them')
+  t.strictSame((await outbound(door)).map((one: { batch: string }) => one.batch), ['20260302-NAT-2-1'],
+    'the exchange of one centre sees its own')
+  t.match(await door.ask('centre', 'GET', '/v1/national/outbound/20260302-NAT-1'), { status: 404 })
+  await verified(t, door)
+  await door.close()
+})
+
+/* ---- what the centre returns ---- */
+
+type Said =
+  { readonly id: string, readonly claim: string, readonly amountFen: number, readonly cause?: string }
+const saying = (id: string, claim: string, amountFen = 180): Said => ({ id, claim, amountFen })
+
+const returned = async (door: Door, returns: readonly Said[]): Promise<NationalReturnResult[]> =>
+  (await door.ok('centre', 'POST', '/v1/national/returns',
+    { returns: returns.map(one => ({ cause: 'TAC does not match', ...one })) })).results
+
+t.test('a return in time is charged back; anything else is refused and becomes an item', async t => {
+  const door = await opened()
+  await deliver(door, 'guests-of-monday', [ride(1, 1), ride(2, 1), ride(3, 1), debit(0, 1)])
+  await closeAt(door, '2026-03-03T01:00:00', D)
+  const { entries } = await batchOf(door, '20260302-NAT-1')
+  const [one = '', two = '', three = ''] = entries.map(entry => entry.claim)
+  const tomorrow = await deliver(door, 'of-an-open-date', [ride(4, 1, { dateTime: '20260303002000' })])
+  t.equal(tomorrow.results[0].outcome, 'accepted')
+  const { rows: [later] } = await door.db.query<{ id: bigint }>(
+    'select max(transfer_id) as id from transfer where code = 25')
+
+  door.clock.set(Date.parse('2026-04-01T23:59:00+08:00')) // the 30th day
+  const first = await returned(door, [
+    saying('R1', one), saying('R2', one), saying('R3', two, 170), saying('R4', '9'.repeat(18)),
+    saying('R5', String(later?.id))
+  ])
+  t.strictSame(first.map(({ outcome, reason }) => reason ?? outcome), [
+    'charged_back', 'cannot_return_twice', 'amount_wrong', 'not_found', 'not_found'
+  ], 'the last one was not forwarded yet')
+  t.strictSame(first.map(({ clearingDate }) => clearingDate), Array(5).fill('2026-03-03'))
+  door.clock.set(Date.parse('2026-04-02T00:01:00+08:00'))
+  t.match(await returned(door, [saying('R6', three)]), [{ reason: 'deadline_passed' }])
+
+  t.equal(await balance(door, 'commerce/receivable-agent/NAT'), 0,
+    'that of Monday was netted; 1.80 of Tuesday less 1.80 that came back')
+  const again = await returned(door, [saying('R3', two, 170), saying('R1', one)])
+  t.strictSame(again, [first[2], first[0]].map(one => ({ ...one, replayed: true })), 'the first answers')
+  t.match(await door.ask('centre', 'POST', '/v1/national/returns', {
+    json: { returns: [saying('R7', two), saying('R1', one, 181)].map(said => ({ ...said, cause: 'x' })) }
+  }), { status: 409, json: { reason: 'request_conflict', where: '/returns/1/amountFen' } })
+  t.match(await returned(door, [saying('R7', one)]), [{ reason: 'cannot_return_twice' }],
+    'on another day, under another number; and R7 was not kept when its message was refused')
+
+  const { items } = await door.ok('clerk', 'GET', '/v1/items?layer=F')
+  t.strictSame(items.map((item: { key: string, outcome: string, amountFen: number }) =>
+    [item.key, item.outcome, item.amountFen]), [
+    ['return/NAT/R2', 'DUPLICATE', -180], ['return/NAT/R3', 'AMOUNT_DIFF', -170],
+    ['return/NAT/R4', 'RIGHT_ONLY', -180], ['return/NAT/R5', 'RIGHT_ONLY', -180],
+    ['return/NAT/R6', 'DATE_DIFF', -180], ['return/NAT/R7', 'DUPLICATE', -180]
+  ])
+  const records = (await door.ok('auditor', 'GET', `/v1/records?date=${D}`)).items
+  t.match(records[0], {
+    outcome: 'accepted', reason: 'ok',
+    adjusted: [{ outcome: 'refused', reason: 'returned_by_issuer', clearingDate: '2026-03-03' }]
+  })
+  const { rows: [chargeback] } = await door.db.query(`
+    select t.amount_fen as amount, t.corrects::text, t.clearing_date as date from transfer t where code = 28`)
+  t.match(chargeback, { amount: 180n, corrects: one, date: '2026-03-03' },
+    'in the open date, naming the original')
+  await verified(t, door)
+  await door.close()
+})
+
+t.test('statements and positions of a date with a chargeback agree', async t => {
+  const rate = { party: 'BUS', product: 'debit', ratePpm: 3_000, from: '2026-01-01' }
+  const door = await opened({ commissions: [rate] })
+  const dear = ride(1, 1, { amountFen: 10_000, balanceBeforeFen: 20_000 })
+  await deliver(door, 'guests-of-monday', [dear, ride(2, 1)])
+  await closeAt(door, '2026-03-03T01:00:00', D)
+  const claims = (await batchOf(door, '20260302-NAT-1')).entries
+  const large = claims.find(({ amountFen }) => amountFen === 10_000)?.claim ?? ''
+  const early = { dateTime: '20260303004000' }
+  await deliver(door, 'tuesday-morning', [debit(0, 1, 'B1', 180, 10_000, early), ride(2, 2, early)])
+  await returned(door, [saying('R1', large, 10_000)])
+  await closeAt(door, '2026-03-04T01:00:00', '2026-03-03')
+  type Line = { text: string, count: number, amountFen: number }
+  const lines = async (party: string, date: string) => {
+    const { lines, netFen } = await door.ok('clerk', 'GET', `/v1/statements/${party}/${date}`)
+    const added = lines.reduce((sum: number, line: Line) => sum + line.amountFen, 0)
+    t.equal(added, netFen, `${party} ${date} adds up`)
+    return lines.map(({ text, count, amountFen }: Line) => `${text}: ${count} / ${amountFen}`)
+  }
+  // 0.30 % of 101.80, and of 3.60 - 100.00 = -96.40: 0.2892, half up 0.29.
+  t.strictSame(await lines('BUS', D), [
+    '消费清分 accepted debits: 2 / 10180', '手续费 commission 0.30 %: 0 / -31'
+  ])
+  t.strictSame(await lines('NAT', D), [
+    '消费清分 accepted debits: 0 / 0', '异地卡消费 debits of cards of other cities: 2 / -10180'
+  ])
+  t.strictSame(await lines('BUS', '2026-03-03'), [
+    '消费清分 accepted debits: 2 / 360', '异地卡退单 chargebacks: 1 / -10000',
+    '手续费 commission 0.30 %: 0 / 29'
+  ])
+  t.strictSame(await lines('NAT', '2026-03-03'), [
+    '消费清分 accepted debits: 0 / 0', '异地卡退单 chargebacks: 1 / 10000',
+    '异地卡消费 debits of cards of other cities: 1 / -180'
+  ])
+  t.strictSame(await lines('ISS', '2026-03-03'), [
+    '消费清分 accepted debits: 0 / -180', '手续费 commission: 0 / -29'
+  ])
+  const day = await door.ok('auditor', 'GET', '/v1/days/2026-03-03')
+  type Net = { party: string, netFen: number }
+  t.strictSame(Object.fromEntries(day.positions.map(({ party, netFen }: Net) => [party, netFen])), {
+    ISS: -180 - 29, BUS: 360 - 10_000 + 29, MET: 0, NAT: 10_000 - 180, 'NAT-2': 0, SHP: 0
+  })
+  t.equal(day.netSumFen, 0)
+  const income = await door.ok('auditor', 'GET', `/v1/operators/BUS/income?date=${D}&by=terminal`)
+  t.match(income.items, [{ claims: 2, claimsFen: 10_180, adjustments: 0 }],
+    'the journey stays in the statistics of its date')
+  const totals = await door.ok('auditor', 'GET', `/v1/records/totals?date=${D}`)
+  t.match(totals, { accepted: 2, acceptedFen: 10_180 })
+  await verified(t, door)
+  await door.close()
+})
+
+t.test('the exchange of the centre: who may, and hostile bodies', async t => {
+  const door = await opened()
+  const nobody = { status: 403 }
+  for (const who of ['gateway', 'registrar', 'auditor', 'settler', 'clerk', 'admin-1'] as const) {
+    t.match(await door.ask(who, 'POST', '/v1/national/returns', { json: {} }), nobody, who)
+    const receipt = '/v1/national/outbound/20260302-NAT-1/receipt'
+    t.match(await door.ask(who, 'POST', receipt, { json: {} }), nobody, who)
+  }
+  for (const who of ['gateway', 'registrar'] as const) {
+    t.match(await door.ask(who, 'GET', '/v1/national/outbound'), nobody, who)
+    t.match(await door.ask(who, 'GET', '/v1/national/outbound/20260302-NAT-1'), nobody, who)
+  }
+  for (const path of ['/v1/accounts', '/v1/records', '/v1/days', '/v1/items', '/v1/cards']) {
+    t.match(await door.ask('centre', 'GET', path), nobody, `the exchange sees nothing of ${path}`)
+  }
+  const right = { id: 'R1', claim: '1', amountFen: 180, cause: 'TAC does not match' }
+  for (const [what, body, where] of [
+    ['no returns', { returns: [] }, '/returns'],
+    ['no list', { returns: right }, '/returns'],
+    ['a list', [right], ''],
+    ['too many', { returns: Array(501).fill(right) }, '/returns'],
+    ['no amount', { returns: [{ ...right, amountFen: 0 }] }, '/returns/0/amountFen'],
+    ['less than nothing', { returns: [{ ...right, amountFen: -180 }] }, '/returns/0/amountFen'],
+    ['half a fen', { returns: [{ ...right, amountFen: 0.5 }] }, '/returns/0/amountFen'],
+    ['an amount as text', { returns: [{ ...right, amountFen: '180' }] }, '/returns/0/amountFen'],
+    ['more than a chip holds', { returns: [{ ...right, amountFen: 2 ** 40 }] }, '/returns/0/amountFen'],
+    ['a claim as a number', { returns: [{ ...right, claim: 1 }] }, '/returns/0/claim'],
+    ['a claim that no number holds', { returns: [{ ...right, claim: '9'.repeat(30) }] }, '/returns/0/claim'],
+    ['SQL', { returns: [{ ...right, claim: '1; drop table transfer' }] }, '/returns/0/claim'],
+    ['an id with a blank', { returns: [{ ...right, id: 'R 1' }] }, '/returns/0/id'],
+    ['control characters', { returns: [{ ...right, cause: 'x\u0000' }] }, '/returns/0/cause'],
+    ['a novel', { returns: [{ ...right, cause: 'x'.repeat(201) }] }, '/returns/0/cause'],
+    ['a field too many', { returns: [{ ...right, paid: true }] }, '/returns/0/paid']
+  ] as const) {
+    t.match(await door.ask('centre', 'POST', '/v1/national/returns', { json: body }),
+      { status: 400, json: { reason: 'body_invalid', where } }, what)
+  }
+  t.match(await door.ask('centre', 'GET', '/v1/national/outbound/20260302'), { status: 400 })
+  t.match(await door.ask('centre', 'GET', '/v1/national/outbound/20269999-NAT-1'), { status: 404 },
+    'a day that is none')
+  t.match(await door.ask('centre', 'GET', '/v1/national/outbound?after=20260230-NAT-1'),
+    { status: 400, json: { where: '/after' } })
+  const named = { ...right, cause: `card ${guest(1).serial} of line 2` }
+  t.match((await returned(door, [named]))[0], { reason: 'not_found' })
+  const { rows: [{ cause = '' } = {}] } =
+    await door.db.query<{ cause: string }>('select cause from national_return')
+  t.notMatch(cause, guest(1).serial, 'card numbers are masked')
+  await door.db.query("update party set kind = 'operator' where code = 'NAT'")
+  await door.db.query("update policy set value = '98' where name = 'registry_version'")
+  t.match(await door.ask('centre', 'POST', '/v1/national/returns', { json: { returns: [right] } }),
+    { status: 403, json: { detail: /no centre here/ } }, 'a centre that is none any more')
+  await door.close()
+})
+
+t.strictSame(doors.mismatches(), [], 'every answer is as described')
