@@ -30,9 +30,10 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   dispute: 'books', dispute_step: 'books', audit: 'books', proposal: 'books', proposal_decision: 'books',
   tree_leaf: 'books', tree_tile: 'books', tree_head: 'books', signing_key: 'books', item: 'books',
   alert: 'books', reconciliation_run: 'books', medical_total: 'books',
+  national_batch: 'books', national_receipt: 'books', national_return: 'books',
 
   card_event: 'keys', terminal_claim: 'keys', request: 'keys',
-  evidence: 'verdicts', adjustment: 'verdicts', chain_fact: 'verdicts', foreign_record: 'verdicts',
+  evidence: 'verdicts', adjustment: 'verdicts', chain_fact: 'verdicts',
   blacklist_entry: 'verdicts', blacklist_version: 'verdicts', tariff_version: 'verdicts',
   city_list_version: 'verdicts', accepted_city: 'verdicts', psam_reuse: 'verdicts',
 

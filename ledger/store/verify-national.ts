@@ -21,7 +21,7 @@ export type StoredBatch = BatchKey & {
 const batchesPerPage = 50
 
 const name = (table: string): string =>
-  `to_char(${table}.clearing_date, 'YYYYMMDD') || '-' || coalesce(p.code, '') || '-' || ${table}.part`
+  `concat(to_char(${table}.clearing_date, 'YYYYMMDD'), '-', p.code, '-', ${table}.part)`
 
 export async function * batchPages (tx: Tx, { date }: Start): AsyncGenerator<StoredBatch[]> {
   for (let offset = 0; ; offset += batchesPerPage) {
