@@ -9,10 +9,9 @@ import { confirmBatch, outboundBytes, viewOutbound } from '../national/outbound.
 import { takeReturns } from '../national/returns.ts'
 import { Refusal } from '../refusal.ts'
 import type { PartyRow } from '../store/registry.ts'
-import { pageLimit } from './accounts.ts'
 import type { App } from './app.ts'
 import { callerIn, type Caller, type Capacity } from './auth.ts'
-import { pageOf } from './page.ts'
+import { pageLimit, pageOf } from './page.ts'
 
 const closed = { additionalProperties: false } as const
 const looking: readonly Capacity[] = ['centre', 'auditor', 'staff']
@@ -45,7 +44,7 @@ export const nationalRoutes = (ledger: Ledger) => async (app: App): Promise<void
   })
 
   app.post('/v1/national/outbound/:batch/receipt', {
-    config: { allow: ['centre'] },
+    config: { allow: ['centre'], repeated: 'The first receipt stays.' },
     schema: { params: Named, body: NationalReceipt, response: { 200: NationalBatchView } }
   }, async request => {
     const caller = callerIn(request)
@@ -55,7 +54,8 @@ export const nationalRoutes = (ledger: Ledger) => async (app: App): Promise<void
   })
 
   app.post('/v1/national/returns', {
-    config: { allow: ['centre'] }, schema: { body: NationalReturns, response: { 200: NationalReturnsReply } }
+    config: { allow: ['centre'], repeated: 'Each return has an id, and gets its first answer again.' },
+    schema: { body: NationalReturns, response: { 200: NationalReturnsReply } }
   }, async request => {
     const caller = callerIn(request)
     const centre = await centreOf(ledger, caller)
