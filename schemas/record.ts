@@ -1,9 +1,10 @@
 // The transaction record: what a terminal tells of one use of a chip counter, whatever cable it came through.
 // It refuses to know transport, keys and money's way after it.
+import { hash } from 'node:crypto'
 import { Type, type Static } from 'typebox'
 import { writeHex } from './epurse/hex.ts'
 import { limits } from './limits.ts'
-import { hashBytes, hashScratch, scratch, sha256 } from './sha256.ts'
+import { sha256 } from './sha256.ts'
 
 const closed = { additionalProperties: false } as const
 const hexText = (bytes: number, description: string) =>
@@ -143,12 +144,9 @@ export const evidenceHash = (record: TransactionRecord): Buffer => sha256(
  * hot key.
  */
 export function bucketOf (card: CardRef): number {
-  scratch.write(card.issuer, 0, 'latin1')
-  scratch.write(card.serial, card.issuer.length, 'latin1')
-  hashScratch(card.issuer.length + card.serial.length, bucketDigest, 0)
-  return 1 + bucketDigest.readUInt32BE(0) % (limits.buckets - 1)
+  const digest = hash('sha256', card.issuer + card.serial, 'hex')
+  return 1 + Number.parseInt(digest.slice(0, 8), 16) % (limits.buckets - 1)
 }
-const bucketDigest = Buffer.alloc(hashBytes)
 
 /** `02313750FFFFFFFF-03104990600000000016-1`: the card in a path or a scenario. */
 export const cardKey = (card: CardRef): string => `${card.issuer}-${card.serial}-${card.issue}`

@@ -94,7 +94,7 @@ export const batchLeaves = (batch: CommittedBatch): Hash[] => openLeaves(batch).
 export function batchRoot (batch: CommittedBatch): Hash {
   const count = 1 + batch.transfers.length
   const salts = leafSalts(batch, count)
-  const row = new Uint8Array(count * hashBytes)
+  const row = Buffer.alloc(count * hashBytes)
   writeLeafHash(row, 0, saltAt(salts, 0), canonicalBatch(batch))
   batch.transfers.forEach((transfer, index) =>
     writeLeafHash(row, index + 1, saltAt(salts, index + 1), canonicalTransfer(transfer, batch.form)))

@@ -24,7 +24,7 @@ export function rootOf (leaves: readonly Hash[]): Hash {
 }
 
 /** The same over hashes that stand one behind the other; the row is used up on the way. */
-export function rootOfRow (row: Uint8Array): Hash {
+export function rootOfRow (row: Buffer): Hash {
   if (row.length === 0) return emptyRoot
   for (let count = row.length / hashBytes; count > 1; count = (count + 1) >> 1) {
     for (let left = 0; left + 1 < count; left += 2) writeNodeHash(row, left, left >> 1)
