@@ -12,14 +12,10 @@ export const leafHash = (...leaf: readonly Uint8Array[]): Hash => sha256(leafPre
 export const nodeHash = (left: Hash, right: Hash): Hash => sha256(nodePrefix, left, right)
 export const emptyRoot = sha256()
 
-/** The hash of leaf salt ‖ ASCII text into a row of hashes, at its place there. */
-export function writeLeafHash (row: Buffer, place: number, salt: Uint8Array, text: string): void {
-  const length = 1 + salt.length + text.length
-  const leaf = length <= leafBuffer.length ? leafBuffer.subarray(0, length) : Buffer.allocUnsafe(length)
-  leaf[0] = 0
-  leaf.set(salt, 1)
-  leaf.write(text, 1 + salt.length, 'latin1')
-  writeSha256(row, place, leaf)
+/** The hash of a leaf into a row of hashes, at its place. `framed`: a byte that is free, then the leaf. */
+export function writeLeafHash (row: Buffer, place: number, framed: Uint8Array): void {
+  framed[0] = leafPrefix[0] as number
+  writeSha256(row, place, framed)
 }
 
 /** The hash of the node over the hashes at `left` and right behind it, into the row at `place`. */
@@ -28,9 +24,8 @@ export function writeNodeHash (row: Buffer, left: number, place: number): void {
   writeSha256(row, place, nodeBuffer)
 }
 
-/* Filled and hashed at once: a buffer for each would be a third of the work. */
-const leafBuffer = Buffer.alloc(256)
-const nodeBuffer = Buffer.alloc(1 + 2 * hashBytes, 1)
+/** Filled and hashed at once: a buffer for each would be a third of the work. */
+const nodeBuffer = Buffer.alloc(1 + 2 * hashBytes, nodePrefix)
 
 /** True where the path leads from the leaf to the root (RFC 9162, 2.1.3.2). */
 export function verifyInclusion (

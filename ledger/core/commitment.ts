@@ -5,8 +5,8 @@
 import { createHash } from 'node:crypto'
 import { leafHash, writeLeafHash, type Hash } from '../../schemas/merkle.ts'
 import { hashBytes } from '../../schemas/sha256.ts'
+import { writeWhole, writeWord } from './ascii.ts'
 import { rootOfRow } from './merkle.ts'
-import { short } from './short.ts'
 
 export type CommittedTransfer = {
   readonly bucket: number
@@ -47,12 +47,34 @@ export const leafSaltBytes = 16
 
 /** ASCII, fields in this order between vertical bars, `-` for what is absent. */
 export function canonicalTransfer (t: CommittedTransfer, form: CommitmentForm = presentForm): string {
-  const transferId = short(t.transferId)
-  const named = form === 1 ? `transfer|1|${transferId}` : `transfer|${form}|${t.bucket}|${transferId}`
-  return `${named}|${short(t.journalId)}|${t.clearingDate}|${t.code}|${t.book}|${t.debit}|${t.credit}|` +
-    `${short(t.amountFen)}|${short(t.cardId) ?? '-'}|${t.eventAtMs}|${short(t.deliveryNo) ?? '-'}|` +
-    `${t.lineNo ?? '-'}|${short(t.corrects) ?? '-'}`
+  const text = Buffer.alloc(leafBytesMax)
+  return text.toString('latin1', 0, writeTransfer(text, 0, t, form))
 }
+
+function writeTransfer (into: Buffer, from: number, t: CommittedTransfer, form: CommitmentForm): number {
+  let at = writeWord(into, from, form === 1 ? 'transfer|1' : 'transfer|2')
+  if (form !== 1) at = writeField(into, at, t.bucket)
+  at = writeField(into, at, t.transferId)
+  at = writeField(into, at, t.journalId)
+  at = writeField(into, at, t.clearingDate)
+  at = writeField(into, at, t.code)
+  at = writeField(into, at, t.book)
+  at = writeField(into, at, t.debit)
+  at = writeField(into, at, t.credit)
+  at = writeField(into, at, t.amountFen)
+  at = writeField(into, at, t.cardId)
+  at = writeField(into, at, t.eventAtMs)
+  at = writeField(into, at, t.deliveryNo ?? null)
+  at = writeField(into, at, t.lineNo ?? null)
+  return writeField(into, at, t.corrects)
+}
+
+function writeField (into: Buffer, at: number, value: string | number | bigint | null): number {
+  into[at] = bar
+  if (value === null) return writeWord(into, at + 1, '-')
+  return typeof value === 'string' ? writeWord(into, at + 1, value) : writeWhole(into, at + 1, value)
+}
+const bar = 0x7C
 
 /** Leaf 0: the batch, how many transfers it has, and the digests of its delivery and of its other rows. */
 export function canonicalBatch (batch: CommittedBatch): string {
@@ -78,7 +100,7 @@ export function openLeaves (batch: CommittedBatch): OpenLeaf[] {
   return texts.map((text, index) => ({ salt: saltAt(salts, index), text }))
 }
 
-const leafSalts = ({ salt }: CommittedBatch, leaves: number): Uint8Array =>
+const leafSalts = ({ salt }: CommittedBatch, leaves: number): Buffer =>
   createHash('shake256', { outputLength: leafSaltBytes * leaves }).update(salt).digest()
 const saltAt = (salts: Uint8Array, index: number): Uint8Array =>
   salts.subarray(index * leafSaltBytes, (index + 1) * leafSaltBytes)
@@ -90,13 +112,24 @@ export const commit = ({ salt, text }: OpenLeaf): Hash =>
 /** Leaf hashes of a batch: its header, then one leaf per transfer in order. */
 export const batchLeaves = (batch: CommittedBatch): Hash[] => openLeaves(batch).map(commit)
 
-/** {@link batchLeaves} and their root without an object per leaf: 2.3 µs a transfer instead of 4.5. */
+/** {@link batchLeaves} and their root without an object or a text per leaf: half of the work. */
 export function batchRoot (batch: CommittedBatch): Hash {
-  const count = 1 + batch.transfers.length
-  const salts = leafSalts(batch, count)
-  const row = Buffer.alloc(count * hashBytes)
-  writeLeafHash(row, 0, saltAt(salts, 0), canonicalBatch(batch))
-  batch.transfers.forEach((transfer, index) =>
-    writeLeafHash(row, index + 1, saltAt(salts, index + 1), canonicalTransfer(transfer, batch.form)))
+  const { transfers, form } = batch
+  const salts = leafSalts(batch, transfers.length + 1)
+  const row = Buffer.alloc((transfers.length + 1) * hashBytes)
+  for (let place = 0; place <= transfers.length; place++) {
+    salts.copy(leaf, 1, place * leafSaltBytes, (place + 1) * leafSaltBytes)
+    const transfer = transfers[place - 1]
+    const end = transfer === undefined
+      ? writeWord(leaf, textFrom, canonicalBatch(batch))
+      : writeTransfer(leaf, textFrom, transfer, form)
+    writeLeafHash(row, place, leaf.subarray(0, end))
+  }
   return rootOfRow(row)
 }
+
+/** Far longer than any leaf that was written by us. */
+const leafBytesMax = 4_096
+/** Filled and hashed at once: a byte for the hash, the salt, the text. */
+const leaf = Buffer.alloc(leafBytesMax)
+const textFrom = 1 + leafSaltBytes

@@ -2,7 +2,7 @@
 // verdicts it changed. One digest per batch stands in the batch's first leaf, so no verdict can be rewritten
 // unnoticed. Golden bytes: a change here breaks every old digest.
 import { createHash, type Hash } from 'node:crypto'
-import { short } from './short.ts'
+import { short } from './ascii.ts'
 
 /** A row of `card_event` (`claim`, or no kind said) or of `evidence` (its kind as it is stored). */
 export type CommittedLine = {
