@@ -233,3 +233,27 @@ t.test('one changed value in every column is found and named', async t => {
   await db.end()
   await door.close()
 })
+
+t.test('what was taken away is missed, and an old batch excuses no other day', async t => {
+  const doors = await startDoors()
+  t.teardown(() => doors.stop())
+  const door = await wholeDay(doors)
+  const db = openDb(door.databaseUrl, { max: 1 })
+  const tx = await db.connect()
+  const says = async (...statements: string[]): Promise<string> => {
+    await tx.query('begin')
+    for (const statement of statements) await tx.query(statement)
+    const { checks } = await verifyBooks({ connect: async () => inside(tx) } as never)
+    await tx.query('rollback')
+    return checks.filter(one => !one.ok).map(one => one.detail).join('\n')
+  }
+  t.match(await says("delete from account_batch where clearing_date = '2026-03-02'"), /account \d+ batch \d+:/)
+  const ofBefore = `insert into batch
+    (batch_id, clearing_date, kind, created_at, items, transfers, sum_fen, root, salt, form)
+    values (1000000, '2026-01-01', 'clearing', '2026-01-01', 0, 0, 0, '', '', 1)`
+  t.match(await says(ofBefore, 'update position_charge set rate_ppm = rate_ppm + 1'),
+    /position_charge 2026-03-02/, 'one of form 1 committed to nothing, but only of its own day')
+  tx.release()
+  await db.end()
+  await door.close()
+})

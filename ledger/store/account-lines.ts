@@ -127,7 +127,10 @@ export async function accountLines (
   return rows
 }
 
-/** Folded batches of an account and date that differ from their transfers; none when all is well. */
+/**
+ * Folded batches of an account and date that differ from their transfers; none when all is well. A date whose
+ * deltas are still there is not folded.
+ */
 export async function accountBatchDifferences (tx: Db | Tx, date: string): Promise<string[]> {
   const { rows } = await tx.query<{ what: string }>(`
     with booked as (
@@ -141,7 +144,7 @@ export async function accountBatchDifferences (tx: Db | Tx, date: string): Promi
       b.debit_fen - b.credit_fen, k.debit_fen - k.credit_fen) as what
     from booked b
     full join (select * from account_batch where clearing_date = $1) k using (account_id, batch_id)
-    where exists (select 1 from account_batch where clearing_date = $1)
+    where not exists (select 1 from balance_delta where clearing_date = $1)
       and (b.debit_fen is distinct from k.debit_fen or b.credit_fen is distinct from k.credit_fen)
     order by 1 limit 20`, [date])
   return rows.map(row => row.what)

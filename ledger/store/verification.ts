@@ -1,6 +1,7 @@
 // What a verification reads, page by page, and the comparisons that the database makes by itself.
 import { groupBy } from '../../runtime/collections.ts'
 import type { CardRef } from '../../schemas/record.ts'
+import { transferCodes } from '../core/chart.ts'
 import type { CommittedBatch, CommittedTransfer } from '../core/commitment.ts'
 import type {
   CommittedAdjustment, CommittedDelivery, CommittedItems, CommittedLine
@@ -380,9 +381,12 @@ export const strayTransfers = (tx: Tx, start: Start): Promise<string[]> => text(
 export const doubleJournals = (tx: Tx, start: Start): Promise<string[]> => text(tx, `
   select format('delivery %s line %s: %s journals', delivery_no, line_no, count(distinct journal_id)) as what
   from transfer where delivery_no is not null and line_no is not null and corrects is null
-    and code in (10, 13, 16, 25) and ($1::date is null or clearing_date >= $1)
+    and code = any($2) and ($1::date is null or clearing_date >= $1)
   group by bucket, delivery_no, line_no having count(distinct journal_id) > 1 order by 1 limit 20`,
-[start.date])
+[start.date, firstCodes])
+const firstCodes = [
+  transferCodes.tap, transferCodes.unpaid, transferCodes.issuer_risk, transferCodes.foreign_tap
+]
 
 /** Batches of dates that are verified and not in the tree. */
 export const unsealedBatches = (tx: Tx): Promise<string[]> => text(tx, `
@@ -459,11 +463,15 @@ export const clearedDays = async (tx: Tx, { date }: Start): Promise<ClearedDay[]
       and ($1::date is null or d.clearing_date >= $1)
     group by 1, 2, 3 order by 1`, [date])).rows
 
-/** Whether a clearing batch committed to this digest; one of form 1 committed to none. */
-export const isCommitted = async (tx: Tx, digest: Buffer): Promise<boolean> =>
-  (await tx.query(`
-    select 1 from batch where bucket = 0 and kind = 'clearing' and (form = 1 or items_digest = $1) limit 1`,
-  [digest])).rows.length === 1
+/** What the clearing batch of a date committed to, made when it was cleared; form 1 committed to nothing. */
+export type ClearingCommitment = {
+  readonly date: string, readonly form: number, readonly digest: Buffer | null
+}
+export const clearingCommitments = async (tx: Tx): Promise<ClearingCommitment[]> =>
+  (await tx.query<ClearingCommitment>(`
+    select s.clearing_date as date, b.form, b.items_digest as digest
+    from day_step s join batch b on b.bucket = 0 and b.kind = 'clearing' and b.created_at = s.at
+    where s.state = 'CLEARED'`)).rows
 
 /** Claims of chip counters and of terminal sequences that do not belong together. */
 export async function claimDifferences (tx: Tx, { batchId }: Start): Promise<string[]> {

@@ -102,7 +102,8 @@ async function checkItems ({ tx, start }: Reading): Promise<Findings> {
       const own = items.get(batchId)
       if (own === undefined) continue
       count += own.lines.length
-      for (const line of own.lines) faultsOfLine(line, own).forEach(add)
+      const answers = answersOf(own)
+      for (const line of own.lines) faultsOfLine(line, own, answers).forEach(add)
       for (const one of own.adjustments) {
         if (one.clearingDate !== own.delivery.clearingDate) {
           add(`adjustment delivery ${one.deliveryNo} line ${one.lineNo} of batch ${batchId}: not of its date`)
@@ -145,7 +146,7 @@ function faultsOfCorrection (
   ]
 }
 
-function faultsOfLine (line: LineRow, { delivery }: ItemsRow): string[] {
+function faultsOfLine (line: LineRow, { delivery }: ItemsRow, answers: Answers): string[] {
   const row = line.kind === 'claim'
     ? `card_event card ${line.cardId} purse ${line.purse} counter ${line.counter}`
     : `evidence delivery ${delivery.deliveryNo} line ${line.lineNo}`
@@ -154,7 +155,7 @@ function faultsOfLine (line: LineRow, { delivery }: ItemsRow): string[] {
   return [
     ...isElsewhere ? [`${row}: not of the delivery and date of its batch`] : [],
     ...contentDiffers(line) ? [`${row}: its columns are not those of its content`] : [],
-    ...answerDiffers(line, delivery.answer) ? [`${row}: not the verdict that was answered`] : []
+    ...answerDiffers(line, answers) ? [`${row}: not the verdict that was answered`] : []
   ]
 }
 
@@ -172,24 +173,37 @@ function contentDiffers ({ card, psam, content, eventAtMs, ...line }: LineRow): 
 const isU32 = (value: number | undefined): boolean => value === (value ?? 0) >>> 0
 const isByte = (value: number | undefined): boolean => value === ((value ?? 0) & 0xFF)
 
-const completion = 4
+/** What was answered, as numbers, by the number of the line; null where its part is gone. */
+type Answers = ((lineNo: number) => { readonly outcome?: number, readonly reason?: number }) | null
 
-/** A completion proves a line told before; in a file the line itself was answered as a repeat. */
-function answerDiffers ({ kind, lineNo, outcome, reason }: LineRow, answer: unknown): boolean {
-  const { outcomes, reasons, answered } = answer as {
+function answersOf ({ delivery }: ItemsRow): Answers {
+  const { outcomes, reasons, answered } = delivery.answer as {
     outcomes?: readonly number[], reasons?: readonly number[]
-    /** Of a file: the lines that were not simply accepted; null where its part is gone. */
+    /** Of a file: the lines that were not simply accepted. */
     answered?: null |
       readonly { readonly line: number, readonly outcome: Outcome, readonly reason: VerdictReason }[]
   }
-  if (kind === completion) return false
-  if (answered === null) return false // the digest of the batch tells
+  if (answered === null) return null // the digest of the batch tells
   if (answered !== undefined) {
-    const told = answered.find(({ line }) => line === lineNo)
-    return told === undefined
-      ? outcome !== outcomeNumbers.accepted
-      : outcomeNumbers[told.outcome] !== outcome || reasonNumbers[told.reason] !== reason
+    const told = new Map(answered.map(({ line, outcome, reason }) =>
+      [line, { outcome: outcomeNumbers[outcome], reason: reasonNumbers[reason] }]))
+    return lineNo => told.get(lineNo) ?? { outcome: outcomeNumbers.accepted }
   }
-  if (outcomes === undefined || reasons === undefined) return false
-  return outcomes[lineNo - 1] !== outcome || reasons[lineNo - 1] !== reason
+  if (outcomes === undefined || reasons === undefined) return null
+  return lineNo => {
+    const [outcome, reason] = [outcomes[lineNo - 1], reasons[lineNo - 1]]
+    return outcome === undefined || reason === undefined ? {} : { outcome, reason }
+  }
+}
+
+const completion = 4
+
+/**
+ * A completion proves a line told before; in a file the line itself was answered as a repeat. Of a line that
+ * was simply accepted a file is not told the reason.
+ */
+function answerDiffers ({ kind, lineNo, outcome, reason }: LineRow, answers: Answers): boolean {
+  if (kind === completion || answers === null) return false
+  const told = answers(lineNo)
+  return told.outcome !== outcome || (told.reason !== undefined && told.reason !== reason)
 }
