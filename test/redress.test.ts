@@ -133,6 +133,19 @@ t.test('above the limit a second person agrees, and the limit counts what went b
   await door.close()
 })
 
+t.test('references are those of one operator', async t => {
+  const door = await sold()
+  const ask = asking(door)
+  const sale = { counter: 101, amountFen: 100, reason, reference: 'same-1' }
+  t.equal(await ask('clerk', 'POST', '/v1/refunds', { ...sale, card: cardOf(0) }), 'posted', 'of BUS')
+  await deliver(door, 'metro-sale', [debit(0, 2, 'M1', { balanceBeforeFen: 5_000, amountFen: 300 })])
+  const metro = { ...sale, card: cardOf(0), counter: 102 }
+  t.equal(await ask('clerk', 'POST', '/v1/refunds', metro), 'posted', 'of MET')
+  t.equal(await ask('clerk', 'POST', '/v1/refunds', { ...metro, amountFen: 200 }), 'charge_conflict')
+  await verified(t, door)
+  await door.close()
+})
+
 t.test('a dispute: raised, answered, refused, escalated, settled for good', async t => {
   const door = await sold()
   const ask = asking(door)

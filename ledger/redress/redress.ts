@@ -105,7 +105,7 @@ export async function redress (
   const redressId = await insertRedress(tx, {
     kind, bucket: event.bucket, cardId: event.cardId, purse: event.purse, counter: event.counter,
     original: event.transferId, transferId, clearingDate, amountFen, reference: wanted.reference ?? null,
-    by: wanted.by, atMs
+    scope: event.operator ?? '', by: wanted.by, atMs
   })
   return { redressId, transferId, clearingDate }
 }

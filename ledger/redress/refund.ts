@@ -58,11 +58,11 @@ export const branchesOfEvent = async (
 ): Promise<readonly Branch[]> =>
   [...await branchesOfCards(tx, [card]), ...await branchesOfParties(tx, operator === null ? [] : [operator])]
 
-/** The same reference again gets its first answer. */
+/** The same reference of an operator again gets its first answer. */
 async function repeated (tx: Tx, wanted: RefundRequest, standing: Standing): Promise<Refunded | null> {
-  const first = await findReference(tx, wanted.reference)
-  if (first === null) return null
   const { event } = standing
+  const first = await findReference(tx, event.operator ?? '', wanted.reference)
+  if (first === null) return null
   const same = first.bucket === event.bucket && first.cardId === event.cardId &&
     first.counter === event.counter && first.amountFen === BigInt(wanted.amountFen)
   if (!same) throw new Refusal('charge_conflict', `${wanted.reference} was another refund`, '/reference')
@@ -103,6 +103,9 @@ export const refundKind: ProposalKind = {
   subject: eventSubject,
   look: async (tx, ledger, wanted: RefundRequest) => {
     const standing = await standingOf(tx, ledger, wanted)
+    if (await repeated(tx, wanted, standing) !== null) {
+      throw new Refusal('charge_conflict', `${wanted.reference} was posted meanwhile`, '/body/reference')
+    }
     requireRefundable(standing, BigInt(wanted.amountFen))
     return shownStanding(standing)
   },

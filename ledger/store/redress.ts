@@ -57,25 +57,29 @@ export async function findEvent (
 export type RedressRow = EventKey & {
   readonly redressId: bigint, readonly kind: RedressKind, readonly original: bigint,
   readonly transferId: bigint, readonly clearingDate: string, readonly amountFen: bigint,
-  readonly reference: string | null, readonly by: string, readonly atMs: number
+  /** Code of the operator whose sale it is: references are its own. */
+  readonly scope: string, readonly reference: string | null, readonly by: string, readonly atMs: number
 }
 
 export async function insertRedress (tx: Tx, row: Omit<RedressRow, 'redressId'>): Promise<bigint> {
   const { rows } = await tx.query<{ id: bigint }>(`
     insert into redress (kind, bucket, card_id, purse, counter, original, transfer_id, clearing_date,
-      amount_fen, reference, by_whom, at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning redress_id as id`, [
+      amount_fen, reference, by_whom, at, scope)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) returning redress_id as id`, [
     row.kind, row.bucket, row.cardId, row.purse, row.counter, row.original, row.transferId, row.clearingDate,
-    row.amountFen, row.reference, row.by, timestamp(row.atMs)])
+    row.amountFen, row.reference, row.by, timestamp(row.atMs), row.scope])
   return rows[0]?.id ?? 0n
 }
 
-export const findReference = async (db: Db | Tx, reference: string): Promise<RedressRow | null> =>
+/** A process of the version before left the scope out. */
+export const findReference = async (
+  db: Db | Tx, scope: string, reference: string
+): Promise<RedressRow | null> =>
   (await db.query<RedressRow>(`
     select redress_id as "redressId", kind, bucket, card_id as "cardId", purse, counter, original,
-      transfer_id as "transferId", clearing_date as "clearingDate", amount_fen as "amountFen", reference,
-      by_whom as by, at as "atMs"
-    from redress where reference = $1`, [reference])).rows[0] ?? null
+      transfer_id as "transferId", clearing_date as "clearingDate", amount_fen as "amountFen", scope,
+      reference, by_whom as by, at as "atMs"
+    from redress where reference = $1 and scope in ($2, '')`, [reference, scope])).rows[0] ?? null
 
 /* ---- taken back ---- */
 

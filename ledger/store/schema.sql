@@ -584,6 +584,8 @@ create table item (
   constraint item_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id),
   constraint item_state_check CHECK ((state = ANY (ARRAY['open'::text, 'closed'::text])))
 );
+CREATE INDEX item_card ON public.item USING btree (card_bucket, card_id) WHERE ((state = 'open'::text) AND (card_id IS NOT NULL));
+CREATE INDEX item_key ON public.item USING btree (layer, key COLLATE "C") WHERE (state = 'open'::text);
 CREATE UNIQUE INDEX item_open ON public.item USING btree (layer, key) WHERE (state = 'open'::text);
 CREATE INDEX item_owner ON public.item USING btree (owner, item_id) WHERE (state = 'open'::text);
 CREATE INDEX item_queue ON public.item USING btree (state, layer, item_id);
@@ -788,6 +790,7 @@ create table proposal (
   constraint proposal_pkey PRIMARY KEY (proposal_id),
   constraint proposal_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'done'::text, 'refused'::text, 'stale'::text, 'withdrawn'::text])))
 );
+CREATE INDEX proposal_done ON public.proposal USING btree (kind, subject) WHERE (state = 'done'::text);
 CREATE UNIQUE INDEX proposal_pending ON public.proposal USING btree (kind, subject) WHERE (state = 'pending'::text);
 
 create table proposal_decision (
@@ -866,11 +869,12 @@ create table redress (
   purse smallint not null,
   redress_id bigint not null generated always as identity,
   reference text,
+  scope text not null default ''::text,
   transfer_id bigint not null,
   constraint redress_pkey PRIMARY KEY (redress_id),
   constraint redress_amount_fen_check CHECK ((amount_fen > 0)),
   constraint redress_kind_check CHECK ((kind = ANY (ARRAY['refund'::text, 'release'::text, 'dispute'::text]))),
-  constraint redress_reference_key UNIQUE (reference)
+  constraint redress_reference_key UNIQUE (scope, reference)
 );
 CREATE INDEX redress_event ON public.redress USING btree (bucket, card_id, purse, counter);
 
