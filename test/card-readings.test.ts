@@ -1,6 +1,8 @@
 // A card is read at a counter while a grey record of it is open: whatever comes first, the same is decided.
 import t from 'tap'
 import { readCardAtCounter } from '../ledger/cards/card-reading.ts'
+import { inTransaction } from '../ledger/store/db.ts'
+import { findFacts, insertFacts } from '../ledger/store/facts.ts'
 import { catchUp } from '../ledger/watch/watch.ts'
 import { cardOf, deliver, recordOf, startBench } from './support/posting.ts'
 
@@ -36,3 +38,20 @@ for (const [says, reading, verdict, shadowFen] of cases) {
     }
   })
 }
+
+t.test('of two estimates of a time the later one counts, whichever time it says', async t => {
+  const { db, close } = await bench.freshLedger(1)
+  const { rows: [card] } = await db.query<{ bucket: number, cardId: bigint }>(
+    'select bucket, card_id as "cardId" from card')
+  const key = { bucket: card?.bucket ?? 0, cardId: card?.cardId ?? 0n, purse: 2, counter: 101 }
+  const estimate = (atMs: number, source: string) => ({
+    ...key, kind: 'estimate' as const, atMs, content: Buffer.alloc(32), balanceFen: null, findings: [], source
+  })
+  await inTransaction(db, async tx => {
+    await insertFacts(tx, [estimate(2_000, 'first')])
+    await insertFacts(tx, [estimate(1_000, 'second')])
+    const facts = await findFacts(tx, [{ ...key, from: 0, to: 200 }])
+    t.strictSame(facts.map(({ source }) => source), ['first', 'second'], 'in the order they were added in')
+  })
+  await close()
+})

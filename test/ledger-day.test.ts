@@ -321,6 +321,8 @@ t.test('a failed check is stored, and a second look does not repair it', async t
   await shift(other, 5)
   const still = await door.ask('settler', 'POST', `/v1/days/${D}/close`)
   t.match(still.json, { reason: 'check_failed', detail: /no corrective posting since it failed/ })
+  const again = await door.ask('settler', 'POST', `/v1/days/${D}/close`)
+  t.equal(again.json.detail, still.json.detail, 'said once, however often somebody tries')
   await correct(door.ledger, {
     reason: 'purse rows were touched by hand; restored from the journal of the database',
     transfers: [{ debit: 'commerce/shortage', credit: 'commerce/unidentified-receipts', amountFen: 1 }]

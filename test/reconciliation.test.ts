@@ -140,6 +140,19 @@ t.test('a terminal whose totals match in count but not in amount', async t => {
   await door.close()
 })
 
+t.test('a record whose TAC is wrong fills no hole in a sequence', async t => {
+  const door = await opened()
+  await deliver(door, 'monday-1', [debit(0, 1, 'B1', { sequence: 1 }), debit(1, 1, 'B1', { sequence: 3 })])
+  const forged = [{ sequence: 2 }, { sequence: 4_000_000_000 }].map((more, nth) =>
+    debit(2 + nth, 1, 'B1', { ...more, tac: '01020304' }))
+  await deliver(door, 'monday-2', [...forged, debit(4, 1, 'B1', { sequence: 4, grey: true, tac: null })])
+  await door.ok('auditor', 'GET', '/v1/watch/items?layer=B')
+  await close(door, D, '2026-03-03T01:00:00')
+  const runs = await run(door, D)
+  t.match(runs.find(one => one.layer === 'B'), { ok: true, note: '1 records are missing' })
+  await door.close()
+})
+
 t.test('totals that come before their records agree when those arrive', async t => {
   const door = await opened()
   const tap = tapping()

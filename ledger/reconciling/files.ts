@@ -1,12 +1,13 @@
 // C: files. The header of each, read again from its raw bytes, against the lines that were booked; and, per
 // operator, the numbers its files should have against those that came.
+import { inflateSync } from 'node:zlib'
 import { addDays } from '../../runtime/instants.ts'
-import { readConsumptionFile } from '../../schemas/clearing-file/consumption.ts'
+import { readConsumptionHeader } from '../../schemas/clearing-file/consumption.ts'
 import { parseFileName } from '../../schemas/clearing-file/file-name.ts'
 import { differenceFen, reconcile, type Entry } from '../core/reconcile.ts'
 import { readFileNames, readFiles, type FileRow } from '../store/comparisons.ts'
 import type { Tx } from '../store/db.ts'
-import { rawFile } from '../store/raw.ts'
+import { readRawPart } from '../store/files.ts'
 import { entry, evidenceOf, type LayerOfReconciliation } from './layer.ts'
 
 const prefix = 'file/'
@@ -43,11 +44,11 @@ export const fileLayer: LayerOfReconciliation = {
   }
 }
 
-async function headerOf (tx: Tx, { name, party }: FileRow): Promise<{ count: number, amountFen: bigint }> {
-  const raw = await rawFile(tx, party, name)
-  const file = raw === null ? null : readConsumptionFile(name, raw)
-  if (file === null || !file.ok) return { count: 0, amountFen: 0n }
-  return { count: file.header.count, amountFen: BigInt(file.header.totalFen) }
+/** From the first part alone: a file need not fit into memory. */
+async function headerOf (tx: Tx, { deliveryNo }: FileRow): Promise<{ count: number, amountFen: bigint }> {
+  const part = await readRawPart(tx, deliveryNo, 0)
+  const header = part === null ? null : readConsumptionHeader(inflateSync(part.bytes))
+  return { count: header?.count ?? 0, amountFen: BigInt(header?.totalFen ?? 0) }
 }
 
 /** Between the lowest and the highest number of an operator's files: how many should be there, and are. */

@@ -28,8 +28,10 @@ export async function readBoardings (db: Db, date: string): Promise<BoardingRow[
       coalesce(f.at, e.event_at) as "eventAtMs", e.amount_fen as "amountFen"
     from taken e join card c using (bucket, card_id)
     join terminal t using (terminal_id) join party p using (party_id)
-    left join chain_fact f on f.bucket = e.bucket and f.card_id = e.card_id and f.purse = e.purse
-      and f.counter = e.counter and f.kind = 2 and f.content = e.content
+    left join lateral (
+      select f.at from chain_fact f where f.bucket = e.bucket and f.card_id = e.card_id and f.purse = e.purse
+        and f.counter = e.counter and f.kind = 2 and f.content = e.content
+      order by f.fact_id desc limit 1) f on true
     where p.service = 'transit'
     order by e.bucket, e.card_id, e.counter`, [date, outcomeNumbers.accepted])
   return rows.map(({ issuer, serial, issue, ...row }) => ({ ...row, card: { issuer, serial, issue } }))

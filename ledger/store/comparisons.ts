@@ -1,6 +1,7 @@
 // The two sides of each layer of reconciliation as rows. It refuses to know what differs and why.
 import { claimCodes } from '../core/chart.ts'
 import { limits } from '../../schemas/limits.ts'
+import { reasonNumbers } from '../../schemas/reasons.ts'
 import { movements } from './balances.ts'
 import type { Db, Tx } from './db.ts'
 import { evidenceKinds } from './records.ts'
@@ -19,25 +20,32 @@ export type SequenceRow = {
   readonly itemRecords: number
 }
 
-/** PSAMs that told something on a date. */
+/**
+ * PSAMs that told something on a date. A record whose TAC is wrong vouches for no sequence. Claims are
+ * counted from their key alone; what evidence tells besides is little.
+ */
 export async function readSequences (tx: Tx, date: string): Promise<SequenceRow[]> {
   const { rows } = await tx.query<SequenceRow>(`
     with active as (
       select distinct psam_id from card_event where clearing_date = $1),
-    told as (
-      select a.psam_id, t.sequence from active a
-      join terminal_claim t on t.bucket = 1 + a.psam_id % 63 and t.psam_id = a.psam_id
-      union
-      select e.psam_id, e.sequence from active a join evidence e on e.psam_id = a.psam_id
-      where e.sequence is not null),
+    claimed as (
+      select a.psam_id, min(t.sequence) as low, max(t.sequence) as high, count(*) as n from active a
+      join terminal_claim t on t.bucket = 1 + a.psam_id % 63 and t.psam_id = a.psam_id group by 1),
+    besides as (
+      select distinct e.psam_id, e.sequence, e.sequence as high, 1 as n
+      from active a join evidence e on e.psam_id = a.psam_id
+      where e.sequence is not null and e.reason <> $2 and not $2 = any (coalesce(e.findings, '{}'))
+        and not exists (select 1 from terminal_claim t where t.bucket = 1 + e.psam_id % 63
+          and t.psam_id = e.psam_id and t.sequence = e.sequence)),
     counted as (
-      select psam_id, max(sequence) - min(sequence) + 1 - count(*) as missing from told group by 1)
+      select psam_id, max(high) - min(low) + 1 - sum(n)::bigint as missing
+      from (select * from claimed union all select * from besides) told group by 1)
     select upper(encode(s.psam, 'hex')) as psam, s.issue, p.code as party, c.missing,
       coalesce((select i.records from item i where i.layer = 'B' and i.state = 'open'
         and i.key = format('psam/%s/%s', upper(encode(s.psam, 'hex')), s.issue)), 0) as "itemRecords"
     from counted c join psam s using (psam_id) left join terminal t using (terminal_id)
       left join party p using (party_id)
-    order by 1, 2`, [date])
+    order by 1, 2`, [date, reasonNumbers.tac_wrong])
   return rows
 }
 

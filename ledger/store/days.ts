@@ -111,7 +111,7 @@ export async function storeChecks (
   const counted = found.map(check => {
     const failure = earlier.get(check.name)
     if (!check.ok || failure === undefined || failure.corrected) return { ...check, lastBatch }
-    const detail = check.ok ? `no corrective posting since it failed: ${failure.detail}` : check.detail
+    const detail = failure.detail.startsWith(uncorrected) ? failure.detail : uncorrected + failure.detail
     return { ...check, ok: false, detail, lastBatch: failure.lastBatch }
   })
   await tx.query(`
@@ -122,6 +122,8 @@ export async function storeChecks (
     counted.map(c => c.lastBatch)])
   return counted.map(({ name, ok, detail }) => ({ name, ok, detail }))
 }
+
+const uncorrected = 'no corrective posting since it failed: '
 
 type Failure = { name: string, detail: string, lastBatch: bigint, corrected: boolean }
 
@@ -136,7 +138,7 @@ async function lastFailures (tx: Tx, date: string): Promise<Map<string, Failure>
 
 const highestBatch = async (tx: Tx): Promise<bigint> =>
   (await tx.query<{ id: bigint }>(
-    'select coalesce(max(batch_id), 0)::bigint as id from batch')).rows[0]?.id ?? 0n
+    'select coalesce(max(batch_id), 0)::bigint as id from batch where bucket = 0')).rows[0]?.id ?? 0n
 
 /** Checks whose last result is a failure. */
 export const readFailedChecks = async (db: Tx | Db, date: string): Promise<Check[]> =>

@@ -20,7 +20,7 @@ export type ChainFact = ChipKey & {
   readonly source: string
 }
 
-/** All facts inside the ranges, in order of time. */
+/** All facts inside the ranges, in the order they were added in: of two estimates the later one counts. */
 export async function findFacts (tx: Tx, ranges: readonly Range[]): Promise<ChainFact[]> {
   if (ranges.length === 0) return []
   const { rows } = await tx.query<Omit<ChainFact, 'kind'> & { kind: number }>(`
@@ -30,7 +30,7 @@ export async function findFacts (tx: Tx, ranges: readonly Range[]): Promise<Chai
       as k (bucket, card_id, purse, low, high)
     join chain_fact f on f.bucket = k.bucket and f.card_id = k.card_id and f.purse = k.purse
       and f.counter between k.low and k.high
-    order by f.at, f.fact_id`, [
+    order by f.fact_id`, [
     numbers(ranges.map(r => r.bucket)), numbers(ranges.map(r => r.cardId)), numbers(ranges.map(r => r.purse)),
     numbers(ranges.map(r => r.from)), numbers(ranges.map(r => r.to))])
   return rows.map(({ kind, ...fact }) =>

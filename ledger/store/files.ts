@@ -44,7 +44,7 @@ export const lockCount = async (tx: Tx, partyId: number): Promise<void> => {
 export const fileNamesOfDate = async (tx: Tx, source: string, prefix: string): Promise<string[]> =>
   (await tx.query<{ name: string }>(`
     select external_id as name from delivery
-    where bucket = 0 and kind = 'file' and source = $1 and external_id >= $2 and external_id < $2 || '~'`,
+    where bucket = 0 and kind = 'file' and source = $1 and starts_with(external_id, $2)`,
   [source, prefix])).rows.map(row => row.name)
 
 /** The last name of the dates before. */

@@ -99,6 +99,14 @@ export function readConsumptionFile (name: string, bytes: Uint8Array): Consumpti
   return head.ok ? { ...head, lines: lines.slice(1) } : head
 }
 
+/** The header alone, from the first bytes of a file; null where it cannot be read. */
+export function readConsumptionHeader (bytes: Buffer): ConsumptionHeader | null {
+  let first: string | null = null
+  eachLine(bytes, true, (start, end) => { first ??= bytes.toString('latin1', start, end) })
+  const read = readFields(consumptionHeaderLayout, first ?? '')
+  return read.ok ? read.values : null
+}
+
 /** Refuses at once where the name alone is wrong. */
 export function checkConsumptionFile (name: string): ConsumptionCheck | ConsumptionRefusal {
   const parts = parseFileName(name)
