@@ -2,6 +2,7 @@
 // out, branches that keep to themselves, and a database role that cannot edit the past.
 import t from 'tap'
 import { passwordWeakness } from '../ledger/core/password.ts'
+import { bootstrap } from '../ledger/people/bootstrap.ts'
 import { appendOnly } from '../ledger/store/grants.ts'
 import { cardOf } from './support/posting.ts'
 import { password, startDoors, type Door, type Who } from './support/ledger-http.ts'
@@ -113,6 +114,28 @@ t.test('sessions are seen, ended, and end by themselves', async t => {
   t.equal(await answerOf(door, 'admin-1', 'POST', '/v1/staff/clerk/lock'), '204')
   t.equal(await days(third), '401 unauthenticated')
   t.equal((await door.signIn('clerk', wanted)).status, 401, 'who was locked out stays out')
+  await door.close()
+})
+
+t.test('so many guesses at once are not more than so many in a row', async t => {
+  const door = await doors.open()
+  const guesses = Array.from({ length: 12 }, () => door.signIn('clerk', 'wrong horse battery'))
+  const last = Promise.all(guesses.slice(0, 6)).then(() => door.signIn('clerk', password))
+  t.ok((await Promise.all(guesses)).every(({ status }) => status === 401))
+  t.equal((await last).status, 401, 'the right one comes too late')
+  const { rows } = await door.db.query("select count(*)::int as n from audit where action = 'session.lock'")
+  t.strictSame(rows, [{ n: 1 }], 'locked once')
+  door.clock.advance(16 * 60_000)
+  t.equal((await door.signIn('clerk', password)).status, 200)
+  await door.close()
+})
+
+t.test('a machine of a company is of one company', async t => {
+  const door = await doors.open()
+  for (const kind of ['operator', 'agent'] as const) {
+    const clients = [{ id: 'LOST', kind, secret: 's'.repeat(32) }]
+    await t.rejects(bootstrap(door.db, { clients }, 0), /say which/, kind)
+  }
   await door.close()
 })
 

@@ -35,7 +35,10 @@ export const BootstrapFile = Type.Object({
 }, closed)
 export type BootstrapFile = Static<typeof BootstrapFile>
 
-/** Adds or replaces staff and clients. Throws Refusal for a client of a party that is not registered. */
+/**
+ * Adds or replaces staff and clients. Throws Refusal for a client of a party that is not registered, or of an
+ * operator or agent that is not named: it would see all of them.
+ */
 export async function bootstrap (
   db: Db, { staff = [], clients = [] }: BootstrapFile, atMs: number
 ): Promise<void> {
@@ -44,6 +47,11 @@ export async function bootstrap (
     name, roles, passwordHash: await hashPassword(password), branch: branch ?? null,
     mustChange: initial ?? false, party: party ?? null
   })))
+  const homeless = clients.find(({ kind, party }) =>
+    (kind === 'operator' || kind === 'agent') && party === undefined)
+  if (homeless !== undefined) {
+    throw new Refusal('registry_invalid', `client ${homeless.id}: say which ${homeless.kind} it is of`)
+  }
   await inTransaction(db, async tx => {
     for (const member of members) await upsertStaff(tx, member)
     for (const { id, kind, secret, party = null } of clients) {

@@ -10,8 +10,8 @@ import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
 import { inTransaction } from '../store/db.ts'
 import {
-  clearFailures, closeSession, closeSessionsOf, countFailure, failuresOf, findSessionById, findStaff,
-  openSession, setPassword, type StaffRow
+  claimTry, clearFailures, closeSession, closeSessionsOf, findSessionById, findStaff, openSession,
+  setPassword, type StaffRow
 } from '../store/staff.ts'
 
 export const lockOut = { failuresMax: 5, windowMs: 15 * 60_000 } as const
@@ -44,7 +44,6 @@ export async function signIn (ledger: Ledger, name: string, password: string): P
   const token = random(32).toString('base64url')
   const expiresAtMs = nowMs + sessionMs
   await inTransaction(db, async tx => {
-    await clearFailures(tx, hashOf(name))
     await openSession(tx, { tokenHash: hashOf(token), staffId: staff.staffId, expiresAtMs }, nowMs)
     await audit(tx, nowMs, { by: name, action: 'session.open', subject: `staff/${name}` })
   })
@@ -56,28 +55,29 @@ export async function signIn (ledger: Ledger, name: string, password: string): P
 async function proven (ledger: Ledger, name: string, password: string): Promise<StaffRow> {
   const { db, clock, random } = ledger
   const nowMs = clock.now()
-  const failures = await failuresOf(db, hashOf(name), nowMs - lockOut.windowMs)
+  const sinceMs = nowMs - lockOut.windowMs
+  // Tries while it is locked do not count, or anybody could keep a name locked for good.
+  const tries = await inTransaction(db, tx =>
+    claimTry(tx, hashOf(name), { nowMs, sinceMs, triesMax: lockOut.failuresMax }))
   const staff = await findStaff(db, name)
   decoy ??= hashPassword(random(32).toString('hex'))
   const known = staff !== null && staff.passwordHash.startsWith('$argon2')
   const right = await verify(known ? staff.passwordHash : await decoy, password)
-  if (known && right && staff.active && failures < lockOut.failuresMax) return staff
-  // Tries while it is locked do not count, or anybody could keep a name locked for good.
-  if (failures < lockOut.failuresMax) await noteFailure(ledger, name, staff !== null, nowMs)
+  if (known && right && staff.active && tries !== null) {
+    await inTransaction(db, tx => clearFailures(tx, hashOf(name)))
+    return staff
+  }
+  if (tries === lockOut.failuresMax) await noteLock(ledger, name, staff !== null, nowMs)
   throw new Refusal('credentials_wrong')
 }
 
 /** What was typed for a name that nobody has may be a password: the log shows a hash of it. */
-async function noteFailure (
-  { db, log }: Ledger, name: string, known: boolean, nowMs: number
-): Promise<void> {
+async function noteLock ({ db, log }: Ledger, name: string, known: boolean, nowMs: number): Promise<void> {
   const subject = known ? `staff/${name}` : `name/${hashOf(name).toString('hex').slice(0, 16)}`
-  await inTransaction(db, async tx => {
-    const failures = await countFailure(tx, hashOf(name), nowMs, nowMs - lockOut.windowMs)
-    if (failures !== lockOut.failuresMax) return
-    log.warn({ subject }, 'too many failed sign-ins: locked for a while')
-    await audit(tx, nowMs, { by: 'system', action: 'session.lock', subject, detail: { failures } })
-  })
+  const detail = { failures: lockOut.failuresMax }
+  log.warn({ subject }, 'too many failed sign-ins: locked for a while')
+  await inTransaction(db, async tx =>
+    await audit(tx, nowMs, { by: 'system', action: 'session.lock', subject, detail }))
 }
 
 /** A member in a session of his own. */
@@ -104,7 +104,6 @@ export async function changePassword (
   const passwordHash = await hashPassword(wanted)
   await inTransaction(ledger.db, async tx => {
     await setPassword(tx, staff.staffId, passwordHash, false)
-    await clearFailures(tx, hashOf(name))
     const ended = await closeSessionsOf(tx, staff.staffId, sessionId)
     const detail = { sessionsEnded: ended }
     await audit(tx, nowMs, { by: name, action: 'password.change', subject: `staff/${name}`, detail })

@@ -169,24 +169,23 @@ export const closeSessionsOf = async (tx: Tx, staffId: number, but: bigint | nul
 
 /* ---- failed sign-ins ---- */
 
-/** Failures in a row of this name, known or not, since `sinceMs`. */
-export async function failuresOf (db: Db | Tx, nameHash: Buffer, sinceMs: number): Promise<number> {
-  const { rows: [row] } = await db.query<{ failures: number }>(`
-    select failures from sign_in_failure where name_hash = $1 and last_at > $2`, [nameHash,
-    timestamp(sinceMs)])
-  return row?.failures ?? 0
-}
-
-/** Counts one more failure, and tells how many it makes; what is older than `sinceMs` is forgotten first. */
-export async function countFailure (
-  tx: Tx, nameHash: Buffer, nowMs: number, sinceMs: number
-): Promise<number> {
+/**
+ * Counts a try of this name, known or not, as failed before anybody knows whether it is: how many that makes,
+ * or null where `triesMax` have failed already; then it does not count. So many at once are not more than so
+ * many in a row. What is older than `sinceMs` is forgotten first.
+ */
+export async function claimTry (
+  tx: Tx, nameHash: Buffer, { nowMs, sinceMs, triesMax }: {
+    readonly nowMs: number, readonly sinceMs: number, readonly triesMax: number
+  }
+): Promise<number | null> {
   await tx.query('delete from sign_in_failure where last_at <= $1', [timestamp(sinceMs)])
   const { rows: [row] } = await tx.query<{ failures: number }>(`
     insert into sign_in_failure as f (name_hash, failures, last_at) values ($1, 1, $2)
     on conflict (name_hash) do update set failures = f.failures + 1, last_at = excluded.last_at
-    returning failures`, [nameHash, timestamp(nowMs)])
-  return row?.failures ?? 1
+      where f.failures < $3
+    returning failures`, [nameHash, timestamp(nowMs), triesMax])
+  return row?.failures ?? null
 }
 
 export const clearFailures = async (tx: Tx, nameHash: Buffer): Promise<void> => {

@@ -116,7 +116,7 @@ export async function startDoors (): Promise<Doors> {
     })
     const url = await app.listen({ host: '127.0.0.1', port: 0 })
     if (!contract.known()) contract.learn(await (await fetch(`${url}/openapi.json`)).json())
-    const tokens = new Map<string, { token: string, untilMs: number }>()
+    const tokens = new Map<string, Promise<{ token: string, untilMs: number }>>()
     const ask = async (as: Who, method: string, path: string, sent: Sent = {}) => {
       const token = sent.token ?? await tokenOf(as)
       const answer = await send(url, token, method, path, sent)
@@ -131,11 +131,12 @@ export async function startDoors (): Promise<Doors> {
         const id = machines[who as keyof typeof machines]
         return `${id}.${secretOf(id)}`
       }
-      const known = tokens.get(who)
+      const known = await tokens.get(who)
       if (known !== undefined && known.untilMs > clock.now()) return known.token
-      const { json } = await signIn(who, password)
-      tokens.set(who, { token: json.token, untilMs: Date.parse(json.expiresAt) })
-      return json.token
+      const signing = signIn(who, password).then(({ json }) =>
+        ({ token: json.token as string, untilMs: Date.parse(json.expiresAt) }))
+      tokens.set(who, signing)
+      return (await signing).token
     }
     return {
       url, ledger, db: owner, clock, databaseUrl, ask, signIn,
