@@ -32,7 +32,7 @@ t.test('every route, every caller', async t => {
     ]
   })
   const people = Object.entries(staff).map(([name, roles]) =>
-    ({ who: name as Who, token: null, is: ['staff', ...roles] as string[] }))
+    ({ who: name as Who, token: null, is: ['person', 'staff', ...roles] as string[] }))
   const callers = [
     ...people,
     ...Object.keys(machines).map(kind => ({ who: kind as Who, token: null, is: [kind] })),

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { csvText } from '../ledger/exports/csv.ts'
+import { giveOutJournal } from '../ledger/exports/give-out.ts'
 import type { Column, Row } from '../ledger/exports/sheet.ts'
 import { xlsxStream } from '../ledger/exports/xlsx.ts'
 import { readAudit } from '../ledger/store/audit.ts'
@@ -221,6 +222,30 @@ t.test('whoever hangs up leaves no transaction behind, and the log says it', asy
     select count(*) as n from pg_stat_activity
     where datname = current_database() and state = 'idle in transaction'`)
   t.equal(idle?.n, 0n)
+  await door.close()
+})
+
+t.test('a journal of a day waits for its turn, and the log says who took it', async t => {
+  const door = await opened()
+  await door.ok('settler', 'POST', `/v1/days/${D}/close`)
+  const path = `/v1/exports/journal/${D}.journal`
+  const text = async function * () { // somebody who reads slowly
+    await new Promise(resolve => setTimeout(resolve, 60_000).unref())
+    yield ''
+  }
+  const slow = await Promise.all(['one', 'other'].map(async by =>
+    await giveOutJournal(door.ledger, text(), { by, date: D, detail: 'kind' })))
+  t.equal((await door.ask('auditor', 'GET', path)).json.reason, 'unavailable', 'each holds a snapshot')
+  for (const stream of slow) stream.destroy()
+  await new Promise(resolve => setImmediate(resolve))
+  const journal = await door.ask('inspector', 'GET', path)
+  for (const line of ['commerce:breakage  ; type: R', 'commerce:fee-income  ; type: R',
+    'commerce:shortage  ; type: X', 'commerce:purse  ; type: L', 'commerce:custody-bank  ; type: A']) {
+    t.match(journal.text, `account ${line}\n`)
+  }
+  const { items } = await door.ok('auditor', 'GET', '/v1/audit?subject=export/journal')
+  t.strictSame(items.map((one: { by: string, action: string }) => `${one.by} ${one.action}`),
+    ['inspector export.give', 'other export.give', 'one export.give'])
   await door.close()
 })
 

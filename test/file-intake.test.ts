@@ -116,6 +116,15 @@ async function opened () {
   return { ledger, db, close }
 }
 
+t.test('a line that does not end is not waited for', async t => {
+  let read = 0
+  const endless = Readable.from(async function * () {
+    for (; read < 1_000; read++) yield Buffer.alloc(1 << 14, 'x')
+  }())
+  await t.rejects(stageFile(fileOf(1).name, endless), /more than 65536 bytes/)
+  t.ok(read < 10, `${read} pieces of 16 KiB`)
+})
+
 /** So many lines, the cards in turn; of a thousand, one has a wrong TAC and one cannot be read. */
 function fileOf (lines: number, sequence = 1): { name: string, text: string } {
   const records = Array.from({ length: lines }, (_, index) => {

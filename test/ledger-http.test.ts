@@ -2,7 +2,7 @@
 // OpenAPI description says.
 import t from 'tap'
 import { request } from 'node:http'
-import { cardKey } from '../schemas/record.ts'
+import { cardKey, type CardRef } from '../schemas/record.ts'
 import { requestReasons } from '../schemas/reasons.ts'
 import { writeConsumptionFile, writeConsumptionRecord } from '../schemas/clearing-file/consumption.ts'
 import { toConsumptionRecord } from '../schemas/clearing-file/event.ts'
@@ -341,6 +341,21 @@ t.test('who bears the use of a listed card, by what the terminal had applied', a
   })
   t.strictSame(await lines(), ['0 issuer listed 1 had null', '1 operator listed 1 had 1'],
     'an acknowledgement counts from when it was applied')
+  await door.close()
+})
+
+t.test('cards page by page: each of them once, in the order of their key', async t => {
+  const door = await opened()
+  const pages: string[][] = []
+  for (let after = ''; after !== 'none';) {
+    const { items, next } = await door.ok('auditor', 'GET', `/v1/cards?limit=2${after && `&after=${after}`}`)
+    pages.push(items.map((one: { card: CardRef }) => cardKey(one.card)))
+    after = next ?? 'none'
+  }
+  const { rows } = await door.db.query<{ n: bigint }>('select count(*) as n from card')
+  t.equal(new Set(pages.flat()).size, Number(rows[0]?.n), 'every card')
+  t.equal(pages.flat().length, Number(rows[0]?.n), 'and none twice')
+  t.ok(pages.every(one => one.length <= 2), 'in pages')
   await door.close()
 })
 

@@ -115,6 +115,20 @@ const routesOf = async (door: Door): Promise<Route[]> =>
     .flatMap(([path, methods]) => Object.keys(methods)
       .map(method => ({ method: method.toUpperCase(), path })))
 
+t.test('a company tells its own records only', async t => {
+  const door = await opened()
+  const tell = async (records: object[]) => {
+    const { status, json } = await door.ask(null, 'POST', '/v1/records',
+      { token: tokenOf('MET'), json: { delivery: `delivery-${records.length}`, records } })
+    return [status, json.reason, json.where]
+  }
+  const ofMetro = recordOf(0, 1, { operator: 'MET', terminal: 'M1', psam: '990000000009' })
+  t.strictSame(await tell([ofMetro, recordOf(1, 1)]), [403, 'forbidden', '/records/1/operator'])
+  t.equal((await door.db.query('select from delivery')).rows.length, 0, 'nothing of it is kept')
+  t.equal((await tell([ofMetro]))[0], 200)
+  await door.close()
+})
+
 t.test('as a foreign company through every route of the description', async t => {
   const door = await opened()
   await door.ok('gateway', 'POST', '/v1/records', {

@@ -23,24 +23,39 @@ export type Order = {
 const limits = { atOnceMax: 2, durationMaxMs: 30 * 60_000 } as const
 const underWay = new WeakMap<Ledger, number>()
 
+/** The bytes of the file. Throws Refusal unavailable. */
+export const giveOut = async (ledger: Ledger, sheet: Sheet, order: Order): Promise<Readable> =>
+  await inTurn(ledger, async () => {
+    if (order.shown === 'whole') await note(ledger, sheet, order, 'export.unmask', {})
+    return streamOf(sheet, audited(ledger, sheet, order), order)
+  })
+
+/** The books of a date, which name no cards, as a text; who took it is written down before the first byte. */
+export const giveOutJournal = async (
+  ledger: Ledger, text: AsyncGenerator<string>, { by, date, detail }: {
+    readonly by: string, readonly date: string, readonly detail: string
+  }
+): Promise<Readable> => await inTurn(ledger, async () => {
+  const deed = { by, action: 'export.give', subject: 'export/journal', detail: { date, detail } }
+  await inTransaction(ledger.db, async tx => await audit(tx, ledger.clock.now(), deed))
+  return Readable.from(text, { objectMode: false })
+})
+
 /**
- * The bytes of the file. Throws Refusal unavailable where others are being written already: each holds a
+ * A stream that ends in time. Throws Refusal unavailable where others are being written already: each holds a
  * snapshot of the database.
  */
-export async function giveOut (ledger: Ledger, sheet: Sheet, order: Order): Promise<Readable> {
+async function inTurn (ledger: Ledger, open: () => Promise<Readable>): Promise<Readable> {
   const busy = underWay.get(ledger) ?? 0
   if (busy >= limits.atOnceMax) {
     throw new Refusal('unavailable', `${busy} exports are being written; try again when one has ended`)
   }
   underWay.set(ledger, busy + 1)
   const done = () => { underWay.set(ledger, (underWay.get(ledger) ?? 1) - 1) }
-  try {
-    if (order.shown === 'whole') await note(ledger, sheet, order, 'export.unmask', {})
-  } catch (error) {
+  const stream = await open().catch((error: unknown) => {
     done()
     throw error
-  }
-  const stream = streamOf(sheet, audited(ledger, sheet, order), order)
+  })
   const tooLong = setTimeout(() => { stream.destroy(new Error('the export took too long')) },
     limits.durationMaxMs)
   stream.once('close', () => {

@@ -3,6 +3,7 @@
 // Debits are positive, as hledger has it. It refuses to know SQL.
 import { addDays } from '../../runtime/instants.ts'
 import { headings, transferCodes, type Heading } from '../core/chart.ts'
+import { floatPlaces } from '../core/float.ts'
 import { yuanText } from '../core/yuan.ts'
 import { inSnapshot, type AccountColumns } from '../store/exports.ts'
 import { journalBalances, journalPages, type JournalBalance, type JournalTransfer } from '../store/journal.ts'
@@ -34,12 +35,14 @@ async function * journalText (tx: Tx, date: string, detail: JournalDetail): Asyn
 const name = ({ book, heading, party }: AccountColumns): string =>
   [book, heading, ...party === null ? [] : [party]].join(':')
 
-const types: Partial<Record<Heading, string>> = {
-  'commission-income': 'R', 'commission-expense': 'X', 'issuer-loss': 'X', shortage: 'X'
-}
-const declaration = (account: JournalBalance): string => {
-  const type = types[account.heading] ?? (headings[account.heading].side === 'debit' ? 'A' : 'L')
-  return `account ${name(account)}  ; type: ${type}\n`
+const declaration = (account: JournalBalance): string =>
+  `account ${name(account)}  ; type: ${typeOf(account.heading)}\n`
+
+/** Revenue and expense are the house's own; all else is held or owed. */
+function typeOf (heading: Heading): string {
+  const isDebit = headings[heading].side === 'debit'
+  if (floatPlaces[heading] === 'own') return isDebit ? 'X' : 'R'
+  return isDebit ? 'A' : 'L'
 }
 
 function opening (date: string, balances: readonly JournalBalance[]): string {

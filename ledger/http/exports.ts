@@ -1,11 +1,11 @@
 // The doors through which lists leave as files: CSV, XLSX, and an hledger journal of a day.
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { Type, type Static, type TObject, type TProperties } from 'typebox'
 import { maskCards } from '../../runtime/log.ts'
 import { LocalDate } from '../../schemas/api.ts'
 import { outcomeNumbers } from '../../schemas/reasons.ts'
 import { layers } from '../../schemas/reconciliation.ts'
-import { giveOut, type Format } from '../exports/give-out.ts'
+import { giveOut, giveOutJournal, type Format } from '../exports/give-out.ts'
 import { hledgerJournal } from '../exports/journal.ts'
 import type { Sheet } from '../exports/sheet.ts'
 import {
@@ -126,7 +126,9 @@ export const exportRoutes = (ledger: Ledger) => async (app: App): Promise<void> 
     }
   }, async (request, reply) => {
     const { detail = 'transfer' } = request.query
-    const text = hledgerJournal(ledger.db, request.params.date, detail as 'transfer' | 'kind')
-    return await reply.type('text/plain; charset=utf-8').send(Readable.from(text, { objectMode: false }))
+    const { date } = request.params
+    const text = hledgerJournal(ledger.db, date, detail as 'transfer' | 'kind')
+    const stream = await giveOutJournal(ledger, text, { by: callerIn(request).id, date, detail })
+    return await reply.type('text/plain; charset=utf-8').send(stream)
   })
 }

@@ -33,12 +33,16 @@ export const viewRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
       querystring: Type.Object({
         state: Type.Optional(Type.String({ maxLength: 20, description: 'normal and so on' })),
         type: Type.Optional(Type.String({ maxLength: 20, description: 'anonymous and so on' })),
-        ...paging('^\\d{1,18}$')
+        ...paging('^\\d{1,2}\\.\\d{1,18}$')
       }, closed),
       response: { 200: pageOf(CardView) }
     }
-  }, async ({ query: { state = null, type = null, after = '0', limit } }) =>
-    await viewCards(ledger.db, { state, type, after: BigInt(after), limit: pageLimit(limit) }))
+  }, async ({ query: { state = null, type = null, after = '0.0', limit } }) => {
+    const [bucket = '0', cardId = '0'] = after.split('.')
+    return await viewCards(ledger.db, {
+      state, type, after: { bucket: Number(bucket), cardId: BigInt(cardId) }, limit: pageLimit(limit)
+    })
+  })
 
   app.get('/v1/records', {
     config: { allow },

@@ -20,6 +20,8 @@ export type StagedFile = {
 }
 
 export const recordsPerPart = 10_000
+/** A line without an end would be copied with each chunk that comes. */
+const lineBytesMax = 1 << 16
 
 /** Reads the stream to its end. Throws Refusal file_… or too_large; then nothing of the file is kept. */
 export async function stageFile (name: string, stream: AsyncIterable<Buffer>): Promise<StagedFile> {
@@ -58,6 +60,9 @@ export async function stageFile (name: string, stream: AsyncIterable<Buffer>): P
 
   for await (const chunk of stream) {
     total += chunk.length
+    if (rest.length > lineBytesMax) {
+      throw new Refusal('file_record_length_wrong', `a line has more than ${lineBytesMax} bytes`, name)
+    }
     if (total > limits.fileBytesMax) throw new Refusal('too_large', `more than ${limits.fileBytesMax} bytes`)
     await Promise.all(cut(rest.length === 0 ? chunk : Buffer.concat([rest, chunk]), false))
   }

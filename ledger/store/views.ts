@@ -14,12 +14,12 @@ const hexOf = (bytes: Buffer): string => bytes.toString('hex').toUpperCase()
 /* ---- cards ---- */
 
 type CardViewRow = {
-  cardId: bigint, issuer: Buffer, serial: Buffer, issue: number, type: string, state: string,
+  bucket: number, cardId: bigint, issuer: Buffer, serial: Buffer, issue: number, type: string, state: string,
   blacklisted: boolean,
   lastCounter: number, lastBalanceFen: bigint, shadowFen: bigint, openItems: number
 }
 const cardSelect = `
-  select c.card_id as "cardId", c.issuer, c.serial, c.issue, c.card_type as type, c.state,
+  select c.bucket, c.card_id as "cardId", c.issuer, c.serial, c.issue, c.card_type as type, c.state,
     exists (select 1 from blacklist_entry e
       where e.bucket = c.bucket and e.card_id = c.card_id and e.removed_version is null) as blacklisted,
     p.last_counter as "lastCounter", p.last_balance_fen as "lastBalanceFen", p.shadow_fen as "shadowFen",
@@ -46,7 +46,9 @@ export async function viewCard (db: Db, bucket: number, card: CardRef): Promise<
 }
 
 export type CardFilter = {
-  readonly state: string | null, readonly type: string | null, readonly after: bigint
+  readonly state: string | null, readonly type: string | null
+  /** A card that was shown: what follows it in the order of the key comes next. */
+  readonly after: { readonly bucket: number, readonly cardId: bigint }
   readonly limit: number
 }
 
@@ -54,9 +56,14 @@ export async function viewCards (
   db: Db, { state, type, after, limit }: CardFilter
 ): Promise<{ items: CardView[], next: string | null }> {
   const { rows } = await db.query<CardViewRow>(`${cardSelect}
-    where c.card_id > $1 and ($3::text is null or c.state = $3) and ($4::text is null or c.card_type = $4)
-    order by c.card_id limit $2`, [after, limit, state, type])
-  return { items: rows.map(cardView), next: rows.length < limit ? null : String(rows.at(-1)?.cardId) }
+    where (c.bucket, c.card_id) > ($1, $2)
+      and ($4::text is null or c.state = $4) and ($5::text is null or c.card_type = $5)
+    order by c.bucket, c.card_id limit $3`, [after.bucket, after.cardId, limit, state, type])
+  const last = rows.at(-1)
+  return {
+    items: rows.map(cardView),
+    next: last === undefined || rows.length < limit ? null : `${last.bucket}.${last.cardId}`
+  }
 }
 
 /* ---- records ---- */
