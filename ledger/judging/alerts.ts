@@ -10,7 +10,10 @@ type Subject = (line: Prepared) => string
 const psamOf: Subject = ({ record, psam }) => `psam/${record.psam}${psam === null ? '' : `/${psam.issue}`}`
 const terminalOf: Subject = ({ record }) => `terminal/${record.terminal}`
 
-/** Reasons that say more than that one record is bad, and what they are about. */
+/**
+ * Reasons that say more than that one record is bad, and what they are about. One alert a day is raised about
+ * one thing: cards whose numbers look alike once they are masked are told apart by ours.
+ */
 const alerting = new Map<VerdictReason, readonly [AlertKind, Subject]>([
   ['psam_unknown', ['psam_unknown', psamOf]],
   ['terminal_unknown', ['terminal_unknown', terminalOf]],
@@ -20,7 +23,7 @@ const alerting = new Map<VerdictReason, readonly [AlertKind, Subject]>([
   ['psam_stolen', ['psam_stolen', psamOf]],
   ['clock_implausible', ['clock_implausible', terminalOf]],
   ['psam_regression', ['psam_regression', psamOf]],
-  ['conflict', ['clone_suspicion', line => `card/${maskedCard(line)}`]]
+  ['conflict', ['clone_suspicion', line => `card/${maskedCard(line)}#${line.card?.cardId ?? '-'}`]]
 ])
 
 /** A clock that is ahead by less says nothing. */

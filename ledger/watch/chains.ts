@@ -33,7 +33,7 @@ export async function findChainItems (look: Look): Promise<readonly AlertRow[]> 
   const still = new Set(rows.map(({ key }) => key))
   await openItems(tx, rows, atMs)
   await closeItems(tx, 'E', open.filter(key => !still.has(key)), 'later news explained it', atMs)
-  return await raiseAlerts(tx, found.flatMap(({ card, items }) => alertsOf(card, items, clearingDate)), atMs)
+  return await raiseAlerts(tx, found.flatMap(one => alertsOf(one, clearingDate)), atMs)
 }
 
 const prefixOf = ({ cardId, purse }: PurseKey): string => `card/${cardId}/${purse}`
@@ -110,13 +110,13 @@ const aboutCard = ({ serial, issue }: CardRef): string =>
   `card/${serial.slice(0, 6)}…${serial.slice(-4)}-${issue}`
 
 /** A chip that holds more than it should: value from nowhere, or a load nobody told of. */
-const alertsOf = (card: CardRef, items: readonly ChainItem[], clearingDate: string): Alert[] =>
+const alertsOf = ({ card, purse: { cardId }, items }: Found, clearingDate: string): Alert[] =>
   items.flatMap(({ kind, reason, amountFen, from, to }): Alert[] => {
     const moreFen = reason === 'chain_broken' ? amountFen : kind === 'held' ? 0n : -amountFen
     return moreFen <= 0n
       ? []
       : [{
-          kind: 'unknown_load', about: aboutCard(card), clearingDate,
+          kind: 'unknown_load', about: `${aboutCard(card)}#${cardId}`, clearingDate,
           evidence: { from, to, moreFen: Number(moreFen) }
         }]
   })
