@@ -11,18 +11,26 @@ export type TacPool = {
 }
 
 type Waiting = { readonly resolve: (valid: Uint8Array) => void, readonly reject: (error: Error) => void }
-type Lane = { readonly worker: Worker, readonly waiting: Map<number, Waiting> }
+type Lane = { readonly worker: Worker, readonly waiting: Map<number, Waiting>, dead: boolean }
 
-/** Starts `workers` threads; each opens the key file itself. Rejects when the file does not open. */
+/**
+ * Starts `workers` threads; each opens the key file itself. Rejects when the file does not open. A thread
+ * that dies fails what it was asked, and another takes its place with the next question.
+ */
 export async function startTacPool (options: {
   readonly workers: number, readonly keyFile: string, readonly passphrase: string
 }): Promise<TacPool> {
-  const lanes = Array.from({ length: options.workers }, () => startLane(options.keyFile, options.passphrase))
+  const start = (): Lane => startLane(options.keyFile, options.passphrase)
+  const lanes = Array.from({ length: options.workers }, start)
+  const laneAt = (place: number): Lane => {
+    const lane = lanes[place] as Lane
+    return lane.dead ? (lanes[place] = start()) : lane
+  }
   let tasks = 0
   const pool: TacPool = {
     verify: async (items, order) => {
       if (items.length % itemLength !== 0) throw new RangeError(`not whole items: ${items.length} bytes`)
-      const lane = lanes[tasks % lanes.length] as Lane
+      const lane = laneAt(tasks % lanes.length)
       const task = tasks++
       return await new Promise((resolve, reject) => {
         lane.waiting.set(task, { resolve, reject })
@@ -41,14 +49,17 @@ function startLane (path: string, passphrase: string): Lane {
   const worker = new Worker(
     new URL('./tac-worker-main.mjs', import.meta.url), { workerData: { path, passphrase } }
   )
-  const lane: Lane = { worker, waiting: new Map() }
+  const lane: Lane = { worker, waiting: new Map(), dead: false }
+  const die = (error: Error): void => {
+    lane.dead = true
+    for (const { reject } of lane.waiting.values()) reject(error)
+    lane.waiting.clear()
+  }
   worker.on('message', ({ task, valid }: TacAnswer) => {
     lane.waiting.get(task)?.resolve(valid)
     lane.waiting.delete(task)
   })
-  worker.on('error', error => {
-    for (const { reject } of lane.waiting.values()) reject(error as Error)
-    lane.waiting.clear()
-  })
+  worker.on('error', error => { die(error as Error) })
+  worker.on('exit', () => { die(new Error('the key worker has ended')) })
   return lane
 }
