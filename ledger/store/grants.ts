@@ -8,8 +8,10 @@ export const servingRole = 'ledger_serving'
 export const appendOnly = [
   'transfer', 'batch', 'audit', 'adjustment', 'card_event', 'evidence', 'tree_leaf', 'tree_head', 'day_step',
   'day_check', 'day_approval', 'proposal_decision', 'alert', 'redress', 'redress_void', 'dispute_step',
-  'chain_fact', 'delivery_raw', 'delivery_part', 'keyed_reply',
-  'national_batch', 'national_receipt', 'national_return'
+  'chain_fact', 'terminal_claim', 'delivery', 'delivery_raw', 'delivery_part', 'keyed_reply',
+  'general_ledger', 'position', 'position_charge', 'statement', 'settlement_override', 'reconciliation_run',
+  'terminal_total', 'bank_statement', 'tree_tile', 'signing_key', 'blacklist_version', 'tariff_version',
+  'city_list_version', 'parameter_applied', 'national_batch', 'national_receipt', 'national_return'
 ] as const
 
 /** Makes the role where it is missing and gives it its rights on every table there is. */
