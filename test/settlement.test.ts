@@ -11,8 +11,9 @@ import { inTransaction } from '../ledger/store/db.ts'
 import { verifyBooks } from '../ledger/verifying/verify-books.ts'
 import { startDoors, type Door } from './support/ledger-http.ts'
 import {
-  balance, bankAccounts, bankOf, card, debit, deliver, openCity, ours, settleDay, verified
+  balance, bankAccounts, bankOf, debit, openCity, ours, settleDay, verified
 } from './support/settling.ts'
+import { card, deliver } from './support/small-city.ts'
 
 const D = '2026-03-02'
 const D1 = '2026-03-03'

@@ -1,6 +1,7 @@
 // The way to the process that started the city: it has the ledger and the gateway started for us, over Node
 // IPC, and hears how far we are, as JSON lines on standard output. It refuses to know what is told.
 import type { GatewayConfig } from '../../schemas/gateway.ts'
+import { askStarter } from '../ask-starter.ts'
 
 export type Access = {
   readonly tokens: Readonly<Record<string, string>>
@@ -28,26 +29,9 @@ export type CityEvent =
   | { readonly done: number }
   | { readonly figures: unknown }
 
-type Waiter = { resolve (value: never): void, reject (error: Error): void }
-
 export function starterOverIpc (): Starter {
-  const waiting = new Map<number, Waiter>()
-  let asked = 0
-  process.on('message', (answer: { no: number, ok?: never, error?: string }) => {
-    const waiter = waiting.get(answer.no)
-    waiting.delete(answer.no)
-    if (answer.error === undefined) waiter?.resolve(answer.ok as never)
-    else waiter?.reject(new Error(answer.error))
-  })
+  const ask = askStarter('only bin/demo.ts starts this process: npm run demo')
   const released = new Promise<void>(resolve => { process.once('disconnect', resolve) })
-  function ask<T> (what: string, details: object = {}): Promise<T> {
-    if (process.send === undefined) throw new Error('only bin/demo.ts starts this process: npm run demo')
-    return new Promise((resolve, reject) => {
-      const no = ++asked
-      waiting.set(no, { resolve, reject })
-      process.send?.({ no, ask: what, ...details })
-    })
-  }
   return {
     access: () => ask('access'),
     ledger: clock => ask('ledger', { clock }),

@@ -1,5 +1,6 @@
 // The stack under test as its starter offers it over Node IPC: fresh, clock, kill, start, tamper. Knows
 // processes, no business.
+import { askStarter } from '../ask-starter.ts'
 import type { Instant } from '../../runtime/clock.ts'
 import { formatIso } from '../../runtime/instants.ts'
 
@@ -37,28 +38,8 @@ export type ProcessName = 'ledger' | 'gateway'
 
 /** The other end is the process that started this one. */
 export function stackOverIpc (): Stack {
-  const waiting = new Map<number, { resolve: (value: never) => void, reject: (error: Error) => void }>()
-  let asked = 0
-  process.on('message', (answer: { no: number, ok?: never, error?: string }) => {
-    const waiter = waiting.get(answer.no)
-    waiting.delete(answer.no)
-    if (answer.error === undefined) waiter?.resolve(answer.ok as never)
-    else waiter?.reject(new Error(answer.error))
-  })
-  const ask = <T>(what: string, details: object = {}): Promise<T> =>
-    new Promise((resolve, reject) => {
-      if (process.send === undefined) {
-        reject(
-          new Error(
-            'this process runs scenarios for bin/scenario.ts; start it with npm run scenario -- FILES'
-          )
-        )
-        return
-      }
-      const no = ++asked
-      waiting.set(no, { resolve, reject })
-      process.send({ no, ask: what, ...details })
-    })
+  const ask = askStarter(
+    'this process runs scenarios for bin/scenario.ts; start it with npm run scenario -- FILES')
   return {
     prepare: keys => ask('prepare', { keys }),
     fresh: ({ at, ...rest }) => ask('fresh', { at: formatIso(at), ...rest }),

@@ -1,5 +1,5 @@
-// A small city on a ledger with its doors: two operators, an agent, their taps; days closed and settled; what
-// a bank would tell of it.
+// The small city through its settlement: days closed, approved and instructed, and what a bank would tell
+// of it.
 import type { Test } from 'tap'
 import type { Card, DayView, Registry } from '../../schemas/api.ts'
 import type { TransactionRecord } from '../../schemas/record.ts'
@@ -8,51 +8,21 @@ import {
   statementFile, type StatementFormat, type StatementLine
 } from '../../terminal-sim/bank/statement-file.ts'
 import type { Answer, Door, Doors } from './ledger-http.ts'
-import { cardOf, recordOf } from './posting.ts'
+import { debit as debitOf, smallCity, type Terminal } from './small-city.ts'
 
-const D = '2026-03-02'
-
-const psams = { B1: '990000000001', M1: '990000000002', S1: '990000000003' } as const
-type Terminal = keyof typeof psams
-const operators: Record<Terminal, string> = { B1: 'BUS', M1: 'MET', S1: 'SHP' }
-
-export const card = (number: number, more: Partial<Card> = {}): Card => ({
-  card: cardOf(number), profile: 't-union', type: 'anonymous', suite: '3des', keyVersion: 1, cityFactor: null,
-  balanceFen: 10_000, counter: 100, soldBy: null, depositFen: 0, ...more
-})
-export const city = (cards: readonly Card[], more: Partial<Registry> = {}): Registry => ({
-  clearingDate: D,
-  parties: [
-    { code: 'ISS', kind: 'issuer', nameZh: '市民卡公司', nameEn: 'Card Company' },
-    {
-      code: 'BUS', kind: 'operator', nameZh: '公交', nameEn: 'Bus', merchant: '430400000000002',
-      industry: '02'
-    },
-    { code: 'MET', kind: 'operator', nameZh: '地铁', nameEn: 'Metro' },
-    { code: 'SHP', kind: 'agent', nameZh: '商户', nameEn: 'Shops' }
-  ],
-  commissions: [
-    { party: 'BUS', product: 'debit', ratePpm: 3_000, from: '2026-01-01' },
-    { party: 'MET', product: 'debit', ratePpm: 3_000, from: '2026-01-01' },
-    { party: 'SHP', product: 'debit', ratePpm: 8_000, from: '2026-01-01' },
-    { party: 'SHP', product: 'load', ratePpm: 2_000, from: '2026-01-01' },
-    { party: 'BUS', product: 'debit', ratePpm: 900_000, from: '2026-03-03' }
-  ],
-  terminals: Object.entries(operators).map(([terminal, operator]) => ({ terminal, operator })),
-  psams: Object.entries(psams).map(([terminal, psam]) => ({
-    psam, issue: 1, terminal, from: '2025-01-01T00:00:00+08:00', to: null, stolenAt: null, test: false
-  })),
-  cards: [...cards],
-  ...more
-})
+/** The city, whose bus pays most of what it earns from the second day on. */
+export const city = (cards: readonly Card[], more: Partial<Registry> = {}): Registry => {
+  const small = smallCity(cards)
+  const later = { party: 'BUS', product: 'debit', ratePpm: 900_000, from: '2026-03-03' }
+  return { ...small, commissions: [...small.commissions ?? [], later], ...more }
+}
 
 /** Debit `nth` of a card, counted from 1, all of the same amount unless told otherwise. */
 export const debit = (
   number: number, nth: number, terminal: Terminal = 'B1', amountFen = 180, openFen = 10_000,
   more: Partial<TransactionRecord> = {}
-): TransactionRecord => recordOf(number, nth, {
-  balanceBeforeFen: openFen - amountFen * (nth - 1), amountFen, terminal, operator: operators[terminal],
-  psam: psams[terminal], ...more
+): TransactionRecord => debitOf(number, nth, terminal, {
+  amountFen, balanceBeforeFen: openFen - amountFen * (nth - 1), ...more
 })
 
 export async function openCity (
@@ -62,8 +32,6 @@ export async function openCity (
   await door.ok('registrar', 'PUT', '/v1/registry', city(cards, more))
   return door
 }
-export const deliver = async (door: Door, delivery: string, records: readonly TransactionRecord[]) =>
-  await door.ok('gateway', 'POST', '/v1/records', { delivery, records })
 export async function settleDay (door: Door, date: string): Promise<DayView> {
   const { digest } = await door.ok('settler', 'POST', `/v1/days/${date}/close`)
   await door.ok('approver-1', 'POST', `/v1/days/${date}/approvals`, { digest })
