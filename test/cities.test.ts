@@ -5,7 +5,8 @@ import type { Registry } from '../schemas/api.ts'
 import type { NationalBatch, NationalReturnResult } from '../schemas/national.ts'
 import type { TransactionRecord } from '../schemas/record.ts'
 import { startDoors, type Door } from './support/ledger-http.ts'
-import { balance, card, deliver, debit, openCity, settleDay, verified } from './support/settling.ts'
+import { balance, debit, openCity, settleDay, verified } from './support/settling.ts'
+import { card, deliver } from './support/small-city.ts'
 
 const doors = await startDoors()
 t.teardown(() => doors.stop())
