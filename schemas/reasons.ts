@@ -72,6 +72,15 @@ export const verdictReasons = {
     outcome: 'refused', wire: '90', en: 'the card was on the list this terminal had, or should have had',
     zh: '黑名单卡'
   },
+  issuer_pays: {
+    outcome: 'accepted', wire: null,
+    en: 'another event stands on its counter, the operator acted in good faith: the issuer bears it',
+    zh: '计数器冲突，经复核由发卡方承担'
+  },
+  rejected: {
+    outcome: 'refused', wire: '90', en: 'held, and two people found that the operator is owed nothing for it',
+    zh: '经复核拒付'
+  },
   psam_regression: { outcome: 'held', wire: '90', en: 'the PSAM sequence runs backwards', zh: 'PSAM 流水号倒退' },
   conflict: { outcome: 'held', wire: '90', en: 'another valid event claims the same counter', zh: '计数器冲突' },
   chain_broken: { outcome: 'held', wire: '90', en: 'the card chain contradicts this event', zh: '卡链不连续' },
@@ -89,6 +98,9 @@ export const verdictReasons = {
     zh: '滞后入账'
   },
   ok: { outcome: 'accepted', wire: null, en: 'accepted', zh: '正常' },
+  released: {
+    outcome: 'accepted', wire: null, en: 'was held; two people found it good', zh: '经复核放行'
+  },
   redated: {
     outcome: 'accepted', wire: null, en: 'the date is an estimate from the records before and after',
     zh: '按前后记录推算时间'
@@ -109,13 +121,14 @@ export type VerdictReason = keyof typeof verdictReasons
 /** Stored as a small number in the hot tables; never renumber, only append. */
 export const reasonNumbers = {
   ok: 0, late: 1, issuer_risk: 2, amount_abnormal: 3, clock_drift: 4, city_leaving: 5, redated: 6,
+  issuer_pays: 7, released: 8,
   grey: 10, clock_implausible: 11, psam_regression: 12, conflict: 13,
   chain_broken: 14,
   duplicate: 20, malformed: 21, psam_unknown: 22, terminal_unknown: 23, card_unknown: 24, tac_wrong: 25,
   psam_terminal_mismatch: 26, merchant_mismatch: 27, type_not_allowed: 28, amount_over_limit: 29, overdue: 30,
   psam_stolen: 31, blacklisted: 32, grey_cancelled: 33, grey_expired: 34, card_type_not_allowed: 35,
   city_not_listed: 36, city_deleted: 37, returned_by_issuer: 38, merchant_closed: 39,
-  test_card: 40, test_psam: 41
+  test_card: 40, test_psam: 41, rejected: 42
 } as const satisfies Record<VerdictReason, number>
 
 export const outcomeNumbers = {

@@ -42,11 +42,16 @@ export type ChainFacts = {
   readonly expired: ReadonlySet<string>
   /** Events that their issuer in another city refused, by {@link eventKey}. */
   readonly returned: ReadonlySet<string>
+  /** Held events that people found good, or not, by {@link eventKey}. */
+  readonly released: ReadonlySet<string>
+  readonly rejected: ReadonlySet<string>
   /** How far the clock of a terminal may be off where only times say what came first. */
   readonly clockToleranceMs: number
 }
-export const noFacts: ChainFacts =
-  { readings: [], expired: new Set(), returned: new Set(), clockToleranceMs: 0 }
+export const noFacts: ChainFacts = {
+  readings: [], expired: new Set(), returned: new Set(), released: new Set(), rejected: new Set(),
+  clockToleranceMs: 0
+}
 
 /** An event inside its purse. */
 export const eventKey = ({ counter, content }: Pick<ChainEvent, 'counter' | 'content'>): string =>
@@ -69,17 +74,31 @@ export const terminalKey = ({ psamId, sequence }: Pick<ChainEvent, 'psamId' | 's
 
 /**
  * The claims that lose: in rank order each takes its chip counter and its terminal sequence where both are
- * free. `claims` are all that share a key with one another, directly or through others.
+ * free. `claims` are all that share a key with one another, directly or through others. One that people
+ * decided on needs no sequence: what its PSAM did was looked at, and its chip's counter is its own.
  */
-export function losersOf<E extends ChainEvent> (claims: readonly E[]): Set<E> {
+export function losersOf<E extends ChainEvent> (
+  claims: readonly E[], isDecided: (claim: E) => boolean = () => false
+): Set<E> {
   const taken = new Set<string>()
   const lost = new Set<E>()
   for (const claim of [...claims].sort(rank)) {
-    const keys = [chipKey(claim), terminalKey(claim)]
+    const keys = isDecided(claim) ? [chipKey(claim)] : [chipKey(claim), terminalKey(claim)]
     if (keys.some(key => taken.has(key))) lost.add(claim)
     else for (const key of keys) taken.add(key)
   }
   return lost
+}
+
+/** What people decided about a held event takes the place of what it was held for. */
+export function decidedFindings (
+  event: ChainEvent, { released, rejected }: ChainFacts, findings: readonly VerdictReason[]
+): readonly VerdictReason[] {
+  const key = eventKey(event)
+  if (rejected.has(key)) return [...findings, 'rejected']
+  if (!released.has(key)) return findings
+  if (findings.includes('conflict')) return [...findings, 'issuer_pays']
+  return [...findings.filter(one => one !== 'psam_regression'), 'released']
 }
 
 export type Chain<E extends ChainEvent> = {

@@ -25,17 +25,20 @@ export type Posting = {
 /** The chip has paid and the operator is not: the money waits for a dispute or two approvals. */
 const unpaidReasons: ReadonlySet<VerdictReason> = new Set([
   'terminal_unknown', 'psam_terminal_mismatch', 'merchant_mismatch', 'merchant_closed', 'type_not_allowed',
-  'amount_over_limit', 'overdue', 'psam_stolen', 'blacklisted'])
+  'amount_over_limit', 'rejected', 'overdue', 'psam_stolen', 'blacklisted'])
 
 /**
  * How the money of a debit moves under a verdict, or null where it does not move. Of several claims on one
- * counter only the winner moves money, whatever else is wrong with it.
+ * counter only the winner moves money of the purse, whatever else is wrong with it.
  */
 export function postingOf (
   verdict: Verdict, amountFen: bigint, accounts: PostingAccounts, stage: 'first' | 'adjusted'
 ): Posting | null {
-  if (amountFen === 0n || verdict.findings.includes('conflict')) return null
+  if (amountFen === 0n) return null
   const { purse, unpaid, issuerLoss, merchant, centre } = accounts
+  const byIssuer = { code: 'issuer_risk', debit: issuerLoss, fromPurseFen: 0n } as const
+  if (verdict.reason === 'issuer_pays' && merchant !== null) return { ...byIssuer, credit: merchant }
+  if (verdict.findings.includes('conflict')) return null
   if (centre !== null) {
     if (verdict.outcome !== 'accepted' || merchant === null) return null
     const code = stage === 'first' ? 'foreign_tap' : 'foreign_tap_adjusted'
@@ -47,9 +50,7 @@ export function postingOf (
     return { code, debit: purse, credit: unpaid, fromPurseFen: amountFen }
   }
   if (verdict.outcome !== 'accepted' || merchant === null) return null
-  if (verdict.reason === 'issuer_risk') {
-    return { code: 'issuer_risk', debit: issuerLoss, credit: merchant, fromPurseFen: 0n }
-  }
+  if (verdict.reason === 'issuer_risk') return { ...byIssuer, credit: merchant }
   const code = stage === 'first' ? 'tap' : 'tap_adjusted'
   return { code, debit: purse, credit: merchant, fromPurseFen: amountFen }
 }

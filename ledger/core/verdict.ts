@@ -165,7 +165,7 @@ export const isRemark = (reason: VerdictReason): boolean => placeOf(reason) > pl
 /** The findings that what other records say can bring and take away. */
 const foundByOthers: ReadonlySet<VerdictReason> = new Set([
   'duplicate', 'grey', 'psam_regression', 'conflict', 'chain_broken', 'grey_cancelled', 'grey_expired',
-  'returned_by_issuer'])
+  'returned_by_issuer', 'issuer_pays', 'rejected', 'released'])
 
 /** What remains of findings when the records around are looked at anew. */
 export const ownFindings = (findings: readonly VerdictReason[]): VerdictReason[] =>

@@ -138,8 +138,9 @@ async function readKeys (
   }
 }
 
-const chipKeysOf = (sorted: Sorted): ChipKey[] => sorted.careful.flatMap(({ key, told }) =>
-  told.filter(one => one.kind === 'claim').map(({ line }) => ({ ...key, counter: line.record.counter })))
+const chipKeysOf = (sorted: Sorted): ChipKey[] => sorted.careful.flatMap(({ key, told, again = [] }) => [
+  ...told.filter(one => one.kind === 'claim').map(({ line }) => line.record.counter), ...again
+].map(counter => ({ ...key, counter })))
 
 const chipText = (key: ChipKey): string => `${purseText(key)}/${key.counter}`
 const terminalText = ({ psamId, sequence }: TerminalKey): string => `${psamId}/${sequence}`

@@ -3,30 +3,31 @@
 // otherwise are corrections in the open date, each naming its original.
 import { committedAdjustments, transfersOf } from './book-lines.ts'
 import { adjustmentsDigest } from '../core/items.ts'
+import type { Known } from '../judging/book.ts'
 import { judge } from '../judging/judge.ts'
-import type { Group } from '../judging/sort-out.ts'
+import type { Group, Sorted } from '../judging/sort-out.ts'
 import { purseText } from '../judging/sort-out.ts'
 import type { Ledger } from '../ledger.ts'
 import { groupBy, uniqueBy } from '../../runtime/collections.ts'
 import { reasonNumbers } from '../../schemas/reasons.ts'
-import { readContext, readKnown } from './read-known.ts'
+import { readContext, readKnown, type OtherCard } from './read-known.ts'
 import { noteTakenBack } from '../redress/take-back.ts'
 import { Refusal } from '../refusal.ts'
 import { findCardsById, movePurses } from '../store/cards.ts'
-import type { Tx } from '../store/db.ts'
+import { DecideAgain, type Tx } from '../store/db.ts'
 import { insertFacts, type ChainFact } from '../store/facts.ts'
-import { lockPurses, openDate } from '../store/lock.ts'
+import { lockPurses, openDate, type PurseRow } from '../store/lock.ts'
 import { insertNews } from '../store/news.ts'
 import { nextBatchId, postBatch } from '../store/post.ts'
 import { insertAdjustments, resetTops, type ChipKey } from '../store/records.ts'
 
 /**
  * Stores what is added to the chains and judges the events at `keys` and around them with it. How many
- * verdicts are others now.
+ * verdicts are others now. `ranksAnew`: also which of the claims on a counter or a sequence stands.
  */
 export async function reconsider (
   tx: Tx, ledger: Pick<Ledger, 'registry' | 'random'>, keys: readonly ChipKey[], atMs: number,
-  newFacts: readonly ChainFact[] = []
+  newFacts: readonly ChainFact[] = [], { ranksAnew = false }: { readonly ranksAnew?: boolean } = {}
 ): Promise<number> {
   if (keys.length === 0) return 0
   const date = await openDate(tx)
@@ -46,7 +47,7 @@ export async function reconsider (
   const sorted = { unreadable: [], cardless: [], plain: [], careful }
   const given = { kind: 'json' as const, receivedAtMs: atMs, date }
   const context = await readContext(tx, await ledger.registry(), [], given)
-  const known = await readKnown(tx, sorted, purses, null)
+  const known = ranksAnew ? await readRanked(tx, sorted, purses) : await readKnown(tx, sorted, purses, null)
   const decision = judge(sorted, { ...known, newFacts }, context)
   if (decision === 'collision') throw new Error('events without news collide')
   await insertFacts(tx, newFacts)
@@ -64,4 +65,22 @@ export async function reconsider (
   }, batchId)
   await noteTakenBack(tx, takenBack, transferIds, { date, atMs })
   return decision.adjustments.length
+}
+
+/** With who else claims the same keys. Their purses are locked out of order: a deadlock is tried again. */
+async function readRanked (tx: Tx, sorted: Sorted, purses: readonly PurseRow[]): Promise<Known> {
+  let locked = purses
+  for (;;) {
+    let missing: readonly OtherCard[] = []
+    const lockAlso = (cards: readonly OtherCard[]): never => {
+      missing = cards
+      throw new DecideAgain('other cards are touched')
+    }
+    try {
+      return await readKnown(tx, sorted, locked, { lockAlso })
+    } catch (error) {
+      if (!(error instanceof DecideAgain)) throw error
+      locked = [...locked, ...await lockPurses(tx, missing)]
+    }
+  }
 }

@@ -4,7 +4,8 @@ import { groupBy } from '../../runtime/collections.ts'
 import { reasonNumbers, type VerdictReason } from '../../schemas/reasons.ts'
 import { evidenceHash } from '../../schemas/record.ts'
 import {
-  beginsElsewhere, chainOf, chipKey, gapsAt, losersOf, terminalKey, type Chain, type ChainEvent,
+  beginsElsewhere, chainOf, chipKey, decidedFindings, gapsAt, losersOf, terminalKey, type Chain,
+  type ChainEvent,
   type ChainFacts
 } from '../core/chain.ts'
 import { regressedBy, reusesOf } from '../core/regression.ts'
@@ -28,6 +29,8 @@ type Event = ChainEvent & {
   /** The line that proves a stored grey event. */
   readonly proof: Told | null
   readonly own: readonly VerdictReason[]
+  /** People decided what becomes of it although it was held. */
+  readonly decided: boolean
   /** When it is taken to have happened, where its own time cannot be right. */
   readonly estimateMs: number | null
 }
@@ -56,8 +59,8 @@ export function judgeChains (book: Book, groups: readonly Group[], known: Known)
   const lostBefore = new Set(scenes.flatMap(({ before }) => before.filter(lostSoFar)))
   const lost = known.keys === null
     ? new Set(claims.filter(lostSoFar))
-    : losersAnew(claims, known.keys)
-  if (known.keys !== null) noteReuses(book, claims, lost, known)
+    : losersAnew(claims, known.keys, ({ decided }) => decided)
+  if (known.keys !== null) noteReuses(book, claims, losersAnew(claims, known.keys, () => false), known)
   for (const scene of scenes) judgeScene(book, scene, lostBefore, lost, known.keys)
   return 'done'
 }
@@ -92,11 +95,14 @@ const lostSoFar = ({ stored }: Event): boolean =>
   stored !== null && unpackFindings(stored.reason, stored.findings).includes('conflict')
 
 /** Claims that share keys with the news are ranked again; all others stay as they are. */
-function losersAnew (claims: readonly Event[], keys: KnownKeys): Set<Event> {
+function losersAnew (
+  claims: readonly Event[], keys: KnownKeys, isDecided: (claim: Event) => boolean
+): Set<Event> {
   const inComponent = componentOf(keys)
   const isRanked = (claim: Event): boolean => isNews(claim) || inComponent(claim)
   return new Set([
-    ...losersOf(claims.filter(isRanked)), ...claims.filter(claim => !isRanked(claim) && lostSoFar(claim))])
+    ...losersOf(claims.filter(isRanked), isDecided),
+    ...claims.filter(claim => !isRanked(claim) && lostSoFar(claim))])
 }
 
 /** Claims that share a key with the news, directly or through others. */
@@ -114,9 +120,11 @@ function setScene (
   const { clockToleranceMs } = book.context.policy
   const estimates = new Map([...facts, ...newFacts].filter(({ kind }) => kind === 'estimate')
     .map(fact => [keyOfFact(fact), fact]))
+  const decided = new Set([...facts, ...newFacts].filter(({ kind }) =>
+    kind === 'release' || kind === 'rejection').map(keyOfFact))
   const proven = new Set(stored.filter(one => one.evidence === 'completion').map(contentKey))
   const before = stored.filter(one => one.evidence !== 'completion').map(one =>
-    fromStored(group, one, proven, estimates))
+    fromStored(group, one, { proven, estimates, decided }))
   const after = new Map(before.map(event => [contentKeyOf(event), event]))
   const repeats: { told: Told, of: Event }[] = []
   // Signed lines first: where a delivery tells an event both ways, the signed line is the event's line.
@@ -147,6 +155,8 @@ export const chainFactsOf = (facts: readonly ChainFact[], clockToleranceMs: numb
     .map(({ counter, balanceFen, atMs }) => ({ counter, balanceFen: balanceFen ?? 0n, atMs })),
   expired: new Set(facts.filter(({ kind }) => kind === 'expiry').map(keyOfFact)),
   returned: new Set(facts.filter(({ kind }) => kind === 'return').map(keyOfFact)),
+  released: new Set(facts.filter(({ kind }) => kind === 'release').map(keyOfFact)),
+  rejected: new Set(facts.filter(({ kind }) => kind === 'rejection').map(keyOfFact)),
   clockToleranceMs
 })
 const keyOfFact = ({ counter, content }: ChainFact): string =>
@@ -157,7 +167,10 @@ const contentKeyOf = (event: Event): string => `${event.counter}/${event.content
 const contentKeyOfLine = ({ line }: Told): string => `${line.record.counter}/${line.content.toString('hex')}`
 
 function fromStored (
-  group: Group, one: StoredEvent, proven: ReadonlySet<string>, estimates: ReadonlyMap<string, ChainFact>
+  group: Group, one: StoredEvent, { proven, estimates, decided }: {
+    readonly proven: ReadonlySet<string>, readonly estimates: ReadonlyMap<string, ChainFact>
+    readonly decided: ReadonlySet<string>
+  }
 ): Event {
   const estimate = estimates.get(contentKey(one))
   const isGrey = one.evidence === 'grey' && !proven.has(contentKey(one))
@@ -178,6 +191,7 @@ function fromStored (
     own: estimate === undefined
       ? ownFindings(unpackFindings(one.firstReason, one.firstFindings))
       : (estimate.findings ?? []).map(reasonName),
+    decided: decided.has(contentKey(one)),
     estimateMs: estimate?.atMs ?? null
   }
 }
@@ -199,6 +213,7 @@ function fromLine (group: Group, told: Told): Event {
     told,
     proof: null,
     own: ownFindings(told.own),
+    decided: false,
     estimateMs: null
   }
 }
@@ -218,8 +233,8 @@ function judgeScene (
   const move = openMove(group)
   for (const event of after.filter(({ counter }) => around.has(counter))) {
     const regressed = event.kind === 'claim' && book.regressed(event)
-    const verdict = verdictOf([
-      ...event.own, ...now.findings(event), ...regressed ? ['psam_regression' as const] : []])
+    const found = [...now.findings(event), ...regressed ? ['psam_regression' as const] : []]
+    const verdict = verdictOf([...event.own, ...decidedFindings(event, scene.facts, found)])
     settle(book, scene, event, verdict, { lost: lost.has(event), keys, move })
   }
   for (const { told, of } of repeats) answerAsFirst(book, told, of)

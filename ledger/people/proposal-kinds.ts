@@ -15,6 +15,7 @@ import { greyExpiryKind } from '../cards/grey-expiry.ts'
 import { holdReleaseKind } from '../day/holds.ts'
 import { prefundKind } from '../posting/prefund.ts'
 import type { ProposalKinds } from './proposals.ts'
+import { heldReleaseKind } from '../cards/release-held.ts'
 import { redateKind } from '../cards/redate.ts'
 import { refundKind, unpaidReleaseKind } from '../redress/refund.ts'
 import { residualKind, residualReturnKind } from '../cards/residual.ts'
@@ -40,6 +41,7 @@ export const proposalKinds: ProposalKinds = {
   dispute_final: disputeFinalKind,
   redate: redateKind,
   grey_expiry: greyExpiryKind,
+  held_release: heldReleaseKind,
   item_posting: itemPostingKind,
   hold_release: holdReleaseKind,
   attribute_line: attributeLineKind,

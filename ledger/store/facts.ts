@@ -4,8 +4,8 @@ import type { Tx } from './db.ts'
 import type { ChipKey, Range } from './records.ts'
 
 /** Stored: never renumber. */
-const kindNumbers = { reading: 1, estimate: 2, expiry: 3, return: 4 } as const
-const kindNames = ['', 'reading', 'estimate', 'expiry', 'return'] as const
+const kindNumbers = { reading: 1, estimate: 2, expiry: 3, return: 4, release: 5, rejection: 6 } as const
+const kindNames = ['', 'reading', 'estimate', 'expiry', 'return', 'release', 'rejection'] as const
 
 /** `atMs`: when it was read, given up or returned; of an estimate, the estimated time. */
 export type ChainFact = ChipKey & {

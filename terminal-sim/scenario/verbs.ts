@@ -73,6 +73,7 @@ export const when = {
   escalate_dispute: people.escalateDispute,
   issue_card: people.issueCard,
   sign_in: people.signIn,
+  release_held: watch.releaseHeld,
   release_hold: watch.releaseHold,
   tap: readers.tap,
   kill: processes.kill,

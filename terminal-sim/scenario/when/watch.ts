@@ -1,7 +1,7 @@
 // when: people decide on what the watch found: records are dated anew, grey ones given up, holds released.
 import { Type } from 'typebox'
 import { peopleSaid, propose } from '../proposals.ts'
-import { name, whole } from '../values.ts'
+import { name, oneOf, whole } from '../values.ts'
 import { whenVerb } from '../verb.ts'
 import { known } from '../world.ts'
 
@@ -30,6 +30,23 @@ export const expireGrey = whenVerb({
       kind: 'grey_expiry', body: { card: known(world.chips, 'card', card).ref, counter },
       reason: 'nobody could prove that the chip paid', by, approvers
     })
+  }]
+})
+
+export const releaseHeld = whenVerb({
+  says: 'people decide on a record held for a conflict or for its PSAM: its operator is paid, or nobody',
+  example: 'release_held: { record: B/101, to: operator, approved_by: [approver-1] }',
+  schema: Type.Object({
+    record: name('a record'), to: oneOf(['operator', 'nobody'], 'who gets its money'), ...peopleSaid
+  }, closed),
+  plan: (world, { record: label, to, by, approved_by: approvers }) => [{
+    act: async () => {
+      const { card, counter, psam, sequence } = known(world.records, 'record', label).record
+      await propose(world, {
+        kind: 'held_release', body: { card, counter, psam, sequence, to },
+        reason: 'chip and terminal were looked at', by, approvers
+      })
+    }
   }]
 })
 
