@@ -86,6 +86,9 @@ t.test('entries that are told twice, or name what is not there', async t => {
   t.equal(await registry({
     terminals: [{ terminal: 'B1', operator: 'MET' }], psams: [{ ...psam, operator: 'MET' }]
   }), '200', 'it says whose')
+  const bus = { code: 'BUS', kind: 'agent', nameZh: '公交', nameEn: 'Bus' }
+  t.equal(await registry({ parties: [bus] }), '422 registry_invalid /parties/0/kind',
+    'its positions would be none of a day')
   const listed = { card: card(0).card, reason: 'loss', at: '2026-03-02T00:00:00Z' }
   t.equal(await said(door, 'registrar', 'POST', '/v1/blacklist', { add: [listed, listed], remove: [] }),
     '422 registry_invalid /add/1/card')

@@ -1,7 +1,7 @@
 // The verb that enters who and what takes part. Idempotent: the same registry again changes nothing; a new
 // card brings its money. Once the ledger works, policies and commissions wait for a second person.
 import { createHash } from 'node:crypto'
-import type { Card, Product, Psam, Registry } from '../../schemas/api.ts'
+import type { Card, Party, Product, Psam, Registry } from '../../schemas/api.ts'
 import { audit } from '../people/audit.ts'
 import { registerBankAccounts } from '../bank/bank-accounts.ts'
 import { canonical } from '../core/canonical.ts'
@@ -36,7 +36,12 @@ export async function register (
     await requireOwn(tx, registry, by)
     if (registry.clearingDate !== undefined) await openLedger(tx, registry.clearingDate, ledger.partitionDays)
     const { parties = [], products = [], terminals = [], psams = [], bankAccounts = [] } = registry
-    await upsertParties(tx, parties)
+    const changed = await upsertParties(tx, parties)
+    if (changed !== null) {
+      const { code, kind } = parties[changed] as Party
+      throw new Refusal('registry_invalid', `${code} is not of kind ${kind}, and a party stays of its kind`,
+        `/parties/${changed}/kind`)
+    }
     counts['parties'] = parties.length
     requireCodes(products)
     await upsertProducts(tx, products)

@@ -162,29 +162,35 @@ const headingsOf = (party: Party): readonly Heading[] => {
   return ['merchant-pending', 'merchant-settlement', 'merchant-held', 'receivable-agent', ...prepaid]
 }
 
-export async function upsertParties (tx: Tx, parties: readonly Party[]): Promise<void> {
-  for (const party of parties) { // a handful per city: no set needed
+/**
+ * A party stays of its kind: its accounts, positions and statements are those of the kind. Returns the index
+ * of the first that is of another one already, or null.
+ */
+export async function upsertParties (tx: Tx, parties: readonly Party[]): Promise<number | null> {
+  for (const [index, party] of parties.entries()) { // a handful per city: no set needed
     const { rows } = await tx.query<{ id: number }>(`
       insert into party (
         code, kind, name_zh, name_en, merchant, industry, service, counter_convention, settle_from_fen,
         prepaid, branch, wire_codes
       )
       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-      on conflict (code) do update set kind = excluded.kind, name_zh = excluded.name_zh, name_en =
-        excluded.name_en,
+      on conflict (code) do update set name_zh = excluded.name_zh, name_en = excluded.name_en,
         merchant = excluded.merchant, industry = excluded.industry, service = excluded.service,
         counter_convention = excluded.counter_convention, settle_from_fen = excluded.settle_from_fen,
         prepaid = excluded.prepaid, branch = excluded.branch,
         wire_codes = excluded.wire_codes
+      where party.kind = excluded.kind
       returning party_id as id`, [
       party.code, party.kind, party.nameZh, party.nameEn, party.merchant ?? null, party.industry ?? null,
       party.service ?? null, party.counterConvention ?? 'committed', party.settleFromFen ?? 0,
       party.prepaid ?? false, party.branch ?? null, JSON.stringify(party.wireCodes ?? {})])
+    if (rows[0] === undefined) return index
     const wanted = headingsOf(party).flatMap(heading =>
       booksOf(party).filter(book => headingRow(heading).books.includes(book))
         .map(book => ({ book, heading })))
-    await ensureAccounts(tx, rows[0]?.id ?? 0, wanted)
+    await ensureAccounts(tx, rows[0].id, wanted)
   }
+  return null
 }
 
 /** Transfer codes by name are checked by the caller. */
