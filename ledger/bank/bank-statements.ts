@@ -29,6 +29,7 @@ import { inTransaction, type Db, type Tx } from '../store/db.ts'
 import { closeItems, openItems, openKeys, type FoundItem } from '../store/items.ts'
 import { openDate } from '../store/lock.ts'
 import { postBatch } from '../store/post.ts'
+import { prefundsAmong } from '../store/proposals.ts'
 import type { Snapshot } from '../store/registry.ts'
 
 export type BankFileType = 'xml' | 'csv'
@@ -146,13 +147,17 @@ async function judge (
   const instructions = await lockTold(tx, numbered.flatMap(({ endToEndId }) => endToEndId ?? []))
   const payers = await readPayers(tx, numbered.flatMap(({ counterparty }) => counterparty ?? []))
   const prepaid = new Set([...payers.values()].filter(party => snapshot.parties.get(party)?.prepaid === true))
+  const prefunds = await prefundsAmong(tx, numbered.flatMap(({ counterparty, reference }) => {
+    const payer = payers.get(counterparty ?? '') ?? ''
+    return prepaid.has(payer) ? `${payer}/${reference}` : []
+  }))
   let transfers = 0
   return numbered.map(line => {
     const isAgain = seen.has(line.reference)
     seen.add(line.reference)
     const { verdict, told } = isAgain
       ? { verdict: repeated, told: null }
-      : judgeLine({ ...line, book }, { instructions, payers, prepaid })
+      : judgeLine({ ...line, book }, { instructions, payers, prepaid, prefunds })
     if (told !== null) instructions.set(told.id, told)
     transfers += verdict.transfers.length
     return { line, verdict, told, posted: verdict.transfers.length === 0 ? 0 : transfers }

@@ -12,6 +12,7 @@ export type Told = Instruction & {
 
 export type Line = {
   readonly book: Book
+  readonly reference: string
   /** Positive: money came. */
   readonly amountFen: bigint
   readonly endToEndId: string | null
@@ -37,6 +38,8 @@ export type Known = {
   readonly payers: ReadonlyMap<string, string>
   /** Agents among them that pay in before they sell. */
   readonly prepaid: ReadonlySet<string>
+  /** References that people booked before the bank told them, each as `agent/reference`. */
+  readonly prefunds: ReadonlySet<string>
 }
 
 /** A line that another statement has told before. */
@@ -48,6 +51,9 @@ export function judgeLine (line: Line, known: Known): { verdict: LineVerdict, to
   const named = known.instructions.get(line.endToEndId ?? '') ?? null
   if (named !== null && named.book === line.book) return judgeNamed(line, named)
   const payer = known.payers.get(line.counterparty ?? '') ?? null
+  if (payer !== null && line.book === 'commerce' && known.prefunds.has(`${payer}/${line.reference}`)) {
+    return { verdict: { ...paidIn(line, payer, true), transfers: [] }, told: null }
+  }
   if (payer !== null && line.amountFen > 0n && line.book === 'commerce') {
     return { verdict: paidIn(line, payer, known.prepaid.has(payer)), told: null }
   }

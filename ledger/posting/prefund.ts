@@ -7,6 +7,7 @@ import type { Ledger } from '../ledger.ts'
 import { postGuarded } from './post-guarded.ts'
 import type { ProposalKind } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
+import { knownReferences, lockBank } from '../store/bank.ts'
 import { branchesOfParties } from '../store/branches.ts'
 import { guardedKey, readGuarded } from '../store/guarded.ts'
 import { openDate, type GuardedKey } from '../store/lock.ts'
@@ -38,8 +39,15 @@ export const prefundKind: ProposalKind = {
   look: async (tx, ledger, prefund: Prefund) => {
     const { agent, amountFen, bankReference } = prefund
     if (amountFen === 0) throw new Refusal('body_invalid', 'nothing would move', '/body/amountFen')
+    // The bank tells its lines under the same locks.
+    await openDate(tx)
+    await lockBank(tx)
     if (await isDone(tx, 'agent_prefund', subjectOf(prefund))) {
       throw new Refusal('charge_conflict', `${bankReference} of ${agent} was booked before`,
+        '/body/bankReference')
+    }
+    if ((await knownReferences(tx, 'commerce', [bankReference])).size > 0) {
+      throw new Refusal('charge_conflict', `the bank has told ${bankReference}: say whose the line is`,
         '/body/bankReference')
     }
     const balance = await readGuarded(tx, (await prepaidAccount(ledger, agent)).key)

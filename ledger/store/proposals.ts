@@ -80,6 +80,12 @@ export const isDone = async (tx: Tx, kind: string, subject: string): Promise<boo
     "select 1 from proposal where kind = $1 and subject = $2 and state = 'done' limit 1", [kind, subject]))
     .rows.length > 0
 
+/** Which of these (`agent/reference`) people have booked as what the agent paid in. */
+export const prefundsAmong = async (tx: Tx, named: readonly string[]): Promise<Set<string>> =>
+  new Set((await tx.query<{ subject: string }>(`
+    select subject from proposal where kind = 'agent_prefund' and state = 'done' and subject = any($1)`,
+  [named.map(one => `agent/${one}`)])).rows.map(({ subject }) => subject.slice('agent/'.length)))
+
 /** The last correction that was carried out on one of these accounts; 0 where none was. */
 export const lastCorrection = async (tx: Tx, accounts: readonly string[]): Promise<bigint> =>
   (await tx.query<{ id: bigint }>(`
