@@ -233,8 +233,10 @@ t.test('a journal of a day waits for its turn, and the log says who took it', as
     await new Promise(resolve => setTimeout(resolve, 60_000).unref())
     yield ''
   }
-  const slow = await Promise.all(['one', 'other'].map(async by =>
-    await giveOutJournal(door.ledger, text(), { by, date: D, detail: 'kind' })))
+  const slow = [
+    await giveOutJournal(door.ledger, text(), { by: 'one', date: D, detail: 'kind' }),
+    await giveOutJournal(door.ledger, text(), { by: 'other', date: D, detail: 'kind' })
+  ]
   t.equal((await door.ask('auditor', 'GET', path)).json.reason, 'unavailable', 'each holds a snapshot')
   for (const stream of slow) stream.destroy()
   await new Promise(resolve => setImmediate(resolve))
