@@ -494,7 +494,11 @@ export const DayView = Type.Object({
   paidWith: orNull({
     ...LocalDate, description: 'date under which the instructions stand that pay it; null before'
   } as typeof LocalDate),
-  blockers: Type.Array(Type.String()),
+  blockers: Type.Array(Type.String({ description: 'what keeps it from its next state' })),
+  override: orNull(Type.Object({
+    by: Type.Array(Type.String(), { description: 'who started it, then who agreed' }), reason: Type.String(),
+    at: Instant
+  }, { ...closed, description: 'that people let it be paid although its float is off' })),
   checks: Type.Array(Type.Object({
     name: Type.String(), ok: Type.Boolean(), detail: Type.String(), at: Instant
   }, closed), { description: 'every failure there ever was, and the last result of each check' }),

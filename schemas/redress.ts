@@ -70,7 +70,3 @@ export const DisputeView = Type.Object({
   }, closed))
 }, { ...closed, $id: 'DisputeView' })
 export type DisputeView = Static<typeof DisputeView>
-
-export const DisputePage = Type.Object({
-  items: Type.Array(DisputeView), next: orNull(Type.String({ description: 'the next `before`' }))
-}, { ...closed, $id: 'DisputePage' })

@@ -480,9 +480,10 @@ t.test('every route answers as described', async t => {
     `/v1/days/${D}/approvals`, { digest })
   }
   await door.ok('settler', 'POST', `/v1/days/${D}/instruct`)
-  for (const what of ['records', 'transfers', 'positions', 'statements', 'items']) {
+  for (const path of ['', '/cards']) await door.ok('auditor', 'GET', `/v1/reports/card-chain${path}`)
+  for (const what of ['records', 'transfers', 'positions', 'statements', 'items', 'card-chain']) {
     for (const format of ['csv', 'xlsx']) {
-      await door.bytes('auditor', `/v1/exports/${what}.${format}${what === 'items' ? '' : `?date=${D}`}`)
+      await door.bytes('auditor', `/v1/exports/${what}.${format}${/items|chain/.test(what) ? '' : `?date=${D}`}`)
     }
   }
   await door.bytes('auditor', `/v1/exports/journal/${D}.journal`)

@@ -37,6 +37,39 @@ t.test('each operation has a summary, a tag, its callers and a problem', async t
   await app.close()
 })
 
+/** Documents that are taken whole: a list inside is bounded by the city, and its reader needs all of it. */
+const whole = new Set([
+  '/v1/accounts', '/v1/blacklist', '/v1/cities', '/v1/tariffs', '/v1/ledger/{date}', '/v1/float/{date}',
+  '/v1/operators/{party}/income', '/v1/journals/{journal}'
+])
+
+t.test('every list is paged in one way', async t => {
+  const app = await createApp(bare())
+  await app.register(routes(bare()))
+  await app.ready()
+  const { paths } = app.swagger() as unknown as { paths: Record<string, Record<string, Listing>> }
+  const lists = Object.entries(paths).flatMap(([path, { get }]) => {
+    const schema = get?.responses['200']?.content?.['application/json']?.schema
+    const isList = schema?.type === 'array' || schema?.properties?.['items'] !== undefined
+    return !isList || whole.has(path) ? [] : [{ path, get, schema }]
+  })
+  t.ok(lists.length > 25, `${lists.length} lists`)
+  for (const { path, get, schema } of lists) {
+    const asked = (get?.parameters ?? []).filter(one => one.in === 'query').map(one => one.name)
+    t.ok(asked.includes('limit'), `${path}: limit`)
+    t.equal(asked.filter(one => one === 'after' || one === 'before').length, 1, `${path}: after or before`)
+    t.strictSame(Object.keys(schema?.properties ?? {}).sort(), ['items', 'next'], `${path}: items and next`)
+  }
+  await app.close()
+})
+
+type Listing = {
+  readonly parameters?: readonly { readonly in: string, readonly name: string }[]
+  readonly responses: Record<string, {
+    content?: Record<string, { schema?: { type?: string, properties?: Record<string, unknown> } }>
+  }>
+}
+
 t.test('a route without a summary, or without callers, does not start', async t => {
   const app = await createApp(bare())
   t.throws(() => app.get('/v1/silent', { config: { allow: ['everyone'] } }, async () => null), /no summary/)

@@ -6,12 +6,15 @@ import { maskAccount } from '../core/bank.ts'
 import { approversNeeded, positionsDigest, valueDate } from '../core/day.ts'
 import type { Position as Computed } from '../core/settlement.ts'
 import type { Ledger } from '../ledger.ts'
+import { floatIsOff } from './float.ts'
 import { Refusal } from '../refusal.ts'
 import { readHolidays } from '../store/calendar.ts'
 import {
-  readApprovals, readChecks, readDay, readDays, readFailedChecks, readSteps, type ApprovalRow, type DayRow
+  readApprovals, readChecks, readDay, readDays, readFailedChecks, readSteps, type ApprovalRow, type DayFilter,
+  type DayRow
 } from '../store/days.ts'
 import type { Db } from '../store/db.ts'
+import { findOverride } from '../store/override.ts'
 import { readGeneralLedger } from '../store/general-ledger.ts'
 import {
   readCharges, readInstructions, readPositions, readStatement, type InstructionRow
@@ -19,10 +22,19 @@ import {
 
 /** Throws Refusal not_found for a date that was never open. */
 export async function viewDay ({ db }: Ledger, date: string): Promise<DayView> {
+  const view = await viewBriefly(db, date)
+  const isDue = view.state === 'CLEARED' || view.state === 'APPROVED'
+  const off = isDue && view.override === null ? await floatIsOff(db, date) : null
+  return off === null ? view : { ...view, blockers: [`float: ${off}`, ...view.blockers] }
+}
+
+/** Without what takes a look at all accounts. */
+async function viewBriefly (db: Db, date: string): Promise<DayView> {
   const day = await readDay(db, date)
   if (day === null) throw new Refusal('not_found', `${date} is not a clearing date of this ledger`)
   const positions = await readPositions(db, date)
   const digest = day.digest === null ? null : positionsDigest(date, positions)
+  const override = await findOverride(db, date)
   const approvals = digest === null ? [] : await readApprovals(db, date, digest)
   return {
     date,
@@ -30,6 +42,9 @@ export async function viewDay ({ db }: Ledger, date: string): Promise<DayView> {
     valueDate: day.valueDate ?? valueDate(date, await readHolidays(db)),
     paidWith: day.paidWith,
     blockers: await blockersOf(db, date, day, approvals),
+    override: override === null
+      ? null
+      : { by: [...override.by], reason: override.reason, at: formatIso(override.atMs) },
     checks: (await readChecks(db, date)).map(({ atMs, ...check }) => ({ ...check, at: formatIso(atMs) })),
     steps: (await readSteps(db, date)).map(({ state, atMs, by }) => ({ state, at: formatIso(atMs), by })),
     approvals: approvals.map(({ staff, atMs }) => ({ staff, at: formatIso(atMs) })),
@@ -70,17 +85,16 @@ export const positionView = (position: Computed): Position => ({
   netFen: Number(position.netFen)
 })
 
-const daysShown = 60
-
-/** The last days, newest first. */
-export async function viewDays (ledger: Ledger): Promise<DayView[]> {
+/** Days, newest first, briefly: whether the float is right is said by the day itself. */
+export async function viewDays ({ db }: Ledger, filter: DayFilter): Promise<DayView[]> {
   const views: DayView[] = []
-  for (const date of await readDays(ledger.db, daysShown)) views.push(await viewDay(ledger, date))
+  for (const date of await readDays(db, filter)) views.push(await viewBriefly(db, date))
   return views
 }
 
-export const viewPositions = async (ledger: Ledger, date: string): Promise<Position[]> =>
-  (await viewDay(ledger, date)).positions
+/** Throws Refusal not_found. */
+export const viewPositions = async ({ db }: Ledger, date: string): Promise<Position[]> =>
+  (await viewBriefly(db, date)).positions
 
 export const viewInstructions = async ({ db }: Ledger, date: string): Promise<Instruction[]> =>
   (await readInstructions(db, date)).map(shownInstruction)

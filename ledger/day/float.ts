@@ -16,7 +16,7 @@ export type FloatView = {
  * Null where the float of a clearing date is right; otherwise what is off and where, in words. Payments are
  * not approved over it unless two people say why.
  */
-export async function floatIsOff (tx: Tx, date: string): Promise<string | null> {
+export async function floatIsOff (tx: Tx | Db, date: string): Promise<string | null> {
   const { faults } = await viewFloat(tx, date)
   return faults.length === 0 ? null : faults.join('; ')
 }

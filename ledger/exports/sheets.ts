@@ -7,11 +7,13 @@ import { maskCards } from '../../runtime/log.ts'
 import { accountCode, transferCodes } from '../core/chart.ts'
 import { viewPositions } from '../day/day-view.ts'
 import type { Ledger } from '../ledger.ts'
+import { differingQuery, type DifferingFilter, type DifferingRow } from '../store/card-chain.ts'
 import {
   itemsQuery, partyNames, snapshotPages, statementsQuery, transfersQuery, type AccountColumns,
   type ItemExportRow, type ItemFilter, type StatementLineRow, type TransferFilter, type TransferRow
 } from '../store/exports.ts'
 import { recordsQuery, recordView, type RecordFilter, type RecordRow } from '../store/views.ts'
+import { bandOf } from '../tracing/card-chain.ts'
 import type { Cell, Column, Row, Sheet } from './sheet.ts'
 
 /** Card numbers as they are, or with their middle hidden. */
@@ -116,6 +118,21 @@ export function statementsSheet ({ db }: Ledger, date: string, party: string | n
     yuan('amount (yuan)', row => row.amountFen)
   ]
   return sheetOf('statements', columns, snapshotPages<StatementLineRow>(db, statementsQuery(date, party)))
+}
+
+export function cardChainSheet ({ db }: Ledger, filter: DifferingFilter, shown: Shown): Sheet {
+  const columns: Columns<DifferingRow> = [
+    text('card', row => cardCell(row, shown)),
+    text('type', row => row.cardType),
+    text('last counter', row => String(row.lastCounter)),
+    yuan('owed (yuan)', row => row.shadowFen),
+    yuan('on the chip (yuan)', row => row.chipFen),
+    yuan('difference (yuan)', row => row.shadowFen - row.chipFen),
+    count('open items', row => row.items),
+    text('since', row => instant(row.openedAtMs)),
+    text('age', row => bandOf(row.openedAtMs, filter.nowMs))
+  ]
+  return sheetOf('card chain', columns, snapshotPages<DifferingRow>(db, differingQuery(filter)))
 }
 
 export function itemsSheet ({ db }: Ledger, filter: ItemFilter, shown: Shown): Sheet {

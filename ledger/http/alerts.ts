@@ -6,9 +6,9 @@ import { LocalDate } from '../../schemas/api.ts'
 import type { Ledger } from '../ledger.ts'
 import { readAlerts } from '../store/alerts.ts'
 import type { App } from './app.ts'
+import { page, pageLimit, pageOf, pagingBack } from './page.ts'
 
 const closed = { additionalProperties: false } as const
-const pageSize = 100
 
 export const alertRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.get('/v1/alerts', {
@@ -17,23 +17,17 @@ export const alertRoutes = (ledger: Ledger) => async (app: App): Promise<void> =
       querystring: Type.Object({
         kind: Type.Optional(AlertKindName),
         date: Type.Optional(LocalDate),
-        before: Type.Optional(Type.String({ pattern: '^\\d{1,15}$', description: 'older than this one' }))
+        ...pagingBack('^\\d{1,15}$')
       }, closed),
-      response: {
-        200: Type.Object({
-          items: Type.Array(AlertView), next: Type.Union([Type.String(), Type.Null()])
-        }, closed)
-      }
+      response: { 200: pageOf(AlertView) }
     }
-  }, async ({ query }) => {
+  }, async ({ query: { kind = null, date = null, before, limit: said } }) => {
+    const limit = pageLimit(said)
     await ledger.watch.catchUp()
     const rows = await readAlerts(ledger.db, {
-      kind: query.kind ?? null, date: query.date ?? null,
-      before: query.before === undefined ? null : BigInt(query.before), limit: pageSize
+      kind, date, before: before === undefined ? null : BigInt(before), limit
     })
-    return {
-      items: rows.map(({ alertId, atMs, ...row }) => ({ ...row, id: Number(alertId), at: formatIso(atMs) })),
-      next: rows.length < pageSize ? null : String(rows.at(-1)?.alertId)
-    }
+    return page(rows, limit, ({ alertId, atMs, ...row }) =>
+      ({ ...row, id: Number(alertId), at: formatIso(atMs) }), ({ alertId }) => alertId)
   })
 }

@@ -13,9 +13,10 @@ import type { Ledger } from '../ledger.ts'
 import { instructionCsv, paymentFile } from '../bank/payment-files.ts'
 import { Refusal } from '../refusal.ts'
 import { replaceInstruction } from '../day/settle.ts'
-import { readLines, readStatements, type LineRow } from '../store/bank.ts'
+import { readLines, readStatementsBack, type LineRow } from '../store/bank.ts'
 import type { App } from './app.ts'
 import { callerIn, type Capacity } from './auth.ts'
+import { page, pageLimit, pageOf, pagingBack } from './page.ts'
 
 const closed = { additionalProperties: false } as const
 const Day = Type.Object({ date: LocalDate }, closed)
@@ -24,8 +25,6 @@ const Run = Type.Object({
 }, closed)
 const looking: readonly Capacity[] = ['staff', 'auditor']
 const sending: readonly Capacity[] = ['settler', 'auditor']
-const pageSize = 200
-const statementsShown = 400
 
 export const bankRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   const types: Readonly<Record<string, BankFileType>> =
@@ -78,10 +77,19 @@ export const bankRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
 
   app.get('/v1/bank-statements', {
     config: { allow: looking },
-    schema: { response: { 200: Type.Object({ items: Type.Array(BankStatementView) }, closed) } }
-  }, async () => {
-    const rows = await readStatements(ledger.db, { account: null, limit: statementsShown })
-    return { items: await viewStatements(ledger.db, rows) }
+    schema: {
+      querystring: Type.Object({
+        from: Type.Optional(LocalDate), to: Type.Optional(LocalDate), ...pagingBack('^\\d{1,15}$')
+      }, closed),
+      response: { 200: pageOf(BankStatementView) }
+    }
+  }, async ({ query: { from = null, to = null, before, limit: said } }) => {
+    const limit = pageLimit(said)
+    const rows = await readStatementsBack(ledger.db, {
+      from, to, before: before === undefined ? null : BigInt(before), limit
+    })
+    const { next } = page(rows, limit, row => row, ({ statementId }) => statementId)
+    return { items: await viewStatements(ledger.db, rows), next }
   })
 
   app.get('/v1/bank-lines', {
@@ -89,20 +97,18 @@ export const bankRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
     schema: {
       querystring: Type.Object({
         state: Type.Optional(BankLineState),
-        before: Type.Optional(Type.String({ pattern: '^\\d{1,15}$', description: 'older than this one' }))
+        party: Type.Optional(Type.String({ pattern: '^[A-Z0-9-]{1,15}$' })),
+        date: Type.Optional({ ...LocalDate, description: 'booked on' } as typeof LocalDate),
+        ...pagingBack('^\\d{1,15}$')
       }, closed),
-      response: {
-        200: Type.Object({
-          items: Type.Array(BankLineView), next: Type.Union([Type.String(), Type.Null()])
-        }, closed)
-      }
+      response: { 200: pageOf(BankLineView) }
     }
-  }, async ({ query }) => {
+  }, async ({ query: { state = null, party = null, date = null, before, limit: said } }) => {
+    const limit = pageLimit(said)
     const rows = await readLines(ledger.db, {
-      state: query.state ?? null, before: query.before === undefined ? null : BigInt(query.before),
-      limit: pageSize
+      state, party, date, before: before === undefined ? null : BigInt(before), limit
     })
-    return { items: rows.map(shown), next: rows.length < pageSize ? null : String(rows.at(-1)?.lineId) }
+    return page(rows, limit, shown, ({ lineId }) => lineId)
   })
 }
 

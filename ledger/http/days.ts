@@ -1,18 +1,21 @@
 // The doors of the clearing day: look, close, approve, instruct; positions and statements.
 import { Type } from 'typebox'
-import { Approval, DayView, Instruction, LocalDate, Statement } from '../../schemas/api.ts'
+import {
+  Approval, dayStates, DayView, Instruction, LocalDate, Statement, type DayState
+} from '../../schemas/api.ts'
 import { Charge, GeneralLedger } from '../../schemas/settlement.ts'
 import { TracedPosition } from '../../schemas/tracing.ts'
 import { closeDay } from '../day/close-day.ts'
 import {
   viewCharges, viewDay, viewDays, viewGeneralLedger, viewInstructions, viewPositions, viewStatement
 } from '../day/day-view.ts'
+import { instructionStates, type InstructionState } from '../core/settlement.ts'
 import type { Ledger } from '../ledger.ts'
 import { approveDay, instructDay } from '../day/settle.ts'
 import type { App } from './app.ts'
 import { callerIn, type Capacity } from './auth.ts'
 import { ledgerIn } from './once.ts'
-import { pageOf, paging, slice } from './page.ts'
+import { page, pageLimit, pageOf, paging, pagingBack, slice } from './page.ts'
 import { linksOf } from './tracing.ts'
 
 const closed = { additionalProperties: false } as const
@@ -21,13 +24,28 @@ const OfParty = Type.Object({ party: Type.String({ maxLength: 15 }), date: Local
 const Book = Type.Object({
   book: Type.Optional(Type.String({ pattern: '^[a-z]{1,12}$', description: 'commerce when absent' }))
 }, closed)
+const party = '[A-Z0-9-]{1,15}'
+const book = '[a-z]{1,12}'
+const Party = Type.Optional(Type.String({ pattern: `^${party}$`, description: 'of this party only' }))
+const ofParty = (query: { party?: string }) => (one: { party: string }): boolean =>
+  query.party === undefined || one.party === query.party
 const looking: readonly Capacity[] = ['staff', 'auditor']
 
 export const dayRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.get('/v1/days', {
     config: { allow: looking },
-    schema: { response: { 200: Type.Object({ items: Type.Array(DayView) }, closed) } }
-  }, async () => ({ items: await viewDays(ledger) }))
+    schema: {
+      querystring: Type.Object({
+        state: Type.Optional(Type.Unsafe<DayState>(Type.String({ enum: [...dayStates] }))),
+        ...pagingBack('^\\d{4}-\\d{2}-\\d{2}$')
+      }, closed),
+      response: { 200: pageOf(DayView) }
+    }
+  }, async ({ query: { state = null, before = null, limit: said } }) => {
+    const limit = pageLimit(said)
+    const days = await viewDays(ledger, { state, before, limit })
+    return page(days, limit, day => day, ({ date }) => date)
+  })
 
   app.get('/v1/days/:date', {
     config: { allow: looking }, schema: { params: Day, response: { 200: DayView } }
@@ -64,22 +82,24 @@ export const dayRoutes = (ledger: Ledger) => async (app: App): Promise<void> => 
     config: { allow: looking },
     schema: {
       params: Day,
-      querystring: Type.Object({
-        party: Type.Optional(Type.String({ pattern: '^[A-Z0-9-]{1,15}$' })),
-        ...paging('^[a-z]{1,12}/[A-Z0-9-]{1,15}$')
-      }, closed),
+      querystring: Type.Object({ party: Party, ...paging(`^${book}/${party}$`) }, closed),
       response: { 200: pageOf(TracedPosition) }
     }
   }, async ({ params: { date }, query }) => slice(
-    (await viewPositions(ledger, date))
-      .filter(({ party }) => query.party === undefined || party === query.party)
+    (await viewPositions(ledger, date)).filter(ofParty(query))
       .map(position => ({ ...position, links: linksOf({ date, ...position }) })),
     query, ({ book, party }) => `${book}/${party}`))
 
   app.get('/v1/charges/:date', {
     config: { allow: looking },
-    schema: { params: Day, response: { 200: Type.Object({ items: Type.Array(Charge) }, closed) } }
-  }, async ({ params }) => ({ items: await viewCharges(ledger, params.date) }))
+    schema: {
+      params: Day,
+      querystring: Type.Object({ party: Party, ...paging(`^${book}/${party}/[a-z-]{1,32}$`) }, closed),
+      response: { 200: pageOf(Charge) }
+    }
+  }, async ({ params, query }) => slice(
+    (await viewCharges(ledger, params.date)).filter(ofParty(query)), query,
+    ({ book, party, product, base }) => `${book}/${party}/${product}`))
 
   app.get('/v1/ledger/:date', {
     config: { allow: looking }, schema: { params: Day, response: { 200: GeneralLedger } }
@@ -87,8 +107,19 @@ export const dayRoutes = (ledger: Ledger) => async (app: App): Promise<void> => 
 
   app.get('/v1/instructions/:date', {
     config: { allow: looking },
-    schema: { params: Day, response: { 200: Type.Object({ items: Type.Array(Instruction) }, closed) } }
-  }, async ({ params }) => ({ items: await viewInstructions(ledger, params.date) }))
+    schema: {
+      params: Day,
+      querystring: Type.Object({
+        party: Party,
+        state: Type.Optional(Type.Unsafe<InstructionState>(Type.String({ enum: [...instructionStates] }))),
+        ...paging('^[0-9A-Za-z.-]{1,35}$')
+      }, closed),
+      response: { 200: pageOf(Instruction) }
+    }
+  }, async ({ params, query }) => slice(
+    (await viewInstructions(ledger, params.date)).filter(ofParty(query))
+      .filter(({ state }) => query.state === undefined || state === query.state),
+    query, ({ id }) => id))
 
   app.get('/v1/statements/:party/:date', {
     config: { allow: [...looking, 'operator', 'agent'] },

@@ -3,16 +3,18 @@ import type { Readable } from 'node:stream'
 import { Type, type Static, type TObject, type TProperties } from 'typebox'
 import { maskCards } from '../../runtime/log.ts'
 import { LocalDate } from '../../schemas/api.ts'
+import { BandName } from '../../schemas/card-chain.ts'
 import { outcomeNumbers } from '../../schemas/reasons.ts'
 import { layers } from '../../schemas/reconciliation.ts'
 import { giveOut, giveOutJournal, type Format } from '../exports/give-out.ts'
 import { hledgerJournal } from '../exports/journal.ts'
 import type { Sheet } from '../exports/sheet.ts'
 import {
-  itemsSheet, positionsSheet, recordsSheet, statementsSheet, transfersSheet, type Shown
+  cardChainSheet, itemsSheet, positionsSheet, recordsSheet, statementsSheet, transfersSheet, type Shown
 } from '../exports/sheets.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
+import { differingFilter } from '../tracing/card-chain.ts'
 import type { App } from './app.ts'
 import { callerIn, type Capacity } from './auth.ts'
 import { recordFilter } from './views.ts'
@@ -68,6 +70,14 @@ const all: Readonly<Record<string, Export<TProperties>>> = {
     summary: 'Lines of the statements of a clearing date',
     query: Type.Object({ ...common, date: LocalDate, party: Party }, closed),
     sheet: (ledger, { date, party = null }) => statementsSheet(ledger, date, party)
+  }),
+  'card-chain': one({
+    summary: 'Purses whose chip says something else',
+    query: Type.Object({ ...common, band: Type.Optional(BandName) }, closed),
+    sheet: async (ledger, { band = null }, shown) => {
+      await ledger.watch.catchUp()
+      return cardChainSheet(ledger, differingFilter(ledger, { band, after: null, limit: null }), shown)
+    }
   }),
   items: one({
     summary: 'Items of reconciliation',

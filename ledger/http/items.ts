@@ -1,16 +1,16 @@
 // The doors of the exception queue: look, take, write beside, close, one by one or many at once.
 import { Type } from 'typebox'
+import { LocalDate } from '../../schemas/api.ts'
 import {
-  ItemClosing, ItemNote, ItemOwner, ItemsAction, ItemView, LayerName
+  ItemClosing, ItemNote, ItemOwner, ItemsAction, ItemView, LayerName, OutcomeOfItem
 } from '../../schemas/reconciliation.ts'
-import { limits } from '../../schemas/limits.ts'
 import { actOnItems, viewItems } from '../reconciling/items.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
 import type { App } from './app.ts'
 import { callerIn, type Capacity } from './auth.ts'
 import { ledgerIn } from './once.ts'
-import { pageLimit } from './page.ts'
+import { pageLimit, pageOf, paging } from './page.ts'
 
 const closed = { additionalProperties: false } as const
 const looking: readonly Capacity[] = ['staff', 'auditor']
@@ -26,8 +26,9 @@ const Query = Type.Object({
   owner: Type.Optional(Type.String({ maxLength: 64, description: 'staff; `-` for items of nobody' })),
   party: optional('^[A-Z0-9-]{1,15}$', 'party it is about'),
   age: optional('^\\d{1,4}$', 'opened at least so many days ago'),
-  after: optional('^\\d{1,15}$', '`next` of the page before'),
-  limit: optional('^\\d{1,4}$', `at most ${limits.pageItemsMax}; 100 when absent`)
+  date: Type.Optional({ ...LocalDate, description: 'in which it was found first' } as typeof LocalDate),
+  outcome: Type.Optional(OutcomeOfItem),
+  ...paging('^\\d{1,15}$')
 }, closed)
 
 export const itemRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
@@ -35,16 +36,13 @@ export const itemRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
     config: { allow: looking },
     schema: {
       querystring: Query,
-      response: {
-        200: Type.Object({
-          items: Type.Array(ItemView), next: Type.Union([Type.String(), Type.Null()])
-        }, closed)
-      }
+      response: { 200: pageOf(ItemView) }
     }
   }, async ({ query }) => await viewItems(ledger, {
     layer: query.layer ?? null, state: query.state ?? null,
     owner: query.owner === '-' ? '' : query.owner ?? null,
-    party: query.party ?? null, ageDaysMin: query.age === undefined ? null : Number(query.age),
+    party: query.party ?? null, date: query.date ?? null, outcome: query.outcome ?? null,
+    ageDaysMin: query.age === undefined ? null : Number(query.age),
     after: BigInt(query.after ?? '0'), limit: pageLimit(query.limit)
   }))
 

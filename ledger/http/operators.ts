@@ -11,12 +11,11 @@ import { Refusal } from '../refusal.ts'
 import { incomeColumns, readTerminals, type IncomeColumn } from '../store/income.ts'
 import type { App } from './app.ts'
 import { callerIn, type Caller, type Capacity } from './auth.ts'
-import { pageLimit, pageOf, paging } from './page.ts'
+import { page, pageLimit, pageOf, paging } from './page.ts'
 
 const closed = { additionalProperties: false } as const
 const allow: readonly Capacity[] = ['operator', 'auditor', 'staff']
 const OfParty = Type.Object({ party: Type.String({ pattern: '^[A-Z0-9-]{1,15}$' }) }, closed)
-const pageSize = 500
 
 export const operatorRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.get('/v1/operators/:party/income', {
@@ -53,22 +52,21 @@ export const operatorRoutes = (ledger: Ledger) => async (app: App): Promise<void
     schema: {
       summary: 'Terminals of a party with their last upload',
       params: OfParty,
-      querystring: Type.Object({ after: Type.Optional(Type.String({ maxLength: 8 })) }, closed),
+      querystring: Type.Object(paging('^[A-Z0-9-]{1,8}$'), closed),
       response: { 200: pageOf(TerminalState) }
     }
   }, async request => {
     const { party } = request.params
     requireSelf(callerIn(request), party)
-    const rows = await readTerminals(ledger.db, party, request.query.after ?? '', pageSize)
+    const { after = '', limit: said } = request.query
+    const limit = pageLimit(said)
+    const rows = await readTerminals(ledger.db, party, after, limit)
     const at = (ms: number | null) => ms === null ? null : formatIso(ms)
-    return {
-      items: rows.map(({ terminal, name, reachable, psam, lastSequence, lastEventAtMs, lastUploadAtMs }) => ({
-        terminal, name, reachable, psam: psam === null ? null : psam.toString('hex').toUpperCase(),
-        lastSequence: lastSequence === null ? null : Number(lastSequence),
-        lastEventAt: at(lastEventAtMs), lastUploadAt: at(lastUploadAtMs)
-      })),
-      next: rows.length < pageSize ? null : rows.at(-1)?.terminal ?? null
-    }
+    return page(rows, limit, ({ psam, lastSequence, lastEventAtMs, lastUploadAtMs, ...same }) => ({
+      ...same, psam: psam === null ? null : psam.toString('hex').toUpperCase(),
+      lastSequence: lastSequence === null ? null : Number(lastSequence),
+      lastEventAt: at(lastEventAtMs), lastUploadAt: at(lastUploadAtMs)
+    }), ({ terminal }) => terminal)
   })
 
   app.get('/v1/operators/:party/items', {
@@ -88,7 +86,8 @@ export const operatorRoutes = (ledger: Ledger) => async (app: App): Promise<void
     const { layer = null, state = null, after = '0', limit } = request.query
     await ledger.watch.catchUp()
     const { items, next } = await viewItems(ledger, {
-      layer, state, party, owner: null, ageDaysMin: null, after: BigInt(after), limit: pageLimit(limit)
+      layer, state, party, owner: null, date: null, outcome: null, ageDaysMin: null,
+      after: BigInt(after), limit: pageLimit(limit)
     })
     return { items: items.map(ownItem), next }
   })

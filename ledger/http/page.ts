@@ -53,3 +53,12 @@ export function slice<Item> (
   const last = items.at(-1)
   return { items, next: last === undefined || from + count >= all.length ? null : keyOf(last) }
 }
+
+/** A page of what is computed anew in one order each time: its place is how many came before. */
+export function byPlace<Item> (
+  all: readonly Item[], { after, limit }: { after?: string, limit?: string }
+): { items: Item[], next: string | null } {
+  const [from, count] = [Number(after ?? '0'), pageLimit(limit)]
+  const end = from + count
+  return { items: all.slice(from, end), next: end >= all.length ? null : String(end) }
+}

@@ -13,6 +13,7 @@ import { Refusal } from '../refusal.ts'
 import type { App } from './app.ts'
 import { callerIn, memberOf } from './auth.ts'
 import { ledgerIn } from './once.ts'
+import { byPlace, pageOf, paging } from './page.ts'
 
 const closed = { additionalProperties: false } as const
 const Version = Type.Object({
@@ -22,7 +23,6 @@ const Version = Type.Object({
 const Have = Type.Object({
   have: Type.Optional(Type.String({ pattern: '^\\d{1,9}$', description: 'the version the terminal has' }))
 }, closed)
-const OnDate = Type.Object({ date: LocalDate }, closed)
 
 export const parameterRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.post('/v1/blacklist', {
@@ -51,9 +51,17 @@ export const parameterRoutes = (ledger: Ledger) => async (app: App): Promise<voi
   app.get('/v1/blacklist/liability', {
     config: { allow: ['staff', 'auditor'] },
     schema: {
-      querystring: OnDate, response: { 200: Type.Object({ items: Type.Array(LiabilityLine) }, closed) }
+      querystring: Type.Object({
+        date: LocalDate, party: Type.Optional(Type.String({ maxLength: 15, description: 'an operator' })),
+        ...paging('^\\d{1,9}$')
+      }, closed),
+      response: { 200: pageOf(LiabilityLine) }
     }
-  }, async ({ query }) => ({ items: await liabilityOf(ledger, query.date) }))
+  }, async ({ query }) => {
+    const lines = (await liabilityOf(ledger, query.date))
+      .filter(({ operator }) => query.party === undefined || operator === query.party)
+    return byPlace(lines, query)
+  })
 
   app.post('/v1/tariffs', {
     config: { allow: ['registrar'], keyed: true }, schema: { body: Tariff, response: { 200: Version } }

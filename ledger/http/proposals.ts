@@ -12,10 +12,10 @@ import { readDecisions, readProposal, readProposals, type ProposalRow } from '..
 import type { App } from './app.ts'
 import { callerIn, memberOf } from './auth.ts'
 import { ledgerIn } from './once.ts'
+import { page, pageLimit, pageOf, pagingBack } from './page.ts'
 
 const closed = { additionalProperties: false } as const
 const ById = Type.Object({ id: Type.String({ pattern: '^\\d{1,15}$' }) }, closed)
-const pageSize = 100
 
 export const proposalRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.post('/v1/proposals', {
@@ -32,21 +32,19 @@ export const proposalRoutes = (ledger: Ledger) => async (app: App): Promise<void
     schema: {
       querystring: Type.Object({
         state: Type.Optional(ProposalStateName),
-        before: Type.Optional(Type.String({ pattern: '^\\d{1,15}$', description: 'older than this one' }))
+        kind: Type.Optional(Type.String({ maxLength: 40 })),
+        by: Type.Optional(Type.String({ maxLength: 64, description: 'who started it' })),
+        ...pagingBack('^\\d{1,15}$')
       }, closed),
-      response: {
-        200: Type.Object({
-          items: Type.Array(ProposalView), next: Type.Union([Type.String(), Type.Null()])
-        }, closed)
-      }
+      response: { 200: pageOf(ProposalView) }
     }
-  }, async ({ query }) => {
+  }, async ({ query: { state = null, kind = null, by = null, before, limit: said } }) => {
+    const limit = pageLimit(said)
     const rows = await readProposals(ledger.db, {
-      state: query.state ?? null, before: query.before === undefined ? null : BigInt(query.before),
-      limit: pageSize
+      state, kind, by, before: before === undefined ? null : BigInt(before), limit
     })
-    const items = await Promise.all(rows.map(row => viewOf(ledger, row)))
-    return { items, next: rows.length < pageSize ? null : String(rows.at(-1)?.proposalId) }
+    const { items, next } = page(rows, limit, row => viewOf(ledger, row), ({ proposalId }) => proposalId)
+    return { items: await Promise.all(items), next }
   })
 
   app.get('/v1/proposals/:id', {

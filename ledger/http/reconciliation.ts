@@ -2,7 +2,7 @@
 import { Type } from 'typebox'
 import { LocalDate } from '../../schemas/api.ts'
 import {
-  FloatView, MedicalTotals, PartyPosition, RunView, TerminalCheck, TerminalTotals
+  FloatView, LayerName, MedicalTotals, PartyPosition, RunView, TerminalCheck, TerminalTotals
 } from '../../schemas/reconciliation.ts'
 import { viewFloat } from '../day/float.ts'
 import type { Ledger } from '../ledger.ts'
@@ -11,6 +11,7 @@ import { reconcileDay, viewRuns } from '../reconciling/reconcile.ts'
 import { Refusal } from '../refusal.ts'
 import type { App } from './app.ts'
 import { callerIn, type Caller, type Capacity } from './auth.ts'
+import { pageOf, paging, slice } from './page.ts'
 
 const closed = { additionalProperties: false } as const
 const looking: readonly Capacity[] = ['staff', 'auditor']
@@ -21,8 +22,17 @@ const nothing = { 204: Type.Null() }
 export const reconciliationRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.get('/v1/reconciliation', {
     config: { allow: looking },
-    schema: { querystring: Type.Object({ from: LocalDate, to: LocalDate }, closed), response: { 200: Runs } }
-  }, async ({ query }) => ({ items: await viewRuns(ledger, query.from, query.to) }))
+    schema: {
+      querystring: Type.Object({
+        from: LocalDate, to: LocalDate, layer: Type.Optional(LayerName),
+        ...paging('^\\d{4}-\\d{2}-\\d{2}\\.[A-I]$')
+      }, closed),
+      response: { 200: pageOf(RunView) }
+    }
+  }, async ({ query }) => slice(
+    (await viewRuns(ledger, query.from, query.to))
+      .filter(({ layer }) => query.layer === undefined || layer === query.layer),
+    query, ({ date, layer }) => `${date}.${layer}`))
 
   app.post('/v1/reconciliation/:date', {
     config: { allow: ['settler'], repeated: 'Run again, it stores what has changed.' },

@@ -2,7 +2,7 @@
 import { Type } from 'typebox'
 import { formatIso } from '../../runtime/instants.ts'
 import {
-  DisputeAnswer, DisputeDecision, DisputeEscalation, DisputePage, DisputeRequest, DisputeStateName,
+  DisputeAnswer, DisputeDecision, DisputeEscalation, DisputeRequest, DisputeStateName,
   DisputeView, RefundReply, RefundRequest, type DisputeView as View
 } from '../../schemas/redress.ts'
 import { answerDispute, decideDispute, escalateDispute, raiseDispute } from '../redress/dispute.ts'
@@ -13,10 +13,10 @@ import { readDispute, readDisputes, readDisputeSteps, type DisputeRow } from '..
 import type { App } from './app.ts'
 import { callerIn, memberOf, type Capacity } from './auth.ts'
 import { ledgerIn } from './once.ts'
+import { page, pageLimit, pageOf, pagingBack } from './page.ts'
 
 const closed = { additionalProperties: false } as const
 const ById = Type.Object({ id: Type.String({ pattern: '^\\d{1,15}$' }) }, closed)
-const pageSize = 100
 const sides: readonly Capacity[] = ['clerk', 'operator']
 const looking: readonly Capacity[] = ['staff', 'auditor', 'operator']
 
@@ -43,18 +43,20 @@ export const redressRoutes = (ledger: Ledger) => async (app: App): Promise<void>
     schema: {
       querystring: Type.Object({
         state: Type.Optional(DisputeStateName),
-        before: Type.Optional(Type.String({ pattern: '^\\d{1,15}$', description: 'older than this one' }))
+        party: Type.Optional(Type.String({ maxLength: 15, description: 'an operator sees its own only' })),
+        ...pagingBack('^\\d{1,15}$')
       }, closed),
-      response: { 200: DisputePage }
+      response: { 200: pageOf(DisputeView) }
     }
   }, async request => {
-    const { state = null, before } = request.query
+    const { state = null, party = null, before, limit: said } = request.query
+    const limit = pageLimit(said)
     const rows = await readDisputes(ledger.db, {
-      party: callerIn(request).party, state, before: before === undefined ? null : BigInt(before),
-      limit: pageSize
+      party: callerIn(request).party ?? party, state,
+      before: before === undefined ? null : BigInt(before), limit
     })
-    const items = await Promise.all(rows.map(row => viewOf(ledger, row)))
-    return { items, next: rows.length < pageSize ? null : String(rows.at(-1)?.disputeId) }
+    const { items, next } = page(rows, limit, row => viewOf(ledger, row), ({ disputeId }) => disputeId)
+    return { items: await Promise.all(items), next }
   })
 
   app.get('/v1/disputes/:id', {

@@ -20,6 +20,7 @@ import { reconciliationRoutes } from './reconciliation.ts'
 import { recordRoutes } from './records.ts'
 import { redressRoutes } from './redress.ts'
 import { registryRoutes } from './registry.ts'
+import { reportRoutes } from './reports.ts'
 import { requestRoutes } from './requests.ts'
 import { staffRoutes } from './staff.ts'
 import { tracingRoutes } from './tracing.ts'
@@ -46,6 +47,7 @@ const all = [
   reconciliationRoutes,
   itemRoutes,
   bankRoutes,
+  reportRoutes,
   proofRoutes,
   transitRoutes,
   proposalRoutes,

@@ -11,11 +11,14 @@ import { fetchInitialPassword, lockMember } from '../people/staff.ts'
 import { readSessions, readStaff, type SessionRow } from '../store/staff.ts'
 import type { App } from './app.ts'
 import { callerIn, memberOf, type Caller } from './auth.ts'
+import { pageOf, paging, slice } from './page.ts'
 
 const closed = { additionalProperties: false } as const
 const ByName = Type.Object({ name: Type.String({ minLength: 1, maxLength: 64 }) }, closed)
 const ById = Type.Object({ id: Type.String({ pattern: '^\\d{1,15}$' }) }, closed)
-const Sessions = Type.Object({ items: Type.Array(SessionView) }, closed)
+const Sessions = pageOf(SessionView)
+const Paged = Type.Object(paging('^\\d{1,15}$'), closed)
+const sessionId = ({ id }: Session): string => id
 
 export const staffRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.post('/v1/session', {
@@ -42,8 +45,8 @@ export const staffRoutes = (ledger: Ledger) => async (app: App): Promise<void> =
   })
 
   app.get('/v1/sessions', {
-    config: { allow: ['person'] }, schema: { response: { 200: Sessions } }
-  }, async request => ({ items: await sessionsOf(ledger, callerIn(request).id) }))
+    config: { allow: ['person'] }, schema: { querystring: Paged, response: { 200: Sessions } }
+  }, async request => slice(await sessionsOf(ledger, callerIn(request).id), request.query, sessionId))
 
   app.delete('/v1/sessions/:id', {
     config: { allow: ['person'] }, schema: { params: ById, response: { 204: Type.Null() } }
@@ -54,15 +57,25 @@ export const staffRoutes = (ledger: Ledger) => async (app: App): Promise<void> =
 
   app.get('/v1/staff', {
     config: { allow: ['admin', 'auditor'] },
-    schema: { response: { 200: Type.Object({ items: Type.Array(StaffView) }, closed) } }
-  }, async () => ({
-    items: (await readStaff(ledger.db)).map(({ name, roles, branch, party, active, mustChange }) =>
+    schema: {
+      querystring: Type.Object({
+        party: Type.Optional(Type.String({
+          pattern: '^([A-Z0-9-]{1,15})$', description: 'people of this company; `-`: the staff alone'
+        })),
+        ...paging('^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$')
+      }, closed),
+      response: { 200: pageOf(StaffView) }
+    }
+  }, async ({ query }) => slice(
+    (await readStaff(ledger.db)).map(({ name, roles, branch, party, active, mustChange }) =>
       ({ name, roles: [...roles], branch, party, active, mustChange }))
-  }))
+      .filter(({ party }) => query.party === undefined || (party ?? '-') === query.party),
+    query, ({ name }) => name))
 
   app.get('/v1/staff/:name/sessions', {
-    config: { allow: ['admin', 'auditor'] }, schema: { params: ByName, response: { 200: Sessions } }
-  }, async ({ params }) => ({ items: await sessionsOf(ledger, params.name) }))
+    config: { allow: ['admin', 'auditor'] },
+    schema: { params: ByName, querystring: Paged, response: { 200: Sessions } }
+  }, async ({ params, query }) => slice(await sessionsOf(ledger, params.name), query, sessionId))
 
   app.post('/v1/staff/:name/lock', {
     config: { allow: ['admin'], repeated: 'Who is locked out already stays so.' },

@@ -7,24 +7,25 @@ import { priceDifference } from '../services/transit/price-difference.ts'
 import { readBoardings } from '../store/boardings.ts'
 import { readTariffs } from '../store/parameters.ts'
 import type { App } from './app.ts'
+import { byPlace, pageOf, paging } from './page.ts'
+
+const closed = { additionalProperties: false } as const
 
 export const transitRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.get('/v1/services/transit/price-findings', {
     config: { allow: ['staff', 'auditor'] },
     schema: {
-      querystring: Type.Object({ date: LocalDate }),
-      response: { 200: Type.Object({ items: Type.Array(PriceFinding) }) }
+      querystring: Type.Object({ date: LocalDate, ...paging('^\\d{1,9}$') }, closed),
+      response: { 200: pageOf(PriceFinding) }
     }
   }, async request => {
     const tariffs = await readTariffs(ledger.db)
     const boardings = await readBoardings(ledger.db, request.query.date)
-    return {
-      items: boardings.flatMap(({ amountFen, eventAtMs, ...boarding }) => {
-        const paidFen = Number(amountFen)
-        const found = priceDifference(tariffs, { ...boarding, eventAtMs, amountFen: paidFen })
-        if (found === null) return []
-        return [{ ...boarding, eventAt: formatIso(eventAtMs), paidFen, ...found, steps: [...found.steps] }]
-      })
-    }
+    return byPlace(boardings.flatMap(({ amountFen, eventAtMs, ...boarding }) => {
+      const paidFen = Number(amountFen)
+      const found = priceDifference(tariffs, { ...boarding, eventAtMs, amountFen: paidFen })
+      if (found === null) return []
+      return [{ ...boarding, eventAt: formatIso(eventAtMs), paidFen, ...found, steps: [...found.steps] }]
+    }), request.query)
   })
 }

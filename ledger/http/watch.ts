@@ -13,9 +13,9 @@ import { readWatchItems } from '../store/watch-items.ts'
 import type { App } from './app.ts'
 import { callerIn } from './auth.ts'
 import { ledgerIn } from './once.ts'
+import { page, pageLimit, pageOf, paging, slice } from './page.ts'
 
 const closed = { additionalProperties: false } as const
-const pageSize = 500
 
 export const watchRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.post('/v1/cards/:card/readings', {
@@ -33,10 +33,16 @@ export const watchRoutes = (ledger: Ledger) => async (app: App): Promise<void> =
 
   app.get('/v1/watch/holds', {
     config: { allow: ['staff', 'auditor'] },
-    schema: { response: { 200: Type.Object({ items: Type.Array(SettlementHold) }, closed) } }
-  }, async () => {
+    schema: {
+      querystring: Type.Object({
+        party: Type.Optional(Type.String({ maxLength: 15 })), ...paging('^\\d{1,15}$')
+      }, closed),
+      response: { 200: pageOf(SettlementHold) }
+    }
+  }, async ({ query }) => {
     await ledger.watch.catchUp()
-    return { items: (await readHolds(ledger.db, null)).map(holdView) }
+    const holds = await readHolds(ledger.db, query.party ?? null)
+    return slice(holds.map(holdView), query, ({ id }) => String(id))
   })
 
   app.get('/v1/watch/items', {
@@ -45,26 +51,20 @@ export const watchRoutes = (ledger: Ledger) => async (app: App): Promise<void> =
       querystring: Type.Object({
         layer: Type.Unsafe<'B' | 'E'>(Type.String({ enum: ['B', 'E'], description: 'B: PSAMs, E: cards' })),
         party: Type.Optional(Type.String({ maxLength: 15, description: 'an operator sees its own only' })),
-        after: Type.Optional(Type.String({ pattern: '^\\d{1,15}$' }))
+        ...paging('^\\d{1,15}$')
       }, closed),
-      response: {
-        200: Type.Object({
-          items: Type.Array(WatchItem), next: Type.Union([Type.String(), Type.Null()])
-        }, closed)
-      }
+      response: { 200: pageOf(WatchItem) }
     }
   }, async request => {
-    const { layer, party = null, after = '0' } = request.query
+    const { layer, party = null, after = '0', limit: said } = request.query
+    const limit = pageLimit(said)
     await ledger.watch.catchUp()
     const rows = await readWatchItems(ledger.db, {
-      layer, party: callerIn(request).party ?? party, after: BigInt(after), limit: pageSize
+      layer, party: callerIn(request).party ?? party, after: BigInt(after), limit
     })
-    return {
-      items: rows.map(({ itemId, openedAtMs, amountFen, ...row }) => ({
-        ...row, id: Number(itemId), kind: row.evidence.kind, about: row.evidence.about,
-        amountFen: Number(amountFen), openedAt: formatIso(openedAtMs)
-      })),
-      next: rows.length < pageSize ? null : String(rows.at(-1)?.itemId)
-    }
+    return page(rows, limit, ({ itemId, openedAtMs, amountFen, ...row }) => ({
+      ...row, id: Number(itemId), kind: row.evidence.kind, about: row.evidence.about,
+      amountFen: Number(amountFen), openedAt: formatIso(openedAtMs)
+    }), ({ itemId }) => itemId)
   })
 }

@@ -10,12 +10,11 @@ import {
 import type { App } from './app.ts'
 import { callerIn, type Caller, type Capacity } from './auth.ts'
 import { ledgerIn } from './once.ts'
-import { pageOf } from './page.ts'
+import { page, pageLimit, pageOf, paging, pagingBack, slice } from './page.ts'
 
 const closed = { additionalProperties: false } as const
 const Id = Type.String({ pattern: '^\\d{1,15}$' })
 const ById = Type.Object({ id: Id }, closed)
-const pageSize = 100
 /** Machines tell machines; people look at what was told. */
 const allow: readonly Capacity[] = ['gateway', 'operator', 'agent', 'registrar', 'auditor']
 const askerOf = ({ id, party }: Caller): Asker => ({ id, party })
@@ -31,8 +30,13 @@ export const webhookRoutes = (ledger: Ledger) => async (app: App): Promise<void>
   })
 
   app.get('/v1/webhooks', {
-    config: { allow }, schema: { summary: 'Your webhooks', response: { 200: pageOf(WebhookView) } }
-  }, async request => ({ items: await listWebhooks(ledger, askerOf(callerIn(request))), next: null }))
+    config: { allow },
+    schema: {
+      summary: 'Your webhooks', querystring: Type.Object(paging('^\\d{1,15}$'), closed),
+      response: { 200: pageOf(WebhookView) }
+    }
+  }, async request => slice(await listWebhooks(ledger, askerOf(callerIn(request))), request.query,
+    ({ id }) => String(id)))
 
   app.delete('/v1/webhooks/:id', {
     config: { allow },
@@ -62,17 +66,17 @@ export const webhookRoutes = (ledger: Ledger) => async (app: App): Promise<void>
       params: ById,
       querystring: Type.Object({
         state: Type.Optional(TellingStateName),
-        before: Type.Optional({ ...Id, description: 'older than this one' } as typeof Id)
+        ...pagingBack('^\\d{1,15}$')
       }, closed),
       response: { 200: pageOf(TellingView) }
     }
   }, async request => {
-    const { state = null, before } = request.query
-    const items = await listTellings(ledger, askerOf(callerIn(request)), {
-      webhookId: BigInt(request.params.id), state, before: before === undefined ? null : BigInt(before),
-      limit: pageSize
+    const { state = null, before, limit: said } = request.query
+    const limit = pageLimit(said)
+    const tellings = await listTellings(ledger, askerOf(callerIn(request)), {
+      webhookId: BigInt(request.params.id), state, before: before === undefined ? null : BigInt(before), limit
     })
-    return { items, next: items.length < pageSize ? null : String(items.at(-1)?.id) }
+    return page(tellings, limit, telling => telling, ({ id }) => String(id))
   })
 
   app.post('/v1/webhooks/:id/tellings/:telling/resend', {

@@ -59,6 +59,17 @@ export const readStatements = async (
       order by to_date desc, sequence desc nulls first, statement_id desc limit $2) s
     order by account, "toDate", sequence nulls last, "statementId"`, [of.account, of.limit])).rows
 
+/** Newest told first. */
+export const readStatementsBack = async (db: Db | Tx, of: {
+  readonly from: string | null, readonly to: string | null, readonly before: bigint | null
+  readonly limit: number
+}): Promise<StatementRow[]> =>
+  (await db.query<StatementRow>(`
+    select ${statementColumns} from bank_statement
+    where ($1::date is null or to_date >= $1) and ($2::date is null or from_date <= $2)
+      and ($3::bigint is null or statement_id < $3)
+    order by statement_id desc limit $4`, [of.from, of.to, of.before, of.limit])).rows
+
 /** Lines by what they were taken for, of some statements. */
 export const countLines = async (
   db: Db | Tx, ids: readonly bigint[]
@@ -133,11 +144,13 @@ const lineQuery = `
 
 /** Newest first, before a line where one is named. */
 export const readLines = async (db: Db | Tx, of: {
-  readonly state: LineState | null, readonly before: bigint | null, readonly limit: number
+  readonly state: LineState | null, readonly party: string | null, readonly date: string | null
+  readonly before: bigint | null, readonly limit: number
 }): Promise<LineRow[]> =>
   (await db.query<LineRow>(`
     ${lineQuery} where ($1::text is null or l.state = $1) and ($2::bigint is null or line_id < $2)
-    order by line_id desc limit $3`, [of.state, of.before, of.limit])).rows
+      and ($4::text is null or p.code = $4) and ($5::date is null or l.booked_on = $5)
+    order by line_id desc limit $3`, [of.state, of.before, of.limit, of.party, of.date])).rows
 
 export const lockLine = async (tx: Tx, lineId: bigint): Promise<LineRow | null> =>
   (await tx.query<LineRow>(`${lineQuery} where line_id = $1 for update of l`, [lineId])).rows[0] ?? null

@@ -90,10 +90,16 @@ export const readSteps = async (db: Tx | Db, date: string): Promise<Step[]> =>
   [date])).rows
 
 /** The last `limit` dates, newest first. */
-export const readDays = async (db: Db, limit: number): Promise<string[]> =>
-  (await db.query<{ date: string }>(
-    'select clearing_date as date from clearing_day order by 1 desc limit $1', [limit])).rows.map(row =>
-    row.date)
+export type DayFilter = {
+  readonly state: DayState | null, readonly before: string | null, readonly limit: number
+}
+
+/** Newest first. */
+export const readDays = async (db: Db, { state, before, limit }: DayFilter): Promise<string[]> =>
+  (await db.query<{ date: string }>(`
+    select clearing_date as date from clearing_day
+    where ($1::text is null or state = $1) and ($2::date is null or clearing_date < $2)
+    order by 1 desc limit $3`, [state, before, limit])).rows.map(row => row.date)
 
 /* ---- checks ---- */
 

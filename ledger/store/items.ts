@@ -102,7 +102,7 @@ export type ItemFilter = {
   readonly layer: Layer | null, readonly state: 'open' | 'closed' | null
   /** `''`: of nobody. */
   readonly owner: string | null
-  readonly party: string | null
+  readonly party: string | null, readonly date: string | null, readonly outcome: ItemOutcome | null
   /** Opened at or before. */
   readonly openedByMs: number | null
   readonly after: bigint, readonly limit: number
@@ -113,10 +113,12 @@ export async function readItems (db: Db, filter: ItemFilter): Promise<ItemRow[]>
   const { rows } = await db.query<ItemRow>(`${itemSelect}
     where i.item_id > $1 and ($2::text is null or i.layer = $2) and ($3::text is null or i.state = $3)
       and ($4::text is null or coalesce(i.owner, '') = $4) and ($5::text is null or p.code = $5)
-      and ($6::timestamptz is null or i.opened_at <= $6)
+      and ($6::timestamptz is null or i.opened_at <= $6) and ($8::date is null or i.clearing_date = $8)
+      and ($9::text is null or i.outcome = $9)
     order by i.item_id limit $7`, [
     filter.after, filter.layer, filter.state, filter.owner, filter.party,
-    filter.openedByMs === null ? null : timestamp(filter.openedByMs), filter.limit])
+    filter.openedByMs === null ? null : timestamp(filter.openedByMs), filter.limit, filter.date,
+    filter.outcome])
   return rows
 }
 

@@ -43,11 +43,15 @@ export const readProposal = async (db: Db | Tx, id: bigint): Promise<ProposalRow
 
 /** Newest first, below `before`. */
 export const readProposals = async (
-  db: Db, of: { readonly state: ProposalState | null, readonly before: bigint | null, readonly limit: number }
+  db: Db, of: {
+    readonly state: ProposalState | null, readonly kind: string | null, readonly by: string | null
+    readonly before: bigint | null, readonly limit: number
+  }
 ): Promise<ProposalRow[]> => (await db.query<ProposalRow>(`
     select ${columns} from proposal
     where ($1::text is null or state = $1) and ($2::bigint is null or proposal_id < $2)
-    order by proposal_id desc limit $3`, [of.state, of.before, of.limit])).rows
+      and ($4::text is null or kind = $4) and ($5::text is null or started_by = $5)
+    order by proposal_id desc limit $3`, [of.state, of.before, of.limit, of.kind, of.by])).rows
 
 /** False where this person has decided it before. */
 export async function insertDecision (

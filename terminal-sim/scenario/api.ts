@@ -36,6 +36,8 @@ export type Api = {
   /** The body: parsed where it is JSON, bytes of a workbook, else text. Throws Refused. */
   call(call: Call): Promise<unknown>
   get<T>(path: string, as?: Caller): Promise<T>
+  /** All items of a list, page by page. */
+  all<T>(path: string): Promise<T[]>
   cards(): Promise<CardView[]>
   records(): Promise<RecordView[]>
   accounts(): Promise<TrialBalance>
@@ -86,6 +88,7 @@ export function openApi ({ url, access, revive }: ApiOptions): Api {
   return {
     call,
     get,
+    all: path => walk(get, path),
     cards: () => walk<CardView>(get, '/v1/cards'),
     records: () => walk<RecordView>(get, '/v1/records'),
     accounts: () => get<TrialBalance>('/v1/accounts')
@@ -133,12 +136,20 @@ async function answered (call: Call, response: Response): Promise<unknown> {
 
 type Page<T> = { readonly items: readonly T[], readonly next: string | number | null }
 
+/** Lists are read on from a place, or back from one: each says by its parameter which. */
 async function walk<T> (get: <P>(path: string) => Promise<P>, path: string): Promise<T[]> {
+  const place = readBack.some(list => path.startsWith(list)) ? 'before' : 'after'
   const items: T[] = []
-  for (let after = ''; ;) {
-    const page = await get<Page<T>>(`${path}?limit=1000${after}`)
+  for (let next = ''; ;) {
+    const page = await get<Page<T>>(`${path}${path.includes('?') ? '&' : '?'}limit=1000${next}`)
     items.push(...page.items)
     if (page.next === null || page.next === undefined) return items
-    after = `&after=${encodeURIComponent(page.next)}`
+    next = `&${place}=${encodeURIComponent(page.next)}`
   }
 }
+
+/** Lists that begin with the newest. */
+const readBack = [
+  '/v1/alerts', '/v1/audit', '/v1/bank-lines', '/v1/bank-statements', '/v1/days', '/v1/disputes',
+  '/v1/proposals'
+]

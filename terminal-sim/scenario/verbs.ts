@@ -99,6 +99,7 @@ export const then = {
   NS: filesNow.ns,
   days: daysNow.days,
   blockers: daysNow.blockers,
+  overridden: daysNow.overridden,
   positions: daysNow.positions,
   day_statements: bankNow.statements,
   bank_instructions: bankNow.instructions,

@@ -16,7 +16,7 @@ export const instructions = thenVerb({
     day: day(), are: mappingOf(text('an id'), text('pay or collect, an amount, a state'), 'by id')
   }, closed),
   check: async (world, { day: date, are }) => {
-    const { items } = await world.api.get<{ items: Instruction[] }>(`/v1/instructions/${date}`)
+    const items = await world.api.all<Instruction>(`/v1/instructions/${date}`)
     const found = new Map(items.map(({ id, direction, amountFen, state }) =>
       [id, `${direction} ${showYuan(Number(amountFen))} ${state}`]))
     return [...new Set([...Object.keys(are), ...found.keys()])].flatMap(id =>
@@ -29,7 +29,7 @@ export const bankLines = thenVerb({
   example: 'bank_lines: [confirmed -11535.20, unidentified 12.00]',
   schema: Type.Array(text('a state and an amount'), { description: 'lines' }),
   check: async (world, said) => {
-    const { items } = await world.api.get<{ items: BankLineView[] }>('/v1/bank-lines')
+    const items = await world.api.all<BankLineView>('/v1/bank-lines')
     const found = items.map(({ state, amountFen }) => `${state} ${showYuan(Number(amountFen))}`).reverse()
     return compare('bank lines', said.join(', ') || 'none', found.join(', ') || 'none')
   }

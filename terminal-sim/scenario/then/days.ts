@@ -42,6 +42,26 @@ export const blockers = thenVerb({
   }
 })
 
+export const overridden = thenVerb({
+  says: 'that two people let a red day go on, who they are and what they said',
+  example: 'overridden: { day: D, by: [settler, approver-1], say: the fen is looked for }',
+  schema: Type.Object(
+    {
+      day: day(),
+      by: Type.Array(name('staff'), { description: 'who started it, and who agreed' }),
+      say: text('the reason they gave')
+    },
+    closed
+  ),
+  check: async (world, { day: date, by, say }) => {
+    const { override } = await world.api.get<DayView>(`/v1/days/${date}`)
+    return [
+      ...compare(`who overrode ${date}`, by.join(', '), override?.by.join(', ') ?? 'nobody'),
+      ...compare(`why ${date} was overridden`, say, override?.reason ?? 'nothing')
+    ]
+  }
+})
+
 export const positions = thenVerb({
   says: 'net positions of a cleared day, and their sum',
   example:

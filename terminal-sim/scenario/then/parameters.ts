@@ -79,9 +79,7 @@ export const liability = thenVerb({
     closed
   ),
   check: async (world, said) => {
-    const { items } = await world.api.get<{ items: LiabilityLine[] }>(
-      `/v1/blacklist/liability?date=${said.day}`
-    )
+    const items = await world.api.all<LiabilityLine>(`/v1/blacklist/liability?date=${said.day}`)
     const found = items.map(line => ({
       card: cardName(world, line.card),
       terminal: line.terminal,

@@ -51,7 +51,7 @@ export const auditLog = thenVerb({
   ),
   check: async (world, { ok, says, has = [] }) => {
     const chain = await world.api.get<{ ok: boolean, broken: string | null }>('/v1/audit/integrity')
-    const { items } = await world.api.get<{ items: AuditEntryView[] }>('/v1/audit?limit=1000')
+    const items = await world.api.all<AuditEntryView>('/v1/audit')
     const deeds = items.reverse().map(({ by, action }) => `${by} ${action}`)
     return [
       ...ok === undefined ? [] : compare('audit log', chainWords(ok), chainWords(chain.ok)),

@@ -18,7 +18,7 @@ export const reconciliation = thenVerb({
   schema: Type.Object(
     { day: day(), layers: mappingOf(Layer, oneOf(['ok', 'red'], 'ok or red'), 'layers') }, closed),
   check: async (world, { day: date, layers: wanted }) => {
-    const { items } = await world.api.get<{ items: RunView[] }>(`/v1/reconciliation?from=${date}&to=${date}`)
+    const items = await world.api.all<RunView>(`/v1/reconciliation?from=${date}&to=${date}`)
     return Object.entries(wanted).flatMap(([layer, state]) => {
       const run = items.find(one => one.layer === layer)
       const found = run === undefined ? 'not run' : run.ok ? 'ok' : 'red'
@@ -45,16 +45,8 @@ export const differences = thenVerb({
   }
 })
 
-async function openItems (world: World, layer: string): Promise<ItemView[]> {
-  const items: ItemView[] = []
-  for (let after: string | null = '0'; after !== null;) {
-    const page: { items: ItemView[], next: string | null } =
-      await world.api.get(`/v1/items?state=open&layer=${layer}&after=${after}`)
-    items.push(...page.items)
-    after = page.next
-  }
-  return items
-}
+const openItems = (world: World, layer: string): Promise<ItemView[]> =>
+  world.api.all<ItemView>(`/v1/items?state=open&layer=${layer}`)
 
 export const terminalCheck = thenVerb({
   says: 'what a terminal was answered to its totals: the code, the classes that differ, the records involved',

@@ -126,9 +126,7 @@ export const priceFindings = thenVerb({
     { additionalProperties: false }
   ),
   check: async (world, said) => {
-    const { items } = await world.api.get<{ items: PriceFinding[] }>(
-      `/v1/services/transit/price-findings?date=${said.day}`
-    )
+    const items = await world.api.all<PriceFinding>(`/v1/services/transit/price-findings?date=${said.day}`)
     return [
       ...plain('price findings', said.count, items.length),
       ...money('price difference', said.difference,

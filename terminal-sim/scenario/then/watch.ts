@@ -19,7 +19,7 @@ export const alerts = thenVerb({
   ),
   check: async (world, said: Readonly<Record<string, readonly string[]>>) => {
     const misses = await Promise.all(Object.entries(said).map(async ([kind, wanted]) => {
-      const { items } = await world.api.get<{ items: AlertView[] }>(`/v1/alerts?kind=${kind}`)
+      const items = await world.api.all<AlertView>(`/v1/alerts?kind=${kind}`)
       // A card's number inside the ledger stands behind its masked one.
       const found = new Set(items.map(({ about }) => about.replace(/^(card\/.*)#\d+$/, '$1')))
       const expected = wanted.map(one => aboutOf(world, one))
@@ -47,16 +47,8 @@ export const items = thenVerb({
   }
 })
 
-async function openItems (world: World, layer: 'B' | 'E'): Promise<WatchItem[]> {
-  const items: WatchItem[] = []
-  for (let after: string | null = '0'; after !== null;) {
-    const page: { items: WatchItem[], next: string | null } =
-      await world.api.get(`/v1/watch/items?layer=${layer}&after=${after}`)
-    items.push(...page.items)
-    after = page.next
-  }
-  return items
-}
+const openItems = (world: World, layer: 'B' | 'E'): Promise<WatchItem[]> =>
+  world.api.all<WatchItem>(`/v1/watch/items?layer=${layer}`)
 
 const itemText = ({ kind, records, amountFen, evidence }: WatchItem): string => kind === 'held'
   ? `held ${(evidence as { reason: string }).reason}`
@@ -67,7 +59,7 @@ export const holds = thenVerb({
   example: 'holds: { SHP: fraud_suspicion }',
   schema: mappingOf(name('a party'), oneOf(kindNames, 'a kind of alert'), 'rules by party'),
   check: async (world, said: Readonly<Record<string, string>>) => {
-    const { items } = await world.api.get<{ items: { party: string, kind: string }[] }>('/v1/watch/holds')
+    const items = await world.api.all<{ party: string, kind: string }>('/v1/watch/holds')
     const text = (holds: readonly (readonly [string, string])[]) =>
       [...new Set(holds.map(([party, kind]) => `${party}: ${kind}`))].sort().join(', ')
     return compare('holds', text(Object.entries(said)), text(items.map(({ party, kind }) => [party, kind])))
@@ -81,7 +73,7 @@ export const instructions = thenVerb({
     day: day(), are: mappingOf(name('a party'), yuan(), 'amounts by party')
   }, { additionalProperties: false }),
   check: async (world, said) => {
-    const { items: told } = await world.api.get<{ items: InstructionView[] }>(`/v1/instructions/${said.day}`)
+    const told = await world.api.all<InstructionView>(`/v1/instructions/${said.day}`)
     const found = told.map(({ party, direction, amountFen }) =>
       `${party} ${showYuan(direction === 'pay' ? Number(amountFen) : -Number(amountFen))}`)
     const wanted = Object.entries(said.are).map(([party, fen]) => `${party} ${showYuan(fen)}`)

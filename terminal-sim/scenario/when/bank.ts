@@ -26,14 +26,16 @@ export const bankStatement = whenVerb({
     day: day('the day it is about'),
     paying: Type.Optional(day('the clearing day of the instructions that it names')),
     lines: Type.Array(Line, { description: 'its lines, in order' }),
+    opening: Type.Optional(yuan('what it opens with; what the one before closed with when absent')),
     as: Type.Optional(oneOf(statementFormats, 'its format; camt.053.001.08 when absent')),
     again: Type.Optional(oneOf(['true'], 'true: sent twice'))
   }, closed),
-  plan: (world, { day: date, paying, lines, as = 'camt.053.001.08', again }) => [{
+  plan: (world, { day: date, paying, lines, opening, as = 'camt.053.001.08', again }) => [{
     act: async () => {
       const told = paying === undefined ? [] : await instructionsOf(world, paying)
       const bank = world.bank
       bank.statements += 1
+      bank.balanceFen = opening ?? bank.balanceFen
       const written = lines.map((line, index) => ({
         reference: `BANK-${bank.statements}-${index + 1}`, bookedOn: date, text: line.text,
         ...meant(told, line)
@@ -100,5 +102,5 @@ export const replaceInstruction = whenVerb({
   }]
 })
 
-const instructionsOf = async (world: World, date: string): Promise<readonly Instruction[]> =>
-  (await world.api.get<{ items: Instruction[] }>(`/v1/instructions/${date}`)).items
+const instructionsOf = (world: World, date: string): Promise<readonly Instruction[]> =>
+  world.api.all<Instruction>(`/v1/instructions/${date}`)
