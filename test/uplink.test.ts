@@ -350,6 +350,16 @@ t.test('the ledger proves to a witness that its past is the one it showed', asyn
   await two.check(ledgerWith(leaves))
   t.equal(two.contradictions(), 1, 'but no head of another past')
   t.equal(readFileSync(join(dir, 'two-ledgers.jsonl'), 'utf8').split('\n').length, 3, 'which is kept')
+
+  const restored = headWitness(join(dir, 'restored.jsonl'), log)
+  const other = leaves.map((leaf, index) => index === 12 ? leafHash(Buffer.from('another')) : leaf)
+  for (const size of [7, 19]) restored.see(headOf(size))
+  restored.see({ ...headOf(30, other), keyId: '0A0B0C0D' }) // the backup held 7 of them, and has outgrown 19
+  t.equal(restored.contradictions(), 0, 'no head says so by itself')
+  await restored.check(ledgerWith(other))
+  t.equal(restored.contradictions(), 1, 'but 19 is not its beginning')
+  await restored.check(ledgerWith(other))
+  t.equal(restored.contradictions(), 1, 'told once')
 })
 
 /* ---- parameters ---- */

@@ -49,6 +49,8 @@ export function headWitness (path: string, log: Log): Witness {
         ? 'the ledger goes on from an older past, under a new key'
         : anotherPast)
     }
+    // Under a new key the tree may have outgrown the old one already: what was seen last must be in it, too.
+    if (before !== null && !isDenied && before !== proven && !keys.has(head.keyId)) proveLater(before)
     keep(head)
     if (isRestored || !isDenied) latest = head
     if (isRestored || proven === null) proven = head
