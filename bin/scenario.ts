@@ -115,7 +115,9 @@ const staff = {
   'teller-west': ['clerk', 'registrar']
 } as const
 const branches: Readonly<Record<string, string>> = { 'teller-east': 'EAST', 'teller-west': 'WEST' }
-const machines = { gateway: 'GW1', registrar: 'REGISTRAR', auditor: 'AUDITOR' } as const
+const machines = {
+  gateway: 'GW1', registrar: 'REGISTRAR', auditor: 'AUDITOR', centre: 'EXCHANGE'
+} as const
 
 async function prepare (keys: unknown): Promise<unknown> {
   const secretOf = () => randomBytes(32).toString('hex')

@@ -335,7 +335,7 @@ export type BlacklistReply = Static<typeof BlacklistReply>
 /** A terminal says which version it *applied*, and when by its own clock. */
 export const ParameterAcknowledgement = Type.Object({
   terminal: TerminalCode,
-  kind: literals(['blacklist', 'tariff']),
+  kind: literals(['blacklist', 'tariff', 'cities']),
   version: Type.Integer({ minimum: 0 }),
   appliedAt: Instant
 }, { ...closed, $id: 'ParameterAcknowledgement' })

@@ -92,3 +92,4 @@ export type NationalReturnResult = Static<typeof NationalReturnResult>
 export const NationalReturnsReply = Type.Object({
   results: Type.Array(NationalReturnResult)
 }, { ...closed, $id: 'NationalReturnsReply', description: 'in the order of the returns' })
+export type NationalReturnsReply = Static<typeof NationalReturnsReply>

@@ -2,9 +2,11 @@
 import t from 'tap'
 import { createHash } from 'node:crypto'
 import type { Registry } from '../schemas/api.ts'
+import { writeConsumptionFile, writeConsumptionRecord } from '../schemas/clearing-file/consumption.ts'
+import { toConsumptionRecord } from '../schemas/clearing-file/event.ts'
 import type { NationalBatch, NationalReturnResult } from '../schemas/national.ts'
 import type { TransactionRecord } from '../schemas/record.ts'
-import { startDoors, type Door } from './support/ledger-http.ts'
+import { startDoors, type Door, type Who } from './support/ledger-http.ts'
 import { balance, debit, openCity, settleDay, verified } from './support/settling.ts'
 import { card, deliver } from './support/small-city.ts'
 
@@ -348,6 +350,118 @@ t.test('the exchange of the centre: who may, and hostile bodies', async t => {
   await door.db.query("update policy set value = '98' where name = 'registry_version'")
   t.match(await door.ask('centre', 'POST', '/v1/national/returns', { json: { returns: [right] } }),
     { status: 403, json: { detail: /no centre here/ } }, 'a centre that is none any more')
+  await door.close()
+})
+
+/* ---- the list ---- */
+
+t.test('what the list of cities refuses', async t => {
+  const door = await openCity(doors, [card(0)])
+  const publish = async (json: object, as: Who = 'registrar') =>
+    await door.ask(as, 'POST', '/v1/cities', { json })
+  const add = (prefix: string, at = '2026-01-01T00:00:00+08:00') =>
+    ({ add: [{ prefix, city: 'X', at }], remove: [] })
+  const remove = (prefix: string, at = '2026-02-01T00:00:00+08:00') => ({ add: [], remove: [{ prefix, at }] })
+  const invalid = (where: string) => ({ status: 400, json: { reason: 'body_invalid', where } })
+  const refused = (where?: string) =>
+    ({ status: 422, json: { reason: 'registry_invalid', ...where === undefined ? {} : { where } } })
+
+  for (const who of ['gateway', 'centre', 'settler', 'clerk'] as const) {
+    t.match(await publish(add('0421'), who), { status: 403 }, who)
+  }
+  t.match(await publish(add('0421')), refused(), 'nobody is registered who would owe')
+  await door.ok('registrar', 'PUT', '/v1/registry', { parties: [centre('NAT')] })
+  for (const [what, json, answer] of [
+    ['no removals', { add: [] }, invalid('')], ['a list', [], invalid('')],
+    ['one digit', add('0'), invalid('/add/0/prefix')],
+    ['small letters', add('04ab'), invalid('/add/0/prefix')],
+    ['more than an issuer', add('0'.repeat(17)), invalid('/add/0/prefix')],
+    ['a city without a name', { add: [{ ...hengyang, city: '' }], remove: [] }, invalid('/add/0/city')],
+    ['no instant', add('0421', 'soon'), invalid('/add/0/at')],
+    ['a day that is none', add('0421', '2026-02-30T00:00:00+08:00'), invalid('/add/0/at')],
+    ['our own issuer', add('02313750'), refused('/add')],
+    ['a beginning of our own', add('02'), refused('/add')],
+    ['twice at once', { add: [...add('0421').add, ...add('0421').add], remove: [] }, refused('/add/1')],
+    ['gone before it came', remove('0421'), refused('/remove/0')]
+  ] as const) t.match(await publish(json), answer, what)
+  const empty = await door.ok('gateway', 'GET', '/v1/cities')
+  t.match(empty, { version: 0, cities: [] }, 'none of it left a trace')
+
+  t.match(await publish(add('0421')), { status: 200, json: { version: 1 } })
+  t.match(await publish(add('0421')), refused('/add/0'), 'on the list already')
+  t.match(await publish(remove('0421', '2025-12-31T00:00:00+08:00')), refused('/remove/0'),
+    'before it joined')
+  t.match(await publish(add('042177')), { status: 200 }, 'a part of a province may be a city of its own')
+  t.match(await publish(remove('0421')), { status: 200, json: { version: 3 } })
+  t.match(await publish(remove('0421')), refused('/remove/0'), 'it has left')
+  t.match(await publish(add('0421', '2026-01-15T00:00:00+08:00')), refused('/add/0'), 'back before it left')
+  t.match(await publish(add('0421', '2026-02-01T00:00:00+08:00')), { status: 200, json: { version: 4 } },
+    'back at once')
+  const { cities } = await door.ok('gateway', 'GET', '/v1/cities')
+  t.match(cities, [
+    {
+      prefix: '0421', deletedAt: '2026-02-01T00:00:00.000+08:00',
+      terminalsBy: '2026-02-08T00:00:00.000+08:00'
+    },
+    { prefix: '0421', deletedAt: null, terminalsBy: '2026-03-03T00:00:00.000+08:00' }, { prefix: '042177' }
+  ], '7 days after it left, 30 after it joined')
+  await door.close()
+})
+
+t.test('terminals say which list they have applied; those that are late are told of', async t => {
+  const door = await opened() // the city joined on 1 January: all are late on 31 January already
+  const late = async (): Promise<[string, object][]> =>
+    (await door.ok('clerk', 'GET', '/v1/alerts?kind=city_list_overdue')).items.reverse()
+      .map(({ about, evidence }: { about: string, evidence: object }) => [about, evidence])
+  const applied = async (terminal: string, version: number) => {
+    const json = { terminal, kind: 'cities', version, appliedAt: '2026-03-02T10:00:00+08:00' }
+    return await door.ask('gateway', 'POST', '/v1/parameters/applied', { json })
+  }
+  t.match(await applied('B1', 2),
+    { status: 409, json: { reason: 'conditions_not_met', where: '/version' } }, 'of the future')
+  t.match(await applied('B1', 1), { status: 204 })
+  t.strictSame(await late(), [
+    ['terminal/M1', { due: 1, operator: 'MET', version: null }],
+    ['terminal/S1', { due: 1, operator: 'SHP', version: null }]
+  ])
+  for (const terminal of ['M1', 'S1']) await applied(terminal, 1)
+  const gone = { prefix: '0421', at: '2026-03-02T12:00:00+08:00' }
+  await door.ok('registrar', 'POST', '/v1/cities', { add: [], remove: [gone] })
+  await applied('S1', 2)
+  door.clock.set(Date.parse('2026-03-09T12:00:00+08:00'))
+  t.equal((await late()).length, 2, 'seven days are not over')
+  door.clock.advance(1)
+  t.strictSame((await late()).map(([about]) => about), ['terminal/M1', 'terminal/S1', 'terminal/B1'],
+    'B1 is late; M1 was named in this clearing date before')
+  door.clock.advance(86_400_000)
+  t.equal((await late()).length, 3, 'once for each version')
+  await door.close()
+})
+
+t.test('records of foreign cards inside a consumption file', async t => {
+  const door = await opened()
+  const merchant = '430400000000002'
+  const records = [
+    ride(1, 1), debit(0, 1), ride(2, 1, { grey: true, tac: null }),
+    ride(3, 1, { card: guest(3, '0999000000000000') }), ride(4, 1, { dateTime: '20251231235959' })
+  ]
+  const lines = records.map((record, index) =>
+    writeConsumptionRecord(toConsumptionRecord(record, merchant, index + 1)))
+  const { name, text } =
+    writeConsumptionFile({ date: '20260302', industry: '02', merchant, sequence: 1 }, lines)
+  const put = async () => await door.ask('gateway', 'PUT', `/v1/files/${name}`,
+    { bytes: text, type: 'application/octet-stream' })
+  const { json } = await put()
+  t.match(json, { confirmed: { count: 2, amountFen: 360 }, refused: { count: 3 } })
+  t.strictSame(json.lines.map((line: { line: number, reason: string }) => [line.line, line.reason]),
+    [[3, 'grey'], [4, 'card_unknown'], [5, 'city_not_listed']])
+  t.equal((await put()).json.status, 'already_processed')
+  await closeAt(door, '2026-03-03T01:00:00', D)
+  const { entries } = await batchOf(door, '20260302-NAT-1')
+  t.strictSame(entries.map(({ record }) => record), [{ ...ride(1, 1), recordNo: 1 }], 'as the file told it')
+  t.match(await returned(door, [saying('R1', entries[0]?.claim ?? '')]), [{ outcome: 'charged_back' }])
+  t.equal(await balance(door, 'commerce/merchant-pending/BUS'), -180)
+  await verified(t, door)
   await door.close()
 })
 

@@ -74,7 +74,7 @@ const lane: LaneConfig = {
 }
 type Wishes = {
   lane?: Partial<LaneConfig>, rules?: CardRules, tariff?: Tariff | null, blacklisted?: boolean
-  paidAgoMs?: number, psam?: null, atMs?: number
+  listedCity?: boolean, paidAgoMs?: number, psam?: null, atMs?: number
 }
 
 async function laneOf (t: Test, lines: readonly Line[], wishes: Wishes = {}) {
@@ -96,6 +96,7 @@ async function laneOf (t: Test, lines: readonly Line[], wishes: Wishes = {}) {
     parameters: {
       tariff: () => wishes.tariff === undefined ? tariff : wishes.tariff,
       isBlacklisted: () => wishes.blacklisted === true,
+      isListedCity: () => wishes.listedCity ?? null,
       blacklistVersion: () => 55
     },
     clock,
@@ -209,6 +210,10 @@ const refusals: [card: string, reason: TapReason, lines: Line[], wishes?: Wishes
   ['expires today, and is empty', 'insufficient_funds', [...dated('20170109', '20190108'), empty]],
   ['issuer not on the white list', 'issuer_not_accepted', after(), { rules: { acceptedIssuers: ['0431'] } }],
   ['local card of another city', 'card_local_only', after(), { rules: { homeIssuers: ['0431'] } }],
+  ['of a city that left the list', 'issuer_not_accepted', after(),
+    { rules: { homeIssuers: ['0431'] }, listedCity: false }],
+  ['of a listed city, for its own use only', 'card_local_only', after(),
+    { rules: { homeIssuers: ['0431'] }, listedCity: true }],
   ['on the blacklist', 'blacklisted', after(), { blacklisted: true }],
   ['paid here 5 s ago', 'tapped_twice', after(), { paidAgoMs: 5_000 }],
   ['no tariff held', 'no_tariff', after(), { tariff: null }],
@@ -348,7 +353,10 @@ async function city ({ card: description, rules = {} }: typeof families[number])
       session,
       psam: started.psam,
       spool: at === 'X' || at === 'free' ? spools.other : spools.own,
-      parameters: { tariff: () => prices, isBlacklisted: () => false, blacklistVersion: () => null },
+      parameters: {
+        tariff: () => prices, isBlacklisted: () => false, isListedCity: () => null,
+        blacklistVersion: () => null
+      },
       clock,
       charge: null,
       paidAtMs: () => null,

@@ -380,10 +380,14 @@ const flat = (version: number, from: string, fen: number) =>
 async function parametersAt (t: Test, dir: string, clock: ManualClock) {
   const centre = {
     lists: new Map<string, BlacklistReply>(), tariffs: [flat(1, '2026-01-01T00:00:00+08:00', 180)] as unknown,
-    asked: [] as string[], told: [] as string[]
+    cities: { version: 0, cities: [] } as unknown, asked: [] as string[], told: [] as string[]
   }
   const ledger = await fakeLedger(t, (request, body, response) => {
     const url = request.url ?? ''
+    if (url === '/v1/cities') {
+      json(response, centre.cities)
+      return
+    }
     if (url.startsWith('/v1/blacklist')) {
       centre.asked.push(url)
       const list = centre.lists.get(url)
@@ -485,6 +489,40 @@ t.test('tariffs: applied at their instant by the clock of the gateway, acknowled
   back.centre.tariffs = [{ version: 'three' }]
   await t.rejects(back.parameters.refresh(), /not a list of tariffs; the old ones stay/)
   t.equal(back.parameters.tariff()?.version, 2)
+})
+
+t.test('the list of cities: applied when it comes, acknowledged, kept while the ledger is away', async t => {
+  const dir = mkdtempSync(join(tmpdir(), 'parameters-'))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  const clock = manualClock(morningMs)
+  const { centre, parameters, ledger } = await parametersAt(t, dir, clock)
+  for (const path of ['/v1/blacklist', '/v1/blacklist?have=1']) centre.lists.set(path, listOf(1))
+  await parameters.refresh()
+  t.equal(parameters.isListedCity('0421000000000000'), null, 'no list was published')
+  t.notOk(centre.told.some(one => one.includes('cities')), 'nothing to acknowledge')
+
+  const stay = (prefix: string, addedAt: string, deletedAt: string | null) =>
+    ({ prefix, city: `city ${prefix}`, addedAt, deletedAt, terminalsBy: addedAt })
+  const [january, soon] = ['2026-01-01T00:00:00+08:00', '2026-03-02T09:00:00+08:00']
+  centre.cities = {
+    version: 3, cities: [stay('04', january, null), stay('0422', january, soon), stay('0423', soon, null)]
+  }
+  await parameters.refresh()
+  t.same(centre.told.filter(one => one.includes('cities')), [
+    'BUS-1 cities 3 2026-03-02T08:00:00.000+08:00', 'MET-1 cities 3 2026-03-02T08:00:00.000+08:00'
+  ])
+  const taken = (of: typeof parameters) =>
+    ['0421', '0422', '0423', '0999'].filter(prefix => of.isListedCity(`${prefix}000000000000`))
+  t.same(taken(parameters), ['0421', '0422'], 'the longest beginning counts; one has not joined yet')
+  await ledger.stop()
+  clock.set(Date.parse(soon))
+  t.same(taken(parameters), ['0421', '0423'], 'one left and one joined, by the clock of the gateway')
+  const { parameters: later, centre: back } = await parametersAt(t, dir, clock)
+  t.same(taken(later), ['0421', '0423'], 'kept on disk')
+  back.lists = centre.lists
+  back.cities = { version: 'four' }
+  await t.rejects(later.refresh(), /not a list of cities; the old one stays/)
+  t.match(later.status(), { cities: { version: 3 } })
 })
 
 t.test('a nap ends when woken, when aborted, and at once for work that came before', async t => {

@@ -9,6 +9,8 @@ export type Held = {
   /** YYYYMMDD */
   readonly today: string
   readonly blacklisted: boolean
+  /** Of the issuer of the card, by the list of cities; null where the gateway holds none. */
+  readonly listedCity: boolean | null
   /** Milliseconds since this card paid at this lane; null when it has not. */
   readonly paidAgoMs: number | null
 }
@@ -16,12 +18,15 @@ export type Held = {
 const duplicateTapSeconds = 5
 
 /** Why the card may not pay here, in order of precedence, or null. */
-export function refusalOf (seen: CardSeen, { rules, today, blacklisted, paidAgoMs }: Held): TapReason | null {
+export function refusalOf (seen: CardSeen, held: Held): TapReason | null {
+  const { rules, today, blacklisted, listedCity, paidAgoMs } = held
   if (!seen.enabled) return 'card_disabled'
   if (today < seen.startDate) return 'card_not_started'
   if (today > seen.expiryDate) return 'card_expired'
   if (!beginsWithOne(seen.card.issuer, rules.acceptedIssuers)) return 'issuer_not_accepted'
-  if (seen.localOnly && !beginsWithOne(seen.card.issuer, rules.homeIssuers)) return 'card_local_only'
+  const isHome = beginsWithOne(seen.card.issuer, rules.homeIssuers)
+  if (!isHome && listedCity === false) return 'issuer_not_accepted'
+  if (seen.localOnly && !isHome) return 'card_local_only'
   if (seen.cappLocked) return 'card_locked'
   if (blacklisted) return 'blacklisted'
   const guardMs = (rules.duplicateTapSeconds ?? duplicateTapSeconds) * 1_000

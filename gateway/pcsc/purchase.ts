@@ -26,7 +26,7 @@ export type Tapping = {
   readonly session: Session
   readonly psam: Psam | null
   readonly spool: TapSpool
-  readonly parameters: Pick<Parameters, 'tariff' | 'isBlacklisted' | 'blacklistVersion'>
+  readonly parameters: Pick<Parameters, 'tariff' | 'isBlacklisted' | 'isListedCity' | 'blacklistVersion'>
   readonly clock: Clock
   /** What the till asks for; `waits` false: a payment for it is open, only its own card may settle it. */
   readonly charge: { readonly charge: string, readonly amountFen: number, readonly waits: boolean } | null
@@ -68,6 +68,7 @@ export async function runTap (card: Channel, tapping: Tapping): Promise<TapResul
     rules,
     today: hex(bcdDateTime(nowMs).subarray(0, 4)),
     blacklisted: parameters.isBlacklisted(seen.card),
+    listedCity: parameters.isListedCity(seen.card.issuer),
     paidAgoMs: paidAtMs === null ? null : nowMs - paidAtMs
   })
   if (why !== null) return declined(tapping, why, seen)

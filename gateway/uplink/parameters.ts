@@ -1,6 +1,6 @@
-// Blacklist and tariffs at the edge: fetched, checked, kept on disk, applied by the gateway's clock,
-// acknowledged for each terminal. Everything goes on with what is kept while the ledger is away. It refuses
-// to know who taps.
+// Blacklist, tariffs and the list of cities at the edge: fetched, checked, kept on disk, applied by the
+// gateway's clock, acknowledged for each terminal. Everything goes on with what is kept while the ledger is
+// away. It refuses to know who taps.
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { Type, type Static } from 'typebox'
@@ -10,6 +10,7 @@ import type { HttpClient } from '../../runtime/http-client.ts'
 import { formatIso } from '../../runtime/instants.ts'
 import type { Log } from '../../runtime/log.ts'
 import { BlacklistEntry, BlacklistReply, type ParameterAcknowledgement } from '../../schemas/api.ts'
+import { CityList } from '../../schemas/city.ts'
 import { type CardRef, cardKey } from '../../schemas/record.ts'
 import { Tariff, tariffAt } from '../../schemas/tariff/tariff.ts'
 import { keepJson, readKept } from './keep.ts'
@@ -18,6 +19,8 @@ export type Parameters = {
   /** The tariff valid now, by the gateway's clock, or null where none is held. */
   tariff (): Tariff | null
   isBlacklisted (card: CardRef): boolean
+  /** Whether the list of cities takes cards of this issuer now; null where no list is held. */
+  isListedCity (issuer: string): boolean | null
   /** Null before the first list was applied. */
   blacklistVersion (): number | null
   /** Fetches, applies and acknowledges once. Throws when the ledger cannot be asked. */
@@ -28,6 +31,7 @@ export type Parameters = {
 export type ParametersStatus = {
   readonly blacklist: { version: number, cards: number, appliedAtMs: number } | null
   readonly tariff: { version: number, from: string } | null
+  readonly cities: { version: number, appliedAtMs: number } | null
   readonly future: readonly number[]
   readonly acknowledged: Readonly<Record<string, number>>
 }
@@ -49,14 +53,17 @@ const KeptBlacklist = Type.Object({
 }, closed)
 const KeptTariffs = Type.Array(Type.Object({ tariff: Tariff, heldSinceMs: Type.Integer() }, closed))
 type KeptBlacklist = Static<typeof KeptBlacklist>
+const KeptCities = Type.Object({ list: CityList, appliedAtMs: Type.Integer() }, closed)
 
 /** Reads what is kept; fetches nothing yet. Throws when a kept file is not what it should be. */
 export function openParameters ({ dir, terminals, http, clock, log }: ParametersOptions): Parameters {
   const blacklistPath = join(dir, 'blacklist.json')
   const tariffsPath = join(dir, 'tariffs.json')
+  const citiesPath = join(dir, 'cities.json')
   let blacklist = kept(blacklistPath, KeptBlacklist)
   let listed = keysOf(blacklist?.entries ?? [])
   let tariffs = kept(tariffsPath, KeptTariffs) ?? []
+  let cities = kept(citiesPath, KeptCities)
   const acknowledged = new Map<string, number>()
 
   const current = () => tariffAt(tariffs.map(one => one.tariff), clock.now())
@@ -64,6 +71,7 @@ export function openParameters ({ dir, terminals, http, clock, log }: Parameters
   async function refresh (): Promise<void> {
     await fetchBlacklist()
     await fetchTariffs()
+    await fetchCities()
     await acknowledge()
   }
 
@@ -98,6 +106,17 @@ export function openParameters ({ dir, terminals, http, clock, log }: Parameters
     log.info({ versions: next.map(one => one.tariff.version) }, 'tariffs held')
   }
 
+  /** Version 0: none was published yet. */
+  async function fetchCities (): Promise<void> {
+    const list = await http.get('/v1/cities')
+    if (!Check(CityList, list)) throw new Error('GET /v1/cities: not a list of cities; the old one stays')
+    if (list.version === 0 || list.version === cities?.list.version) return
+    const next = { list, appliedAtMs: clock.now() }
+    keepJson(citiesPath, next)
+    cities = next
+    log.info({ version: list.version, cities: list.cities.length }, 'list of cities applied')
+  }
+
   /**
    * A version is acknowledged when it is applied: a tariff on the instant it becomes valid, not when it
    * arrives.
@@ -107,6 +126,7 @@ export function openParameters ({ dir, terminals, http, clock, log }: Parameters
     const heldSinceMs = tariffs.find(one => one.tariff === tariff)?.heldSinceMs ?? 0
     for (const terminal of terminals) {
       if (blacklist !== null) await tell(terminal, 'blacklist', blacklist.version, blacklist.appliedAtMs)
+      if (cities !== null) await tell(terminal, 'cities', cities.list.version, cities.appliedAtMs)
       if (tariff === null) continue
       await tell(terminal, 'tariff', tariff.version, Math.max(Date.parse(tariff.from), heldSinceMs))
     }
@@ -123,6 +143,7 @@ export function openParameters ({ dir, terminals, http, clock, log }: Parameters
   return {
     tariff: current,
     isBlacklisted: card => listed.has(cardKey(card)),
+    isListedCity: issuer => cities === null ? null : takes(cities.list, issuer, clock.now()),
     blacklistVersion: () => blacklist?.version ?? null,
     refresh,
     status: () => {
@@ -133,6 +154,7 @@ export function openParameters ({ dir, terminals, http, clock, log }: Parameters
           ? null
           : { version: blacklist.version, cards: listed.size, appliedAtMs: blacklist.appliedAtMs },
         tariff: tariff === null ? null : { version: tariff.version, from: tariff.from },
+        cities: cities === null ? null : { version: cities.list.version, appliedAtMs: cities.appliedAtMs },
         future: later.map(one => one.tariff.version),
         acknowledged: Object.fromEntries(acknowledged)
       }
@@ -152,6 +174,14 @@ function appliedTo (have: KeptBlacklist | null, reply: BlacklistReply, atMs: num
   return { version: reply.to, digest, appliedAtMs, entries: [...entries.values()] }
 }
 
+/** By the longest beginning that fits: from the instant a city joins until it leaves. */
+function takes ({ cities }: CityList, issuer: string, atMs: number): boolean {
+  const fitting = cities.filter(({ prefix }) => issuer.startsWith(prefix))
+  const longest = Math.max(...fitting.map(({ prefix }) => prefix.length))
+  return fitting.some(({ prefix, addedAt, deletedAt }) => prefix.length === longest &&
+    Date.parse(addedAt) <= atMs && (deletedAt === null || atMs < Date.parse(deletedAt)))
+}
+
 const digestOf = (keys: string[]): string =>
   createHash('sha256').update(keys.sort().join('\n')).digest('hex').toUpperCase()
 
@@ -163,7 +193,7 @@ function replyOf (body: unknown): BlacklistReply {
   return body
 }
 
-function kept<T extends typeof KeptBlacklist | typeof KeptTariffs> (
+function kept<T extends typeof KeptBlacklist | typeof KeptTariffs | typeof KeptCities> (
   path: string, schema: T
 ): Static<T> | null {
   const content = readKept(path)

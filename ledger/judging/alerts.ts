@@ -21,6 +21,7 @@ const alerting = new Map<VerdictReason, readonly [AlertKind, Subject]>([
   ['merchant_mismatch', ['merchant_mismatch', terminalOf]],
   ['merchant_closed', ['merchant_closed', terminalOf]],
   ['psam_stolen', ['psam_stolen', psamOf]],
+  ['city_deleted', ['city_list_overdue', terminalOf]],
   ['clock_implausible', ['clock_implausible', terminalOf]],
   ['psam_regression', ['psam_regression', psamOf]],
   ['conflict', ['clone_suspicion', line => `card/${maskedCard(line)}#${line.card?.cardId ?? '-'}`]]

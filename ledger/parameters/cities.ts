@@ -2,10 +2,12 @@
 // works, a second person; nobody edits it alone. It refuses to know records.
 import { createHash } from 'node:crypto'
 import { formatIso, parseIso } from '../../runtime/instants.ts'
+import type { Policies } from '../../schemas/api.ts'
 import { CityPublication, type CityList } from '../../schemas/city.ts'
 import { audit } from '../people/audit.ts'
 import { canonical } from '../core/canonical.ts'
 import { accountCode } from '../core/chart.ts'
+import { terminalsByMs, type CityDeadlines } from '../core/cities.ts'
 import type { Ledger } from '../ledger.ts'
 import { propose, type Member, type ProposalKind } from '../people/proposals.ts'
 import { instantIn, Refusal } from '../refusal.ts'
@@ -55,18 +57,20 @@ export const cityListKind: ProposalKind = {
 /** The list with every stay, and by when terminals must follow. */
 export async function listOfCities (ledger: Ledger): Promise<CityList> {
   const { policies } = await ledger.registry()
-  const days = (count: number): number => count * 86_400_000
+  const deadlines = cityDeadlines(policies)
   return {
     version: await lastCityVersion(ledger.db),
     cities: (await readCities(ledger.db)).map(({ prefix, city, addedAtMs, deletedAtMs }) => ({
       prefix, city, addedAt: formatIso(addedAtMs),
       deletedAt: deletedAtMs === null ? null : formatIso(deletedAtMs),
-      terminalsBy: formatIso(deletedAtMs === null
-        ? addedAtMs + days(policies.cityAddDays)
-        : deletedAtMs + days(policies.cityGraceDays))
+      terminalsBy: formatIso(terminalsByMs({ addedAtMs, deletedAtMs }, deadlines))
     }))
   }
 }
+
+export const cityDeadlines = ({ cityAddDays, cityGraceDays }: Policies): CityDeadlines =>
+  ({ addMs: cityAddDays * dayMs, graceMs: cityGraceDays * dayMs })
+const dayMs = 86_400_000
 
 /** A city on the list is never one of ours, and somebody owes for its cards. */
 async function check (tx: Tx, ledger: Ledger, { add, remove }: CityPublication): Promise<void> {

@@ -22,6 +22,7 @@ import { needsSecondPerson } from './set-up.ts'
 import { findApplied, findEntries, type ListEntry } from '../store/blacklist.ts'
 import { branchesOfCards } from '../store/branches.ts'
 import { findCards } from '../store/cards.ts'
+import { lastCityVersion } from '../store/cities.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
 import { news, tell } from '../store/outbox.ts'
 import {
@@ -244,6 +245,10 @@ export async function currentTariffs ({ db, clock }: Ledger): Promise<Tariff[]> 
 
 export async function acknowledge (ledger: Ledger, said: ParameterAcknowledgement): Promise<void> {
   const { terminal, kind, version, appliedAt } = said
+  if (kind === 'cities' && version > await lastCityVersion(ledger.db)) {
+    const what = `no version ${version} of the list of cities was published`
+    throw new Refusal('conditions_not_met', what, '/version')
+  }
   const known = await insertApplied(ledger.db, {
     terminal, kind, version, appliedAtMs: instantIn(appliedAt, '/appliedAt'), reportedAtMs: ledger.clock.now()
   })

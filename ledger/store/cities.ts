@@ -7,7 +7,8 @@ import { lastTransfers, type StoredEvent } from './records.ts'
 /** Every stay of every city, in the order of the list. */
 export async function readCities (db: Db | Tx): Promise<AcceptedCity[]> {
   const { rows } = await db.query<AcceptedCity>(`
-    select prefix, city, added_at as "addedAtMs", deleted_at as "deletedAtMs" from accepted_city
+    select prefix, city, added_at as "addedAtMs", deleted_at as "deletedAtMs",
+      added_version as "addedVersion", deleted_version as "deletedVersion" from accepted_city
     order by prefix, added_at`)
   return rows
 }
@@ -24,7 +25,7 @@ export async function insertCityVersion (tx: Tx, version: number, atMs: number):
     [version, timestamp(atMs)])
 }
 
-export type NewCity = Omit<AcceptedCity, 'deletedAtMs'>
+export type NewCity = Pick<AcceptedCity, 'prefix' | 'city' | 'addedAtMs'>
 
 /** Throws a unique violation where a prefix stands on the list already. */
 export async function insertCities (tx: Tx, version: number, cities: readonly NewCity[]): Promise<void> {
@@ -53,6 +54,25 @@ export async function ownPrefix (tx: Tx, prefixes: readonly string[]): Promise<s
     limit 1`, [prefixes])
   return rows[0]?.prefix ?? null
 }
+
+/* ---- what terminals know of the list ---- */
+
+export type Behind = {
+  readonly terminal: string, readonly operator: string
+  /** The last version that it said it had applied; null where it said nothing. */
+  readonly version: number | null
+}
+
+/** Terminals that have not applied the version that is due, and of which nobody was told yet. */
+export const findBehind = async (tx: Tx, due: number): Promise<Behind[]> =>
+  (await tx.query<Behind>(`
+    select t.code as terminal, p.code as operator, max(a.version) as version
+    from terminal t join party p using (party_id)
+      left join parameter_applied a on a.terminal_id = t.terminal_id and a.kind = 'cities'
+    where not exists (
+      select 1 from alert l where l.kind = 'city_list_overdue' and l.about = 'terminal/' || t.code
+        and (l.evidence ->> 'due')::int >= $1)
+    group by t.terminal_id, p.code having coalesce(max(a.version), 0) < $1 order by t.code`, [due])).rows
 
 /* ---- who owes for their cards ---- */
 

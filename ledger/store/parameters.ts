@@ -139,7 +139,7 @@ export async function insertTariff (tx: Tx, tariff: Tariff, atMs: number): Promi
 /* ---- what terminals applied ---- */
 
 export type Acknowledgement = {
-  readonly terminal: string, readonly kind: 'blacklist' | 'tariff', readonly version: number,
+  readonly terminal: string, readonly kind: 'blacklist' | 'tariff' | 'cities', readonly version: number,
   readonly appliedAtMs: number, readonly reportedAtMs: number
 }
 

@@ -2,6 +2,7 @@
 // items, raises alerts, looks again at records that a proof puts into another light. What it finds is a
 // function of the set of known events; when it runs decides only how soon it is seen.
 import { findChainItems } from './chains.ts'
+import { findOverdueLists } from './cities.ts'
 import { findFraud } from './fraud.ts'
 import { findGaps, lookAtSecondRuns } from './sequences.ts'
 import { logAlerts } from '../alerts.ts'
@@ -33,6 +34,7 @@ export async function catchUp (ledger: Watching): Promise<void> {
     const raised = await inTransaction(ledger.db, tx => lookOnce(tx, ledger))
     logAlerts(ledger, raised)
   }
+  logAlerts(ledger, await findOverdueLists(ledger))
 }
 
 const isBehind = async (db: Db): Promise<boolean> =>

@@ -100,16 +100,18 @@ export async function publishTariff (
   if (draft !== true) await activate(world, published)
 }
 
-export type AcknowledgeSaid = { terminal: string, blacklist?: number, tariff?: number, at: Instant }
+export type AcknowledgeSaid =
+  { terminal: string, blacklist?: number, tariff?: number, cities?: number, at: Instant }
 
 export async function acknowledge (
   world: World,
-  { terminal, blacklist, tariff, at }: AcknowledgeSaid
+  { terminal, blacklist, tariff, cities, at }: AcknowledgeSaid
 ): Promise<void> {
   known(world.terminals, 'terminal', terminal)
   const versions = [
     ['blacklist', blacklist],
-    ['tariff', tariff]
+    ['tariff', tariff],
+    ['cities', cities]
   ] as const
   for (const [kind, version] of versions) {
     if (version === undefined) continue

@@ -7,6 +7,7 @@ import * as bank from './when/bank.ts'
 import * as days from './when/days.ts'
 import * as exports from './when/exports.ts'
 import * as files from './when/files.ts'
+import * as national from './when/national.ts'
 import * as parameters from './when/parameters.ts'
 import * as people from './when/people.ts'
 import * as processes from './when/processes.ts'
@@ -19,6 +20,7 @@ import * as bankNow from './then/bank.ts'
 import * as daysNow from './then/days.ts'
 import * as exportsNow from './then/exports.ts'
 import * as filesNow from './then/files.ts'
+import * as nationalNow from './then/national.ts'
 import * as parametersNow from './then/parameters.ts'
 import * as peopleNow from './then/people.ts'
 import * as proof from './then/proof.ts'
@@ -62,6 +64,8 @@ export const when = {
   reconcile: reconciling.reconcileDay,
   bank_statement: bank.bankStatement,
   replace_instruction: bank.replaceInstruction,
+  centre_confirms: national.centreConfirms,
+  centre_returns: national.centreReturns,
   redate: watch.redate,
   expire_grey: watch.expireGrey,
   propose: people.propose,
@@ -102,6 +106,9 @@ export const then = {
   overridden: daysNow.overridden,
   positions: daysNow.positions,
   day_statements: bankNow.statements,
+  statement_lines: bankNow.statementLines,
+  forwarded: nationalNow.forwarded,
+  returns: nationalNow.returns,
   bank_instructions: bankNow.instructions,
   bank_lines: bankNow.bankLines,
   blacklist: parametersNow.blacklist,

@@ -79,6 +79,7 @@ export const acknowledged = givenVerb({
         terminal: name('a terminal'),
         blacklist: Type.Optional(whole('version of the blacklist')),
         tariff: Type.Optional(whole('version of the tariff')),
+        cities: Type.Optional(whole('version of the list of cities')),
         at: moment('when it was applied')
       },
       closed

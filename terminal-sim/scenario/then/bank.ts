@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import type { Instruction, Statement } from '../../../schemas/api.ts'
 import type { BankLineView } from '../../../schemas/settlement.ts'
 import { mappingOf } from '../check.ts'
-import { day, name, showYuan, text, yuan } from '../values.ts'
+import { countAmount, day, name, showCountAmount, showYuan, text, yuan } from '../values.ts'
 import { compare, thenVerb } from '../verb.ts'
 import { money } from './balances.ts'
 
@@ -32,6 +32,24 @@ export const bankLines = thenVerb({
     const items = await world.api.all<BankLineView>('/v1/bank-lines')
     const found = items.map(({ state, amountFen }) => `${state} ${showYuan(Number(amountFen))}`).reverse()
     return compare('bank lines', said.join(', ') || 'none', found.join(', ') || 'none')
+  }
+})
+
+export const statementLines = thenVerb({
+  says: 'lines of the statement of a party by words that stand in them: how many records, and the amount',
+  example: 'statement_lines: { party: BUS, day: D, lines: { chargebacks: 1 / -1.80 } }',
+  schema: Type.Object({
+    party: name('a party'), day: day(),
+    lines: mappingOf(text('words of a line'), countAmount(), 'records and amounts by words')
+  }, closed),
+  check: async (world, { party, day: date, lines: wanted }) => {
+    const { lines } = await world.api.get<Statement>(`/v1/statements/${party}/${date}`)
+    return Object.entries(wanted).flatMap(([words, of]) => {
+      const found = lines.filter(line => line.text.includes(words))
+        .map(({ count, amountFen }) => showCountAmount({ count, amountFen: Number(amountFen) }))
+      const what = `${words} in the statement of ${party}`
+      return compare(what, showCountAmount(of), found.join(', ') || 'no such line')
+    })
   }
 })
 

@@ -66,6 +66,7 @@ export const acknowledgeVerb = whenVerb({
       terminal: name('a terminal'),
       blacklist: Type.Optional(whole('version of the blacklist')),
       tariff: Type.Optional(whole('version of the tariff')),
+      cities: Type.Optional(whole('version of the list of cities')),
       at: Type.Optional(moment('by its own clock; now when absent'))
     },
     closed
