@@ -419,7 +419,7 @@ t.test('terminals say which list they have applied; those that are late are told
   }
   t.match(await applied('B1', 2),
     { status: 409, json: { reason: 'conditions_not_met', where: '/version' } }, 'of the future')
-  t.match(await applied('B1', 1), { status: 204 })
+  for (const terminal of ['B1', 'B2']) t.match(await applied(terminal, 1), { status: 204 })
   t.strictSame(await late(), [
     ['terminal/M1', { due: 1, operator: 'MET', version: null }],
     ['terminal/S1', { due: 1, operator: 'SHP', version: null }]
@@ -427,7 +427,7 @@ t.test('terminals say which list they have applied; those that are late are told
   for (const terminal of ['M1', 'S1']) await applied(terminal, 1)
   const gone = { prefix: '0421', at: '2026-03-02T12:00:00+08:00' }
   await door.ok('registrar', 'POST', '/v1/cities', { add: [], remove: [gone] })
-  await applied('S1', 2)
+  for (const terminal of ['B2', 'S1']) await applied(terminal, 2)
   door.clock.set(Date.parse('2026-03-09T12:00:00+08:00'))
   t.equal((await late()).length, 2, 'seven days are not over')
   door.clock.advance(1)
