@@ -1,6 +1,7 @@
 // A second ledger, written from the rules alone: simple, slow, and without a line of the real one. It keeps
 // every line that was told in one list and works everything out anew each time it is asked. It knows taps,
-// grey records, clones, copies, strangers and closing days; it refuses to know SQL, batches and speed.
+// grey records, clones, copies, strangers, refunds, online requests and their reversals; it refuses to know
+// SQL, batches and speed.
 
 /** A line as a terminal tells it. `signed`: its TAC is right. */
 export type ToldTap = {
@@ -42,9 +43,54 @@ export type PurseState = {
   readonly open: number
 }
 
+/** `fen`: above zero a top-up, below a purchase; so much of it was taken back. */
+type Request = { readonly card: number, readonly fen: number, readonly party: string, backFen: number }
+
 export function newModel (cards: number) {
   const events: Event[] = []
   const told = new Set<string>()
+
+  /** What was given back of an event that is paid to its operator. */
+  let refunds: { readonly of: ToldTap, readonly fen: number }[] = []
+  const online = new Map<number, number>()
+  const requests: Request[] = []
+
+  /** Gives back a part of a sale; false where that cannot be. */
+  function refund (card: number, counter: number, fen: number): boolean {
+    const paid = (verdicts() as Full[]).find(one =>
+      one.tap.card === card && one.tap.counter === counter && moved(one) === 'operator')
+    if (paid === undefined) return false
+    const before = refunds.filter(({ of }) => of === paid.tap).reduce((sum, one) => sum + one.fen, 0)
+    if (before + fen > paid.tap.amountFen) return false
+    refunds.push({ of: paid.tap, fen })
+    return true
+  }
+
+  /** What was given back of events that are not paid any more is taken back with them, once and for all. */
+  function settle (): void {
+    const standing = (verdicts() as Full[]).filter(one => moved(one) === 'operator')
+    const paid = new Set(standing.map(({ tap }) => tap))
+    refunds = refunds.filter(({ of }) => paid.has(of))
+  }
+
+  /** A top-up (above zero) at a party or a purchase; its place among the requests, or null: declined. */
+  function request (card: number, fen: number, party: string): number | null {
+    const holds = online.get(card)
+    if (fen < 0 && (holds ?? 0) + fen < 0) return null
+    online.set(card, (holds ?? 0) + fen)
+    return requests.push({ card, fen, party, backFen: 0 }) - 1
+  }
+
+  /** Takes back a part of a request. */
+  function takeBack (place: number, fen: number): boolean {
+    const one = requests[place]
+    if (one === undefined || one.backFen + fen > Math.abs(one.fen)) return false
+    const after = (online.get(one.card) ?? 0) - Math.sign(one.fen) * fen
+    if (after < 0) return false
+    online.set(one.card, after)
+    one.backFen += fen
+    return true
+  }
 
   /** Takes one line; false where it only repeats what is known. */
   function tell (tap: ToldTap, world: World): boolean {
@@ -90,6 +136,16 @@ export function newModel (cards: number) {
       sums['purse'] = (sums['purse'] ?? 0) - verdict.tap.amountFen
       sums[account] = (sums[account] ?? 0) + verdict.tap.amountFen
     }
+    const add = (account: string, fen: number) => { sums[account] = (sums[account] ?? 0) + fen }
+    for (const { of, fen } of refunds) {
+      add(`merchant-pending/${of.terminal === 'M1' ? 'MET' : 'BUS'}`, -fen)
+      add('pending-load', fen)
+    }
+    for (const { fen, party, backFen } of requests) {
+      const standing = fen - Math.sign(fen) * backFen
+      add('online', standing)
+      add(`merchant-pending/${party}`, -standing)
+    }
     return Object.fromEntries(Object.entries(sums).filter(([, fen]) => fen !== 0))
   }
 
@@ -114,7 +170,10 @@ export function newModel (cards: number) {
     })
   }
 
-  return { tell, verdicts, accounts, purses, distinct: () => events.length }
+  return {
+    tell, settle, refund, request, takeBack, verdicts, accounts, purses, distinct: () => events.length,
+    requests: () => requests.length
+  }
 }
 export type Model = ReturnType<typeof newModel>
 
