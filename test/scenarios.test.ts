@@ -81,7 +81,7 @@ t.test('every scenario, as it stands, in three other orders, and everything twic
   tell(t, await runScenarios([...files.filter(file => large.test(file)), '--passes', 'plain,duplicate']))
 })
 
-/** Each death takes a new process, some ten seconds on a busy machine: so not every scenario, and not twice. */
+/** Each death takes a new process, some ten seconds on a busy machine: so not every scenario. */
 const dyingTwice = /T1-flat|V1-|V3|V15-any/
 const dyingOnce = /V11|V13|V15-grey|F1-|S6|S7/
 
