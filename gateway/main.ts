@@ -1,5 +1,6 @@
 // Starts one gateway from the environment: GATEWAY_CONFIG, path of its configuration (JSON); GATEWAY_CLOCK,
 // an ISO instant at which its clock starts. Says {"ready":{"url":…}} on standard output and ends on SIGTERM.
+// `gateway/main.ts redeliver --url URL --since INSTANT` has a running one deliver its spool again.
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Type } from 'typebox'
@@ -13,6 +14,7 @@ import { GatewayConfig } from '../schemas/gateway.ts'
 import { buildGateway } from './gateway.ts'
 import { openPcsc } from './pcsc/port.ts'
 import { hasRoom } from './pool.ts'
+import { redeliver } from './redeliver.ts'
 
 const Environment = Type.Object({
   GATEWAY_CONFIG: Type.String({ description: 'path of the configuration, JSON' }),
@@ -43,9 +45,13 @@ function readGatewayConfig (path: string): GatewayConfig {
   return config as GatewayConfig
 }
 
-if (hasRoom(process.env)) {
-  main().catch((error: Error) => {
-    process.stderr.write(`gateway: ${error.message}\n`)
-    process.exit(1)
-  })
+const [command, ...args] = process.argv.slice(2)
+const failed = (error: Error): never => {
+  process.stderr.write(`gateway: ${error.message}\n`)
+  process.exit(1)
+}
+if (command === 'redeliver') {
+  await redeliver(args).then(told => process.stdout.write(`${told}\n`), failed)
+} else if (hasRoom(process.env)) {
+  main().catch(failed)
 }

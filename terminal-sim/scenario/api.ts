@@ -1,6 +1,7 @@
 // The ledger as anybody outside sees it: HTTP with a bearer token. A refusal is a value with its reason; a
 // broken connection is tried again only where the scenario crashes the ledger on purpose, with the same
 // bytes.
+import { randomUUID } from 'node:crypto'
 import type { AccountBalance, CardView, Problem, RecordView, TrialBalance } from '../../schemas/api.ts'
 import type { Access } from './stack.ts'
 
@@ -67,16 +68,18 @@ export function openApi ({ url, access, revive }: ApiOptions): Api {
       as: caller,
       json: { name: caller.staff, password: access.passwords[caller.staff] ?? '' }
     }
-    const { token } = (await answered(signIn, await send(url(), signIn, null))) as { token: string }
+    const { token } = (await answered(signIn, await send(url(), signIn, null, null))) as { token: string }
     sessions.set(caller.staff, token)
     return token
   }
 
   async function call (one: Call): Promise<unknown> {
+    // Sent again after a crash it is the same request, and gets the first answer if there was one.
+    const key = randomUUID()
     for (;;) {
       const base = url()
       try {
-        return await answered(one, await send(base, one, await tokenOf(one.as)))
+        return await answered(one, await send(base, one, await tokenOf(one.as), key))
       } catch (error) {
         // Another call may have found out first.
         if (error instanceof Refused || (base === url() && !(await revive()))) throw error
@@ -102,7 +105,8 @@ export const balanceOf = (accounts: readonly AccountBalance[], account: string):
 const send = (
   base: string,
   { method = 'GET', path, json, bytes, type: bytesType = 'application/octet-stream' }: Call,
-  token: string | null
+  token: string | null,
+  key: string | null
 ): Promise<Response> => {
   const type =
     json !== undefined ? 'application/json' : bytes !== undefined ? bytesType : null
@@ -110,7 +114,8 @@ const send = (
     method,
     headers: {
       ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-      ...(type === null ? {} : { 'content-type': type })
+      ...(type === null ? {} : { 'content-type': type }),
+      ...(key === null || method !== 'POST' ? {} : { 'idempotency-key': key })
     },
     ...(json !== undefined ? { body: JSON.stringify(json) } : bytes !== undefined ? { body: bytes } : {})
   })
