@@ -48,8 +48,8 @@ async function measure (stage: Stage, url: string, rounds: number, cards: number
   const paths: Readonly<Record<Path, () => Promise<Turn | RequestTurn>>> = {
     copy: () => copyTurn(stage, copySets),
     naive: () => naiveTurn(url, cards, naiveEach),
-    recorded: () => recorded(ourSets, 'hot'),
-    recordedSpread: () => recorded(ourSets, 'spread'),
+    recorded: () => recorded.turn(ourSets, 'hot'),
+    recordedSpread: () => recorded.turn(ourSets, 'spread'),
     pgledger: () => pgledgerTurn(url, cards, naiveEach),
     guarded: () => guarded(ourSets, 'sales'),
     agentHot: () => guarded(ourSets, 'hot'),
@@ -58,6 +58,7 @@ async function measure (stage: Stage, url: string, rounds: number, cards: number
     single: () => requestTurn(stage, singleCount, callers, 1)
   }
   const turns = Object.fromEntries(Object.keys(paths).map(path => [path, []])) as unknown as Measured['turns']
+  await recorded.everyCard()
   const flush = await openFlush()
   const flushMs: number[] = []
   for (let round = 0; round <= rounds; round++) {

@@ -26,7 +26,10 @@ type Tap = {
   readonly card: BenchCard, readonly line: Line, readonly claim: TerminalClaim, readonly operator: number
 }
 
-/** Counters of cards and sequences of PSAMs go on from turn to turn, as those of chips do. */
+/**
+ * Counters of cards and sequences of PSAMs go on from turn to turn, as those of chips do. `everyCard`: each
+ * card taps once, so that every page of the large indexes has gone whole into the log since the checkpoint.
+ */
 export function recordedPath (stage: Stage, writers: number) {
   const counters = new Map<bigint, number>()
   const sequences = new Map<number, bigint>()
@@ -49,19 +52,28 @@ export function recordedPath (stage: Stage, writers: number) {
     return { card, line, operator, claim: { psamId, sequence, owner: { bucket, cardId, purse: 2, counter } } }
   }
 
-  return async (sets: number, operators: Spread): Promise<Turn> => {
-    const shares = sharesOf(stage.cards, writers)
+  return {
+    turn: (sets: number, operators: Spread): Promise<Turn> => {
+      const shares = sharesOf(stage.cards, writers)
+      return taps(Array.from({ length: sets }, (_, set) => sample(shares[set % writers] ?? [], setSize)),
+        operators)
+    },
+    everyCard: (): Promise<Turn> =>
+      taps(sharesOf(stage.cards, Math.ceil(stage.cards.length / setSize)), 'spread')
+  }
+
+  async function taps (cards: readonly (readonly BenchCard[])[], operators: Spread): Promise<Turn> {
     const operatorOf = (place: number): number =>
       stage.operators[operators === 'hot' ? 0 : place % stage.operators.length] ?? 0
-    const made = Array.from({ length: sets }, (_, set) =>
-      sample(shares[set % writers] ?? [], setSize).map((card, place) =>
-        tapOf(card, operatorOf(set * setSize + place))))
+    const made = cards.map((set, nth) =>
+      set.map((card, place) => tapOf(card, operatorOf(nth * setSize + place))))
+    const count = BigInt(made.flat().length)
     const before = await turnover(stage)
     const turn = await timed(made, writers, set => recordSet(stage, set))
     const after = await turnover(stage)
-    assert.equal(after.transfers - before.transfers, BigInt(sets * setSize), 'recorded: one transfer per tap')
-    assert.equal(after.fen - before.fen, BigInt(sets * setSize) * fareFen, 'recorded: every fen')
-    assert.equal(before.shadowFen - after.shadowFen, BigInt(sets * setSize) * fareFen, 'recorded: purses')
+    assert.equal(after.transfers - before.transfers, count, 'recorded: one transfer per tap')
+    assert.equal(after.fen - before.fen, count * fareFen, 'recorded: every fen')
+    assert.equal(before.shadowFen - after.shadowFen, count * fareFen, 'recorded: purses')
     for (const set of made) await compareKeys(stage, set)
     return turn
   }
