@@ -37,8 +37,8 @@ async function sizeMib (url: string): Promise<number> {
 }
 
 /**
- * The server of the benches, as a city runs it: durable, its indexes in memory, and rarely a checkpoint, after
- * which each page of an index that is touched goes whole into the log (docs/running.md).
+ * The server of the benches, as a city runs it: durable, its indexes in memory, and rarely a checkpoint,
+ * after which each page of an index that is touched goes whole into the log.
  */
 export const startBenchPostgres = (settings: PostgresOptions['settings'] = {}): Promise<Postgres> =>
   startPostgres({
