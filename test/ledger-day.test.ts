@@ -11,7 +11,7 @@ import { text } from 'node:stream/consumers'
 import type { Card, DayView, Registry } from '../schemas/api.ts'
 import { verifyConsistency } from '../schemas/merkle.ts'
 import { bucketOf, cardKey } from '../schemas/record.ts'
-import { transferCodes, type Book, type Heading } from '../ledger/core/chart.ts'
+import { books, transferCodes, type Book, type Heading } from '../ledger/core/chart.ts'
 import {
   clearingTransfers, instructionId, instructionsOf, netSums, positionsOf, type ClearedPosition, type Movement,
   type SettlingParty
@@ -165,8 +165,25 @@ t.test('instructions: who is paid, who pays in, what carries over', async t => {
   const two = [net('A', '10.00', '0'), net('B', '10.00', '0')]
   const held = instructionsOf({ date: D, run: 2 }, two, new Set(['A']))
   t.strictSame(held.map(({ id }) => id), ['20260302.2-commerce-B'], 'who is held carries over')
-  t.equal(instructionId({ date: D, run: 9 }, 'commerce', 'ABCDEFGHIJKLMNO').length, 35, 'what a bank carries')
-  t.throws(() => instructionId({ date: D, run: 10 }, 'commerce', 'ABCDEFGHIJKLMNO'), /longer than 35/)
+})
+
+t.test('instructions: an id that a bank carries, and no two alike, however many runs a date has', async t => {
+  const long = 'ABCDEFGHIJKLMNO'
+  for (const [run, book, party, id] of [
+    [1, 'commerce', long, '20260302-commerce-ABCDEFGHIJKLMNO'],
+    [9, 'commerce', long, '20260302.9-commerce-ABCDEFGHIJKLMNO'], // 35 characters: as it was ever sent
+    [10, 'commerce', long, '20260302.10-co-ABCDEFGHIJKLMNO'],
+    [10, 'campus', long, '20260302.10-campus-ABCDEFGHIJKLMNO'],
+    [32_767, 'campus', long, '20260302.32767-ca-ABCDEFGHIJKLMNO'],
+    [32_767, 'commerce', 'BUS', '20260302.32767-commerce-BUS']
+  ] as const) t.equal(instructionId({ date: D, run }, book, party), id)
+  // Codes that look like a part of another id.
+  const parties = ['A', 'CO', 'CO-A', '-A', '--', '10-CO', 'COMMERCE', '-CO-ABCDEFGHIJK', long]
+  const runs = [...Array.from({ length: 1_200 }, (_, place) => place + 1), 9_999, 10_000, 32_767]
+  const ids = [D, '2026-03-21'].flatMap(date => runs.flatMap(run =>
+    books.flatMap(book => parties.map(party => instructionId({ date, run }, book, party)))))
+  t.equal(new Set(ids).size, 2 * runs.length * books.length * parties.length, 'each its own')
+  t.strictSame(ids.filter(id => id.length > 35), [])
 })
 
 /* ---- a ledger ---- */

@@ -1,5 +1,6 @@
 // Who owes whom for a clearing date: a position per book and party, and how money moves by it. Pure; it
 // refuses to know accounts' numbers and SQL.
+import assert from 'node:assert/strict'
 import { accountCode, claimCodes, loadCodes, transferCodes, type Book, type Heading, type TransferCode }
   from './chart.ts'
 import { rateOf } from './rounding.ts'
@@ -279,11 +280,14 @@ const idLengthMax = 35
 
 /**
  * `20260302-commerce-BUS`, of a later run `20260302.2-commerce-BUS`; banks carry it as end-to-end
- * identification.
+ * identification. Where that is too long the book is told by its first two letters, which are no other
+ * book's: `20260302.10-co-ABCDEFGHIJKLMNO`. So no two instructions share one, and none that was sent changes.
  */
 export function instructionId ({ date, run }: SettlementRun, book: Book, party: string): string {
-  const id = `${date.replaceAll('-', '')}${run === 1 ? '' : `.${run}`}-${book}-${party}`
-  if (id.length > idLengthMax) throw new RangeError(`${id} is longer than ${idLengthMax} characters`)
+  const begin = `${date.replaceAll('-', '')}${run === 1 ? '' : `.${run}`}`
+  const whole = `${begin}-${book}-${party}`
+  const id = whole.length <= idLengthMax ? whole : `${begin}-${book.slice(0, 2)}-${party}`
+  assert(id.length <= idLengthMax, `${id} is longer than ${idLengthMax} characters`)
   return id
 }
 

@@ -21,7 +21,7 @@ import { page, pageLimit, pageOf, pagingBack } from './page.ts'
 const closed = { additionalProperties: false } as const
 const Day = Type.Object({ date: LocalDate }, closed)
 const Run = Type.Object({
-  run: Type.Optional(Type.String({ pattern: '^[1-9]\\d{0,2}$', description: '1 when absent' }))
+  run: Type.Optional(Type.String({ pattern: '^[1-9]\\d{0,4}$', description: '1 when absent' }))
 }, closed)
 const looking: readonly Capacity[] = ['staff', 'auditor']
 const sending: readonly Capacity[] = ['settler', 'auditor']
