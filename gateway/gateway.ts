@@ -77,7 +77,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   await tellOpen(spool, log)
 
   const witness = headWitness(join(spoolDir, 'heads.jsonl'), log)
-  const terminals = config.lanes.map(lane => lane.terminal)
+  const terminals = config.lanes.map(({ operator, terminal }) => ({ operator, terminal }))
   const parameters = openParameters({ dir: spoolDir, terminals, http, clock, log })
   const everyMs = (config.parametersEverySeconds ?? 60) * 1_000
   const fresh = keepFresh({

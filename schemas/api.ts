@@ -334,6 +334,9 @@ export type BlacklistReply = Static<typeof BlacklistReply>
 
 /** A terminal says which version it *applied*, and when by its own clock. */
 export const ParameterAcknowledgement = Type.Object({
+  operator: Type.Optional({
+    ...PartyCode, description: 'of the terminal; where several operators have a terminal of that number'
+  } as typeof PartyCode),
   terminal: TerminalCode,
   kind: literals(['blacklist', 'tariff', 'cities']),
   version: Type.Integer({ minimum: 0 }),

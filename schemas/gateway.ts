@@ -253,6 +253,8 @@ export const ParametersView = Type.Object({
   }, closed)),
   tariff: orNull(Type.Object({ version: Type.Integer(), from: Instant }, closed)),
   future: Type.Array(Type.Integer({ description: 'tariff versions held for later' })),
-  acknowledged: Type.Record(Type.String(), Type.Integer(), { description: 'version by terminal and kind' })
+  acknowledged: Type.Record(Type.String(), Type.Integer(), {
+    description: 'version by operator/terminal and kind'
+  })
 }, { ...closed, $id: 'ParametersView' })
 export type ParametersView = Static<typeof ParametersView>

@@ -6,6 +6,7 @@ import { cardKey, type CardRef } from '../schemas/record.ts'
 import { requestReasons } from '../schemas/reasons.ts'
 import { writeConsumptionFile, writeConsumptionRecord } from '../schemas/clearing-file/consumption.ts'
 import { toConsumptionRecord } from '../schemas/clearing-file/event.ts'
+import { bootstrap } from '../ledger/people/bootstrap.ts'
 import { cardOf, recordOf } from './support/posting.ts'
 import { machines, password, secretOf, staff, startDoors, type Answer, type Door, type Who }
   from './support/ledger-http.ts'
@@ -341,6 +342,57 @@ t.test('who bears the use of a listed card, by what the terminal had applied', a
   })
   t.strictSame(await lines(), ['0 issuer listed 1 had null', '1 operator listed 1 had 1'],
     'an acknowledgement counts from when it was applied')
+  await door.close()
+})
+
+t.test('a gateway speaks for terminals it may, and for versions that there are', async t => {
+  const door = await opened()
+  // Two operators number their terminals alike.
+  await door.ok('registrar', 'PUT', '/v1/registry', {
+    parties: [{ code: 'MET', kind: 'operator', nameZh: '地铁', nameEn: 'Metro' }],
+    terminals: ['B1', 'M1'].map(terminal => ({ terminal, operator: 'MET' }))
+  })
+  await bootstrap(door.db, {
+    clients: [{ id: 'BUS-GW', kind: 'gateway', party: 'BUS', secret: secretOf('BUS-GW') }]
+  }, door.clock.now())
+  const own = `BUS-GW.${secretOf('BUS-GW')}`
+  const at = '2026-03-02T09:00:00+08:00'
+  const bus = { kind: 'flat', fareFen: 200, cardFareFen: 180 }
+  await door.ok('registrar', 'POST', '/v1/tariffs', { version: 4, from: at, operators: { BUS: bus } })
+  await door.ok('registrar', 'POST', '/v1/blacklist', { version: 55, add: [], remove: [] })
+  await door.ok('registrar', 'POST', '/v1/blacklist', { version: 57, add: [], remove: [] })
+  const told = async (said: object, token?: string) => {
+    const json = { kind: 'blacklist', version: 57, appliedAt: at, ...said }
+    const answer = await door.ask(token === undefined ? 'gateway' : null, 'POST', '/v1/parameters/applied',
+      { json, ...token === undefined ? {} : { token } })
+    return answer.status === 204 ? 'taken' : `${answer.status} ${answer.json.reason} ${answer.json.where}`
+  }
+  for (const [said, expected] of [
+    [{ terminal: 'B1' }, '422 registry_invalid /operator'],
+    [{ terminal: 'B1', operator: 'SHP' }, '404 not_found /terminal'],
+    [{ terminal: 'B9' }, '404 not_found /terminal'],
+    [{ terminal: 'B1', operator: 'MET', version: 56 }, '409 conditions_not_met /version'], // left out
+    [{ terminal: 'B1', operator: 'MET', version: 58 }, '409 conditions_not_met /version'], // to come
+    [{ terminal: 'B1', operator: 'MET', version: 0 }, 'taken'], // the empty list of before the first
+    [{ terminal: 'B1', operator: 'MET', version: 55 }, 'taken'],
+    [{ terminal: 'B1', operator: 'MET', kind: 'tariff', version: 4 }, 'taken'],
+    [{ terminal: 'B1', operator: 'MET', kind: 'tariff', version: 0 }, '409 conditions_not_met /version'],
+    [{ terminal: 'B1', operator: 'MET', kind: 'cities', version: 1 }, '409 conditions_not_met /version'],
+    [{ terminal: 'M1' }, 'taken'] // one operator has it
+  ] as const) t.equal(await told(said), expected, JSON.stringify(said))
+  for (const [said, expected] of [
+    [{ terminal: 'B1' }, 'taken'], // its own
+    [{ terminal: 'B1', operator: 'BUS', version: 55 }, 'taken'],
+    [{ terminal: 'B1', operator: 'MET' }, '403 forbidden /operator'],
+    [{ terminal: 'M1' }, '404 not_found /terminal']
+  ] as const) t.equal(await told(said, own), expected, `BUS-GW: ${JSON.stringify(said)}`)
+  const { rows } = await door.db.query<{ said: string }>(`
+    select p.code || '/' || t.code || ' ' || a.kind || ' ' || a.version as said
+    from parameter_applied a join terminal t using (terminal_id) join party p using (party_id) order by 1`)
+  t.strictSame(rows.map(({ said }) => said), [
+    'BUS/B1 blacklist 55', 'BUS/B1 blacklist 57', 'MET/B1 blacklist 0', 'MET/B1 blacklist 55',
+    'MET/B1 tariff 4', 'MET/M1 blacklist 57'
+  ], 'each on the terminal that was meant')
   await door.close()
 })
 

@@ -380,7 +380,8 @@ const flat = (version: number, from: string, fen: number) =>
 async function parametersAt (t: Test, dir: string, clock: ManualClock) {
   const centre = {
     lists: new Map<string, BlacklistReply>(), tariffs: [flat(1, '2026-01-01T00:00:00+08:00', 180)] as unknown,
-    cities: { version: 0, cities: [] } as unknown, asked: [] as string[], told: [] as string[]
+    cities: { version: 0, cities: [] } as unknown, asked: [] as string[], told: [] as string[],
+    refuses: null as string | null
   }
   const ledger = await fakeLedger(t, (request, body, response) => {
     const url = request.url ?? ''
@@ -398,14 +399,19 @@ async function parametersAt (t: Test, dir: string, clock: ManualClock) {
       json(response, centre.tariffs)
       return
     }
-    const { terminal, kind, version, appliedAt } = body as Record<string, string>
+    const { operator, terminal, kind, version, appliedAt } = body as Record<string, string>
+    if (`${operator}/${terminal}` === centre.refuses) {
+      json(response, { reason: 'not_found' }, 404)
+      return
+    }
     centre.told.push(`${terminal} ${kind} ${version} ${appliedAt}`)
     response.writeHead(204).end()
   })
   const http = createHttpClient({ baseUrl: ledger.url, random: () => 0.5, tries: 1 })
   t.teardown(() => http.close())
+  const terminals = [{ operator: 'BUS', terminal: 'BUS-1' }, { operator: 'MET', terminal: 'MET-1' }]
   return {
-    centre, ledger, parameters: openParameters({ dir, terminals: ['BUS-1', 'MET-1'], http, clock, log })
+    centre, ledger, parameters: openParameters({ dir, terminals, http, clock, log })
   }
 }
 
@@ -523,6 +529,21 @@ t.test('the list of cities: applied when it comes, acknowledged, kept while the 
   back.cities = { version: 'four' }
   await t.rejects(later.refresh(), /not a list of cities; the old one stays/)
   t.match(later.status(), { cities: { version: 3 } })
+})
+
+t.test('a terminal that the ledger does not know keeps no other from being told', async t => {
+  const dir = mkdtempSync(join(tmpdir(), 'parameters-'))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  const { centre, parameters } = await parametersAt(t, dir, manualClock(morningMs))
+  for (const path of ['/v1/blacklist', '/v1/blacklist?have=1']) centre.lists.set(path, listOf(1))
+  centre.refuses = 'BUS/BUS-1'
+  await t.rejects(parameters.refresh(), /answered 404/, 'and that is said')
+  const told = () => centre.told.map(one => one.split(' ', 3).join(' '))
+  t.same(told(), ['MET-1 blacklist 1', 'MET-1 tariff 1'])
+  t.same(parameters.status().acknowledged, { 'MET/MET-1 blacklist': 1, 'MET/MET-1 tariff': 1 })
+  centre.refuses = null
+  await parameters.refresh()
+  t.same(told().slice(2), ['BUS-1 blacklist 1', 'BUS-1 tariff 1'], 'once it is registered')
 })
 
 t.test('a nap ends when woken, when aborted, and at once for work that came before', async t => {

@@ -6,13 +6,14 @@ import { join } from 'node:path'
 import { Type, type Static } from 'typebox'
 import { Check } from 'typebox/value'
 import type { Clock } from '../../runtime/clock.ts'
-import type { HttpClient } from '../../runtime/http-client.ts'
+import { HttpAnswerError, type HttpClient } from '../../runtime/http-client.ts'
 import { formatIso } from '../../runtime/instants.ts'
 import type { Log } from '../../runtime/log.ts'
 import { BlacklistEntry, BlacklistReply, type ParameterAcknowledgement } from '../../schemas/api.ts'
 import { CityList } from '../../schemas/city.ts'
 import { type CardRef, cardKey } from '../../schemas/record.ts'
 import { Tariff, tariffAt } from '../../schemas/tariff/tariff.ts'
+import { terminalKey, type Terminal } from '../spool/state.ts'
 import { keepJson, readKept } from './keep.ts'
 
 export type Parameters = {
@@ -39,7 +40,7 @@ export type ParametersStatus = {
 export type ParametersOptions = {
   dir: string
   /** Whose application is acknowledged. */
-  terminals: readonly string[]
+  terminals: readonly Terminal[]
   http: Pick<HttpClient, 'get' | 'post'>
   clock: Clock
   log: Log
@@ -119,23 +120,34 @@ export function openParameters ({ dir, terminals, http, clock, log }: Parameters
 
   /**
    * A version is acknowledged when it is applied: a tariff on the instant it becomes valid, not when it
-   * arrives.
+   * arrives. A terminal that the ledger does not take keeps no other from being told.
    */
   async function acknowledge (): Promise<void> {
     const tariff = current()
     const heldSinceMs = tariffs.find(one => one.tariff === tariff)?.heldSinceMs ?? 0
+    const refused: HttpAnswerError[] = []
     for (const terminal of terminals) {
-      if (blacklist !== null) await tell(terminal, 'blacklist', blacklist.version, blacklist.appliedAtMs)
-      if (cities !== null) await tell(terminal, 'cities', cities.list.version, cities.appliedAtMs)
+      const told = async (kind: Kind, version: number, appliedAtMs: number): Promise<void> => {
+        await tell(terminal, kind, version, appliedAtMs).catch((error: unknown) => {
+          if (!(error instanceof HttpAnswerError)) throw error
+          refused.push(error)
+        })
+      }
+      if (blacklist !== null) await told('blacklist', blacklist.version, blacklist.appliedAtMs)
+      if (cities !== null) await told('cities', cities.list.version, cities.appliedAtMs)
       if (tariff === null) continue
-      await tell(terminal, 'tariff', tariff.version, Math.max(Date.parse(tariff.from), heldSinceMs))
+      await told('tariff', tariff.version, Math.max(Date.parse(tariff.from), heldSinceMs))
     }
+    const [first] = refused
+    if (first !== undefined) throw first
   }
 
-  async function tell (terminal: string, kind: Kind, version: number, appliedAtMs: number): Promise<void> {
-    const what = `${terminal} ${kind}`
+  async function tell (of: Terminal, kind: Kind, version: number, appliedAtMs: number): Promise<void> {
+    const what = `${terminalKey(of)} ${kind}`
     if (acknowledged.get(what) === version) return
-    const body: ParameterAcknowledgement = { terminal, kind, version, appliedAt: formatIso(appliedAtMs) }
+    const { operator, terminal } = of
+    const body: ParameterAcknowledgement =
+      { operator, terminal, kind, version, appliedAt: formatIso(appliedAtMs) }
     await http.post('/v1/parameters/applied', body)
     acknowledged.set(what, version)
   }

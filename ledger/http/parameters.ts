@@ -75,8 +75,8 @@ export const parameterRoutes = (ledger: Ledger) => async (app: App): Promise<voi
   app.post('/v1/parameters/applied', {
     config: { allow: ['gateway'], repeated: 'Told again, it changes nothing.' },
     schema: { body: ParameterAcknowledgement, response: { 204: Type.Null() } }
-  }, async ({ body }, reply) => {
-    await acknowledge(ledger, body)
+  }, async (request, reply) => {
+    await acknowledge(ledger, request.body, memberOf(callerIn(request)))
     return await reply.code(204).send(null)
   })
 }

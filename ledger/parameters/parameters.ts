@@ -26,11 +26,11 @@ import { lastCityVersion } from '../store/cities.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
 import { news, tell } from '../store/outbox.ts'
 import {
-  addedSince, insertApplied, insertBlacklistVersion, insertEntries, insertTariff, lastBlacklist, listedAmong,
-  listedAt, listedCards, lockPublication, readTariffs, removedSince, removeEntries, usesOfListed,
-  type CardPlace, type ListedUse
+  addedSince, insertApplied, insertBlacklistVersion, insertEntries, insertTariff, isBlacklistVersion,
+  lastBlacklist, listedAmong, listedAt, listedCards, lockPublication, readTariffs, removedSince,
+  removeEntries, usesOfListed, type CardPlace, type ListedUse
 } from '../store/parameters.ts'
-import { bumpVersion } from '../store/registry.ts'
+import { bumpVersion, type Snapshot } from '../store/registry.ts'
 
 /** A version that was published, and the proposal in which the rest of it waits for a second person. */
 export type Published = { readonly version: number, readonly proposal?: number }
@@ -243,16 +243,53 @@ export async function currentTariffs ({ db, clock }: Ledger): Promise<Tariff[]> 
 
 /* ---- what terminals applied, and who is liable ---- */
 
-export async function acknowledge (ledger: Ledger, said: ParameterAcknowledgement): Promise<void> {
-  const { terminal, kind, version, appliedAt } = said
-  if (kind === 'cities' && version > await lastCityVersion(ledger.db)) {
-    const what = `no version ${version} of the list of cities was published`
-    throw new Refusal('conditions_not_met', what, '/version')
+/**
+ * Who bears the use of a listed card depends on it, so it is about one terminal, which a company's client has
+ * from its own company, and about a version that there is. Throws Refusal body_invalid, forbidden, not_found,
+ * registry_invalid, conditions_not_met.
+ */
+export async function acknowledge (
+  ledger: Ledger, said: ParameterAcknowledgement, by: Pick<Member, 'name' | 'party'>
+): Promise<void> {
+  const { kind, version, appliedAt } = said
+  const appliedAtMs = instantIn(appliedAt, '/appliedAt')
+  const snapshot = await ledger.registry()
+  const terminalId = terminalOf(snapshot, said, by)
+  if (!await isThere(ledger, snapshot, kind, version)) {
+    throw new Refusal('conditions_not_met', `no version ${version} of ${kind} was published`, '/version')
   }
-  const known = await insertApplied(ledger.db, {
-    terminal, kind, version, appliedAtMs: instantIn(appliedAt, '/appliedAt'), reportedAtMs: ledger.clock.now()
-  })
-  if (!known) throw new Refusal('not_found', `no terminal ${terminal} is registered`, '/terminal')
+  await insertApplied(ledger.db, { terminalId, kind, version, appliedAtMs, reportedAtMs: ledger.clock.now() })
+}
+
+function terminalOf (
+  { terminals, parties }: Snapshot, { terminal, operator }: ParameterAcknowledgement,
+  { name, party }: Pick<Member, 'name' | 'party'>
+): number {
+  if (party !== null && operator !== undefined && operator !== party) {
+    throw new Refusal('forbidden', `${name} speaks for terminals of ${party} only`, '/operator')
+  }
+  const owner = operator ?? party
+  const named = (terminals.get(terminal) ?? [])
+    .filter(one => owner === null || one.partyId === parties.get(owner)?.partyId)
+  const [only] = named
+  if (only === undefined) {
+    const whose = owner === null ? '' : ` of ${owner}`
+    throw new Refusal('not_found', `no terminal ${terminal}${whose} is registered`, '/terminal')
+  }
+  if (named.length > 1) {
+    throw new Refusal('registry_invalid',
+      `${named.length} operators have a terminal ${terminal}: name the operator`, '/operator')
+  }
+  return only.terminalId
+}
+
+/** Version 0 of a list is the empty one of before the first. */
+async function isThere (
+  { db }: Ledger, { tariffs }: Snapshot, kind: ParameterAcknowledgement['kind'], version: number
+): Promise<boolean> {
+  if (kind === 'tariff') return tariffs.some(one => one.version === version)
+  if (kind === 'cities') return version <= await lastCityVersion(db)
+  return version === 0 || await isBlacklistVersion(db, version)
 }
 
 /** Every debit of a clearing date with a card that stood on the list, and who bears it. */

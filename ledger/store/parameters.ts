@@ -21,6 +21,9 @@ export async function lastBlacklist (db: Db | Tx): Promise<BlacklistVersion | nu
   return rows[0] ?? null
 }
 
+export const isBlacklistVersion = async (db: Db, version: number): Promise<boolean> =>
+  (await db.query('select from blacklist_version where version = $1', [version])).rowCount === 1
+
 export async function insertBlacklistVersion (
   tx: Tx, { version, digest }: BlacklistVersion, atMs: number
 ): Promise<void> {
@@ -139,20 +142,17 @@ export async function insertTariff (tx: Tx, tariff: Tariff, atMs: number): Promi
 /* ---- what terminals applied ---- */
 
 export type Acknowledgement = {
-  readonly terminal: string, readonly kind: 'blacklist' | 'tariff' | 'cities', readonly version: number,
+  readonly terminalId: number, readonly kind: 'blacklist' | 'tariff' | 'cities', readonly version: number,
   readonly appliedAtMs: number, readonly reportedAtMs: number
 }
 
-/** False where no such terminal is registered. The same acknowledgement again changes nothing. */
-export async function insertApplied (db: Db, applied: Acknowledgement): Promise<boolean> {
-  const { rows } = await db.query<{ id: number }>(
-    'select terminal_id as id from terminal where code = $1', [applied.terminal])
+/** The same acknowledgement again changes nothing. */
+export async function insertApplied (db: Db, applied: Acknowledgement): Promise<void> {
   await db.query(`
     insert into parameter_applied (terminal_id, kind, version, applied_at, reported_at)
-    select id, $2, $3, $4, $5 from unnest($1::int[]) as t (id) on conflict do nothing`, [
-    rows.map(row => row.id), applied.kind, applied.version, timestamp(applied.appliedAtMs),
+    values ($1, $2, $3, $4, $5) on conflict do nothing`, [
+    applied.terminalId, applied.kind, applied.version, timestamp(applied.appliedAtMs),
     timestamp(applied.reportedAtMs)])
-  return rows.length > 0
 }
 
 export type ListedUse = CardPlace & CardRef & {

@@ -107,7 +107,7 @@ export async function acknowledge (
   world: World,
   { terminal, blacklist, tariff, cities, at }: AcknowledgeSaid
 ): Promise<void> {
-  known(world.terminals, 'terminal', terminal)
+  const { operator } = known(world.terminals, 'terminal', terminal)
   const versions = [
     ['blacklist', blacklist],
     ['tariff', tariff],
@@ -115,7 +115,7 @@ export async function acknowledge (
   ] as const
   for (const [kind, version] of versions) {
     if (version === undefined) continue
-    const json = { terminal, kind, version, appliedAt: formatIso(at) }
+    const json = { operator, terminal, kind, version, appliedAt: formatIso(at) }
     await world.api.call({ method: 'POST', path: '/v1/parameters/applied', as: 'gateway', json })
   }
 }
