@@ -280,6 +280,20 @@ export const defaultPolicies: Policies = {
   disputeEscalateDays: 10
 }
 
+export const Holiday = Type.Object({
+  date: LocalDate,
+  worked: Type.Boolean({ description: 'true: worked and settled, also on a weekend; false: a day of rest' }),
+  name: Type.String({ minLength: 1, maxLength: 64 })
+}, { ...closed, $id: 'Holiday', description: 'a day that is not what its weekday says' })
+export type Holiday = Static<typeof Holiday>
+
+/** Adds days to the calendar, or replaces what it says of them; a day removed is what its weekday says. */
+export const CalendarChange = Type.Object({
+  add: Type.Array(Holiday, { maxItems: limits.holidaysMax }),
+  remove: Type.Array(LocalDate, { maxItems: limits.holidaysMax })
+}, { ...closed, $id: 'CalendarChange' })
+export type CalendarChange = Static<typeof CalendarChange>
+
 const many = <T extends TSchema>(schema: T) =>
   Type.Optional(Type.Array(schema, { maxItems: limits.registryItemsMax }))
 export const Registry = Type.Object({
@@ -291,6 +305,7 @@ export const Registry = Type.Object({
   psams: many(Psam),
   cards: many(Card),
   policies: Type.Optional(Type.Partial(Policies, closed)),
+  holidays: Type.Optional(CalendarChange),
   /** The first clearing date of a new ledger; refused once it has moved. */
   clearingDate: Type.Optional(LocalDate)
 }, { ...closed, $id: 'Registry' })
@@ -299,7 +314,8 @@ export type Registry = Static<typeof Registry>
 export const RegistryReply = Type.Record(Type.String(), Type.Integer(),
   {
     $id: 'RegistryReply',
-    description: 'entries stored, by kind; `proposal`: number of the one in which parameters wait'
+    description: 'entries stored, by kind; `proposal`: number of the one in which parameters wait, ' +
+      '`holidaysProposal`: in which a change of the calendar does'
   })
 
 /* ---- parameters at the edge ---- */

@@ -16,6 +16,7 @@ export const limits = {
   counterMax: 0xffff,
   sequenceMax: 0xffff_ffff,
   registryItemsMax: 50_000,
+  holidaysMax: 400,
   pageItemsMax: 1_000,
   /** Characters of an `Idempotency-Key`. */
   idempotencyKeyMax: 128,

@@ -6,14 +6,13 @@ import { paidTogether, valueDate } from '../ledger/core/day.ts'
 import { judgeLine, type Known, type Line, type Told } from '../ledger/core/bank.ts'
 import { positionsOf, type Movement } from '../ledger/core/settlement.ts'
 import { transferCodes, type Book, type Heading } from '../ledger/core/chart.ts'
-import { upsertHolidays } from '../ledger/store/calendar.ts'
-import { inTransaction } from '../ledger/store/db.ts'
+import { bootstrap } from '../ledger/people/bootstrap.ts'
 import { verifyBooks } from '../ledger/verifying/verify-books.ts'
-import { startDoors, type Door } from './support/ledger-http.ts'
+import { machines, password, staff, startDoors, type Door, type Who } from './support/ledger-http.ts'
 import {
   balance, bankAccounts, bankOf, debit, openCity, ours, settleDay, verified
 } from './support/settling.ts'
-import { card, deliver } from './support/small-city.ts'
+import { card, clientOf, deliver } from './support/small-city.ts'
 
 const D = '2026-03-02'
 const D1 = '2026-03-03'
@@ -243,10 +242,10 @@ t.test('a Friday is paid on Monday with its weekend: three statements, one payme
   await door.close()
 })
 
-t.test('a holiday published at the desk moves the day of payment', async t => {
-  const door = await opened([card(0)])
-  await inTransaction(door.db, tx => upsertHolidays(tx,
-    [{ date: D1, settlement: false, note: 'a day of rest' }]))
+const rest = (date: string, name = 'a day of rest') => ({ date, worked: false, name })
+
+t.test('a holiday entered while the ledger is set up moves the day of payment', async t => {
+  const door = await opened([card(0)], { holidays: { add: [rest(D1)], remove: [] } })
   t.equal((await door.ok('clerk', 'GET', `/v1/days/${D}`)).valueDate, '2026-03-04')
   await deliver(door, 'monday-1', [debit(0, 1)])
   at(door, '2026-03-03T01:00:00')
@@ -259,6 +258,141 @@ t.test('a holiday published at the desk moves the day of payment', async t => {
   await settleDay(door, D1)
   const { items: [one] } = await door.ok('clerk', 'GET', `/v1/instructions/${D}`)
   t.match(one, { id: '20260303-commerce-BUS', clearingDate: D1, valueDate: '2026-03-05' })
+  await door.close()
+})
+
+t.test('the calendar: the registrar alone while the ledger is set up, two people afterwards', async t => {
+  const door = await opened([card(0)])
+  const set = async (add: readonly object[], remove: readonly string[] = []) => {
+    const { status, json } = await door.ask('registrar', 'PUT', '/v1/registry', {
+      json: { holidays: { add, remove } }
+    })
+    return status === 200 ? json : `${status} ${json.reason} ${json.where}`
+  }
+  const calendar = async (query = '') => (await door.ok('clerk', 'GET', `/v1/calendar${query}`)).items
+  const deeds = async () => (await door.ok('auditor', 'GET', '/v1/audit?action=calendar')).items
+    .map(({ by, detail }: { by: string, detail: object }) => [by, detail])
+
+  const tombs = rest('2026-04-06', 'Tomb Sweeping Day')
+  const saturday = { date: '2026-03-07', worked: true, name: 'worked for the festival' }
+  const labour = rest('2026-05-01', 'Labour Day')
+  t.match(await set([tombs, saturday, labour]), { holidays: 3 })
+  t.match(await set([tombs, saturday, labour]), { holidays: 3 }, 'the same again')
+  await set([{ ...tombs, name: '清明节' }], ['2026-05-01', '2026-05-02'])
+  const stands = [saturday, { ...tombs, name: '清明节' }]
+  t.strictSame(await calendar(), stands)
+  t.strictSame(await calendar('?from=2026-03-08'), stands.slice(1))
+  t.strictSame(await calendar('?to=2026-04-05'), stands.slice(0, 1))
+  t.strictSame(await calendar('?limit=1&after=2026-03-07'), stands.slice(1))
+  t.strictSame(await deeds(), [
+    ['REGISTRAR', {
+      add: [{ ...tombs, name: '清明节' }], remove: ['2026-05-01', '2026-05-02'], before: [tombs, labour]
+    }],
+    ['REGISTRAR', { add: [tombs, saturday, labour], remove: [], before: [] }]
+  ], 'what changed, and what stood before')
+  t.equal(await set([tombs, tombs]), '422 registry_invalid /holidays')
+  t.equal(await set([tombs], [tombs.date]), '422 registry_invalid /holidays', 'added and removed')
+  t.match(await set([rest('2026-02-30')]), /^400 body_invalid/)
+
+  await deliver(door, 'monday-1', [debit(0, 1)])
+  at(door, '2026-03-03T01:00:00')
+  await door.ok('settler', 'POST', `/v1/days/${D}/close`)
+  const asked = await set([rest(D1)])
+  t.match(asked, { holidays: 0, holidaysProposal: Number })
+  t.equal(await set([rest(D1)]), '409 proposal_pending undefined')
+  t.strictSame(await calendar(), stands, 'it waits')
+  t.match(await set(stands), { holidays: 2 }, 'what stands already needs nobody')
+  const decide = async (who: Parameters<Door['ask']>[0], id: number) => {
+    const sent = { json: { approves: true } }
+    const { json } = await door.ask(who, 'POST', `/v1/proposals/${id}/decisions`, sent)
+    return json.state ?? json.reason
+  }
+  for (const who of ['clerk', 'settler', 'registrar'] as const) {
+    t.equal(await decide(who, asked.holidaysProposal), 'forbidden', who ?? '')
+  }
+  t.equal((await door.ok('clerk', 'GET', `/v1/days/${D}`)).valueDate, D1)
+  t.equal(await decide('approver-1', asked.holidaysProposal), 'done')
+  t.equal((await door.ok('clerk', 'GET', `/v1/days/${D}`)).valueDate, '2026-03-04')
+  t.strictSame((await deeds())[0], ['approver-1', { add: [rest(D1)], remove: [], before: [] }])
+  t.strictSame(await calendar(), [rest(D1), ...stands])
+  await door.close()
+})
+
+t.test('who may change the calendar', async t => {
+  const door = await opened([card(0)])
+  await bootstrap(door.db, {
+    staff: [
+      { name: 'registrar-1', password, roles: ['registrar'] },
+      { name: 'registrar-2', password, roles: ['registrar'], branch: 'EAST' },
+      { name: 'approver-3', password, roles: ['approver'], branch: 'EAST' }
+    ]
+  }, door.clock.now())
+  const proposal = (add: readonly object[], remove: readonly string[] = []) =>
+    ({ kind: 'holidays', body: { add, remove }, reason: 'the State Council moved the days of rest' })
+  const said = async (who: Who | string, path: string, json: object) => {
+    const known = who === null || who in staff || who in machines
+    const token = known ? {} : { token: (await door.signIn(who, password)).json.token as string }
+    const answer = await door.ask(known ? who as Who : null, 'POST', path, { json, ...token })
+    return [answer.json.state ?? answer.json.reason, answer.json.id] as const
+  }
+  for (const who of ['clerk', 'settler', 'approver-1', 'inspector', 'admin-1'] as const) {
+    t.strictSame(await said(who, '/v1/proposals', proposal([rest(D1)])), ['forbidden', undefined], who)
+  }
+  const [branch] = await said('registrar-2', '/v1/proposals', proposal([rest(D1)]))
+  t.equal(branch, 'other_branch', 'the calendar is the whole city\'s')
+  for (const [add, remove, reason] of [
+    [[rest('2026-02-30')], [], 'body_invalid'],
+    [[{ ...rest(D1), name: '' }], [], 'body_invalid'],
+    [[rest(D1), rest(D1)], [], 'registry_invalid'],
+    [[], [D1], 'registry_invalid'], // it is not there
+    [[], [], 'registry_invalid']
+  ] as const) {
+    const [answer] = await said('registrar-1', '/v1/proposals', proposal(add, remove))
+    t.equal(answer, reason, JSON.stringify([add, remove]))
+  }
+  const [state, id] = await said('registrar-1', '/v1/proposals', proposal([rest(D1)]))
+  t.equal(state, 'pending')
+  const decisions = `/v1/proposals/${id}/decisions`
+  for (const [who, expected] of [
+    ['registrar-1', 'forbidden'], ['clerk', 'forbidden'], ['approver-3', 'other_branch'],
+    ['approver-1', 'done']
+  ] as const) t.equal((await said(who, decisions, { approves: true }))[0], expected, who)
+  const bus = await clientOf(door, 'BUS', 'operator')
+  t.strictSame((await door.ask(null, 'GET', '/v1/calendar', { token: bus })).json.items, [rest(D1)])
+  t.equal((await door.ask(null, 'GET', '/v1/calendar')).status, 401)
+  await door.close()
+})
+
+t.test('no day changes by which payments were instructed', async t => {
+  const door = await opened([card(0)])
+  const set = async (add: readonly object[], remove: readonly string[] = []) => {
+    const sent = { json: { holidays: { add, remove } } }
+    const { json } = await door.ask('registrar', 'PUT', '/v1/registry', sent)
+    return json.reason ?? json
+  }
+  await set([rest(D1)])
+  await deliver(door, 'monday-1', [debit(0, 1)])
+  at(door, '2026-03-03T01:00:00')
+  const { digest } = await door.ok('settler', 'POST', `/v1/days/${D}/close`)
+  for (const who of ['approver-1', 'approver-2'] as const) {
+    await door.ok(who, 'POST', `/v1/days/${D}/approvals`, { digest })
+  }
+  const wednesday = await set([rest('2026-03-04')])
+  at(door, '2026-03-04T01:00:00')
+  await settleDay(door, D1)
+  const { items: [paid] } = await door.ok('clerk', 'GET', `/v1/instructions/${D}`)
+  t.match(paid, { valueDate: '2026-03-04' })
+  const approving = { json: { approves: true } }
+  const late = await door.ask('approver-1', 'POST', `/v1/proposals/${wednesday.holidaysProposal}/decisions`,
+    approving)
+  t.match(late, { status: 409, json: { reason: 'day_state' } }, 'Wednesday was instructed meanwhile')
+  t.equal(await set([], [D1]), 'day_state', 'Tuesday decided that it was Wednesday')
+  t.equal(await set([rest('2026-03-01')]), 'day_state', 'nor the past')
+  t.match(await set([rest(D1)]), { holidays: 1 }, 'the calendar as it stands is none of that')
+  const thursday = await set([rest('2026-03-05')])
+  await door.ok('approver-1', 'POST', `/v1/proposals/${thursday.holidaysProposal}/decisions`, approving.json)
+  t.strictSame((await door.ok('clerk', 'GET', '/v1/calendar')).items, [rest(D1), rest('2026-03-05')])
+  t.equal((await door.ok('clerk', 'GET', '/v1/days/2026-03-04')).valueDate, '2026-03-06')
   await door.close()
 })
 

@@ -26,8 +26,8 @@ import { postBatch } from '../store/post.ts'
 import type { Snapshot } from '../store/registry.ts'
 import { instructionsDigest } from '../store/verify-days.ts'
 import {
-  insertInstructions, lockInstructions, markReplaced, readInstructions, readOpenNets, readPositions,
-  readSettledDates
+  insertInstructions, lockInstructing, lockInstructions, markReplaced, readInstructions, readOpenNets,
+  readPositions, readSettledDates
 } from '../store/settlement.ts'
 import { catchUp } from '../watch/watch.ts'
 
@@ -118,11 +118,6 @@ export async function instructDay (ledger: Ledger, date: string, by: string): Pr
     killPoint('before-day-instructed')
   })
   killPoint('after-day-instructed')
-}
-
-/** Two runs at once would both take along what is carried over. */
-async function lockInstructing (tx: Tx): Promise<void> {
-  await tx.query('select pg_advisory_xact_lock(7005)')
 }
 
 /** The days of the ledger that share a value date with this one, and wait like it. */

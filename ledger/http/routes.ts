@@ -5,6 +5,7 @@ import { alertRoutes } from './alerts.ts'
 import type { App } from './app.ts'
 import { auditRoutes } from './audit.ts'
 import { bankRoutes } from './bank.ts'
+import { calendarRoutes } from './calendar.ts'
 import { cityRoutes } from './cities.ts'
 import { dayRoutes } from './days.ts'
 import { exportRoutes } from './exports.ts'
@@ -36,6 +37,7 @@ const all = [
   registryRoutes,
   parameterRoutes,
   cityRoutes,
+  calendarRoutes,
   nationalRoutes,
   recordRoutes,
   requestRoutes,

@@ -16,9 +16,10 @@ export const summaries: Readonly<Record<string, string>> = {
   'POST /v1/staff/:name/lock': 'Lock a member of staff out',
   'POST /v1/staff/:name/initial-password': 'Fetch the first password of a member of staff, once',
 
-  'PUT /v1/registry': 'Register parties, terminals, PSAMs, cards and commissions',
+  'PUT /v1/registry': 'Register parties, terminals, PSAMs, cards, commissions and holidays',
   'POST /v1/cities': 'Register other cities that cards come from',
   'GET /v1/cities': 'Other cities that cards come from',
+  'GET /v1/calendar': 'Holidays, and weekends that are worked',
   'GET /v1/national/outbound': 'Batches of claims on the national centre, page by page',
   'GET /v1/national/outbound/:batch': 'The records of one batch, always the same bytes',
   'POST /v1/national/outbound/:batch/receipt': 'Confirm that the centre has a batch',

@@ -1,5 +1,5 @@
 // The verb that enters who and what takes part. Idempotent: the same registry again changes nothing; a new
-// card brings its money. Once the ledger works, policies and commissions wait for a second person.
+// card brings its money. Once the ledger works, policies, commissions and holidays wait for a second person.
 import { createHash } from 'node:crypto'
 import type { Card, Party, Product, Psam, Registry } from '../../schemas/api.ts'
 import { audit } from '../people/audit.ts'
@@ -7,6 +7,7 @@ import { registerBankAccounts } from '../bank/bank-accounts.ts'
 import { canonical } from '../core/canonical.ts'
 import { accountCode, transferCodes } from '../core/chart.ts'
 import type { Ledger } from '../ledger.ts'
+import { setHolidays } from './holidays.ts'
 import { setParameters } from './policies.ts'
 import { requireOwnBranch, type Member } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
@@ -20,13 +21,14 @@ import {
   accountId, bumpVersion, unclearTerminal, upsertParties, upsertProducts, upsertPsams, upsertTerminals,
   type Snapshot
 } from '../store/registry.ts'
+import { lockInstructing } from '../store/settlement.ts'
 
 /** Whoever has the machine itself. */
 const system: Member = { name: 'system', roles: ['registrar'], branch: null, party: null }
 
 /**
  * Stores the registry and returns how many entries of each kind it holds now that were in the call. Throws
- * Refusal registry_invalid, other_branch, proposal_pending.
+ * Refusal registry_invalid, day_state, other_branch, proposal_pending.
  */
 export async function register (
   ledger: Ledger, registry: Registry, by: Member = system
@@ -34,6 +36,7 @@ export async function register (
   const counts: Record<string, number> = {}
   await inTransaction(ledger.db, async tx => {
     await requireOwn(tx, registry, by)
+    if (registry.holidays !== undefined) await lockInstructing(tx) // before the audit log, as who instructs
     if (registry.clearingDate !== undefined) await openLedger(tx, registry.clearingDate, ledger.partitionDays)
     const { parties = [], products = [], terminals = [], psams = [], bankAccounts = [] } = registry
     const changed = await upsertParties(tx, parties)
@@ -58,6 +61,9 @@ export async function register (
     counts['bankAccounts'] = await registerBankAccounts(tx, bankAccounts, ledger.clock.now())
     Object.assign(counts, await setParameters(tx, ledger, registry, by))
     await bumpVersion(tx)
+    if (registry.holidays !== undefined) {
+      Object.assign(counts, await setHolidays(tx, ledger, registry.holidays, by))
+    }
     const detail = { ...counts, digest: digestOf(registry) }
     const deed = { by: by.name, action: 'registry.change', subject: 'registry', detail }
     await audit(tx, ledger.clock.now(), deed)

@@ -1,5 +1,5 @@
 // Until its first day is cut a ledger is being set up, and its registrar fills it alone. From then on
-// tariffs, policies, commissions and removals from the blacklist take a second person.
+// tariffs, policies, commissions, holidays and removals from the blacklist take a second person.
 import type { Ledger } from '../ledger.ts'
 import { isSettingUp } from '../store/days.ts'
 import type { Db, Tx } from '../store/db.ts'

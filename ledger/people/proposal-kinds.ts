@@ -10,6 +10,7 @@ import { disputeFinalKind } from '../redress/dispute.ts'
 import { itemPostingKind } from '../reconciling/items.ts'
 import { settlementOverrideKind } from '../day/override.ts'
 import { blacklistRemovalKind, tariffKind } from '../parameters/parameters.ts'
+import { holidaysKind } from '../parameters/holidays.ts'
 import { parametersKind } from '../parameters/policies.ts'
 import { greyExpiryKind } from '../cards/grey-expiry.ts'
 import { holdReleaseKind } from '../day/holds.ts'
@@ -31,6 +32,7 @@ export const proposalKinds: ProposalKinds = {
   company_member: companyMemberKind,
   tariff: tariffKind,
   parameters: parametersKind,
+  holidays: holidaysKind,
   city_list: cityListKind,
   blacklist_removal: blacklistRemovalKind,
   account_closing: accountClosingKind,

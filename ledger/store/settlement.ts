@@ -129,6 +129,11 @@ export const countMissingStatements = async (tx: Tx | Db, date: string): Promise
 
 /* ---- instructions ---- */
 
+/** Two runs at once would both take along what is carried over. */
+export const lockInstructing = async (tx: Tx): Promise<void> => {
+  await tx.query('select pg_advisory_xact_lock(7005)')
+}
+
 /**
  * What is open with each operator and agent once `dates` are settled: the nets of all days that were
  * instructed, and of these, less what instructions paid or collected. So a small net carries over, what the
