@@ -15,7 +15,7 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const stampFile = join(root, 'node_modules/.citizen-card/setup.json')
 const cardBinding = join(root, 'node_modules/pcsclite/build/Release/pcsclite.node')
 const dpkgStatusFile = '/var/lib/dpkg/status'
-const oldestNode = [20, 11]
+const oldestNode = [20, 12]
 
 const noBinding = 'the card reader binding is not built'
 
