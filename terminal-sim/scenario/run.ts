@@ -129,6 +129,8 @@ async function runAct (run: Run, act: Act): Promise<void> {
   group = []
   if (run.broken.length > 0) return
   if (world.readers !== null) await run.attempt('then', async () => await world.readers?.taken())
+  // What the watch finds behind the traffic changes verdicts too: its doors answer once it has caught up.
+  if (act.then.length > 0) await run.attempt('then', async () => { await world.api.all('/v1/watch/holds') })
   for (const { place, verb, argument } of act.then) {
     const one = then[verb]
     if (one.anyOrder === false && world.modifiers.shuffle !== undefined) run.skip()
