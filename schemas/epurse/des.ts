@@ -125,54 +125,43 @@ const roundWord = (c: number, d: number, from: number): number =>
   (rounds[from + 512 + (d >>> 21)] as number) | (rounds[from + 640 + (d >>> 14 & 127)] as number) |
   (rounds[from + 768 + (d >>> 7 & 127)] as number) | (rounds[from + 896 + (d & 127)] as number)
 
-/** Enciphers `left` and `right`. */
+/** Enciphers `left` and `right`. The initial permutation is five swaps of bits, the last these backwards. */
 function encipher (): void {
+  swap(4, 0x0F0F_0F0F)
+  swap(16, 0xFFFF)
+  swapBack(2, 0x3333_3333)
+  swapBack(8, 0x00FF_00FF)
+  swap(1, 0x5555_5555)
   let l = left
   let r = right
-  // The initial permutation as five swaps of bits between the halves, the last one as the same backwards.
-  let t = (l >>> 4 ^ r) & 0x0F0F_0F0F
-  r ^= t
-  l ^= t << 4
-  t = (l >>> 16 ^ r) & 0xFFFF
-  r ^= t
-  l ^= t << 16
-  t = (r >>> 2 ^ l) & 0x3333_3333
-  l ^= t
-  r ^= t << 2
-  t = (r >>> 8 ^ l) & 0x00FF_00FF
-  l ^= t
-  r ^= t << 8
-  t = (l >>> 1 ^ r) & 0x5555_5555
-  r ^= t
-  l ^= t << 1
   for (let at = 0; at < 32; at += 2) {
     const odd = (r >>> 1 | r << 31) ^ (keys[at] as number)
     const even = (r << 3 | r >>> 29) ^ (keys[at + 1] as number)
-    t = l ^ (sp[odd >>> 26] as number) ^ (sp[64 + (even >>> 26)] as number) ^
+    const next = l ^ (sp[odd >>> 26] as number) ^ (sp[64 + (even >>> 26)] as number) ^
       (sp[128 + (odd >>> 18 & 63)] as number) ^ (sp[192 + (even >>> 18 & 63)] as number) ^
       (sp[256 + (odd >>> 10 & 63)] as number) ^ (sp[320 + (even >>> 10 & 63)] as number) ^
       (sp[384 + (odd >>> 2 & 63)] as number) ^ (sp[448 + (even >>> 2 & 63)] as number)
     l = r
-    r = t
+    r = next
   }
-  t = l // the halves change places after the last round
-  l = r
-  r = t
-  t = (l >>> 1 ^ r) & 0x5555_5555
-  r ^= t
-  l ^= t << 1
-  t = (r >>> 8 ^ l) & 0x00FF_00FF
-  l ^= t
-  r ^= t << 8
-  t = (r >>> 2 ^ l) & 0x3333_3333
-  l ^= t
-  r ^= t << 2
-  t = (l >>> 16 ^ r) & 0xFFFF
-  r ^= t
-  l ^= t << 16
-  t = (l >>> 4 ^ r) & 0x0F0F_0F0F
-  r ^= t
-  l ^= t << 4
-  left = l
-  right = r
+  left = r // the halves change places after the last round
+  right = l
+  swap(1, 0x5555_5555)
+  swapBack(8, 0x00FF_00FF)
+  swapBack(2, 0x3333_3333)
+  swap(16, 0xFFFF)
+  swap(4, 0x0F0F_0F0F)
+}
+
+/** Bits of `left` that lie `by` higher change places with those of `right` under the mask. */
+function swap (by: number, mask: number): void {
+  const bits = (left >>> by ^ right) & mask
+  right ^= bits
+  left ^= bits << by
+}
+
+function swapBack (by: number, mask: number): void {
+  const bits = (right >>> by ^ left) & mask
+  left ^= bits
+  right ^= bits << by
 }
