@@ -26,3 +26,12 @@ export const CityList = Type.Object({
   }, closed))
 }, { ...closed, $id: 'CityList', description: 'every stay of every city on the list' })
 export type CityList = Static<typeof CityList>
+
+/** The stays of the city that an issuer belongs to: those of the longest prefix that fits it. */
+export function staysOf<Stay extends { readonly prefix: string }> (
+  cities: readonly Stay[], issuer: string
+): Stay[] {
+  const fitting = cities.filter(({ prefix }) => issuer.startsWith(prefix))
+  const longest = Math.max(...fitting.map(({ prefix }) => prefix.length))
+  return fitting.filter(({ prefix }) => prefix.length === longest)
+}

@@ -10,7 +10,7 @@ import { HttpAnswerError, type HttpClient } from '../../runtime/http-client.ts'
 import { formatIso } from '../../runtime/instants.ts'
 import type { Log } from '../../runtime/log.ts'
 import { BlacklistEntry, BlacklistReply, type ParameterAcknowledgement } from '../../schemas/api.ts'
-import { CityList } from '../../schemas/city.ts'
+import { CityList, staysOf } from '../../schemas/city.ts'
 import { type CardRef, cardKey } from '../../schemas/record.ts'
 import { Tariff, tariffAt } from '../../schemas/tariff/tariff.ts'
 import { terminalKey, type Terminal } from '../spool/state.ts'
@@ -186,13 +186,10 @@ function appliedTo (have: KeptBlacklist | null, reply: BlacklistReply, atMs: num
   return { version: reply.to, digest, appliedAtMs, entries: [...entries.values()] }
 }
 
-/** By the longest beginning that fits: from the instant a city joins until it leaves. */
-function takes ({ cities }: CityList, issuer: string, atMs: number): boolean {
-  const fitting = cities.filter(({ prefix }) => issuer.startsWith(prefix))
-  const longest = Math.max(...fitting.map(({ prefix }) => prefix.length))
-  return fitting.some(({ prefix, addedAt, deletedAt }) => prefix.length === longest &&
+/** From the instant a city joins until it leaves. */
+const takes = ({ cities }: CityList, issuer: string, atMs: number): boolean =>
+  staysOf(cities, issuer).some(({ addedAt, deletedAt }) =>
     Date.parse(addedAt) <= atMs && (deletedAt === null || atMs < Date.parse(deletedAt)))
-}
 
 const digestOf = (keys: string[]): string =>
   createHash('sha256').update(keys.sort().join('\n')).digest('hex').toUpperCase()

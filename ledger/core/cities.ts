@@ -1,5 +1,6 @@
 // Which city a card of another issuer belongs to, by the list of accepted cities. Pure; it refuses to know
 // cards that are registered here.
+import { staysOf } from '../../schemas/city.ts'
 
 /** A stay on the list; a city may leave it and come back. */
 export type Stay = {
@@ -35,10 +36,7 @@ export const versionDue = (
  * first one to come. Null where no city of this issuer was ever listed.
  */
 export function cityAt (cities: readonly Stay[], issuer: string, atMs: number): Stay | null {
-  const fitting = cities.filter(({ prefix }) => issuer.startsWith(prefix))
-  const longest = Math.max(...fitting.map(({ prefix }) => prefix.length))
-  const stays = fitting.filter(({ prefix }) => prefix.length === longest)
-    .sort((one, other) => one.addedAtMs - other.addedAtMs)
+  const stays = staysOf(cities, issuer).sort((one, other) => one.addedAtMs - other.addedAtMs)
   return stays.findLast(({ addedAtMs }) => addedAtMs <= atMs) ?? stays[0] ?? null
 }
 
