@@ -541,7 +541,7 @@ t.test('over items: money without a record, until somebody knows whose it is', a
     [{ line: gift.id, account: 'medical/custody-bank' }, 'registry_invalid'],
     [{ line: gift.id, account: 'commerce/purse' }, 'registry_invalid'],
     [{ line: gift.id, account: 'commerce/online' }, 'registry_invalid'],
-    [{ line: fee.id, account: 'commerce/agent-prepaid/PRE' }, 'account_not_empty'],
+    [{ line: fee.id, account: 'commerce/agent-prepaid/PRE' }, 'amount_wrong'],
     [{ line: gift.id, account: 'commerce/unidentified-receipts' }, 'registry_invalid'],
     [{ line: gift.id, instruction: '20260302-commerce-BUS' }, 'day_state'],
     [{ line: wrong.id, instruction: 'none' }, 'not_found']

@@ -5,7 +5,6 @@ import { lineKey } from './bank-statements.ts'
 import { booked } from '../day/close-day.ts'
 import { requireAllowed } from '../posting/allowed.ts'
 import { attributionOf, settlesInstruction, voidOf } from '../core/bank.ts'
-import { headingRow, type Heading } from '../core/chart.ts'
 import type { PlannedTransfer } from '../core/settlement.ts'
 import type { Ledger } from '../ledger.ts'
 import type { CarryingOut, ProposalKind } from '../people/proposals.ts'
@@ -14,11 +13,9 @@ import { confirmDays, instructionKey } from '../day/settle.ts'
 import { lockLine, lockTold, saveProgress, settleLine, type LineRow } from '../store/bank.ts'
 import { branchesOfParties } from '../store/branches.ts'
 import type { Tx } from '../store/db.ts'
-import { guardedKey } from '../store/guarded.ts'
 import { closeItems, openItems } from '../store/items.ts'
-import { lockGuarded, openDate } from '../store/lock.ts'
+import { openDate } from '../store/lock.ts'
 import { postBatch } from '../store/post.ts'
-import type { Snapshot } from '../store/registry.ts'
 
 const closed = { additionalProperties: false } as const
 
@@ -43,7 +40,6 @@ export const attributeLineKind: ProposalKind = {
   subject: ({ line }: Attribution) => `bank-line/${line}`,
   look: async (tx, ledger, attribution: Attribution) => {
     const { line, transfers } = await planAttribution(tx, ledger, attribution)
-    await requireAllowed(tx, await ledger.registry(), booked(await ledger.registry(), transfers, 0))
     return { state: line.state, amountFen: Number(line.amountFen), transfers: transfers.map(shown) }
   },
   carryOut: async (tx, ledger, attribution: Attribution, how) => {
@@ -72,9 +68,21 @@ export const attributeLineKind: ProposalKind = {
 const partyOf = async (tx: Tx, instruction: string): Promise<string> =>
   (await lockTold(tx, [instruction])).get(instruction)?.party ?? ''
 
+type AttributionPlan = { readonly line: LineRow, readonly transfers: readonly PlannedTransfer[] }
+
+/** Throws Refusal also where the accounts do not take it: nothing is written by then. */
 async function planAttribution (
+  tx: Tx, ledger: Ledger, attribution: Attribution
+): Promise<AttributionPlan> {
+  const plan = await attributed(tx, ledger, attribution)
+  const snapshot = await ledger.registry()
+  await requireAllowed(tx, snapshot, booked(snapshot, plan.transfers, 0))
+  return plan
+}
+
+async function attributed (
   tx: Tx, ledger: Ledger, { line: id, account, instruction }: Attribution
-): Promise<{ line: LineRow, transfers: PlannedTransfer[] }> {
+): Promise<AttributionPlan> {
   if ((account === undefined) === (instruction === undefined)) {
     throw new Refusal('body_invalid', 'an account or an instruction, one of them', '/body')
   }
@@ -93,24 +101,7 @@ async function planAttribution (
   if (transfer.debit === transfer.credit) {
     throw new Refusal('registry_invalid', `the line stands on ${account} already`, '/body/account')
   }
-  await requireRoom(tx, await ledger.registry(), line, account)
   return { line, transfers: [transfer] }
-}
-
-/** Balances of cards move with a card, which a bank line has none of; those of agents keep their floor. */
-async function requireRoom (
-  tx: Tx, { accounts, guarded }: Snapshot, { amountFen }: LineRow, code: string
-): Promise<void> {
-  if (headingRow(code.split('/')[1] as Heading).per === 'card') {
-    throw new Refusal('registry_invalid', `${code} is the sum of its cards: a line cannot move it`,
-      '/body/account')
-  }
-  const account = guarded.get(accounts.get(code) ?? -1)
-  if (account === undefined) return
-  const [row] = await lockGuarded(tx, [guardedKey(account, { bucket: 0, cardId: null })])
-  if (row !== undefined && row.balanceFen + amountFen >= row.floorFen) return
-  throw new Refusal('account_not_empty', `${code} holds ${row?.balanceFen ?? 0n} fen, less than the line`,
-    '/body/account')
 }
 
 async function planInstruction (tx: Tx, line: LineRow, id: string): Promise<PlannedTransfer[]> {
