@@ -22,6 +22,7 @@ import { balances } from '../ledger/store/balances.ts'
 import type { Db } from '../ledger/store/db.ts'
 import { verifyBooks } from '../ledger/verifying/verify-books.ts'
 import { newModel, type Model, type ToldTap } from './model/model.ts'
+import { verdictsOf } from './support/books.ts'
 import { cardOf, deliver, recordOf, startBench } from './support/posting.ts'
 
 t.setTimeout(900_000)
@@ -87,19 +88,9 @@ function toldOf (tap: ToldTap, random: Random): ToldTap[] {
 const name = (numbers: Readonly<Record<string, number>>, number: number): string =>
   Object.entries(numbers).find(([, one]) => one === number)?.[0] ?? String(number)
 
-async function verdictsOf (db: Db): Promise<string[]> {
-  const { rows } = await db.query<{ content: Buffer, outcome: number, reason: number }>(`
-    select x.content, coalesce(a.outcome, x.outcome) as outcome, coalesce(a.reason, x.reason) as reason from (
-      select bucket, content, outcome, reason, delivery_no, line_no from card_event
-      union all
-      select bucket, content, outcome, reason, delivery_no, line_no from evidence where kind <> 4) x
-    left join lateral (
-      select outcome, reason from adjustment j
-      where j.bucket = x.bucket and j.delivery_no = x.delivery_no and j.line_no = x.line_no
-      order by batch_id desc limit 1) a on true`)
-  return rows.map(({ content, outcome, reason }) =>
-    `${content.toString('hex')} ${name(outcomeNumbers, outcome)} ${name(reasonNumbers, reason)}`).sort()
-}
+const verdictsNow = async (db: Db): Promise<string[]> => (await verdictsOf(db))
+  .map(({ content, outcome, reason }) =>
+    `${content} ${name(outcomeNumbers, outcome)} ${name(reasonNumbers, reason)}`).sort()
 const verdictsIn = (model: Model): string[] => model.verdicts().map(({ tap, outcome, reason }) =>
   `${contentHash(recordFor(tap)).toString('hex')} ${outcome} ${reason}`).sort()
 
@@ -242,7 +233,7 @@ async function play (t: Test, seed: string): Promise<void> {
       const said = answer.model ? 'approved' : 'declined'
       t.strictSame([answer.real, answer.again], [said, said], `${where}: a request`)
     }
-    t.strictSame(await verdictsOf(db), verdictsIn(model), `${where}: verdicts`)
+    t.strictSame(await verdictsNow(db), verdictsIn(model), `${where}: verdicts`)
     const purses = model.purses().map(purse => Object.values(purse).join(' '))
     t.strictSame(await pursesOf(db), purses, `${where}: purses`)
     t.strictSame(await accountsOf(db), model.accounts(), `${where}: accounts`)
