@@ -360,6 +360,18 @@ t.test('the ledger proves to a witness that its past is the one it showed', asyn
   t.equal(restored.contradictions(), 1, 'but 19 is not its beginning')
   await restored.check(ledgerWith(other))
   t.equal(restored.contradictions(), 1, 'told once')
+
+  const early = headWitness(join(dir, 'early.jsonl'), log)
+  for (const size of [15, 19]) early.see(headOf(size))
+  early.see({ ...headOf(30, other), keyId: '0A0B0C0D' }) // neither 15 nor 19 was in the backup
+  await early.check(ledgerWith(other))
+  t.equal(early.contradictions(), 1, 'one restore is one alarm, however many heads it denies')
+  early.see({ ...headOf(35, other), keyId: '0A0B0C0D' })
+  await early.check(ledgerWith(other))
+  t.equal(early.contradictions(), 1, 'then the restored tree is watched')
+  early.see({ ...headOf(38, forged), keyId: '0A0B0C0D' })
+  await early.check(ledgerWith(forged))
+  t.equal(early.contradictions(), 2, 'and not trusted')
 })
 
 /* ---- parameters ---- */

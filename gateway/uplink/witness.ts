@@ -72,23 +72,22 @@ export function headWitness (path: string, log: Log): Witness {
   async function check (http: Pick<HttpClient, 'get'>): Promise<void> {
     const newest = latest
     if (newest === null) return
-    if (proven !== null && await leads(http, proven, newest)) proven = newest
+    const denied: SignedHead[] = []
     for (const head of late.values()) {
-      if (!await leads(http, head, newest)) keep(head)
+      if (!await leads(http, head, newest)) {
+        denied.push(head)
+        keep(head)
+      }
       late.delete(head.size)
     }
-  }
-
-  /** Whether one head grew into another; where it is denied, that is a contradiction. */
-  async function leads (
-    http: Pick<HttpClient, 'get'>, first: SignedHead, second: SignedHead
-  ): Promise<boolean> {
-    if (first.size < 1 || second.size <= first.size) return true
-    const steps = await askPath(http, first.size, second.size)
-    const [older, newer] = [first, second].map(({ root }) => bytes(root)) as [Buffer, Buffer]
-    if (steps !== null && verifyConsistency(first.size, second.size, steps, older, newer)) return true
-    contradict(first, second, 'the ledger cannot prove that its past is the one it showed')
-    return false
+    if (proven !== null) {
+      const isDenied = !await leads(http, proven, newest)
+      if (isDenied) denied.push(proven)
+      // Under another key the ledger was restored: one alarm, then the tree it goes on with is watched.
+      if (!isDenied || proven.keyId !== newest.keyId) proven = newest
+    }
+    const [earlier] = denied
+    if (earlier !== undefined) contradict(earlier, newest, 'the ledger cannot prove its past')
   }
 
   return { see, latest: () => latest, contradictions: () => contradictions, check }
@@ -116,6 +115,16 @@ const lateMax = 100
 const isSame = (head: SignedHead, last: SignedHead): boolean =>
   head.size === last.size && head.root === last.root &&
   (head.audit === undefined || (head.audit.rows === last.audit?.rows && head.audit.hash === last.audit.hash))
+
+/** Whether the ledger can prove that one head grew into another. */
+async function leads (
+  http: Pick<HttpClient, 'get'>, first: SignedHead, second: SignedHead
+): Promise<boolean> {
+  if (first.size < 1 || second.size <= first.size) return true
+  const steps = await askPath(http, first.size, second.size)
+  const [older, newer] = [first, second].map(({ root }) => bytes(root)) as [Buffer, Buffer]
+  return steps !== null && verifyConsistency(first.size, second.size, steps, older, newer)
+}
 
 /** Null where the ledger does not know a head that it has shown. */
 async function askPath (
