@@ -2,7 +2,7 @@
 // It refuses to know cards, wires and what the ledger says.
 import assert from 'node:assert/strict'
 import type { Clock } from '../../runtime/clock.ts'
-import { cardKey } from '../../schemas/record.ts'
+import { cardKey, type TransactionRecord } from '../../schemas/record.ts'
 import type { EntryType } from './frame.ts'
 import type { FileLayer } from './files.ts'
 import { recover } from './recover.ts'
@@ -51,6 +51,11 @@ export type Spool = {
    * back.
    */
   record (evidence: Omit<Payloads['record'], 'atMs'>): Promise<number>
+  /**
+   * A record that a device had in its own store. Resolves when it is on disk: now the device may be told to
+   * forget it. The same record twice is two entries; the ledger knows a repeat by its keys.
+   */
+  collect (record: TransactionRecord, lane: string): Promise<number>
   void (closed: Omit<Payloads['void'], 'atMs'>): Promise<number>
   /** Undoes the end of an intent: its card is expected back after all. */
   reopen (open: OpenIntent): Promise<number>
@@ -226,6 +231,10 @@ export async function openSpool (
       return append('intent', intent)
     },
     record: evidence => append('record', evidence),
+    collect: (record, lane) => {
+      makeRoom()
+      return append('record', { intent: noIntent, lane, record, settled: true })
+    },
     void: closed => append('void', closed),
     reopen: open => append('reopen', { open }),
     openIntent: card => state.open.get(card),
@@ -254,6 +263,9 @@ function limitsFrom (changed: Partial<SpoolLimits> = {}): SpoolLimits {
   }
   return limits
 }
+
+/** Of a record that was never begun here. */
+const noIntent = 0
 
 /** Eight digits in the files of an operator; after the last one it begins anew. */
 const recordNoMax = 99_999_999

@@ -38,8 +38,8 @@ export type Payloads = {
   state: Snapshot & { atMs: number }
   intent: Intent & { atMs: number }
   /**
-   * Evidence for the ledger on the intent at sequence `intent`. `settled` false: the card may still have to
-   * come back.
+   * Evidence for the ledger on the intent at sequence `intent`; 0 where a device had it in its own store.
+   * `settled` false: the card may still have to come back.
    */
   record: { atMs: number, intent: number, lane: string, record: TransactionRecord, settled: boolean }
   /** The card is expected back although its record is whole: nobody checked that it is genuine. */

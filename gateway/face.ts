@@ -1,0 +1,40 @@
+// What every kind of device that speaks over a wire has in common: a face takes conversations, and ends in
+// the same records, requests and three outcomes as a card on a reader. It refuses to know protocols.
+import type { Clock } from '../runtime/clock.ts'
+import type { Log } from '../runtime/log.ts'
+import type { Desk } from './desk.ts'
+import type { Spool } from './spool/spool.ts'
+import type { Parameters } from './uplink/parameters.ts'
+import type { Conversation, Wire } from './wire/wire.ts'
+
+/** What all faces of a gateway share. */
+export type EdgeHouse = {
+  /** History: what a chip has done. `spool.collect` before a device hears that its record is kept. */
+  readonly spool: Spool
+  /** Requests: what the ledger is asked to allow. */
+  readonly desk: Desk
+  readonly parameters: Parameters
+  readonly clock: Clock
+  /** A clock that only runs forward, in milliseconds, for deadlines. */
+  readonly nowMs: () => number
+  /** Chance, 0 <= x < 1. */
+  readonly random: () => number
+  /** An id never used before, of 8 to 40 letters, digits and hyphens. */
+  readonly newId: () => string
+  readonly log: Log
+}
+
+/** One protocol on one port. */
+export type Face = {
+  /** A peer is there; what it says goes to the conversation. */
+  begin (wire: Wire): Conversation
+  view (): FaceView
+  /** Begins nothing new; resolves when nothing is under way any more. Nothing that was promised is lost. */
+  close (): Promise<void>
+}
+
+export type FaceView = {
+  readonly protocol: string
+  /** Frames, exchanges and errors since the start, by name: what an operator looks at first. */
+  readonly counts: Readonly<Record<string, number>>
+}

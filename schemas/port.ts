@@ -1,0 +1,39 @@
+// What a gateway is told of its serial lines and sockets: which device or address, and what is spoken there.
+// It refuses to know how bytes are carried.
+import { Type, type Static } from 'typebox'
+
+const closed = { additionalProperties: false } as const
+
+export const SerialDevice = Type.Object({
+  path: Type.String({ minLength: 1, description: 'device, such as /dev/ttyUSB0; a stable name is better' }),
+  baudRate: Type.Integer({ minimum: 50, maximum: 4_000_000 }),
+  dataBits: Type.Optional(Type.Union([Type.Literal(7), Type.Literal(8)], { description: '8' })),
+  parity: Type.Optional(Type.Unsafe<'none' | 'even' | 'odd'>(
+    Type.String({ enum: ['none', 'even', 'odd'], description: 'none' }))),
+  stopBits: Type.Optional(Type.Union([Type.Literal(1), Type.Literal(2)], { description: '1' }))
+}, { ...closed, $id: 'SerialDevice' })
+export type SerialDevice = Static<typeof SerialDevice>
+
+export const TcpAddress = Type.Object({
+  host: Type.Optional(Type.String({ description: '127.0.0.1' })),
+  port: Type.Integer({ minimum: 0, maximum: 65_535, description: '0: any free port' }),
+  connectionsMax: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_000, description: '2000' })),
+  perPeerMax: Type.Optional(Type.Integer({
+    minimum: 1, maximum: 65_000, description: 'from one address; 2000'
+  })),
+  idleSeconds: Type.Optional(Type.Number({
+    minimum: 1, maximum: 86_400, description: 'a connection that says nothing for so long ends; 300'
+  }))
+}, { ...closed, $id: 'TcpAddress' })
+export type TcpAddress = Static<typeof TcpAddress>
+
+/** What is spoken at a port: one row for each protocol, told apart by `protocol`. */
+export const Speaks = Type.Union([])
+export type Speaks = Static<typeof Speaks>
+
+const name = { port: Type.String({ pattern: '^[A-Za-z0-9._-]{1,32}$', description: 'its name, once' }) }
+export const PortConfig = Type.Union([
+  Type.Object({ ...name, serial: SerialDevice, speaks: Speaks }, closed),
+  Type.Object({ ...name, tcp: TcpAddress, speaks: Speaks }, closed)
+], { $id: 'PortConfig' })
+export type PortConfig = Static<typeof PortConfig>
