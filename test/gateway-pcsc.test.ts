@@ -10,15 +10,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { entriesOf } from '../gateway/spool/recover.ts'
 import { readIfThere } from '../runtime/files.ts'
-import { type Child, nodeCommand, superviseChild } from '../runtime/supervise.ts'
 import type { RecordDelivery } from '../schemas/api.ts'
-import type {
-  CardRules, GatewayConfig, LaneConfig, LaneView, SpoolView, TapView
-} from '../schemas/gateway.ts'
+import type { LaneView } from '../schemas/gateway.ts'
 import { type TransactionRecord, eventContent } from '../schemas/record.ts'
 import type { CardDescription, CardReport } from '../terminal-sim/card/description.ts'
-import { type Farm, startFarm } from '../terminal-sim/reader/farm.ts'
+import { startFarm } from '../terminal-sim/reader/farm.ts'
 import { whyNoFarm } from '../terminal-sim/reader/namespace.ts'
+import { type Place, passenger, putPsam, startGateway } from './support/lanes.ts'
 
 // Each test has readers of its own and mostly waits for pcscd to look at them: they run beside each other.
 t.jobs = 4
@@ -30,10 +28,7 @@ const openingCounter = 41
 
 /* ---- the world: a farm of readers, a stand-in of the ledger, gateways as processes ---- */
 
-type World = {
-  readonly dir: string
-  readonly farm: Farm
-  readonly ledgerUrl: string
+type World = Place & {
   /** All that any gateway has delivered. */
   readonly records: TransactionRecord[]
 }
@@ -86,118 +81,6 @@ async function acceptingLedger (records: TransactionRecord[]): Promise<Server> {
   return server
 }
 
-type LaneWish = { name: string, psam: string } & Partial<LaneConfig>
-type Running = {
-  readonly child: Child<{ url: string }>
-  readonly spoolDir: string
-  /** The next tap that this lane tells of. */
-  tap (lane: string): Promise<TapView>
-  lane (lane: string): Promise<LaneView>
-  get<T> (path: string): Promise<T>
-  post<T> (path: string, body: unknown): Promise<{ status: number, body: T }>
-  /** Resolves when every record is delivered. */
-  drained (): Promise<void>
-  stop (): Promise<void>
-}
-
-async function startGateway (
-  world: World, name: string, lanes: readonly LaneWish[], { killAt, rules, pool = '40', onLine }: {
-    killAt?: string, rules?: CardRules, pool?: string, onLine?: (line: string) => void
-  } = {}
-): Promise<Running> {
-  const spoolDir = join(world.dir, name)
-  const config: GatewayConfig = {
-    gateway: name,
-    ledger: { url: world.ledgerUrl, token: 'GW1.secret' },
-    spoolDir,
-    pcsc: { socket: world.farm.socket },
-    lanes: lanes.map(({ name: lane, psam, ...rest }) => ({
-      lane, readers: { card: `${lane} 00 00`, psam: `${lane} 00 01` }, operator: 'BUS', terminal: lane, psam,
-      mode: 'fare', transmitDeadlineMs: 1_500, ...rest
-    })),
-    cards: { duplicateTapSeconds: 0, ...rules },
-    uplink: { lingerMs: 0, retryMs: 20, retryMaxMs: 100 }
-  }
-  const path = join(world.dir, `${name}.json`)
-  writeFileSync(path, JSON.stringify(config))
-  const env = {
-    ...process.env,
-    GATEWAY_CONFIG: path,
-    GATEWAY_CLOCK: '2026-03-02T08:00:00+08:00',
-    LOG_LEVEL: onLine === undefined ? 'fatal' : 'info',
-    UV_THREADPOOL_SIZE: pool, ...(killAt === undefined ? {} : { CITIZEN_CARD_KILL_AT: killAt })
-  }
-  const child = await superviseChild<{ url: string }>({
-    name, ...nodeCommand('gateway/main.ts'), env, ...(onLine === undefined ? {} : { onLine })
-  })
-  const url = child.ready.url
-  const get = async <T>(path: string) => await (await fetch(url + path)).json() as T
-  const taps = tapStream(url)
-  return {
-    child,
-    spoolDir,
-    tap: taps.next,
-    lane: async lane => (await get<LaneView[]>('/v1/lanes')).find(one => one.lane === lane) as LaneView,
-    get,
-    post: async (path, body) => {
-      const headers = { 'content-type': 'application/json' }
-      const reply = await fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) })
-      return { status: reply.status, body: await reply.json() as never }
-    },
-    drained: async () => { while ((await get<SpoolView>('/v1/spool')).depth > 0) await delay(5) },
-    stop: async () => {
-      taps.stop()
-      await child.stop()
-    }
-  }
-}
-
-/** One long poll for all lanes; each lane takes its own in order. */
-function tapStream (url: string) {
-  const waiting = new Map<string, ((tap: TapView) => void)[]>()
-  const ready = new Map<string, TapView[]>()
-  const stopping = new AbortController()
-  const poll = async () => {
-    for (let last = 0; !stopping.signal.aborted;) {
-      const reply = await fetch(`${url}/v1/taps?after=${last}&wait=5000`, { signal: stopping.signal })
-      for (const tap of await reply.json() as TapView[]) {
-        last = tap.seq
-        const next = waiting.get(tap.lane)?.shift()
-        if (next === undefined) ready.set(tap.lane, [...ready.get(tap.lane) ?? [], tap])
-        else next(tap)
-      }
-    }
-  }
-  poll().catch(() => undefined) // the gateway was stopped or killed: nobody waits any more
-  return {
-    next: async (lane: string) => {
-      const tap = ready.get(lane)?.shift()
-      if (tap !== undefined) return tap
-      return await new Promise<TapView>(resolve => {
-        waiting.set(lane, [...waiting.get(lane) ?? [], resolve])
-      })
-    },
-    stop: () => stopping.abort()
-  }
-}
-
-/** A card in a passenger's hand. Removal is waited for: pcscd looks every 0.4 s. */
-function passenger (world: World, gateway: Running, lane: string, card: string) {
-  const reader = `${lane} 00 00`
-  const gone = async () => { while ((await gateway.lane(lane)).cardReader !== 'empty') await delay(20) }
-  return {
-    tap: async () => {
-      const told = gateway.tap(lane)
-      await world.farm.insert({ chip: card, reader })
-      const tap = await told
-      if ((await world.farm.occupants({}))[reader] === card) await world.farm.remove({ reader })
-      await gone()
-      return tap
-    },
-    gone
-  }
-}
-
 /** The chip's own log against what was delivered; what is wrong, or null. */
 function difference (report: CardReport, delivered: readonly TransactionRecord[]): string | null {
   const records = delivered.filter(one => one.card.serial === report.serial)
@@ -226,13 +109,6 @@ const cardOf = (profile: CardDescription['profile'], no: number): CardDescriptio
   offlineCounter: openingCounter,
   ...(profile === 'cjt166-auth' ? { authCode: '850011223300112233' } : {})
 })
-
-async function putPsam (
-  world: World, lane: string, profile: CardDescription['profile'], terminal: string
-): Promise<void> {
-  await world.farm.createPsam({ chip: `psam-${lane}`, psam: { profile, terminal } })
-  await world.farm.insert({ chip: `psam-${lane}`, reader: `${lane} 00 01` })
-}
 
 /* ---- the stories ---- */
 
@@ -396,7 +272,7 @@ t.test('the PSAM: pulled before, pulled in the middle, another one put in', {
   await world.farm.remove({ reader: psamReader })
   await psamIs('empty')
   t.equal((await holder.tap()).reason, 'psam_unavailable')
-  t.equal((await fetch(`${gateway.child.ready.url}/readyz`)).status, 503)
+  t.equal((await fetch(`${gateway.url}/readyz`)).status, 503)
   await world.farm.insert({ chip: 'stranger', reader: psamReader })
   await psamIs('refused')
   t.match((await gateway.lane('BUS-1')).psam.why, /990000000009, 990000000001 is configured/)
@@ -542,7 +418,7 @@ t.test('two taps within five seconds, a group of three, and what the gateway sho
   await gateway.drained()
   t.equal(difference(await world.farm.inspectCard({ chip: 'C' }), world.records), null)
 
-  const metrics = await (await fetch(`${gateway.child.ready.url}/metrics`)).text()
+  const metrics = await (await fetch(`${gateway.url}/metrics`)).text()
   t.match(metrics, 'gateway_taps_total{lane="BUS-1",outcome="approved",reason="paid"} 4')
   t.match(metrics, 'gateway_spool_delivered_total 4')
   t.match(await gateway.get('/v1/parameters'), { blacklist: { version: 0 }, tariff: { version: 1 } })
