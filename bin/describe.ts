@@ -1,5 +1,6 @@
-// npm run describe -- HEX: a command, an answer, a card file, a log or trip record in words, and a record as
-// JSON. What names a person's card is masked. Knows the wire language, no keys and no chip.
+// npm run describe -- HEX: a command, an answer, a card file, a log or trip record in words, a record as
+// JSON, a SIP2 message as hex or as it stands. What names a person's card is masked. Knows the wire language,
+// no keys and no chip.
 //
 //   npm run describe -- 805001020B01000000B4990000000001
 //   npm run describe -- --as 0015 0231…            when the bytes could be several things
@@ -19,17 +20,22 @@ import { selectionOrder } from '../schemas/epurse/profiles.ts'
 import { describeStatus, statusWords, swText } from '../schemas/epurse/status-words.ts'
 import { transactionTypeName } from '../schemas/epurse/transaction-types.ts'
 import { TransactionRecord } from '../schemas/record.ts'
+import { codePage } from '../schemas/sip2/code-page.ts'
+import { maskValue } from '../schemas/sip2/mask.ts'
+import { readMessage } from '../schemas/sip2/message.ts'
+import { isCode, messageRow, tagRow } from '../schemas/sip2/messages.ts'
 import { yuan } from './table.ts'
 
 /** One thing in words: what it is, then a name and a value each. */
 export type Description = { readonly title: string, readonly rows: readonly (readonly [string, string])[] }
 
-const kinds = ['command', 'answer', '0015', '0017', '0018', '1E', 'record'] as const
+const kinds = ['command', 'answer', '0015', '0017', '0018', '1E', 'record', 'sip2'] as const
 export type Kind = typeof kinds[number]
 
 /** Throws RangeError saying what is wrong and where. */
 export function describe (text: string, as?: Kind): Description {
   if (text.trim().startsWith('{')) return describeRecord(text)
+  if (as === 'sip2' || (as === undefined && looksLikeSip2(text))) return describeSip2(sip2Bytes(text))
   const bytes = unhex(text)
   if (bytes.length === 0) throw new RangeError('nothing to describe: give hexadecimal digits')
   const kind = as ?? kindOf(bytes)
@@ -41,6 +47,7 @@ export function describe (text: string, as?: Kind): Description {
     case '0018': return describeFile(logRecord, bytes)
     case '1E': return describeFile(tripRecord, bytes)
     case 'record': return describeRecord(text)
+    case 'sip2': return describeSip2(bytes)
   }
 }
 
@@ -48,6 +55,7 @@ export function describe (text: string, as?: Kind): Description {
 function kindOf (bytes: Uint8Array): Kind {
   const command = parseCommand(bytes)
   if (command.ok && commandRow(command) !== undefined) return 'command'
+  if (looksLikeSip2(Buffer.from(bytes).toString('latin1'))) return 'sip2'
   if (bytes.length >= 2 && isStatus(bytes)) return 'answer'
   const files: Readonly<Record<number, Kind>> = { 23: '0018', 30: '0015', 48: '1E', 60: '0017' }
   return files[bytes.length] ?? (command.ok ? 'command' : 'answer')
@@ -257,6 +265,36 @@ function describeRecord (text: string): Description {
       ['where', `${rest.operator}, terminal ${rest.terminal}, record ${rest.recordNo}`],
       ['PSAM', `${rest.psam}, sequence ${rest.sequence}`],
       ['TAC', rest.tac ?? 'none']
+    ]
+  }
+}
+
+/* ---- SIP2 ---- */
+
+/** Two digits of the table and then what no hexadecimal text has, or a resend with its checksum. */
+const looksLikeSip2 = (text: string): boolean =>
+  /^9[67](AZ[0-9A-F]{4})?$/.test(text) || (isCode(text.slice(0, 2)) && /[|]|^9[49].{1,8}$/.test(text))
+
+const sip2Bytes = (text: string): Uint8Array =>
+  /^([0-9A-Fa-f]{2}\s*)+$/.test(text) && !looksLikeSip2(text) ? unhex(text) : Buffer.from(text, 'utf8')
+
+function describeSip2 (bytes: Uint8Array): Description {
+  const page = codePage('utf-8')
+  const read = readMessage(bytes, page)
+  if (!read.ok) {
+    const { field, offset, why } = read.wrong
+    throw new RangeError(`SIP2: ${field} at offset ${offset}: ${why}`)
+  }
+  const { code, fixed, fields, detection, remarks } = read.message
+  const detected = detection === null
+    ? 'without error detection'
+    : `${detection.sequence === null ? '' : `sequence ${detection.sequence}, `}checksum right`
+  return {
+    title: `SIP2 ${code} ${messageRow(code).name}, ${detected}`,
+    rows: [
+      ...Object.entries(fixed),
+      ...fields.map((field): Row => [`${field[0]} ${tagRow(field[0]).says}`, maskValue(field)]),
+      ...remarks.map((remark): Row => ['remark', remark])
     ]
   }
 }
