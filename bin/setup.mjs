@@ -30,6 +30,7 @@ const debianPackages = [
   { name: 'vsmartcard-vpcd', without: 'no virtual card readers' },
   { name: 'iproute2', without: 'virtual card readers cannot be closed in: their driver listens everywhere' },
   { name: 'util-linux', without: 'card readers cannot be kept apart from those of the system' },
+  { name: 'socat', without: 'serial lines are not tested', onlyFor: 'test' },
   { name: 'redis-server', without: 'job tests on Redis are skipped', onlyFor: 'test' },
   { name: 'postgresql', without: 'backups by its own tools are not tested', onlyFor: 'test' },
   { name: 'hledger', without: 'nobody else balances our journals in the tests', onlyFor: 'test' }

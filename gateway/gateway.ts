@@ -1,5 +1,5 @@
-// Puts a gateway together and takes it apart: spool, parameters, uplink, lanes, HTTP. Who opens it closes it.
-// It refuses to read the environment.
+// Puts a gateway together and takes it apart: spool, parameters, uplink, lanes, ports, HTTP. Who opens it
+// closes it. It refuses to read the environment.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -10,10 +10,12 @@ import type { Log } from '../runtime/log.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import { type GatewayConfig } from '../schemas/gateway.ts'
 import { chargeBook } from './charges.ts'
+import { openDesk } from './desk.ts'
 import { buildApp } from './http/app.ts'
 import { gatewayMetrics } from './metrics.ts'
 import { type Lane, openLane } from './pcsc/lane.ts'
 import type { Pcsc } from './pcsc/port.ts'
+import { openPorts } from './ports.ts'
 import { directoryLayer } from './spool/files.ts'
 import { lockDirectory } from './spool/lock.ts'
 import { type Spool, openSpool } from './spool/spool.ts'
@@ -46,7 +48,7 @@ const uplinkDefaults = {
 /** Resolves when taps are taken, or it is known what each lane waits for. */
 export async function buildGateway (options: GatewayOptions): Promise<Gateway> {
   const { config } = options
-  checkLanes(config)
+  checkNames(config)
   mkdirSync(config.spoolDir, { recursive: true, mode: 0o700 })
   const release = lockDirectory(config.spoolDir)
   try {
@@ -97,11 +99,14 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   })
   const lanes = new Map<string, Lane>()
   const metrics = createMetrics()
-  const onTap = gatewayMetrics(metrics, { spool, uplink, witness, pcsc, parameters, lanes })
+  const desk = openDesk({ http, nowMs })
+  const house = { spool, desk, parameters, clock, nowMs, random, newId, log }
+  const ports = await openPorts(config.ports ?? [], house)
+  const onTap = gatewayMetrics(metrics, { spool, uplink, witness, pcsc, parameters, lanes, ports })
   const rules = config.cards ?? {}
   const shared = { rules, pcsc, spool, parameters, clock, nowMs, random, log, taps, charges, onTap }
   for (const lane of config.lanes) lanes.set(lane.lane, openLane({ config: lane, ...shared }))
-  const app = buildApp({ lanes, taps, charges, spool, uplink, parameters, metrics, log })
+  const app = buildApp({ lanes, ports, taps, charges, spool, uplink, parameters, metrics, log })
   const url = await app.listen({ host: config.http?.host ?? '127.0.0.1', port: config.http?.port ?? 0 })
   const settled = [...lanes.values()].map(lane => lane.settled)
   await Promise.race([Promise.all(settled), delay(limits.lanesSettleMs)])
@@ -110,7 +115,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
     app,
     url,
     close: async () => {
-      await Promise.all([...lanes.values()].map(lane => lane.close()))
+      await Promise.all([...[...lanes.values()].map(lane => lane.close()), ports.close()])
       await fresh.stop()
       await watch.stop()
       await uplink.stop()
@@ -124,15 +129,16 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
 }
 
 /** Record numbers are counted by terminal, and a reader serves one lane. */
-function checkLanes ({ lanes }: GatewayConfig): void {
+function checkNames ({ lanes, ports = [] }: GatewayConfig): void {
   const parts = {
+    port: ports.map(one => one.port),
     'lane name': lanes.map(lane => lane.lane),
     terminal: lanes.map(lane => lane.terminal),
     reader: lanes.flatMap(lane => [lane.readers.card, lane.readers.psam])
   }
   for (const [what, names] of Object.entries(parts)) {
     const twice = names.find((name, index) => names.indexOf(name) !== index)
-    if (twice !== undefined) throw new Error(`configuration: two lanes have the ${what} ${twice}`)
+    if (twice !== undefined) throw new Error(`configuration: the ${what} ${twice} stands there twice`)
   }
 }
 

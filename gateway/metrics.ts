@@ -3,6 +3,7 @@ import type { Metrics } from '../runtime/metrics.ts'
 import type { TapView } from '../schemas/gateway.ts'
 import type { Lane } from './pcsc/lane.ts'
 import type { Pcsc } from './pcsc/port.ts'
+import type { Ports } from './ports.ts'
 import type { Spool } from './spool/spool.ts'
 import type { Parameters } from './uplink/parameters.ts'
 import type { Uplink } from './uplink/uplink.ts'
@@ -15,13 +16,14 @@ export type Measured = {
   pcsc: Pcsc
   parameters: Parameters
   lanes: ReadonlyMap<string, Lane>
+  ports: Ports
 }
 
 const tapMsBounds = [5, 10, 20, 50, 100, 200, 300, 500, 1_000, 3_000]
 
 /** Registers all of them; returns what to call for each tap. */
 export function gatewayMetrics (metrics: Metrics, measured: Measured): (tap: TapView) => void {
-  const { spool, uplink, witness, pcsc, parameters, lanes } = measured
+  const { spool, uplink, witness, pcsc, parameters, lanes, ports } = measured
   const taps = metrics.counter('gateway_taps_total', 'taps by lane, outcome and reason')
   const tapMs = metrics.histogram('gateway_tap_ms', 'from card present to the open gate', tapMsBounds)
   const count = (name: string, help: string, read: () => number) => { metrics.gauge(name, help, read) }
@@ -37,6 +39,13 @@ export function gatewayMetrics (metrics: Metrics, measured: Measured): (tap: Tap
   count('gateway_blacklist_version', 'version applied, 0 for none', () => parameters.blacklistVersion() ?? 0)
   count('gateway_psams_ready', 'lanes whose PSAM is ready', () =>
     [...lanes.values()].filter(lane => lane.view().psam.state === 'ready').length)
+  metrics.gauge('gateway_port_open', '1 while the device is there, or the socket listens', () =>
+    ports.states().map(({ port, state }) => [{ port }, state === 'open' ? 1 : 0]))
+  metrics.gauge('gateway_port_wires', 'conversations under way', () =>
+    ports.states().map(({ port, wires }) => [{ port }, wires]))
+  metrics.gauge('gateway_port_events_total', 'frames, exchanges and errors of a port, by name', () =>
+    ports.states().flatMap(({ port, protocol, counts }) =>
+      Object.entries(counts).map(([event, count]) => [{ port, protocol, event }, count] as const)))
   return ({ lane, outcome, reason, ms }) => {
     taps.add({ lane, outcome, reason })
     if (outcome === 'approved' && ms.total > 0) tapMs.observe(ms.total)

@@ -13,7 +13,8 @@ export type Histogram = { observe (value: number, labels?: Labels): void }
 
 export type Metrics = {
   counter (name: string, help: string): Counter
-  gauge (name: string, help: string, read?: () => number): Gauge
+  /** `read`: asked for each page; one figure, or one for each set of labels. */
+  gauge (name: string, help: string, read?: () => number | readonly (readonly [Labels, number])[]): Gauge
   histogram (name: string, help: string, bounds: readonly number[]): Histogram
   /** The whole page; answer it as `text/plain; version=0.0.4`. */
   render (): string
@@ -35,7 +36,7 @@ export function createMetrics (): Metrics {
     },
     gauge (name, help, read) {
       const values = new Map<string, number>()
-      const lines = () => read === undefined ? samples(name, values) : [`${name} ${read()}`]
+      const lines = () => read === undefined ? samples(name, values) : readSamples(name, read())
       register(name, help, 'gauge', lines)
       return {
         set: (value, labels) => { values.set(labelText(labels), value) },
@@ -88,6 +89,11 @@ function bucketLines (name: string, labels: string, bounds: readonly number[], b
     `${name}_count${braced(labels)} ${buckets.count}`
   ]
 }
+
+const readSamples = (name: string, found: number | readonly (readonly [Labels, number])[]): string[] =>
+  typeof found === 'number'
+    ? [`${name} ${found}`]
+    : samples(name, new Map(found.map(([labels, value]) => [labelText(labels), value])))
 
 const braced = (labels: string): string => labels === '' ? '' : `{${labels}}`
 

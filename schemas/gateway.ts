@@ -3,6 +3,7 @@
 import { Type, type Static, type TSchema } from 'typebox'
 import { Instant } from './api.ts'
 import { limits } from './limits.ts'
+import { PortConfig } from './port.ts'
 
 const closed = { additionalProperties: false } as const
 const literals = <T extends string>(values: readonly T[], description?: string) =>
@@ -135,6 +136,7 @@ export const GatewayConfig = Type.Object({
     )
   }, closed)),
   lanes: Type.Array(LaneConfig, { maxItems: 15, description: 'a pcscd serves 15 readers at most' }),
+  ports: Type.Optional(Type.Array(PortConfig, { maxItems: 64, description: 'serial lines and sockets' })),
   cards: Type.Optional(CardRules),
   uplink: Type.Optional(Type.Object({
     batchMax: Type.Optional(Type.Integer({

@@ -1,6 +1,7 @@
 // What a gateway is told of its serial lines and sockets: which device or address, and what is spoken there.
 // It refuses to know how bytes are carried.
 import { Type, type Static } from 'typebox'
+import { EchoSpeaks } from './echo/config.ts'
 
 const closed = { additionalProperties: false } as const
 
@@ -28,7 +29,9 @@ export const TcpAddress = Type.Object({
 export type TcpAddress = Static<typeof TcpAddress>
 
 /** What is spoken at a port: one row for each protocol, told apart by `protocol`. */
-export const Speaks = Type.Union([])
+export const Speaks = Type.Union([
+  EchoSpeaks
+])
 export type Speaks = Static<typeof Speaks>
 
 const name = { port: Type.String({ pattern: '^[A-Za-z0-9._-]{1,32}$', description: 'its name, once' }) }
@@ -37,3 +40,20 @@ export const PortConfig = Type.Union([
   Type.Object({ ...name, tcp: TcpAddress, speaks: Speaks }, closed)
 ], { $id: 'PortConfig' })
 export type PortConfig = Static<typeof PortConfig>
+
+export const PortState = Type.Object({
+  port: Type.String(),
+  carrier: Type.Unsafe<'serial' | 'tcp'>(Type.String({ enum: ['serial', 'tcp'] })),
+  address: Type.String({ description: 'device, or host and port that are listened on' }),
+  state: Type.Unsafe<'open' | 'away' | 'closed'>(Type.String({
+    enum: ['open', 'away', 'closed'],
+    description: 'away: the device is not there, or the address is taken; it is tried again'
+  })),
+  why: Type.Union([Type.String(), Type.Null()]),
+  wires: Type.Integer({ description: 'conversations under way' }),
+  protocol: Type.String(),
+  counts: Type.Record(Type.String(), Type.Integer(), {
+    description: 'frames, exchanges and errors since the start, by name'
+  })
+}, { ...closed, $id: 'PortState' })
+export type PortState = Static<typeof PortState>

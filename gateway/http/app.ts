@@ -1,4 +1,4 @@
-// What a gateway answers over HTTP: health, figures, lanes, charges, taps, spool, parameters. Carries,
+// What a gateway answers over HTTP: health, figures, lanes, ports, charges, taps, spool, parameters. Carries,
 // decides nothing.
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import { type FastifyInstance, fastify } from 'fastify'
@@ -12,9 +12,11 @@ import {
   SpoolView, TapView
 } from '../../schemas/gateway.ts'
 import { limits } from '../../schemas/limits.ts'
+import { PortState } from '../../schemas/port.ts'
 import { type RequestReason, requestReasons } from '../../schemas/reasons.ts'
 import { type Charges, ChargeConflictError } from '../charges.ts'
 import type { Lane } from '../pcsc/lane.ts'
+import type { Ports } from '../ports.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { Taps } from '../taps.ts'
 import type { Parameters } from '../uplink/parameters.ts'
@@ -22,6 +24,7 @@ import type { Uplink } from '../uplink/uplink.ts'
 
 export type Served = {
   readonly lanes: ReadonlyMap<string, Lane>
+  readonly ports: Ports
   readonly taps: Taps
   readonly charges: Charges
   readonly spool: Spool
@@ -48,6 +51,7 @@ export function buildApp (served: Served): FastifyInstance {
   })
   addHealth(app, served)
   addLanes(app, served)
+  addPorts(app, served)
   addSpool(app, served)
   return app
 }
@@ -129,6 +133,11 @@ function addLanes (app: FastifyInstance, { lanes, taps, charges }: Served): void
     const count = Math.min(Number(limit), limits.pageItemsMax)
     return taps.after(Number(after), count, Math.min(Number(wait), waitMaxMs))
   })
+}
+
+function addPorts (app: FastifyInstance, { ports }: Served): void {
+  const typed = app.withTypeProvider<TypeBoxTypeProvider>()
+  typed.get('/v1/ports', { schema: { response: { 200: Type.Array(PortState) } } }, async () => ports.states())
 }
 
 function addSpool (app: FastifyInstance, { spool, uplink, parameters }: Served): void {

@@ -16,7 +16,7 @@ export type Wire = {
   end (why: string): void
 }
 
-/** What is spoken over one wire. */
+/** What is spoken over one wire. Neither call may throw: that is a bug, and ends the process. */
 export type Conversation = {
   /** Bytes as they came: half a frame, one, or several glued together. */
   bytes (bytes: Uint8Array): void
@@ -43,6 +43,8 @@ export type Port = {
 
 export type PortView = {
   readonly port: string
+  /** The device, or the address that is listened on: with the port that was found where any was asked for. */
+  readonly address: string
   /** `away`: the device is not there, or the address is taken; it is tried again. */
   readonly state: 'open' | 'away' | 'closed'
   readonly why: string | null

@@ -1,0 +1,57 @@
+// Opens each configured port: a carrier that gives wires, and the face that speaks on them. Who opens it
+// closes it. It refuses to know bytes.
+import type { PortConfig, PortState, Speaks } from '../schemas/port.ts'
+import { echoFace } from './echo/face.ts'
+import type { EdgeHouse, Face } from './face.ts'
+import { openSerialPort } from './serial/port.ts'
+import { openTcpPort } from './tcp/port.ts'
+import type { Port } from './wire/wire.ts'
+
+export type Ports = {
+  states (): PortState[]
+  /** What is under way comes to its end first; then devices and sockets are given back. */
+  close (): Promise<void>
+}
+
+type OpenPort = { readonly config: PortConfig, readonly port: Port, readonly face: Face }
+type Speaking<P extends Speaks['protocol']> = Extract<Speaks, { protocol: P }>
+type FaceMaker<P extends Speaks['protocol']> =
+  (speaks: Speaking<P>, house: EdgeHouse, port: string) => Face | Promise<Face>
+
+/** One row for each protocol. */
+const faces: { readonly [P in Speaks['protocol']]: FaceMaker<P> } = {
+  echo: () => echoFace()
+}
+
+/** Resolves when each port is open, or its first try is over. */
+export async function openPorts (configs: readonly PortConfig[], house: EdgeHouse): Promise<Ports> {
+  const ports = await Promise.all(configs.map(config => openPort(config, house)))
+  return {
+    states: () => ports.map(stateOf),
+    close: async () => { await Promise.all(ports.map(closePort)) }
+  }
+}
+
+async function openPort (config: PortConfig, house: EdgeHouse): Promise<OpenPort> {
+  const { port: name, speaks } = config
+  const make = faces[speaks.protocol] as FaceMaker<Speaks['protocol']>
+  const log = house.log.child({ port: name, protocol: speaks.protocol })
+  const face = await make(speaks, { ...house, log }, name)
+  const { random } = house
+  const shared = { port: name, begin: face.begin, random, log }
+  const port = 'serial' in config
+    ? await openSerialPort({ ...shared, device: config.serial })
+    : await openTcpPort({ ...shared, address: config.tcp })
+  return { config, port, face }
+}
+
+function stateOf ({ config, port, face }: OpenPort): PortState {
+  const { protocol, counts } = face.view()
+  const carrier = 'serial' in config ? 'serial' : 'tcp'
+  return { ...port.view(), carrier, protocol, counts: { ...counts } }
+}
+
+async function closePort ({ port, face }: OpenPort): Promise<void> {
+  await face.close()
+  await port.close()
+}

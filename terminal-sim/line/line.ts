@@ -1,0 +1,65 @@
+// The device's end of a cable or of a connection: bytes out, bytes in, both as plain as Node has them and
+// without the serial library of the other side. It refuses to know what they mean.
+import { constants, openSync } from 'node:fs'
+import { type Socket, connect } from 'node:net'
+import { ReadStream } from 'node:tty'
+
+export type Line = {
+  /** Resolves when the bytes have left this process; rejects when the line has ended. */
+  write (bytes: Uint8Array): Promise<void>
+  /** The next bytes, as they come; null when nothing came within the time, or the line has ended. */
+  read (timeoutMs: number): Promise<Uint8Array | null>
+  /** Reads nothing any more, until {@link Line.read} is called again: the other side sees a silent reader. */
+  deafen (): void
+  readonly ended: boolean
+  close (): void
+}
+
+/** A terminal device, such as one end of a pseudo terminal pair. */
+export const openDevice = (path: string): Line =>
+  lineOn(new ReadStream(openSync(path, constants.O_RDWR | constants.O_NOCTTY)))
+
+export function connectTo (port: number, host = '127.0.0.1'): Promise<Line> {
+  const socket = connect({ port, host, noDelay: true })
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject)
+    socket.once('connect', () => resolve(lineOn(socket)))
+  })
+}
+
+function lineOn (stream: Socket): Line {
+  const waiting: Uint8Array[] = []
+  let ended = false
+  let wake: () => void = () => undefined
+  const end = () => {
+    ended = true
+    wake()
+  }
+  stream.on('data', (bytes: Buffer) => {
+    waiting.push(bytes)
+    wake()
+  })
+  for (const event of ['error', 'end', 'close']) stream.on(event, end)
+  return {
+    write: bytes => new Promise((resolve, reject) => {
+      stream.write(bytes, error => error ? reject(error) : resolve())
+    }),
+    read: async timeoutMs => {
+      stream.resume()
+      if (waiting.length === 0 && !ended) {
+        await new Promise<void>(resolve => {
+          const timer = setTimeout(resolve, timeoutMs)
+          wake = () => {
+            clearTimeout(timer)
+            resolve()
+          }
+        })
+      }
+      const bytes = Buffer.concat(waiting.splice(0))
+      return bytes.length === 0 ? null : bytes
+    },
+    deafen: () => { stream.pause() },
+    get ended () { return ended },
+    close: () => { stream.destroy() }
+  }
+}
