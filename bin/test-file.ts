@@ -25,7 +25,7 @@ export type Details = Readonly<Record<string, unknown>>
  * tap gives up by itself at the first limit and names the test that hangs; the second one is for a deaf
  * process.
  */
-export const limits = { fileSeconds: 600, deafSeconds: 20, noiseLines: 200 } as const
+export const limits = { fileSeconds: 1_500, deafSeconds: 20, noiseLines: 200 } as const
 
 export async function runTestFile (root: string, file: string, stop: AbortSignal): Promise<FileResult> {
   const startedAt = performance.now()
