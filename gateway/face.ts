@@ -4,6 +4,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Desk } from './desk.ts'
 import type { Spool } from './spool/spool.ts'
+import type { Terminals } from './terminals/terminals.ts'
 import type { Parameters } from './uplink/parameters.ts'
 import type { Conversation, Wire } from './wire/wire.ts'
 
@@ -14,6 +15,8 @@ export type EdgeHouse = {
   /** Requests: what the ledger is asked to allow. */
   readonly desk: Desk
   readonly parameters: Parameters
+  /** Who may be served, and who was heard. */
+  readonly terminals: Terminals
   readonly clock: Clock
   /** A clock that only runs forward, in milliseconds, for deadlines. */
   readonly nowMs: () => number

@@ -20,6 +20,8 @@ import { directoryLayer } from './spool/files.ts'
 import { lockDirectory } from './spool/lock.ts'
 import { type Spool, openSpool } from './spool/spool.ts'
 import { tapLog } from './taps.ts'
+import { lookAtLanes } from './terminals/lanes.ts'
+import { openTerminals } from './terminals/terminals.ts'
 import { keepFresh } from './uplink/keep-fresh.ts'
 import { openParameters } from './uplink/parameters.ts'
 import { startUplink } from './uplink/uplink.ts'
@@ -89,7 +91,21 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
     refresh: () => witness.check(http), everyMs: (config.witnessEverySeconds ?? 900) * 1_000, log,
     what: 'the past of the ledger is not checked'
   })
-  await Promise.race([fresh.first, delay(limits.firstParametersMs)])
+  const lanes = new Map<string, Lane>()
+  const reportEverySeconds = config.reportEverySeconds ?? 60
+  const estate = openTerminals({
+    dir: spoolDir, gateway: clientIdIn(config.ledger.token), configured: terminals, http, clock, nowMs, log,
+    spoolDepth: () => spool.status().depth, settings: { reportEverySeconds }
+  })
+  const reporting = keepFresh({
+    refresh: async () => {
+      await estate.refresh()
+      lookAtLanes([...lanes.values()].map(lane => lane.view()), estate)
+      await estate.report()
+    },
+    everyMs: reportEverySeconds * 1_000, log, what: 'the centre is not told of terminals'
+  })
+  await Promise.race([Promise.all([fresh.first, reporting.first]), delay(limits.firstParametersMs)])
 
   const taps = tapLog()
   const charges = chargeBook(newId)
@@ -97,15 +113,20 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
     spool, http, log, random, newDelivery: () => `${name}-${newId()}`, onHead: witness.see,
     settings: { ...uplinkDefaults, ...config.uplink }
   })
-  const lanes = new Map<string, Lane>()
   const metrics = createMetrics()
   const desk = openDesk({ http, nowMs })
-  const house = { spool, desk, parameters, clock, nowMs, random, newId, log }
+  const house = { spool, desk, parameters, terminals: estate, clock, nowMs, random, newId, log }
   const ports = await openPorts(config.ports ?? [], house)
   const onTap = gatewayMetrics(metrics, { spool, uplink, witness, pcsc, parameters, lanes, ports })
   const rules = config.cards ?? {}
   const shared = { rules, pcsc, spool, parameters, clock, nowMs, random, log, taps, charges, onTap }
-  for (const lane of config.lanes) lanes.set(lane.lane, openLane({ config: lane, ...shared }))
+  for (const lane of config.lanes) {
+    const refused = () => {
+      const found = estate.find(lane.terminal, lane.operator)
+      return found.ok ? null : found.reason
+    }
+    lanes.set(lane.lane, openLane({ config: lane, refused, ...shared }))
+  }
   const app = buildApp({ lanes, ports, taps, charges, spool, uplink, parameters, metrics, log })
   const url = await app.listen({ host: config.http?.host ?? '127.0.0.1', port: config.http?.port ?? 0 })
   const settled = [...lanes.values()].map(lane => lane.settled)
@@ -117,6 +138,8 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
     close: async () => {
       await Promise.all([...[...lanes.values()].map(lane => lane.close()), ports.close()])
       await fresh.stop()
+      await reporting.stop()
+      estate.close()
       await watch.stop()
       await uplink.stop()
       taps.close()
@@ -127,6 +150,9 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
     }
   }
 }
+
+/** `ID.SECRET`: as whom the ledger knows this gateway. */
+const clientIdIn = (token: string): string => token.slice(0, Math.max(0, token.lastIndexOf('.')))
 
 /** Record numbers are counted by terminal, and a reader serves one lane. */
 function checkNames ({ lanes, ports = [] }: GatewayConfig): void {

@@ -26,6 +26,8 @@ export const tapReasons = {
   paid_before: { outcome: 'approved', en: 'the interrupted payment is complete', zh: '补写成功' },
   spool_full: { outcome: 'declined', en: 'the record store is full', zh: '记录存储已满' },
   spool_failed: { outcome: 'declined', en: 'the record store cannot be written', zh: '记录存储故障' },
+  terminal_not_enrolled: { outcome: 'declined', en: 'this terminal is not enrolled', zh: '终端未登记' },
+  terminal_suspended: { outcome: 'declined', en: 'this terminal is suspended', zh: '终端已停用' },
   psam_unavailable: { outcome: 'declined', en: 'the security module is not ready', zh: 'PSAM 未就绪' },
   card_unreadable: { outcome: 'declined', en: 'the card cannot be read', zh: '读卡失败' },
   card_removed: { outcome: 'declined', en: 'the card left too early, nothing was debited', zh: '请重刷' },
@@ -154,6 +156,9 @@ export const GatewayConfig = Type.Object({
     keepDays: Type.Optional(Type.Integer({ minimum: 30, maximum: 3_650, description: 'for a redelivery' }))
   }, closed)),
   parametersEverySeconds: Type.Optional(Type.Number({ minimum: 0.05, maximum: 86_400, description: '60' })),
+  reportEverySeconds: Type.Optional(Type.Integer({
+    minimum: 1, maximum: 3_600, description: '60: how often the centre is told of the terminals'
+  })),
   witnessEverySeconds: Type.Optional(Type.Number({
     minimum: 0.05, maximum: 86_400, description: '900: how often the ledger proves that it kept its past'
   }))

@@ -20,6 +20,8 @@ export const limits = {
   pageItemsMax: 1_000,
   /** Characters of an `Idempotency-Key`. */
   idempotencyKeyMax: 128,
+  /** Reports of terminals in one call of a gateway. */
+  terminalsPerReportMax: 1_000,
   nationalEntriesMax: 1_000,
   nationalReturnsMax: 500,
   buckets: 64

@@ -34,6 +34,8 @@ export type LaneOptions = {
   log: Log
   taps: Taps
   charges: Charges
+  /** Why its terminal sells nothing; null where it does. Absent: nobody has to be asked. */
+  refused?: () => TapReason | null
   /** Told of each tap after the gate has opened. */
   onTap: (tap: TapView) => void
 }
@@ -149,6 +151,7 @@ export function openLane (options: LaneOptions): Lane {
         charge: charge === null ? null : { ...charge, waits: charge.state === 'waiting' },
         paidAtMs: key => guarded ? paidAtMs.get(key) ?? null : null,
         sells,
+        ...options.refused === undefined ? {} : { refused: options.refused },
         onRecovered
       })
     } catch (error) {

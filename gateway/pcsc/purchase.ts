@@ -34,6 +34,8 @@ export type Tapping = {
   paidAtMs (card: string): number | null
   /** False for a card that was found on the reader: it may settle what is open, it is not sold anything. */
   readonly sells: boolean
+  /** Why its terminal sells nothing; what is open is settled all the same. Absent: nobody has to be asked. */
+  refused?: () => TapReason | null
   /** An open payment of another lane, or of an earlier ride, is complete now. */
   onRecovered (open: OpenIntent): void
 }
@@ -62,6 +64,8 @@ export async function runTap (card: Channel, tapping: Tapping): Promise<TapResul
   const settled = open === undefined ? null : await settleOpen(card, { ...tapping, psam }, seen, open)
   if (settled !== null && typeof settled !== 'string') return settled
   if (!tapping.sells) return declined(tapping, 'tapped_twice', seen)
+  const refused = tapping.refused?.() ?? null
+  if (refused !== null) return declined(tapping, refused, seen)
   const nowMs = clock.now()
   const paidAtMs = tapping.paidAtMs(seen.key)
   const why = refusalOf(seen, {
