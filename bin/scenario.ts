@@ -109,6 +109,7 @@ const staff = {
   'approver-1': ['approver'],
   'approver-2': ['approver'],
   chief: ['settler', 'approver'],
+  'registrar-1': ['registrar'],
   clerk: ['clerk'],
   'clerk-2': ['clerk'],
   'teller-east': ['clerk', 'registrar'],
@@ -326,10 +327,11 @@ const tamperings: Record<string, string> = {
     set raw = set_byte(raw, length(raw) / 2, get_byte(raw, length(raw) / 2) # 1)
     where delivery_no = (select max(delivery_no) from delivery)`,
   'audit row': `update audit set detail = overlay(detail placing ' ' from length(detail) for 0)
-    where seq = (select max(seq) / 2 from audit)`
+    where seq = (select max(seq) / 2 from audit) returning 'audit ' || seq as what`
 }
 
-async function tamper (what: string): Promise<void> {
+/** What the ledger calls the row that was changed, where it has a name for it. */
+async function tamper (what: string): Promise<string | null> {
   const statement = tamperings[what]
   if (statement === undefined) {
     throw new Error(`cannot tamper with ${what}; allowed: ${Object.keys(tamperings).join(', ')}`)
@@ -337,8 +339,9 @@ async function tamper (what: string): Promise<void> {
   const client = new pg.Client({ connectionString: postgres?.url(database ?? '') })
   await client.connect()
   try {
-    const { rowCount } = await client.query(statement)
+    const { rowCount, rows } = await client.query(statement)
     if (rowCount !== 1) throw new Error(`there is no ${what} to tamper with yet`)
+    return (rows[0] as { what?: string } | undefined)?.what ?? null
   } finally {
     await client.end()
   }

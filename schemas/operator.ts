@@ -18,7 +18,7 @@ export const Income = Type.Object({
   next: Type.Null(),
   claimsFen: Fen,
   adjustmentsFen: Fen
-}, { ...closed, $id: 'Income', description: 'the totals are those of the position of the date' })
+}, { ...closed, $id: 'Income', description: 'the totals of a date of clearing are those of its position' })
 
 export const OperatorItem = Type.Object({
   item: Type.Integer({ description: 'its number' }),

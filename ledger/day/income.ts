@@ -4,21 +4,24 @@ import { inflateSync } from 'node:zlib'
 import { readConsumptionRecord } from '../../schemas/clearing-file/consumption.ts'
 import { parseFileName } from '../../schemas/clearing-file/file-name.ts'
 import { eachLine } from '../../schemas/clearing-file/lines.ts'
+import { addDays } from '../../runtime/instants.ts'
 import { claimCodes } from '../core/chart.ts'
 import { isSettling } from '../core/settlement.ts'
 import type { Ledger } from '../ledger.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
 import {
-  earnedPages, insertIncome, lockIncome, missingBatches, readLinesAround, sumIncome, type Earned,
-  type IncomeColumn, type IncomeRow, type IncomeSum, type RawLines
+  datesToFill, earnedPages, insertIncome, lockIncome, missingBatches, readLinesAround, sumIncome,
+  type Earned, type IncomeOf, type IncomeRow, type IncomeSum, type RawLines
 } from '../store/income.ts'
 
-/** Sums of one party; together they are the claims and adjustments of its position. */
-export async function incomeOf (
-  ledger: Ledger,
-  of: { readonly party: string, readonly date: string, readonly book: string, readonly by: IncomeColumn }
-): Promise<IncomeSum[]> {
-  await fillIncome(ledger, of.date)
+/**
+ * Sums of one party. Those of a clearing date are together the claims and adjustments of its position; those
+ * of a day of use are what is known of it by now, in whatever clearing date it was booked.
+ */
+export async function incomeOf (ledger: Ledger, of: IncomeOf): Promise<IncomeSum[]> {
+  // Nothing is booked in a clearing date that ended before it happened, but clocks may run ahead a little.
+  const dates = of.on === 'cleared' ? [of.date] : await datesToFill(ledger.db, addDays(of.date, -1))
+  for (const date of dates) await fillIncome(ledger, date)
   return await sumIncome(ledger.db, of)
 }
 
@@ -44,11 +47,11 @@ const nowhere: Place = { terminal: '', line: '', vehicle: '', shift: '' }
 const firsts: ReadonlySet<number> = new Set<number>(claimCodes.first)
 
 function add (
-  rows: Map<string, IncomeRow>, { batchId, partyId, book, code, amountFen }: Earned, place: Place
+  rows: Map<string, IncomeRow>, { batchId, partyId, book, code, amountFen, eventDate }: Earned, place: Place
 ): void {
-  const key = JSON.stringify([Number(batchId), partyId, book, ...Object.values(place)])
+  const key = JSON.stringify([Number(batchId), partyId, book, eventDate, ...Object.values(place)])
   const row = rows.get(key) ?? {
-    batchId, partyId, book, ...place, claims: 0, claimsFen: 0n, adjustments: 0, adjustmentsFen: 0n
+    batchId, partyId, book, eventDate, ...place, claims: 0, claimsFen: 0n, adjustments: 0, adjustmentsFen: 0n
   }
   rows.set(key, row)
   if (firsts.has(code)) {

@@ -8,7 +8,9 @@ import { incomeOf } from '../day/income.ts'
 import { viewItems } from '../reconciling/items.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
-import { incomeColumns, readTerminals, type IncomeColumn } from '../store/income.ts'
+import {
+  incomeColumns, incomeDates, readTerminals, type IncomeColumn, type IncomeDate
+} from '../store/income.ts'
 import type { App } from './app.ts'
 import { callerIn, type Caller, type Capacity } from './auth.ts'
 import { page, pageLimit, pageOf, paging } from './page.ts'
@@ -21,10 +23,13 @@ export const operatorRoutes = (ledger: Ledger) => async (app: App): Promise<void
   app.get('/v1/operators/:party/income', {
     config: { allow },
     schema: {
-      summary: 'What a party earned in a clearing date, by line, vehicle, shift or terminal',
+      summary: 'What a party earned on a date, by line, vehicle, shift or terminal',
       params: OfParty,
       querystring: Type.Object({
         date: LocalDate,
+        on: Type.Optional(Type.Unsafe<IncomeDate>(Type.String({
+          enum: Object.keys(incomeDates), description: 'cleared, as when absent, or used on that date'
+        }))),
         by: Type.Unsafe<IncomeColumn>(Type.String({ enum: [...incomeColumns] })),
         book: Type.Optional(Type.String({ pattern: '^[a-z]{1,12}$', description: 'commerce when absent' }))
       }, closed),
@@ -33,8 +38,8 @@ export const operatorRoutes = (ledger: Ledger) => async (app: App): Promise<void
   }, async request => {
     const { party } = request.params
     requireSelf(callerIn(request), party)
-    const { date, by, book = 'commerce' } = request.query
-    const sums = await incomeOf(ledger, { party, date, by, book })
+    const { date, on = 'cleared', by, book = 'commerce' } = request.query
+    const sums = await incomeOf(ledger, { party, date, on, by, book })
     const total = (pick: (one: typeof sums[number]) => bigint) =>
       Number(sums.reduce((sum, one) => sum + pick(one), 0n))
     return {

@@ -5,6 +5,7 @@ import { alertRoutes } from './alerts.ts'
 import type { App } from './app.ts'
 import { auditRoutes } from './audit.ts'
 import { bankRoutes } from './bank.ts'
+import { psamRoutes } from './psams.ts'
 import { calendarRoutes } from './calendar.ts'
 import { cityRoutes } from './cities.ts'
 import { dayRoutes } from './days.ts'
@@ -38,6 +39,7 @@ const all = [
   parameterRoutes,
   cityRoutes,
   calendarRoutes,
+  psamRoutes,
   nationalRoutes,
   recordRoutes,
   requestRoutes,

@@ -19,6 +19,7 @@ export const summaries: Readonly<Record<string, string>> = {
   'PUT /v1/registry': 'Register parties, terminals, PSAMs, cards, commissions and holidays',
   'POST /v1/cities': 'Register other cities that cards come from',
   'GET /v1/cities': 'Other cities that cards come from',
+  'GET /v1/psams': 'PSAMs, where they are bound, and which were stolen',
   'GET /v1/calendar': 'Holidays, and weekends that are worked',
   'GET /v1/national/outbound': 'Batches of claims on the national centre, page by page',
   'GET /v1/national/outbound/:batch': 'The records of one batch, always the same bytes',

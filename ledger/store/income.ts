@@ -7,6 +7,8 @@ export type Earned = {
   readonly batchId: bigint, readonly partyId: number, readonly book: string, readonly code: number,
   /** Credited to the party less debited. */
   readonly amountFen: bigint, readonly deliveryNo: bigint | null, readonly lineNo: number | null
+  /** The local date of the event. */
+  readonly eventDate: string
 }
 
 const incomeLock = 7_070
@@ -15,6 +17,13 @@ const incomeLock = 7_070
 export const lockIncome = async (tx: Tx): Promise<void> => {
   await tx.query('select pg_advisory_xact_lock($1)', [incomeLock])
 }
+
+/** Clearing dates, from one on, of which some batches are not looked at yet. */
+export const datesToFill = async (tx: Tx | Db, from: string): Promise<string[]> =>
+  (await tx.query<{ date: string }>(`
+    select distinct b.clearing_date as date from batch b where b.bucket = 0 and b.clearing_date >= $1
+      and not exists (select 1 from income_batch i where i.batch_id = b.batch_id) order by 1`, [from]))
+    .rows.map(row => row.date)
 
 export const missingBatches = async (tx: Tx, date: string): Promise<bigint[]> =>
   (await tx.query<{ batchId: bigint }>(`
@@ -29,7 +38,8 @@ export const earnedPages = (
   text: `
     select t.batch_id as "batchId", a.party_id as "partyId", a.book, t.code,
       case when t.credit_account = a.account_id then t.amount_fen else -t.amount_fen end as "amountFen",
-      t.delivery_no as "deliveryNo", t.line_no as "lineNo"
+      t.delivery_no as "deliveryNo", t.line_no as "lineNo",
+      (t.event_at at time zone 'Asia/Shanghai')::date as "eventDate"
     from transfer t join account a on a.account_id in (t.credit_account, t.debit_account)
     where t.clearing_date = $1 and t.batch_id = any($2)
       and (a.heading = 'merchant-pending' or (a.heading = 'merchant-settlement' and t.code <> all($3)))
@@ -38,9 +48,9 @@ export const earnedPages = (
 })
 
 export type IncomeRow = {
-  readonly batchId: bigint, readonly partyId: number, readonly book: string, readonly terminal: string,
-  readonly line: string, readonly vehicle: string, readonly shift: string, claims: number, claimsFen: bigint,
-  adjustments: number, adjustmentsFen: bigint
+  readonly batchId: bigint, readonly partyId: number, readonly book: string, readonly eventDate: string,
+  readonly terminal: string, readonly line: string, readonly vehicle: string, readonly shift: string,
+  claims: number, claimsFen: bigint, adjustments: number, adjustmentsFen: bigint
 }
 
 export async function insertIncome (
@@ -48,14 +58,14 @@ export async function insertIncome (
 ): Promise<void> {
   await tx.query('insert into income_batch (batch_id) select unnest($1::bigint[])', [batches])
   await tx.query(`
-    insert into income (clearing_date, batch_id, party_id, book, terminal, line, vehicle, shift, claims,
-      claims_fen, adjustments, adjustments_fen)
-    select $1, * from unnest($2::bigint[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[],
-      $8::text[], $9::int[], $10::bigint[], $11::int[], $12::bigint[])`, [
+    insert into income (clearing_date, batch_id, party_id, book, event_date, terminal, line, vehicle, shift,
+      claims, claims_fen, adjustments, adjustments_fen)
+    select $1, * from unnest($2::bigint[], $3::int[], $4::text[], $5::date[], $6::text[], $7::text[],
+      $8::text[], $9::text[], $10::int[], $11::bigint[], $12::int[], $13::bigint[])`, [
     date, rows.map(r => r.batchId), rows.map(r => r.partyId), rows.map(r => r.book),
-    rows.map(r => r.terminal), rows.map(r => r.line), rows.map(r => r.vehicle), rows.map(r => r.shift),
-    rows.map(r => r.claims), rows.map(r => r.claimsFen), rows.map(r => r.adjustments),
-    rows.map(r => r.adjustmentsFen)])
+    rows.map(r => r.eventDate), rows.map(r => r.terminal), rows.map(r => r.line),
+    rows.map(r => r.vehicle), rows.map(r => r.shift), rows.map(r => r.claims),
+    rows.map(r => r.claimsFen), rows.map(r => r.adjustments), rows.map(r => r.adjustmentsFen)])
 }
 
 export const incomeColumns = ['line', 'vehicle', 'shift', 'terminal'] as const
@@ -65,14 +75,19 @@ export type IncomeSum = {
   readonly adjustmentsFen: bigint
 }
 
-export const sumIncome = async (
-  db: Db,
-  of: { readonly party: string, readonly date: string, readonly book: string, readonly by: IncomeColumn }
-): Promise<IncomeSum[]> =>
+/** Which of two dates an event is counted on. */
+export const incomeDates = { cleared: 'clearing_date', used: 'event_date' } as const
+export type IncomeDate = keyof typeof incomeDates
+export type IncomeOf = {
+  readonly party: string, readonly date: string, readonly on: IncomeDate, readonly book: string,
+  readonly by: IncomeColumn
+}
+
+export const sumIncome = async (db: Db, of: IncomeOf): Promise<IncomeSum[]> =>
   (await db.query<IncomeSum>(`
     select ${of.by} as name, sum(claims)::int as claims, sum(claims_fen)::bigint as "claimsFen",
       sum(adjustments)::int as adjustments, sum(adjustments_fen)::bigint as "adjustmentsFen"
-    from income join party using (party_id) where code = $1 and clearing_date = $2 and book = $3
+    from income join party using (party_id) where code = $1 and ${incomeDates[of.on]} = $2 and book = $3
     group by 1 order by 1`, [of.party, of.date, of.book])).rows
 
 /** Bytes, deflated, that begin with line `firstLine`; those of a JSON delivery are all of it. */

@@ -504,14 +504,16 @@ create table income (
   claims integer not null,
   claims_fen bigint not null,
   clearing_date date not null,
+  event_date date not null default '-infinity'::date,
   line text not null,
   party_id integer not null,
   shift text not null,
   terminal text not null,
   vehicle text not null,
-  constraint income_pkey PRIMARY KEY (batch_id, party_id, book, terminal, line, vehicle, shift)
+  constraint income_pkey PRIMARY KEY (batch_id, party_id, book, event_date, terminal, line, vehicle, shift)
 );
 CREATE INDEX income_party ON public.income USING btree (party_id, clearing_date);
+CREATE INDEX income_used ON public.income USING btree (party_id, event_date);
 
 create table income_batch (
   batch_id bigint not null,

@@ -5,7 +5,7 @@ import { dirname, relative, resolve } from 'node:path'
 import { Type } from 'typebox'
 import { requestReasons } from '../../schemas/reasons.ts'
 import { check, complain, nearestFirst, type Checking } from './check.ts'
-import { day, moment, oneOf, readDay } from './values.ts'
+import { day, moment, oneOf, readDay, text } from './values.ts'
 import { given, then, when, type GivenName, type ThenName, type WhenName } from './verbs.ts'
 import { readYaml, ScenarioError, type Located } from './yaml-text.ts'
 import type { Instant } from '../../runtime/clock.ts'
@@ -25,7 +25,9 @@ export type Act = {
   readonly then: readonly Said<ThenName>[]
 }
 export type Said<Name> = { readonly place: string, readonly verb: Name, readonly argument: unknown }
-export type Step = Said<WhenName> & { readonly at: Instant | null, readonly refused: string | null }
+export type Step = Said<WhenName> & { readonly at: Instant | null, readonly refused: Refusal | null }
+/** `says`: words that the refusal must say. */
+export type Refusal = { readonly reason: string, readonly says: string | null }
 
 /**
  * All scenarios of a file. Throws ScenarioError with every problem of the file and of the fixtures it uses.
@@ -197,12 +199,20 @@ function readStep (item: Located, number: string, checking: Checking): Step[] {
       verb,
       argument: check(when[verb].schema, value, checking),
       at: at === undefined ? null : check(moment(), at, checking),
-      refused: refused === undefined ? null : check(refusal, refused, checking)
+      refused: refused === undefined ? null : readRefusal(refused, checking)
     }
   ]
 }
 
-export const refusal = oneOf(Object.keys(requestReasons), 'the reason why the ledger says no')
+const reason = oneOf(Object.keys(requestReasons), 'the reason why the ledger says no')
+export const refusal = Type.Union([
+  reason, Type.Object({ reason, says: text('words that it must say') }, { additionalProperties: false })
+])
+
+function readRefusal (node: Located, checking: Checking): Refusal | null {
+  if (node.shape !== 'mapping') return { reason: check(reason, node, checking), says: null }
+  return check(refusal, node, checking) as Refusal
+}
 
 function readThen (item: Located, number: string, checking: Checking): Said<ThenName>[] {
   const found = verbOf(item, Object.keys(then) as ThenName[], [], checking)

@@ -2,10 +2,10 @@
 import { Type, type Static } from 'typebox'
 import type { Instant } from '../../runtime/clock.ts'
 import { formatIso } from '../../runtime/instants.ts'
-import type { BlacklistPublication } from '../../schemas/api.ts'
+import type { BlacklistPublication, CalendarChange } from '../../schemas/api.ts'
 import type { Tariff } from '../../schemas/tariff/tariff.ts'
 import { mappingOf } from './check.ts'
-import { moment, name, oneOf, whole, yes, yuan } from './values.ts'
+import { day, moment, name, oneOf, readDay, whole, yes, yuan } from './values.ts'
 import { StepError } from './verb.ts'
 import { known, type World } from './world.ts'
 
@@ -61,6 +61,18 @@ export async function activate (world: World, { proposal }: Published): Promise<
   const path = `/v1/proposals/${proposal}/decisions`
   await world.api.call({ method: 'POST', path, as: { staff: 'approver-1' }, json: { approves: true } })
 }
+
+export const calendarSaid =
+  mappingOf(day(), oneOf(['rest', 'worked'], 'rest, or worked'), 'what a day is instead')
+
+export const calendarOf = (
+  { reading }: World, said: Readonly<Record<string, string>>
+): Pick<CalendarChange, 'add' | 'remove'> => ({
+  add: Object.entries(said).map(([written, kind]) => ({
+    date: readDay(written, reading), worked: kind === 'worked', name: kind === 'worked' ? 'worked' : 'holiday'
+  })),
+  remove: []
+})
 
 export const tariffSaid = Type.Object(
   {

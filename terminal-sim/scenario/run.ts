@@ -4,7 +4,8 @@ import type { Instant } from '../../runtime/clock.ts'
 import { addDays, startOfDate } from '../../runtime/instants.ts'
 import { createRandom } from '../random.ts'
 import { Refused } from './api.ts'
-import type { Act, Scenario, Step } from './document.ts'
+import type { Act, Refusal, Scenario, Step } from './document.ts'
+import { placeToDie } from './dying.ts'
 import { checkInvariants } from './invariants.ts'
 import { openReaders, type FarmKeeper } from './readers.ts'
 import { createRun, type Run } from './run-state.ts'
@@ -31,10 +32,7 @@ export type Result = {
   readonly wholeMs: number
 }
 
-/** Places where the ledger can be made to die while it takes records. */
-const crashPoints = ['after-raw', 'after-verify', 'before-commit', 'after-commit-before-reply'] as const
-
-/** What is told of a scenario that this machine cannot run. */
+/** What is told of a scenario that cannot be run here, or not under these modifiers. */
 export const leftOut = ({ file, title }: Scenario, why: string): Result => ({
   file,
   title,
@@ -59,7 +57,10 @@ export async function runScenario (
   farm: FarmKeeper
 ): Promise<Result> {
   const startedAt = performance.now()
-  const crashAt = crashOf(scenario, modifiers)
+  const crashAt = modifiers.crash === undefined ? null : placeToDie(scenario, modifiers.crash)
+  if (modifiers.crash !== undefined && crashAt === null) {
+    return leftOut(scenario, 'no step of it passes a place to die at')
+  }
   const opened = startOfDate(addDays(scenario.day, -openedDaysBefore))
   const fresh = await stack.fresh({ at: opened, ...(crashAt === null ? {} : { crashAt }) })
   const run = createRun(scenario, stack, access, modifiers, fresh.ledgerUrl, opened, crashAt !== null)
@@ -75,6 +76,9 @@ export async function runScenario (
     )
   }
   await run.world.readers?.close()
+  if (crashAt !== null && run.broken.length === 0 && run.revivals() === 0) {
+    run.broken.push(`${scenario.file}: the ledger never passed ${crashAt}, so nothing was tried`)
+  }
   return {
     file: scenario.file,
     title: scenario.title,
@@ -163,17 +167,19 @@ async function doStep (run: Run, planned: readonly Planned[]): Promise<void> {
       if (!(error instanceof Refused) || step.refused === null) throw error
       run.note(
         step.place,
-        error.reason === step.refused
+        error.reason === step.refused.reason && error.message.includes(step.refused.says ?? '')
           ? []
-          : [{ what: 'refused', expected: step.refused, found: error.message }]
+          : [{ what: 'refused', expected: refusalText(step.refused), found: error.message }]
       )
       return
     }
     if (step.refused !== null) {
-      run.note(step.place, [{ what: 'refused', expected: step.refused, found: 'taken' }])
+      run.note(step.place, [{ what: 'refused', expected: refusalText(step.refused), found: 'taken' }])
     }
   }
 }
+
+const refusalText = ({ reason, says }: Refusal): string => says === null ? reason : `${reason}: …${says}…`
 
 /**
  * Deliveries between two barriers: as they stand, or in any order at the instant of the last one, or twice.
@@ -191,10 +197,4 @@ async function flush (run: Run, group: readonly Planned[]): Promise<void> {
       await (duplicate === true && deed.delivery !== undefined ? deed.delivery.twice() : deed.act())
     })
   }
-}
-
-function crashOf (scenario: Scenario, { crash }: Modifiers): string | null {
-  if (crash === undefined) return null
-  const random = createRandom(`crash ${crash} ${scenario.title}`)
-  return `${random.pick(crashPoints)}:${random.int(1, 2)}`
 }

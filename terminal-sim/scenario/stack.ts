@@ -30,7 +30,8 @@ export type Stack = {
   kill(process: ProcessName, at?: string): Promise<void>
   /** Starts what was killed, or died, on the same database or spool. */
   start(process: ProcessName): Promise<{ url: string }>
-  tamper(what: string): Promise<void>
+  /** Answers what the ledger calls the row, where it has a name for it. */
+  tamper(what: string): Promise<string | null>
   /** Ends the stack of the last `fresh`. */
   drop(): Promise<void>
 }

@@ -3,7 +3,9 @@ import { Type } from 'typebox'
 import { addDays, startOfDate } from '../../../runtime/instants.ts'
 import { mappingOf } from '../check.ts'
 import { publishCities } from '../cities.ts'
-import { blacklistSaid, publishBlacklist, acknowledge, tariffSaid, publishTariff } from '../parameters.ts'
+import {
+  acknowledge, blacklistSaid, calendarOf, calendarSaid, publishBlacklist, publishTariff, tariffSaid
+} from '../parameters.ts'
 import { moment, name, text, whole } from '../values.ts'
 import { givenVerb } from '../verb.ts'
 
@@ -36,6 +38,15 @@ export const blacklist = givenVerb({
         }
       })
     }
+  }
+})
+
+export const holidays = givenVerb({
+  says: 'days that are not what their weekday says: rest, or worked though on a weekend',
+  example: 'holidays: { D+1: rest, D+5: worked }',
+  schema: calendarSaid,
+  prepare: (world, said) => {
+    world.registry.holidays = calendarOf(world, said)
   }
 })
 

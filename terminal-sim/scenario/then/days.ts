@@ -1,8 +1,11 @@
 // then: the clearing day, its positions and their sum.
-import { Type } from 'typebox'
+import { Type, type Static } from 'typebox'
 import { dayStates, type DayView } from '../../../schemas/api.ts'
+import type { Income } from '../../../schemas/operator.ts'
 import { mappingOf } from '../check.ts'
-import { day, name, oneOf, readDay, text, yuan } from '../values.ts'
+import {
+  countAmount, day, name, oneOf, readDay, showCountAmount, text, yuan, type CountAmount
+} from '../values.ts'
 import { compare, thenVerb } from '../verb.ts'
 import { money } from './balances.ts'
 
@@ -20,6 +23,29 @@ export const days = thenVerb({
       })
     )
     return misses.flat()
+  }
+})
+
+export const income = thenVerb({
+  says: 'what a party earned by line, of what was cleared on a day or of what cards were used for on a day',
+  example: 'income: { party: BUS, used_on: D-89, lines: { L1: 1 / 2.00 } }',
+  schema: Type.Object(
+    {
+      party: name('a party'),
+      cleared_on: Type.Optional(day('a clearing date')),
+      used_on: Type.Optional(day('a day, whenever it was cleared')),
+      lines: mappingOf(name('a line'), countAmount(), 'debits by line, and nothing else')
+    },
+    closed
+  ),
+  check: async (world, { party, cleared_on: cleared, used_on: used, lines }) => {
+    const query = used === undefined ? `on=cleared&date=${cleared}` : `on=used&date=${used}`
+    const path = `/v1/operators/${party}/income?by=line&${query}`
+    const { items } = await world.api.get<Static<typeof Income>>(path)
+    const written = (sums: readonly (readonly [string, CountAmount])[]) =>
+      sums.map(([line, sum]) => `${line} ${showCountAmount(sum)}`).sort().join(', ')
+    return compare(`income of ${party}, ${query}`, written(Object.entries(lines)),
+      written(items.map(one => [one.name, { count: one.claims, amountFen: one.claimsFen }])))
   }
 })
 

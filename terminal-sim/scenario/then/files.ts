@@ -75,11 +75,13 @@ export const ss = thenVerb({
   schema: Type.Object(
     {
       file: name('a file'),
-      lines: mappingOf(name('a line number'), text('two-digit code'), 'codes by line')
+      lines: mappingOf(name('a line number'), text('two-digit code'), 'codes by line'),
+      as_it_came: Type.Optional(mappingOf(
+        name('a line number'), text('from the merchant number to the reserved field'), 'texts by line'))
     },
     closed
   ),
-  check: async (world, { file, lines }) => {
+  check: async (world, { file, lines, as_it_came: texts = {} }) => {
     const { name: source } = known(world.files, 'file', file)
     const found = await answer(world, 'SS', `/v1/files/${encodeURIComponent(source)}/SS`)
     return [
@@ -94,10 +96,18 @@ export const ss = thenVerb({
           source.slice(2),
           line.source.trimEnd()
         )
-      )
+      ),
+      ...Object.entries(texts).flatMap(([no, text]) => {
+        const line = found.find(one => Number(one.serial) === Number(no))
+        return compare(`SS of ${file}, line ${no} as it came`, text, line === undefined ? '' : echoOf(line))
+      })
     ]
   }
 })
+
+/** What an SS record repeats of the line itself: all but source, serial, date and cause. */
+const echoOf = ({ source, serial, clearingDate, cause, ...echo }: AnswerRecord<'SS'>): string =>
+  Object.values(echo).join('')
 
 export const qs = thenVerb({
   says: 'the settlement summary of a party and day',

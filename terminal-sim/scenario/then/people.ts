@@ -45,11 +45,12 @@ export const auditLog = thenVerb({
     {
       ok: Type.Optional(yes('false: the chain is broken')),
       says: Type.Optional(text('words about the first broken link')),
+      names_it: Type.Optional(yes('true: the first broken link is the row that was tampered with')),
       has: Type.Optional(Type.Array(text('WHO ACTION'), { description: 'deeds, in this order' }))
     },
     closed
   ),
-  check: async (world, { ok, says, has = [] }) => {
+  check: async (world, { ok, says, names_it: names, has = [] }) => {
     const chain = await world.api.get<{ ok: boolean, broken: string | null }>('/v1/audit/integrity')
     const items = await world.api.all<AuditEntryView>('/v1/audit')
     const deeds = items.reverse().map(({ by, action }) => `${by} ${action}`)
@@ -58,6 +59,9 @@ export const auditLog = thenVerb({
       ...says === undefined || chain.broken?.includes(says) === true
         ? []
         : compare('first broken link', says, chain.broken ?? 'none'),
+      ...names !== true || chain.broken?.startsWith(`${String(world.answers.get('tampered'))} `) === true
+        ? []
+        : compare('first broken link', String(world.answers.get('tampered')), chain.broken ?? 'none'),
       ...compare('deeds in the audit log', has.join(', '), inOrder(has, deeds).join(', '))
     ]
   }

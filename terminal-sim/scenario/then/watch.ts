@@ -1,11 +1,12 @@
 // then: what somebody must look at: alerts, and open items of PSAM sequences and card chains.
 import { alertKinds, type AlertKind, type AlertView } from '../../../schemas/alert.ts'
+import type { Psam } from '../../../schemas/api.ts'
 import type { WatchItem } from '../../../schemas/watch.ts'
 import { Type } from 'typebox'
 import { mappingOf } from '../check.ts'
-import { day, name, oneOf, showYuan, text, yuan } from '../values.ts'
+import { day, moment, name, oneOf, showMoment, showYuan, text, whole, yuan } from '../values.ts'
 import { compare, StepError, thenVerb } from '../verb.ts'
-import { psamNumber, type World } from '../world.ts'
+import { known, psamNumber, type World } from '../world.ts'
 
 const kindNames = Object.keys(alertKinds) as AlertKind[]
 
@@ -26,6 +27,25 @@ export const alerts = thenVerb({
       return compare(`alerts ${kind}`, expected.sort().join(', '), [...found].sort().join(', '))
     }))
     return misses.flat()
+  }
+})
+
+export const alerted = thenVerb({
+  says: 'how soon after something somebody was told of it',
+  example: 'alerted: { kind: fraud_suspicion, about: terminal SHP-7, after: D 10:20, within_minutes: 5 }',
+  schema: Type.Object({
+    kind: oneOf(kindNames, 'a kind of alert'), about: text('psam, terminal, party or card and a name'),
+    after: moment('when it happened'), within_minutes: whole()
+  }, { additionalProperties: false }),
+  check: async (world, { kind, about, after, within_minutes: minutes }) => {
+    const items = await world.api.all<AlertView>(`/v1/alerts?kind=${kind}`)
+    const at = items.filter(one => one.about === aboutOf(world, about)).map(one => Date.parse(one.at))
+    const inTime = at.some(one => one >= after && one <= after + minutes * 60_000)
+    const found = at.map(one => showMoment(one, world.reading)).join(', ')
+    return inTime
+      ? []
+      : compare(`alert ${kind} about ${about}`,
+        `within ${minutes} minutes of ${showMoment(after, world.reading)}`, found)
   }
 })
 
@@ -53,6 +73,18 @@ const openItems = (world: World, layer: 'B' | 'E'): Promise<WatchItem[]> =>
 const itemText = ({ kind, records, amountFen, evidence }: WatchItem): string => kind === 'held'
   ? `held ${(evidence as { reason: string }).reason}`
   : `${kind} ${records}${amountFen === 0 ? '' : ` ${showYuan(amountFen)}`}`
+
+export const psams = thenVerb({
+  says: 'which PSAMs stand on the list of stolen ones',
+  example: 'psams: { P9: stolen, BUS-1: normal }',
+  schema: mappingOf(name('a PSAM'), oneOf(['stolen', 'normal'], 'stolen or normal'), 'PSAMs by name'),
+  check: async (world, said: Readonly<Record<string, string>>) => {
+    const stolen = new Set((await world.api.all<Psam>('/v1/psams?stolen=true')).map(({ psam }) => psam))
+    return Object.entries(said).flatMap(([psam, wanted]) =>
+      compare(`PSAM ${psam}`, wanted,
+        stolen.has(known(world.psams, 'PSAM', psam).number) ? 'stolen' : 'normal'))
+  }
+})
 
 export const holds = thenVerb({
   says: 'parties whose settlement is held now, and by which rule',

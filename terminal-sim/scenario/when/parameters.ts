@@ -2,7 +2,10 @@
 import { Type } from 'typebox'
 import type { BlacklistReply } from '../../../schemas/api.ts'
 import { citiesSaid, publishCities } from '../cities.ts'
-import { acknowledge, blacklistSaid, publishBlacklist, publishTariff, tariffSaid } from '../parameters.ts'
+import {
+  acknowledge, blacklistSaid, calendarOf, calendarSaid, publishBlacklist, publishTariff, tariffSaid
+} from '../parameters.ts'
+import { propose } from '../proposals.ts'
 import { moment, name, whole } from '../values.ts'
 import { whenVerb } from '../verb.ts'
 import { known } from '../world.ts'
@@ -34,6 +37,25 @@ export const publishCitiesVerb = whenVerb({
   example: 'publish_cities: { add: { "0421": { city: Hengyang } }, remove: { "0731": {} } }',
   schema: citiesSaid,
   plan: (world, said) => [{ act: () => publishCities(world, said) }]
+})
+
+export const changeCalendar = whenVerb({
+  says: 'the registrar proposes another calendar, and a second person puts it into force',
+  example: 'change_calendar: { days: { D+1: rest }, approved_by: [approver-1] }',
+  schema: Type.Object(
+    {
+      days: calendarSaid,
+      by: Type.Optional(name('staff who starts it; registrar-1 when absent')),
+      approved_by: Type.Optional(Type.Array(name('staff'), { description: 'who approves' }))
+    },
+    closed
+  ),
+  plan: (world, { days, by = 'registrar-1', approved_by: approvers }) => [{
+    act: async () => await propose(world, {
+      kind: 'holidays', body: calendarOf(world, days), reason: 'the public calendar was changed',
+      by, approvers
+    })
+  }]
 })
 
 export const fetchBlacklist = whenVerb({

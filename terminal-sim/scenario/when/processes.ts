@@ -39,5 +39,9 @@ export const tamper = whenVerb({
       'account balance put back'],
     'what is changed'
   ),
-  plan: (world, said) => [{ act: () => world.stack.tamper(said) }]
+  plan: (world, said) => [{
+    act: async () => {
+      world.answers.set('tampered', await world.stack.tamper(said))
+    }
+  }]
 })

@@ -1,6 +1,7 @@
 // when: records are delivered as a gateway delivers them.
 import { Type, type Static } from 'typebox'
 import type { DeliveryReply } from '../../../schemas/api.ts'
+import { createRandom } from '../../random.ts'
 import { RecordSaid, sayRecord, writtenOut } from '../say-record.ts'
 import { name, oneOf, whole } from '../values.ts'
 import { whenVerb, type Deed } from '../verb.ts'
@@ -30,12 +31,22 @@ export const deliver = whenVerb({
   plan: (world, said) => {
     const { records, ...how }: Static<typeof Delivery> = Array.isArray(said) ? { records: said } : said
     const sent = writtenOut(records).map(one => sayRecord(world, one))
-    // In any order means: also against the others of its list.
-    return world.modifiers.shuffle !== undefined && Object.keys(how).length === 0
-      ? sent.map(one => deed(world, [one], how))
-      : [deed(world, sent, how)]
+    const { shuffle } = world.modifiers
+    return shuffle === undefined || Object.keys(how).length > 0
+      ? [deed(world, sent, how)]
+      : dealt(sent, `${shuffle} ${sent[0]?.label}`).map(some => deed(world, some, how))
   }
 })
+
+/** In any order means: also against the others of its list. Long lists are dealt into so many deliveries. */
+const deliveriesMax = 60
+
+function dealt (sent: readonly SentRecord[], seed: string): SentRecord[][] {
+  const size = Math.ceil(sent.length / deliveriesMax)
+  const ordered = size === 1 ? sent : createRandom(seed).shuffle(sent)
+  return Array.from({ length: Math.ceil(sent.length / size) }, (_, index) =>
+    ordered.slice(index * size, (index + 1) * size))
+}
 
 type How = Omit<Static<typeof Delivery>, 'records'>
 
