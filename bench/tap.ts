@@ -1,6 +1,7 @@
-// A purchase through the gateway's lane beside the bare exchange of the same commands, in turn, over one
-// pcscd. Both are timed from the card-present event; pcscd's own polling before it belongs to neither. Ends
-// with the money on the chips compared.
+// A purchase through the gateway's lane, whose readers are in a process of their own, beside the bare
+// exchange of the same commands in this process, in turn, over one pcscd. Both are timed from the
+// card-present event; pcscd's own polling before it belongs to neither. Then one command over either way,
+// again and again: what the hop costs. Ends with the money on the chips compared.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -11,6 +12,7 @@ import type { Channel } from '../gateway/pcsc/exchange.ts'
 import { chargeBook } from '../gateway/charges.ts'
 import { openLane } from '../gateway/pcsc/lane.ts'
 import { openPcsc, type Pcsc } from '../gateway/pcsc/port.ts'
+import { openReaderChild } from '../gateway/pcsc/reader-child.ts'
 import { directoryLayer } from '../gateway/spool/files.ts'
 import { openSpool, type Spool } from '../gateway/spool/spool.ts'
 import { tapLog } from '../gateway/taps.ts'
@@ -47,22 +49,26 @@ export async function bench (
   const dir = mkdtempSync(join(tmpdir(), 'tap-'))
   const farm = await startFarm({ dir: join(dir, 'farm'), pairs: [{ name: 'Gateway' }, { name: 'Bare' }] })
   process.env['PCSCLITE_CSOCK_NAME'] = farm.socket
-  const pcsc = await openPcsc({
+  const options = {
     log: createLog('bench', { level: 'silent' }), random: () => 0.5, nowMs: () => performance.now()
-  })
+  }
+  const pcsc = await openPcsc(options)
+  const child = await openReaderChild({ ...options, socket: farm.socket })
   const spool = await openSpool({ files: directoryLayer(join(dir, 'spool')), clock: systemClock, limits: {} })
   try {
     await fill(farm)
-    const taps = await openGatewayLane(pcsc, spool)
+    const taps = await openGatewayLane(child, spool)
     const bare = await openBareLane(pcsc)
     const flush = await openFlush(dir)
     const quick = await measure(farm, rounds, taps, bare, flush)
+    const hop = await measureHop(farm, pcsc, child)
     await slowDown(farm)
     const slow = await measure(farm, Math.ceil(rounds / 2), taps, bare, flush)
     await compareChips(farm, rounds + Math.ceil(rounds / 2))
     const flushMs = percentiles([...quick.flush, ...slow.flush])
-    return report({ rounds, flushMs, quick, slow })
+    return report({ rounds, flushMs, quick, slow, hop })
   } finally {
+    child.close()
     pcsc.close()
     await farm.stop()
     rmSync(dir, { recursive: true, force: true })
@@ -208,6 +214,31 @@ async function measure (
   return measured
 }
 
+type Hop = { readonly over: number[], readonly direct: number[] }
+
+/** One short command over the process of the readers and without it, in turn, from one chip. */
+async function measureHop (farm: Farm, direct: Pcsc, child: Pcsc): Promise<Hop> {
+  const times: Hop = { over: [], direct: [] }
+  const read = readBinary(0x15, 0, 0)
+  await farm.insert({ chip: 'bare', reader: 'Bare 00 00' })
+  for (let round = 0; round < hopRounds; round++) {
+    for (const [way, pcsc] of [['over', child], ['direct', direct]] as const) {
+      const card = await (await present(pcsc, 'Bare 00 00')).connect(3_000)
+      await data(card, selectByName(profiles['t-union'].aid))
+      for (let turn = 0; turn < hopTurns; turn++) {
+        const startMs = performance.now()
+        await data(card, read)
+        times[way].push(performance.now() - startMs)
+      }
+      await card.close('leave')
+    }
+  }
+  await farm.remove({ reader: 'Bare 00 00' })
+  await delay(450)
+  return times
+}
+const [hopRounds, hopTurns] = [10, 40]
+
 async function slowDown (farm: Farm): Promise<void> {
   for (const chip of [
     'gateway', 'bare', 'psam-gateway', 'psam-bare'
@@ -246,14 +277,17 @@ function percentiles (times: readonly number[]): Percentiles {
   return { p50: at(0.5), p90: at(0.9), p99: at(0.99) }
 }
 
-function report ({ rounds, flushMs, quick, slow }: {
+function report ({ rounds, flushMs, quick, slow, hop }: {
   rounds: number, flushMs: Percentiles, quick: Measured, slow: Measured
+  hop: Hop
 }): Record<string, unknown> {
   const [gatewayMs, bareMs] = [percentiles(quick.gateway), percentiles(quick.bare)]
   const [deviceGatewayMs, deviceBareMs] = [percentiles(slow.gateway), percentiles(slow.bare)]
+  const [overMs, directMs] = [percentiles(hop.over), percentiles(hop.direct)]
   const addedMs = gatewayMs.p50 - bareMs.p50
   const figures = {
     rounds, flushMs, gatewayMs, bareMs, addedMs, addedBeyondTwoFlushesMs: addedMs - 2 * flushMs.p50,
+    hop: { overMs, directMs, addedMs: overMs.p50 - directMs.p50 },
     deviceLog: { gatewayMs: deviceGatewayMs, bareMs: deviceBareMs },
     ratios: {
       'gateway/bare': gatewayMs.p50 / bareMs.p50,
@@ -263,6 +297,8 @@ function report ({ rounds, flushMs, quick, slow }: {
   const line = (name: string, { p50, p90, p99 }: Percentiles) =>
     console.log(`${name.padEnd(34)} p50 ${p50.toFixed(2)}   p90 ${p90.toFixed(2)}   p99 ${p99.toFixed(2)} ms`)
   line('disk flush of one record', flushMs)
+  line('one command, readers apart', overMs)
+  line('one command, readers here', directMs)
   line('bare exchange', bareMs)
   line('purchase through the gateway', gatewayMs)
   line('bare exchange, device-log timing', deviceBareMs)

@@ -94,7 +94,7 @@ export async function startStack ({ dir, keys, onLine }: StackOptions): Promise<
     writePrivate(join(dir, 'gateway.json'), { ...gatewayConfig, http })
     return houses.gateway.start({
       GATEWAY_CONFIG: join(dir, 'gateway.json'), GATEWAY_CLOCK: clock.at(options.clock),
-      UV_THREADPOOL_SIZE: gatewayThreads, ...killAt(options)
+      ...killAt(options)
     })
   }
   const starts = {
@@ -135,9 +135,6 @@ export async function startStack ({ dir, keys, onLine }: StackOptions): Promise<
     }
   }
 }
-
-/** More than lanes, readers and disk together: told before it starts, it need not start itself anew. */
-const gatewayThreads = '40'
 
 const killAt = ({ killAt: place }: StartOptions) => place === undefined ? {} : { CITIZEN_CARD_KILL_AT: place }
 

@@ -13,8 +13,8 @@ import { chargeBook } from './charges.ts'
 import { openDesk } from './desk.ts'
 import { buildApp } from './http/app.ts'
 import { gatewayMetrics } from './metrics.ts'
+import type { CardReaders } from './pcsc/card-readers.ts'
 import { type Lane, openLane } from './pcsc/lane.ts'
-import type { Pcsc } from './pcsc/port.ts'
 import { openPorts } from './ports.ts'
 import { directoryLayer } from './spool/files.ts'
 import { lockDirectory } from './spool/lock.ts'
@@ -30,7 +30,7 @@ import { headWitness } from './uplink/witness.ts'
 export type GatewayOptions = {
   config: GatewayConfig
   clock: Clock
-  pcsc: Pcsc
+  readers: CardReaders
   log: Log
   /** Jitter, 0 <= x < 1. */
   random: () => number
@@ -42,7 +42,7 @@ export type GatewayOptions = {
 
 export type Gateway = { readonly app: FastifyInstance, readonly url: string, close (): Promise<void> }
 
-const limits = { firstParametersMs: 2_000, lanesSettleMs: 1_500 } as const
+const limits = { firstParametersMs: 2_000, lanesSettleMs: 1_500, lanesOfPcscdMax: 15 } as const
 const uplinkDefaults = {
   batchMax: 500, lingerMs: 20, retryMs: 250, retryMaxMs: 15_000, tryTimeoutMs: 30_000, parkedMax: 100
 } as const
@@ -62,7 +62,7 @@ export async function buildGateway (options: GatewayOptions): Promise<Gateway> {
 }
 
 async function assemble (options: GatewayOptions, release: () => void): Promise<Gateway> {
-  const { config, clock, pcsc, log, random, nowMs, newId } = options
+  const { config, clock, readers, log, random, nowMs, newId } = options
   const http = createHttpClient({
     baseUrl: config.ledger.url,
     headers: { authorization: `Bearer ${config.ledger.token}` },
@@ -117,15 +117,15 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   const desk = openDesk({ http, nowMs })
   const house = { spool, desk, parameters, terminals: estate, clock, nowMs, random, newId, log }
   const ports = await openPorts(config.ports ?? [], house)
-  const onTap = gatewayMetrics(metrics, { spool, uplink, witness, pcsc, parameters, lanes, ports })
+  const onTap = gatewayMetrics(metrics, { spool, uplink, witness, readers, parameters, lanes, ports })
   const rules = config.cards ?? {}
-  const shared = { rules, pcsc, spool, parameters, clock, nowMs, random, log, taps, charges, onTap }
+  const shared = { rules, spool, parameters, clock, nowMs, random, log, taps, charges, onTap }
   for (const lane of config.lanes) {
     const refused = () => {
       const found = estate.find(lane.terminal, lane.operator)
       return found.ok ? null : found.reason
     }
-    lanes.set(lane.lane, openLane({ config: lane, refused, ...shared }))
+    lanes.set(lane.lane, openLane({ config: lane, pcsc: readers.of(lane.pcscd), refused, ...shared }))
   }
   const app = buildApp({ lanes, ports, taps, charges, spool, uplink, parameters, metrics, log })
   const url = await app.listen({ host: config.http?.host ?? '127.0.0.1', port: config.http?.port ?? 0 })
@@ -160,11 +160,17 @@ function checkNames ({ lanes, ports = [] }: GatewayConfig): void {
     port: ports.map(one => one.port),
     'lane name': lanes.map(lane => lane.lane),
     terminal: lanes.map(lane => lane.terminal),
-    reader: lanes.flatMap(lane => [lane.readers.card, lane.readers.psam])
+    reader: lanes.flatMap(({ readers, pcscd }) => [readers.card, readers.psam].map(name =>
+      pcscd === undefined ? name : `${name} of ${pcscd}`))
   }
   for (const [what, names] of Object.entries(parts)) {
     const twice = names.find((name, index) => names.indexOf(name) !== index)
     if (twice !== undefined) throw new Error(`configuration: the ${what} ${twice} stands there twice`)
+  }
+  for (const { pcscd } of lanes) {
+    const count = lanes.filter(lane => lane.pcscd === pcscd).length
+    if (count <= limits.lanesOfPcscdMax) continue
+    throw new Error(`configuration: ${count} lanes at one pcscd, it serves ${limits.lanesOfPcscdMax}`)
   }
 }
 

@@ -1,5 +1,5 @@
 // Many gateways in one process, for scenarios: each on its own spool and a clock that is set by hand, all on
-// the readers of one pcscd. HTTP control on 127.0.0.1: POST /stacks {config, clock} -> {id, url} · PUT
+// the readers of the same pcscd. HTTP control on 127.0.0.1: POST /stacks {config, clock} -> {id, url} · PUT
 // /stacks/:id/clock {at} · DELETE /stacks/:id
 import { randomUUID } from 'node:crypto'
 import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
@@ -10,10 +10,9 @@ import { parseIso } from '../runtime/instants.ts'
 import { createLog } from '../runtime/log.ts'
 import { announceReady } from '../runtime/supervise.ts'
 import { Instant } from '../schemas/api.ts'
-import { GatewayConfig } from '../schemas/gateway.ts'
+import { GatewayConfig, type PcscConfig } from '../schemas/gateway.ts'
 import { type Gateway, buildGateway } from './gateway.ts'
-import { type Pcsc, openPcsc } from './pcsc/port.ts'
-import { hasRoom } from './pool.ts'
+import { type CardReaders, openCardReaders } from './pcsc/card-readers.ts'
 
 const closed = { additionalProperties: false } as const
 const OneStack = Type.Object({ id: Type.String() })
@@ -22,13 +21,14 @@ async function main (): Promise<void> {
   const log = createLog('gateway-host')
   const chance = { random: Math.random, nowMs: () => performance.now(), newId: randomUUID }
   const stacks = new Map<string, { gateway: Gateway, clock: ManualClock }>()
-  let pcsc: Promise<Pcsc> | null = null
+  const opened = new Map<string, Promise<CardReaders>>()
 
-  /** Opened by the first stack, so that its configuration may name the socket. */
-  const readers = (socket: string | undefined): Promise<Pcsc> => {
-    if (pcsc === null && socket !== undefined) process.env['PCSCLITE_CSOCK_NAME'] = socket
-    pcsc ??= openPcsc({ log, ...chance })
-    return pcsc
+  /** Opened by the first stack that wants them, and kept: the next scenario uses the same. */
+  const readersFor = (pcsc: PcscConfig = {}): Promise<CardReaders> => {
+    const key = JSON.stringify(pcsc)
+    const readers = opened.get(key) ?? openCardReaders(pcsc, { log, ...chance })
+    opened.set(key, readers)
+    return readers
   }
   const stackOf = (id: string) => {
     const stack = stacks.get(id)
@@ -43,7 +43,7 @@ async function main (): Promise<void> {
     const { config, clock: at } = request.body
     const clock = manualClock(parseIso(at))
     const gateway = await buildGateway({
-      config, clock, pcsc: await readers(config.pcsc?.socket), log, ...chance
+      config, clock, readers: await readersFor(config.pcsc), log, ...chance
     })
     const id = randomUUID()
     stacks.set(id, { gateway, clock })
@@ -65,13 +65,12 @@ async function main (): Promise<void> {
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   announceReady({ url }, async () => {
     await Promise.all([...stacks.values()].map(({ gateway }) => gateway.close()))
+    for (const readers of opened.values()) (await readers).close()
     await app.close()
   })
 }
 
-if (hasRoom(process.env)) {
-  main().catch((error: Error) => {
-    process.stderr.write(`gateway host: ${error.message}\n`)
-    process.exit(1)
-  })
-}
+main().catch((error: Error) => {
+  process.stderr.write(`gateway host: ${error.message}\n`)
+  process.exit(1)
+})

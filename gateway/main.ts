@@ -12,8 +12,7 @@ import { createLog } from '../runtime/log.ts'
 import { announceReady } from '../runtime/supervise.ts'
 import { GatewayConfig } from '../schemas/gateway.ts'
 import { buildGateway } from './gateway.ts'
-import { openPcsc } from './pcsc/port.ts'
-import { hasRoom } from './pool.ts'
+import { openCardReaders } from './pcsc/card-readers.ts'
 import { redeliver } from './redeliver.ts'
 
 const Environment = Type.Object({
@@ -26,13 +25,14 @@ async function main (): Promise<void> {
   const config = readGatewayConfig(environment.GATEWAY_CONFIG)
   const startsAt = environment.GATEWAY_CLOCK
   const clock = startsAt === undefined ? systemClock : offsetClock(parseIso(startsAt))
-  // libpcsclite reads it once, at its first call.
-  if (config.pcsc?.socket !== undefined) process.env['PCSCLITE_CSOCK_NAME'] = config.pcsc.socket
   const log = createLog(config.gateway)
   const chance = { random: Math.random, nowMs: () => performance.now(), newId: randomUUID }
-  const pcsc = await openPcsc({ log, ...chance })
-  const gateway = await buildGateway({ config, clock, pcsc, log, ...chance })
-  announceReady({ url: gateway.url }, gateway.close)
+  const readers = await openCardReaders(config.pcsc ?? {}, { log, ...chance })
+  const gateway = await buildGateway({ config, clock, readers, log, ...chance })
+  announceReady({ url: gateway.url }, async () => {
+    await gateway.close()
+    readers.close()
+  })
 }
 
 function readGatewayConfig (path: string): GatewayConfig {
@@ -52,6 +52,6 @@ const failed = (error: Error): never => {
 }
 if (command === 'redeliver') {
   await redeliver(args).then(told => process.stdout.write(`${told}\n`), failed)
-} else if (hasRoom(process.env)) {
+} else {
   main().catch(failed)
 }

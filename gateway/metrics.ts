@@ -1,8 +1,8 @@
 // The figures of a gateway, by name. It refuses to know how they are fetched.
 import type { Metrics } from '../runtime/metrics.ts'
 import type { TapView } from '../schemas/gateway.ts'
+import type { CardReaders } from './pcsc/card-readers.ts'
 import type { Lane } from './pcsc/lane.ts'
-import type { Pcsc } from './pcsc/port.ts'
 import type { Ports } from './ports.ts'
 import type { Spool } from './spool/spool.ts'
 import type { Parameters } from './uplink/parameters.ts'
@@ -13,7 +13,7 @@ export type Measured = {
   spool: Spool
   uplink: Uplink
   witness: Witness
-  pcsc: Pcsc
+  readers: CardReaders
   parameters: Parameters
   lanes: ReadonlyMap<string, Lane>
   ports: Ports
@@ -23,7 +23,7 @@ const tapMsBounds = [5, 10, 20, 50, 100, 200, 300, 500, 1_000, 3_000]
 
 /** Registers all of them; returns what to call for each tap. */
 export function gatewayMetrics (metrics: Metrics, measured: Measured): (tap: TapView) => void {
-  const { spool, uplink, witness, pcsc, parameters, lanes, ports } = measured
+  const { spool, uplink, witness, readers, parameters, lanes, ports } = measured
   const taps = metrics.counter('gateway_taps_total', 'taps by lane, outcome and reason')
   const tapMs = metrics.histogram('gateway_tap_ms', 'from card present to the open gate', tapMsBounds)
   const count = (name: string, help: string, read: () => number) => { metrics.gauge(name, help, read) }
@@ -35,7 +35,7 @@ export function gatewayMetrics (metrics: Metrics, measured: Measured): (tap: Tap
   count('gateway_open_intents', 'cards that are expected back', () => spool.status().openIntents)
   count('gateway_uplink_failures', 'failed deliveries in a row', () => uplink.status().failures)
   count('gateway_head_contradictions_total', 'heads that deny an earlier one', () => witness.contradictions())
-  count('gateway_pcsc_failures_total', 'times the card reader service was lost', () => pcsc.failures())
+  count('gateway_pcsc_failures_total', 'times the card reader service was lost', () => readers.failures())
   count('gateway_blacklist_version', 'version applied, 0 for none', () => parameters.blacklistVersion() ?? 0)
   count('gateway_psams_ready', 'lanes whose PSAM is ready', () =>
     [...lanes.values()].filter(lane => lane.view().psam.state === 'ready').length)

@@ -69,6 +69,7 @@ const Milliseconds = (minimum: number, maximum: number, description: string) =>
 
 export const LaneConfig = Type.Object({
   lane: Type.String({ pattern: '^[A-Za-z0-9._-]{1,32}$' }),
+  pcscd: Type.Optional(Type.String({ description: 'where its readers are; absent: the first one' })),
   readers: Type.Object({ card: ReaderName, psam: ReaderName }, closed),
   operator: Type.String({ pattern: '^[A-Z0-9-]{1,15}$', description: 'party code' }),
   terminal: Type.String({
@@ -119,6 +120,19 @@ export const CardRules = Type.Object({
 }, { ...closed, $id: 'CardRules' })
 export type CardRules = Static<typeof CardRules>
 
+const Socket = Type.String({ minLength: 1, maxLength: 107, description: 'socket of a pcscd' })
+export const PcscConfig = Type.Object({
+  socket: Type.Optional(Socket),
+  others: Type.Optional(Type.Record(Type.String({ pattern: '^[A-Za-z0-9._-]{1,32}$' }), Socket, {
+    description: 'more of them, by the name that lanes use; each serves 15 readers'
+  })),
+  hungMax: Type.Optional(Type.Integer({
+    minimum: 0, maximum: 15, description: 'so many readers of a pcscd may hang in a chip at once, 2; ' +
+      'one more, and the process that holds its readers is started anew'
+  }))
+}, { ...closed, $id: 'PcscConfig' })
+export type PcscConfig = Static<typeof PcscConfig>
+
 export const GatewayConfig = Type.Object({
   gateway: Type.String({ pattern: '^[A-Za-z0-9-]{1,16}$', description: 'its name, unique at the ledger' }),
   http: Type.Optional(Type.Object({
@@ -132,12 +146,8 @@ export const GatewayConfig = Type.Object({
   spoolDir: Type.String({
     minLength: 1, description: 'one directory for one gateway, on a disk that flushes'
   }),
-  pcsc: Type.Optional(Type.Object({
-    socket: Type.Optional(
-      Type.String({ description: 'socket of pcscd; one per process, the first one counts' })
-    )
-  }, closed)),
-  lanes: Type.Array(LaneConfig, { maxItems: 15, description: 'a pcscd serves 15 readers at most' }),
+  pcsc: Type.Optional(PcscConfig),
+  lanes: Type.Array(LaneConfig, { maxItems: 60, description: 'a pcscd serves 15 readers at most' }),
   ports: Type.Optional(Type.Array(PortConfig, { maxItems: 64, description: 'serial lines and sockets' })),
   cards: Type.Optional(CardRules),
   uplink: Type.Optional(Type.Object({

@@ -11,7 +11,7 @@ import t, { type Test } from 'tap'
 import { entriesOf } from '../gateway/spool/recover.ts'
 import { readIfThere } from '../runtime/files.ts'
 import type { RecordDelivery } from '../schemas/api.ts'
-import type { LaneView } from '../schemas/gateway.ts'
+import type { LaneView, SpoolView } from '../schemas/gateway.ts'
 import { type TransactionRecord, eventContent } from '../schemas/record.ts'
 import type { CardDescription, CardReport } from '../terminal-sim/card/description.ts'
 import { startFarm } from '../terminal-sim/reader/farm.ts'
@@ -445,29 +445,113 @@ t.test('without the binding for card readers the gateway says what to do', async
   }))
   const { status, stderr } = spawnSync(process.execPath, [
     '--import', 'tsx', '--import', hide, 'gateway/main.ts'
-  ], { env: { ...process.env, GATEWAY_CONFIG: path, UV_THREADPOOL_SIZE: '40' }, encoding: 'utf8' })
+  ], { env: { ...process.env, GATEWAY_CONFIG: path }, encoding: 'utf8' })
   t.equal(status, 1)
   t.match(stderr, /the package pcsclite is not installed; install libpcsclite-dev and a compiler/)
   rmSync(dirname(path), { recursive: true })
 })
 
-t.test('threads: a process that starts with too few makes room, and dies with its parent', {
-  ...here, timeout: 60_000
+/* ---- the process that holds the readers ---- */
+
+const readersOf = (gateway: number): number => {
+  const [pid, ...more] = childrenOf(gateway).filter(one => commandOf(one).includes('reader-main.ts'))
+  if (pid === undefined || more.length > 0) throw new Error('one process holds the readers of one pcscd')
+  return pid
+}
+
+t.test('the process of the readers is killed, stopped and hung: taps are torn, nothing else is', {
+  ...here, timeout: 180_000
 }, async t => {
-  const world = await openWorld(t, ['BUS-1'])
-  const gateway = await startGateway(world, 'GW1', [{ name: 'BUS-1', psam: '990000000001' }], { pool: '4' })
-  const parent = gateway.child.pid
-  const worker = childrenOf(parent).find(pid => commandOf(pid).includes('gateway/main.ts'))
-  t.ok(worker !== undefined, 'the gateway itself is a child')
-  if (worker === undefined) return
-  t.ok(readdirSync(`/proc/${worker}/task`).length > 40, 'forty threads and its own')
-  process.kill(parent, 'SIGKILL')
-  while (isAlive(worker)) await delay(5)
-  const again = await startGateway(world, 'GW1', [{ name: 'BUS-1', psam: '990000000001' }])
-  const children = childrenOf(again.child.pid).map(commandOf)
-  t.notOk(children.some(command => command.includes('gateway/main.ts')), 'with room: no child')
-  t.ok(readdirSync(`/proc/${again.child.pid}/task`).length > 40)
-  await again.stop()
+  const names = ['BUS-1', 'BUS-2', 'BUS-3', 'BUS-4']
+  const world = await openWorld(t, names)
+  const lanes = names.map((name, index) => ({ name, psam: `99000000000${index + 1}` }))
+  for (const { name, psam } of lanes) await putPsam(world, name, 'cjt166', psam)
+  for (const no of [1, 2, 3, 4]) {
+    await world.farm.createCard({ chip: `card-${no}`, card: cardOf('cjt166', no) })
+  }
+  const gateway = await startGateway(world, 'GW1', lanes)
+  t.teardown(gateway.stop)
+  const first = readersOf(gateway.child.pid)
+  t.ok(readdirSync(`/proc/${first}/task`).length > 40, 'it has a thread for each chip that may hang')
+  const ready = async (lane: string) => {
+    while ((await gateway.lane(lane)).psam.state !== 'ready') await delay(20)
+  }
+  const renewed = async (before: number) => {
+    while (isAlive(before)) await delay(5)
+    for (const { name } of lanes) await ready(name)
+    return readersOf(gateway.child.pid)
+  }
+
+  // Killed while the chip of one lane works on its debit.
+  await world.farm.setDelays({ chip: 'card-1', delays: { 8054: 600 } })
+  const torn = gateway.tap('BUS-1')
+  await world.farm.insert({ chip: 'card-1', reader: 'BUS-1 00 00' })
+  while ((await gateway.lane('BUS-1')).state !== 'debiting') await delay(5)
+  process.kill(first, 'SIGKILL')
+  t.match(await torn, { outcome: 'unknown', reason: 'torn' }, 'the same road as a torn card')
+  t.match(await gateway.get('/healthz'), { ok: true }, 'HTTP answers without readers')
+  const second = await renewed(first)
+  t.match(await gateway.get<SpoolView>('/v1/spool'), { openIntents: 1 })
+  // Still on its reader: found, not a new passenger; it settles what is open once it can.
+  await world.farm.remove({ reader: 'BUS-1 00 00' })
+  await passenger(world, gateway, 'BUS-1', 'card-1').gone()
+  await world.farm.setDelays({ chip: 'card-1', delays: {} })
+
+  // Stopped: it answers nothing any more, and is replaced.
+  process.kill(second, 'SIGSTOP')
+  const third = await renewed(second)
+  t.equal((await passenger(world, gateway, 'BUS-2', 'card-2').tap()).reason, 'paid')
+
+  // Three chips that never answer are more than two.
+  const silent = [1, 2, 3].map(async no => {
+    const chip = `card-${no}`
+    await world.farm.arm({ chip, fault: { kind: 'silence', commit: 'after', command: '00B0' } })
+    const told = gateway.tap(`BUS-${no}`)
+    await world.farm.insert({ chip, reader: `BUS-${no} 00 00` })
+    return await told
+  })
+  t.same((await Promise.all(silent)).map(one => one.reason), Array(3).fill('card_removed'))
+  while (isAlive(third)) await delay(5)
+  await ready('BUS-4')
+  t.equal((await passenger(world, gateway, 'BUS-4', 'card-4').tap()).reason, 'paid', 'the fourth lane serves')
+  for (const no of [1, 2, 3]) await world.farm.remove({ reader: `BUS-${no} 00 00` })
+  await renewed(third)
+  for (const no of [1, 2, 3]) await passenger(world, gateway, `BUS-${no}`, `card-${no}`).gone()
+  t.equal((await passenger(world, gateway, 'BUS-3', 'card-3').tap()).reason, 'paid')
+  await passenger(world, gateway, 'BUS-1', 'card-1').tap()
+  await gateway.drained()
+  t.match(await gateway.get<SpoolView>('/v1/spool'), { openIntents: 0 })
+  for (const chip of ['card-1', 'card-2', 'card-3', 'card-4']) {
+    t.equal(difference(await world.farm.inspectCard({ chip }), world.records), null, chip)
+  }
+})
+
+t.test('readers of two pcscd, one of which dies; and no reader outlives its gateway', {
+  ...here, timeout: 120_000
+}, async t => {
+  const [world, far] = [await openWorld(t, ['BUS-1']), await openWorld(t, ['BUS-1'])]
+  await putPsam(world, 'BUS-1', 'cjt166', '990000000001')
+  await putPsam(far, 'BUS-1', 'cjt166', '990000000002')
+  const gateway = await startGateway(world, 'GW1', [
+    { name: 'BUS-1', psam: '990000000001' },
+    {
+      name: 'BUS-2', psam: '990000000002', pcscd: 'far', readers: { card: 'BUS-1 00 00', psam: 'BUS-1 00 01' }
+    }
+  ], { config: { pcsc: { socket: world.farm.socket, others: { far: far.farm.socket } } } })
+  await world.farm.createCard({ chip: 'A', card: cardOf('cjt166', 1) })
+  await far.farm.createCard({ chip: 'B', card: cardOf('cjt166', 2) })
+  await far.farm.killPcscd({})
+  t.equal((await passenger(world, gateway, 'BUS-1', 'A').tap()).reason, 'paid')
+  t.match(await gateway.lane('BUS-2'), { cardReader: 'away' })
+  await far.farm.startPcscd({})
+  while ((await gateway.lane('BUS-2')).psam.state !== 'ready') await delay(20)
+  const told = gateway.tap('BUS-2')
+  await far.farm.insert({ chip: 'B', reader: 'BUS-1 00 00' })
+  t.equal((await told).reason, 'paid', 'a reader of the same name at the other pcscd')
+  const readers = childrenOf(gateway.child.pid).filter(one => commandOf(one).includes('reader-main.ts'))
+  t.equal(readers.length, 2)
+  process.kill(gateway.child.pid, 'SIGKILL')
+  for (const pid of readers) while (isAlive(pid)) await delay(5)
 })
 
 /** State, parent and so on of a process (proc(5) stat, from field 3); empty when it is gone. */

@@ -3,8 +3,12 @@
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { type Channel, conversing } from '../gateway/pcsc/exchange.ts'
+import {
+  type HopFrame, type HopKind, cutHop, hopFrame, hopKinds, hopReader
+} from '../gateway/pcsc/hop-frames.ts'
 import { startPsam } from '../gateway/pcsc/psam.ts'
 import { type Tapping, runTap } from '../gateway/pcsc/purchase.ts'
+import { childLimits, verdictOn } from '../gateway/pcsc/reader-child.ts'
 import { isResting, next, startSession } from '../gateway/pcsc/session.ts'
 import { entriesOf } from '../gateway/spool/recover.ts'
 import { openSpool } from '../gateway/spool/spool.ts'
@@ -572,4 +576,39 @@ t.test('any walk of a card through the city, torn anywhere: nothing lost, nothin
       whole.every(one => tacs.get(one.counter) === one.tac) && // with the TAC of the chip
       new Set(whole.map(one => one.key)).size === whole.length // each once
   }), { numRuns: 300 })
+})
+
+/* ---- the process of the readers: its frames, and when it must go ---- */
+
+t.test('frames to the process of the readers: whole, in pieces, glued', t => {
+  t.equal(Buffer.from(hopFrame('transmit', 7, 0x01020304, Uint8Array.of(0x80, 0x5C))).toString('hex'),
+    '000203000000070102030480' + '5c', 'length 2, kind 1, number 4, value 4, bytes')
+  const kinds = Object.keys(hopKinds) as HopKind[]
+  t.equal(new Set(Object.values(hopKinds).map(({ code }) => code)).size, kinds.length, 'no code twice')
+  const word = fc.integer({ min: 0, max: 0xffff_ffff })
+  const frames = fc.array(fc.record({
+    kind: fc.constantFrom(...kinds), number: word, value: word, bytes: fc.uint8Array({ maxLength: 300 })
+  }), { maxLength: 6 })
+  fc.assert(fc.property(frames, fc.integer({ min: 1, max: 40 }), (sent, piece) => {
+    const bytes = Buffer.concat(sent.map(one => hopFrame(one.kind, one.number, one.value, one.bytes)))
+    const taken: HopFrame[] = []
+    const take = hopReader(frame => { taken.push(frame) })
+    for (let at = 0; at < bytes.length; at += piece) take(bytes.subarray(at, at + piece))
+    return JSON.stringify(taken) === JSON.stringify(sent)
+  }), { numRuns: 1_000 })
+  t.throws(() => cutHop(new Uint8Array(11)), /no frame: kind 0/)
+  t.throws(() => hopFrame('answer', 1, 1, new Uint8Array(2_000)), /too many/)
+  t.end()
+})
+
+t.test('the process of the readers goes when it is silent, or too many chips hang', t => {
+  const { unansweredMax, hungMax } = childLimits
+  const table = [
+    [0, 0, null], [unansweredMax, hungMax, null], [unansweredMax + 1, 0, /11 asks without an answer/],
+    [0, hungMax + 1, /chips hang on 3 readers/], [unansweredMax + 1, hungMax + 1, /11 asks/]
+  ] as const
+  for (const [unanswered, hung, why] of table) {
+    t.match(verdictOn({ unanswered, hung }, childLimits), why, `${unanswered} open, ${hung} hang`)
+  }
+  t.end()
 })

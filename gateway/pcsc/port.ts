@@ -1,5 +1,6 @@
-// Readers and chips as PC/SC shows them, cut down to what a lane needs. The only importer of pcsclite.
-// Rebuilds everything when the service fails: no binding goes on by itself after pcscd was killed.
+// Readers and chips as PC/SC shows them, cut down to what a lane needs. The only importer of pcsclite, at
+// work in a process of its own (reader-main.ts). Rebuilds everything when the service fails: no binding goes
+// on by itself after pcscd was killed.
 import { setTimeout as delay } from 'node:timers/promises'
 import { pauseMs } from '../../runtime/http-client.ts'
 import type { Log } from '../../runtime/log.ts'
@@ -38,6 +39,14 @@ export type Pcsc = {
   close (): void
 }
 
+/** What only the process that holds the binding can tell. */
+export type LocalPcsc = Pcsc & {
+  /** `hadChip`: one lay there when an earlier process ended; it shows as found, not as put in. */
+  reader (name: string, hadChip?: boolean): Reader
+  /** Readers with a command that has outlived its deadline and not ended. */
+  hung (): number
+}
+
 export type PcscOptions = {
   log: Log
   /** Jitter, 0 <= x < 1. */
@@ -46,14 +55,16 @@ export type PcscOptions = {
   nowMs: () => number
   backoffMs?: number
   backoffMaxMs?: number
+  /** A reader has another state; before its listeners hear of chips. */
+  onState?: (reader: Reader) => void
 }
 
 /**
  * Starts watching. A service that is not there yet is no error: it is waited for. Throws when pcsclite is
  * missing.
  */
-export async function openPcsc (options: PcscOptions): Promise<Pcsc> {
-  const { log, random, nowMs, backoffMs = 100, backoffMaxMs = 2_000 } = options
+export async function openPcsc (options: PcscOptions): Promise<LocalPcsc> {
+  const { log, random, nowMs, backoffMs = 100, backoffMaxMs = 2_000, onState = () => undefined } = options
   const pcsclite = await loadBinding()
   const slots = new Map<string, Slot>()
   const closing = new AbortController()
@@ -61,8 +72,8 @@ export async function openPcsc (options: PcscOptions): Promise<Pcsc> {
   let failures = 0
   let failuresInRow = 0
 
-  const slot = (name: string): Slot => {
-    const known = slots.get(name) ?? createSlot(name, nowMs)
+  const slot = (name: string, hadChip = false): Slot => {
+    const known = slots.get(name) ?? createSlot({ name, hadChip, nowMs, onState })
     slots.set(name, known)
     return known
   }
@@ -112,6 +123,7 @@ export async function openPcsc (options: PcscOptions): Promise<Pcsc> {
   return {
     reader: slot,
     failures: () => failures,
+    hung: () => [...slots.values()].filter(one => one.isHung()).length,
     close: () => {
       closing.abort()
       const ended = watcher
@@ -164,6 +176,7 @@ type Slot = Reader & {
   attach (reader: CardReader): void
   status (reader: CardReader, state: number, atr: Uint8Array | undefined): void
   detach (): void
+  isHung (): boolean
   close (): void
 }
 
@@ -171,17 +184,20 @@ type Slot = Reader & {
  * Chips are spoken to over a second object of the binding for the same reader: the one that watches takes a
  * lock in the main thread for each event, and a silent chip would hold it for ever.
  */
-function createSlot (name: string, nowMs: () => number): Slot {
+function createSlot ({ name, hadChip, nowMs, onState }: {
+  name: string, hadChip: boolean, nowMs: () => number, onState: (reader: Reader) => void
+}): Slot {
   const listeners = new Set<(event: ReaderEvent) => void>()
   let watch: CardReader | null = null
   let wire: CardReader | null = null
-  let state: 'away' | 'empty' | 'chip' = 'away'
+  let state: ReturnType<Reader['state']> = 'away'
   let changes = -1
   let atr: Uint8Array = new Uint8Array(0)
   /** Until then a chip that shows is the one that lay there when the service went. */
   let sameChipUntilMs = -Infinity
-  let lostWithChip = false
+  let lostWithChip = hadChip
   let busy: Promise<void> = Promise.resolve()
+  let hung: Promise<void> | null = null
 
   const tell = (event: ReaderEvent) => { for (const listener of [...listeners]) listener(event) }
 
@@ -195,18 +211,34 @@ function createSlot (name: string, nowMs: () => number): Slot {
     const changed = flags >>> 16 !== changes
     changes = flags >>> 16
     if (state === 'chip' && (!present || changed)) leave('empty')
-    if (!present) state = 'empty'
+    if (!present) become('empty')
     if (!present || state === 'chip') return
-    state = 'chip'
     atr = newAtr === undefined ? new Uint8Array(0) : Uint8Array.from(newAtr)
+    become('chip')
     tell(first || nowMs() < sameChipUntilMs ? 'chip_found' : 'chip_in')
     sameChipUntilMs = -Infinity
   }
 
   function leave (to: 'away' | 'empty'): void {
     const had = state === 'chip'
-    state = to
+    become(to)
     if (had) tell('chip_out')
+  }
+
+  function become (to: typeof state): void {
+    if (state === to) return
+    state = to
+    onState(slot)
+  }
+
+  /** In time, or hung until it ends after all. */
+  async function inTime<T> (work: Promise<T>, deadlineMs: number, why: string): Promise<T> {
+    const ended = work.then(() => undefined, () => undefined)
+    busy = ended
+    return await within(work, deadlineMs, why, () => {
+      hung = ended
+      void ended.then(() => { if (hung === ended) hung = null })
+    })
   }
 
   /** A fresh object where the last one could not be disconnected, or belongs to a service that is gone. */
@@ -226,8 +258,7 @@ function createSlot (name: string, nowMs: () => number): Slot {
     const connected = new Promise<number>((resolve, reject) => {
       line.connect(options, settling(resolve, reject))
     })
-    busy = connected.then(() => undefined, () => undefined)
-    const protocol = await within(connected, deadlineMs, `${name}: the chip does not answer`)
+    const protocol = await inTime(connected, deadlineMs, `${name}: the chip does not answer`)
     return connection(line, protocol, deadlineMs)
   }
 
@@ -241,9 +272,8 @@ function createSlot (name: string, nowMs: () => number): Slot {
       const answered = new Promise<Uint8Array>((resolve, reject) => {
         line.transmit(sent, answerBytesMax, protocol, settling(resolve, reject))
       })
-      busy = answered.then(() => undefined, () => undefined)
       try {
-        const bytes = await within(answered, deadlineMs, `${name}: no answer within ${deadlineMs} ms`)
+        const bytes = await inTime(answered, deadlineMs, `${name}: no answer within ${deadlineMs} ms`)
         const answer = answerOf(bytes)
         if (answer.kind === 'unknown') dead = answer.why
         return answer
@@ -271,7 +301,7 @@ function createSlot (name: string, nowMs: () => number): Slot {
     return { transmit, close }
   }
 
-  return {
+  const slot: Slot = {
     name,
     state: () => state,
     atr: () => atr,
@@ -293,8 +323,10 @@ function createSlot (name: string, nowMs: () => number): Slot {
       wire = null
       leave('away')
     },
+    isHung: () => hung !== null,
     close: () => watch?.close()
   }
+  return slot
 }
 
 /**
@@ -315,9 +347,14 @@ const settling = <T>(resolve: (value: T) => void, reject: (error: Error) => void
   }
 
 /** The promise, or an error once the time is over; what comes later is not heard. */
-function within<T> (promise: Promise<T>, deadlineMs: number, why: string): Promise<T> {
+function within<T> (
+  promise: Promise<T>, deadlineMs: number, why: string, onLate: () => void = () => undefined
+): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(why)), deadlineMs)
+    const timer = setTimeout(() => {
+      onLate()
+      reject(new Error(why))
+    }, deadlineMs)
     promise.then(value => {
       clearTimeout(timer)
       resolve(value)

@@ -17,8 +17,6 @@ export type LaneWish = { name: string, psam: string } & Partial<LaneConfig>
 export type GatewayWish = {
   killAt?: string
   rules?: CardRules
-  /** Threads; with fewer than the readers need the process starts itself anew. */
-  pool?: string
   onLine?: (line: string) => void
   /** ISO instant of its start. */
   clock?: string
@@ -49,7 +47,7 @@ const morning = '2026-03-02T08:00:00+08:00'
 export async function startGateway (
   place: Place, name: string, lanes: readonly LaneWish[], wish: GatewayWish = {}
 ): Promise<Running> {
-  const { killAt, rules, pool = '40', onLine, clock = morning, settable = false } = wish
+  const { killAt, rules, onLine, clock = morning, settable = false } = wish
   const spoolDir = join(place.dir, name)
   const config: GatewayConfig = {
     gateway: name,
@@ -71,7 +69,7 @@ export async function startGateway (
     GATEWAY_CONFIG: path,
     GATEWAY_CLOCK: clock,
     LOG_LEVEL: onLine === undefined ? 'fatal' : 'info',
-    UV_THREADPOOL_SIZE: pool, ...(killAt === undefined ? {} : { CITIZEN_CARD_KILL_AT: killAt })
+    ...(killAt === undefined ? {} : { CITIZEN_CARD_KILL_AT: killAt })
   }
   const child = await superviseChild<{ url: string }>({
     name, ...nodeCommand(settable ? 'gateway/host.ts' : 'gateway/main.ts'), env,

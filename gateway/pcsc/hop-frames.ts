@@ -1,0 +1,80 @@
+// What is said between a gateway and the process that holds its readers: frames of one layout over a pipe.
+// Bytes are cut and built here; it refuses to know pipes, processes and readers.
+
+/** Kinds of frame; what number, value and bytes mean in each. */
+export const hopKinds = {
+  /* to the readers */
+  watch: { code: 0x01, number: 'reader', value: '1: a chip lay there before', bytes: 'its PC/SC name' },
+  connect: { code: 0x02, number: 'call', value: 'reader', bytes: 'deadline in ms, 4 bytes' },
+  transmit: { code: 0x03, number: 'call', value: 'connection', bytes: 'command' },
+  close: { code: 0x04, number: 'call', value: 'connection', bytes: 'disposition, 1 byte' },
+  ping: { code: 0x05, number: '-', value: '-', bytes: '-' },
+  /* from the readers */
+  ready: { code: 0x81, number: '-', value: '-', bytes: '-' },
+  missing: { code: 0x82, number: '-', value: '-', bytes: 'why there can be no readers' },
+  state: { code: 0x83, number: 'reader', value: 'state', bytes: 'ATR' },
+  event: { code: 0x84, number: 'reader', value: 'event', bytes: '-' },
+  connected: { code: 0x85, number: 'call', value: 'connection', bytes: '-' },
+  failed: { code: 0x86, number: 'call', value: '-', bytes: 'why' },
+  answer: { code: 0x87, number: 'call', value: 'status word', bytes: 'data' },
+  unknown: { code: 0x88, number: 'call', value: '-', bytes: 'why' },
+  closed: { code: 0x89, number: 'call', value: '-', bytes: '-' },
+  /** Answer to ping. */
+  pong: { code: 0x8A, number: 'readers that hang', value: 'failures of the service', bytes: '-' }
+} as const
+export type HopKind = keyof typeof hopKinds
+
+/** Whole numbers of 32 bits. */
+export type HopFrame = {
+  readonly kind: HopKind, readonly number: number, readonly value: number, readonly bytes: Uint8Array
+}
+
+/** Values of `state`, `event` and `close`, by their place. */
+export const readerStates = ['away', 'empty', 'chip'] as const
+export const readerEvents = ['chip_in', 'chip_found', 'chip_out'] as const
+export const dispositions = ['leave', 'reset', 'unpower'] as const
+
+const headBytes = 11 // length of what follows it, 2 · kind, 1 · number, 4 · value, 4
+const bodyBytesMax = 1_024
+
+export function hopFrame (
+  kind: HopKind, number: number, value: number, bytes: Uint8Array | string = nothing
+): Uint8Array {
+  const body = typeof bytes === 'string' ? Buffer.from(bytes).subarray(0, bodyBytesMax) : bytes
+  if (body.length > bodyBytesMax) throw new RangeError(`${kind}: ${body.length} bytes are too many`)
+  const frame = Buffer.allocUnsafe(headBytes + body.length)
+  frame.writeUInt16BE(body.length, 0)
+  frame[2] = hopKinds[kind].code
+  frame.writeUInt32BE(number, 3)
+  frame.writeUInt32BE(value, 7)
+  frame.set(body, headBytes)
+  return frame
+}
+const nothing = new Uint8Array(0)
+
+/** The first whole frame and what is left, or null while bytes are missing. Throws on what is no frame. */
+export function cutHop (bytes: Uint8Array): { frame: HopFrame, rest: Uint8Array } | null {
+  if (bytes.length < headBytes) return null
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const kind = kindOf.get(bytes[2] ?? 0)
+  const end = headBytes + view.readUInt16BE(0)
+  if (kind === undefined || end > headBytes + bodyBytesMax) throw new RangeError(`no frame: kind ${bytes[2]}`)
+  if (bytes.length < end) return null
+  const body = Uint8Array.from(bytes.subarray(headBytes, end))
+  const frame = { kind, number: view.readUInt32BE(3), value: view.readUInt32BE(7), bytes: body }
+  return { frame, rest: bytes.subarray(end) }
+}
+const kindOf = new Map(Object.entries(hopKinds).map(([kind, { code }]): [number, HopKind] =>
+  [code, kind as HopKind]))
+
+/** Takes bytes as they come and hands on whole frames. */
+export function hopReader (take: (frame: HopFrame) => void): (bytes: Uint8Array) => void {
+  let waiting: Uint8Array = nothing
+  return bytes => {
+    waiting = waiting.length === 0 ? bytes : Buffer.concat([waiting, bytes])
+    for (let cut = cutHop(waiting); cut !== null; cut = cutHop(waiting)) {
+      waiting = cut.rest
+      take(cut.frame)
+    }
+  }
+}

@@ -1,0 +1,89 @@
+// The process that holds the readers of one pcscd, for a gateway that may kill it at any moment. Speaks
+// hop-frames over file descriptor 3 and ends with it; whose card lies where is all it knows.
+import { Socket } from 'node:net'
+import { createLog } from '../../runtime/log.ts'
+import {
+  type HopFrame, type HopKind, dispositions, hopFrame, hopReader, readerEvents, readerStates
+} from './hop-frames.ts'
+import { type Connection, type Reader, openPcsc } from './port.ts'
+
+const pipe = new Socket({ fd: 3, readable: true, writable: true })
+
+function say (kind: HopKind, number: number, value: number, bytes?: Uint8Array | string): void {
+  pipe.write(hopFrame(kind, number, value, bytes))
+}
+
+async function main (): Promise<void> {
+  const numbers = new Map<Reader, number>()
+  const readers = new Map<number, Reader>()
+  const connections = new Map<number, Connection>()
+  let connectionsMade = 0
+  const pcsc = await openPcsc({
+    log: createLog('readers'), random: Math.random, nowMs: () => performance.now(), onState: tellState
+  })
+
+  function tellState (reader: Reader): void {
+    const number = numbers.get(reader)
+    if (number !== undefined) say('state', number, readerStates.indexOf(reader.state()), reader.atr())
+  }
+
+  function watch (number: number, name: string, hadChip: boolean): void {
+    const reader = pcsc.reader(name, hadChip)
+    numbers.set(reader, number)
+    readers.set(number, reader)
+    tellState(reader)
+    reader.listen(event => { say('event', number, readerEvents.indexOf(event)) })
+  }
+
+  async function connect (call: number, number: number, deadlineMs: number): Promise<void> {
+    try {
+      const connection = await readers.get(number)?.connect(deadlineMs)
+      if (connection === undefined) throw new Error(`nobody watches a reader ${number}`)
+      connections.set(++connectionsMade, connection)
+      say('connected', call, connectionsMade)
+    } catch (error) {
+      say('failed', call, 0, (error as Error).message)
+    }
+  }
+
+  async function transmit (call: number, number: number, command: Uint8Array): Promise<void> {
+    const answer = await connections.get(number)?.transmit(command) ??
+      { kind: 'unknown' as const, why: 'the connection is closed' }
+    if (answer.kind === 'answer') say('answer', call, answer.sw, answer.data)
+    else say('unknown', call, 0, answer.why)
+  }
+
+  async function close (call: number, number: number, disposition: number): Promise<void> {
+    const connection = connections.get(number)
+    connections.delete(number)
+    await connection?.close(dispositions[disposition] ?? 'reset')
+    say('closed', call, 0)
+  }
+
+  function take ({ kind, number, value, bytes }: HopFrame): void {
+    switch (kind) {
+      case 'watch': return watch(number, Buffer.from(bytes).toString(), value === 1)
+      case 'connect':
+        connect(number, value, Buffer.from(bytes).readUInt32BE())
+        return
+      case 'transmit':
+        transmit(number, value, bytes)
+        return
+      case 'close':
+        close(number, value, bytes[0] ?? 0)
+        return
+      case 'ping': return say('pong', pcsc.hung(), pcsc.failures())
+      default: throw new Error(`${kind} is not for the readers`)
+    }
+  }
+
+  pipe.on('data', hopReader(take))
+  say('ready', 0, 0)
+}
+
+/** A thread may hang in a chip for ever; an orderly exit would wait for it. */
+const end = () => { process.kill(process.pid, 'SIGKILL') }
+pipe.on('close', end).on('error', end)
+// Whoever ends the gateway ends this too, through the pipe: only after the last card is served.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined)
+main().catch((error: Error) => { say('missing', 0, 0, error.message) })
