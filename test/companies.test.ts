@@ -184,6 +184,9 @@ const confined: Readonly<Record<string, Try>> = {
     path: '/v1/disputes/1/escalation', sent: { json: { words: 'we do not agree with it' } },
     foreign: 'not_found', self: '409 prior_step_missing'
   },
+  'GET /v1/library/:party/payments': {
+    path: '/v1/library/BUS/payments', foreign: 'forbidden', self: '404 not_found'
+  },
   'GET /v1/watch/items': { path: '/v1/watch/items?layer=B&party=BUS', foreign: 'nothing' },
   'GET /v1/webhooks': { path: '/v1/webhooks', foreign: 'nothing' },
   'GET /v1/webhooks/:id/secret': { path: '/v1/webhooks/1/secret', foreign: 'not_found' },

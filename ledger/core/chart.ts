@@ -138,7 +138,8 @@ export const transferCodes = {
   refund: 50, residual: 51, residual_returned: 52, unpaid_released: 53, dispute_adjusted: 54,
   refund_reversed: 55, unpaid_release_reversed: 56, dispute_reversed: 57,
   bank_paid: 60, bank_collected: 61, payment_returned: 62, collection_returned: 63, bank_over: 64,
-  bank_out: 65, agent_pay_in: 66, short: 67, short_reversed: 68, line_attributed: 69, instruction_voided: 70
+  bank_out: 65, agent_pay_in: 66, short: 67, short_reversed: 68, line_attributed: 69, instruction_voided: 70,
+  library_deposit: 80, library_deposit_returned: 81
 } as const
 export type TransferCode = keyof typeof transferCodes
 

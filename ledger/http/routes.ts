@@ -13,6 +13,7 @@ import { exportRoutes } from './exports.ts'
 import { fileRoutes } from './files.ts'
 import { healthRoutes } from './health.ts'
 import { itemRoutes } from './items.ts'
+import { libraryRoutes } from './library.ts'
 import { nationalRoutes } from './national.ts'
 import { operatorRoutes } from './operators.ts'
 import { parameterRoutes } from './parameters.ts'
@@ -54,6 +55,7 @@ const all = [
   reportRoutes,
   proofRoutes,
   transitRoutes,
+  libraryRoutes,
   proposalRoutes,
   auditRoutes, redressRoutes,
   alertRoutes,

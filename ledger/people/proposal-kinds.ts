@@ -20,6 +20,7 @@ import { heldReleaseKind } from '../cards/release-held.ts'
 import { redateKind } from '../cards/redate.ts'
 import { refundKind, unpaidReleaseKind } from '../redress/refund.ts'
 import { residualKind, residualReturnKind } from '../cards/residual.ts'
+import { libraryDepositKind } from '../services/library/deposit.ts'
 import { staffMemberKind } from './staff.ts'
 
 export const proposalKinds: ProposalKinds = {
@@ -47,5 +48,6 @@ export const proposalKinds: ProposalKinds = {
   item_posting: itemPostingKind,
   hold_release: holdReleaseKind,
   attribute_line: attributeLineKind,
-  void_instruction: voidInstructionKind
+  void_instruction: voidInstructionKind,
+  library_deposit: libraryDepositKind
 }

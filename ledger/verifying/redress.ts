@@ -1,9 +1,13 @@
 // What people gave back, released or adjusted: each against its transfer, and no event gives back more than
 // it took.
+import { paymentDifferences } from '../store/library.ts'
 import { redressDifferences } from '../store/redress.ts'
 import { equal, type BookCheck } from './check.ts'
 
 export const redressChecks: readonly BookCheck[] = [{
   name: 'what was given back is booked and was paid before',
   run: async ({ tx }) => equal(await redressDifferences(tx))
+}, {
+  name: 'library payments are the purchases they say',
+  run: async ({ tx }) => equal(await paymentDifferences(tx))
 }]
