@@ -603,6 +603,113 @@ create table keyed_reply (
 );
 CREATE INDEX keyed_reply_age ON public.keyed_reply USING btree (made_at);
 
+create table library_binding (
+  bound_at timestamp with time zone not null,
+  bucket smallint not null,
+  card_id bigint not null,
+  ended_at timestamp with time zone,
+  party_id integer not null,
+  patron text not null,
+  token text not null,
+  constraint library_binding_pkey PRIMARY KEY (party_id, token, bound_at),
+  constraint library_binding_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+CREATE UNIQUE INDEX library_binding_patron ON public.library_binding USING btree (party_id, patron) WHERE (ended_at IS NULL);
+CREATE UNIQUE INDEX library_binding_token ON public.library_binding USING btree (party_id, token) WHERE (ended_at IS NULL);
+
+create table library_hold (
+  item text not null,
+  party_id integer not null,
+  patron text not null,
+  placed_at timestamp with time zone not null,
+  constraint library_hold_pkey PRIMARY KEY (party_id, item, patron),
+  constraint library_hold_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+CREATE INDEX library_hold_patron ON public.library_hold USING btree (party_id, patron);
+
+create table library_item (
+  fine_fen_max bigint,
+  item text not null,
+  party_id integer not null,
+  properties text not null default ''::text,
+  title text not null,
+  constraint library_item_pkey PRIMARY KEY (party_id, item),
+  constraint library_item_fine_fen_max_check CHECK ((fine_fen_max >= 0)),
+  constraint library_item_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+
+create table library_loan (
+  due_on date not null,
+  fine_fen bigint,
+  item text not null,
+  lent_on date not null,
+  loan bigint not null generated always as identity,
+  party_id integer not null,
+  patron text not null,
+  renewals smallint not null default 0,
+  returned_at timestamp with time zone,
+  constraint library_loan_pkey PRIMARY KEY (party_id, loan),
+  constraint library_loan_fine_fen_check CHECK ((fine_fen >= 0)),
+  constraint library_loan_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+CREATE UNIQUE INDEX library_loan_item ON public.library_loan USING btree (party_id, item) WHERE (returned_at IS NULL);
+CREATE INDEX library_loan_patron ON public.library_loan USING btree (party_id, patron) WHERE ((returned_at IS NULL) OR (fine_fen > 0));
+
+create table library_patron (
+  blocked_note text,
+  deposit_bucket smallint not null,
+  deposit_card_id bigint not null,
+  language text not null,
+  name text not null,
+  party_id integer not null,
+  password_hash text,
+  patron text not null,
+  constraint library_patron_pkey PRIMARY KEY (party_id, patron),
+  constraint library_patron_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+
+create table library_payment (
+  amount_fen bigint not null,
+  client text not null,
+  content text not null,
+  outcome text not null,
+  paid_at timestamp with time zone not null,
+  paid_by text not null,
+  party_id integer not null,
+  patron text,
+  payment_no bigint not null generated always as identity,
+  reason text not null,
+  request_key text,
+  returned_at timestamp with time zone,
+  transaction text not null,
+  constraint library_payment_pkey PRIMARY KEY (party_id, transaction),
+  constraint library_payment_amount_fen_check CHECK ((amount_fen > 0)),
+  constraint library_payment_outcome_check CHECK ((outcome = ANY (ARRAY['approved'::text, 'declined'::text]))),
+  constraint library_payment_paid_by_check CHECK ((paid_by = ANY (ARRAY['online'::text, 'purse'::text, 'cash'::text]))),
+  constraint library_payment_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+CREATE UNIQUE INDEX library_payment_no ON public.library_payment USING btree (party_id, payment_no);
+
+create table library_payment_part (
+  fen bigint not null,
+  loan bigint not null,
+  party_id integer not null,
+  transaction text not null,
+  constraint library_payment_part_pkey PRIMARY KEY (party_id, loan, transaction),
+  constraint library_payment_part_fen_check CHECK ((fen > 0)),
+  constraint library_payment_part_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+
+create table library_rules (
+  party_id integer not null,
+  rules jsonb not null,
+  set_at timestamp with time zone not null,
+  set_by text not null,
+  valid_from date not null,
+  constraint library_rules_pkey PRIMARY KEY (party_id, valid_from),
+  constraint library_rules_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+
 create table medical_total (
   amount_fen bigint not null,
   clearing_date date not null,
