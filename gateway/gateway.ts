@@ -11,6 +11,7 @@ import { createMetrics } from '../runtime/metrics.ts'
 import { type GatewayConfig } from '../schemas/gateway.ts'
 import { chargeBook } from './charges.ts'
 import { openDesk } from './desk.ts'
+import type { Condition } from './health.ts'
 import { buildApp } from './http/app.ts'
 import { gatewayMetrics } from './metrics.ts'
 import type { CardReaders } from './pcsc/card-readers.ts'
@@ -19,6 +20,7 @@ import { openPorts } from './ports.ts'
 import { directoryLayer } from './spool/files.ts'
 import { lockDirectory } from './spool/lock.ts'
 import { type Spool, openSpool } from './spool/spool.ts'
+import { watchSpool } from './spool/watch.ts'
 import { tapLog } from './taps.ts'
 import { lookAtLanes } from './terminals/lanes.ts'
 import { openTerminals } from './terminals/terminals.ts'
@@ -40,7 +42,13 @@ export type GatewayOptions = {
   newId: () => string
 }
 
-export type Gateway = { readonly app: FastifyInstance, readonly url: string, close (): Promise<void> }
+export type Gateway = {
+  readonly app: FastifyInstance
+  readonly url: string
+  /** Resolves when the spool cannot be written any more: only a new process can go on. */
+  readonly failed: Promise<Error>
+  close (): Promise<void>
+}
 
 const limits = { firstParametersMs: 2_000, lanesSettleMs: 1_500, lanesOfPcscdMax: 15 } as const
 const uplinkDefaults = {
@@ -70,15 +78,19 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
     tries: 1 // uplink and parameters come again by themselves
   })
   const { gateway: name, spoolDir } = config
+  let fail: (failure: Error) => void = () => undefined
+  const failed = new Promise<Error>(resolve => { fail = resolve })
   const spool = await openSpool({
     files: directoryLayer(join(spoolDir, 'segments')),
     clock,
     limits: config.spool ?? {},
     onDamage: (segment, offset) => {
       log.error({ alarm: 'spool_damaged', segment, offset }, 'a record cannot be read back')
-    }
+    },
+    onFailure: fail
   })
   await tellOpen(spool, log)
+  const level = watchSpool(spool, log)
 
   const witness = headWitness(join(spoolDir, 'heads.jsonl'), log)
   const terminals = config.lanes.map(({ operator, terminal }) => ({ operator, terminal }))
@@ -117,7 +129,9 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   const desk = openDesk({ http, nowMs })
   const house = { spool, desk, parameters, terminals: estate, clock, nowMs, random, newId, log }
   const ports = await openPorts(config.ports ?? [], house)
-  const onTap = gatewayMetrics(metrics, { spool, uplink, witness, readers, parameters, lanes, ports })
+  const onTap = gatewayMetrics(metrics, {
+    clock, spool, uplink, witness, readers, parameters, lanes, ports
+  })
   const rules = config.cards ?? {}
   const shared = { rules, spool, parameters, clock, nowMs, random, log, taps, charges, onTap }
   for (const lane of config.lanes) {
@@ -127,7 +141,19 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
     }
     lanes.set(lane.lane, openLane({ config: lane, pcsc: readers.of(lane.pcscd), refused, ...shared }))
   }
-  const app = buildApp({ lanes, ports, taps, charges, spool, uplink, parameters, metrics, log })
+  const condition = (): Condition => ({
+    refusal: spool.refusal(),
+    spool: spool.status(),
+    uplink: uplink.status(),
+    lanes: [...lanes.values()].map(lane => lane.view()),
+    ports: ports.states(),
+    parameters: parameters.status(),
+    parametersFailure: fresh.failure(),
+    headContradictions: witness.contradictions()
+  })
+  const app = buildApp({
+    lanes, ports, taps, charges, spool, uplink, parameters, metrics, condition, log
+  })
   const url = await app.listen({ host: config.http?.host ?? '127.0.0.1', port: config.http?.port ?? 0 })
   const settled = [...lanes.values()].map(lane => lane.settled)
   await Promise.race([Promise.all(settled), delay(limits.lanesSettleMs)])
@@ -135,6 +161,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   return {
     app,
     url,
+    failed,
     close: async () => {
       await Promise.all([...[...lanes.values()].map(lane => lane.close()), ports.close()])
       await fresh.stop()
@@ -144,6 +171,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
       await uplink.stop()
       taps.close()
       await app.close()
+      level.stop()
       await spool.close()
       http.close()
       release()

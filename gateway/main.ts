@@ -3,6 +3,7 @@
 // `gateway/main.ts redeliver --url URL --since INSTANT` has a running one deliver its spool again.
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Type } from 'typebox'
 import { Errors } from 'typebox/value'
 import { offsetClock, systemClock } from '../runtime/clock.ts'
@@ -20,6 +21,8 @@ const Environment = Type.Object({
   GATEWAY_CLOCK: Type.Optional(Type.String({ description: 'ISO instant at which the clock starts' }))
 })
 
+const failedTellMs = 1_000
+
 async function main (): Promise<void> {
   const environment = readConfig(Environment, process.env)
   const config = readGatewayConfig(environment.GATEWAY_CONFIG)
@@ -29,10 +32,17 @@ async function main (): Promise<void> {
   const chance = { random: Math.random, nowMs: () => performance.now(), newId: randomUUID }
   const readers = await openCardReaders(config.pcsc ?? {}, { log, ...chance })
   const gateway = await buildGateway({ config, clock, readers, log, ...chance })
-  announceReady({ url: gateway.url }, async () => {
+  const close = async () => {
     await gateway.close()
     readers.close()
-  })
+  }
+  announceReady({ url: gateway.url }, close)
+  const failure = await gateway.failed
+  log.fatal({ alarm: 'spool_failed' }, failure.message)
+  // What was said of the last tap is asked for by tills; then whoever supervises starts a process that knows.
+  await delay(failedTellMs)
+  await close()
+  process.exit(1)
 }
 
 function readGatewayConfig (path: string): GatewayConfig {

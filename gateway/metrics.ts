@@ -1,4 +1,5 @@
 // The figures of a gateway, by name. It refuses to know how they are fetched.
+import type { Clock } from '../runtime/clock.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import type { TapView } from '../schemas/gateway.ts'
 import type { CardReaders } from './pcsc/card-readers.ts'
@@ -10,6 +11,7 @@ import type { Uplink } from './uplink/uplink.ts'
 import type { Witness } from './uplink/witness.ts'
 
 export type Measured = {
+  clock: Clock
   spool: Spool
   uplink: Uplink
   witness: Witness
@@ -23,20 +25,33 @@ const tapMsBounds = [5, 10, 20, 50, 100, 200, 300, 500, 1_000, 3_000]
 
 /** Registers all of them; returns what to call for each tap. */
 export function gatewayMetrics (metrics: Metrics, measured: Measured): (tap: TapView) => void {
-  const { spool, uplink, witness, readers, parameters, lanes, ports } = measured
+  const { clock, spool, uplink, witness, readers, parameters, lanes, ports } = measured
   const taps = metrics.counter('gateway_taps_total', 'taps by lane, outcome and reason')
   const tapMs = metrics.histogram('gateway_tap_ms', 'from card present to the open gate', tapMsBounds)
   const count = (name: string, help: string, read: () => number) => { metrics.gauge(name, help, read) }
   count('gateway_spool_depth', 'records not answered by the ledger yet', () => spool.status().depth)
+  count('gateway_spool_oldest_seconds', 'age of the oldest of them; 0: none', () => {
+    const { oldestAtMs } = spool.status()
+    return oldestAtMs === null ? 0 : Math.max(0, Math.round((clock.now() - oldestAtMs) / 1_000))
+  })
+  count('gateway_spool_refuses', '1 while no tap is taken because of the spool', () =>
+    spool.refusal() === null ? 0 : 1)
+  count('gateway_spool_segments', 'files of the spool', () => spool.status().segments)
   count('gateway_spool_delivered_total', 'records answered by the ledger', () => spool.status().delivered)
   count('gateway_spool_parked', 'deliveries set aside', () => spool.status().parked.length)
   count('gateway_spool_high_water', '1 while the spool is filling up', () => spool.status().highWater ? 1 : 0)
   count('gateway_spool_flushes_total', 'disk flushes', () => spool.status().flushes)
   count('gateway_open_intents', 'cards that are expected back', () => spool.status().openIntents)
   count('gateway_uplink_failures', 'failed deliveries in a row', () => uplink.status().failures)
+  metrics.gauge('gateway_uplink_results_total', 'records answered, by the reason of the ledger', () =>
+    Object.entries(uplink.status().results).map(([reason, records]) => [{ reason }, records]))
   count('gateway_head_contradictions_total', 'heads that deny an earlier one', () => witness.contradictions())
   count('gateway_pcsc_failures_total', 'times the card reader service was lost', () => readers.failures())
   count('gateway_blacklist_version', 'version applied, 0 for none', () => parameters.blacklistVersion() ?? 0)
+  count('gateway_tariff_version', 'version valid now, 0 for none', () => parameters.tariff()?.version ?? 0)
+  metrics.gauge('gateway_lane_state', '1 for the state of each lane', () =>
+    [...lanes.values()].map(lane => lane.view()).map(({ lane, cardReader, psam, state }) =>
+      [{ lane, reader: cardReader, psam: psam.state, session: state }, 1]))
   count('gateway_psams_ready', 'lanes whose PSAM is ready', () =>
     [...lanes.values()].filter(lane => lane.view().psam.state === 'ready').length)
   metrics.gauge('gateway_port_open', '1 while the device is there, or the socket listens', () =>
@@ -46,6 +61,9 @@ export function gatewayMetrics (metrics: Metrics, measured: Measured): (tap: Tap
   metrics.gauge('gateway_port_events_total', 'frames, exchanges and errors of a port, by name', () =>
     ports.states().flatMap(({ port, protocol, counts }) =>
       Object.entries(counts).map(([event, count]) => [{ port, protocol, event }, count] as const)))
+  count('gateway_memory_bytes', 'resident memory of this process', () => process.memoryUsage.rss())
+  count('gateway_handles', 'timers, sockets and files that are open in this process', () =>
+    process.getActiveResourcesInfo().length)
   return ({ lane, outcome, reason, ms }) => {
     taps.add({ lane, outcome, reason })
     if (outcome === 'approved' && ms.total > 0) tapMs.observe(ms.total)

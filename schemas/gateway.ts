@@ -257,6 +257,24 @@ export const SpoolView = Type.Object({
 }, { ...closed, $id: 'SpoolView' })
 export type SpoolView = Static<typeof SpoolView>
 
+export const GatewayFinding = Type.Object({
+  what: Type.String({ description: 'spool, uplink, lane NAME and so on' }), why: Type.String()
+}, closed)
+export type GatewayFinding = Static<typeof GatewayFinding>
+
+export const HealthView = Type.Object({
+  ok: Type.Boolean({ description: 'false: only a new process can heal it' }),
+  wrong: Type.Array(GatewayFinding)
+}, { ...closed, $id: 'HealthView' })
+
+export const ReadyView = Type.Object({
+  ready: Type.Boolean(),
+  refusal: orNull(Type.String({ description: 'why no tap is taken anywhere' })),
+  wrong: Type.Array(GatewayFinding, { description: 'because of which somebody is turned away' }),
+  worries: Type.Array(GatewayFinding, { description: 'because of which nobody is turned away, yet' })
+}, { ...closed, $id: 'ReadyView' })
+export type ReadyView = Static<typeof ReadyView>
+
 export const RedeliverRequest = Type.Object({ since: Instant }, { ...closed, $id: 'RedeliverRequest' })
 export const RedeliverReply = Type.Object({
   range: orNull(Type.Object({ from: Type.Integer(), to: Type.Integer() }, {

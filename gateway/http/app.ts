@@ -8,13 +8,14 @@ import type { Log } from '../../runtime/log.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
 import { Problem } from '../../schemas/api.ts'
 import {
-  ChargeRequest, ChargeView, GroupRequest, LaneView, ParametersView, RedeliverReply, RedeliverRequest,
-  SpoolView, TapView
+  ChargeRequest, ChargeView, GroupRequest, HealthView, LaneView, ParametersView, ReadyView, RedeliverReply,
+  RedeliverRequest, SpoolView, TapView
 } from '../../schemas/gateway.ts'
 import { limits } from '../../schemas/limits.ts'
 import { PortState } from '../../schemas/port.ts'
 import { type RequestReason, requestReasons } from '../../schemas/reasons.ts'
 import { type Charges, ChargeConflictError } from '../charges.ts'
+import { type Condition, illnesses, readiness } from '../health.ts'
 import type { Lane } from '../pcsc/lane.ts'
 import type { Ports } from '../ports.ts'
 import type { Spool } from '../spool/spool.ts'
@@ -31,6 +32,7 @@ export type Served = {
   readonly uplink: Uplink
   readonly parameters: Parameters
   readonly metrics: Metrics
+  readonly condition: () => Condition
   readonly log: Log
 }
 
@@ -73,16 +75,20 @@ class NotFound extends Error {
   readonly statusCode = 404
 }
 
-function addHealth (app: FastifyInstance, { lanes, spool, metrics }: Served): void {
-  app.get('/healthz', async (_, reply) => {
-    const refusal = spool.refusal()
-    const ok = refusal !== 'spool_failed'
-    return reply.code(ok ? 200 : 503).send({ ok, refusal })
+function addHealth (app: FastifyInstance, { condition, metrics }: Served): void {
+  const typed = app.withTypeProvider<TypeBoxTypeProvider>()
+  typed.get('/healthz', {
+    schema: { response: { 200: HealthView, 503: HealthView } }
+  }, async (_, reply) => {
+    const wrong = illnesses(condition())
+    const ok = wrong.length === 0
+    return reply.code(ok ? 200 : 503).send({ ok, wrong })
   })
-  app.get('/readyz', async (_, reply) => {
-    const waiting = [...lanes.values()].map(lane => lane.view()).filter(lane => lane.psam.state !== 'ready')
-    const ready = spool.refusal() === null && waiting.length === 0
-    return reply.code(ready ? 200 : 503).send({ ready, waiting: waiting.map(lane => lane.lane) })
+  typed.get('/readyz', {
+    schema: { response: { 200: ReadyView, 503: ReadyView } }
+  }, async (_, reply) => {
+    const view = readiness(condition())
+    return reply.code(view.ready ? 200 : 503).send(view)
   })
   app.get('/metrics', async (_, reply) => reply.type('text/plain; version=0.0.4').send(metrics.render()))
 }

@@ -31,7 +31,8 @@ type Waiting = {
 }
 
 export function segmentLog (
-  files: FileLayer, clock: Clock, start: { file: SpoolFile | null, fileBytes: number, durable: number }
+  files: FileLayer, clock: Clock, start: { file: SpoolFile | null, fileBytes: number, durable: number },
+  onFailure: (failure: SpoolFailedError) => void
 ): SegmentLog {
   let { file, fileBytes: plannedBytes, durable } = start
   let queue: Waiting[] = []
@@ -52,6 +53,7 @@ export function segmentLog (
         failure = new SpoolFailedError(cause)
         for (const one of [...group, ...queue]) one.failed(failure)
         queue = []
+        onFailure(failure)
       }
     }
     flushing = null

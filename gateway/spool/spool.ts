@@ -6,7 +6,7 @@ import { cardKey, type TransactionRecord } from '../../schemas/record.ts'
 import type { EntryType } from './frame.ts'
 import type { FileLayer } from './files.ts'
 import { recover } from './recover.ts'
-import { segmentLog } from './segment-log.ts'
+import { type SpoolFailedError, segmentLog } from './segment-log.ts'
 import { type SpooledRecord, recordReader, segmentsOf } from './segments.ts'
 import {
   type Batch, type Entry, type Intent, type OpenIntent, type Payloads, type Terminal,
@@ -39,6 +39,8 @@ export type SpoolOptions = {
   limits?: Partial<SpoolLimits>
   /** A place that cannot be read back; the records around it are delivered all the same. */
   onDamage?: (segment: string, offset: number) => void
+  /** Told once: nothing can be written any more, only a new process can tell what is on disk. */
+  onFailure?: (failure: SpoolFailedError) => void
 }
 
 export type Spool = {
@@ -102,11 +104,11 @@ export type SpoolStatus = {
 
 /** Opens the spool, repairs a torn tail, remembers what was open. Throws SpoolDamagedError. */
 export async function openSpool (
-  { files, clock, limits: changed, onDamage = () => undefined }: SpoolOptions
+  { files, clock, limits: changed, onDamage = () => undefined, onFailure = () => undefined }: SpoolOptions
 ): Promise<Spool> {
   const limits = limitsFrom(changed)
   const { state, file, fileBytes, tornBytes } = await recover(files)
-  const log = segmentLog(files, clock, { file, fileBytes, durable: state.sequence })
+  const log = segmentLog(files, clock, { file, fileBytes, durable: state.sequence }, onFailure)
   const reader = recordReader(files, onDamage)
   const listeners: (() => void)[] = []
   let redeliveryTurn = false

@@ -5,6 +5,8 @@ import { napper } from '../nap.ts'
 export type KeepFresh = {
   /** Resolves when the first try is over, whatever came of it. */
   readonly first: Promise<void>
+  /** Why the last try failed, or null. */
+  failure (): string | null
   stop (): Promise<void>
 }
 
@@ -17,17 +19,16 @@ export function keepFresh (
 ): KeepFresh {
   const stopping = new AbortController()
   const nap = napper()
-  let failing = false
+  let failure: string | null = null
 
   async function once (): Promise<void> {
     try {
       await refresh()
-      failing = false
+      failure = null
     } catch (error) {
-      if (!failing && !stopping.signal.aborted) {
-        log.warn(`${what}: ${(error as Error).message}`)
-      }
-      failing = true
+      const why = (error as Error).message
+      if (failure === null && !stopping.signal.aborted) log.warn(`${what}: ${why}`)
+      failure = why
     }
   }
 
@@ -40,6 +41,7 @@ export function keepFresh (
   })
   return {
     first,
+    failure: () => failure,
     stop: async () => {
       stopping.abort()
       await ended

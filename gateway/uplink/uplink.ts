@@ -97,7 +97,7 @@ export function startUplink (options: UplinkOptions): Uplink {
     if (!answersAll(reply, batch)) return `the reply to ${batch.delivery} does not answer each record`
     await spool.ack(batch.delivery)
     for (const result of reply.results) note(batch, result)
-    if (reply.head !== null) options.onHead(reply.head)
+    if (reply.head !== null) see(reply.head)
     return null
   }
 
@@ -126,6 +126,15 @@ export function startUplink (options: UplinkOptions): Uplink {
     results[reason] = (results[reason] ?? 0) + 1
     if (outcome === 'refused' && reason !== 'duplicate') {
       log.warn({ delivery: batch.delivery, index, reason, detail }, 'the ledger refused a record')
+    }
+  }
+
+  /** Records go on even where the file of the heads cannot be written. */
+  function see (head: SignedHead): void {
+    try {
+      options.onHead(head)
+    } catch (error) {
+      log.error({ alarm: 'head_not_kept' }, (error as Error).message)
     }
   }
 

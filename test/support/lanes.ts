@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Child, nodeCommand, superviseChild } from '../../runtime/supervise.ts'
+import { type Child, type Ended, nodeCommand, superviseChild } from '../../runtime/supervise.ts'
 import type {
   CardRules, GatewayConfig, LaneConfig, LaneView, SpoolView, TapView
 } from '../../schemas/gateway.ts'
@@ -30,6 +30,8 @@ export type Running = {
   readonly child: Child<{ url: string }>
   readonly url: string
   readonly spoolDir: string
+  /** Resolves when the process has ended by itself. */
+  readonly ended: Promise<Ended>
   /** The next tap that this lane tells of. */
   tap (lane: string): Promise<TapView>
   lane (lane: string): Promise<LaneView>
@@ -71,8 +73,10 @@ export async function startGateway (
     LOG_LEVEL: onLine === undefined ? 'fatal' : 'info',
     ...(killAt === undefined ? {} : { CITIZEN_CARD_KILL_AT: killAt })
   }
+  let lost: (how: Ended) => void = () => undefined
+  const ended = new Promise<Ended>(resolve => { lost = resolve })
   const child = await superviseChild<{ url: string }>({
-    name, ...nodeCommand(settable ? 'gateway/host.ts' : 'gateway/main.ts'), env,
+    onLost: lost, name, ...nodeCommand(settable ? 'gateway/host.ts' : 'gateway/main.ts'), env,
     ...(onLine === undefined ? {} : { onLine })
   })
   const hostUrl = child.ready.url
@@ -87,6 +91,7 @@ export async function startGateway (
     child,
     url,
     spoolDir,
+    ended,
     tap: taps.next,
     lane: async lane => (await get<LaneView[]>('/v1/lanes')).find(one => one.lane === lane) as LaneView,
     get,
@@ -139,10 +144,15 @@ function tapStream (url: string) {
   }
 }
 
-/** A card in a passenger's hand. Removal is waited for: pcscd looks every 0.4 s. */
+/** A card in a passenger's hand. Removal is waited for, while there is a gateway: pcscd looks every 0.4 s. */
 export function passenger (place: Place, gateway: Running, lane: string, card: string) {
   const reader = `${lane} 00 00`
-  const gone = async () => { while ((await gateway.lane(lane)).cardReader !== 'empty') await delay(20) }
+  const isGone = async () => (await gateway.lane(lane)).cardReader === 'empty'
+  const end = { came: false }
+  void gateway.ended.then(() => { end.came = true })
+  const gone = async () => {
+    while (!end.came && !await isGone().catch(() => false)) await delay(20)
+  }
   return {
     tap: async () => {
       const told = gateway.tap(lane)

@@ -1,0 +1,191 @@
+// What may go wrong at the edge, and what comes of it: for the person at the reader, in the spool, in the
+// books. docs/faults.md is this table; `npx tsx test/support/fault-table.ts > docs/faults.md` writes it.
+
+/** What stands in the last three columns is what the test has seen, word by word, where it runs here. */
+export type Fault = {
+  readonly fault: string
+  /** Reasons of the taps, in order; `schemas/gateway.ts` has their words. */
+  readonly resident: string
+  readonly spool: string
+  readonly ledger: string
+  /** Test files and titles; absent where test/faults.test.ts has a story of the same name. */
+  readonly shown?: readonly (readonly [file: string, title: string])[]
+}
+
+const pcsc = 'test/gateway-pcsc.test.ts'
+
+export const faults: readonly (readonly [part: string, rows: readonly Fault[]])[] = [
+  ['The card', [
+    {
+      fault: 'the card leaves at any command, before or after the chip commits, four families of cards',
+      resident: 'before the debit: card_removed or card_unreadable, then paid · at the debit: torn, then ' +
+        'paid_before where the chip had paid, paid where it had not',
+      spool: 'at the debit 1 grey; the return adds its whole record, or nothing',
+      ledger: 'as often as the chip has paid',
+      shown: [[pcsc, 'torn after every single command, every family, and back']]
+    },
+    {
+      fault: 'the card leaves after the chip has paid, and comes back to a lane of another gateway',
+      resident: 'torn, then paid there: a new fare',
+      spool: '1 grey here, 1 whole there',
+      ledger: 'both fares: the chip\'s next counter proves the grey one',
+      shown: [['test/edge.test.ts', 'three gateways and one ledger']]
+    },
+    {
+      fault: 'a card never answers, beside thirteen chips that do',
+      resident: 'torn, then paid_before; the others paid, meanwhile and after',
+      spool: '13 whole, 1 grey',
+      ledger: '13 of 13 fares'
+    }
+  ]],
+  ['Readers and security modules', [
+    {
+      fault: 'pcscd is killed, in the middle of a tap, and comes back',
+      resident: 'torn, then paid_before where the chip had paid; a card that lay there is not charged again',
+      spool: '1 grey, and its whole record where the chip had paid',
+      ledger: 'as often as the chip has paid',
+      shown: [[pcsc, 'pcscd is killed underneath and comes back']]
+    },
+    {
+      fault: 'the PSAM is pulled, silent, or another one than configured',
+      resident: 'psam_unavailable; in the middle, after the debit: psam_lost, then paid_before',
+      spool: 'after the debit its whole record',
+      ledger: 'as often as the chip has paid',
+      shown: [[pcsc, 'the PSAM: pulled before, pulled in the middle, another one put in']]
+    }
+  ]],
+  ['The way to the ledger', [
+    {
+      fault: 'the ledger is gone before, inside or after a delivery, or silent: at each of five points',
+      resident: 'paid',
+      spool: '5 whole',
+      ledger: '5 of 5 fares'
+    },
+    {
+      fault: 'the ledger is gone before, inside or after a request, or silent: at each of five points',
+      resident: 'approved; silent until the deadline: unknown, then approved',
+      spool: 'nothing: a request is no record',
+      ledger: '5 requests, 5 transfers'
+    },
+    {
+      fault: 'no ledger for six hours, a new tariff and a new blacklist begin meanwhile',
+      resident: 'paid by the tariff of the hour; blacklisted as of the last list that came',
+      spool: 'grows; then empties in the order of each terminal',
+      ledger: 'every fare, in the order of the record numbers of each terminal',
+      shown: [['test/edge.test.ts', 'six hours without the ledger']]
+    },
+    {
+      fault: 'no ledger until the spool is full',
+      resident: 'paid; at the limit spool_full; once the ledger is back, paid',
+      spool: 'says high water at half, refusal at the limit, neither after the catch-up',
+      ledger: 'every fare',
+      shown: [['test/edge.test.ts', 'a spool that fills up']]
+    },
+    {
+      fault: 'no ledger when the gateway starts',
+      resident: 'paid, by what was kept; a gateway that never had a tariff: no_tariff',
+      spool: 'grows; empties once the ledger is there',
+      ledger: 'every fare',
+      shown: [['test/edge.test.ts', 'started while the ledger is away']]
+    },
+    {
+      fault: 'the ledger answers nonsense, blames a record, or refuses the batch',
+      resident: 'nothing: the gate has opened long before',
+      spool: 'the culprit is set aside with an alarm, the rest goes on',
+      ledger: 'all but the culprit, which a redelivery brings again',
+      shown: [['test/uplink.test.ts', 'a record that the ledger blames is found by halves and set aside']]
+    }
+  ]],
+  ['The gateway and its disk', [
+    {
+      fault: 'kill -9 at each named place between intent and answer of the ledger',
+      resident: 'the next tap: paid_before where the chip had paid and nothing told of it, else paid',
+      spool: '1 grey where the outcome was open, none else',
+      ledger: 'as often as the chip has paid',
+      shown: [
+        [pcsc, 'killed at every named place: the card and the records agree after the next start'],
+        ['test/crash.test.ts', 'five kills and every named place']
+      ]
+    },
+    {
+      fault: 'kill -9 of gateway, ledger and PostgreSQL at random moments',
+      resident: 'as above',
+      spool: 'as above',
+      ledger: 'counted by the auditor: each delivered record once',
+      shown: [['test/crash.test.ts', 'five kills and every named place']]
+    },
+    {
+      fault: 'the power goes at any byte that the spool writes',
+      resident: 'the next tap, as after kill -9',
+      spool: 'what was promised is there; a torn tail is cut off',
+      ledger: 'as often as the chip has paid',
+      shown: [['test/spool.test.ts', 'power cut at every byte of a busy minute']]
+    },
+    {
+      fault: 'SIGTERM in the middle of a tap',
+      resident: 'paid',
+      spool: '1 whole',
+      ledger: '1 of 1 fares'
+    },
+    {
+      fault: 'kill -9 with the ledger away, and a start without it',
+      resident: 'paid, paid',
+      spool: '2 whole',
+      ledger: '2 of 2 fares'
+    },
+    {
+      fault: 'the disk fills up to its reserve, and is cleared',
+      resident: 'paid, spool_full, paid',
+      spool: '2 whole',
+      ledger: '2 of 2 fares'
+    },
+    {
+      fault: 'the disk takes no byte more, before the debit; the gateway ends and is started again',
+      resident: 'paid, spool_failed, paid',
+      spool: '2 whole',
+      ledger: '2 of 2 fares'
+    },
+    {
+      fault: 'the disk takes no byte more, after the debit; the gateway ends and is started again',
+      resident: 'paid, record_failed, paid_before',
+      spool: '2 whole, 1 grey',
+      ledger: '2 of 2 fares'
+    }
+  ]],
+  ['The clock', [
+    {
+      fault: 'the clock of the gateway is set back by an hour between two taps',
+      resident: 'paid, paid',
+      spool: '2 whole',
+      ledger: '2 of 2 fares'
+    },
+    {
+      fault: 'the clock of the gateway is lost: the year 2000, until it is set',
+      resident: 'paid, card_not_started, paid',
+      spool: '2 whole',
+      ledger: '2 of 2 fares'
+    }
+  ]]
+]
+
+export function faultsPage (): string {
+  const rowOf = ({ fault, resident, spool, ledger, shown }: Fault) => {
+    const where = (shown ?? [['test/faults.test.ts', '']]).map(([file]) => `\`${file}\``).join(', ')
+    return `| ${fault} | ${resident} | ${spool} | ${ledger} | ${where} |`
+  }
+  const parts = faults.map(([part, rows]) =>
+    [`## ${part}`, '', ...head, ...rows.map(rowOf), ''].join('\n'))
+  return [...words, ...parts].join('\n')
+}
+
+const words = [
+  '# What may go wrong at the edge', '',
+  'Each row is a test on real readers (pcscd), processes, files and sockets, most of them with the ledger on',
+  'PostgreSQL. Nothing is lost, nothing is doubled: the chip\'s own balance is held against the books.', ''
+]
+const head = [
+  '| what happens | the resident sees | the spool holds | the ledger books | shown by |',
+  '|---|---|---|---|---|'
+]
+
+if (process.argv[1] === import.meta.filename) process.stdout.write(faultsPage())
