@@ -86,6 +86,7 @@ t.test('six hours without the ledger', { skip, buffered: true, timeout: 180_000 
   }, 'ready all the same, and it says what is amiss')
 
   city.door.clock.set(Date.parse(at('14:30')))
+  await gateway.clock(at('14:30'))
   await cable.mend()
   await cable.breakNext('POST /v1/records', 'before the answer')
   await gateway.drained()
