@@ -3,6 +3,7 @@
 import type { Clock } from '../runtime/clock.ts'
 import type { Labels, Metrics } from '../runtime/metrics.ts'
 import { dayStates } from '../schemas/api.ts'
+import { healths } from '../schemas/estate.ts'
 import type { Booked, Stage } from './intake/book-lines.ts'
 import type { Db } from './store/db.ts'
 import { readFigures, type Figures } from './store/figures.ts'
@@ -138,6 +139,9 @@ function gauges (metrics: Metrics): (figures: Figures, nowMs: number) => void {
   const unwatched = gauge('ledger_watch_batches', 'Batches that the watch has not looked at; 10000: or more')
   const unwatchedAge = gauge('ledger_watch_age_seconds', 'Age of the oldest of them; 0: none')
   const dead = gauge('ledger_tellings_dead', 'Tellings that were given up, until they are sent by hand')
+  const terminals = gauge('ledger_terminals', 'Enrolled terminals by health')
+  const away = gauge('ledger_gateways_away', 'Gateways that have not reported three times in a row')
+  const events = gauge('ledger_terminal_events_open', 'Events of terminals that last')
   const age = (nowMs: number, sinceMs: number | null): number =>
     sinceMs === null ? 0 : Math.max(0, nowMs - sinceMs) / 1_000
   return ({ outbox, sealing, open, days, partitionsAhead, ...more }, nowMs) => {
@@ -157,5 +161,8 @@ function gauges (metrics: Metrics): (figures: Figures, nowMs: number) => void {
     unwatched.set(more.watch.count)
     unwatchedAge.set(age(nowMs, more.watch.oldestMs))
     dead.set(more.deadTellings)
+    for (const health of healths) terminals.set(more.estate.terminals[health], { health })
+    away.set(more.estate.gatewaysAway)
+    events.set(more.estate.eventsOpen)
   }
 }

@@ -18,7 +18,10 @@ export const alertKinds = {
   redress_void: 'what was given back of a debit was taken back, because the debit no longer stands',
   unknown_load: 'a chip holds more than it was loaded with',
   fraud_suspicion: 'a terminal makes more top-value debits an hour than it may',
-  city_list_overdue: 'a terminal accepts by a list of cities that is too old'
+  city_list_overdue: 'a terminal accepts by a list of cities that is too old',
+  gateway_away: 'a gateway has not reported for three times its interval',
+  terminal_unhandled: 'an event of a terminal was not handled in its time',
+  fleet_below: 'terminals were less intact, or events handled less fast, than the city asks for'
 } as const
 export type AlertKind = keyof typeof alertKinds
 
@@ -27,7 +30,10 @@ export const AlertKindName = Type.Unsafe<AlertKind>(Type.String({ enum: Object.k
 export const AlertView = Type.Object({
   id: Type.Integer(),
   kind: AlertKindName,
-  about: Type.String({ description: 'what it is about: psam/…, terminal/…, party/…, card/… (masked)' }),
+  about: Type.String({
+    description:
+    'what it is about: psam/…, terminal/…, gateway/…, party/…, card/… (masked)'
+  }),
   clearingDate: LocalDate,
   at: Instant,
   evidence: Type.Unknown({ description: 'the first that was found' })

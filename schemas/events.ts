@@ -3,6 +3,8 @@
 import { Type, type Static, type TSchema } from 'typebox'
 import { dayStates, Fen, Instant, LocalDate } from './api.ts'
 
+import { TerminalEventName } from './terminals.ts'
+
 const closed = { additionalProperties: false } as const
 const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 const Count = Type.Integer({ minimum: 0 })
@@ -35,6 +37,12 @@ export const topics = {
   'blacklist.published': {
     says: 'a new version of the blacklist can be fetched',
     data: Type.Object({ version: Type.Integer() }, closed)
+  },
+  'terminal.event': {
+    says: 'something happened to a terminal of a party, or is over',
+    data: Type.Object({
+      operator: Type.String(), terminal: Type.String(), kind: TerminalEventName, cleared: Type.Boolean()
+    }, closed)
   },
   'proposal.ended': {
     says: 'a proposal was carried out, refused, withdrawn, or went stale',

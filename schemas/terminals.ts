@@ -11,7 +11,7 @@ const literals = <T extends string>(values: readonly T[], description?: string) 
 const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 
 /** A terminal's number is its operator's: two operators may have the same one. */
-const ofTerminal = {
+export const ofTerminal = {
   operator: Type.String({ pattern: '^[A-Z0-9-]{1,15}$', description: 'party code' }),
   terminal: Type.String({ pattern: '^[A-Z0-9-]{1,8}$', description: 'number at its operator' })
 }
@@ -47,6 +47,9 @@ export const terminalEventKinds = {
   update_failed: { down: false, handleMinutes: 1_440, en: 'an update did not install' }
 } as const satisfies Record<string, EventRow>
 export type TerminalEventKind = keyof typeof terminalEventKinds
+/** Those that keep a terminal from serving. */
+export const downKinds = (Object.keys(terminalEventKinds) as TerminalEventKind[])
+  .filter(kind => terminalEventKinds[kind].down)
 export const TerminalEventName =
   literals(Object.keys(terminalEventKinds) as TerminalEventKind[], 'what happened')
 
@@ -72,7 +75,7 @@ const KeyCheck = Type.String({
 const Firmware = Type.String({ minLength: 1, maxLength: 40 })
 const Place = Type.String({ maxLength: 80, description: 'where it stands, in words' })
 const Degrees = (most: number) => Type.Number({ minimum: -most, maximum: most })
-const Where = Type.Object({ latitude: Degrees(90), longitude: Degrees(180) }, closed)
+export const Where = Type.Object({ latitude: Degrees(90), longitude: Degrees(180) }, closed)
 export type Where = Static<typeof Where>
 const HeartbeatSeconds = Type.Integer({ minimum: 5, maximum: 86_400 })
 

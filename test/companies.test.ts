@@ -10,7 +10,7 @@ import { writeConsumptionFile, writeConsumptionRecord } from '../schemas/clearin
 import { toConsumptionRecord } from '../schemas/clearing-file/event.ts'
 import { cardOf } from './support/posting.ts'
 import { startDoors, type Answer, type Door, type Sent } from './support/ledger-http.ts'
-import { card, D, debit, deliver, psams, smallCity } from './support/small-city.ts'
+import { card, D, D1, debit, deliver, psams, smallCity } from './support/small-city.ts'
 
 t.setTimeout(600_000)
 const doors = await startDoors()
@@ -174,6 +174,19 @@ const confined: Readonly<Record<string, Try>> = {
     path: '/v1/disputes', sent: { json: { ...event, counter: 102, amountFen: 1, side: 'holder' } },
     foreign: 'forbidden', self: '403 forbidden'
   },
+  'GET /v1/terminals': { path: '/v1/terminals?operator=BUS', foreign: 'nothing' },
+  'GET /v1/terminals/events': { path: '/v1/terminals/events?operator=BUS', foreign: 'nothing' },
+  'POST /v1/terminals/events/:event/handled': {
+    path: '/v1/terminals/events/1/handled', sent: { json: { note: 'the reader is a new one' } },
+    foreign: 'not_found'
+  },
+  'GET /v1/terminals/availability': {
+    path: `/v1/terminals/availability?from=${D}T00:00:00Z&to=${D1}T00:00:00Z&operator=BUS`, foreign: 'nothing'
+  },
+  'GET /v1/terminals/:operator/:terminal': { path: '/v1/terminals/BUS/B1', foreign: 'not_found' },
+  'GET /v1/terminals/:operator/:terminal/held': {
+    path: `/v1/terminals/BUS/B1/held?at=${D}T00:00:00Z`, foreign: 'not_found'
+  },
   'GET /v1/disputes': { path: '/v1/disputes', foreign: 'nothing' },
   'GET /v1/disputes/:id': { path: '/v1/disputes/1', foreign: 'not_found' },
   'POST /v1/disputes/:id/answer': {
@@ -215,6 +228,13 @@ async function routeTable (): Promise<Map<string, readonly string[]>> {
 /** A day of BUS with a hole in a sequence, a dispute, an online sale and a webhook. */
 async function busyDay (door: Door, token: string): Promise<void> {
   await deliver(door, 'bus-taps', [debit(0, 1), debit(0, 2), debit(1, 5, 'B1'), debit(2, 1, 'M1')])
+  const heardAt = new Date(door.clock.now()).toISOString()
+  await door.ok('gateway', 'POST', '/v1/terminals/reports', {
+    at: heardAt, everySeconds: 60, startedAt: heardAt, terminals: [{
+      operator: 'BUS', terminal: 'B1', heardAt,
+      events: [{ kind: 'reader_away', foundAt: heardAt, clearedAt: null, detail: '' }]
+    }]
+  })
   const ask = (method: string, path: string, sent: Sent) => door.ask(null, method, path, { token, ...sent })
   await ask('PUT', `/v1/files/${file.name}`, { bytes: file.text, type: 'application/octet-stream' })
   await ask('POST', '/v1/webhooks', { json: { url: 'https://bus.example.com/', topics: ['day.moved'] } })

@@ -41,10 +41,10 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   party: 'registry', account: 'registry', commission: 'registry', terminal: 'registry', psam: 'registry',
   policy: 'registry', product: 'registry', client: 'registry', staff: 'registry', card: 'registry',
   library_patron: 'registry', library_binding: 'registry', library_item: 'registry',
-  holiday: 'registry', webhook: 'registry', migration: 'registry',
+  terminal_enrolment: 'registry', holiday: 'registry', webhook: 'registry', migration: 'registry',
 
   purse: 'state', guarded_balance: 'state', open_day: 'state', batch_news: 'state', psam_sequence: 'state',
-  sign_in_failure: 'state', library_hold: 'state',
+  sign_in_failure: 'state', library_hold: 'state', terminal_state: 'state', gateway_state: 'state',
 
   keyed_reply: { days: 180, why: 'whoever comes back after weeks has; deeds stand in the audit log' },
   session: { days: 7, why: 'it is over; signing in and out stands in the audit log' },
@@ -55,6 +55,7 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   income_batch: { days: 400, why: 'goes with its income' },
   top_debit: { days: afterLateRecords, why: 'no record so old is booked any more' },
   parameter_applied: { days: afterLateRecords, why: 'a later version came, no record so old is booked' },
+  terminal_event: { days: 400, why: 'what it said of availability was shown; nothing of money follows' },
   terminal_total: { days: 400, why: 'what was compared and found stands in runs and items' },
   party_position: { days: 400, why: 'what was compared and found stands in runs and items' },
   party_position_item: { days: 400, why: 'goes with its position' }

@@ -26,6 +26,7 @@ import { registryRoutes } from './registry.ts'
 import { reportRoutes } from './reports.ts'
 import { requestRoutes } from './requests.ts'
 import { staffRoutes } from './staff.ts'
+import { terminalRoutes } from './terminals.ts'
 import { tracingRoutes } from './tracing.ts'
 import { transitRoutes } from './transit.ts'
 import { viewRoutes } from './views.ts'
@@ -38,6 +39,7 @@ const all = [
   staffRoutes,
   registryRoutes,
   parameterRoutes,
+  terminalRoutes,
   cityRoutes,
   calendarRoutes,
   psamRoutes,

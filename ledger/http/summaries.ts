@@ -33,6 +33,18 @@ export const summaries: Readonly<Record<string, string>> = {
   'GET /v1/tariffs': 'Tariffs in force and to come',
   'POST /v1/parameters/applied': 'Say which parameters a gateway applies now',
 
+  'POST /v1/terminals/enrolments': 'Enrol terminals, or change what is enrolled',
+  'POST /v1/terminals/withdrawals': 'Suspend or retire terminals, at once',
+  'GET /v1/terminals/estate': 'What changed in the list of terminals of a gateway since the version it has',
+  'POST /v1/terminals/reports': 'Tell of many terminals: heard, booted, clocks, versions applied, events',
+  'GET /v1/terminals': 'Terminals: what is enrolled, and how each is doing',
+  'GET /v1/terminals/events': 'What happened to terminals',
+  'POST /v1/terminals/events/:event/handled': 'Say that an event of a terminal was dealt with',
+  'GET /v1/terminals/gateways': 'Gateways: when they reported, and what waits in them',
+  'GET /v1/terminals/availability': 'How much of the time terminals were intact, and events handled in time',
+  'GET /v1/terminals/:operator/:terminal': 'One terminal',
+  'GET /v1/terminals/:operator/:terminal/held': 'Which versions a terminal had applied at an instant',
+
   'POST /v1/records': 'Deliver records; each is judged and booked before the answer',
   'POST /v1/requests': 'Ask for an online transaction',
   'PUT /v1/files/:name': 'Deliver a consumption file',

@@ -21,6 +21,7 @@ import {
   accountId, bumpVersion, unclearTerminal, upsertParties, upsertProducts, upsertPsams, upsertTerminals,
   type Snapshot
 } from '../store/registry.ts'
+import { takeIn } from '../terminals/enrolment.ts'
 import { lockInstructing } from '../store/settlement.ts'
 
 /** Whoever has the machine itself. */
@@ -54,6 +55,7 @@ export async function register (
     if (counts['terminals'] < terminals.length) {
       throw new Refusal('registry_invalid', 'a terminal names a party that is not registered')
     }
+    if (terminals.length > 0) await takeIn(tx, ledger)
     await requireTerminals(tx, psams)
     counts['psams'] = await upsertPsams(tx, psams)
     requireOnce('commissions', registry.commissions ?? [], ({ party, product, from }) =>

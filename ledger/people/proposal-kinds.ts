@@ -21,6 +21,7 @@ import { redateKind } from '../cards/redate.ts'
 import { refundKind, unpaidReleaseKind } from '../redress/refund.ts'
 import { residualKind, residualReturnKind } from '../cards/residual.ts'
 import { libraryDepositKind } from '../services/library/deposit.ts'
+import { terminalEnrolmentKind } from '../terminals/enrolment.ts'
 import { staffMemberKind } from './staff.ts'
 
 export const proposalKinds: ProposalKinds = {
@@ -31,6 +32,7 @@ export const proposalKinds: ProposalKinds = {
   bank_account: bankAccountKind,
   staff_member: staffMemberKind,
   company_member: companyMemberKind,
+  terminal_enrolment: terminalEnrolmentKind,
   tariff: tariffKind,
   parameters: parametersKind,
   holidays: holidaysKind,

@@ -2,6 +2,8 @@
 // small table, so that looking costs the same on a day of millions.
 import type { DayState } from '../../schemas/api.ts'
 import { timestamp, type Db } from './db.ts'
+import { downKinds } from '../../schemas/terminals.ts'
+import { estateFigures, type EstateFigures } from './estate.ts'
 import { outboxLag, type OutboxLag } from './outbox.ts'
 import { sealingLag, type SealingLag } from './tree.ts'
 import { partitionsAhead } from './upkeep.ts'
@@ -18,6 +20,7 @@ export type Figures = {
   readonly files: Waiting
   /** Batches that the watch has not looked at. */
   readonly watch: Waiting
+  readonly estate: EstateFigures
   /** Tellings that nobody tries any more. */
   readonly deadTellings: number
   /** When the last date was cleared; null before the first. */
@@ -36,6 +39,7 @@ export async function readFigures (db: Db, nowMs: number): Promise<Figures> {
     partitionsAhead: await partitionsAhead(db) ?? 0,
     files: await waiting(db, unfinishedFiles, [timestamp(nowMs)]),
     watch: await waiting(db, unwatchedBatches),
+    estate: await estateFigures(db, nowMs, downKinds),
     ...await lastOf(db)
   }
 }

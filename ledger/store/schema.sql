@@ -464,6 +464,17 @@ CREATE INDEX evidence_contender ON public.evidence USING btree (psam_id, sequenc
 CREATE INDEX evidence_date ON public.evidence USING brin (clearing_date) WITH (autosummarize='on');
 CREATE INDEX evidence_grey ON public.evidence USING btree (psam_id, sequence) WHERE (kind = 1);
 
+create table gateway_state (
+  estate_version integer,
+  every_seconds integer not null,
+  gateway text not null,
+  reported_at timestamp with time zone not null,
+  software text,
+  spool_depth integer,
+  started_at timestamp with time zone not null,
+  constraint gateway_state_pkey PRIMARY KEY (gateway)
+);
+
 create table general_ledger (
   accounts integer not null,
   book text not null,
@@ -1150,6 +1161,60 @@ create table terminal_claim (
   purse smallint not null,
   sequence bigint not null,
   constraint terminal_claim_pkey PRIMARY KEY (bucket, psam_id, sequence)
+);
+
+create table terminal_enrolment (
+  changed_at timestamp with time zone not null,
+  enrolled_at timestamp with time zone,
+  firmware text,
+  gateway text,
+  heartbeat_seconds integer not null default 300,
+  key_check text,
+  key_name text,
+  kind text not null default 'other'::text,
+  place text not null default ''::text,
+  state text not null,
+  terminal_id integer not null,
+  version integer not null,
+  constraint terminal_enrolment_pkey PRIMARY KEY (terminal_id),
+  constraint terminal_enrolment_state_check CHECK ((state = ANY (ARRAY['registered'::text, 'enrolled'::text, 'suspended'::text, 'retired'::text]))),
+  constraint terminal_enrolment_terminal_id_fkey FOREIGN KEY (terminal_id) REFERENCES terminal(terminal_id)
+);
+CREATE INDEX terminal_enrolment_version ON public.terminal_enrolment USING btree (version);
+
+create table terminal_event (
+  cleared_at timestamp with time zone,
+  detail text not null,
+  event_id bigint not null generated always as identity,
+  found_at timestamp with time zone not null,
+  gateway text not null,
+  handled_at timestamp with time zone,
+  handled_by text,
+  kind text not null,
+  note text,
+  terminal_id integer not null,
+  constraint terminal_event_pkey PRIMARY KEY (event_id),
+  constraint terminal_event_terminal_id_fkey FOREIGN KEY (terminal_id) REFERENCES terminal(terminal_id),
+  constraint terminal_event_terminal_id_kind_found_at_key UNIQUE (terminal_id, kind, found_at)
+);
+CREATE INDEX terminal_event_found ON public.terminal_event USING btree (found_at);
+CREATE INDEX terminal_event_open ON public.terminal_event USING btree (terminal_id, kind) WHERE (cleared_at IS NULL);
+
+create table terminal_state (
+  blacklist_version integer,
+  booted_at timestamp with time zone,
+  boots integer not null default 0,
+  cities_version integer,
+  drift_ms bigint,
+  firmware text,
+  gateway text not null,
+  heard_at timestamp with time zone,
+  latitude double precision,
+  longitude double precision,
+  tariff_version integer,
+  terminal_id integer not null,
+  constraint terminal_state_pkey PRIMARY KEY (terminal_id),
+  constraint terminal_state_terminal_id_fkey FOREIGN KEY (terminal_id) REFERENCES terminal(terminal_id)
 );
 
 create table terminal_total (

@@ -3,6 +3,7 @@
 // function of the set of known events; when it runs decides only how soon it is seen.
 import { findChainItems } from './chains.ts'
 import { findOverdueLists } from './cities.ts'
+import { findEstateTrouble } from './terminals.ts'
 import { findFraud } from './fraud.ts'
 import { findGaps, lookAtSecondRuns } from './sequences.ts'
 import { logAlerts } from '../alerts.ts'
@@ -35,6 +36,7 @@ export async function catchUp (ledger: Watching): Promise<void> {
     logAlerts(ledger, raised)
   }
   logAlerts(ledger, await findOverdueLists(ledger))
+  logAlerts(ledger, await findEstateTrouble(ledger))
 }
 
 const isBehind = async (db: Db): Promise<boolean> =>

@@ -1,0 +1,127 @@
+// Which terminals are enrolled, as rows: one list whose version grows with each change. It refuses to know
+// who may change it.
+import type { EnrolledTerminal, TerminalRef, TerminalState } from '../../schemas/terminals.ts'
+import { timestamp, type Db, type Tx } from './db.ts'
+
+/** Changes of the list come one after the other; the lock lasts until the transaction ends. */
+export async function lockEstate (tx: Tx): Promise<void> {
+  await tx.query('select pg_advisory_xact_lock($1)', [estateLock])
+}
+const estateLock = 7_240
+
+/** 0 before the first. */
+export async function estateVersion (db: Db | Tx): Promise<number> {
+  const { rows } = await db.query<{ version: number }>(
+    'select coalesce(max(version), 0) as version from terminal_enrolment')
+  return rows[0]?.version ?? 0
+}
+
+/** Every registered terminal that nobody has enrolled gets its row, in this state. Returns how many. */
+export async function enrolRegistered (
+  tx: Tx, { state, version, atMs }: {
+    readonly state: TerminalState, readonly version: number,
+    readonly atMs: number
+  }
+): Promise<number> {
+  const { rowCount } = await tx.query(`
+    insert into terminal_enrolment (terminal_id, state, version, enrolled_at, changed_at)
+    select terminal_id, $1, $2, case when $1 = 'enrolled' then $3::timestamptz end,
+      $3::timestamptz from terminal t
+    where not exists (select from terminal_enrolment e where e.terminal_id = t.terminal_id)
+    order by terminal_id`, [state, version, timestamp(atMs)])
+  return rowCount ?? 0
+}
+
+export type EnrolmentRow = EnrolledTerminal & { readonly terminalId: number }
+type StoredRow = Omit<EnrolmentRow, 'keys'> & {
+  readonly keyName: string | null,
+  readonly keyCheck: string | null
+}
+
+const columns = `t.terminal_id as "terminalId", p.code as operator, t.code as terminal, e.state, e.kind,
+  e.place, e.gateway, e.firmware, e.key_name as "keyName", e.key_check as "keyCheck",
+  e.heartbeat_seconds as "heartbeatSeconds"`
+
+const rowOf = ({ keyName, keyCheck, ...row }: StoredRow): EnrolmentRow =>
+  ({ ...row, keys: keyName === null ? null : { name: keyName, check: keyCheck } })
+
+/** In the order asked for; null for those that are not registered. Locked. */
+export async function lockEnrolments (
+  tx: Tx, refs: readonly TerminalRef[]
+): Promise<(EnrolmentRow | null)[]> {
+  const { rows } = await tx.query<StoredRow>(`
+    select ${columns}
+    from unnest($1::text[], $2::text[]) as n (operator, terminal)
+    join party p on p.code = n.operator
+    join terminal t on t.party_id = p.party_id and t.code = n.terminal
+    join terminal_enrolment e using (terminal_id)
+    order by t.terminal_id for update of e`,
+  [refs.map(ref => ref.operator), refs.map(ref => ref.terminal)])
+  const found = new Map(rows.map(row => [`${row.operator}/${row.terminal}`, rowOf(row)]))
+  return refs.map(({ operator, terminal }) => found.get(`${operator}/${terminal}`) ?? null)
+}
+
+/** Writes these rows as they are to be, all in one version. */
+export async function updateEnrolments (
+  tx: Tx, rows: readonly EnrolmentRow[], { version, atMs }: {
+    readonly version: number,
+    readonly atMs: number
+  }
+): Promise<void> {
+  await tx.query(`
+    update terminal_enrolment e set state = n.state, kind = n.kind, place = n.place, gateway = n.gateway,
+      firmware = n.firmware, key_name = n.key_name, key_check = n.key_check,
+      heartbeat_seconds = n.heartbeat_seconds, version = $1, changed_at = $2,
+      enrolled_at = case when n.state = 'enrolled' then coalesce(e.enrolled_at, $2) else e.enrolled_at end
+    from unnest($3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+      $10::text[],
+      $11::int[]) as n (terminal_id, state, kind, place, gateway, firmware, key_name, key_check,
+        heartbeat_seconds)
+    where e.terminal_id = n.terminal_id`, [
+    version, timestamp(atMs), rows.map(row => row.terminalId), rows.map(row => row.state),
+    rows.map(row => row.kind), rows.map(row => row.place), rows.map(row => row.gateway),
+    rows.map(row => row.firmware), rows.map(row => row.keys?.name ?? null),
+    rows.map(row => row.keys?.check ?? null), rows.map(row => row.heartbeatSeconds)])
+}
+
+/**
+ * Whether a gateway has a terminal on its list: its own and those of none in particular, if they are at
+ * work.
+ */
+const isOn = (gateway: string, party: string): string =>
+  `(e.state in ('enrolled', 'suspended') and (e.gateway is null or e.gateway = ${gateway})
+    and (${party}::text is null or p.code = ${party}))`
+
+/** `party`: of the gateway's client, where it is of one company. */
+export type ListOwner = { readonly gateway: string, readonly party: string | null }
+
+export async function estateOf (db: Db | Tx, { gateway, party }: ListOwner): Promise<EnrolledTerminal[]> {
+  const { rows } = await db.query<StoredRow>(`
+    select ${columns} from terminal_enrolment e join terminal t using (terminal_id) join party p using
+      (party_id)
+    where ${isOn('$1', '$2')}`, [gateway, party])
+  return rows.map(asEnrolled)
+}
+
+/**
+ * What changed since a version: terminals that are on the list of the gateway now, and those that are
+ * not.
+ */
+export async function changedSince (
+  db: Db | Tx, { gateway, party }: ListOwner, version: number
+): Promise<{ readonly add: EnrolledTerminal[], readonly remove: TerminalRef[] }> {
+  const { rows } = await db.query<StoredRow & { on: boolean }>(`
+    select ${columns}, ${isOn('$1', '$2')} as on
+    from terminal_enrolment e join terminal t using (terminal_id) join party p using (party_id)
+    where e.version > $3`, [gateway, party, version])
+  return {
+    add: rows.filter(row => row.on).map(({ on, ...row }) => asEnrolled(row)),
+    remove: rows.filter(row => !row.on && (party === null || row.operator === party))
+      .map(({ operator, terminal }) => ({ operator, terminal }))
+  }
+}
+
+function asEnrolled (stored: StoredRow): EnrolledTerminal {
+  const { terminalId, ...row } = rowOf(stored)
+  return row
+}

@@ -1,0 +1,185 @@
+// Who may serve: terminals are enrolled, changed, suspended and retired, and gateways fetch the list. What
+// lets a terminal earn money takes a second person once the ledger works; what stops it does not. It
+// refuses to know how terminals are doing.
+import { Type } from 'typebox'
+import type {
+  EnrolmentReply, TerminalEnrolment, TerminalEnrolments, TerminalWithdrawal
+} from '../../schemas/estate.ts'
+import { TerminalEnrolment as EnrolmentSchema } from '../../schemas/estate.ts'
+import { limits } from '../../schemas/limits.ts'
+import {
+  estateDigest, estateLine, terminalKey, type EstateReply, type TerminalRef
+} from '../../schemas/terminals.ts'
+import { sha256 } from '../../schemas/sha256.ts'
+import { canonical } from '../core/canonical.ts'
+import type { Ledger } from '../ledger.ts'
+import { needsSecondPerson } from '../parameters/set-up.ts'
+import { audit } from '../people/audit.ts'
+import { propose, requireOwnBranch, type Member, type ProposalKind } from '../people/proposals.ts'
+import { Refusal } from '../refusal.ts'
+import { branchesOfParties } from '../store/branches.ts'
+import { inTransaction, type Tx } from '../store/db.ts'
+import {
+  changedSince, enrolRegistered, estateOf, estateVersion, lockEnrolments, lockEstate, updateEnrolments,
+  type EnrolmentRow, type ListOwner
+} from '../store/enrolments.ts'
+
+const defaultHeartbeatSeconds = 300
+
+/**
+ * Enrols and changes. Throws Refusal registry_invalid, other_branch, conditions_not_met (it was retired),
+ * proposal_pending.
+ */
+export async function enrol (
+  ledger: Ledger, { terminals, reason }: TerminalEnrolments, by: Member
+): Promise<EnrolmentReply> {
+  return await inTransaction(ledger.db, async tx => {
+    requireOwnBranch(by, await branchesOfParties(tx, terminals.map(one => one.operator)))
+    const changes = await changesOf(tx, terminals)
+    const atOnce = await needsSecondPerson(tx, ledger) ? changes.filter(one => !opensDoors(one)) : changes
+    const waiting = changes.filter(one => !atOnce.includes(one)).map(({ wanted }) => wanted)
+    const atMs = ledger.clock.now()
+    const { version, done } = await carryOut(tx, atOnce, { by: by.name, reason, atMs })
+    if (waiting.length === 0) return { version, done, waiting: 0 }
+    const asked = { kind: 'terminal_enrolment', body: { terminals: waiting }, reason }
+    const proposal = Number(await propose(tx, ledger, terminalEnrolmentKind, by, asked))
+    return { version, done, waiting: waiting.length, proposal }
+  })
+}
+
+type Wanted = { readonly terminals: readonly TerminalEnrolment[] }
+
+/** Records of a terminal that is enrolled are money for its operator: somebody else looks, too. */
+export const terminalEnrolmentKind: ProposalKind = {
+  body: Type.Object({
+    terminals: Type.Array(EnrolmentSchema, { minItems: 1, maxItems: limits.registryItemsMax })
+  }, { additionalProperties: false }),
+  start: ['registrar'],
+  decide: ['approver'],
+  approvals: 1,
+  branches: async (tx, _ledger, { terminals }: Wanted) =>
+    await branchesOfParties(tx, terminals.map(one => one.operator)),
+  subject: ({ terminals }: Wanted) => {
+    const [first] = terminals
+    if (first !== undefined && terminals.length === 1) return `terminal/${terminalKey(first)}`
+    const digest = sha256(Buffer.from(canonical(terminals.map(terminalKey)))).toString('hex')
+    return `terminals/${terminals.length}#${digest.slice(0, 8)}`
+  },
+  look: async (tx, _ledger, { terminals }: Wanted) => {
+    await lockEstate(tx)
+    const changes = await changesOf(tx, terminals)
+    return {
+      terminals: changes.slice(0, shownMax).map(({ before }) =>
+        ({ terminal: terminalKey(before), state: before.state, keys: before.keys?.check ?? null })),
+      more: Math.max(0, changes.length - shownMax)
+    }
+  },
+  carryOut: async (tx, _ledger, { terminals }: Wanted, { approvedBy, reason, atMs }) =>
+    await carryOut(tx, await changesOf(tx, terminals), { by: approvedBy.join(' + '), reason, atMs })
+}
+const shownMax = 100
+
+type Change = {
+  readonly before: EnrolmentRow, readonly after: EnrolmentRow,
+  readonly wanted: TerminalEnrolment
+}
+
+/** What is not as it is wanted. Locked until the transaction ends. */
+async function changesOf (tx: Tx, terminals: readonly TerminalEnrolment[]): Promise<Change[]> {
+  await lockEstate(tx)
+  refuseTwice(terminals)
+  const found = await lockEnrolments(tx, terminals)
+  return terminals.flatMap((wanted, index) => {
+    const before = rowAt(found, wanted, index)
+    if (before.state === 'retired') {
+      throw new Refusal('conditions_not_met', `${terminalKey(wanted)} was retired, which is for good`,
+        `/terminals/${index}`)
+    }
+    const heartbeatSeconds = wanted.heartbeatSeconds ?? before.heartbeatSeconds ?? defaultHeartbeatSeconds
+    const after: EnrolmentRow = { ...before, ...wanted, state: 'enrolled', heartbeatSeconds }
+    return canonical(before) === canonical(after) ? [] : [{ before, after, wanted }]
+  })
+}
+
+/** It begins to serve, or it serves with other keys. */
+const opensDoors = ({ before, after }: Change): boolean =>
+  before.state !== 'enrolled' || canonical(before.keys) !== canonical(after.keys)
+
+type How = { readonly by: string, readonly reason: string, readonly atMs: number }
+
+async function carryOut (
+  tx: Tx, changes: readonly Change[], { by, reason, atMs }: How
+): Promise<{ version: number, done: number }> {
+  const last = await estateVersion(tx)
+  if (changes.length === 0) return { version: last, done: 0 }
+  const version = last + 1
+  await updateEnrolments(tx, changes.map(({ after }) => after), { version, atMs })
+  const detail = { ...summaryOf(changes.map(({ after }) => after)), version, reason }
+  await audit(tx, atMs, { by, action: 'terminal.enrol', subject: `terminals/${version}`, detail })
+  return { version, done: changes.length }
+}
+
+/** Stops terminals, at once and by one person. Throws Refusal registry_invalid, other_branch. */
+export async function withdraw (
+  ledger: Ledger, { terminals, to, reason }: TerminalWithdrawal, by: Member
+): Promise<EnrolmentReply> {
+  return await inTransaction(ledger.db, async tx => {
+    requireOwnBranch(by, await branchesOfParties(tx, terminals.map(one => one.operator)))
+    await lockEstate(tx)
+    refuseTwice(terminals)
+    const found = await lockEnrolments(tx, terminals)
+    const standing = terminals.map((ref, index) => rowAt(found, ref, index))
+      .filter(({ state }) => state !== 'retired' && state !== to)
+    const last = await estateVersion(tx)
+    if (standing.length === 0) return { version: last, done: 0, waiting: 0 }
+    const atMs = ledger.clock.now()
+    const version = last + 1
+    await updateEnrolments(tx, standing.map(row => ({ ...row, state: to })), { version, atMs })
+    const detail = { ...summaryOf(standing), to, version, reason }
+    await audit(tx, atMs, {
+      by: by.name, action: 'terminal.withdraw', subject: `terminals/${version}`,
+      detail
+    })
+    return { version, done: standing.length, waiting: 0 }
+  })
+}
+
+function rowAt (found: readonly (EnrolmentRow | null)[], ref: TerminalRef, index: number): EnrolmentRow {
+  const row = found[index]
+  if (row !== null && row !== undefined) return row
+  throw new Refusal('registry_invalid', `no terminal ${terminalKey(ref)} is registered`,
+    `/terminals/${index}`)
+}
+
+function refuseTwice (terminals: readonly TerminalRef[]): void {
+  const seen = new Set<string>()
+  for (const [index, key] of terminals.map(terminalKey).entries()) {
+    if (seen.has(key)) throw new Refusal('registry_invalid', `${key} is told twice`, `/terminals/${index}`)
+    seen.add(key)
+  }
+}
+
+/** The audit log names a few and tells the rest apart by their digest. */
+const summaryOf = (rows: readonly EnrolmentRow[]) => ({
+  count: rows.length, terminals: rows.slice(0, 10).map(terminalKey),
+  digest: estateDigest(rows.map(estateLine))
+})
+
+/** Terminals that the registry has just got: at work while the ledger is set up, afterwards they wait. */
+export async function takeIn (tx: Tx, ledger: Ledger): Promise<void> {
+  await lockEstate(tx)
+  const state = await needsSecondPerson(tx, ledger) ? 'registered' : 'enrolled'
+  await enrolRegistered(tx, { state, version: await estateVersion(tx) + 1, atMs: ledger.clock.now() })
+}
+
+/** What a gateway lacks that holds version `have`; the whole list where it has none or one of the future. */
+export async function estateSince (ledger: Ledger, of: ListOwner, have: number | null): Promise<EstateReply> {
+  return await inTransaction(ledger.db, async tx => {
+    await lockEstate(tx) // a version that is being written is not told half
+    const to = await estateVersion(tx)
+    const all = await estateOf(tx, of)
+    const digest = estateDigest(all.map(estateLine))
+    if (have === null || have > to) return { from: null, to, add: all, remove: [], digest }
+    return { from: have, to, ...await changedSince(tx, of, have), digest }
+  })
+}
