@@ -27,7 +27,7 @@ import { eventView, gatewayView, terminalView } from '../terminals/views.ts'
 import type { App } from './app.ts'
 import { callerIn, memberOf, type Caller } from './auth.ts'
 import { ledgerIn } from './once.ts'
-import { page, pageLimit, pageOf, paging, pagingBack } from './page.ts'
+import { page, pageLimit, pageOf, paging, pagingBack, slice } from './page.ts'
 
 const closed = { additionalProperties: false } as const
 const lookers = { allow: ['staff', 'auditor', 'operator'] } as const
@@ -150,8 +150,13 @@ export const terminalRoutes = (ledger: Ledger) => async (app: App): Promise<void
 
   app.get('/v1/terminals/gateways', {
     config: { allow: ['staff', 'auditor'] },
-    schema: { response: { 200: Type.Array(GatewayView) } }
-  }, async () => (await readGateways(ledger.db, ledger.clock.now())).map(gatewayView))
+    schema: {
+      querystring: Type.Object(paging('^[0-9A-Za-z_-]{1,32}$'), closed), response: { 200: pageOf(GatewayView) }
+    }
+  }, async request => {
+    const rows = await readGateways(ledger.db, ledger.clock.now())
+    return slice(rows.map(gatewayView), request.query, ({ gateway }) => gateway)
+  })
 
   app.get('/v1/terminals/availability', {
     config: lookers,
