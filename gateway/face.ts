@@ -1,6 +1,7 @@
 // What every kind of device that speaks over a wire has in common: a face takes conversations, and ends in
 // the same records, requests and three outcomes as a card on a reader. It refuses to know protocols.
 import type { Clock } from '../runtime/clock.ts'
+import type { HttpClient } from '../runtime/http-client.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Desk } from './desk.ts'
 import type { Spool } from './spool/spool.ts'
@@ -14,6 +15,8 @@ export type EdgeHouse = {
   readonly spool: Spool
   /** Requests: what the ledger is asked to allow. */
   readonly desk: Desk
+  /** The ledger's other doors, for services that have some. */
+  readonly http: Pick<HttpClient, 'get' | 'post' | 'put'>
   readonly parameters: Parameters
   /** Who may be served, and who was heard. */
   readonly terminals: Terminals

@@ -127,7 +127,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   })
   const metrics = createMetrics()
   const desk = openDesk({ http, nowMs })
-  const house = { spool, desk, parameters, terminals: estate, clock, nowMs, random, newId, log }
+  const house = { spool, desk, http, parameters, terminals: estate, clock, nowMs, random, newId, log }
   const ports = await openPorts(config.ports ?? [], house)
   const onTap = gatewayMetrics(metrics, {
     clock, spool, uplink, witness, readers, parameters, lanes, ports

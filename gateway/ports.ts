@@ -4,6 +4,7 @@ import type { PortConfig, PortState, Speaks } from '../schemas/port.ts'
 import { echoFace } from './echo/face.ts'
 import type { EdgeHouse, Face } from './face.ts'
 import { openSerialPort } from './serial/port.ts'
+import { sip2Face } from './sip2/face.ts'
 import { openTcpPort } from './tcp/port.ts'
 import type { Port } from './wire/wire.ts'
 
@@ -20,7 +21,8 @@ type FaceMaker<P extends Speaks['protocol']> =
 
 /** One row for each protocol. */
 const faces: { readonly [P in Speaks['protocol']]: FaceMaker<P> } = {
-  echo: () => echoFace()
+  echo: () => echoFace(),
+  sip2: (speaks, house) => sip2Face(speaks, house)
 }
 
 /** Resolves when each port is open, or its first try is over. */

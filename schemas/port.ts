@@ -2,6 +2,7 @@
 // It refuses to know how bytes are carried.
 import { Type, type Static } from 'typebox'
 import { EchoSpeaks } from './echo/config.ts'
+import { Sip2Speaks } from './sip2/config.ts'
 
 const closed = { additionalProperties: false } as const
 
@@ -30,7 +31,8 @@ export type TcpAddress = Static<typeof TcpAddress>
 
 /** What is spoken at a port: one row for each protocol, told apart by `protocol`. */
 export const Speaks = Type.Union([
-  EchoSpeaks
+  EchoSpeaks,
+  Sip2Speaks
 ])
 export type Speaks = Static<typeof Speaks>
 
