@@ -3,6 +3,7 @@
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { createMetrics, type Metrics } from '../runtime/metrics.ts'
+import { cardNamer, type CardNamer } from './core/mask.ts'
 import { createApp, type App } from './http/app.ts'
 import { createLanes, type Lanes } from './intake/lanes.ts'
 import { routes } from './http/routes.ts'
@@ -33,6 +34,8 @@ export type Ledger = {
   readonly random: (length: number) => Buffer
   /** How many clearing dates ahead there is room for transfers. */
   readonly partitionDays: number
+  /** Names cards where their numbers must not stand. */
+  readonly nameCard: CardNamer
   /** Secrets of webhooks are derived from it: 32 random bytes. */
   readonly webhookKey: Uint8Array
   /** Webhooks may lead to private addresses, and over plain HTTP. */
@@ -52,7 +55,7 @@ export type LedgerOptions = {
   readonly memory?: HeadMemory
   /** As long as the session when absent. */
   readonly idleMs?: number
-  /** Absent: webhooks and their secrets hold as long as this process. */
+  /** Absent: webhooks and their secrets, and names of cards, hold as long as this process. */
   readonly webhookKey?: Uint8Array
   readonly privateWebhooks?: boolean
 } & Pick<Ledger, 'clock' | 'log' | 'tac' | 'signer' | 'random' | 'partitionDays' | 'sessionMs'>
@@ -81,11 +84,12 @@ export async function buildLedger (options: LedgerOptions): Promise<BuiltLedger>
   const watch = startWatch({ db, clock, log, registry, random }, watchEveryMs)
   const metrics = createMetrics()
   const lanes = createLanes()
+  const webhookKey = options.webhookKey ?? random(32)
   const meters = createMeters(metrics, { db, clock, lanesWaiting: lanes.waiting })
   const ledger: Ledger = {
     db, clock, log, metrics, meters, tac, registry, lanes, signer, sealer, watch,
     random, partitionDays, sessionMs, idleMs: options.idleMs ?? sessionMs,
-    webhookKey: options.webhookKey ?? random(32), privateWebhooks: options.privateWebhooks === true
+    webhookKey, nameCard: cardNamer(webhookKey), privateWebhooks: options.privateWebhooks === true
   }
   const app = await createApp(ledger)
   await app.register(routes(ledger))

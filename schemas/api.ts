@@ -127,6 +127,13 @@ export const Party = Type.Object({
 }, { ...closed, $id: 'Party' })
 export type Party = Static<typeof Party>
 
+export const PartyTerms = Type.Object({
+  party: PartyCode,
+  ...Type.Required(Type.Pick(Party,
+    ['counterConvention', 'settleFromFen', 'prepaid', 'wireCodes'])).properties
+}, { ...closed, $id: 'PartyTerms', description: 'what changes with a second person only' })
+export type PartyTerms = Static<typeof PartyTerms>
+
 const ProductName = Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' })
 /** `debit` and `load` are always there; a finer one takes the transfers with its codes out of its base. */
 export const Product = Type.Object({

@@ -26,7 +26,10 @@ export const RefundRequest = Type.Object({
 export type RefundRequest = Static<typeof RefundRequest>
 
 export const RefundReply = Type.Object({
-  state: oneOf(['posted', 'pending']),
+  state: {
+    ...oneOf(['posted', 'pending', 'taken_back']),
+    description: 'taken_back: it was posted, and went back when the debit itself did'
+  } as ReturnType<typeof oneOf<'posted' | 'pending' | 'taken_back'>>,
   clearingDate: orNull(LocalDate),
   leftFen: Type.Integer({ description: 'what can still be given back of the sale' }),
   proposal: orNull(Type.Integer({ description: 'in which a refund above the limit waits' }))

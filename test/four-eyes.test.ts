@@ -1,10 +1,13 @@
 // Four eyes through the door: who may start and approve, what waits, what goes stale; and the audit log that
 // remembers all of it.
 import t from 'tap'
+import { createHash } from 'node:crypto'
 import { auditBreak } from '../ledger/core/audit-chain.ts'
 import { hasOverride } from '../ledger/day/override.ts'
 import { readAudit } from '../ledger/store/audit.ts'
+import { cardKey } from '../schemas/record.ts'
 import { startDoors, type Door } from './support/ledger-http.ts'
+import { cardOf } from './support/posting.ts'
 
 const doors = await startDoors()
 t.teardown(() => doors.stop())
@@ -144,6 +147,101 @@ t.test('two persons let a red day go on, and the reason stays', async t => {
   const again = await door.ok('settler', 'POST', '/v1/proposals', proposal)
   await door.ok('approver-1', 'POST', `/v1/proposals/${again.id}/decisions`, { approves: true })
   t.equal(await hasOverride(door.db, '2026-03-02'), true)
+  await door.close()
+})
+
+t.test('the terms of a party change with a second person, once the ledger works', async t => {
+  const door = await opened()
+  const party = (code: string, more: object = {}) =>
+    ({ code, kind: code === 'BUS' ? 'operator' : 'agent', nameZh: '公交', nameEn: 'Bus', ...more })
+  const put = async (parties: object[]) => await door.ok('registrar', 'PUT', '/v1/registry', { parties })
+  const terms = async () => (await door.db.query(`
+    select code, name_en as name, prepaid, settle_from_fen::int as least, wire_codes as codes,
+      counter_convention as counter
+    from party where code in ('BUS', 'AGT') order by code`)).rows
+  const before = { code: 'BUS', name: 'Bus', prepaid: false, least: 100, codes: {}, counter: 'committed' }
+  t.equal((await put([party('BUS', { settleFromFen: 100 })]))['proposal'], undefined, 'while it is set up')
+  t.strictSame(await terms(), [before])
+  door.clock.set(Date.parse('2026-03-03T01:00:00+08:00'))
+  await door.ok('settler', 'POST', '/v1/days/2026-03-02/close')
+
+  const wanted = {
+    prepaid: true, settleFromFen: 5, wireCodes: { overdue: '90' }, counterConvention: 'init'
+  } as const
+  const { proposal } = await put([party('BUS', { ...wanted, nameEn: 'New Bus' }), party('AGT')])
+  const agent = { ...before, code: 'AGT', least: 0 }
+  t.strictSame(await terms(), [agent, { ...before, name: 'New Bus' }], 'only what is no matter of money')
+  t.match(await door.ok('auditor', 'GET', `/v1/proposals/${proposal}`), {
+    kind: 'parameters', subject: 'parameters/terms-BUS', body: { terms: [{ party: 'BUS', ...wanted }] }
+  })
+  t.equal((await door.ask('registrar', 'PUT', '/v1/registry', { json: { parties: [party('BUS', wanted)] } }))
+    .json.reason, 'proposal_pending')
+  await door.ok('approver-1', 'POST', `/v1/proposals/${proposal}/decisions`, { approves: true })
+  const after =
+    { code: 'BUS', name: 'New Bus', prepaid: true, least: 5, codes: { overdue: '90' }, counter: 'init' }
+  t.strictSame(await terms(), [agent, after])
+  t.equal((await put([party('BUS', { ...wanted, nameEn: 'New Bus' })]))['proposal'], undefined, 'no change')
+  const { accounts } = await door.ok('auditor', 'GET', '/v1/accounts')
+  t.ok(accounts.some((one: { account: string }) => one.account === 'commerce/agent-prepaid/BUS'))
+  await door.close()
+})
+
+t.test('a proposal about very much has a short name, and two of them are not confused', async t => {
+  const door = await opened()
+  const start = (amount: number, debit: string) => door.ask('clerk', 'POST', '/v1/proposals', {
+    json: {
+      kind: 'correction', reason: 'the operator was paid twice for one file',
+      body: { transfers: [{ debit, credit: 'commerce/unidentified-receipts', amountFen: amount }] }
+    }
+  })
+  t.match(await start(1, 'commerce/merchant-pending/'.padEnd(5_000, 'X')),
+    { status: 422, json: { reason: 'registry_invalid' } })
+  const commissions = Array.from({ length: 900 }, (_, index) => ({
+    party: 'BUS', product: index % 2 === 0 ? 'debit' : 'load', ratePpm: index, from: '2027-01-01'
+  }))
+  const asked = (length: number) => door.ask('clerk', 'POST', '/v1/proposals', {
+    json: {
+      kind: 'parameters', reason: 'rates of next year', body: { commissions: commissions.slice(0, length) }
+    }
+  })
+  t.equal((await asked(900)).json.reason, 'forbidden', 'by whoever may, not by anybody')
+  door.clock.set(Date.parse('2026-03-03T01:00:00+08:00'))
+  await door.ok('settler', 'POST', '/v1/days/2026-03-02/close')
+  const many = (count: number) => commissions.slice(0, count).map((one, index) =>
+    ({ ...one, from: new Date(Date.UTC(2027, 0, 1 + index)).toISOString().slice(0, 10) }))
+  const put = async (count: number) =>
+    await door.ok('registrar', 'PUT', '/v1/registry', { commissions: many(count) })
+  const [first, second] = [await put(600), await put(601)]
+  const subjectOf = async (id: number): Promise<string> =>
+    (await door.ok('auditor', 'GET', `/v1/proposals/${id}`)).subject
+  const [one, other] = [await subjectOf(first.proposal), await subjectOf(second.proposal)]
+  t.ok(one.length <= 240 && other.length <= 240, `${one.length} characters`)
+  t.not(one, other)
+  await door.close()
+})
+
+t.test('a card is named so that nobody finds its number by counting through all of them', async t => {
+  const door = await opened()
+  await door.ok('registrar', 'PUT', '/v1/registry', {
+    cards: [{
+      card: cardOf(0), profile: 't-union', type: 'anonymous', suite: '3des', keyVersion: 1, cityFactor: null,
+      balanceFen: 100, counter: 1, soldBy: null, depositFen: 0
+    }]
+  })
+  await door.ok('registrar', 'POST', '/v1/blacklist',
+    { add: [{ card: cardOf(0), reason: 'loss', at: '2026-03-02T12:00:00+08:00' }], remove: [] })
+  door.clock.set(Date.parse('2026-03-03T01:00:00+08:00'))
+  await door.ok('settler', 'POST', '/v1/days/2026-03-02/close')
+  await door.ok('registrar', 'POST', '/v1/blacklist', { add: [], remove: [cardOf(0)] })
+  const { items: [{ subject, looked }] } = await door.ok('auditor', 'GET', '/v1/proposals?state=pending')
+  const serial = cardOf(0).serial
+  const [, hash = ''] = /^card\/\d{6}…\d{4}-1#([0-9a-f]{8})$/.exec(subject) ?? []
+  t.match(subject, `${serial.slice(0, 6)}…${serial.slice(-4)}-1#`)
+  t.match(JSON.stringify(looked), hash)
+  for (const algorithm of ['sha256', 'sha1', 'md5']) {
+    const guess = createHash(algorithm).update(cardKey(cardOf(0))).digest('hex')
+    t.notOk(guess.startsWith(hash), algorithm)
+  }
   await door.close()
 })
 

@@ -308,6 +308,12 @@ t.test('blacklist: versions, increments, digests, retractions', async t => {
   t.equal((await door.ask('gateway', 'POST', '/v1/parameters/applied', { json: said })).status, 204)
   t.equal((await door.ask('gateway', 'POST', '/v1/parameters/applied', { json: said })).status, 204,
     'told twice')
+  const slow = { ...said, terminal: 'B2', appliedAt: '2026-01-01T00:00:00+08:00' }
+  t.equal((await door.ask('gateway', 'POST', '/v1/parameters/applied', { json: slow })).status, 204)
+  t.strictSame((await door.db.query(`
+    select a.applied_at = v.published_at as same from parameter_applied a join terminal t using (terminal_id)
+    join blacklist_version v using (version) where t.code = 'B2' and a.kind = 'blacklist'`)).rows,
+  [{ same: true }], 'nothing is applied before it was published')
   isProblem(t, await door.ask('gateway', 'POST', '/v1/parameters/applied', {
     json: {
       ...said,

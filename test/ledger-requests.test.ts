@@ -101,6 +101,28 @@ t.test('a line of the bank becomes money of an agent once', async t => {
   await door.close()
 })
 
+t.test('cards that a prefunded agent sells are taken from what it has paid in', async t => {
+  const door = await opened()
+  await prefund(door, 5_000)
+  const sale = (number: number, balanceFen: number) => ({
+    cards: [{
+      card: cardOf(number), profile: 't-union', type: 'anonymous', suite: '3des', keyVersion: 1,
+      cityFactor: null, balanceFen, counter: 0, soldBy: 'PRE', depositFen: 1_000
+    }]
+  })
+  await door.ok('registrar', 'PUT', '/v1/registry', sale(100, 2_500))
+  const after = await books(door.db)
+  t.equal(after['agent-prepaid/PRE'], -1_500)
+  t.equal(after['receivable-agent/PRE'], undefined)
+  t.match(await door.ask('registrar', 'PUT', '/v1/registry', { json: sale(101, 501) }),
+    { status: 422, json: { reason: 'amount_wrong', detail: /PRE holds 1500 fen/ } })
+  await door.ok('registrar', 'PUT', '/v1/registry', sale(101, 500))
+  t.equal((await books(door.db))['agent-prepaid/PRE'], undefined, 'all of it is sold')
+  t.strictSame((await door.ok('auditor', 'POST', '/v1/verify')).checks
+    .filter((one: { ok: boolean }) => !one.ok), [])
+  await door.close()
+})
+
 t.test('approved and declined, each reason in its place', async t => {
   const door = await opened()
   await story(t, door, `

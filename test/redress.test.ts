@@ -336,6 +336,9 @@ t.test('a refund is taken back with the sale that it was for', async t => {
   t.equal(await ask('clerk', 'POST', '/v1/refunds', refund(251, 'r-002')), 'amount_wrong')
   t.equal(await ask('clerk', 'POST', '/v1/refunds', refund(250, 'r-003')), 'posted')
   await verified(t, door)
+  const again = await door.ok('clerk', 'POST', '/v1/refunds', refund(3_000, 'r-001'))
+  t.match(again, { state: 'taken_back', leftFen: 0 }, 'the same reference does not say that it stands')
+  t.equal((await door.ok('clerk', 'POST', '/v1/refunds', refund(250, 'r-003'))).state, 'posted')
   await door.db.query('delete from redress_void')
   const { checks } = await door.ok('auditor', 'POST', '/v1/verify')
   t.match(checks.filter((one: { ok: boolean }) => !one.ok), [{

@@ -130,6 +130,25 @@ t.test('so many guesses at once are not more than so many in a row', async t => 
   await door.close()
 })
 
+t.test('a flood of sign-ins is told to come again, and locks nobody out', async t => {
+  const door = await doors.open()
+  const flood = Array.from({ length: 120 }, (_, index) => fetch(`${door.url}/v1/session`, {
+    method: 'POST', headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ name: `nobody-${index}`, password: 'wrong horse battery' })
+  }))
+  const mine = Array.from({ length: 8 }, () => fetch(`${door.url}/v1/session`, {
+    method: 'POST', headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ name: 'clerk', password })
+  }))
+  const busy = (await Promise.all(flood)).filter(({ status }) => status === 503)
+  t.ok(busy.length > 0, `${busy.length} of 120`)
+  t.match(busy[0]?.headers.get('retry-after'), /^\d+$/)
+  t.match(await busy[0]?.json(), { reason: 'unavailable' })
+  t.ok((await Promise.all(mine)).every(({ status }) => status === 200 || status === 503), 'no failure of mine')
+  t.equal((await door.signIn('clerk', password)).status, 200, 'and no lock')
+  await door.close()
+})
+
 t.test('a machine of a company is of one company', async t => {
   const door = await doors.open()
   for (const kind of ['operator', 'agent'] as const) {

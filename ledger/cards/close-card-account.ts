@@ -3,7 +3,6 @@
 import { Type, type Static } from 'typebox'
 import { cardKey, CardRef } from '../../schemas/record.ts'
 import { headings } from '../core/chart.ts'
-import { maskedCard } from '../core/mask.ts'
 import type { Ledger } from '../ledger.ts'
 import type { ProposalKind } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
@@ -25,7 +24,7 @@ export const cardAccountClosingKind: ProposalKind = {
   decide: ['approver'],
   approvals: 1,
   branches: async (tx, _ledger, { card }: Closing) => await branchesOfCards(tx, [card]),
-  subject: ({ account, card }: Closing) => `account/${account}/${maskedCard(card)}`,
+  subject: ({ account, card }: Closing, { nameCard }) => `account/${account}/${nameCard(card)}`,
   look: async (tx, ledger, closing: Closing) => {
     await requireEmpty(tx, await keyOf(tx, ledger, closing), closing)
     return { account: closing.account, balanceFen: 0 }

@@ -4,7 +4,6 @@ import { Type, type Static } from 'typebox'
 import { formatIso } from '../../runtime/instants.ts'
 import { reasonNumbers } from '../../schemas/reasons.ts'
 import { cardKey, CardRef } from '../../schemas/record.ts'
-import { maskedCard } from '../core/mask.ts'
 import type { Ledger } from '../ledger.ts'
 import type { ProposalKind } from '../people/proposals.ts'
 import { reconsider } from '../intake/reconsider.ts'
@@ -26,7 +25,7 @@ export const greyExpiryKind: ProposalKind = {
   decide: ['approver'],
   approvals: 2,
   branches: async (tx, _ledger, { card }: GreyExpiry) => await branchesOfCards(tx, [card]),
-  subject: ({ card, counter }: GreyExpiry) => `grey/${maskedCard(card)}/${counter}`,
+  subject: ({ card, counter }: GreyExpiry, { nameCard }) => `grey/${nameCard(card)}/${counter}`,
   look: async (tx, ledger, body: GreyExpiry) => {
     const greys = await greysOf(tx, ledger, body)
     return greys.map(({ amountFen, balanceBeforeFen, eventAtMs }) => ({

@@ -6,7 +6,6 @@ import { formatIso } from '../../runtime/instants.ts'
 import { limits } from '../../schemas/limits.ts'
 import { outcomeNumbers, reasonNumbers } from '../../schemas/reasons.ts'
 import { cardKey, CardRef } from '../../schemas/record.ts'
-import { cardSubject } from '../core/mask.ts'
 import { reconsider } from '../intake/reconsider.ts'
 import { reasonName } from '../judging/book.ts'
 import type { Ledger } from '../ledger.ts'
@@ -37,8 +36,8 @@ export const heldReleaseKind: ProposalKind = {
     ...await branchesOfCards(tx, [body.card]),
     ...await branchesOfParties(tx, [await operatorOf(ledger, await heldOf(tx, ledger, body)) ?? ''])
   ],
-  subject: ({ card, counter, psam, sequence }: HeldRelease) =>
-    `held/${cardSubject(card)}/${counter}/${psam}/${sequence}`,
+  subject: ({ card, counter, psam, sequence }: HeldRelease, { nameCard }) =>
+    `held/card/${nameCard(card)}/${counter}/${psam}/${sequence}`,
   look: async (tx, ledger, body: HeldRelease) => {
     const held = await heldOf(tx, ledger, body)
     return {

@@ -3,7 +3,6 @@
 import { Type } from 'typebox'
 import { addDays, localDate } from '../../runtime/instants.ts'
 import { cardKey, CardRef, bucketOf } from '../../schemas/record.ts'
-import { cardSubject } from '../core/mask.ts'
 import type { TransferCode } from '../core/chart.ts'
 import type { Ledger } from '../ledger.ts'
 import type { ProposalKind } from '../people/proposals.ts'
@@ -22,7 +21,7 @@ const shared = {
   start: ['clerk', 'settler'],
   decide: ['approver'],
   branches: async (tx: Tx, _ledger: Ledger, { card }: Body) => await branchesOfCards(tx, [card]),
-  subject: ({ card }: Body) => cardSubject(card)
+  subject: ({ card }: Body, { nameCard }: Pick<Ledger, 'nameCard'>) => `card/${nameCard(card)}`
 } as const satisfies Partial<ProposalKind>
 
 /** What is left on a forgotten card becomes income. */

@@ -1,13 +1,22 @@
 // How a card is named where its number must not stand: in the audit log and in subjects of proposals. Pure.
-import { createHash } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import { cardKey, type CardRef } from '../../schemas/record.ts'
 
-const shown = (hex: string): string => `${hex.slice(0, 6)}…${hex.slice(-4)}`
+/** Its first and last digits, and eight of a keyed hash: two cards do not share a name by accident. */
+export type CardNamer = (card: CardRef) => string
 
-/** Its first and last digits, and eight of a hash: two cards do not share a subject by accident. */
-export function maskedCard (card: CardRef): string {
-  const hash = createHash('sha256').update(cardKey(card)).digest('hex').slice(0, 8)
-  return `${shown(card.serial)}-${card.issue}#${hash}`
+/**
+ * The hash is keyed, because numbers of cards can be counted through: without the key, whoever reads a name
+ * would find the one number in a million that has it.
+ */
+export function cardNamer (secret: Uint8Array): CardNamer {
+  const key = createHmac('sha256', secret).update('names of cards').digest()
+  return card => {
+    const hash = createHmac('sha256', key).update(cardKey(card)).digest('hex').slice(0, 8)
+    return `${masked(card)}#${hash}`
+  }
 }
 
-export const cardSubject = (card: CardRef): string => `card/${maskedCard(card)}`
+/** Not a name: others share it. */
+export const masked = ({ serial, issue }: CardRef): string =>
+  `${serial.slice(0, 6)}…${serial.slice(-4)}-${issue}`

@@ -20,8 +20,14 @@ export function problemOf (reason: RequestReason, detail?: string, where?: strin
   }
 }
 
-export const sendProblem = (reply: FastifyReply, problem: Problem): FastifyReply =>
-  reply.code(problem.status).type(problemType).send({ ...problem, instance: instanceOf(reply.request.url) })
+/** Whoever is told that it is too early asks again after so many seconds. */
+const retryAfterSeconds = 5
+
+export function sendProblem (reply: FastifyReply, problem: Problem): FastifyReply {
+  if (problem.status === 503) reply.header('retry-after', String(retryAfterSeconds))
+  const instance = instanceOf(reply.request.url)
+  return reply.code(problem.status).type(problemType).send({ ...problem, instance })
+}
 
 /** Where it happened, without the query and with card numbers masked. */
 const instanceOf = (url: string): string => maskCards(url.split('?')[0] ?? '')

@@ -14,7 +14,6 @@ import { blacklistLevels, writeBlacklist } from '../../schemas/clearing-file/ans
 import { audit } from '../people/audit.ts'
 import { canonical } from '../core/canonical.ts'
 import { appliedAt, listingAt } from '../core/listing.ts'
-import { cardSubject, maskedCard } from '../core/mask.ts'
 import type { Ledger } from '../ledger.ts'
 import { propose, type Member, type ProposalKind } from '../people/proposals.ts'
 import { instantIn, Refusal } from '../refusal.ts'
@@ -22,13 +21,12 @@ import { needsSecondPerson } from './set-up.ts'
 import { findApplied, findEntries, type ListEntry } from '../store/blacklist.ts'
 import { branchesOfCards } from '../store/branches.ts'
 import { findCards } from '../store/cards.ts'
-import { lastCityVersion } from '../store/cities.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
 import { news, tell } from '../store/outbox.ts'
 import {
-  addedSince, insertApplied, insertBlacklistVersion, insertEntries, insertTariff, isBlacklistVersion,
-  lastBlacklist, listedAmong, listedAt, listedCards, lockPublication, readTariffs, removedSince,
-  removeEntries, usesOfListed, type CardPlace, type ListedUse
+  addedSince, insertApplied, insertBlacklistVersion, insertEntries, insertTariff, lastBlacklist, listedAmong,
+  listedAt, listedCards, lockPublication, publishedAt, readTariffs, removedSince, removeEntries,
+  usesOfListed, type CardPlace, type ListedUse
 } from '../store/parameters.ts'
 import { bumpVersion, type Snapshot } from '../store/registry.ts'
 
@@ -98,16 +96,16 @@ export const blacklistRemovalKind: ProposalKind = {
   decide: ['approver'],
   approvals: 1,
   branches: async (tx, _ledger, { cards }: Removal) => await branchesOfCards(tx, cards),
-  subject: ({ cards }: Removal) => {
-    const [first] = cards
-    if (first !== undefined && cards.length === 1) return cardSubject(first)
-    return `cards/${cards.length}#${listDigest(cards).toString('hex').slice(0, 8)}`
+  subject: ({ cards }: Removal, { nameCard }) => {
+    const names = cards.map(nameCard).sort()
+    if (names.length === 1) return `card/${names[0]}`
+    return `cards/${names.length}#${createHash('sha256').update(names.join('\n')).digest('hex').slice(0, 8)}`
   },
-  look: async (tx, _ledger, { cards }: Removal) => {
+  look: async (tx, { nameCard }, { cards }: Removal) => {
     const places = await placesOf(tx, cards, index => `/body/cards/${index}`)
     const listed = await listedAmong(tx, places)
     if (listed.length === 0) throw new Refusal('not_found', 'none of these cards is on the list')
-    return { listed: listed.map(({ card, ...entry }) => ({ card: maskedCard(card), ...entry })) }
+    return { listed: listed.map(({ card, ...entry }) => ({ card: nameCard(card), ...entry })) }
   },
   carryOut: async (tx, _ledger, { cards }: Removal, { approvedBy, atMs }) =>
     ({ version: await publishNow(tx, { add: [], remove: [...cards] }, approvedBy.join(' + '), atMs) })
@@ -252,12 +250,15 @@ export async function acknowledge (
   ledger: Ledger, said: ParameterAcknowledgement, by: Pick<Member, 'name' | 'party'>
 ): Promise<void> {
   const { kind, version, appliedAt } = said
-  const appliedAtMs = instantIn(appliedAt, '/appliedAt')
+  const saidMs = instantIn(appliedAt, '/appliedAt')
   const snapshot = await ledger.registry()
   const terminalId = terminalOf(snapshot, said, by)
-  if (!await isThere(ledger, snapshot, kind, version)) {
+  const publishedMs = version === 0 && kind !== 'tariff' ? 0 : await publishedAt(ledger.db, kind, version)
+  if (publishedMs === null) {
     throw new Refusal('conditions_not_met', `no version ${version} of ${kind} was published`, '/version')
   }
+  // A clock that runs behind applies nothing before it was there: that would move who bears a listed card.
+  const appliedAtMs = Math.max(saidMs, publishedMs)
   await insertApplied(ledger.db, { terminalId, kind, version, appliedAtMs, reportedAtMs: ledger.clock.now() })
 }
 
@@ -281,15 +282,6 @@ function terminalOf (
       `${named.length} operators have a terminal ${terminal}: name the operator`, '/operator')
   }
   return only.terminalId
-}
-
-/** Version 0 of a list is the empty one of before the first. */
-async function isThere (
-  { db }: Ledger, { tariffs }: Snapshot, kind: ParameterAcknowledgement['kind'], version: number
-): Promise<boolean> {
-  if (kind === 'tariff') return tariffs.some(one => one.version === version)
-  if (kind === 'cities') return version <= await lastCityVersion(db)
-  return version === 0 || await isBlacklistVersion(db, version)
 }
 
 /** Every debit of a clearing date with a card that stood on the list, and who bears it. */

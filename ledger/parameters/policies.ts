@@ -1,12 +1,13 @@
-// Policies and commissions: what a whole city is worked by. While a ledger is set up its registrar sets them;
-// afterwards each change waits for a second person. It refuses to know what they mean.
+// Policies, commissions and terms of parties: what a whole city is worked by. While a ledger is set up its
+// registrar sets them; afterwards each change waits for a second person. It refuses to know what they mean.
 import { Type, type Static } from 'typebox'
-import { Commission, Policies, type Registry } from '../../schemas/api.ts'
+import { Commission, PartyTerms, Policies, type Registry } from '../../schemas/api.ts'
 import { canonical } from '../core/canonical.ts'
 import type { Ledger } from '../ledger.ts'
 import { propose, type Member, type ProposalKind } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
 import { needsSecondPerson } from './set-up.ts'
+import { readPartyTerms, setPartyTerms } from '../store/party-terms.ts'
 import type { Tx } from '../store/db.ts'
 import { isCentre } from '../store/cities.ts'
 import {
@@ -15,18 +16,22 @@ import {
 
 const Wanted = Type.Object({
   policies: Type.Optional(Type.Partial(Policies, { additionalProperties: false })),
-  commissions: Type.Optional(Type.Array(Commission))
+  commissions: Type.Optional(Type.Array(Commission)),
+  terms: Type.Optional(Type.Array(PartyTerms, { description: 'of parties that are registered' }))
 }, { additionalProperties: false })
 type Wanted = Static<typeof Wanted>
 
-/** Policies and commissions that a second person puts into force. */
+/** What a second person puts into force. */
 export const parametersKind: ProposalKind = {
   body: Wanted,
   start: ['registrar'],
   decide: ['approver'],
   approvals: 1,
-  subject: ({ policies = {}, commissions = [] }: Wanted) => {
-    const names = [...Object.keys(policies), ...commissions.map(c => `${c.product}-${c.party}`)]
+  subject: ({ policies = {}, commissions = [], terms = [] }: Wanted) => {
+    const names = [
+      ...Object.keys(policies), ...commissions.map(c => `${c.product}-${c.party}`),
+      ...terms.map(({ party }) => `terms-${party}`)
+    ]
     return `parameters/${names.sort().join(',')}`
   },
   look: async (tx, _ledger, body: Wanted) => {
@@ -41,14 +46,15 @@ export const parametersKind: ProposalKind = {
 }
 
 /**
- * Stores the policies and commissions of a registry, or where they change something proposes them to a second
- * person. Throws Refusal registry_invalid, proposal_pending.
+ * Stores the policies and commissions of a registry and the terms that were held back, or where they change
+ * something proposes them to a second person. Throws Refusal registry_invalid, proposal_pending.
  */
 export async function setParameters (
-  tx: Tx, ledger: Ledger, { policies, commissions = [] }: Registry, by: Member
+  tx: Tx, ledger: Ledger, { policies, commissions = [] }: Registry, terms: readonly PartyTerms[], by: Member
 ): Promise<Record<string, number>> {
   const wanted: Wanted = {
-    ...policies === undefined ? {} : { policies }, ...commissions.length === 0 ? {} : { commissions }
+    ...policies === undefined ? {} : { policies }, ...commissions.length === 0 ? {} : { commissions },
+    ...terms.length === 0 ? {} : { terms: sorted(terms) }
   }
   if (Object.keys(wanted).length === 0) return { commissions: 0 }
   const changes = canonical(await presentOf(tx, wanted)) !== canonical(wanted)
@@ -58,11 +64,15 @@ export async function setParameters (
   return { commissions: 0, proposal: Number(id) }
 }
 
+const sorted = (terms: readonly PartyTerms[]): PartyTerms[] =>
+  [...terms].sort((a, b) => a.party < b.party ? -1 : 1)
+
 /** What stands now where `wanted` speaks. */
-async function presentOf (tx: Tx, { policies, commissions }: Wanted): Promise<Wanted> {
+async function presentOf (tx: Tx, { policies, commissions, terms }: Wanted): Promise<Wanted> {
   return {
     ...policies === undefined ? {} : { policies: await readPolicies(tx, Object.keys(policies)) },
-    ...commissions === undefined ? {} : { commissions: await readCommissions(tx, commissions) }
+    ...commissions === undefined ? {} : { commissions: await readCommissions(tx, commissions) },
+    ...terms === undefined ? {} : { terms: await readPartyTerms(tx, terms.map(({ party }) => party)) }
   }
 }
 
@@ -74,9 +84,10 @@ async function requireCentre (tx: Tx, policies: Wanted['policies']): Promise<voi
 }
 
 async function storeParameters (
-  tx: Tx, { policies, commissions = [] }: Wanted
+  tx: Tx, { policies, commissions = [], terms = [] }: Wanted
 ): Promise<Record<string, number>> {
   await requireCentre(tx, policies)
+  await setPartyTerms(tx, terms)
   const stored = await upsertCommissions(tx, commissions)
   if (stored < commissions.length) {
     throw new Refusal('registry_invalid', 'a commission names a party or a product that is not registered')

@@ -1,5 +1,6 @@
 // The verb that enters who and what takes part. Idempotent: the same registry again changes nothing; a new
-// card brings its money. Once the ledger works, policies, commissions and holidays wait for a second person.
+// card brings its money. Once the ledger works, policies, commissions, holidays and terms of parties wait for
+// a second person.
 import { createHash } from 'node:crypto'
 import type { Card, Party, Product, Psam, Registry } from '../../schemas/api.ts'
 import { audit } from '../people/audit.ts'
@@ -8,7 +9,9 @@ import { canonical } from '../core/canonical.ts'
 import { accountCode, transferCodes } from '../core/chart.ts'
 import type { Ledger } from '../ledger.ts'
 import { setHolidays } from './holidays.ts'
+import { withheldTerms } from './party-terms.ts'
 import { setParameters } from './policies.ts'
+import { requireAllowed } from '../posting/allowed.ts'
 import { requireOwnBranch, type Member } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
 import { branchesOfParties, branchesOfTerminals, setCardBranches } from '../store/branches.ts'
@@ -40,7 +43,8 @@ export async function register (
     if (registry.holidays !== undefined) await lockInstructing(tx) // before the audit log, as who instructs
     if (registry.clearingDate !== undefined) await openLedger(tx, registry.clearingDate, ledger.partitionDays)
     const { parties = [], products = [], terminals = [], psams = [], bankAccounts = [] } = registry
-    const changed = await upsertParties(tx, parties)
+    const { entered, terms } = await withheldTerms(tx, ledger, parties)
+    const changed = await upsertParties(tx, entered)
     if (changed !== null) {
       const { code, kind } = parties[changed] as Party
       throw new Refusal('registry_invalid', `${code} is not of kind ${kind}, and a party stays of its kind`,
@@ -61,8 +65,8 @@ export async function register (
     requireOnce('commissions', registry.commissions ?? [], ({ party, product, from }) =>
       `${party}/${product}/${from}`)
     counts['bankAccounts'] = await registerBankAccounts(tx, bankAccounts, ledger.clock.now())
-    Object.assign(counts, await setParameters(tx, ledger, registry, by))
-    await bumpVersion(tx)
+    await bumpVersion(tx) // before the audit log, as whoever carries a proposal out
+    Object.assign(counts, await setParameters(tx, ledger, registry, terms, by))
     if (registry.holidays !== undefined) {
       Object.assign(counts, await setHolidays(tx, ledger, registry.holidays, by))
     }
@@ -159,6 +163,7 @@ async function issue (ledger: Ledger, cards: readonly Card[], by: Member): Promi
       transfers.push(...moneyOf(snapshot, card).map(money =>
         ({ ...money, journal, bucket, cardId, eventAtMs: atMs, book: 'commerce' as const })))
     }
+    await requireAllowed(tx, snapshot, transfers)
     await postBatch(
       tx, { kind: 'registry', clearingDate, createdAtMs: atMs, salt, items: fresh.length, transfers }
     )
@@ -179,7 +184,8 @@ function requireSellers ({ accounts }: Snapshot, cards: readonly Card[]): void {
 }
 
 /**
- * A card sold by an agent: deposit and first load are owed by the agent; the load passes through pending load
+ * A card sold by an agent: deposit and first load are owed by the agent, or taken from what it paid in; the
+ * load passes through pending load
  * onto the chip. Any other card brings an opening balance that the custody bank holds.
  */
 function moneyOf (
@@ -193,7 +199,8 @@ function moneyOf (
     const bank = account('custody-bank')
     return [{ code: 'opening' as const, debit: bank, credit: purse, amountFen: balanceFen }].filter(hasAmount)
   }
-  const agent = account('receivable-agent', card.soldBy)
+  const isPrepaid = snapshot.parties.get(card.soldBy)?.prepaid === true
+  const agent = account(isPrepaid ? 'agent-prepaid' : 'receivable-agent', card.soldBy)
   const pending = account('pending-load')
   return [
     {

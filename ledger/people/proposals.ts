@@ -1,6 +1,7 @@
 // Four eyes: one person starts a proposal, others approve it, and only then is it carried out. Nobody
 // approves an own proposal, none waits twice, and the approval looks again: where the target has changed
 // meanwhile, it is stale. It refuses to know what any kind of proposal does.
+import { createHash } from 'node:crypto'
 import type { TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Role } from '../../schemas/api.ts'
@@ -26,7 +27,7 @@ export type ProposalKind = {
   /** Branches whose cards and parties it moves money of; none when absent. */
   readonly branches?: (tx: Tx, ledger: Ledger, body: never) => Promise<readonly Branch[]>
   /** What it is about, `transfer/123`: only one of a kind may wait per subject. Card numbers masked. */
-  readonly subject: (body: never) => string
+  readonly subject: (body: never, ledger: Pick<Ledger, 'nameCard'>) => string
   /**
    * Checks under lock that it can be done; throws Refusal otherwise. What it returns (plain JSON) is what the
    * people see and approve: where a later look returns something else, the proposal is stale.
@@ -74,7 +75,7 @@ export async function propose (
 ): Promise<bigint> {
   const atMs = ledger.clock.now()
   await requireBranch(tx, ledger, kind, by, body)
-  const subject = kind.subject(body as never)
+  const subject = shortened(kind.subject(body as never, ledger))
   const looked = JSON.stringify(await kind.look(tx, ledger, body as never))
   const id = await insertProposal(tx, {
     kind: name, subject, body, reason, looked, approvalsNeeded: kind.approvals, startedBy: by.name,
@@ -85,6 +86,12 @@ export async function propose (
   await audit(tx, atMs, { by: by.name, action: 'proposal.start', subject, detail })
   return id
 }
+
+/** A subject is a key of an index: one that names very much is told by its beginning and a hash of it all. */
+const shortened = (subject: string): string => subject.length <= subjectMax
+  ? subject
+  : `${subject.slice(0, subjectMax - 17)}#${createHash('sha256').update(subject).digest('hex').slice(0, 16)}`
+const subjectMax = 240
 
 export type Verdict = { readonly approves: boolean, readonly note: string | null }
 

@@ -8,6 +8,7 @@ import { audit } from './audit.ts'
 import { passwordWeakness } from '../core/password.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
+import { createTurns, TooMany } from '../../runtime/turns.ts'
 import { inTransaction } from '../store/db.ts'
 import {
   claimTry, clearFailures, closeSession, closeSessionsOf, findSessionById, findStaff, openSession,
@@ -22,7 +23,20 @@ const cost: Options = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 /** Of tokens and machine secrets: they are 256 random bits, so nothing slower is needed. */
 export const hashOf = (secret: string): Buffer => createHash('sha256').update(secret, 'utf8').digest()
 
-export const hashPassword = async (password: string): Promise<string> => await hash(password, cost)
+export const hashPassword = async (password: string): Promise<string> =>
+  await inTurn(() => hash(password, cost))
+
+/** Each takes 19 MiB and a core for 30 ms: whoever signs in by the thousand slows sign-ins, not taps. */
+const turns = createTurns({ atOnceMax: 2, waitingMax: 32 })
+
+async function inTurn<Result> (work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await turns.take(work)
+  } catch (error) {
+    if (!(error instanceof TooMany)) throw error
+    throw new Refusal('unavailable', 'too many sign in at once; try again in a few seconds')
+  }
+}
 
 /** Nobody's password; made once per process, verified against where there is no such name. */
 let decoy: Promise<string> | null = null
@@ -51,8 +65,14 @@ export async function signIn (ledger: Ledger, name: string, password: string): P
   return { token, expiresAtMs, roles, branch, party, mustChange }
 }
 
-/** The member who knows the password. Counts a failure and throws Refusal credentials_wrong otherwise. */
-async function proven (ledger: Ledger, name: string, password: string): Promise<StaffRow> {
+/**
+ * The member who knows the password. Counts a failure and throws Refusal credentials_wrong otherwise; who has
+ * no turn throws Refusal unavailable, which counts as no failure.
+ */
+const proven = async (ledger: Ledger, name: string, password: string): Promise<StaffRow> =>
+  await inTurn(() => provenNow(ledger, name, password))
+
+async function provenNow (ledger: Ledger, name: string, password: string): Promise<StaffRow> {
   const { db, clock, random } = ledger
   const nowMs = clock.now()
   const sinceMs = nowMs - lockOut.windowMs
@@ -60,7 +80,7 @@ async function proven (ledger: Ledger, name: string, password: string): Promise<
   const tries = await inTransaction(db, tx =>
     claimTry(tx, hashOf(name), { nowMs, sinceMs, triesMax: lockOut.failuresMax }))
   const staff = await findStaff(db, name)
-  decoy ??= hashPassword(random(32).toString('hex'))
+  decoy ??= hash(random(32).toString('hex'), cost)
   const known = staff !== null && staff.passwordHash.startsWith('$argon2')
   const right = await verify(known ? staff.passwordHash : await decoy, password)
   if (known && right && staff.active && tries !== null) {

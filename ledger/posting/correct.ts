@@ -4,7 +4,6 @@ import { Type, type Static } from 'typebox'
 import { limits } from '../../schemas/limits.ts'
 import { cardKey, CardRef } from '../../schemas/record.ts'
 import { books, type Book } from '../core/chart.ts'
-import { maskedCard } from '../core/mask.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
 import { requireAllowed } from './allowed.ts'
@@ -49,7 +48,7 @@ export const correctionKind: ProposalKind = {
     const planned = await plan(tx, ledger, transfers, 0)
     const accounts = [...new Set(transfers.flatMap(({ debit, credit }) => [debit, credit]))]
     const cards = transfers.flatMap(({ card }) => card === undefined ? [] : [card])
-    const purses = await pursesOf(tx, cards)
+    const purses = await pursesOf(tx, ledger, cards)
     await requireAllowed(tx, await ledger.registry(), planned)
     return { lastCorrection: Number(await lastCorrection(tx, accounts)), purses }
   },
@@ -60,13 +59,13 @@ type Unreasoned = Omit<Correction, 'reason'>
 
 /** What the ledger owes on the cards. A tap of one in between is a change of what was looked at. */
 async function pursesOf (
-  tx: Tx, cards: readonly CardRef[]
+  tx: Tx, { nameCard }: Pick<Ledger, 'nameCard'>, cards: readonly CardRef[]
 ): Promise<{ card: string, counter: number, shadowFen: number }[]> {
   const found = await findCards(tx, cards)
   const rows = await lockPurses(tx, [...found.values()])
   return cards.flatMap(card => rows
     .filter(row => row.purse === electronicPurse && row.cardId === found.get(cardKey(card))?.cardId)
-    .map(row => ({ card: maskedCard(card), counter: row.lastCounter, shadowFen: Number(row.shadowFen) })))
+    .map(row => ({ card: nameCard(card), counter: row.lastCounter, shadowFen: Number(row.shadowFen) })))
 }
 
 /**

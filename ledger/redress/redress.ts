@@ -2,7 +2,6 @@
 // the open date, always naming the original, never more than what is left of it. What is closed stays.
 import { localDate } from '../../runtime/instants.ts'
 import { bucketOf, cardKey, type CardRef } from '../../schemas/record.ts'
-import { cardSubject } from '../core/mask.ts'
 import {
   moveOf, placeOf, standingCodes, type Place, type RedressKind, type Towards
 } from '../core/redress.ts'
@@ -34,7 +33,8 @@ export type Standing = {
 }
 
 /** How an event is called in the audit log and as the subject of proposals. */
-export const eventSubject = ({ card, counter }: Original): string => `${cardSubject(card)}/${counter}`
+export const eventSubject = ({ card, counter }: Original, { nameCard }: Pick<Ledger, 'nameCard'>): string =>
+  `card/${nameCard(card)}/${counter}`
 
 /** Locks the purse and looks. Throws Refusal not_found. */
 export async function standingOf (

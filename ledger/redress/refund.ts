@@ -16,7 +16,7 @@ import { inTransaction, type Tx } from '../store/db.ts'
 import { findReference } from '../store/redress.ts'
 
 export type Refunded = {
-  readonly state: 'posted' | 'pending', readonly clearingDate: string | null
+  readonly state: 'posted' | 'pending' | 'taken_back', readonly clearingDate: string | null
   /** What can still be given back of the sale. */
   readonly leftFen: bigint
   readonly proposal: bigint | null
@@ -66,7 +66,8 @@ async function repeated (tx: Tx, wanted: RefundRequest, standing: Standing): Pro
   const same = first.bucket === event.bucket && first.cardId === event.cardId &&
     first.counter === event.counter && first.amountFen === BigInt(wanted.amountFen)
   if (!same) throw new Refusal('charge_conflict', `${wanted.reference} was another refund`, '/reference')
-  return { state: 'posted', clearingDate: first.clearingDate, leftFen: standing.leftFen, proposal: null }
+  const state = first.isVoid ? 'taken_back' : 'posted'
+  return { state, clearingDate: first.clearingDate, leftFen: standing.leftFen, proposal: null }
 }
 
 function requireRefundable (standing: Standing, amountFen: bigint): void {
@@ -88,7 +89,7 @@ async function post (
     kind: 'refund', towards: 'holder', amountFen, by, reference: wanted.reference, atMs
   })
   const detail = { amountFen: wanted.amountFen, reason: wanted.reason, reference: wanted.reference }
-  await audit(tx, atMs, { by, action: 'refund.post', subject: eventSubject(wanted), detail })
+  await audit(tx, atMs, { by, action: 'refund.post', subject: eventSubject(wanted, ledger), detail })
   return { state: 'posted', clearingDate, leftFen: standing.leftFen - amountFen, proposal: null }
 }
 

@@ -1,5 +1,6 @@
 // What people gave back of a debit that a change of its verdict reverses: it is taken back with it, so that
 // nobody pays twice, whichever came first, and somebody is told. It refuses to know verdicts.
+import { masked } from '../core/mask.ts'
 import { raiseAlerts } from '../alerts.ts'
 import { voidCodes } from '../core/redress.ts'
 import type { AlertRow } from '../store/alerts.ts'
@@ -7,7 +8,6 @@ import type { Tx } from '../store/db.ts'
 import type { NewTransfer } from '../store/post.ts'
 import type { StoredEvent } from '../store/records.ts'
 import { insertVoids, standingRedresses, type StandingRedress } from '../store/redress.ts'
-import { eventSubject } from './redress.ts'
 
 /** A redress to be taken back by the transfer at `place` of a batch. */
 export type TakenBack = { readonly redress: StandingRedress, readonly place: number }
@@ -38,8 +38,8 @@ export async function noteTakenBack (
 ): Promise<AlertRow[]> {
   await insertVoids(tx, taken.map(({ redress: { redressId, bucket }, place }) =>
     ({ redressId, bucket, transferId: transferIds[place] ?? 0n })), of)
-  return await raiseAlerts(tx, taken.map(({ redress: { counter, kind, amountFen, ...card } }) => ({
-    kind: 'redress_void' as const, about: eventSubject({ card, counter }), clearingDate: of.date,
+  return await raiseAlerts(tx, taken.map(({ redress: { counter, kind, amountFen, cardId, ...card } }) => ({
+    kind: 'redress_void' as const, about: `card/${masked(card)}#${cardId}/${counter}`, clearingDate: of.date,
     evidence: { counter, kind, amountFen }
   })), of.atMs)
 }

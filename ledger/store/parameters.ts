@@ -21,8 +21,16 @@ export async function lastBlacklist (db: Db | Tx): Promise<BlacklistVersion | nu
   return rows[0] ?? null
 }
 
-export const isBlacklistVersion = async (db: Db, version: number): Promise<boolean> =>
-  (await db.query('select from blacklist_version where version = $1', [version])).rowCount === 1
+const versionTables = {
+  blacklist: 'blacklist_version', tariff: 'tariff_version', cities: 'city_list_version'
+} as const
+
+/** When a version was published; null where there is none. */
+export const publishedAt = async (
+  db: Db, kind: keyof typeof versionTables, version: number
+): Promise<number | null> => (await db.query<{ atMs: number }>(
+  `select published_at as "atMs" from ${versionTables[kind]} where version = $1`, [version]))
+  .rows[0]?.atMs ?? null
 
 export async function insertBlacklistVersion (
   tx: Tx, { version, digest }: BlacklistVersion, atMs: number

@@ -74,11 +74,12 @@ export async function insertRedress (tx: Tx, row: Omit<RedressRow, 'redressId'>)
 /** A process of the version before left the scope out. */
 export const findReference = async (
   db: Db | Tx, scope: string, reference: string
-): Promise<RedressRow | null> =>
-  (await db.query<RedressRow>(`
+): Promise<RedressRow & { readonly isVoid: boolean } | null> =>
+  (await db.query<RedressRow & { readonly isVoid: boolean }>(`
     select redress_id as "redressId", kind, bucket, card_id as "cardId", purse, counter, original,
       transfer_id as "transferId", clearing_date as "clearingDate", amount_fen as "amountFen", scope,
-      reference, by_whom as by, at as "atMs"
+      reference, by_whom as by, at as "atMs",
+      exists (select 1 from redress_void v where v.redress_id = redress.redress_id) as "isVoid"
     from redress where reference = $1 and scope in ($2, '')`, [reference, scope])).rows[0] ?? null
 
 /* ---- taken back ---- */

@@ -162,6 +162,10 @@ const headingsOf = (party: Party): readonly Heading[] => {
   return ['merchant-pending', 'merchant-settlement', 'merchant-held', 'receivable-agent', ...prepaid]
 }
 
+/** For a party that begins to pay in before it sells. */
+export const ensurePrepaidAccount = async (tx: Tx, partyId: number): Promise<void> =>
+  await ensureAccounts(tx, partyId, [{ book: 'commerce', heading: 'agent-prepaid' }])
+
 /**
  * A party stays of its kind: its accounts, positions and statements are those of the kind. Returns the index
  * of the first that is of another one already, or null.
