@@ -14,6 +14,7 @@ import { openDb, type Db } from './store/db.ts'
 import { servingRole } from './store/grants.ts'
 import { registryCache, type Snapshot } from './store/registry.ts'
 import { resumeFiles } from './intake/take-file.ts'
+import { forwardUntold } from './national/forward.ts'
 import type { TacPool } from './tac/tac-pool.ts'
 import { startWatch, type Watchman } from './watch/watch.ts'
 
@@ -93,7 +94,7 @@ export async function buildLedger (options: LedgerOptions): Promise<BuiltLedger>
   }
   const app = await createApp(ledger)
   await app.register(routes(ledger))
-  const resumed = resumeFiles(ledger).catch(onError)
+  const resumed = Promise.all([resumeFiles(ledger), forwardUntold(ledger)]).catch(onError)
   const close = async () => {
     await app.close()
     await resumed

@@ -1,12 +1,15 @@
 // Cards of other cities: whom we accept, who owes for them, what the national centre is told and returns.
 import t from 'tap'
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import type { Registry } from '../schemas/api.ts'
 import { writeConsumptionFile, writeConsumptionRecord } from '../schemas/clearing-file/consumption.ts'
 import { toConsumptionRecord } from '../schemas/clearing-file/event.ts'
 import type { NationalBatch, NationalReturnResult } from '../schemas/national.ts'
 import type { TransactionRecord } from '../schemas/record.ts'
-import { startDoors, type Door, type Who } from './support/ledger-http.ts'
+import { forwardUntold } from '../ledger/national/forward.ts'
+import { password, startDoors, type Door, type Who } from './support/ledger-http.ts'
 import { balance, debit, openCity, settleDay, verified } from './support/settling.ts'
 import { card, deliver } from './support/small-city.ts'
 
@@ -86,6 +89,33 @@ const batchOf = async (door: Door, name: string): Promise<NationalBatch> =>
 const told = ({ entries }: NationalBatch): string[] => entries.map(({ kind, record, amountFen }) =>
   `${kind} ${record.card.serial.slice(-1)}/${record.counter} ${amountFen} ${record.tac}`)
 const digestOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex').toUpperCase()
+
+t.test('a process that dies between clearing a date and telling of it', async t => {
+  const door = await opened()
+  await deliver(door, 'guests-of-monday', [ride(1, 1), ride(2, 1)])
+  const env = doors.env(door.databaseUrl)
+  const worker = spawn(process.execPath, ['--import', 'tsx', 'test/support/day-worker.ts', door.databaseUrl,
+    env['LEDGER_SIGNING_KEY'] ?? '', 'close'],
+  { stdio: 'inherit', env: { ...process.env, CITIZEN_CARD_KILL_AT: 'after-day-cleared' } })
+  t.equal((await once(worker, 'close'))[1], 'SIGKILL')
+  t.strictSame(await outbound(door), [])
+  const untold = async () => (await door.ok('auditor', 'POST', '/v1/verify')).checks
+    .filter((one: { ok: boolean }) => !one.ok)
+  door.clock.set(Date.parse('2026-03-03T01:05:00+08:00'))
+  t.strictSame(await untold(), [], 'whoever cleared may still be about to tell')
+  door.clock.set(Date.parse('2026-03-03T01:11:00+08:00'))
+  await door.signIn('clerk', password)
+  t.match(await untold(), [{
+    check: 'what was told is what the national centre came to owe',
+    detail: /national_batch of 2026-03-02: 0 records, .*; transfer says 2, 360/
+  }])
+  await forwardUntold(door.ledger) // as a process does when it starts
+  t.match(await outbound(door), [{ batch: '20260302-NAT-1', claims: { count: 2, amountFen: 360 } }])
+  await forwardUntold(door.ledger)
+  t.equal((await outbound(door)).length, 1, 'once')
+  await verified(t, door)
+  await door.close()
+})
 
 t.test('each paid record of a foreign card is forwarded once, with what the chip signed', async t => {
   const door = await opened()

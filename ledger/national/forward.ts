@@ -17,7 +17,8 @@ import { readDay } from '../store/days.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
 import { readLinesAround, type RawLines } from '../store/income.ts'
 import {
-  findCompletion, foreignPages, insertNationalBatch, isForwarded, lockForwarding, type ForeignTransfer
+  findCompletion, foreignPages, insertNationalBatch, isForwarded, lockForwarding, untoldDates,
+  type ForeignTransfer
 } from '../store/national.ts'
 import type { Snapshot } from '../store/registry.ts'
 
@@ -43,6 +44,15 @@ export async function forwardDate (ledger: Ledger, date: string): Promise<void> 
     const deed = { by: 'system', action: 'national.forward', subject: `day/${date}`, detail: digests }
     await audit(tx, atMs, deed)
   })
+}
+
+/** So many days back somebody may have died between clearing a date and telling of it. */
+const untoldDays = 7
+
+/** Tells of the dates that were cleared by a process that died before it told of them. */
+export async function forwardUntold (ledger: Ledger): Promise<void> {
+  if ((await ledger.registry()).cities.length === 0) return // nobody's cards but ours
+  for (const date of await untoldDates(ledger.db, untoldDays)) await forwardDate(ledger, date)
 }
 
 const sumOf = ({ entries }: NationalBatch, kind: NationalEntry['kind']) => {

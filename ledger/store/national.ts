@@ -76,6 +76,15 @@ export const lockForwarding = async (tx: Tx): Promise<void> => {
 export const isForwarded = async (tx: Tx, date: string): Promise<boolean> =>
   (await tx.query('select 1 from national_batch where clearing_date = $1 limit 1', [date])).rows.length > 0
 
+/** The latest cleared dates that no batch tells of: because nothing was owed, or because a process died. */
+export const untoldDates = async (db: Db, latest: number): Promise<string[]> =>
+  (await db.query<{ date: string }>(`
+    select clearing_date as date from (
+      select clearing_date from clearing_day where state not in ('OPEN', 'CUT', 'VERIFIED')
+      order by clearing_date desc limit $1) d
+    where not exists (select 1 from national_batch n where n.clearing_date = d.clearing_date)
+    order by 1`, [latest])).rows.map(row => row.date)
+
 export async function insertNationalBatch (tx: Tx, batch: NewBatch): Promise<void> {
   await tx.query(`
     insert into national_batch (clearing_date, centre_id, part, claims, claims_fen, withdrawals,

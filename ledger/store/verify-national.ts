@@ -44,7 +44,8 @@ const {
 
 /**
  * Dates whose batches do not add up to what the centre came to owe in them, and batches that the audit log
- * knows and that are gone. A date that is not cleared has told nothing yet.
+ * knows and that are gone. A date that is not cleared has told nothing yet; one that was cleared before other
+ * deeds of ten minutes later should have.
  */
 export const forwardDifferences = (tx: Tx, { date }: Start): Promise<string[]> => text(tx, `
   with owed as (
@@ -68,8 +69,10 @@ export const forwardDifferences = (tx: Tx, { date }: Start): Promise<string[]> =
     coalesce(o.claims, 0), coalesce(o.withdrawals, 0)) as what
   from owed o full join told t using (clearing_date, centre_id)
   where (o.n, o.claims, o.withdrawals) is distinct from (t.n, t.claims, t.withdrawals)
-    and exists (
+    and (exists (
       select 1 from audit a where a.action = 'national.forward' and a.subject = 'day/' || clearing_date)
+      or exists (select 1 from day_step s where s.clearing_date = coalesce(o.clearing_date, t.clearing_date)
+        and s.state = 'CLEARED' and s.at < (select max(at) from audit) - interval '10 minutes'))
   union all
   select format('national_batch %s: the audit log knows it, and it is gone', batch) from deeds
   where not exists (

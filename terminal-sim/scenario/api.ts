@@ -38,7 +38,7 @@ export type Api = {
   call(call: Call): Promise<unknown>
   get<T>(path: string, as?: Caller): Promise<T>
   /** All items of a list, page by page. */
-  all<T>(path: string): Promise<T[]>
+  all<T>(path: string, as?: Caller): Promise<T[]>
   cards(): Promise<CardView[]>
   records(): Promise<RecordView[]>
   accounts(): Promise<TrialBalance>
@@ -91,7 +91,7 @@ export function openApi ({ url, access, revive }: ApiOptions): Api {
   return {
     call,
     get,
-    all: path => walk(get, path),
+    all: (path, as) => walk(one => get(one, as), path),
     cards: () => walk<CardView>(get, '/v1/cards'),
     records: () => walk<RecordView>(get, '/v1/records'),
     accounts: () => get<TrialBalance>('/v1/accounts')

@@ -8,7 +8,7 @@ export const forwardedOn = async (world: World, date: string): Promise<NationalB
   (await allBatches(world)).filter(({ clearingDate }) => clearingDate === date)
 
 const allBatches = async ({ api }: World): Promise<readonly NationalBatchView[]> =>
-  (await api.get<{ items: NationalBatchView[] }>('/v1/national/outbound?limit=1000', 'centre')).items
+  await api.all<NationalBatchView>('/v1/national/outbound', 'centre')
 
 /** All that was told, batch by batch. */
 export async function entriesIn (
