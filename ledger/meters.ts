@@ -11,9 +11,11 @@ import { readFigures, type Figures } from './store/figures.ts'
 /** `records`: the gateways' deliveries; `file`: parts of consumption files. */
 export type BatchKind = 'records' | 'file'
 
+type Measured = Pick<Booked, 'decision' | 'kept' | 'seconds'>
+
 export type Meters = {
   /** A batch that is durable now; `seconds` is its whole transaction. */
-  readonly booked: (kind: BatchKind, booked: Pick<Booked, 'decision' | 'seconds'>, seconds: number) => void
+  readonly booked: (kind: BatchKind, booked: Measured, seconds: number) => void
   /** A delivery that is answered, once for each time it came. */
   readonly answered: (kind: BatchKind, replayed: boolean) => void
   /** How many jobs wait for the courier of this process; null: there is none any more. */
@@ -45,11 +47,13 @@ export function createMeters (metrics: Metrics, from: {
   metrics.gauge('ledger_memory_bytes', 'Resident memory of this process', () => process.memoryUsage.rss())
   const read = readers(metrics, from)
   return {
-    booked: (kind, { decision, seconds }, wholeSeconds) => {
+    booked: (kind, { decision, kept, seconds }, wholeSeconds) => {
+      const keptCount = kept?.places.length ?? 0
+      if (keptCount > 0) records.add({ outcome: 'accepted', reason: 'ok' }, keptCount)
       const judged = decision.results.filter(result => !result.replayed)
       for (const [labels, count] of tally(judged)) records.add(labels, count)
       repeats.add({}, decision.results.length - judged.length)
-      size.observe(decision.results.length, { kind })
+      size.observe(decision.results.length + keptCount, { kind })
       whole.observe(wholeSeconds, { kind })
       for (const [stage, time] of Object.entries<number>(seconds satisfies Record<Stage, number>)) {
         stages.observe(time, { stage })

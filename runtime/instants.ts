@@ -63,23 +63,25 @@ export const fromBcdDateTime = (bytes: Uint8Array): Instant | null =>
   fromDigits(Buffer.from(bytes).toString('hex'))
 
 /** The same from the 14 digits as text. */
-export function fromDigits (text: string): Instant | null {
-  if (!/^\d{14}$/.test(text)) return null
-  const date = text.slice(0, 8)
+export const fromDigits = (text: string): Instant | null =>
+  /^\d{14}$/.test(text) ? fromNumbers(Number(text.slice(0, 8)), Number(text.slice(8))) : null
+
+/** The same from two numbers, YYYYMMDD and hhmmss. */
+export function fromNumbers (date: number, time: number): Instant | null {
   const startMs = startsOfDates.get(date) ?? rememberDate(date)
-  const hour = Number(text.slice(8, 10))
-  const minute = Number(text.slice(10, 12))
-  const second = Number(text.slice(12))
+  const second = time % 100
+  const minute = Math.floor(time / 100) % 100
+  const hour = Math.floor(time / 10_000)
   if (startMs === null || hour > 23 || minute > 59 || second > 59) return null
   return startMs + ((hour * 60 + minute) * 60 + second) * 1_000
 }
 
 /** Records come by the hundred thousand and from few dates; it is emptied before it grows. */
-const startsOfDates = new Map<string, Instant | null>()
+const startsOfDates = new Map<number, Instant | null>()
 const datesKept = 1_000
 
-function rememberDate (date: string): Instant | null {
-  const startMs = fromParts([Number(date.slice(0, 4)), Number(date.slice(4, 6)), Number(date.slice(6))])
+function rememberDate (date: number): Instant | null {
+  const startMs = fromParts([Math.floor(date / 10_000), Math.floor(date / 100) % 100, date % 100])
   if (startsOfDates.size >= datesKept) startsOfDates.clear()
   startsOfDates.set(date, startMs)
   return startMs

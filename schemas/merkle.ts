@@ -1,5 +1,6 @@
 // The Merkle tree of RFC 6962 (and RFC 9162), section 2.1, as whoever is shown a proof needs it: hashes of
 // leaves and nodes, and whether a path holds. How a tree grows is the ledger's business.
+import { putBytes } from './bytes.ts'
 import { hashBytes, sha256, writeSha256 } from './sha256.ts'
 
 export type Hash = Uint8Array
@@ -20,7 +21,7 @@ export function writeLeafHash (row: Buffer, place: number, framed: Uint8Array): 
 
 /** The hash of the node over the hashes at `left` and right behind it, into the row at `place`. */
 export function writeNodeHash (row: Buffer, left: number, place: number): void {
-  row.copy(nodeBuffer, 1, left * hashBytes, (left + 2) * hashBytes)
+  putBytes(nodeBuffer, 1, row, left * hashBytes, (left + 2) * hashBytes)
   writeSha256(row, place, nodeBuffer)
 }
 

@@ -105,7 +105,8 @@ export function contentOf (parts: ContentParts): Uint8Array {
 }
 
 /** Filled for one record and hashed at once: a buffer for each would be half of the work. */
-const content = Buffer.alloc(47)
+export const contentBytes = 47
+const content = Buffer.alloc(contentBytes)
 
 function contentOfRecord (record: TransactionRecord): Buffer {
   writeCard(record.card)

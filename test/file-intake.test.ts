@@ -4,24 +4,32 @@ import t from 'tap'
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { createRandom } from '../terminal-sim/random.ts'
+import { fromDigits } from '../runtime/instants.ts'
 import {
-  readConsumptionRecord, writeConsumptionFile, writeConsumptionRecord
+  consumptionRecordLength, readConsumptionRecord, writeConsumptionFile, writeConsumptionRecord
 } from '../schemas/clearing-file/consumption.ts'
 import { toConsumptionRecord, toTransactionRecord } from '../schemas/clearing-file/event.ts'
 import { eachLine, lineEnds } from '../schemas/clearing-file/lines.ts'
 import { plainReader } from '../schemas/clearing-file/plain-record.ts'
+import { cardKey, contentHash, type TransactionRecord } from '../schemas/record.ts'
 import { sha256 } from '../schemas/sha256.ts'
 import { missingSequences } from '../ledger/core/file-gaps.ts'
 import { refusalBytes, replyTexts } from '../ledger/intake/file-answers.ts'
-import { stageFile } from '../ledger/intake/stage.ts'
+import { laneLines } from '../ledger/intake/file.ts'
+import { readPlain } from '../ledger/intake/incoming.ts'
+import { laneOf } from '../ledger/intake/lanes.ts'
+import { recordsPerPart, stageFile } from '../ledger/intake/stage.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { register } from '../ledger/parameters/registry.ts'
 import { accountDifferences, purseDifferences } from '../ledger/store/balances.ts'
 import { lineDifferences, fromTheBeginning } from '../ledger/store/verification.ts'
 import { isWhole, resumeFiles, takeFile } from '../ledger/intake/take-file.ts'
+import type { Db } from '../ledger/store/db.ts'
 import { findFile } from '../ledger/store/files.ts'
+import type { PartyRow } from '../ledger/store/registry.ts'
+import { completeItem, itemLength, writeItem } from '../ledger/tac/tac-item.ts'
 import { verifyBooks } from '../ledger/verifying/verify-books.ts'
-import { recordOf, startBench } from './support/posting.ts'
+import { cardOf, deliver, recordOf, startBench } from './support/posting.ts'
 
 /* ---- the quick ways ---- */
 
@@ -44,7 +52,7 @@ t.test('the quick reader of a record says what the slow one says, or nothing', a
   const characters = '0 9AF-agz~'
   for (const counter of ['committed', 'init'] as const) {
     const convention = { operator: 'BUS', counter }
-    const quick = plainReader(convention, merchant)
+    const quick = plainReader(convention, merchant).read
     const slow = (raw: string) => {
       const read = readConsumptionRecord(raw, 7, merchant)
       return read.ok ? toTransactionRecord(read.record, convention) : null
@@ -152,7 +160,7 @@ async function upload (ledger: Ledger, { name, text }: { name: string, text: str
   return { ...JSON.parse(reply), SS: Buffer.concat(refusals).toString('latin1') }
 }
 
-const lines = 11_000
+const lines = recordsPerPart + 1_000
 const big = fileOf(lines)
 
 t.test('a file of several parts is answered whole, and the same for ever', async t => {
@@ -164,9 +172,9 @@ t.test('a file of several parts is answered whole, and the same for ever', async
   const wrong = odd.filter(({ reason }: { reason: string }) => reason === 'tac_wrong')
   const broken = odd.filter(({ reason }: { reason: string }) => reason === 'malformed')
   t.strictSame(wrong.map(({ line }: { line: number }) => line),
-    Array.from({ length: 11 }, (_, index) => index * 1_000 + 1_000))
+    Array.from({ length: lines / 1_000 }, (_, index) => index * 1_000 + 1_000))
   t.strictSame(broken.map(({ line }: { line: number }) => line),
-    Array.from({ length: 11 }, (_, index) => index * 1_000 + 501))
+    Array.from({ length: lines / 1_000 }, (_, index) => index * 1_000 + 501))
   t.equal(first.SS.split('\r\n').length - 2, first.refused.count + first.excluded.count, 'one SS line each')
   t.ok(first.SS.includes(big.text.split('\r\n')[501]?.slice(8, 158) ?? '-'), 'the broken line as it came')
   const again = await upload(ledger, big, 7)
@@ -179,6 +187,120 @@ t.test('a file of several parts is answered whole, and the same for ever', async
   t.strictSame(await purseDifferences(db), [])
   t.strictSame(await accountDifferences(db, null), [])
   await close()
+})
+
+/* ---- the quick road of plain lines ---- */
+
+/** Records of thirty cards, most of them plain; of each kind of trouble a few, some of it on plain cards. */
+function mixedRecords (): TransactionRecord[] {
+  const random = createRandom('mixed')
+  const records: TransactionRecord[] = []
+  const troubles: readonly ((nth: number) => Partial<TransactionRecord>)[] = [
+    () => ({ tac: '0BADBAD0' }), () => ({ tac: null, grey: true }), () => ({ dateTime: '20260301083015' }),
+    () => ({ dateTime: '20260302120230' }), () => ({ amountFen: 0 }), () => ({ amountFen: 100_000 }),
+    () => ({ terminal: 'M1' }), () => ({ terminal: 'B9' }), () => ({ psam: '990000000009' }),
+    () => ({ psam: '990000000002' }), () => ({ dateTime: '20000101000000' }), () => ({ type: '09' }),
+    () => ({ card: cardOf(5_000) }), nth => ({ balanceBeforeFen: 5_000 - 180 * (nth - 1) + 7 }),
+    nth => ({ counter: 100 + nth + 2 }), nth => ({ counter: 100 + Math.max(1, nth - 1) })]
+  const taps = new Map<number, number>()
+  for (let at = 0; at < 400; at++) {
+    const card = random.int(0, 29)
+    const nth = (taps.get(card) ?? 0) + 1
+    taps.set(card, nth)
+    const trouble = random.chance(0.08) ? random.pick(troubles)(nth) : {}
+    records.push(recordOf(card, nth, { recordNo: at + 1, ...trouble }))
+  }
+  return records
+}
+
+/** Everything that a batch writes, but for the numbers that count on. */
+async function written (db: Db): Promise<unknown> {
+  const table = async (text: string) => (await db.query({ text, rowMode: 'array' })).rows
+  return {
+    events: await table(`
+      select bucket, card_id, purse, counter, type, amount_fen, balance_before_fen, psam_id, sequence,
+        terminal_id, event_at, encode(content, 'hex'), outcome, reason, findings, line_no
+      from card_event order by 1, 2, 3, 4`),
+    evidence: await table(`
+      select bucket, card_id, counter, encode(digest, 'hex'), kind, outcome, reason, findings, line_no,
+        tac_valid from evidence order by line_no`),
+    terminals: await table('select * from terminal_claim order by bucket, psam_id, sequence'),
+    purses: await table('select * from purse order by bucket, card_id, purse'),
+    adjustments: await table('select bucket, line_no, outcome, reason, findings, amount_fen from adjustment'),
+    transfers: await table(`
+      select bucket, code, book, debit_account, credit_account, amount_fen, card_id, event_at, line_no
+      from transfer order by card_id, line_no, code`),
+    deltas: await table(`
+      select bucket, account_id, clearing_date, sum(debit_fen), sum(credit_fen) from balance_delta
+      group by 1, 2, 3 order by 1, 2`),
+    alerts: await table('select kind, about from alert order by 1, 2'),
+    sequences: await table(`
+      select psam_ids, lows, highs, (select array_agg(c order by c) from unnest(card_ids) as c), top_debits
+      from batch_news`)
+  }
+}
+
+t.test('lines of a file, in columns where they are plain, end as the same records one by one', async t => {
+  const records = mixedRecords()
+  const byFile = await opened()
+  const name = { date: '20260302', industry: '01', merchant, sequence: 1 }
+  const file = await upload(byFile.ledger, writeConsumptionFile(name, records.map((record, index) =>
+    lineOf(record, index + 1))))
+  const oneByOne = await opened()
+  const { results } = await deliver(oneByOne.ledger, 'the same', records)
+  const count = (wanted: string) => results.filter(({ outcome }) => outcome === wanted).length
+  t.ok(count('accepted') > 300 && count('refused') > 10 && count('held') > 1, 'some of everything')
+  t.strictSame([file.confirmed.count, file.refused.count, file.excluded.count],
+    [count('accepted'), count('refused') + count('held'), count('excluded')])
+  t.strictSame(await written(byFile.db), await written(oneByOne.db))
+  for (const { db, close } of [byFile, oneByOne]) {
+    const tx = await db.connect()
+    t.strictSame(await lineDifferences(tx, fromTheBeginning), [], 'every batch commits to its lines')
+    tx.release()
+    t.strictSame(await purseDifferences(db), [])
+    await close()
+  }
+})
+
+t.test('a file in columns tells what its lines tell one by one, and asks the same of the key workers', t => {
+  const records = mixedRecords()
+  const convention = { operator: 'BUS', counter: 'init' as const }
+  const operator = { code: 'BUS', counterConvention: 'init' } as PartyRow
+  const bytes = Buffer.from(records.map((record, index) => lineOf(record, index + 1)).join('\n'), 'latin1')
+  const lanes = laneLines(bytes, 1, { operator, merchant }, 2)
+  const seen: number[] = []
+  for (const [lane, { plain, others, again }] of lanes.entries()) {
+    seen.push(...others.map(({ lineNo }) => lineNo))
+    for (let place = 0; place < plain.length; place++) {
+      const lineNo = plain.lineNo[place] ?? 0
+      const start = (lineNo - 1) * (consumptionRecordLength + 1)
+      const read = readConsumptionRecord(bytes.toString('latin1', start, start + consumptionRecordLength),
+        lineNo, merchant)
+      if (!read.ok) throw new Error(read.detail)
+      const record = toTransactionRecord(read.record, convention)
+      const item = Buffer.alloc(itemLength)
+      writeItem(item, 0, record, 'sm4', Buffer.alloc(8, 7))
+      completeItem(plain.items, place * itemLength, 'sm4', Buffer.alloc(8, 7))
+      const told = {
+        card: plain.cards[plain.cardPlace[place] ?? 0], psam: plain.psams[plain.psamPlace[place] ?? 0],
+        terminal: plain.terminals[plain.terminalPlace[place] ?? 0], counter: plain.counter[place],
+        amountFen: plain.amountFen[place], balanceBeforeFen: plain.balanceBeforeFen[place],
+        sequence: plain.sequence[place], type: plain.type[place], eventAtMs: plain.eventAtMs[place],
+        content: plain.content.toString('hex', place * 32, place * 32 + 32), lane: laneOf(record.card, 2),
+        item: plain.items.toString('hex', place * itemLength, (place + 1) * itemLength)
+      }
+      t.strictSame(told, {
+        card: { ref: record.card, key: cardKey(record.card) }, psam: record.psam, terminal: record.terminal,
+        counter: record.counter, amountFen: record.amountFen, balanceBeforeFen: record.balanceBeforeFen,
+        sequence: record.sequence, type: Number(record.type), eventAtMs: fromDigits(record.dateTime),
+        content: contentHash(record).toString('hex'), lane, item: item.toString('hex')
+      }, `line ${lineNo}`)
+      t.strictSame(again(place), readPlain(record, lineNo))
+      seen.push(lineNo)
+    }
+  }
+  t.strictSame(seen.sort((one, other) => one - other), records.map((_, index) => index + 1), 'each line once')
+  t.end()
 })
 
 t.test('of two who send it at once, one has brought it; both get all of it', async t => {

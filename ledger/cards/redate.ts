@@ -3,6 +3,7 @@
 // that time, with its parameters. The records themselves stay as they are.
 import { createHash } from 'node:crypto'
 import { Type, type Static } from 'typebox'
+import { uniqueBy } from '../../runtime/collections.ts'
 import { formatIso, startOfDate } from '../../runtime/instants.ts'
 import { reasonNumbers } from '../../schemas/reasons.ts'
 import type { CardRef, TransactionRecord } from '../../schemas/record.ts'
@@ -11,7 +12,7 @@ import { examineRedated, ownFindings } from '../core/verdict.ts'
 import { unpackFindings } from '../judging/book.ts'
 import { factsOf, type Prepared } from '../judging/sort-out.ts'
 import type { ProposalKind } from '../people/proposals.ts'
-import { readContext } from '../intake/read-known.ts'
+import { readContext, type Asked } from '../intake/read-known.ts'
 import { reconsider } from '../intake/reconsider.ts'
 import { Refusal } from '../refusal.ts'
 import { branchesOfParties } from '../store/branches.ts'
@@ -98,7 +99,7 @@ async function factsAt (
         }]
   })
   const given = { kind: 'json' as const, receivedAtMs: 0, date: '1970-01-01' }
-  const context = await readContext(tx, snapshot, lines.map(({ line }) => line), given)
+  const context = await readContext(tx, snapshot, askedBy(lines.map(({ line }) => line)), given)
   return lines.map(({ one, event, line }): ChainFact => {
     const facts = {
       ...factsOf(line, context, true), receivedAtMs: received.get(event.deliveryNo) ?? 0,
@@ -114,6 +115,15 @@ async function factsAt (
 }
 
 /** A stored event as a line again, at another time. */
+function askedBy (lines: readonly Prepared[]): Asked {
+  const cards = lines.flatMap(({ card }) => card === null ? [] : [card])
+  return {
+    psamIds: lines.flatMap(({ psam }) => psam === null ? [] : [psam.psamId]),
+    terminalIds: lines.flatMap(({ terminal }) => terminal === null ? [] : [terminal.terminalId]),
+    cards: uniqueBy(cards, card => card.cardId)
+  }
+}
+
 function lineOf (
   snapshot: Snapshot, event: StoredEvent, eventAtMs: number, card: Prepared['card'],
   ref: CardRef | undefined

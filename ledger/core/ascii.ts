@@ -38,9 +38,13 @@ export function writeWord (into: Buffer, at: number, word: string): number {
   return end
 }
 
-/**
- * The same number in the kind whose text costs a quarter (30 ns against 120 ns), where nothing is lost.
- */
-export const short = <T extends bigint | number | null | undefined>(value: T): T | number =>
-  typeof value === 'bigint' && value <= safeMax && value >= -safeMax ? Number(value) : value
-const safeMax = BigInt(Number.MAX_SAFE_INTEGER)
+/** Writes bytes as hexadecimal text from `at`; where it ends. */
+export function writeHexOf (into: Buffer, at: number, bytes: Uint8Array): number {
+  for (let place = 0; place < bytes.length; place++) {
+    const byte = bytes[place] as number
+    into[at++] = hexDigits[byte >> 4] as number
+    into[at++] = hexDigits[byte & 15] as number
+  }
+  return at
+}
+const hexDigits = Buffer.from('0123456789abcdef', 'latin1')

@@ -3,14 +3,17 @@
 // No personal data is hashed: a card is its number inside the ledger, and the salt keeps even that from being
 // guessed.
 import { createHash } from 'node:crypto'
+import { putBytes } from '../../schemas/bytes.ts'
 import { leafHash, writeLeafHash, type Hash } from '../../schemas/merkle.ts'
 import { hashBytes } from '../../schemas/sha256.ts'
 import { writeWhole, writeWord } from './ascii.ts'
 import { rootOfRow } from './merkle.ts'
 
+type Whole = bigint | number
+
 export type CommittedTransfer = {
   readonly bucket: number
-  readonly transferId: bigint, readonly journalId: bigint
+  readonly transferId: Whole, readonly journalId: Whole
   readonly clearingDate: string, readonly code: number, readonly book: string
   readonly debit: number, readonly credit: number, readonly amountFen: bigint
   readonly cardId: bigint | null, readonly eventAtMs: number, readonly corrects: bigint | null
@@ -37,7 +40,8 @@ export type CommittedBatch = {
   readonly deliveryDigest: Uint8Array | null
   /** SHA-256 over the other rows that the batch wrote (items.ts); null where there are none. */
   readonly itemsDigest: Uint8Array | null
-  readonly transfers: readonly CommittedTransfer[]
+  /** Each may be gone when the next comes. */
+  readonly transfers: Iterable<CommittedTransfer> & { readonly length: number }
 }
 
 /** One leaf in the open: whoever has salt and text can compute its hash, and that of no other leaf. */
@@ -95,7 +99,8 @@ const hexOr = (digest: Uint8Array | null): string =>
  * leaf can try no guesses on its neighbours. One call for all: an HMAC each cost as much as the tree.
  */
 export function openLeaves (batch: CommittedBatch): OpenLeaf[] {
-  const texts = [canonicalBatch(batch), ...batch.transfers.map(one => canonicalTransfer(one, batch.form))]
+  const texts = [canonicalBatch(batch)]
+  for (const transfer of batch.transfers) texts.push(canonicalTransfer(transfer, batch.form))
   const salts = leafSalts(batch, texts.length)
   return texts.map((text, index) => ({ salt: saltAt(salts, index), text }))
 }
@@ -117,14 +122,13 @@ export function batchRoot (batch: CommittedBatch): Hash {
   const { transfers, form } = batch
   const salts = leafSalts(batch, transfers.length + 1)
   const row = Buffer.alloc((transfers.length + 1) * hashBytes)
-  for (let place = 0; place <= transfers.length; place++) {
-    salts.copy(leaf, 1, place * leafSaltBytes, (place + 1) * leafSaltBytes)
-    const transfer = transfers[place - 1]
-    const end = transfer === undefined
-      ? writeWord(leaf, textFrom, canonicalBatch(batch))
-      : writeTransfer(leaf, textFrom, transfer, form)
-    writeLeafHash(row, place, leaf.subarray(0, end))
+  let place = 0
+  const add = (end: number): void => {
+    putBytes(leaf, 1, salts, place * leafSaltBytes, (place + 1) * leafSaltBytes)
+    writeLeafHash(row, place++, leaf.subarray(0, end))
   }
+  add(writeWord(leaf, textFrom, canonicalBatch(batch)))
+  for (const transfer of transfers) add(writeTransfer(leaf, textFrom, transfer, form))
   return rootOfRow(row)
 }
 

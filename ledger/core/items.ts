@@ -2,15 +2,17 @@
 // verdicts it changed. One digest per batch stands in the batch's first leaf, so no verdict can be rewritten
 // unnoticed. Golden bytes: a change here breaks every old digest.
 import { createHash, type Hash } from 'node:crypto'
-import { short } from './ascii.ts'
+import { writeHexOf, writeWhole, writeWord } from './ascii.ts'
+
+type Whole = bigint | number
 
 /** A row of `card_event` (`claim`, or no kind said) or of `evidence` (its kind as it is stored). */
 export type CommittedLine = {
   readonly kind?: number | 'claim'
   readonly bucket: number
-  readonly cardId: bigint | null, readonly purse: number | null, readonly counter: number | null
-  readonly type: number | null, readonly amountFen: bigint | null, readonly balanceBeforeFen: bigint | null
-  readonly psamId: number | null, readonly sequence: bigint | null, readonly terminalId: number | null
+  readonly cardId: Whole | null, readonly purse: number | null, readonly counter: number | null
+  readonly type: number | null, readonly amountFen: Whole | null, readonly balanceBeforeFen: Whole | null
+  readonly psamId: number | null, readonly sequence: Whole | null, readonly terminalId: number | null
   readonly eventAtMs: number | null
   readonly content: Uint8Array | null
   readonly outcome: number, readonly reason: number, readonly findings: readonly number[] | null
@@ -37,46 +39,109 @@ export type CommittedDelivery = {
 export type CommittedItems = {
   readonly delivery: CommittedDelivery
   readonly lines: readonly CommittedLine[]
+  /** More of them, in the order of their numbers, each gone when the next comes. */
+  readonly plain?: Iterable<CommittedLine>
   readonly adjustments: readonly CommittedAdjustment[]
 }
 
 /** SHA-256 over the delivery, its lines by number, its adjustments by what they adjust: one line each. */
-export function itemsDigest ({ delivery, lines, adjustments }: CommittedItems): Buffer {
+export function itemsDigest ({ delivery, lines, plain = [], adjustments }: CommittedItems): Buffer {
   const hash = createHash('sha256').update(canonicalDelivery(delivery), 'utf8')
-  updateAll(hash, [...lines].sort(byLine), canonicalLine)
-  updateAll(hash, [...adjustments].sort(byAdjusted), canonicalAdjustment)
+  updateAll(hash, merged(plain, [...lines].sort(byLine)), writeLine)
+  updateAll(hash, [...adjustments].sort(byAdjusted), writeAdjustment)
   return hash.digest()
 }
 
 /** The same of a batch that was delivered nothing and only changes verdicts. */
 export function adjustmentsDigest (adjustments: readonly CommittedAdjustment[]): Buffer {
   const hash = createHash('sha256').update('adjustments|1', 'latin1')
-  updateAll(hash, [...adjustments].sort(byAdjusted), canonicalAdjustment)
+  updateAll(hash, [...adjustments].sort(byAdjusted), writeAdjustment)
   return hash.digest()
 }
 
-/** Some hundred at a time: a call for each costs more than its hash. */
-function updateAll<T> (hash: Hash, items: readonly T[], canonical: (item: T) => string): void {
-  for (let from = 0; from < items.length; from += itemsAtOnce) {
-    hash.update(items.slice(from, from + itemsAtOnce).map(canonical).join(''), 'latin1')
+/** Two that are in order, as one. */
+function * merged (plain: Iterable<CommittedLine>, lines: readonly CommittedLine[]): Iterable<CommittedLine> {
+  let next = 0
+  for (const line of plain) {
+    while (next < lines.length && byLine(lines[next] as CommittedLine, line) < 0) yield lines[next++]!
+    yield line
   }
+  yield * lines.slice(next)
 }
-const itemsAtOnce = 500
+
+/** Some thousand bytes at a time: a call for each item costs more than its hash. */
+function updateAll<T> (
+  hash: Hash, items: Iterable<T>, write: (into: Buffer, at: number, item: T) => number
+): void {
+  let at = 0
+  for (const item of items) {
+    at = write(piece, at, item)
+    if (at < piece.length - itemBytesMax) continue
+    hash.update(piece.subarray(0, at))
+    at = 0
+  }
+  hash.update(piece.subarray(0, at))
+}
+/** Far longer than any item: a verdict has some twenty findings at most. */
+const itemBytesMax = 4_096
+const piece = Buffer.alloc(16 * itemBytesMax)
 
 /** A JSON array: no field can flow into another. */
 export const canonicalDelivery = (d: CommittedDelivery): string => JSON.stringify([
   'delivery', 1, d.deliveryNo.toString(), d.kind, d.source, d.externalId, hex(d.digest), d.receivedAtMs,
   d.lines, d.distinct, d.clearingDate]) + canonicalJson(d.answer)
 
-export const canonicalLine = (l: CommittedLine): string =>
-  `\nline|1|${l.lineNo}|${l.kind ?? 'claim'}|${l.bucket}|${short(l.cardId)}|${l.purse}|${l.counter}|` +
-  `${l.type}|${short(l.amountFen)}|${short(l.balanceBeforeFen)}|${l.psamId}|${short(l.sequence)}|` +
-  `${l.terminalId}|${l.eventAtMs}|${l.content === null ? null : hex(l.content)}|${l.outcome}|${l.reason}|` +
-  `${l.findings}` + (l.digest === undefined ? '' : `|${hex(l.digest)}|${l.tacValid}`)
+export const canonicalLine = (line: CommittedLine): string => textOf(writeLine, line)
+export const canonicalAdjustment = (adjustment: CommittedAdjustment): string =>
+  textOf(writeAdjustment, adjustment)
 
-export const canonicalAdjustment = (a: CommittedAdjustment): string =>
-  `\nadjustment|1|${a.deliveryNo}|${a.lineNo}|${a.bucket}|${a.cardId}|${a.outcome}|${a.reason}|` +
-  `${a.findings}|${a.amountFen}`
+function textOf<T> (write: (into: Buffer, at: number, item: T) => number, item: T): string {
+  const text = Buffer.alloc(itemBytesMax)
+  return text.toString('latin1', 0, write(text, 0, item))
+}
+
+function writeLine (into: Buffer, from: number, l: CommittedLine): number {
+  let at = writeWord(into, from, '\nline|1')
+  at = writeField(into, at, l.lineNo)
+  at = writeField(into, at, l.kind ?? 'claim')
+  at = writeField(into, at, l.bucket)
+  at = writeField(into, at, l.cardId)
+  at = writeField(into, at, l.purse)
+  at = writeField(into, at, l.counter)
+  at = writeField(into, at, l.type)
+  at = writeField(into, at, l.amountFen)
+  at = writeField(into, at, l.balanceBeforeFen)
+  at = writeField(into, at, l.psamId)
+  at = writeField(into, at, l.sequence)
+  at = writeField(into, at, l.terminalId)
+  at = writeField(into, at, l.eventAtMs)
+  at = writeField(into, at, l.content)
+  at = writeField(into, at, l.outcome)
+  at = writeField(into, at, l.reason)
+  at = writeField(into, at, String(l.findings))
+  if (l.digest === undefined) return at
+  return writeField(into, writeField(into, at, l.digest), String(l.tacValid))
+}
+
+function writeAdjustment (into: Buffer, from: number, a: CommittedAdjustment): number {
+  let at = writeWord(into, from, '\nadjustment|1')
+  at = writeField(into, at, a.deliveryNo)
+  at = writeField(into, at, a.lineNo)
+  at = writeField(into, at, a.bucket)
+  at = writeField(into, at, a.cardId)
+  at = writeField(into, at, a.outcome)
+  at = writeField(into, at, a.reason)
+  at = writeField(into, at, String(a.findings))
+  return writeField(into, at, a.amountFen)
+}
+
+function writeField (into: Buffer, at: number, value: Whole | string | Uint8Array | null): number {
+  into[at] = bar
+  if (value === null) return writeWord(into, at + 1, 'null')
+  if (typeof value === 'string') return writeWord(into, at + 1, value)
+  return typeof value === 'object' ? writeHexOf(into, at + 1, value) : writeWhole(into, at + 1, value)
+}
+const bar = 0x7C
 
 const byLine = (one: CommittedLine, other: CommittedLine): number =>
   one.lineNo - other.lineNo || placeOf(one) - placeOf(other)

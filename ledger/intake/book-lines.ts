@@ -7,13 +7,16 @@ import { reasonNumbers } from '../../schemas/reasons.ts'
 import {
   itemsDigest, type CommittedAdjustment, type CommittedDelivery, type CommittedItems
 } from '../core/items.ts'
+import type { LaneLines } from './file.ts'
 import type { IncomingLine } from './incoming.ts'
+import { claimRows, lineRows, terminalRows, transferRows } from './kept-rows.ts'
 import { judge } from '../judging/judge.ts'
 import type { Decision, Draft } from '../judging/book.ts'
+import { keepPlain, type Kept } from '../judging/plain.ts'
 import { sortOut, type Context, type Prepared, type Unreadable } from '../judging/sort-out.ts'
 import type { Ledger } from '../ledger.ts'
-import { prepare, type ReadableLine } from './prepare.ts'
-import { lockFor, readContext, readKnown, type OtherCard } from './read-known.ts'
+import { askedBy, lookUp, prepare, verifyPlain, type PlacedLine } from './prepare.ts'
+import { lockFor, lockLines, readContext, readKnown, type OtherCard } from './read-known.ts'
 import { noteTakenBack, redressesOf, takingBack, type TakenBack } from '../redress/take-back.ts'
 import type { AlertRow } from '../store/alerts.ts'
 import { movePurses } from '../store/cards.ts'
@@ -24,13 +27,16 @@ import {
   claimTerminals, evidenceKinds, insertAdjustments, insertClaims, insertEvidence, lastTransfers, resetTops,
   type Origin
 } from '../store/records.ts'
-import type { Snapshot } from '../store/registry.ts'
+import type { LockedCards } from '../store/lock.ts'
+import type { PartyRow, Snapshot } from '../store/registry.ts'
 import { eventsOf } from './tell-others.ts'
 import { tellWatch } from './tell-watch.ts'
 
 export type LinesToBook = {
   readonly kind: Context['kind']
   readonly lines: readonly IncomingLine[]
+  /** More lines, in columns, all of one operator's file. */
+  readonly plain?: PlainPart
   readonly deliveryNo: bigint
   readonly externalId: string
   /** Of the delivery's bytes. */
@@ -39,10 +45,17 @@ export type LinesToBook = {
   readonly receivedAtMs: number
   readonly salt: Buffer
 }
-export type Stage = 'lock' | 'verify' | 'judge' | 'write' | 'tell'
-export type Booked = {
-  readonly batchId: bigint
+export type PlainPart = Pick<LaneLines, 'plain' | 'again'> & { readonly operator: PartyRow }
+
+/** What was decided of all lines: those judged one by one, with their results, and those that were kept. */
+export type Judged = {
+  readonly lines: readonly IncomingLine[]
   readonly decision: Decision
+  readonly kept: Kept | null
+}
+export type Stage = 'lock' | 'verify' | 'judge' | 'write' | 'tell'
+export type Booked = Judged & {
+  readonly batchId: bigint
   /** Time spent in each stage, in seconds; what a lost race cost is not in it. */
   readonly seconds: Readonly<Record<Stage, number>>
   /** To be logged once the transaction is durable. */
@@ -56,45 +69,70 @@ export const firstTry = (): Again => ({ thorough: false, others: [] })
 /** `told`: the delivery, or the part of it, that the batch commits to, once its lines are judged. */
 export async function bookLines (
   ledger: Pick<Ledger, 'tac'>, tx: Tx, snapshot: Snapshot, given: LinesToBook, again: Again,
-  told: (decision: Decision) => CommittedDelivery
+  told: (judged: Judged) => CommittedDelivery
 ): Promise<Booked> {
   const lap = stopwatch()
-  const { prepared, decision, ...spent } = await decide(ledger, tx, snapshot, given, again, lap)
+  const { prepared, judged, ...spent } = await decide(ledger, tx, snapshot, given, again, lap)
   // From here on nothing is decided any more: what follows writes the decision or fails whole.
-  const { batchId, taken } = await write(tx, given, decision, told(decision), again)
+  const { batchId, taken } = await write(tx, given, judged, told(judged), again)
   const wrote = lap()
   const { date: clearingDate, receivedAtMs } = given
-  const raised = await tellWatch(tx, prepared, decision,
+  const raised = await tellWatch(tx, prepared, judged,
     { batchId, clearingDate, receivedAtMs, topDebitFen: snapshot.policies.topDebitFen })
-  const events = eventsOf(prepared, decision, snapshot, { delivery: given.externalId, clearingDate })
+  const events = eventsOf(prepared, judged, snapshot, { delivery: given.externalId, clearingDate })
   await tell(tx, events, receivedAtMs)
   const seconds = { ...spent, write: wrote, tell: lap() }
-  return { batchId, decision, raised: [...taken, ...raised], seconds }
+  return { ...judged, batchId, raised: [...taken, ...raised], seconds }
 }
 
-type Decided = { readonly prepared: readonly Prepared[], readonly decision: Decision } &
+type Decided = { readonly prepared: readonly Prepared[], readonly judged: Judged } &
   Readonly<Record<'lock' | 'verify' | 'judge', number>>
 
 async function decide (
   ledger: Pick<Ledger, 'tac'>, tx: Tx, snapshot: Snapshot, given: LinesToBook, again: Again, lap: () => number
 ): Promise<Decided> {
-  const { lines } = given
-  const { cards, purses } = await lockFor(tx, lines, again.others)
+  const { plain } = given
+  const locked = await lockFor(tx, given.lines, plain?.plain.cards ?? [], again.others)
+  const { cards, purses } = locked
+  const context = await readContext(tx, snapshot, askedBy(snapshot, given, cards), given)
   const lock = lap()
+  const kept = plain === undefined || again.thorough
+    ? null
+    : await keep(ledger, snapshot, given.lines, plain, locked, context)
+  const lines = plain === undefined ? given.lines : [...given.lines, ...leftOf(plain, kept)].sort(byLineNo)
+  await lockLines(tx, lines, cards)
   const prepared = await prepare(ledger, snapshot, readableOf(lines), cards)
   const verify = lap()
   killPoint('after-verify')
-  const unreadable = unreadableOf(lines)
-  const context = await readContext(tx, snapshot, prepared, given)
-  const sorted = sortOut(prepared, unreadable, purses, context, again.thorough)
+  const sorted = sortOut(prepared, unreadableOf(lines), purses, context, again.thorough)
   const known = await readKnown(tx, sorted, purses,
     again.thorough ? { lockAlso: cards => lockAlso(again, cards) } : null)
   const decision = judge(sorted, known, context)
   if (decision === 'collision') return collided(again)
-  return { prepared, decision, lock, verify, judge: lap() }
+  return { prepared, judged: { lines, decision, kept }, lock, verify, judge: lap() }
 }
 
-const readableOf = (lines: readonly IncomingLine[]): ReadableLine[] =>
+/** Accepts the plain lines of cards of which nothing else is told here, where all goes on as it should. */
+async function keep (
+  ledger: Pick<Ledger, 'tac'>, snapshot: Snapshot, others: readonly IncomingLine[],
+  { plain, operator }: PlainPart, { cards, purses }: LockedCards, context: Context
+): Promise<Kept> {
+  const registered = lookUp(snapshot, plain, operator, cards)
+  const tacValid = await verifyPlain(ledger, snapshot, plain, registered.cards)
+  const toldElsewhere = new Set(others.flatMap(line => line.readable ? [line.cardKey] : []))
+  const { topDebitFen } = snapshot.policies
+  return keepPlain(plain, context, { registered, purses, tacValid, toldElsewhere, topDebitFen })
+}
+
+function leftOf ({ plain, again }: PlainPart, kept: Kept | null): IncomingLine[] {
+  const left: IncomingLine[] = []
+  for (let place = 0; place < plain.length; place++) if (kept?.isKept[place] !== 1) left.push(again(place))
+  return left
+}
+
+const byLineNo = (one: IncomingLine, other: IncomingLine): number => one.lineNo - other.lineNo
+
+const readableOf = (lines: readonly IncomingLine[]): PlacedLine[] =>
   lines.flatMap((line, index) => line.readable ? [{ line, index }] : [])
 const unreadableOf = (lines: readonly IncomingLine[]): Unreadable[] =>
   lines.flatMap((line, index) => line.readable ? [] : [{ ...line, index }])
@@ -113,16 +151,17 @@ function collided (again: Again): never {
 /* ---- write ---- */
 
 async function write (
-  tx: Tx, { deliveryNo, digest, date, receivedAtMs, salt }: LinesToBook, decision: Decision,
+  tx: Tx, { deliveryNo, digest, date, receivedAtMs, salt }: LinesToBook, judged: Judged,
   told: CommittedDelivery, again: Again
 ): Promise<{ batchId: bigint, taken: readonly AlertRow[] }> {
+  const { decision, kept } = judged
   const batchId = await nextBatchId(tx)
   const origin = { deliveryNo, batchId, clearingDate: date }
-  await takeKeys(tx, origin, decision, again)
+  await takeKeys(tx, origin, judged, again)
   await insertEvidence(tx, origin, decision.evidence)
   const { transfers, takenBack } = await transfersOf(tx, decision.journals, deliveryNo)
   await insertAdjustments(tx, batchId, date, decision.adjustments)
-  await movePurses(tx, decision.moves)
+  await movePurses(tx, [...kept?.moves ?? [], ...decision.moves])
   await resetTops(tx, decision.retop, reasonNumbers.conflict)
   const { transferIds } = await postBatch(tx, {
     kind: 'records', reopens: true,
@@ -131,30 +170,32 @@ async function write (
     salt,
     deliveryNo,
     deliveryDigest: digest,
-    itemsDigest: itemsDigest(committedItems(told, decision)),
-    items: decision.results.length,
-    transfers
+    itemsDigest: itemsDigest(committedItems(told, judged)),
+    items: decision.results.length + (kept?.places.length ?? 0),
+    transfers,
+    ...kept === null ? {} : { ahead: transferRows(kept, deliveryNo) }
   }, batchId)
   const taken = await noteTakenBack(tx, takenBack, transferIds, { date, atMs: receivedAtMs })
   return { batchId, taken }
 }
 
 /** Whoever else has just taken a key ends this try; the next one reads what it says. */
-async function takeKeys (tx: Tx, origin: Origin, decision: Decision, again: Again): Promise<void> {
+async function takeKeys (tx: Tx, origin: Origin, { decision, kept }: Judged, again: Again): Promise<void> {
   try {
-    await claimTerminals(tx, decision.terminalClaims)
-    await insertClaims(tx, origin, decision.claims)
+    await claimTerminals(tx, decision.terminalClaims, kept === null ? [] : terminalRows(kept))
+    await insertClaims(tx, origin, decision.claims, kept === null ? [] : claimRows(kept))
   } catch (error) {
     if (isTaken(error)) again.thorough = true
     throw error
   }
 }
 
-const committedItems = (delivery: CommittedItems['delivery'], decision: Decision): CommittedItems => ({
+const committedItems = (delivery: CommittedDelivery, { decision, kept }: Judged): CommittedItems => ({
   delivery,
   lines: [
     ...decision.claims,
     ...decision.evidence.map(line => ({ ...line, kind: evidenceKinds[line.kind] }))],
+  ...kept === null ? {} : { plain: lineRows(kept) },
   adjustments: committedAdjustments(decision)
 })
 

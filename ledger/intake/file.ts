@@ -5,32 +5,86 @@ import { refusalCause } from '../../schemas/clearing-file/answers.ts'
 import { consumptionRecordLength, readConsumptionRecord } from '../../schemas/clearing-file/consumption.ts'
 import { toTransactionRecord, type Convention } from '../../schemas/clearing-file/event.ts'
 import { eachLine } from '../../schemas/clearing-file/lines.ts'
-import { plainReader } from '../../schemas/clearing-file/plain-record.ts'
+import { plainReader, serialEndAt, type PlainReader } from '../../schemas/clearing-file/plain-record.ts'
 import type { LineResult } from '../judging/book.ts'
+import type { Judged } from './book-lines.ts'
 import type { PartyRow } from '../store/registry.ts'
 import { readPlain, readRecord, unreadable, type IncomingLine } from './incoming.ts'
+import { laneAt, laneOf } from './lanes.ts'
+import { collectPlain, isTime, type PlainLines } from './plain-lines.ts'
+
+/** Whose file, and how it counts. */
+export type Source = { readonly operator: PartyRow, readonly merchant: string }
 
 /**
  * The lines in these bytes of a file, `firstLineNo` the first; line 0 is the header and no record. Every line
  * comes back, readable or not; a broken one stays alone.
  */
 export function fileLines (
-  bytes: Buffer, firstLineNo: number, operator: PartyRow, merchant: string
+  bytes: Buffer, firstLineNo: number, { operator, merchant }: Source
 ): IncomingLine[] {
-  const convention: Convention = { operator: operator.code, counter: operator.counterConvention }
-  const plain = plainReader(convention, merchant)
+  const convention = conventionOf(operator)
+  const { read } = plainReader(convention, merchant)
   const lines: IncomingLine[] = []
-  let lineNo = firstLineNo
-  eachLine(bytes, true, (start, end) => {
-    if (lineNo > 0) {
-      const record = end - start === consumptionRecordLength ? plain(bytes, start, lineNo) : null
-      lines.push((record === null ? null : readPlain(record, lineNo)) ??
-        lookClosely(bytes.toString('latin1', start, end), lineNo, convention, merchant))
-    }
-    lineNo++
+  eachRecord(bytes, firstLineNo, (start, end, lineNo) => {
+    const record = end - start === consumptionRecordLength ? read(bytes, start, lineNo) : null
+    lines.push((record === null ? null : readPlain(record, lineNo)) ??
+      lookClosely(bytes.toString('latin1', start, end), lineNo, convention, merchant))
   })
   return lines
 }
+
+/** Lines of one lane: plain signed ones in columns, the others one by one; `again` takes one of a column. */
+export type LaneLines = {
+  readonly plain: PlainLines
+  readonly others: readonly IncomingLine[]
+  readonly again: (place: number) => IncomingLine
+}
+
+/** The same lines, those of each lane. */
+export function laneLines (bytes: Buffer, firstLineNo: number, source: Source, lanes: number): LaneLines[] {
+  const { operator, merchant } = source
+  const convention = conventionOf(operator)
+  const reader = plainReader(convention, merchant)
+  const linesMax = Math.ceil(bytes.length / consumptionRecordLength)
+  const found = Array.from({ length: lanes }, () =>
+    ({ collector: collectPlain(reader, linesMax), others: [] as IncomingLine[] }))
+  eachRecord(bytes, firstLineNo, (start, end, lineNo) => {
+    const isPlain = end - start === consumptionRecordLength && reader.look(bytes, start, lineNo) &&
+      reader.use.signed && !reader.use.grey && isTime(reader.use)
+    if (isPlain) return found[laneAt(bytes, serialEndAt(start), lanes)]?.collector.add(bytes, start, lineNo)
+    const line = lookClosely(bytes.toString('latin1', start, end), lineNo, convention, merchant)
+    found[laneOf(line.readable ? line.record.card : null, lanes)]?.others.push(line)
+  })
+  return found.map(({ collector, others }) => {
+    const plain = collector.finish()
+    return { plain, others, again: place => readAgain(reader, plain, bytes, place) }
+  })
+}
+
+function readAgain (
+  reader: PlainReader, { at, lineNo }: PlainLines, bytes: Buffer, place: number
+): IncomingLine {
+  const number = lineNo[place] as number
+  const record = reader.read(bytes, at[place] as number, number)
+  const line = record === null ? null : readPlain(record, number)
+  if (line === null) throw new Error(`line ${number} was plain and cannot be read`)
+  return line
+}
+
+/** No record is told by the header. */
+function eachRecord (
+  bytes: Buffer, firstLineNo: number, record: (start: number, end: number, lineNo: number) => void
+): void {
+  let lineNo = firstLineNo
+  eachLine(bytes, true, (start, end) => {
+    if (lineNo > 0) record(start, end, lineNo)
+    lineNo++
+  })
+}
+
+const conventionOf = ({ code, counterConvention }: PartyRow): Convention =>
+  ({ operator: code, counter: counterConvention })
 
 function lookClosely (raw: string, lineNo: number, convention: Convention, merchant: string): IncomingLine {
   const read = readConsumptionRecord(raw, lineNo, merchant)
@@ -51,13 +105,14 @@ export type FileAnswer = {
 }
 
 /**
- * `results` in the order of `lines`. Codes are the operator's own where it has some: the same 05 is overdue
- * to one, account short to another, so reports count reasons.
+ * Codes are the operator's own where it has some: the same 05 is overdue to one, account short to another, so
+ * reports count reasons.
  */
 export function answerOf (
-  lines: readonly IncomingLine[], results: readonly LineResult[], { wireCodes }: Pick<PartyRow, 'wireCodes'>
+  { lines, decision: { results }, kept }: Judged, { wireCodes }: Pick<PartyRow, 'wireCodes'>
 ): FileAnswer {
-  const answer = { accepted: none(), refused: none(), excluded: none(), answered: [] as FileReply['lines'] }
+  const accepted = { count: kept?.places.length ?? 0, amountFen: kept?.amountFen ?? 0 }
+  const answer = { accepted, refused: none(), excluded: none(), answered: [] as FileReply['lines'] }
   for (const [index, line] of lines.entries()) {
     const { outcome, reason, detail } = results[index] as LineResult
     const total = answer[outcome === 'held' ? 'refused' : outcome]

@@ -8,14 +8,14 @@ import {
 } from '../../schemas/record.ts'
 
 /** A line as it came: readable with its hashes and the instant its bytes tell, or not, with what is wrong. */
-export type IncomingLine =
-  | {
-    readonly readable: true, readonly lineNo: number, readonly record: Record, readonly content: Buffer,
-    readonly eventAtMs: number
-    /** Of the record's card: it is asked for again and again. */
-    readonly cardKey: string
-  }
-  | { readonly readable: false, readonly lineNo: number, readonly digest: Buffer, readonly detail: string }
+export type IncomingLine = ReadableLine |
+  { readonly readable: false, readonly lineNo: number, readonly digest: Buffer, readonly detail: string }
+export type ReadableLine = {
+  readonly readable: true, readonly lineNo: number, readonly record: Record, readonly content: Buffer,
+  readonly eventAtMs: number
+  /** Of the record's card: it is asked for again and again. */
+  readonly cardKey: string
+}
 
 const validator = Compile(TransactionRecord)
 const sha256 = (bytes: string | Uint8Array): Buffer => createHash('sha256').update(bytes).digest()
@@ -30,7 +30,7 @@ export function readRecord (value: unknown, lineNo: number): IncomingLine {
 }
 
 /** A record of which every field was checked on the way; null where its date and time are none. */
-export function readPlain (record: Record, lineNo: number): IncomingLine | null {
+export function readPlain (record: Record, lineNo: number): ReadableLine | null {
   const eventAtMs = fromDigits(record.dateTime)
   return eventAtMs === null
     ? null

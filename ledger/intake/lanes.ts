@@ -11,7 +11,17 @@ export const laneCount = 2
 export function laneOf (card: CardRef | null, lanes: number): number {
   if (card === null || lanes === 1) return 0
   let sum = 0
-  for (let at = card.serial.length - 4; at < card.serial.length; at++) sum += card.serial.charCodeAt(at)
+  for (let at = card.serial.length - charactersAsked; at < card.serial.length; at++) {
+    sum += card.serial.charCodeAt(at)
+  }
+  return sum % lanes
+}
+const charactersAsked = 4
+
+/** The same from bytes in which a serial ends before `end`. */
+export function laneAt (bytes: Uint8Array, end: number, lanes: number): number {
+  let sum = 0
+  for (let at = end - charactersAsked; at < end; at++) sum += bytes[at] as number
   return sum % lanes
 }
 

@@ -1,42 +1,100 @@
 // Makes the lines of a delivery ready to be judged: whose card, which PSAM and terminal, is the TAC right.
 // None of it changes with other records.
 import { bucketOf } from '../../schemas/record.ts'
-import type { IncomingLine } from './incoming.ts'
+import type { IncomingLine, ReadableLine } from './incoming.ts'
+import type { Asked } from './read-known.ts'
+import type { PlainLines } from './plain-lines.ts'
+import type { Registered } from '../judging/plain.ts'
 import { isForeign, type Prepared } from '../judging/sort-out.ts'
 import type { Ledger } from '../ledger.ts'
 import type { CardRow } from '../store/cards.ts'
 import type { PartyRow, PsamRow, Snapshot, TerminalRow } from '../store/registry.ts'
-import { itemLength, writeItem } from '../tac/tac-item.ts'
+import { completeItem, itemLength, writeItem } from '../tac/tac-item.ts'
 
 /** A line that can be read, at its place in the delivery. */
-export type ReadableLine =
-  { readonly index: number, readonly line: IncomingLine & { readonly readable: true } }
+export type PlacedLine = { readonly index: number, readonly line: ReadableLine }
 
 /** `cards`: the registered ones among those of the lines, by their key. */
 export async function prepare (
-  ledger: Pick<Ledger, 'tac'>, snapshot: Snapshot, lines: readonly ReadableLine[],
+  ledger: Pick<Ledger, 'tac'>, snapshot: Snapshot, lines: readonly PlacedLine[],
   cards: ReadonlyMap<string, CardRow>
 ): Promise<Prepared[]> {
   const found = lines.map(({ line }) => cards.get(line.cardKey) ?? null)
   const valid = await verifyTacs(ledger, snapshot, lines, found)
-  return lines.map(({ index, line }, place): Prepared => {
-    const { record, eventAtMs } = line
-    const card = found[place] ?? null
-    const operator = snapshot.parties.get(record.operator) ?? null
-    return {
-      index,
-      lineNo: line.lineNo,
-      record,
-      eventAtMs,
-      content: line.content,
-      bucket: card?.bucket ?? bucketOf(record.card),
-      tacValid: valid[place] ?? null,
-      card,
-      psam: psamAt(snapshot.psams.get(record.psam) ?? none, eventAtMs),
-      terminal: terminalOf(snapshot, operator, record.terminal),
-      operator
-    }
-  })
+  return lines.map((line, place) => prepared(snapshot, line, found[place] ?? null, valid[place] ?? null))
+}
+
+function prepared (
+  snapshot: Snapshot, { index, line }: PlacedLine, card: CardRow | null, tacValid: boolean | null
+): Prepared {
+  const { record, eventAtMs } = line
+  const operator = snapshot.parties.get(record.operator) ?? null
+  return {
+    index,
+    lineNo: line.lineNo,
+    record,
+    eventAtMs,
+    content: line.content,
+    bucket: card?.bucket ?? bucketOf(record.card),
+    tacValid,
+    card,
+    psam: psamAt(snapshot.psams.get(record.psam) ?? none, eventAtMs),
+    terminal: terminalOf(snapshot, operator, record.terminal),
+    operator
+  }
+}
+
+type About = { readonly lines: readonly IncomingLine[], readonly plain?: { readonly plain: PlainLines } }
+
+/** What lines are about: whoever judges them reads what else is known of it. */
+export function askedBy (
+  { psams, terminals }: Snapshot, { lines, plain }: About,
+  cards: ReadonlyMap<string, CardRow>
+): Asked {
+  const psamTexts = new Set(plain?.plain.psams)
+  const terminalCodes = new Set(plain?.plain.terminals)
+  for (const line of lines) {
+    if (!line.readable) continue
+    psamTexts.add(line.record.psam)
+    terminalCodes.add(line.record.terminal)
+  }
+  return {
+    psamIds: [...psamTexts].flatMap(psam => (psams.get(psam) ?? none).map(({ psamId }) => psamId)),
+    terminalIds: [...terminalCodes].flatMap(code =>
+      (terminals.get(code) ?? none).map(({ terminalId }) => terminalId)),
+    cards: [...cards.values()]
+  }
+}
+
+/* ---- plain lines ---- */
+
+/** What the registry says of what plain lines of `operator` name; a PSAM of two issues: nothing simple. */
+export function lookUp (
+  snapshot: Snapshot, { cards, psams, terminals }: PlainLines, operator: PartyRow,
+  known: ReadonlyMap<string, CardRow>
+): Registered {
+  return {
+    cards: cards.map(({ key }) => known.get(key) ?? null),
+    psams: psams.map(psam => {
+      const issues = snapshot.psams.get(psam) ?? none
+      return issues.length === 1 ? issues[0] ?? null : null
+    }),
+    terminals: terminals.map(code => terminalOf(snapshot, operator, code)),
+    operator: snapshot.parties.get(operator.code) ?? null
+  }
+}
+
+/** A byte a line: 1 where its TAC is right. */
+export async function verifyPlain (
+  ledger: Pick<Ledger, 'tac'>, { policies }: Snapshot, { items, cardPlace, length }: PlainLines,
+  cards: readonly (CardRow | null)[]
+): Promise<Uint8Array> {
+  for (let place = 0; place < length; place++) {
+    const card = cards[cardPlace[place] as number] ?? null
+    const cityFactor = policies.tacKeyLevels === 2 ? card?.cityFactor ?? null : null
+    completeItem(items, place * itemLength, card?.suite ?? '3des', cityFactor)
+  }
+  return await ledger.tac.verify(items.subarray(0, length * itemLength), policies.factorOrder)
 }
 
 const none: readonly never[] = []
@@ -48,7 +106,7 @@ const noTac = (tac: string | null): boolean => tac === null || tac === '00000000
  * issuer can verify it, and returns what it does not accept.
  */
 async function verifyTacs (
-  ledger: Pick<Ledger, 'tac'>, snapshot: Snapshot, lines: readonly ReadableLine[],
+  ledger: Pick<Ledger, 'tac'>, snapshot: Snapshot, lines: readonly PlacedLine[],
   cards: readonly (CardRow | null)[]
 ): Promise<(boolean | null)[]> {
   const { tacKeyLevels, factorOrder } = snapshot.policies

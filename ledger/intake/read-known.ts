@@ -13,13 +13,13 @@ import type { PostingAccounts } from '../core/posting.ts'
 import { regressedBy } from '../core/regression.ts'
 import type { VerdictPolicy } from '../core/verdict.ts'
 import type { IncomingLine } from './incoming.ts'
+import type { PlainLines } from './plain-lines.ts'
 import type { Known, KnownKeys } from '../judging/book.ts'
 import {
-  isForeign, purseText, type Context, type Group, type Prepared, type Sorted,
-  type Told
+  isForeign, purseText, type Context, type Group, type Prepared, type Sorted, type Told
 } from '../judging/sort-out.ts'
 import { findApplied, findEntries } from '../store/blacklist.ts'
-import { findCards, findCardsById } from '../store/cards.ts'
+import { findCards, findCardsById, type CardRow } from '../store/cards.ts'
 import { findCentres, lineText } from '../store/cities.ts'
 import { plausibleBy } from '../services/transit/plausible.ts'
 import { Refusal } from '../refusal.ts'
@@ -38,24 +38,31 @@ import { findReuses } from '../store/sequences.ts'
 export type OtherCard = Pick<PurseKey, 'bucket' | 'cardId'>
 
 /**
- * Locks everything that the delivery may change, `others` included, and reads the registered cards among
- * `refs`. Purses first, all in key order; then the lines that no purse stands for.
+ * Locks the purses that the delivery may change, `others` included, all in key order, and reads the
+ * registered cards among those of its lines. Then come the lines that no purse stands for: {@link lockLines}.
  */
 export async function lockFor (
-  tx: Tx, lines: readonly IncomingLine[], others: readonly OtherCard[]
+  tx: Tx, lines: readonly IncomingLine[], plain: PlainLines['cards'], others: readonly OtherCard[]
 ): Promise<LockedCards> {
   const refs = new Map<string, CardRef>()
+  for (const { key, ref } of plain) refs.set(key, ref)
   for (const line of lines) {
     if (line.readable && !refs.has(line.cardKey)) refs.set(line.cardKey, line.record.card)
   }
   const locked = others.length === 0 ? await lockCards(tx, refs) : await lockWith(tx, refs, others)
+  return locked
+}
+
+/** Locks the lines that no purse stands for. */
+export async function lockLines (
+  tx: Tx, lines: readonly IncomingLine[], cards: LockedCards['cards']
+): Promise<void> {
   const digests: Buffer[] = []
   for (const line of lines) {
     if (!line.readable) digests.push(line.digest)
-    else if (!locked.cards.has(line.cardKey)) digests.push(evidenceHash(line.record))
+    else if (!cards.has(line.cardKey)) digests.push(evidenceHash(line.record))
   }
   await lockDigests(tx, digests)
-  return locked
 }
 
 /** Rare: cards outside the delivery must be locked among its own, so all are found before any is locked. */
@@ -193,22 +200,24 @@ async function readOthers (
 
 /* ---- what verdicts ask ---- */
 
-export async function readContext (tx: Tx, snapshot: Snapshot, prepared: readonly Prepared[], given: {
+/** What lines are about. */
+export type Asked = {
+  readonly psamIds: readonly number[], readonly terminalIds: readonly number[]
+  /** Each once. */
+  readonly cards: readonly Pick<CardRow, 'bucket' | 'cardId'>[]
+}
+
+export async function readContext (tx: Tx, snapshot: Snapshot, asked: Asked, given: {
   readonly kind: Context['kind'], readonly receivedAtMs: number, readonly date: string
 }): Promise<Context> {
   const { policies } = snapshot
   const policy = policyOf(policies)
-  const reuses = await findReuses(tx,
-    [...new Set(prepared.flatMap(({ psam }) => psam === null ? [] : [psam.psamId]))])
+  const reuses = await findReuses(tx, [...new Set(asked.psamIds)])
   const regressed = regressedBy(reuses, policy.clockToleranceMs)
   const plausible = plausibleBy(snapshot.tariffs)
-  const cards = prepared.flatMap(line => line.card === null ? [] : [line.card])
-  const entries = groupBy(
-    await findEntries(tx, uniqueBy(cards, card => card.cardId)), entry => entry.cardId)
-  const listed = prepared.filter(line => line.card !== null && entries.has(line.card.cardId))
+  const entries = groupBy(await findEntries(tx, asked.cards), entry => entry.cardId)
   const applied = groupBy(
-    await findApplied(tx, listed.flatMap(line => line.terminal === null ? [] : [line.terminal.terminalId])),
-    one => one.terminalId)
+    await findApplied(tx, entries.size === 0 ? [] : asked.terminalIds), one => one.terminalId)
   const openFromMs = startOfDate(given.date)
   const closedAt = closedBy(snapshot)
   return {

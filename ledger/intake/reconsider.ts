@@ -46,7 +46,7 @@ export async function reconsider (
   })
   const sorted = { unreadable: [], cardless: [], plain: [], careful }
   const given = { kind: 'json' as const, receivedAtMs: atMs, date }
-  const context = await readContext(tx, await ledger.registry(), [], given)
+  const context = await readContext(tx, await ledger.registry(), nothing, given)
   const known = ranksAnew ? await readRanked(tx, sorted, purses) : await readKnown(tx, sorted, purses, null)
   const decision = judge(sorted, { ...known, newFacts }, context)
   if (decision === 'collision') throw new Error('events without news collide')
@@ -66,6 +66,8 @@ export async function reconsider (
   await noteTakenBack(tx, takenBack, transferIds, { date, atMs })
   return decision.adjustments.length
 }
+
+const nothing = { psamIds: [], terminalIds: [], cards: [] }
 
 /** With who else claims the same keys. Their purses are locked out of order: a deadlock is tried again. */
 async function readRanked (tx: Tx, sorted: Sorted, purses: readonly PurseRow[]): Promise<Known> {

@@ -50,7 +50,7 @@ export async function submit (ledger: Ledger, delivery: Delivery): Promise<Submi
     const told = { ...delivery, deliveryNo, receivedAtMs, lines: lines.length, clearingDate: date }
     booked = await bookLines(ledger, tx, snapshot,
       { kind, lines, deliveryNo, externalId, digest, date, receivedAtMs, salt }, again,
-      ({ results, distinct }) => ({ ...told, distinct, answer: answerOf(results) }))
+      ({ decision: { results, distinct } }) => ({ ...told, distinct, answer: answerOf(results) }))
     const { results, distinct } = booked.decision
     const answer = answerOf(results)
     await insertDelivery(tx, { ...told, distinct, answer, raw: deflateSync(delivery.raw, { level: 1 }) })

@@ -7,14 +7,12 @@ import { stopwatch } from '../../runtime/clock.ts'
 import { killPoint } from '../../runtime/kill-point.ts'
 import { parseFileName } from '../../schemas/clearing-file/file-name.ts'
 import { afterBooking } from './after-booking.ts'
-import { bookLines, firstTry, type Again, type Booked } from './book-lines.ts'
+import { bookLines, firstTry, type Again, type Booked, type Judged } from './book-lines.ts'
 import { countFile } from './file-gaps.ts'
 import { admitForeign } from './foreign-cards.ts'
-import { answerOf, fileLines, type FileAnswer } from './file.ts'
-import type { IncomingLine } from './incoming.ts'
-import { laneCount, laneOf } from './lanes.ts'
+import { answerOf, laneLines, type FileAnswer, type LaneLines, type Source } from './file.ts'
+import { laneCount } from './lanes.ts'
 import { fileDigest, type RawPart, type StagedFile } from './stage.ts'
-import type { Decision } from '../judging/book.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
 import { inTransaction, type Db, type Tx } from '../store/db.ts'
@@ -74,8 +72,11 @@ async function keepFile (
   const snapshot = await ledger.registry()
   const lanes = staged.lines <= linesAtOnceMax ? 1 : laneCount
   const [first] = staged.parts
-  const lines = lanes === 1 && first !== undefined ? await readPart(first, operator, staged.name) : []
-  await admitForeign(ledger, snapshot, lines, receivedAtMs)
+  const source = sourceOf(staged.name, operator)
+  const [lines] = lanes > 1 || first === undefined
+    ? []
+    : laneLines(await inflated(first.bytes), first.firstLine, source, lanes)
+  if (lines !== undefined) await admitAll(ledger, snapshot, lines, receivedAtMs)
   const again = firstTry()
   killPoint('after-raw')
   const lap = stopwatch()
@@ -96,8 +97,9 @@ async function keepFile (
     const deliveryNo = await insertFile(tx, row, staged.parts)
     await countFile(tx, row, { clearingDate, atMs: receivedAtMs })
     const file: FileRow = { ...row, deliveryNo, booked: 0 }
-    const whole = { partNo: 0, lane: 0, lines }
-    if (lanes === 1) booked = await bookPart(ledger, tx, snapshot, file, whole, again, clearingDate)
+    if (lines !== undefined) {
+      booked = await bookPart(ledger, tx, snapshot, file, { partNo: 0, lane: 0, lines }, again, clearingDate)
+    }
     killPoint('before-commit')
     return { kept: lanes === 1 ? { ...file, booked: file.bookings } : file, replayed: false }
   })
@@ -113,7 +115,7 @@ async function openDateOf (tx: Tx): Promise<string> {
 
 /* ---- booking ---- */
 
-type Piece = { readonly partNo: number, readonly lane: number, readonly lines: readonly IncomingLine[] }
+type Piece = { readonly partNo: number, readonly lane: number, readonly lines: LaneLines }
 
 /** How many parts may stand in memory: one that is booked, and the next. */
 const partsAhead = 2
@@ -130,9 +132,13 @@ async function bookFile (ledger: Ledger, file: FileRow): Promise<void> {
       for (let partNo = 0; partNo < file.bookings / file.lanes; partNo++) {
         const open = lanesOf(file).filter(lane => !done.has(`${partNo}/${lane}`))
         if (open.length === 0) continue
-        const lines = await linesOf(ledger.db, file, partNo, operator)
-        const booked = open.map(lane => ledger.lanes.run(lane, () =>
-          bookInLane(ledger, file, { partNo, lane, lines: ofLane(lines, lane, file.lanes) })))
+        const part = await readPart(ledger.db, file, partNo)
+        // Only when the first lane has its turn: until then lines are nothing but bytes.
+        let all: LaneLines[] | null = null
+        const booked = open.map(lane => ledger.lanes.run(lane, async () => {
+          all ??= laneLines(part.bytes, part.firstLine, sourceOf(file.name, operator), file.lanes)
+          await bookInLane(ledger, file, { partNo, lane, lines: all[lane] as LaneLines })
+        }))
         under.push(Promise.all(booked))
         under.at(-1)?.catch(() => undefined) // it is told below, when its turn comes
         if (under.length >= partsAhead) await under.shift()
@@ -145,12 +151,9 @@ async function bookFile (ledger: Ledger, file: FileRow): Promise<void> {
 
 const lanesOf = ({ lanes }: FileRow): number[] => Array.from({ length: lanes }, (_, lane) => lane)
 
-const ofLane = (lines: readonly IncomingLine[], lane: number, lanes: number): IncomingLine[] =>
-  lines.filter(line => laneOf(line.readable ? line.record.card : null, lanes) === lane)
-
 async function bookInLane (ledger: Ledger, file: FileRow, piece: Piece): Promise<void> {
   const snapshot = await ledger.registry()
-  await admitForeign(ledger, snapshot, piece.lines, file.receivedAtMs)
+  await admitAll(ledger, snapshot, piece.lines, file.receivedAtMs)
   const again = firstTry()
   const lap = stopwatch()
   const booked = await inTransaction(ledger.db, async tx => {
@@ -164,6 +167,9 @@ async function bookInLane (ledger: Ledger, file: FileRow, piece: Piece): Promise
   afterBooking(ledger, 'file', booked, lap())
 }
 
+const admitAll = async (ledger: Ledger, snapshot: Snapshot, lines: LaneLines, atMs: number): Promise<void> =>
+  await admitForeign(ledger, snapshot, lines.others, atMs, lines.plain.cards.map(({ ref }) => ref))
+
 /**
  * Books some lines of a file. Where that is in a later clearing date than the one in which the file was kept,
  * the batch commits to both.
@@ -175,36 +181,33 @@ async function bookPart (
   const { deliveryNo, digest, receivedAtMs } = file
   const kept = file.clearingDate === clearingDate ? {} : { keptIn: file.clearingDate }
   let answer: FileAnswer | null = null
-  const operator = snapshot.parties.get(file.source) ?? { wireCodes: {} }
-  const answered = ({ results }: Decision): FileAnswer => (answer ??= answerOf(lines, results, operator))
+  const operator = snapshot.parties.get(file.source)
+  if (operator === undefined) throw new Error(`no party ${file.source} is registered any more`)
+  const answered = (judged: Judged): FileAnswer => (answer ??= answerOf(judged, operator))
+  const count = lines.plain.length + lines.others.length
   const booked = await bookLines(ledger, tx, snapshot, {
-    kind: 'file', lines, deliveryNo, externalId: file.name, digest, date: clearingDate, receivedAtMs,
-    salt: ledger.random(16)
-  }, again, decision => ({
+    kind: 'file', lines: lines.others, plain: { ...lines, operator }, deliveryNo, externalId: file.name,
+    digest, date: clearingDate, receivedAtMs, salt: ledger.random(16)
+  }, again, judged => ({
     deliveryNo, kind: 'file', source: file.source, externalId: file.name, digest, receivedAtMs,
-    lines: lines.length, distinct: lines.length, clearingDate, // in a file every line is one
-    answer: { partNo, lane, ...kept, ...answered(decision) }
+    lines: count, distinct: count, clearingDate, // in a file every line is one
+    answer: { partNo, lane, ...kept, ...answered(judged) }
   }))
   await insertPart(tx,
-    {
-      deliveryNo, partNo, lane, batchId: booked.batchId, clearingDate, lines: lines.length,
-      ...answered(booked.decision)
-    })
+    { deliveryNo, partNo, lane, batchId: booked.batchId, clearingDate, lines: count, ...answered(booked) })
   return booked
 }
 
 /* ---- bytes ---- */
 
-/** The lines of a part as they came; a part that is gone is a fault. */
-async function linesOf (db: Db, file: FileRow, partNo: number, operator: PartyRow): Promise<IncomingLine[]> {
+/** A part as it came; one that is gone is a fault. */
+async function readPart (db: Db, file: FileRow, partNo: number): Promise<RawPart> {
   const part = await readRawPart(db, file.deliveryNo, partNo)
   if (part === null) throw new Error(`part ${partNo} of file ${file.name} is gone`)
-  return await readPart(part, operator, file.name)
+  return { ...part, bytes: await inflated(part.bytes) }
 }
 
-async function readPart (
-  { bytes, firstLine }: RawPart, operator: PartyRow, name: string
-): Promise<IncomingLine[]> {
-  return fileLines(await inflated(bytes), firstLine, operator, parseFileName(name)?.merchant ?? '')
-}
+const sourceOf = (name: string, operator: PartyRow): Source =>
+  ({ operator, merchant: parseFileName(name)?.merchant ?? '' })
+
 const inflated = promisify(inflate) as (bytes: Buffer) => Promise<Buffer>

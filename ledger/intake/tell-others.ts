@@ -1,6 +1,6 @@
 // What a delivery is news of: per party what was booked, and what changes of its claims for earlier records.
 // Counts and sums only; who wants the records asks for them. Pure.
-import type { Decision } from '../judging/book.ts'
+import type { Judged } from './book-lines.ts'
 import type { Prepared } from '../judging/sort-out.ts'
 import type { EventData } from '../../schemas/events.ts'
 import { news, type News } from '../store/outbox.ts'
@@ -10,7 +10,8 @@ type Booked = EventData<'records.booked'>
 type Adjusted = EventData<'records.adjusted'>
 
 export function eventsOf (
-  lines: readonly Prepared[], { results, adjustments }: Decision, { partyById, terminalById }: Snapshot,
+  lines: readonly Prepared[], { decision: { results, adjustments }, kept }: Judged,
+  { partyById, terminalById }: Snapshot,
   { delivery, clearingDate }: { readonly delivery: string, readonly clearingDate: string }
 ): News[] {
   const booked = new Map<string | null, Booked>()
@@ -21,6 +22,12 @@ export function eventsOf (
     const sum = (at(booked, party, () => emptyBooked(delivery, clearingDate, party)))[result.outcome]
     sum.count++
     sum.amountFen += record.amountFen
+  }
+  if (kept !== null && kept.places.length > 0) {
+    const party = kept.operator?.code ?? null
+    const { accepted } = at(booked, party, () => emptyBooked(delivery, clearingDate, party))
+    accepted.count += kept.places.length
+    accepted.amountFen += kept.amountFen
   }
   const adjusted = new Map<string | null, Adjusted>()
   for (const { event, amountFen } of adjustments) {

@@ -1,8 +1,8 @@
 // What a delivery leaves behind for the watch over terminals, PSAMs and cards: written in its own
 // transaction, in sets; a record that goes on plainly costs no query.
 import { raiseAlerts } from '../alerts.ts'
+import type { Judged } from './book-lines.ts'
 import { alertsOf } from '../judging/alerts.ts'
-import type { Decision } from '../judging/book.ts'
 import { newsOf } from '../judging/news.ts'
 import type { Prepared } from '../judging/sort-out.ts'
 import type { AlertRow } from '../store/alerts.ts'
@@ -12,12 +12,12 @@ import { storeReuses } from '../store/sequences.ts'
 
 /** The alerts that are new; to be logged once the transaction is durable. */
 export async function tellWatch (
-  tx: Tx, lines: readonly Prepared[], decision: Decision, { batchId, topDebitFen, ...given }: {
+  tx: Tx, lines: readonly Prepared[], { decision, kept }: Judged, { batchId, topDebitFen, ...given }: {
     readonly batchId: bigint, readonly clearingDate: string, readonly receivedAtMs: number,
     readonly topDebitFen: number
   }
 ): Promise<AlertRow[]> {
-  await insertNews(tx, batchId, newsOf(lines, decision, topDebitFen))
+  await insertNews(tx, batchId, newsOf(lines, decision, topDebitFen, kept))
   await storeReuses(tx, decision.reuses)
   return await raiseAlerts(tx, alertsOf(lines, decision.results, given), given.receivedAtMs)
 }

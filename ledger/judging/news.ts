@@ -3,14 +3,16 @@
 import type { News, TopDebits } from '../store/news.ts'
 import type { Run } from '../store/sequences.ts'
 import type { Decision } from './book.ts'
+import type { Kept } from './plain.ts'
 import type { Prepared } from './sort-out.ts'
 
 const minuteMs = 60_000
 
 export function newsOf (
-  lines: readonly Prepared[], decision: Pick<Decision, 'troubled' | 'results'>, topDebitFen: number
+  lines: readonly Prepared[], decision: Pick<Decision, 'troubled' | 'results'>, topDebitFen: number,
+  kept: Kept | null
 ): News {
-  const sequences = new Map<number, number[]>()
+  const sequences = kept === null ? new Map<number, number[]>() : sequencesOf(kept)
   const tops = new Map<string, { -readonly [K in keyof TopDebits]: TopDebits[K] }>()
   for (const line of lines) {
     const { record, psam, terminal } = line
@@ -27,7 +29,18 @@ export function newsOf (
     else top.debits++
   }
   const runs = [...sequences].flatMap(([psamId, numbers]) => runsOf(psamId, numbers))
-  return { runs, purses: decision.troubled, tops: [...tops.values()] }
+  return { runs, purses: [...kept?.troubled ?? [], ...decision.troubled], tops: [...tops.values()] }
+}
+
+function sequencesOf ({ lines, places, psams }: Kept): Map<number, number[]> {
+  const found = new Map<number, number[]>()
+  for (const place of places) {
+    const psamId = psams[lines.psamPlace[place] as number]?.psamId ?? 0
+    const known = found.get(psamId)
+    if (known === undefined) found.set(psamId, [lines.sequence[place] as number])
+    else known.push(lines.sequence[place] as number)
+  }
+  return found
 }
 
 const isRepeat = ({ results }: Pick<Decision, 'results'>, { index }: Prepared): boolean =>

@@ -141,6 +141,6 @@ function unpacked (
   const merchant = parseFileName(name)?.merchant ?? ''
   const operator = [...parties.values()].find(party => party.merchant === merchant)
   if (operator === undefined) throw new Error(`no operator has the merchant number ${merchant} any more`)
-  return new Map(fileLines(bytes, firstLine, operator, merchant).flatMap(line =>
+  return new Map(fileLines(bytes, firstLine, { operator, merchant }).flatMap(line =>
     line.readable ? [[line.lineNo, line.record] as const] : []))
 }

@@ -18,6 +18,7 @@ export type CopyRows = {
   readonly bool: (value: boolean) => void
   /** For `smallint[]`. */
   readonly int2s: (values: readonly number[] | null) => void
+  readonly isEmpty: () => boolean
   /** Everything written, between header and trailer. */
   readonly finish: () => Buffer
 }
@@ -113,6 +114,7 @@ export function copyRows (columns: number): CopyRows {
       buffer[at++] = value ? 1 : 0
     },
     int2s: values => bytes(values === null ? null : int2Array(values)),
+    isEmpty: () => at === header.length,
     finish: () => {
       room(rowBytesMax)
       view.setInt16(at, -1)
@@ -142,8 +144,9 @@ function int2Array (values: readonly number[]): Buffer {
 
 const sliceBytes = 1 << 16
 
-/** `target`: a table with the list of its columns. */
+/** `target`: a table with the list of its columns. Without a row nothing is asked. */
 export async function copyInto (tx: Tx, target: string, rows: CopyRows): Promise<void> {
+  if (rows.isEmpty()) return
   const bytes = rows.finish()
   await new Promise<void>((resolve, reject) => {
     const query = new pg.Query(`copy ${target} from stdin (format binary)`, error => {

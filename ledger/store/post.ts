@@ -1,6 +1,6 @@
 // Writes one posting transaction's money: the batch with its root, its transfers, one delta per bucket and
 // account, and the guarded balances it moves. It refuses to know why money moves.
-import { batchRoot, presentForm, type CommittedTransfer } from '../core/commitment.ts'
+import { batchRoot, presentForm, type CommittedBatch, type CommittedTransfer } from '../core/commitment.ts'
 import { transferCodes, type Book, type TransferCode } from '../core/chart.ts'
 import { numbers } from './columns.ts'
 import { copyInto, copyRows } from './copy.ts'
@@ -38,14 +38,21 @@ export type NewBatch = {
   readonly itemsDigest?: Uint8Array | null
   readonly items: number
   readonly transfers: readonly NewTransfer[]
+  /** Transfers before those, each a journal of its own, in the order of their buckets. */
+  readonly ahead?: Ahead
   /** It carries out what was decided before: a closed account is opened again for it, with an alert. */
   readonly reopens?: boolean
   /** What it does to guarded balances, where whoever decided by them has locked them already. */
   readonly moves?: readonly GuardedMove[]
 }
 
+/** A walk over transfers, each gone when the next comes. It is made several times. */
+export type Ahead = Iterable<Omit<NewTransfer, 'journal'>> & { readonly length: number }
+const none: Ahead = []
+
 /** Room for transfers of one batch inside a transfer id. */
 const placeBits = 20n
+const transfersMax = 2 ** Number(placeBits)
 
 export const nextBatchId = async (tx: Tx): Promise<bigint> =>
   (await tx.query<{ id: bigint }>("select nextval('batch_id_seq') as id")).rows[0]?.id ?? 0n
@@ -54,13 +61,12 @@ export async function postBatch (
   tx: Tx, batch: NewBatch, batchId?: bigint
 ): Promise<{ batchId: bigint, transferIds: bigint[] }> {
   const id = batchId ?? await nextBatchId(tx)
-  const transferIds = batch.transfers.map((_, place) => id << placeBits | BigInt(place))
-  const committed = batch.transfers.map((transfer, place) => commitTo(batch, transfer, transferIds, place))
+  const transfers = committed(batch, id)
   const root = batchRoot({
     form: presentForm, salt: batch.salt, batchId: id, clearingDate: batch.clearingDate,
     kind: batch.kind, createdAtMs: batch.createdAtMs, items: batch.items,
     deliveryNo: batch.deliveryNo ?? null, deliveryDigest: batch.deliveryDigest ?? null,
-    itemsDigest: batch.itemsDigest ?? null, transfers: committed
+    itemsDigest: batch.itemsDigest ?? null, transfers
   })
   await tx.query(`
     insert into batch (
@@ -69,47 +75,86 @@ export async function postBatch (
     )
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, [
     id, batch.clearingDate, batch.kind, batch.deliveryNo ?? null, timestamp(batch.createdAtMs), batch.items,
-    committed.length, sum(committed), root, batch.salt, presentForm, batch.itemsDigest ?? null])
-  if (committed.length > 0) {
-    const deltas = deltasOf(batch.transfers)
+    transfers.length, sum(batch), root, batch.salt, presentForm, batch.itemsDigest ?? null])
+  if (transfers.length > 0) {
+    const deltas = deltasOf(batch.transfers, batch.ahead)
     const guarded = await checkAccounts(tx, batch, [...new Set(deltas.map(delta => delta.account))])
-    await insertTransfers(tx, id, committed)
+    await insertTransfers(tx, id, batch)
     await insertDeltas(tx, id, batch, deltas)
     if (guarded.size > 0) await moveAll(tx, batch, guarded)
   }
-  return { batchId: id, transferIds }
+  const first = batch.ahead?.length ?? 0
+  return { batchId: id, transferIds: batch.transfers.map((_, place) => transferId(id, first + place)) }
 }
 
-function commitTo (
-  { clearingDate }: NewBatch, transfer: NewTransfer, transferIds: readonly bigint[], place: number
-): CommittedTransfer {
+const transferId = (batchId: bigint, place: number): bigint => batchId << placeBits | BigInt(place)
+
+/**
+ * The transfers of a batch as it commits to them and as they are written, those ahead first: one object,
+ * filled anew for each. `order`: the places of the others, another than theirs.
+ */
+function committed (
+  { clearingDate, transfers, ahead = none }: Pick<NewBatch, 'clearingDate' | 'transfers' | 'ahead'>,
+  batchId: bigint, order: Iterable<number> = transfers.keys()
+): CommittedBatch['transfers'] {
+  const length = ahead.length + transfers.length
+  if (length > transfersMax) throw new RangeError(`${length} transfers in a batch: at most ${transfersMax}`)
+  const base = Number(batchId << placeBits)
+  if (!Number.isSafeInteger(base + length)) throw new RangeError(`batch ${batchId} is too large`)
   return {
-    bucket: transfer.bucket,
-    transferId: transferIds[place] ?? 0n,
-    journalId: transferIds[transfer.journal] ?? 0n,
-    clearingDate,
-    code: transferCodes[transfer.code],
-    book: transfer.book,
-    debit: transfer.debit,
-    credit: transfer.credit,
-    amountFen: transfer.amountFen,
-    cardId: transfer.cardId ?? null,
-    eventAtMs: transfer.eventAtMs,
-    deliveryNo: transfer.deliveryNo ?? null,
-    lineNo: transfer.lineNo ?? null,
-    corrects: transfer.corrects ?? null
+    length,
+    * [Symbol.iterator] () {
+      const row = emptyRow(clearingDate)
+      let place = 0
+      for (const transfer of ahead) yield fill(row, transfer, base + place, base + place++)
+      for (const nth of order) {
+        const transfer = transfers[nth] as NewTransfer
+        yield fill(row, transfer, base + ahead.length + nth, base + ahead.length + transfer.journal)
+      }
+    }
   }
 }
 
-const sum = (transfers: readonly { amountFen: bigint }[]): bigint =>
-  transfers.reduce((total, transfer) => total + transfer.amountFen, 0n)
+type Row = { -readonly [Name in keyof CommittedTransfer]: CommittedTransfer[Name] }
+
+const emptyRow = (clearingDate: string): Row => ({
+  bucket: 0, transferId: 0, journalId: 0, clearingDate, code: 0, book: '', debit: 0, credit: 0, amountFen: 0n,
+  cardId: null, eventAtMs: 0, deliveryNo: null, lineNo: null, corrects: null
+})
+
+function fill (
+  row: Row, transfer: Omit<NewTransfer, 'journal'>, transferId: number, journalId: number
+): CommittedTransfer {
+  row.bucket = transfer.bucket
+  row.transferId = transferId
+  row.journalId = journalId
+  row.code = transferCodes[transfer.code]
+  row.book = transfer.book
+  row.debit = transfer.debit
+  row.credit = transfer.credit
+  row.amountFen = transfer.amountFen
+  row.cardId = transfer.cardId ?? null
+  row.eventAtMs = transfer.eventAtMs
+  row.deliveryNo = transfer.deliveryNo ?? null
+  row.lineNo = transfer.lineNo ?? null
+  row.corrects = transfer.corrects ?? null
+  return row
+}
+
+function sum ({ transfers, ahead = none }: NewBatch): bigint {
+  let total = 0n
+  for (const { amountFen } of ahead) total += amountFen
+  for (const { amountFen } of transfers) total += amountFen
+  return total
+}
 
 /** In key order, so that neighbours in the index come one after the other. */
-async function insertTransfers (
-  tx: Tx, batchId: bigint, committed: readonly CommittedTransfer[]
-): Promise<void> {
+async function insertTransfers (tx: Tx, batchId: bigint, batch: NewBatch): Promise<void> {
+  const { transfers } = batch
+  const order = [...transfers.keys()].sort((one, other) =>
+    (transfers[one] as NewTransfer).bucket - (transfers[other] as NewTransfer).bucket)
   const rows = copyRows(15)
-  for (const transfer of [...committed].sort((one, other) => one.bucket - other.bucket)) {
+  for (const transfer of committed(batch, batchId, order)) {
     rows.row()
     rows.int2(transfer.bucket)
     rows.int8(transfer.transferId)
@@ -138,7 +183,7 @@ type Delta = { bucket: number, account: number, debitFen: bigint, creditFen: big
  * operator.
  */
 export function deltasOf (
-  transfers: readonly Pick<NewTransfer, 'bucket' | 'debit' | 'credit' | 'amountFen'>[]
+  transfers: Iterable<Pick<NewTransfer, 'bucket' | 'debit' | 'credit' | 'amountFen'>>, ahead: Ahead = none
 ): Delta[] {
   const deltas = new Map<number, Delta>()
   const at = (bucket: number, account: number): Delta => {
@@ -147,9 +192,11 @@ export function deltasOf (
     deltas.set(key, found)
     return found
   }
-  for (const { bucket, debit, credit, amountFen } of transfers) {
-    at(bucket, debit).debitFen += amountFen
-    at(bucket, credit).creditFen += amountFen
+  for (const some of [ahead, transfers]) {
+    for (const { bucket, debit, credit, amountFen } of some) {
+      at(bucket, debit).debitFen += amountFen
+      at(bucket, credit).creditFen += amountFen
+    }
   }
   return [...deltas.values()]
 }
@@ -174,10 +221,13 @@ async function checkAccounts (
 }
 
 async function moveAll (
-  tx: Tx, { transfers, moves }: NewBatch, accounts: ReadonlyMap<number, GuardedAccount>
+  tx: Tx, { transfers, ahead = none, moves }: NewBatch, accounts: ReadonlyMap<number, GuardedAccount>
 ): Promise<void> {
   if (moves !== undefined) return await moveGuarded(tx, moves)
-  const found = summedMoves(transfers.flatMap(transfer => guardedMoves(transfer, accounts)))
+  const each: GuardedMove[] = []
+  for (const transfer of ahead) each.push(...guardedMoves(transfer, accounts))
+  for (const transfer of transfers) each.push(...guardedMoves(transfer, accounts))
+  const found = summedMoves(each)
   await lockGuarded(tx, found)
   await moveGuarded(tx, found)
 }

@@ -2,7 +2,7 @@
 // a verdict means.
 import { booleans, bytes, instants, lists, numbers } from './columns.ts'
 import type { CardRef } from '../../schemas/record.ts'
-import { copyInto, copyRows } from './copy.ts'
+import { copyInto, copyRows, type CopyRows } from './copy.ts'
 import type { Tx } from './db.ts'
 
 /** What a row of `evidence` is to the card chain. Stored: never renumber. */
@@ -31,6 +31,9 @@ export type Line = {
   readonly findings: readonly number[] | null
   readonly lineNo: number
 }
+/** The same as it is written or hashed, when a number may say it. */
+export type WrittenLine = Omit<Line, Wide> & { readonly [Name in Wide]: Line[Name] | number }
+type Wide = 'cardId' | 'amountFen' | 'balanceBeforeFen' | 'sequence'
 export type EvidenceLine = Line & {
   readonly digest: Buffer, readonly tacValid: boolean, readonly kind: EvidenceKind
 }
@@ -131,6 +134,7 @@ export const psamBucket = (psamId: number): number => 1 + psamId % 63
 
 export type TerminalKey = { readonly psamId: number, readonly sequence: bigint }
 export type TerminalClaim = TerminalKey & { readonly owner: ChipKey }
+export type WrittenTerminal = Omit<TerminalClaim, 'sequence'> & { readonly sequence: bigint | number }
 
 const terminalColumns = (keys: readonly TerminalKey[]): string[] => [
   numbers(keys.map(k => psamBucket(k.psamId))), numbers(keys.map(k => k.psamId)),
@@ -172,11 +176,21 @@ export async function findContenders (
   return rows.map(ownedBy)
 }
 
-/** Takes sequences for chip counters, in key order. Throws a unique violation where one is taken. */
-export async function claimTerminals (tx: Tx, claims: readonly TerminalClaim[]): Promise<void> {
-  if (claims.length === 0) return
+/**
+ * Takes sequences for chip counters, in key order. Throws a unique violation where one is taken. `ahead`:
+ * some that stand in that order already.
+ */
+export async function claimTerminals (
+  tx: Tx, claims: readonly TerminalClaim[], ahead: Iterable<WrittenTerminal> = []
+): Promise<void> {
   const rows = copyRows(7)
-  for (const { psamId, sequence, owner } of [...claims].sort(byTerminalKey)) {
+  addTerminals(rows, ahead)
+  addTerminals(rows, [...claims].sort(byTerminalKey))
+  await copyInto(tx, 'terminal_claim (bucket, psam_id, sequence, card_bucket, card_id, purse, counter)', rows)
+}
+
+function addTerminals (rows: CopyRows, claims: Iterable<WrittenTerminal>): void {
+  for (const { psamId, sequence, owner } of claims) {
     rows.row()
     rows.int2(psamBucket(psamId))
     rows.int4(psamId)
@@ -186,7 +200,6 @@ export async function claimTerminals (tx: Tx, claims: readonly TerminalClaim[]):
     rows.int2(owner.purse)
     rows.int4(owner.counter)
   }
-  await copyInto(tx, 'terminal_claim (bucket, psam_id, sequence, card_bucket, card_id, purse, counter)', rows)
 }
 
 const byTerminalKey = (one: TerminalClaim, other: TerminalClaim): number =>
@@ -216,11 +229,21 @@ const byChipKey = (one: Line, other: Line): number =>
   one.bucket - other.bucket || Number(one.cardId) - Number(other.cardId) ||
   (one.purse ?? 0) - (other.purse ?? 0) || (one.counter ?? 0) - (other.counter ?? 0)
 
-/** Writes claims in key order. Throws a unique violation where one of the counters is taken. */
-export async function insertClaims (tx: Tx, origin: Origin, lines: readonly Line[]): Promise<void> {
-  if (lines.length === 0) return
+/**
+ * Writes claims in key order. Throws a unique violation where one of the counters is taken. `ahead`: some
+ * that stand in that order already.
+ */
+export async function insertClaims (
+  tx: Tx, origin: Origin, lines: readonly Line[], ahead: Iterable<WrittenLine> = []
+): Promise<void> {
   const rows = copyRows(20)
-  for (const line of [...lines].sort(byChipKey)) {
+  addClaims(rows, origin, ahead)
+  addClaims(rows, origin, [...lines].sort(byChipKey))
+  await copyInto(tx, `card_event (${lineNames}, counter_kind, delivery_no, batch_id, clearing_date)`, rows)
+}
+
+function addClaims (rows: CopyRows, origin: Origin, lines: Iterable<WrittenLine>): void {
+  for (const line of lines) {
     rows.row()
     rows.int2(line.bucket)
     rows.int8(line.cardId)
@@ -243,7 +266,6 @@ export async function insertClaims (tx: Tx, origin: Origin, lines: readonly Line
     rows.int8(origin.batchId)
     rows.date(origin.clearingDate)
   }
-  await copyInto(tx, `card_event (${lineNames}, counter_kind, delivery_no, batch_id, clearing_date)`, rows)
 }
 const offline = 0
 

@@ -1,5 +1,6 @@
 // One TAC to verify as 48 fixed bytes, so that a batch crosses to a worker thread as one buffer without being
 // copied.
+import { putBytes } from '../../schemas/bytes.ts'
 import type { TransactionRecord } from '../../schemas/record.ts'
 import { writeHex } from '../../schemas/epurse/hex.ts'
 import type { SuiteName } from '../../schemas/epurse/suite.ts'
@@ -14,17 +15,37 @@ const suiteNames: readonly SuiteName[] = ['3des', 'sm4']
 export function writeItem (
   into: Buffer, at: number, record: TransactionRecord, suite: SuiteName, cityFactor: Uint8Array | null
 ): void {
-  into[at] = suiteNames.indexOf(suite)
+  completeItem(into, at, suite, cityFactor)
   into[at + 1] = record.keyVersion
-  into[at + 2] = cityFactor === null ? 1 : 2
   writeHex(into, at + 3, record.card.serial.slice(4))
-  if (cityFactor !== null) into.set(cityFactor, at + 11)
   into.writeUInt32BE(record.amountFen, at + 19)
   writeHex(into, at + 23, record.type)
   writeHex(into, at + 24, record.psam)
   into.writeUInt32BE(record.sequence, at + 30)
   writeHex(into, at + 34, record.dateTime)
-  writeHex(into, at + 41, record.tac ?? '')
+  writeHex(into, at + tacFrom, record.tac ?? '')
+}
+
+/**
+ * The same straight from an event's content (`eventContent` in record.ts), but for what the row of its card
+ * says and for the TAC, whose four bytes go to {@link tacFrom}.
+ */
+export function writeContentItem (into: Buffer, at: number, content: Buffer, keyVersion: number): void {
+  into[at + 1] = keyVersion
+  putBytes(into, at + 3, content, 10, 18)
+  putBytes(into, at + 19, content, 26, 30)
+  putBytes(into, at + 23, content, 25, 26)
+  putBytes(into, at + 24, content, 30, 47)
+}
+export const tacFrom = 41
+
+/** What the row of the card says. */
+export function completeItem (
+  into: Buffer, at: number, suite: SuiteName, cityFactor: Uint8Array | null
+): void {
+  into[at] = suiteNames.indexOf(suite)
+  into[at + 2] = cityFactor === null ? 1 : 2
+  if (cityFactor !== null) putBytes(into, at + 11, cityFactor, 0, cityFactor.length)
 }
 
 /** Everything below which a master key is the same: suite, key version, levels. */
@@ -38,4 +59,5 @@ export const readScheme = (scheme: number) => ({
 export const cardFactorAt = (items: Uint8Array, at: number): Uint8Array => items.subarray(at + 3, at + 11)
 export const cityFactorAt = (items: Uint8Array, at: number): Uint8Array => items.subarray(at + 11, at + 19)
 export const coveredAt = (items: Uint8Array, at: number): Uint8Array => items.subarray(at + 19, at + 41)
-export const tacAt = (items: Uint8Array, at: number): Uint8Array => items.subarray(at + 41, at + 45)
+export const tacAt = (items: Uint8Array, at: number): Uint8Array =>
+  items.subarray(at + tacFrom, at + tacFrom + 4)
