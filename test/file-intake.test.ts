@@ -191,7 +191,7 @@ t.test('a file of several parts is answered whole, and the same for ever', async
 
 /* ---- the quick road of plain lines ---- */
 
-/** Records of thirty cards, most of them plain; of each kind of trouble a few, some of it on plain cards. */
+/** Records of a hundred cards, most of them plain; of each kind of trouble a few, some of it on plain cards. */
 function mixedRecords (): TransactionRecord[] {
   const random = createRandom('mixed')
   const records: TransactionRecord[] = []
@@ -204,10 +204,10 @@ function mixedRecords (): TransactionRecord[] {
     nth => ({ counter: 100 + nth + 2 }), nth => ({ counter: 100 + Math.max(1, nth - 1) })]
   const taps = new Map<number, number>()
   for (let at = 0; at < 400; at++) {
-    const card = random.int(0, 29)
+    const card = random.int(0, 99)
     const nth = (taps.get(card) ?? 0) + 1
     taps.set(card, nth)
-    const trouble = random.chance(0.08) ? random.pick(troubles)(nth) : {}
+    const trouble = random.chance(0.12) ? random.pick(troubles)(nth) : {}
     records.push(recordOf(card, nth, { recordNo: at + 1, ...trouble }))
   }
   return records
