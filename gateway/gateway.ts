@@ -21,6 +21,7 @@ import { directoryLayer } from './spool/files.ts'
 import { lockDirectory } from './spool/lock.ts'
 import { type Spool, openSpool } from './spool/spool.ts'
 import { watchSpool } from './spool/watch.ts'
+import { openTapes } from './tapes.ts'
 import { tapLog } from './taps.ts'
 import { lookAtLanes } from './terminals/lanes.ts'
 import { openTerminals } from './terminals/terminals.ts'
@@ -128,7 +129,8 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   const metrics = createMetrics()
   const desk = openDesk({ http, nowMs })
   const house = { spool, desk, http, parameters, terminals: estate, clock, nowMs, random, newId, log }
-  const ports = await openPorts(config.ports ?? [], house)
+  const tapes = openTapes({ dir: join(spoolDir, 'tapes'), clock, log })
+  const ports = await openPorts(config.ports ?? [], house, tapes)
   const onTap = gatewayMetrics(metrics, {
     clock, spool, uplink, witness, readers, parameters, lanes, ports
   })
@@ -152,7 +154,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
     headContradictions: witness.contradictions()
   })
   const app = buildApp({
-    lanes, ports, taps, charges, spool, uplink, parameters, metrics, condition, log
+    lanes, ports, tapes, taps, charges, spool, uplink, parameters, metrics, condition, log
   })
   const url = await app.listen({ host: config.http?.host ?? '127.0.0.1', port: config.http?.port ?? 0 })
   const settled = [...lanes.values()].map(lane => lane.settled)

@@ -5,6 +5,8 @@ import { echoFace } from './echo/face.ts'
 import type { EdgeHouse, Face } from './face.ts'
 import { openSerialPort } from './serial/port.ts'
 import { sip2Face } from './sip2/face.ts'
+import { sip2Masker } from './sip2/mask.ts'
+import type { MaskerMaker, Tapes } from './tapes.ts'
 import { openTcpPort } from './tcp/port.ts'
 import type { Port } from './wire/wire.ts'
 
@@ -25,20 +27,36 @@ const faces: { readonly [P in Speaks['protocol']]: FaceMaker<P> } = {
   sip2: (speaks, house) => sip2Face(speaks, house)
 }
 
+/**
+ * What takes out of each protocol what no tape may hold; null: lengths alone are told. Numbers of cards and
+ * names stay where the second argument is true.
+ */
+const maskers: {
+  readonly [P in Speaks['protocol']]: (speaks: Speaking<P>, numbers: boolean) => MaskerMaker
+} = {
+  echo: () => null,
+  sip2: sip2Masker
+}
+
 /** Resolves when each port is open, or its first try is over. */
-export async function openPorts (configs: readonly PortConfig[], house: EdgeHouse): Promise<Ports> {
-  const ports = await Promise.all(configs.map(config => openPort(config, house)))
+export async function openPorts (
+  configs: readonly PortConfig[], house: EdgeHouse, tapes: Tapes
+): Promise<Ports> {
+  const ports = await Promise.all(configs.map(config => openPort(config, house, tapes)))
   return {
     states: () => ports.map(stateOf),
     close: async () => { await Promise.all(ports.map(closePort)) }
   }
 }
 
-async function openPort (config: PortConfig, house: EdgeHouse): Promise<OpenPort> {
-  const { port: name, speaks } = config
+async function openPort (config: PortConfig, house: EdgeHouse, tapes: Tapes): Promise<OpenPort> {
+  const { port: name, speaks, tape = {} } = config
   const make = faces[speaks.protocol] as FaceMaker<Speaks['protocol']>
   const log = house.log.child({ port: name, protocol: speaks.protocol })
-  const face = await make(speaks, { ...house, log }, name)
+  const mask = maskers[speaks.protocol] as (speaks: Speaks, numbers: boolean) => MaskerMaker
+  const made = await make(speaks, { ...house, log }, name)
+  const face = tapes.taped(name, made, mask(speaks, tape.numbers === true))
+  if (tape.on === true) tapes.record(name, always)
   const { random } = house
   const shared = { port: name, begin: face.begin, random, log }
   const port = 'serial' in config
@@ -46,6 +64,9 @@ async function openPort (config: PortConfig, house: EdgeHouse): Promise<OpenPort
     : await openTcpPort({ ...shared, address: config.tcp })
   return { config, port, face }
 }
+
+/** Ten years. */
+const always = 315_360_000
 
 function stateOf ({ config, port, face }: OpenPort): PortState {
   const { protocol, counts } = face.view()

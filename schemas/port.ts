@@ -36,7 +36,13 @@ export const Speaks = Type.Union([
 ])
 export type Speaks = Static<typeof Speaks>
 
-const name = { port: Type.String({ pattern: '^[A-Za-z0-9._-]{1,32}$', description: 'its name, once' }) }
+const name = {
+  port: Type.String({ pattern: '^[A-Za-z0-9._-]{1,32}$', description: 'its name, once' }),
+  tape: Type.Optional(Type.Object({
+    on: Type.Optional(Type.Boolean({ description: 'from the start; else when it is asked for' })),
+    numbers: Type.Optional(Type.Boolean({ description: 'numbers of cards and names stand on it; false' }))
+  }, { ...closed, description: 'what is said here may be recorded; secrets never are' }))
+}
 export const PortConfig = Type.Union([
   Type.Object({ ...name, serial: SerialDevice, speaks: Speaks }, closed),
   Type.Object({ ...name, tcp: TcpAddress, speaks: Speaks }, closed)

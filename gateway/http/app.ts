@@ -13,12 +13,14 @@ import {
 } from '../../schemas/gateway.ts'
 import { limits } from '../../schemas/limits.ts'
 import { PortState } from '../../schemas/port.ts'
+import { TapeRequest, TapeView } from '../../schemas/tape.ts'
 import { type RequestReason, requestReasons } from '../../schemas/reasons.ts'
 import { type Charges, ChargeConflictError } from '../charges.ts'
 import { type Condition, illnesses, readiness } from '../health.ts'
 import type { Lane } from '../pcsc/lane.ts'
 import type { Ports } from '../ports.ts'
 import type { Spool } from '../spool/spool.ts'
+import type { Tapes } from '../tapes.ts'
 import type { Taps } from '../taps.ts'
 import type { Parameters } from '../uplink/parameters.ts'
 import type { Uplink } from '../uplink/uplink.ts'
@@ -26,6 +28,7 @@ import type { Uplink } from '../uplink/uplink.ts'
 export type Served = {
   readonly lanes: ReadonlyMap<string, Lane>
   readonly ports: Ports
+  readonly tapes: Tapes
   readonly taps: Taps
   readonly charges: Charges
   readonly spool: Spool
@@ -54,6 +57,7 @@ export function buildApp (served: Served): FastifyInstance {
   addHealth(app, served)
   addLanes(app, served)
   addPorts(app, served)
+  addTapes(app, served)
   addSpool(app, served)
   return app
 }
@@ -144,6 +148,21 @@ function addLanes (app: FastifyInstance, { lanes, taps, charges }: Served): void
 function addPorts (app: FastifyInstance, { ports }: Served): void {
   const typed = app.withTypeProvider<TypeBoxTypeProvider>()
   typed.get('/v1/ports', { schema: { response: { 200: Type.Array(PortState) } } }, async () => ports.states())
+}
+
+function addTapes (app: FastifyInstance, { tapes }: Served): void {
+  const typed = app.withTypeProvider<TypeBoxTypeProvider>()
+  typed.get('/v1/tapes', { schema: { response: { 200: Type.Array(TapeView) } } }, async () => tapes.view())
+
+  typed.put('/v1/tapes/:port', {
+    schema: {
+      params: Type.Object({ port: Type.String() }), body: TapeRequest, response: { 200: Type.Array(TapeView) }
+    }
+  }, async request => {
+    const { port } = request.params
+    if (!tapes.record(port, request.body.seconds)) throw new NotFound(`there is no port ${port}`)
+    return tapes.view().filter(tape => tape.port === port)
+  })
 }
 
 function addSpool (app: FastifyInstance, { spool, uplink, parameters }: Served): void {
