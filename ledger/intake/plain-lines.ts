@@ -1,6 +1,6 @@
 // Lines of a consumption file that are as lines nearly always are, column by column: twelve numbers a line
 // where a record is thirty objects, which the collector would carry along until their transaction is over
-// (28 → 11 µs a record with the verdict, see DECISIONS). It refuses to know what is thought of a line.
+// (28 → 18 µs a record up to the rows, see DECISIONS). It refuses to know what is thought of a line.
 import { fromNumbers } from '../../runtime/instants.ts'
 import {
   cardAt, psamAt, terminalAt, terminalKeyAt, writePlainContent, writePlainTac, type PlainReader
