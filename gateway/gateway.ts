@@ -1,6 +1,6 @@
 // Puts a gateway together and takes it apart: spool, parameters, uplink, lanes, ports, HTTP. Who opens it
 // closes it. It refuses to read the environment.
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
@@ -76,6 +76,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
     baseUrl: config.ledger.url,
     headers: { authorization: `Bearer ${config.ledger.token}` },
     random,
+    ...config.ledger.tls === undefined ? {} : { tls: tlsFrom(config.ledger.tls) },
     tries: 1 // uplink and parameters come again by themselves
   })
   const { gateway: name, spoolDir } = config
@@ -179,6 +180,13 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
       release()
     }
   }
+}
+
+/** Read once: a new certificate is taken up at a start. */
+function tlsFrom ({ ca, cert, key }: NonNullable<GatewayConfig['ledger']['tls']>) {
+  const read = (path: string) => readFileSync(path, 'utf8')
+  const own = cert === undefined || key === undefined ? {} : { cert: read(cert), key: read(key) }
+  return { ca: read(ca), ...own }
 }
 
 /** `ID.SECRET`: as whom the ledger knows this gateway. */

@@ -4,7 +4,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { createMetrics, type Metrics } from '../runtime/metrics.ts'
 import { cardNamer, type CardNamer } from './core/mask.ts'
-import { createApp, type App } from './http/app.ts'
+import { createApp, type App, type DoorTls } from './http/app.ts'
 import { createLanes, type Lanes } from './intake/lanes.ts'
 import { routes } from './http/routes.ts'
 import type { HeadMemory } from './proof/head-memory.ts'
@@ -59,6 +59,8 @@ export type LedgerOptions = {
   /** Absent: webhooks and their secrets, and names of cards, hold as long as this process. */
   readonly webhookKey?: Uint8Array
   readonly privateWebhooks?: boolean
+  /** Absent: plain HTTP, behind something that speaks TLS. */
+  readonly tls?: DoorTls
 } & Pick<Ledger, 'clock' | 'log' | 'tac' | 'signer' | 'random' | 'partitionDays' | 'sessionMs'>
 
 export type BuiltLedger = {
@@ -92,7 +94,7 @@ export async function buildLedger (options: LedgerOptions): Promise<BuiltLedger>
     random, partitionDays, sessionMs, idleMs: options.idleMs ?? sessionMs,
     webhookKey, nameCard: cardNamer(webhookKey), privateWebhooks: options.privateWebhooks === true
   }
-  const app = await createApp(ledger)
+  const app = await createApp(ledger, options.tls)
   await app.register(routes(ledger))
   const resumed = Promise.all([resumeFiles(ledger), forwardUntold(ledger)]).catch(onError)
   const close = async () => {

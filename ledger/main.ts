@@ -14,13 +14,15 @@
 //   ledger/main.ts accept-restore REASON  go on from a restored backup, under a new signing key
 //   ledger/main.ts partitions [DAYS] [--check]   make room for dates to come; --check: 1 where too few
 //   ledger/main.ts retention [--apply]    what has had its time; nothing of money is deleted
+//   ledger/main.ts certify CLIENT CERT.pem   bind a certificate: its token alone is not enough any more
+//   ledger/main.ts revoke FINGERPRINT     end a certificate at once
 //   ledger/main.ts schema                 what the database looks like
 //   ledger/main.ts journal DATE           the books of a clearing date as an hledger journal
 import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { parseArgs } from 'node:util'
-import { Type } from 'typebox'
+import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import { offsetClock, systemClock, type Clock } from '../runtime/clock.ts'
 import { readConfig } from '../runtime/config.ts'
@@ -28,6 +30,8 @@ import { parseIso } from '../runtime/instants.ts'
 import { createLog } from '../runtime/log.ts'
 import { announceReady } from '../runtime/supervise.ts'
 import { acceptRestore } from './proof/accept-restore.ts'
+import type { DoorTls } from './http/app.ts'
+import { certify, revoke } from './people/certificates.ts'
 import { bootstrap, BootstrapFile } from './people/bootstrap.ts'
 import { correct, Correction } from './posting/correct.ts'
 import { startCourier } from './jobs/courier.ts'
@@ -72,6 +76,13 @@ const Serving = Type.Object({
   LEDGER_PRIVATE_WEBHOOKS: Type.Boolean({
     default: false, description: 'webhooks may lead to private addresses'
   }),
+  LEDGER_TLS_CERT: Type.Optional(Type.String({
+    description: 'path of the certificate, PEM: the door is HTTPS'
+  })),
+  LEDGER_TLS_KEY: Type.Optional(Type.String({ description: 'path of its key, PEM' })),
+  LEDGER_TLS_CLIENT_CA: Type.Optional(Type.String({
+    description: 'path of the authority whose certificates machine clients call with, PEM'
+  })),
   LEDGER_SESSION_HOURS: Type.Integer({ minimum: 1, maximum: 24 * 7, default: 12 }),
   LEDGER_IDLE_MINUTES: Type.Integer({ minimum: 1, maximum: 24 * 60, default: 30 })
 })
@@ -85,7 +96,8 @@ const Keeping = Type.Object({
 type Command = (...args: string[]) => Promise<void>
 const commands: Readonly<Record<string, Command>> = {
   serve, migrate: migrateOnly, bootstrap: addStaff, keys, verify, prove: printProof, correct: postCorrection,
-  journal: printJournal, 'accept-restore': acceptOlder, partitions, retention, schema: printSchema
+  journal: printJournal, 'accept-restore': acceptOlder, partitions, retention, certify: bind,
+  revoke: end, schema: printSchema
 }
 
 const [name = 'serve', ...args] = process.argv.slice(2)
@@ -119,7 +131,8 @@ async function serve (): Promise<void> {
     sessionMs: config.LEDGER_SESSION_HOURS * 3_600_000,
     idleMs: config.LEDGER_IDLE_MINUTES * 60_000,
     webhookKey: webhookKeyIn(config.LEDGER_WEBHOOK_KEY ?? `${config.LEDGER_SIGNING_KEY}.webhooks`),
-    privateWebhooks: config.LEDGER_PRIVATE_WEBHOOKS
+    privateWebhooks: config.LEDGER_PRIVATE_WEBHOOKS,
+    ...tlsFrom(config)
   })
   const courier = !config.LEDGER_COURIER
     ? null
@@ -132,6 +145,28 @@ async function serve (): Promise<void> {
     await close()
     await tac.close()
   })
+}
+
+function tlsFrom (
+  { LEDGER_TLS_CERT: cert, LEDGER_TLS_KEY: key, LEDGER_TLS_CLIENT_CA: ca }: Static<typeof Serving>
+): { tls?: DoorTls } {
+  if (cert === undefined && key === undefined && ca === undefined) return {}
+  if (cert === undefined || key === undefined) {
+    throw new Error('LEDGER_TLS_CERT and LEDGER_TLS_KEY go together')
+  }
+  const read = (path: string) => readFileSync(path, 'utf8')
+  return { tls: { cert: read(cert), key: read(key), ...ca === undefined ? {} : { ca: read(ca) } } }
+}
+
+async function bind (client = '', path = ''): Promise<void> {
+  const pem = readFileSync(path, 'utf8')
+  const fingerprint = await withDatabase(db => certify(db, { client, pem, atMs: systemClock.now() }))
+  process.stdout.write(`${client} calls with ${fingerprint} from now on\n`)
+}
+
+async function end (fingerprint = ''): Promise<void> {
+  const client = await withDatabase(db => revoke(db, { fingerprint, atMs: systemClock.now() }))
+  process.stdout.write(`${client} cannot call with ${fingerprint} any more\n`)
 }
 
 function clockFrom (start: string | undefined): Clock {

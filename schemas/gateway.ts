@@ -141,7 +141,12 @@ export const GatewayConfig = Type.Object({
   }, closed)),
   ledger: Type.Object({
     url: Type.String({ pattern: '^https?://' }),
-    token: Type.String({ description: 'ID.SECRET of a client of kind gateway' })
+    token: Type.String({ description: 'ID.SECRET of a client of kind gateway' }),
+    tls: Type.Optional(Type.Object({
+      ca: Type.String({ description: 'path: who signed the certificate of the ledger, PEM' }),
+      cert: Type.Optional(Type.String({ description: 'path: the certificate of this gateway, PEM' })),
+      key: Type.Optional(Type.String({ description: 'path: its key, PEM' }))
+    }, closed))
   }, closed),
   spoolDir: Type.String({
     minLength: 1, description: 'one directory for one gateway, on a disk that flushes'

@@ -210,7 +210,12 @@ t.test('lists by what is wrong, page by page', async t => {
     }]
   })
   door.clock.advance(181_000)
-  t.match(await door.ok('clerk', 'GET', '/v1/terminals/gateways'), { items: [{ gateway: 'GW1', away: true }] })
+  t.match(await door.ok('clerk', 'GET', '/v1/terminals/gateways'), {
+    items: [{
+      gateway: 'GW1',
+      away: true
+    }]
+  })
   t.equal(await names('health=unknown'), 'B1 B2 M1 S1', 'what a gateway that is away serves is not known')
   t.equal((await door.ask('clerk', 'GET', '/v1/terminals/BUS/B7')).json.reason, 'not_found')
   await door.close()

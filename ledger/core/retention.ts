@@ -41,7 +41,8 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   party: 'registry', account: 'registry', commission: 'registry', terminal: 'registry', psam: 'registry',
   policy: 'registry', product: 'registry', client: 'registry', staff: 'registry', card: 'registry',
   library_patron: 'registry', library_binding: 'registry', library_item: 'registry',
-  terminal_enrolment: 'registry', holiday: 'registry', webhook: 'registry', migration: 'registry',
+  terminal_enrolment: 'registry', client_certificate: 'registry', holiday: 'registry',
+  webhook: 'registry', migration: 'registry',
 
   purse: 'state', guarded_balance: 'state', open_day: 'state', batch_news: 'state', psam_sequence: 'state',
   sign_in_failure: 'state', library_hold: 'state', terminal_state: 'state', gateway_state: 'state',

@@ -27,8 +27,9 @@ declare module 'fastify' {
 }
 
 /** Without routes yet; the caller registers them and listens. */
-export async function createApp (ledger: Ledger): Promise<App> {
+export async function createApp (ledger: Ledger, tls?: DoorTls): Promise<App> {
   const app: App = Fastify({
+    ...tls === undefined ? {} : { https: { ...strict, ...tls, requestCert: tls.ca !== undefined } },
     loggerInstance: ledger.log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.deliveryBytesMax,
@@ -54,6 +55,15 @@ export async function createApp (ledger: Ledger): Promise<App> {
   await app.register(authentication, { ledger })
   return app
 }
+
+/** In PEM. `ca`: the authority whose clients may prove themselves. */
+export type DoorTls = { readonly cert: string, readonly key: string, readonly ca?: string }
+
+/**
+ * Nobody is turned away for lack of a certificate: staff have none, and whoever watches asks for health
+ * alone. Who must have one is told client by client.
+ */
+const strict = { minVersion: 'TLSv1.2', rejectUnauthorized: false } as const
 
 /** Throws where a route says nothing. */
 function summaryOf ({ method, url, schema }: RouteOptions): string {

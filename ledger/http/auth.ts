@@ -1,6 +1,7 @@
 // Who is calling: machine clients by `Bearer id.secret`, staff by the token of their session. Every route
 // says whom it allows; a route that says nothing does not start.
 import { timingSafeEqual } from 'node:crypto'
+import type { TLSSocket } from 'node:tls'
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { roles, type Role } from '../../schemas/api.ts'
@@ -9,7 +10,7 @@ import { Refusal } from '../refusal.ts'
 import { hashOf } from '../people/sign-in.ts'
 import type { Branch } from '../core/branches.ts'
 import type { Member } from '../people/proposals.ts'
-import { findClient, findSession, touchSession, type ClientKind } from '../store/staff.ts'
+import { findClient, findSession, touchSession, type Certificate, type ClientKind } from '../store/staff.ts'
 import type { App } from './app.ts'
 
 /**
@@ -58,7 +59,7 @@ export const authentication = fp(async (app: App, { ledger }: { ledger: Ledger }
   app.addHook('onRequest', async request => {
     const { allow, beforePasswordChange, cityWide } = request.routeOptions.config
     if (allow === undefined || allow.includes('everyone')) return
-    const caller = await callerOf(ledger, bearerOf(request))
+    const caller = await callerOf(ledger, bearerOf(request), fingerprintOf(request))
     if (caller === null) throw new Refusal('unauthenticated')
     if (!caller.capacities.some(capacity => allow.includes(capacity))) {
       const is = caller.capacities.join(', ')
@@ -94,10 +95,23 @@ export const bearerOf = ({ headers }: FastifyRequest): string | null =>
 /** A session is marked as used once a minute, not at every call. */
 const touchEveryMs = 60_000
 
-async function callerOf ({ db, clock, idleMs }: Ledger, token: string | null): Promise<Caller | null> {
+/** SHA-256 of the certificate that the peer has proven to own and our authority signed, or null. */
+function fingerprintOf ({ raw: { socket } }: FastifyRequest): string | null {
+  const { authorized, getPeerCertificate } = socket as Partial<TLSSocket>
+  if (authorized !== true || getPeerCertificate === undefined) return null
+  const { fingerprint256 } = (socket as TLSSocket).getPeerCertificate()
+  return fingerprint256?.replaceAll(':', '') ?? null
+}
+
+async function callerOf (
+  { db, clock, idleMs }: Ledger, token: string | null, fingerprint: string | null
+): Promise<Caller | null> {
   if (token === null) return null
   const dot = token.lastIndexOf('.')
-  if (dot >= 0) return await machineOf(db, token.slice(0, dot), token.slice(dot + 1))
+  if (dot >= 0) {
+    const proof = { secret: token.slice(dot + 1), fingerprint, nowMs: clock.now() }
+    return await machineOf(db, token.slice(0, dot), proof)
+  }
   const nowMs = clock.now()
   const found = await findSession(db, hashOf(token), nowMs, idleMs)
   if (found === null) return null
@@ -111,13 +125,24 @@ async function callerOf ({ db, clock, idleMs }: Ledger, token: string | null): P
 }
 
 /** An unknown client costs the same comparison as a wrong secret. */
-async function machineOf (db: Ledger['db'], id: string, secret: string): Promise<Caller | null> {
+async function machineOf (db: Ledger['db'], id: string, proof: Proof): Promise<Caller | null> {
   const client = await findClient(db, id)
-  const right = timingSafeEqual(client?.secretHash ?? Buffer.alloc(32), hashOf(secret))
+  const right = timingSafeEqual(client?.secretHash ?? Buffer.alloc(32), hashOf(proof.secret))
   if (client === null || !right) return null
+  if (!callsWithItsOwn(client.certificates, proof)) {
+    throw new Refusal('unauthenticated', `${id} calls with a certificate that is bound to it, or not at all`)
+  }
   const { kind, party } = client
   return {
     id, capacities: [kind], party, looksOnly: false, staffId: null, sessionId: null, branch: null,
     mustChange: false
   }
 }
+
+type Proof = { readonly secret: string, readonly fingerprint: string | null, readonly nowMs: number }
+
+/** Who never had a certificate needs none; who had one needs one that holds, also when all are revoked. */
+const callsWithItsOwn = (
+  certificates: readonly Certificate[] | null, { fingerprint, nowMs }: Proof
+): boolean => certificates === null || certificates.some(one =>
+  one.fingerprint === fingerprint && !one.revoked && nowMs <= one.notAfterMs)

@@ -151,7 +151,8 @@ export const terminalRoutes = (ledger: Ledger) => async (app: App): Promise<void
   app.get('/v1/terminals/gateways', {
     config: { allow: ['staff', 'auditor'] },
     schema: {
-      querystring: Type.Object(paging('^[0-9A-Za-z_-]{1,32}$'), closed), response: { 200: pageOf(GatewayView) }
+      querystring: Type.Object(paging('^[0-9A-Za-z_-]{1,32}$'), closed),
+      response: { 200: pageOf(GatewayView) }
     }
   }, async request => {
     const rows = await readGateways(ledger.db, ledger.clock.now())

@@ -308,6 +308,17 @@ create table client (
   constraint client_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
 );
 
+create table client_certificate (
+  bound_at timestamp with time zone not null,
+  client_id text not null,
+  fingerprint bytea not null,
+  not_after timestamp with time zone not null,
+  revoked_at timestamp with time zone,
+  constraint client_certificate_pkey PRIMARY KEY (fingerprint),
+  constraint client_certificate_client_id_fkey FOREIGN KEY (client_id) REFERENCES client(client_id)
+);
+CREATE INDEX client_certificate_client ON public.client_certificate USING btree (client_id);
+
 create table commission (
   from_date date not null,
   party_id integer not null,

@@ -8,10 +8,18 @@ export type ClientKind = 'gateway' | 'operator' | 'agent' | 'registrar' | 'audit
 export type ClientRow = {
   readonly id: string, readonly kind: ClientKind, readonly secretHash: Buffer, readonly party: string | null
 }
+export type Certificate = {
+  readonly fingerprint: string, readonly notAfterMs: number, readonly revoked: boolean
+}
+/** `certificates`: all it ever had; null where it never had one. */
+export type FoundClient = ClientRow & { readonly certificates: readonly Certificate[] | null }
 
-export async function findClient (db: Db | Tx, id: string): Promise<ClientRow | null> {
-  const { rows: [row] } = await db.query<ClientRow>(`
-    select c.client_id as id, c.kind, c.secret_hash as "secretHash", p.code as party
+export async function findClient (db: Db | Tx, id: string): Promise<FoundClient | null> {
+  const { rows: [row] } = await db.query<FoundClient>(`
+    select c.client_id as id, c.kind, c.secret_hash as "secretHash", p.code as party, (
+      select json_agg(json_build_object('fingerprint', upper(encode(f.fingerprint, 'hex')),
+        'notAfterMs', floor(extract(epoch from f.not_after) * 1000), 'revoked', f.revoked_at is not null))
+      from client_certificate f where f.client_id = c.client_id) as certificates
     from client c left join party p using (party_id) where c.client_id = $1`, [id])
   return row ?? null
 }
@@ -26,6 +34,23 @@ export async function upsertClient (tx: Tx, client: ClientRow): Promise<boolean>
       set kind = excluded.kind, party_id = excluded.party_id, secret_hash = excluded.secret_hash`,
   [client.id, client.kind, client.party, client.secretHash])
   return rowCount === 1
+}
+
+/** The same one again changes nothing, and brings none back that was revoked. */
+export async function bindCertificate (tx: Tx, { client, fingerprint, notAfterMs, atMs }: {
+  readonly client: string, readonly fingerprint: Buffer, readonly notAfterMs: number, readonly atMs: number
+}): Promise<void> {
+  await tx.query(`
+    insert into client_certificate (fingerprint, client_id, not_after, bound_at) values ($1, $2, $3, $4)
+    on conflict (fingerprint) do nothing`, [fingerprint, client, timestamp(notAfterMs), timestamp(atMs)])
+}
+
+/** Whose it was; null where there is none, or it is revoked already. */
+export async function revokeCertificate (tx: Tx, fingerprint: Buffer, atMs: number): Promise<string | null> {
+  const { rows: [row] } = await tx.query<{ client: string }>(`
+    update client_certificate set revoked_at = $2 where fingerprint = $1 and revoked_at is null
+    returning client_id as client`, [fingerprint, timestamp(atMs)])
+  return row?.client ?? null
 }
 
 /* ---- staff ---- */
