@@ -24,8 +24,9 @@ export type Posting = {
 
 /** The chip has paid and the operator is not: the money waits for a dispute or two approvals. */
 const unpaidReasons: ReadonlySet<VerdictReason> = new Set([
-  'terminal_unknown', 'psam_terminal_mismatch', 'merchant_mismatch', 'merchant_closed', 'type_not_allowed',
-  'amount_over_limit', 'rejected', 'overdue', 'psam_stolen', 'blacklisted'])
+  'terminal_unknown', 'psam_terminal_mismatch', 'merchant_mismatch', 'merchant_closed',
+  'card_type_not_allowed', 'type_not_allowed', 'amount_over_limit', 'rejected', 'overdue', 'psam_stolen',
+  'blacklisted'])
 
 /**
  * How the money of a debit moves under a verdict, or null where it does not move. Of several claims on one

@@ -110,7 +110,11 @@ export const policies = givenVerb({
       grey_days: Type.Optional(whole('a grey record may be given up after')),
       top_debit: Type.Optional(yuan('a debit from here on is of top value')),
       top_debits_per_hour: Type.Optional(whole('more at one terminal are held for fraud')),
-      return_days: Type.Optional(whole('how long the national centre may return'))
+      return_days: Type.Optional(whole('how long the national centre may return')),
+      card_types: Type.Optional(mappingOf(
+        oneOf(['transit', 'clinic', 'library', 'retail'], 'a service'),
+        Type.Array(name('a type of card'), { description: 'types of cards' }),
+        'types of cards that a service takes; all where it is not said'))
     },
     closed
   ),
@@ -130,7 +134,8 @@ export const policies = givenVerb({
       ...(said.grey_days === undefined ? {} : { greyDays: said.grey_days }),
       ...(said.top_debit === undefined ? {} : { topDebitFen: said.top_debit }),
       ...(said.top_debits_per_hour === undefined ? {} : { topDebitsPerHourMax: said.top_debits_per_hour }),
-      ...(said.return_days === undefined ? {} : { returnDays: said.return_days })
+      ...(said.return_days === undefined ? {} : { returnDays: said.return_days }),
+      ...(said.card_types === undefined ? {} : { cardTypesAllowed: said.card_types })
     }
   }
 })
