@@ -244,7 +244,10 @@ export const Policies = Type.Object({
     minimum: 0, description: 'what a named card may hold, purse and online account together'
   }),
   anonymousFenMax: Type.Integer({ minimum: 0, description: 'the same for an anonymous card' }),
-  topUpStepFen: Type.Integer({ minimum: 1, description: 'top-ups are multiples of it' }),
+  topUpStepFen: Type.Integer({
+    minimum: 1, description: 'top-ups, and loads an agent sells, are multiples of it'
+  }),
+  loadFenMax: Type.Integer({ minimum: 1, description: 'one load of a chip at most' }),
   parameterFourEyes: Type.Boolean({
     description: 'once the first day is cut, parameters and removals from the blacklist take a second person'
   }),
@@ -278,6 +281,7 @@ export const defaultPolicies: Policies = {
   namedFenMax: 500_000,
   anonymousFenMax: 100_000,
   topUpStepFen: 1,
+  loadFenMax: 500_000,
   parameterFourEyes: true,
   refundFenMax: 20_000,
   residualRecognition: false,

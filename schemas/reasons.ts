@@ -157,6 +157,11 @@ export const answerReasons = {
   insufficient_funds: { iso8583: '51', en: 'not enough on the online account', zh: '联机账户余额不足' },
   agent_insufficient: { iso8583: '51', en: 'the agent has paid in less than it sells', zh: '代理点预存款不足' },
   balance_over_limit: { iso8583: '61', en: 'the card would hold more than it may', zh: '余额超过限额' },
+  load_key_unknown: { iso8583: '58', en: 'no load key of this version is held', zh: '圈存密钥版本不存在' },
+  mac1_wrong: { iso8583: '63', en: 'the MAC of the card is wrong', zh: 'MAC1 校验失败' },
+  counter_wrong: { iso8583: '63', en: 'the counter of the card is behind what is known', zh: '联机交易序号错误' },
+  pending_insufficient: { iso8583: '51', en: 'less waits for the card than was asked for', zh: '未圈存余额不足' },
+  withdrawn: { iso8583: '22', en: 'it was taken back before', zh: '交易已撤销' },
   ok: { iso8583: '00', en: 'approved', zh: '成功' }
 } as const satisfies Record<string, AnswerRow>
 
@@ -167,7 +172,8 @@ export const answerNumbers = {
   ok: 0, party_unknown: 1, original_unknown: 2, original_declined: 3, amount_over_remaining: 4,
   card_unknown: 5, test_card: 6, card_blocked: 7, amount_not_allowed: 8, amount_over_limit: 9,
   account_unknown: 10, account_closed: 11, insufficient_funds: 12, agent_insufficient: 13,
-  balance_over_limit: 14
+  balance_over_limit: 14,
+  load_key_unknown: 40, mac1_wrong: 41, counter_wrong: 42, pending_insufficient: 43, withdrawn: 44
 } as const satisfies Record<AnswerReason, number>
 
 type RequestRow = { readonly http: number, readonly en: string, readonly zh: string }

@@ -130,6 +130,14 @@ const event = { card: cardOf(0), counter: 101, reason: 'told so by the passenger
 const none = { count: 0, amountFen: 0 }
 const reversal = { kind: 'reversal', key: 'back-again-1', of: { key: 'purchase-1', client: 'bus.handler' } }
 
+const load = {
+  key: 'load-of-bus', card: cardOf(0), source: 'agent', amountFen: 1_000, party: 'BUS',
+  terminal: '990000000099', chip: {
+    balanceFen: 5_000, onlineCounter: 0, offlineCounter: 100, keyVersion: 1, algorithm: 0, random: '00000000',
+    mac1: '00000000'
+  }
+}
+
 /** Every other route that lets companies in: somebody of MET asks for what is of BUS. */
 const confined: Readonly<Record<string, Try>> = {
   'POST /v1/records': {
@@ -137,6 +145,13 @@ const confined: Readonly<Record<string, Try>> = {
     foreign: 'forbidden'
   },
   'POST /v1/requests': { path: '/v1/requests', sent: { json: reversal }, foreign: 'nothing' },
+  'POST /v1/loads': {
+    path: '/v1/loads', sent: { json: load }, foreign: 'forbidden'
+  },
+  'POST /v1/loads/outcome': {
+    path: '/v1/loads/outcome', sent: { json: { key: 'load-of-bus', card: load.card, outcome: 'refused' } },
+    foreign: 'not_found', self: '404 not_found'
+  },
   'PUT /v1/files/:name': {
     path: `/v1/files/${file.name}`, sent: { bytes: file.text, type: 'application/octet-stream' },
     foreign: 'forbidden'

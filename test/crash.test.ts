@@ -36,10 +36,13 @@ function namedPlaces (): string[] {
 }
 
 /**
- * No city of the run has webhooks, and nobody in it names requests: test/webhooks.test.ts and
- * test/idempotency.test.ts kill there.
+ * No city of the run has webhooks, nobody in it names requests or loads chips: test/webhooks.test.ts,
+ * test/idempotency.test.ts and test/loads.test.ts kill there.
  */
-const killedElsewhere: readonly string[] = ['after-telling', 'before-keyed-commit', 'after-keyed-commit']
+const killedElsewhere: readonly string[] = [
+  'after-telling', 'before-keyed-commit', 'after-keyed-commit', 'before-load-commit', 'after-load-commit',
+  'before-load-outcome-commit', 'after-load-outcome-commit'
+]
 
 type Ended = { code: number | null, stdout: string, stderr: string }
 

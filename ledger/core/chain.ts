@@ -32,12 +32,16 @@ export type Opening = { readonly counter: number, readonly balanceFen: bigint }
 export const elsewhere = -2
 export const beginsElsewhere = ({ counter }: Opening): boolean => counter === elsewhere
 
+/** Value written to the chip after it had used an offline counter, and before the next. */
+export type Loaded = { readonly counter: number, readonly amountFen: bigint }
+
 export type Reading = { readonly counter: number, readonly balanceFen: bigint, readonly atMs: number }
 
 /** What is known of a chain besides its events. */
 export type ChainFacts = {
   /** The chip as it was read at a counter: its committed counter and its balance then. */
   readonly readings: readonly Reading[]
+  readonly loads: readonly Loaded[]
   /** Grey events that were given up, by {@link eventKey}. */
   readonly expired: ReadonlySet<string>
   /** Events that their issuer in another city refused, by {@link eventKey}. */
@@ -49,7 +53,7 @@ export type ChainFacts = {
   readonly clockToleranceMs: number
 }
 export const noFacts: ChainFacts = {
-  readings: [], expired: new Set(), returned: new Set(), released: new Set(), rejected: new Set(),
+  readings: [], loads: [], expired: new Set(), returned: new Set(), released: new Set(), rejected: new Set(),
   clockToleranceMs: 0
 }
 
@@ -144,7 +148,7 @@ export function chainOf<E extends ChainEvent> (
     return [...lost.has(event) ? ['conflict' as const] : [], ...broken ? ['chain_broken' as const] : []]
   }
   const isBroken = (event: E): boolean => {
-    const before = beforeOf(event.counter, signed, opening)
+    const before = beforeOf(event.counter, signed, opening, facts)
     return event.counter <= opening.counter || (before !== null && before !== event.balanceBeforeFen)
   }
   const returned = (event: E): VerdictReason[] =>
@@ -155,7 +159,7 @@ export function chainOf<E extends ChainEvent> (
     signedAt: counter => signed.get(counter),
     usedAt: counter => signed.get(counter) ?? paidGrey(counter) ?? undefined,
     covers: counter => signed.has(counter) || paidGrey(counter) !== null,
-    expectedAt: counter => beforeOf(counter, signed, opening)
+    expectedAt: counter => beforeOf(counter, signed, opening, facts)
   }
 }
 
@@ -163,21 +167,37 @@ export function chainOf<E extends ChainEvent> (
 const outranks = (event: ChainEvent, there: ChainEvent | undefined): boolean =>
   there === undefined || (there.kind === 'stranger' && event.kind === 'claim')
 
-/** The balance that the event right before must have left, or null where that event is not known. */
+/**
+ * The balance that the event right before must have left, with what was loaded since; null where that event
+ * is not known.
+ */
 function beforeOf (counter: number, signed: ReadonlyMap<number, ChainEvent>,
-  opening: Opening): bigint | null {
-  if (counter - 1 === opening.counter) return opening.balanceFen
+  opening: Opening, { loads }: ChainFacts): bigint | null {
+  const loadedFen = sumsOf(loads, counter - 1).at(-1) ?? 0n
+  if (counter - 1 === opening.counter) return opening.balanceFen + loadedFen
   const previous = signed.get(counter - 1)
-  return previous === undefined ? null : previous.balanceBeforeFen - previous.amountFen
+  return previous === undefined ? null : previous.balanceBeforeFen - previous.amountFen + loadedFen
 }
 
-/** What the use of a counter left on the chip: what the next use began with, what the chip was read with. */
-const leftBy = (signed: ReadonlyMap<number, ChainEvent>, { readings }: ChainFacts) =>
+/** What had been loaded after a counter, from nothing to all of it. */
+function sumsOf (loads: readonly Loaded[], counter: number): bigint[] {
+  const sums = [0n]
+  for (const load of loads) if (load.counter === counter) sums.push((sums.at(-1) ?? 0n) + load.amountFen)
+  return sums
+}
+
+/**
+ * What the use of a counter left on the chip: what the next use began with, what the chip was read with, each
+ * without what was loaded in between; a reading may have come before or after that.
+ */
+const leftBy = (signed: ReadonlyMap<number, ChainEvent>, { readings, loads }: ChainFacts) =>
   (counter: number): bigint[] => {
     const next = signed.get(counter + 1)
+    const sums = sumsOf(loads, counter)
     return [
-      ...next === undefined ? [] : [next.balanceBeforeFen],
-      ...readings.filter(reading => reading.counter === counter).map(({ balanceFen }) => balanceFen)]
+      ...next === undefined ? [] : [next.balanceBeforeFen - (sums.at(-1) ?? 0n)],
+      ...readings.filter(reading => reading.counter === counter)
+        .flatMap(({ balanceFen }) => sums.map(fen => balanceFen - fen))]
   }
 
 /**

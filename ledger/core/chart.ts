@@ -127,7 +127,7 @@ export const accountCode = (book: Book, heading: Heading, party: string | null =
 
 /** Kinds of transfer; stored as numbers: never renumber, only append. */
 export const transferCodes = {
-  opening: 1, sale_deposit: 2, sale_load: 3, load_written: 4,
+  opening: 1, sale_deposit: 2, sale_load: 3, load_written: 4, load_returned: 5,
   tap: 10, tap_adjusted: 11, tap_reversed: 12, unpaid: 13, unpaid_adjusted: 14, unpaid_reversed: 15,
   issuer_risk: 16, issuer_risk_reversed: 17,
   online_purchase: 20, online_purchase_reversed: 21, online_topup: 22, online_topup_reversed: 23,
@@ -159,5 +159,6 @@ export const claimCodes = {
 
 /** Codes by which an agent takes money for value: what it earns its commission on, less what went back. */
 export const loadCodes = [
-  transferCodes.sale_load, transferCodes.online_topup, transferCodes.online_topup_reversed
+  transferCodes.sale_load, transferCodes.load_returned, transferCodes.online_topup,
+  transferCodes.online_topup_reversed
 ] as const

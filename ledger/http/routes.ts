@@ -14,6 +14,7 @@ import { fileRoutes } from './files.ts'
 import { healthRoutes } from './health.ts'
 import { itemRoutes } from './items.ts'
 import { libraryRoutes } from './library.ts'
+import { loadRoutes } from './loads.ts'
 import { nationalRoutes } from './national.ts'
 import { operatorRoutes } from './operators.ts'
 import { parameterRoutes } from './parameters.ts'
@@ -46,6 +47,7 @@ const all = [
   nationalRoutes,
   recordRoutes,
   requestRoutes,
+  loadRoutes,
   fileRoutes,
   viewRoutes,
   accountRoutes,

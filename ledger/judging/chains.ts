@@ -153,6 +153,8 @@ function setScene (
 export const chainFactsOf = (facts: readonly ChainFact[], clockToleranceMs: number): ChainFacts => ({
   readings: facts.filter(({ kind }) => kind === 'reading')
     .map(({ counter, balanceFen, atMs }) => ({ counter, balanceFen: balanceFen ?? 0n, atMs })),
+  loads: facts.filter(({ kind }) => kind === 'load')
+    .map(({ counter, balanceFen }) => ({ counter, amountFen: balanceFen ?? 0n })),
   expired: new Set(facts.filter(({ kind }) => kind === 'expiry').map(keyOfFact)),
   returned: new Set(facts.filter(({ kind }) => kind === 'return').map(keyOfFact)),
   released: new Set(facts.filter(({ kind }) => kind === 'release').map(keyOfFact)),
@@ -240,7 +242,7 @@ function judgeScene (
   for (const { told, of } of repeats) answerAsFirst(book, told, of)
   if (move === null) return
   move.openItems += gapsAt(around, now.covers, group.opening) - gapsAt(around, then.covers, group.opening)
-  moveTop(book, group, move, then, now, news)
+  moveTop(book, scene, move, then, now, news)
   if (move.openItems > 0 || (group.purse?.openItems ?? 0) > 0) book.troubled.push(group.key)
   book.moves.push(move)
 }
@@ -328,19 +330,23 @@ function answerAsFirst (book: Book, told: Told, of: Event): void {
 
 /** The highest event that stands is what the chip said last. */
 function moveTop (
-  book: Book, group: Group, move: Move, then: Chain<Event>, now: Chain<Event>, news: readonly number[]
+  book: Book, { group, facts: { loads } }: Scene, move: Move, then: Chain<Event>, now: Chain<Event>,
+  news: readonly number[]
 ): void {
   const purse = group.purse as PurseRow
   for (const counter of [...news].sort((a, b) => b - a)) {
-    if (counter > purse.lastCounter && setTop(move, now.signedAt(counter))) return
+    if (counter > purse.lastCounter && setTop(move, now.signedAt(counter), loads)) return
   }
   if (then.signedAt(purse.lastCounter) === undefined) return
-  if (!setTop(move, now.signedAt(purse.lastCounter))) book.retop.push(group.key)
+  if (!setTop(move, now.signedAt(purse.lastCounter), loads)) book.retop.push(group.key)
 }
 
-function setTop (move: Move, event: Event | undefined): boolean {
+/** What was loaded since belongs to what the chip holds. */
+function setTop (move: Move, event: Event | undefined, loads: ChainFacts['loads']): boolean {
   if (event === undefined) return false
+  const loadedFen = loads.filter(({ counter }) => counter === event.counter)
+    .reduce((sum, { amountFen }) => sum + amountFen, 0n)
   move.lastCounter = event.counter
-  move.lastBalanceFen = event.balanceBeforeFen - event.amountFen
+  move.lastBalanceFen = event.balanceBeforeFen - event.amountFen + loadedFen
   return true
 }

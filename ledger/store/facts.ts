@@ -4,8 +4,10 @@ import type { Tx } from './db.ts'
 import type { ChipKey, Range } from './records.ts'
 
 /** Stored: never renumber. */
-const kindNumbers = { reading: 1, estimate: 2, expiry: 3, return: 4, release: 5, rejection: 6 } as const
-const kindNames = ['', 'reading', 'estimate', 'expiry', 'return', 'release', 'rejection'] as const
+const kindNumbers = {
+  reading: 1, estimate: 2, expiry: 3, return: 4, release: 5, rejection: 6, load: 7
+} as const
+const kindNames = ['', 'reading', 'estimate', 'expiry', 'return', 'release', 'rejection', 'load'] as const
 
 /** `atMs`: when it was read, given up or returned; of an estimate, the estimated time. */
 export type ChainFact = ChipKey & {
@@ -13,7 +15,7 @@ export type ChainFact = ChipKey & {
   readonly atMs: number
   /** Of the event; null for a reading. */
   readonly content: Buffer | null
-  /** A reading: what the chip held. */
+  /** A reading: what the chip held; a load: what was written to it after this counter. */
   readonly balanceFen: bigint | null
   /** An estimate: what applies to the event at that time, as numbers. */
   readonly findings: readonly number[] | null

@@ -355,7 +355,11 @@ const purseRows = (purses: string): string => `
     from steps group by ${purseColumns})
   select format('purse card %s purse %s: counter %s, balance %s, %s open; its events lead to %s, %s, %s',
     card_id, purse, last_counter, last_balance_fen, open_items, counter, fen, open) as what
-  from built where last_counter <> counter or last_balance_fen <> fen or open_items <> open
+  from built where last_counter <> counter or open_items <> open
+    or (last_balance_fen <> fen and last_balance_fen <> fen + (
+      select coalesce(sum(f.balance_fen), 0) from chain_fact f
+      where f.bucket = $1 and f.card_id = built.card_id and f.purse = built.purse
+        and f.counter = built.counter and f.kind = 7))
   order by 1 limit ${differencesMax}`
 
 const purseColumns =

@@ -5,13 +5,18 @@ import { readFileSync } from 'node:fs'
 import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
 
-/** Master keys, hexadecimal, by purpose; `tac` are the roots from which card TAC keys are diversified. */
+const Masters = Type.Array(Type.Object({
+  keyVersion: Type.Integer({ minimum: 0, maximum: 255 }),
+  suite: Type.Union([Type.Literal('3des'), Type.Literal('sm4')]),
+  master: Type.String({ pattern: '^[0-9A-Fa-f]{32}$' })
+}, { additionalProperties: false }))
+
+/**
+ * Master keys, hexadecimal, by purpose; `tac` are the roots from which card TAC keys are diversified, `load`
+ * those of the keys that put value onto chips.
+ */
 export const KeySet = Type.Object({
-  tac: Type.Array(Type.Object({
-    keyVersion: Type.Integer({ minimum: 0, maximum: 255 }),
-    suite: Type.Union([Type.Literal('3des'), Type.Literal('sm4')]),
-    master: Type.String({ pattern: '^[0-9A-Fa-f]{32}$' })
-  }, { additionalProperties: false }))
+  tac: Masters, load: Type.Optional(Masters)
 }, { additionalProperties: false })
 export type KeySet = Static<typeof KeySet>
 

@@ -2,15 +2,19 @@
 import { Worker } from 'node:worker_threads'
 import type { FactorOrder } from '../../schemas/epurse/keys.ts'
 import { itemLength } from './tac-item.ts'
-import type { TacAnswer, TacTask } from './tac-worker.ts'
+import type { LoadAnswer, LoadQuestion } from './load-keys.ts'
+import type { LoadTask, LoadTaskAnswer, TacAnswer, TacTask } from './tac-worker.ts'
 
 export type TacPool = {
   /** `items` holds whole items (see tac-item.ts) and is given away. One byte per item comes back: 1 valid. */
   readonly verify: (items: Uint8Array, order: FactorOrder) => Promise<Uint8Array>
+  /** The MACs and the TAC of one load. */
+  readonly load: (asked: LoadQuestion) => Promise<LoadAnswer>
   readonly close: () => Promise<void>
 }
 
-type Waiting = { readonly resolve: (valid: Uint8Array) => void, readonly reject: (error: Error) => void }
+type Answer = TacAnswer | LoadTaskAnswer
+type Waiting = { readonly resolve: (answer: Answer) => void, readonly reject: (error: Error) => void }
 type Lane = { readonly worker: Worker, readonly waiting: Map<number, Waiting>, dead: boolean }
 
 /**
@@ -27,17 +31,20 @@ export async function startTacPool (options: {
     return lane.dead ? (lanes[place] = start()) : lane
   }
   let tasks = 0
+  const ask = async (question: Omit<TacTask, 'task'> | Omit<LoadTask, 'task'>): Promise<Answer> => {
+    const lane = laneAt(tasks % lanes.length)
+    const task = tasks++
+    return await new Promise((resolve, reject) => {
+      lane.waiting.set(task, { resolve, reject })
+      lane.worker.postMessage({ task, ...question })
+    })
+  }
   const pool: TacPool = {
     verify: async (items, order) => {
       if (items.length % itemLength !== 0) throw new RangeError(`not whole items: ${items.length} bytes`)
-      const lane = laneAt(tasks % lanes.length)
-      const task = tasks++
-      return await new Promise((resolve, reject) => {
-        lane.waiting.set(task, { resolve, reject })
-        const message: TacTask = { task, items, order }
-        lane.worker.postMessage(message)
-      })
+      return (await ask({ items, order }) as TacAnswer).valid
     },
+    load: async asked => (await ask({ load: asked }) as LoadTaskAnswer).load,
     close: async () => { await Promise.all(lanes.map(lane => lane.worker.terminate())) }
   }
   // An empty task is answered only by a worker whose key file opened.
@@ -55,9 +62,9 @@ function startLane (path: string, passphrase: string): Lane {
     for (const { reject } of lane.waiting.values()) reject(error)
     lane.waiting.clear()
   }
-  worker.on('message', ({ task, valid }: TacAnswer) => {
-    lane.waiting.get(task)?.resolve(valid)
-    lane.waiting.delete(task)
+  worker.on('message', (answer: Answer) => {
+    lane.waiting.get(answer.task)?.resolve(answer)
+    lane.waiting.delete(answer.task)
   })
   worker.on('error', error => { die(error as Error) })
   worker.on('exit', () => { die(new Error('the key worker has ended')) })

@@ -6,14 +6,18 @@ import { orderFactors, type FactorOrder } from '../../schemas/epurse/keys.ts'
 import { equalConstantTime, unhex } from '../../schemas/epurse/hex.ts'
 import { suites, type Suite } from '../../schemas/epurse/suite.ts'
 import { openKeys } from './key-file.ts'
+import { answerLoad, type LoadAnswer, type LoadQuestion } from './load-keys.ts'
 import { cardFactorAt, cityFactorAt, coveredAt, itemLength, readScheme, schemeOf, tacAt } from './tac-item.ts'
 
 export type TacTask = { readonly task: number, readonly items: Uint8Array, readonly order: FactorOrder }
+export type LoadTask = { readonly task: number, readonly load: LoadQuestion }
 /** 1 the TAC is right, 0 it is wrong or its key version is not known. */
 export type TacAnswer = { readonly task: number, readonly valid: Uint8Array }
+export type LoadTaskAnswer = { readonly task: number, readonly load: LoadAnswer }
 
 const { path, passphrase } = workerData as { path: string, passphrase: string }
-const masters = new Map(openKeys(path, passphrase).tac.map(({ suite, keyVersion, master }) =>
+const keySet = openKeys(path, passphrase)
+const masters = new Map(keySet.tac.map(({ suite, keyVersion, master }) =>
   [`${suite}/${keyVersion}`, unhex(master)] as const))
 
 function verifyAll (items: Uint8Array, order: FactorOrder): Uint8Array {
@@ -77,7 +81,13 @@ function sameKey (key: Uint8Array, keys: Uint8Array, at: number): boolean {
   return true
 }
 
-parentPort?.on('message', ({ task, items, order }: TacTask) => {
+parentPort?.on('message', (asked: TacTask | LoadTask) => {
+  if ('load' in asked) {
+    const load = answerLoad(keySet, asked.load)
+    parentPort?.postMessage({ task: asked.task, load } satisfies LoadTaskAnswer)
+    return
+  }
+  const { task, items, order } = asked
   const valid = verifyAll(items, order)
   parentPort?.postMessage({ task, valid } satisfies TacAnswer, [valid.buffer as ArrayBuffer])
 })

@@ -11,6 +11,7 @@ import type { Ledger } from '../ledger.ts'
 import type { AlertRow } from '../store/alerts.ts'
 import { inTransaction, type Db, type Tx } from '../store/db.ts'
 import { openDate } from '../store/lock.ts'
+import { settleOpenLoads } from '../posting/loads.ts'
 import { takeNews, type News } from '../store/news.ts'
 
 export type Watching = Pick<Ledger, 'db' | 'clock' | 'log' | 'registry' | 'random'>
@@ -35,6 +36,7 @@ export async function catchUp (ledger: Watching): Promise<void> {
     const raised = await inTransaction(ledger.db, tx => lookOnce(tx, ledger))
     logAlerts(ledger, raised)
   }
+  await settleOpenLoads(ledger)
   logAlerts(ledger, await findOverdueLists(ledger))
   logAlerts(ledger, await findEstateTrouble(ledger))
 }

@@ -12,11 +12,10 @@ import { stackOverIpc } from './stack.ts'
 import type { Modifiers } from './world.ts'
 import { ScenarioError } from './yaml-text.ts'
 
-const keys = {
-  tac: [
-    { keyVersion: 1, suite: '3des', master: Buffer.from(testMasterKey('MTK')).toString('hex').toUpperCase() }
-  ]
-}
+const masterOf = (name: string) => [
+  { keyVersion: 1, suite: '3des', master: Buffer.from(testMasterKey(name)).toString('hex').toUpperCase() }
+]
+const keys = { tac: masterOf('MTK'), load: masterOf('MLK') }
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: Error) => {
   console.error(error.message)

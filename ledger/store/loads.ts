@@ -1,0 +1,144 @@
+// Loads as rows: what was asked, what was answered, what became of it. It refuses to know what is allowed.
+import type { LoadState } from '../../schemas/load.ts'
+import type { CardRef } from '../../schemas/record.ts'
+import { numbers } from './columns.ts'
+import { timestamp, type Db, type Tx } from './db.ts'
+
+/** Stored: never renumber. */
+export const stateNumbers = { open: 0, written: 1, not_written: 2, declined: 3 } as const
+const stateNames = ['open', 'written', 'not_written', 'declined'] as const
+const sourceNames = ['agent', 'pending'] as const
+
+export type LoadRow = {
+  readonly bucket: number
+  readonly loadId: bigint
+  readonly cardId: bigint
+  readonly client: string
+  readonly key: string
+  readonly digest: Buffer
+  readonly source: typeof sourceNames[number]
+  readonly partyId: number | null
+  readonly amountFen: bigint
+  readonly offlineCounter: number
+  readonly onlineCounter: number
+  readonly balanceFen: bigint
+  readonly keyVersion: number
+  readonly terminal: Buffer
+  readonly dateTime: Buffer
+  readonly mac2: Buffer | null
+  readonly outcome: number
+  readonly reason: number
+  readonly state: LoadState
+  readonly evidence: string | null
+  readonly journalId: bigint | null
+  readonly agentAccount: number | null
+  readonly clearingDate: string
+  readonly requestedAtMs: number
+  readonly decidedAtMs: number | null
+}
+export type CardPlace = { readonly bucket: number, readonly cardId: bigint }
+
+const columns = `
+  l.bucket, l.load_id as "loadId", l.card_id as "cardId", l.client_id as client, l.key, l.digest,
+  l.source, l.party_id as "partyId", l.amount_fen as "amountFen", l.offline_counter as "offlineCounter",
+  l.online_counter as "onlineCounter", l.balance_fen as "balanceFen", l.key_version as "keyVersion",
+  l.terminal, l.date_time as "dateTime", l.mac2, l.outcome, l.reason, l.state, l.evidence,
+  l.journal_id as "journalId", l.agent_account as "agentAccount", l.clearing_date as "clearingDate",
+  l.requested_at as "requestedAtMs", l.decided_at as "decidedAtMs"`
+
+type Stored = Omit<LoadRow, 'source' | 'state'> & { readonly source: number, readonly state: number }
+const fromStored = ({ source, state, ...row }: Stored): LoadRow =>
+  ({ ...row, source: sourceNames[source] ?? 'agent', state: stateNames[state] ?? 'declined' })
+
+async function find (db: Db | Tx, where: string, values: readonly unknown[]): Promise<LoadRow[]> {
+  const { rows } = await db.query<Stored>(`select ${columns} from load l ${where}`, [...values])
+  return rows.map(fromStored)
+}
+
+/** The purse of the card is locked: nobody else asks for this card meanwhile. */
+export const findLoad = async (
+  db: Db | Tx, bucket: number, client: string, key: string
+): Promise<LoadRow | null> =>
+  (await find(db, 'where l.bucket = $1 and l.client_id = $2 and l.key = $3', [bucket, client, key]))[0] ??
+  null
+
+export const findOpenLoads = (db: Db | Tx, { bucket, cardId }: CardPlace): Promise<LoadRow[]> =>
+  find(db, 'where l.bucket = $1 and l.card_id = $2 and l.state = 0 order by l.load_id', [bucket, cardId])
+
+/** The newest first. */
+export const listLoads = (db: Db, state: LoadState, limit: number): Promise<LoadRow[]> =>
+  find(db, 'where l.state = $1 order by l.requested_at desc limit $2', [stateNumbers[state], limit])
+
+/** The cards of some loads, by their number. */
+export async function cardsOf (db: Db, places: readonly CardPlace[]): Promise<Map<bigint, CardRef>> {
+  const { rows } = await db.query<{ cardId: bigint, issuer: string, serial: string, issue: number }>(`
+    select c.card_id as "cardId", upper(encode(c.issuer, 'hex')) as issuer,
+      upper(encode(c.serial, 'hex')) as serial, c.issue
+    from unnest($1::smallint[], $2::bigint[]) as k (bucket, card_id) join card c using (bucket, card_id)`,
+  [numbers(places.map(place => place.bucket)), numbers(places.map(place => place.cardId))])
+  return new Map(rows.map(({ cardId, ...ref }) => [cardId, ref]))
+}
+
+export async function lastWritten (tx: Tx, { bucket, cardId }: CardPlace): Promise<number | null> {
+  const { rows } = await tx.query<{ last: number | null }>(`
+    select max(online_counter) as last from load where bucket = $1 and card_id = $2 and state = 1`,
+  [bucket, cardId])
+  return rows[0]?.last ?? null
+}
+
+/** What waits for the chip: everything in pending load but what is under way. */
+export async function pendingOf (
+  db: Db | Tx, { bucket, cardId }: CardPlace, pendingAccount: number
+): Promise<bigint> {
+  const { rows } = await db.query<{ fen: bigint }>(`
+    select (coalesce((
+        select sum(case when credit_account = $3 then amount_fen else -amount_fen end) from transfer
+        where bucket = $1 and card_id = $2 and $3 in (credit_account, debit_account)), 0)
+      - coalesce((select sum(amount_fen) from load where bucket = $1 and card_id = $2 and state = 0), 0)
+    )::bigint as fen`, [bucket, cardId, pendingAccount])
+  return rows[0]?.fen ?? 0n
+}
+
+export async function insertLoad (tx: Tx, row: Omit<LoadRow, 'loadId' | 'decidedAtMs'>): Promise<void> {
+  await tx.query(`
+    insert into load (bucket, load_id, card_id, client_id, key, digest, source, party_id, amount_fen,
+      offline_counter, online_counter, balance_fen, key_version, terminal, date_time, mac2, outcome, reason,
+      state, evidence, journal_id, agent_account, clearing_date, requested_at)
+    values ($1, nextval('load_id_seq'), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+      $17, $18, $19, $20, $21, $22, $23)`, [
+    row.bucket, row.cardId, row.client, row.key, row.digest, sourceNames.indexOf(row.source), row.partyId,
+    row.amountFen, row.offlineCounter, row.onlineCounter, row.balanceFen, row.keyVersion, row.terminal,
+    row.dateTime, row.mac2, row.outcome, row.reason, stateNumbers[row.state], row.evidence, row.journalId,
+    row.agentAccount, row.clearingDate, timestamp(row.requestedAtMs)])
+}
+
+export async function decideLoad (
+  tx: Tx, { bucket, loadId }: LoadRow, state: 'written' | 'not_written', evidence: string,
+  tac: Buffer | null, atMs: number
+): Promise<void> {
+  await tx.query(`
+    update load set state = $3, evidence = $4, tac = $5, decided_at = $6
+    where bucket = $1 and load_id = $2 and state = 0`,
+  [bucket, loadId, stateNumbers[state], evidence, tac, timestamp(atMs)])
+}
+
+export type Evidence = { readonly load: LoadRow, readonly beganWithFen: bigint, readonly kind: string }
+
+/**
+ * Open loads whose card has told more since: the next debit, or a reading after it at the same counter.
+ * `afterMs`: how much later a reading must be, clocks differ.
+ */
+export async function findEvidence (db: Db, afterMs: number, limit: number): Promise<Evidence[]> {
+  const { rows } = await db.query<Stored & { beganWithFen: bigint, kind: string }>(`
+    select ${columns}, e.fen as "beganWithFen", e.kind
+    from load l cross join lateral (
+      select balance_before_fen as fen, 'next_debit' as kind from card_event c
+      where c.bucket = l.bucket and c.card_id = l.card_id and c.purse = 2 and c.counter_kind = 0
+        and c.counter = l.offline_counter + 1
+      union all
+      select balance_fen, 'reading' from chain_fact f
+      where f.bucket = l.bucket and f.card_id = l.card_id and f.purse = 2 and f.kind = 1
+        and f.counter = l.offline_counter and f.at > l.requested_at + $1 * interval '1 millisecond') e
+    where l.state = 0 order by l.requested_at limit $2`, [afterMs, limit])
+  return rows.map(({ beganWithFen, kind, ...row }) => ({ load: fromStored(row), beganWithFen, kind }))
+}
