@@ -476,6 +476,17 @@ CREATE INDEX evidence_contender ON public.evidence USING btree (psam_id, sequenc
 CREATE INDEX evidence_date ON public.evidence USING brin (clearing_date) WITH (autosummarize='on');
 CREATE INDEX evidence_grey ON public.evidence USING btree (psam_id, sequence) WHERE (kind = 1);
 
+create table gateway_state (
+  estate_version integer,
+  every_seconds integer not null,
+  gateway text not null,
+  reported_at timestamp with time zone not null,
+  software text,
+  spool_depth integer,
+  started_at timestamp with time zone not null,
+  constraint gateway_state_pkey PRIMARY KEY (gateway)
+);
+
 create table general_ledger (
   accounts integer not null,
   book text not null,
@@ -614,6 +625,113 @@ create table keyed_reply (
   constraint keyed_reply_pkey PRIMARY KEY (caller, key)
 );
 CREATE INDEX keyed_reply_age ON public.keyed_reply USING btree (made_at);
+
+create table library_binding (
+  bound_at timestamp with time zone not null,
+  bucket smallint not null,
+  card_id bigint not null,
+  ended_at timestamp with time zone,
+  party_id integer not null,
+  patron text not null,
+  token text not null,
+  constraint library_binding_pkey PRIMARY KEY (party_id, token, bound_at),
+  constraint library_binding_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+CREATE UNIQUE INDEX library_binding_patron ON public.library_binding USING btree (party_id, patron) WHERE (ended_at IS NULL);
+CREATE UNIQUE INDEX library_binding_token ON public.library_binding USING btree (party_id, token) WHERE (ended_at IS NULL);
+
+create table library_hold (
+  item text not null,
+  party_id integer not null,
+  patron text not null,
+  placed_at timestamp with time zone not null,
+  constraint library_hold_pkey PRIMARY KEY (party_id, item, patron),
+  constraint library_hold_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+CREATE INDEX library_hold_patron ON public.library_hold USING btree (party_id, patron);
+
+create table library_item (
+  fine_fen_max bigint,
+  item text not null,
+  party_id integer not null,
+  properties text not null default ''::text,
+  title text not null,
+  constraint library_item_pkey PRIMARY KEY (party_id, item),
+  constraint library_item_fine_fen_max_check CHECK ((fine_fen_max >= 0)),
+  constraint library_item_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+
+create table library_loan (
+  due_on date not null,
+  fine_fen bigint,
+  item text not null,
+  lent_on date not null,
+  loan bigint not null generated always as identity,
+  party_id integer not null,
+  patron text not null,
+  renewals smallint not null default 0,
+  returned_at timestamp with time zone,
+  constraint library_loan_pkey PRIMARY KEY (party_id, loan),
+  constraint library_loan_fine_fen_check CHECK ((fine_fen >= 0)),
+  constraint library_loan_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+CREATE UNIQUE INDEX library_loan_item ON public.library_loan USING btree (party_id, item) WHERE (returned_at IS NULL);
+CREATE INDEX library_loan_patron ON public.library_loan USING btree (party_id, patron) WHERE ((returned_at IS NULL) OR (fine_fen > 0));
+
+create table library_patron (
+  blocked_note text,
+  deposit_bucket smallint not null,
+  deposit_card_id bigint not null,
+  language text not null,
+  name text not null,
+  party_id integer not null,
+  password_hash text,
+  patron text not null,
+  constraint library_patron_pkey PRIMARY KEY (party_id, patron),
+  constraint library_patron_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+
+create table library_payment (
+  amount_fen bigint not null,
+  client text not null,
+  content text not null,
+  outcome text not null,
+  paid_at timestamp with time zone not null,
+  paid_by text not null,
+  party_id integer not null,
+  patron text,
+  payment_no bigint not null generated always as identity,
+  reason text not null,
+  request_key text,
+  returned_at timestamp with time zone,
+  transaction text not null,
+  constraint library_payment_pkey PRIMARY KEY (party_id, transaction),
+  constraint library_payment_amount_fen_check CHECK ((amount_fen > 0)),
+  constraint library_payment_outcome_check CHECK ((outcome = ANY (ARRAY['approved'::text, 'declined'::text]))),
+  constraint library_payment_paid_by_check CHECK ((paid_by = ANY (ARRAY['online'::text, 'purse'::text, 'cash'::text]))),
+  constraint library_payment_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+CREATE UNIQUE INDEX library_payment_no ON public.library_payment USING btree (party_id, payment_no);
+
+create table library_payment_part (
+  fen bigint not null,
+  loan bigint not null,
+  party_id integer not null,
+  transaction text not null,
+  constraint library_payment_part_pkey PRIMARY KEY (party_id, loan, transaction),
+  constraint library_payment_part_fen_check CHECK ((fen > 0)),
+  constraint library_payment_part_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+
+create table library_rules (
+  party_id integer not null,
+  rules jsonb not null,
+  set_at timestamp with time zone not null,
+  set_by text not null,
+  valid_from date not null,
+  constraint library_rules_pkey PRIMARY KEY (party_id, valid_from),
+  constraint library_rules_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
 
 create table load (
   agent_account integer,
@@ -1088,6 +1206,60 @@ create table terminal_claim (
   purse smallint not null,
   sequence bigint not null,
   constraint terminal_claim_pkey PRIMARY KEY (bucket, psam_id, sequence)
+);
+
+create table terminal_enrolment (
+  changed_at timestamp with time zone not null,
+  enrolled_at timestamp with time zone,
+  firmware text,
+  gateway text,
+  heartbeat_seconds integer not null default 300,
+  key_check text,
+  key_name text,
+  kind text not null default 'other'::text,
+  place text not null default ''::text,
+  state text not null,
+  terminal_id integer not null,
+  version integer not null,
+  constraint terminal_enrolment_pkey PRIMARY KEY (terminal_id),
+  constraint terminal_enrolment_state_check CHECK ((state = ANY (ARRAY['registered'::text, 'enrolled'::text, 'suspended'::text, 'retired'::text]))),
+  constraint terminal_enrolment_terminal_id_fkey FOREIGN KEY (terminal_id) REFERENCES terminal(terminal_id)
+);
+CREATE INDEX terminal_enrolment_version ON public.terminal_enrolment USING btree (version);
+
+create table terminal_event (
+  cleared_at timestamp with time zone,
+  detail text not null,
+  event_id bigint not null generated always as identity,
+  found_at timestamp with time zone not null,
+  gateway text not null,
+  handled_at timestamp with time zone,
+  handled_by text,
+  kind text not null,
+  note text,
+  terminal_id integer not null,
+  constraint terminal_event_pkey PRIMARY KEY (event_id),
+  constraint terminal_event_terminal_id_fkey FOREIGN KEY (terminal_id) REFERENCES terminal(terminal_id),
+  constraint terminal_event_terminal_id_kind_found_at_key UNIQUE (terminal_id, kind, found_at)
+);
+CREATE INDEX terminal_event_found ON public.terminal_event USING btree (found_at);
+CREATE INDEX terminal_event_open ON public.terminal_event USING btree (terminal_id, kind) WHERE (cleared_at IS NULL);
+
+create table terminal_state (
+  blacklist_version integer,
+  booted_at timestamp with time zone,
+  boots integer not null default 0,
+  cities_version integer,
+  drift_ms bigint,
+  firmware text,
+  gateway text not null,
+  heard_at timestamp with time zone,
+  latitude double precision,
+  longitude double precision,
+  tariff_version integer,
+  terminal_id integer not null,
+  constraint terminal_state_pkey PRIMARY KEY (terminal_id),
+  constraint terminal_state_terminal_id_fkey FOREIGN KEY (terminal_id) REFERENCES terminal(terminal_id)
 );
 
 create table terminal_total (
