@@ -198,7 +198,7 @@ function checkNames ({ lanes, ports = [] }: GatewayConfig): void {
     port: ports.map(one => one.port),
     'lane name': lanes.map(lane => lane.lane),
     terminal: lanes.map(lane => lane.terminal),
-    reader: lanes.flatMap(({ readers, pcscd }) => [readers.card, readers.psam].map(name =>
+    reader: lanes.flatMap(({ readers, pcscd }) => Object.values(readers).map(name =>
       pcscd === undefined ? name : `${name} of ${pcscd}`))
   }
   for (const [what, names] of Object.entries(parts)) {

@@ -70,12 +70,15 @@ const Milliseconds = (minimum: number, maximum: number, description: string) =>
 export const LaneConfig = Type.Object({
   lane: Type.String({ pattern: '^[A-Za-z0-9._-]{1,32}$' }),
   pcscd: Type.Optional(Type.String({ description: 'where its readers are; absent: the first one' })),
-  readers: Type.Object({ card: ReaderName, psam: ReaderName }, closed),
+  readers: Type.Object({
+    card: ReaderName, psam: ReaderName, sparePsam: Type.Optional(ReaderName)
+  }, closed),
   operator: Type.String({ pattern: '^[A-Z0-9-]{1,15}$', description: 'party code' }),
   terminal: Type.String({
     pattern: '^[A-Z0-9-]{1,8}$', description: 'number of the terminal at its operator'
   }),
   psam: Type.Optional(hexText(6, 'terminal number the PSAM must have; absent: any PSAM may serve here')),
+  sparePsam: Type.Optional(hexText(6, 'the same of the spare, which serves while the first is not ready')),
   mode: literals(['fare', 'till'], 'fare: each card pays the tariff; till: pays the amount asked for'),
   line: Type.Optional(Type.String({ maxLength: 8 })),
   vehicle: Type.Optional(Type.String({ maxLength: 8 })),

@@ -150,7 +150,7 @@ const confined: Readonly<Record<string, Try>> = {
   },
   'POST /v1/loads/outcome': {
     path: '/v1/loads/outcome', sent: { json: { key: 'load-of-bus', card: load.card, outcome: 'refused' } },
-    foreign: 'not_found', self: '404 not_found'
+    foreign: 'not_found'
   },
   'PUT /v1/files/:name': {
     path: `/v1/files/${file.name}`, sent: { bytes: file.text, type: 'application/octet-stream' },

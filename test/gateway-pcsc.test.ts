@@ -451,6 +451,35 @@ t.test('without the binding for card readers the gateway says what to do', async
   rmSync(dirname(path), { recursive: true })
 })
 
+t.test('a spare PSAM serves while the first is away, and the first again when it is back', {
+  ...here, timeout: 120_000
+}, async t => {
+  const world = await openWorld(t, ['BUS-1', 'SPARE'])
+  await putPsam(world, 'BUS-1', 'cjt166', '990000000001')
+  await putPsam(world, 'SPARE', 'cjt166', '990000000009')
+  const gateway = await startGateway(world, 'GW1', [{
+    name: 'BUS-1', psam: '990000000001', sparePsam: '990000000009',
+    readers: { card: 'BUS-1 00 00', psam: 'BUS-1 00 01', sparePsam: 'SPARE 00 01' }
+  }])
+  t.teardown(gateway.stop)
+  await world.farm.createCard({ chip: 'A', card: cardOf('cjt166', 1) })
+  const holder = passenger(world, gateway, 'BUS-1', 'A')
+  const serving = async (terminal: string) => {
+    while ((await gateway.lane('BUS-1')).psam.terminal !== terminal) await delay(20)
+  }
+  await serving('990000000001')
+  t.equal((await holder.tap()).reason, 'paid')
+  await world.farm.remove({ reader: 'BUS-1 00 01' })
+  await serving('990000000009')
+  t.equal((await holder.tap()).reason, 'paid', 'the spare signs')
+  await world.farm.insert({ chip: 'psam-BUS-1', reader: 'BUS-1 00 01' })
+  await serving('990000000001')
+  t.equal((await holder.tap()).reason, 'paid')
+  await gateway.drained()
+  t.same(world.records.map(({ psam }) => psam), ['990000000001', '990000000009', '990000000001'])
+  t.equal(difference(await world.farm.inspectCard({ chip: 'A' }), world.records), null)
+})
+
 /* ---- the process that holds the readers ---- */
 
 const readersOf = (gateway: number): number => {

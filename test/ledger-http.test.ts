@@ -535,6 +535,18 @@ t.test('every route answers as described', async t => {
   await door.ask('admin-1', 'POST', '/v1/staff/nobody/initial-password')
   const balance = { kind: 'balance', key: 'balance-1', card: recordOf(0, 1).card }
   await door.ok('gateway', 'POST', '/v1/requests', balance)
+  const { card } = balance
+  const chip = {
+    balanceFen: 4_820, onlineCounter: 0, offlineCounter: 101, keyVersion: 1, algorithm: 0, random: '00000000',
+    mac1: '00000000'
+  }
+  const load = {
+    key: 'load-0001', card, source: 'pending', amountFen: 1, party: 'BUS', terminal: '990000000099'
+  }
+  await door.ok('gateway', 'POST', '/v1/loads', { ...load, chip })
+  await door.ok('gateway', 'POST', '/v1/loads/outcome', { key: load.key, card, outcome: 'withdrawn' })
+  await door.ok('gateway', 'POST', '/v1/loads/pending', { card })
+  await door.ok('clerk', 'GET', '/v1/loads')
   const { digest } = await door.ok('settler', 'POST', `/v1/days/${D}/close`)
   for (const who of ['approver-1', 'approver-2'] as const) {
     await door.ok(who, 'POST',

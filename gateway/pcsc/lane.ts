@@ -17,7 +17,7 @@ import type { Taps } from '../taps.ts'
 import type { Parameters } from '../uplink/parameters.ts'
 import { conversing, timed } from './exchange.ts'
 import type { Connection, Pcsc } from './port.ts'
-import { type PsamKeeper, keepPsam } from './psam-keeper.ts'
+import { type PsamKeeper, firstReady, keepPsam } from './psam-keeper.ts'
 import { type TapResult, type TapSpool, runTap } from './purchase.ts'
 import { type Session, isResting, startSession } from './session.ts'
 
@@ -61,10 +61,12 @@ export function openLane (options: LaneOptions): Lane {
   const { config, rules, pcsc, spool, clock, nowMs, log, taps, charges } = options
   const deadlineMs = config.transmitDeadlineMs ?? transmitDeadlineMs
   const reader = pcsc.reader(config.readers.card)
-  const psam: PsamKeeper = keepPsam({
-    reader: pcsc.reader(config.readers.psam), expected: config.psam, deadlineMs, log, nowMs,
-    random: options.random
+  const keep = (name: string, expected: string | undefined): PsamKeeper => keepPsam({
+    reader: pcsc.reader(name), expected, deadlineMs, log, nowMs, random: options.random
   })
+  const { psam: own, sparePsam } = config.readers
+  const spare = sparePsam === undefined ? [] : [keep(sparePsam, config.sparePsam)]
+  const psam = firstReady([keep(own, config.psam), ...spare])
   const paidAtMs = new Map<string, number>()
   let session: Session = startSession()
   let serving: Promise<void> = Promise.resolve()

@@ -128,6 +128,19 @@ export function keepPsam (
   }
 }
 
+/** The first of them that can be trusted serves; the others stand ready, each with its own start of day. */
+export function firstReady (keepers: readonly [PsamKeeper, ...PsamKeeper[]]): PsamKeeper {
+  const serving = () => keepers.find(keeper => keeper.current() !== null) ?? keepers[0]
+  return {
+    current: () => serving().current(),
+    view: () => serving().view(),
+    spentMs: () => keepers.reduce((sum, keeper) => sum + keeper.spentMs(), 0),
+    look: () => { for (const keeper of keepers) keeper.look() },
+    settled: Promise.all(keepers.map(keeper => keeper.settled)).then(() => undefined),
+    close: async () => { await Promise.all(keepers.map(keeper => keeper.close())) }
+  }
+}
+
 /** The channel, and what is called when an answer is missed. */
 const watched = (channel: Channel, onMissed: () => void): Channel => ({
   transmit: async command => {
