@@ -6,7 +6,7 @@ import {
   type LoadState
 } from '../../schemas/load.ts'
 import type { CardRef } from '../../schemas/record.ts'
-import { maskedCard } from '../core/mask.ts'
+import { masked } from '../core/mask.ts'
 import type { Ledger } from '../ledger.ts'
 import { askLoad, readPending, tellLoad } from '../posting/loads.ts'
 import { Refusal } from '../refusal.ts'
@@ -53,7 +53,7 @@ export const loadRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
     const { partyById } = await ledger.registry()
     return {
       loads: rows.map(row => ({
-        card: maskedCard(cards.get(row.cardId) as CardRef),
+        card: masked(cards.get(row.cardId) as CardRef),
         client: row.client, key: row.key, source: row.source,
         party: partyById.get(row.partyId ?? -1)?.code ?? null, amountFen: Number(row.amountFen),
         state: row.state, evidence: row.evidence, requestedAt: formatIso(row.requestedAtMs),
