@@ -105,7 +105,7 @@ const fixedParameters: Parameters = {
   }),
   isBlacklisted: () => false,
   isListedCity: () => null,
-  blacklistVersion: () => 1,
+  blacklist: () => null, blacklistVersion: () => 1,
   refresh: async () => undefined,
   status: () => ({ blacklist: null, tariff: null, future: [] }) as unknown as ReturnType<Parameters['status']>
 }

@@ -4,6 +4,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { HttpClient } from '../runtime/http-client.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Desk } from './desk.ts'
+import type { ChangeBook } from './polled/change-book.ts'
 import type { Spool } from './spool/spool.ts'
 import type { Terminals } from './terminals/terminals.ts'
 import type { Parameters } from './uplink/parameters.ts'
@@ -18,6 +19,8 @@ export type EdgeHouse = {
   /** The ledger's other doors, for services that have some. */
   readonly http: Pick<HttpClient, 'get' | 'post' | 'put'>
   readonly parameters: Parameters
+  /** The blacklist as numbered changes, for terminals that are told what they missed. */
+  readonly changes: ChangeBook
   /** Who may be served, and who was heard. */
   readonly terminals: Terminals
   readonly clock: Clock

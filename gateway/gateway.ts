@@ -16,6 +16,7 @@ import { buildApp } from './http/app.ts'
 import { gatewayMetrics } from './metrics.ts'
 import type { CardReaders } from './pcsc/card-readers.ts'
 import { type Lane, openLane } from './pcsc/lane.ts'
+import { openChangeBook } from './polled/change-book.ts'
 import { openPorts } from './ports.ts'
 import { directoryLayer } from './spool/files.ts'
 import { lockDirectory } from './spool/lock.ts'
@@ -129,7 +130,10 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   })
   const metrics = createMetrics()
   const desk = openDesk({ http, nowMs })
-  const house = { spool, desk, http, parameters, terminals: estate, clock, nowMs, random, newId, log }
+  const changes = openChangeBook(spoolDir)
+  const house = {
+    spool, desk, http, parameters, changes, terminals: estate, clock, nowMs, random, newId, log
+  }
   const tapes = openTapes({ dir: join(spoolDir, 'tapes'), clock, log })
   const ports = await openPorts(config.ports ?? [], house, tapes)
   const onTap = gatewayMetrics(metrics, {

@@ -3,6 +3,8 @@
 import type { PortConfig, PortState, Speaks } from '../schemas/port.ts'
 import { echoFace } from './echo/face.ts'
 import type { EdgeHouse, Face } from './face.ts'
+import { polledFace } from './polled/face.ts'
+import { posLineFace } from './pos-line/face.ts'
 import { openSerialPort } from './serial/port.ts'
 import { sip2Face } from './sip2/face.ts'
 import { sip2Masker } from './sip2/mask.ts'
@@ -24,7 +26,9 @@ type FaceMaker<P extends Speaks['protocol']> =
 /** One row for each protocol. */
 const faces: { readonly [P in Speaks['protocol']]: FaceMaker<P> } = {
   echo: () => echoFace(),
-  sip2: (speaks, house) => sip2Face(speaks, house)
+  sip2: (speaks, house) => sip2Face(speaks, house),
+  polled: polledFace,
+  'pos-line': posLineFace
 }
 
 /**
@@ -35,7 +39,9 @@ const maskers: {
   readonly [P in Speaks['protocol']]: (speaks: Speaking<P>, numbers: boolean) => MaskerMaker
 } = {
   echo: () => null,
-  sip2: sip2Masker
+  sip2: sip2Masker,
+  polled: () => null,
+  'pos-line': () => null
 }
 
 /** Resolves when each port is open, or its first try is over. */

@@ -3,6 +3,8 @@
 import { Type, type Static } from 'typebox'
 import { EchoSpeaks } from './echo/config.ts'
 import { Sip2Speaks } from './sip2/config.ts'
+import { PolledSpeaks } from './polled/config.ts'
+import { PosLineSpeaks } from './pos-line/config.ts'
 
 const closed = { additionalProperties: false } as const
 
@@ -32,7 +34,9 @@ export type TcpAddress = Static<typeof TcpAddress>
 /** What is spoken at a port: one row for each protocol, told apart by `protocol`. */
 export const Speaks = Type.Union([
   EchoSpeaks,
-  Sip2Speaks
+  Sip2Speaks,
+  PolledSpeaks,
+  PosLineSpeaks
 ])
 export type Speaks = Static<typeof Speaks>
 

@@ -24,6 +24,8 @@ export type Parameters = {
   isListedCity (issuer: string): boolean | null
   /** Null before the first list was applied. */
   blacklistVersion (): number | null
+  /** The list that is held, card by card. */
+  blacklist (): { readonly version: number, readonly cards: readonly CardRef[] } | null
   /** Fetches, applies and acknowledges once. Throws when the ledger cannot be asked. */
   refresh (): Promise<void>
   status (): ParametersStatus
@@ -157,6 +159,9 @@ export function openParameters ({ dir, terminals, http, clock, log }: Parameters
     isBlacklisted: card => listed.has(cardKey(card)),
     isListedCity: issuer => cities === null ? null : takes(cities.list, issuer, clock.now()),
     blacklistVersion: () => blacklist?.version ?? null,
+    blacklist: () => blacklist === null
+      ? null
+      : { version: blacklist.version, cards: blacklist.entries.map(entry => entry.card) },
     refresh,
     status: () => {
       const tariff = current()

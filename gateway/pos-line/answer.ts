@@ -1,0 +1,203 @@
+// What a POS is answered: its requests go to the desk, its records to the spool, each under the key the POS
+// gave it, so that a repeat is the same request. It refuses to know frames and lines.
+import { Check } from 'typebox/value'
+import { killPoint } from '../../runtime/kill-point.ts'
+import { formatIso } from '../../runtime/instants.ts'
+import type { PosTerminal } from '../../schemas/pos-line/config.ts'
+import {
+  type PosField, type PosKind, type PosMessage, type PosReason, posCard, posReasons, readPosMessage,
+  writePosMessage
+} from '../../schemas/pos-line/messages.ts'
+import { type CardRef, TransactionRecord } from '../../schemas/record.ts'
+import type { NewRequest } from '../../schemas/request.ts'
+import type { EdgeHouse } from '../face.ts'
+
+export type PosDesk = {
+  /** The answer to one request, as it goes into a frame. The same key again is the same answer. */
+  answer (request: Uint8Array): Promise<Uint8Array>
+}
+
+export type PosDeskOptions = {
+  readonly house: EdgeHouse
+  readonly lane: string
+  readonly terminals: readonly PosTerminal[]
+  readonly answerMs: number
+  readonly language: 'en' | 'zh'
+}
+
+type Fields = PosMessage['fields']
+type Told = { readonly reason: PosReason, readonly fields?: Fields }
+type Known = { readonly message: PosMessage, readonly told: Promise<Told> }
+
+/** Answers that are remembered for repeats; older ones the ledger and the spool know by their keys. */
+const knownMax = 1_000
+
+export function posDesk ({ house, lane, terminals, answerMs, language }: PosDeskOptions): PosDesk {
+  const byName = new Map(terminals.map(one => [one.terminal, one]))
+  const only = terminals.length === 1 ? terminals[0] : undefined
+  const known = new Map<string, Known>()
+
+  async function answer (request: Uint8Array): Promise<Uint8Array> {
+    const read = readPosMessage(request)
+    if (!read.ok) {
+      const { field, offset, why } = read.error
+      const text = `${field || 'message'} at ${offset}: ${why}`
+      return written(noKey, { reason: 'unreadable', fields: { text } })
+    }
+    const { message } = read
+    const { key = noKey, terminal: name } = message.fields
+    const terminal = name === undefined ? only : byName.get(name)
+    if (terminal === undefined) return written(key, { reason: 'terminal_unknown' })
+    if (message.kind === 'ANSWER') return written(key, { reason: 'unreadable' })
+    return written(key, await once(terminal, key, message))
+  }
+
+  /** A repeat waits for the first, and is told the same; what stayed unknown is asked again. */
+  async function once (terminal: PosTerminal, key: string, message: PosMessage): Promise<Told> {
+    const name = `${terminal.operator}.${terminal.terminal}.${key}`
+    const before = known.get(name)
+    if (before !== undefined) {
+      const field = differs(before.message, message)
+      if (field === null) return await before.told
+      return { reason: 'key_conflict', fields: { text: `another ${field}` } }
+    }
+    const told = tell(terminal, name, message)
+    known.set(name, { message, told })
+    for (const oldest of known.keys()) {
+      if (known.size <= knownMax) break
+      known.delete(oldest)
+    }
+    const { reason } = await told
+    if (posReasons[reason].outcome !== 'approved' || passing.has(message.kind)) known.delete(name)
+    return await told
+  }
+
+  const tell = (terminal: PosTerminal, key: string, { kind, fields }: PosMessage): Promise<Told> =>
+    deeds[kind](terminal, key, fields)
+
+  const deeds: Record<PosKind, (terminal: PosTerminal, key: string, fields: Fields) => Promise<Told>> = {
+    ANSWER: async () => ({ reason: 'unreadable' }),
+    ECHO: async () => {
+      const version = house.parameters.blacklistVersion()
+      return {
+        reason: 'ok',
+        fields: {
+          time: formatIso(house.clock.now()),
+          ...(version === null ? {} : { blacklistVersion: String(version) })
+        }
+      }
+    },
+    SALE: (terminal, key, fields) => ask(saleOf('purchase', terminal, key, fields)),
+    TOPUP: (terminal, key, fields) => ask(saleOf('top_up', terminal, key, fields)),
+    BALANCE: (_, key, { card }) => ask({ kind: 'balance', key, card: cardOf(card) }),
+    VOID: takeBack,
+    RECORD: collect
+  }
+
+  async function ask (request: NewRequest): Promise<Told> {
+    killPoint('pos-before-ask')
+    const answered = await house.desk.ask(request, answerMs)
+    killPoint('pos-after-ask')
+    if (answered.outcome === 'unknown') return { reason: 'unanswered' }
+    if (answered.outcome === 'refused') return { reason: 'refused', fields: { text: plain(answered.why) } }
+    const { reason, replayed, amountFen, balanceFen, journal } = answered.reply
+    return {
+      reason,
+      fields: {
+        replayed: replayed ? '1' : '0',
+        amountFen: String(amountFen),
+        ...(balanceFen === null ? {} : { balanceFen: String(balanceFen) }),
+        ...(journal === null ? {} : { journal })
+      }
+    }
+  }
+
+  /**
+   * The sale is asked once more first: one that is still on its way would otherwise arrive after it was taken
+   * back. An answered one just gets its first answer again.
+   */
+  async function takeBack (terminal: PosTerminal, key: string, fields: Fields): Promise<Told> {
+    const { of = '', partFen } = fields
+    const sale = saleOf('purchase', terminal, `${terminal.operator}.${terminal.terminal}.${of}`, fields)
+    const settled = await ask(sale)
+    if (settled.reason === 'unanswered' || settled.reason === 'refused') return settled
+    const part = partFen === undefined ? {} : { amountFen: Number(partFen) }
+    return await ask({ kind: 'reversal', key, of: { key: sale.key }, ...part })
+  }
+
+  async function collect (terminal: PosTerminal, _: string, fields: Fields): Promise<Told> {
+    const record = recordOf(terminal, fields)
+    if (!Check(TransactionRecord, record)) {
+      return { reason: 'unreadable', fields: { text: 'a figure of the record is out of range' } }
+    }
+    const refusal = house.spool.refusal()
+    if (refusal !== null) return { reason: refusal }
+    killPoint('pos-before-collect')
+    const failed = await house.spool.collect(record, lane).then(() => false, () => true)
+    killPoint('pos-after-collect')
+    return { reason: failed ? 'spool_failed' : 'stored' }
+  }
+
+  function written (key: string, { reason, fields = {} }: Told): Uint8Array {
+    const { outcome } = posReasons[reason]
+    const text = fields.text ?? posReasons[reason][language]
+    return writePosMessage({ kind: 'ANSWER', fields: { key, outcome, reason, ...fields, text } })
+  }
+
+  return { answer }
+}
+
+/** Of an answer to what could not be read. */
+const noKey = '----'
+
+/** What has no first answer to keep. */
+const passing: ReadonlySet<PosKind> = new Set(['ECHO', 'BALANCE'])
+
+function saleOf (
+  kind: 'purchase' | 'top_up', { operator, terminal }: PosTerminal, key: string, { card, amountFen }: Fields
+): NewRequest {
+  return { kind, key, card: cardOf(card), amountFen: Number(amountFen), party: operator, terminal }
+}
+
+/** The shape was checked when the message was read. */
+const cardOf = (text: string | undefined): CardRef => posCard(text ?? '') as CardRef
+
+function recordOf (terminal: PosTerminal, fields: Fields): unknown {
+  const { operator, terminal: name, line, vehicle, shift } = terminal
+  const number = (field: PosField) => Number(fields[field])
+  const may = (field: 'tariffVersion' | 'blacklistVersion') =>
+    fields[field] === undefined ? {} : { [field]: number(field) }
+  return {
+    card: cardOf(fields.card),
+    purse: fields.purse,
+    type: fields.type,
+    counter: number('counter'),
+    balanceBeforeFen: number('balanceBeforeFen'),
+    amountFen: number('amountFen'),
+    psam: fields.psam,
+    sequence: number('sequence'),
+    dateTime: fields.dateTime,
+    tac: fields.tac ?? null,
+    grey: fields.grey === '1' || fields.tac === undefined,
+    keyVersion: number('keyVersion'),
+    algorithm: number('algorithm'),
+    operator,
+    terminal: name,
+    recordNo: number('recordNo'),
+    ...(line === undefined ? {} : { line }),
+    ...(vehicle === undefined ? {} : { vehicle }),
+    ...(shift === undefined ? {} : { shift }),
+    ...may('tariffVersion'),
+    ...may('blacklistVersion')
+  }
+}
+
+/** The first field in which a message differs from the one that had its key before. */
+function differs (before: PosMessage, now: PosMessage): string | null {
+  if (before.kind !== now.kind) return 'kind'
+  const names = Object.keys({ ...before.fields, ...now.fields }) as PosField[]
+  return names.find(name => before.fields[name] !== now.fields[name]) ?? null
+}
+
+/** What others said, so short and plain that it can stand in a frame. */
+const plain = (text: string): string => text.replace(/[^\x20-\x7b\x7d-\x7e]/g, ' ').slice(0, 200)
