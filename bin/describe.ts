@@ -20,6 +20,16 @@ import { selectionOrder } from '../schemas/epurse/profiles.ts'
 import { describeStatus, statusWords, swText } from '../schemas/epurse/status-words.ts'
 import { transactionTypeName } from '../schemas/epurse/transaction-types.ts'
 import { TransactionRecord } from '../schemas/record.ts'
+import {
+  answerType, exchanges, kindOf as exchangeOf, readField54,
+  readField60
+} from '../schemas/iso8583/exchanges.ts'
+import {
+  fieldNumbers, type FieldNumber, type FieldSpec, fields,
+  fieldName
+} from '../schemas/iso8583/fields.ts'
+import { cutFrame, lengthHeaders, type LengthStyle, openEnvelope } from '../schemas/iso8583/framing.ts'
+import { type Message, parseMessage } from '../schemas/iso8583/message.ts'
 import { codePage } from '../schemas/sip2/code-page.ts'
 import { maskValue } from '../schemas/sip2/mask.ts'
 import { readMessage } from '../schemas/sip2/message.ts'
@@ -29,7 +39,7 @@ import { yuan } from './table.ts'
 /** One thing in words: what it is, then a name and a value each. */
 export type Description = { readonly title: string, readonly rows: readonly (readonly [string, string])[] }
 
-const kinds = ['command', 'answer', '0015', '0017', '0018', '1E', 'record', 'sip2'] as const
+const kinds = ['command', 'answer', '0015', '0017', '0018', '1E', 'record', 'sip2', 'iso8583'] as const
 export type Kind = typeof kinds[number]
 
 /** Throws RangeError saying what is wrong and where. */
@@ -48,6 +58,7 @@ export function describe (text: string, as?: Kind): Description {
     case '1E': return describeFile(tripRecord, bytes)
     case 'record': return describeRecord(text)
     case 'sip2': return describeSip2(bytes)
+    case 'iso8583': return describeIso8583(bytes)
   }
 }
 
@@ -56,6 +67,7 @@ function kindOf (bytes: Uint8Array): Kind {
   const command = parseCommand(bytes)
   if (command.ok && commandRow(command) !== undefined) return 'command'
   if (looksLikeSip2(Buffer.from(bytes).toString('latin1'))) return 'sip2'
+  if (isoParts(bytes) !== null) return 'iso8583'
   if (bytes.length >= 2 && isStatus(bytes)) return 'answer'
   const files: Readonly<Record<number, Kind>> = { 23: '0018', 30: '0015', 48: '1E', 60: '0017' }
   return files[bytes.length] ?? (command.ok ? 'command' : 'answer')
@@ -297,6 +309,73 @@ function describeSip2 (bytes: Uint8Array): Description {
       ...remarks.map((remark): Row => ['remark', remark])
     ]
   }
+}
+
+/* ---- ISO 8583 ---- */
+
+type IsoParts = { readonly around: readonly Row[], readonly message: Message }
+
+/** With or without a length or a line around it, with or without TPDU and header; every byte must be used. */
+function isoParts (bytes: Uint8Array): IsoParts | null {
+  for (const line of [false, true]) {
+    for (const length of Object.keys(lengthHeaders) as LengthStyle[]) {
+      const found = cutFrame(bytes, { length, line })
+      if (found === null || found.cut.kind !== 'message' || found.rest.length > 0) continue
+      const inside = isoMessage(found.cut.message)
+      if (inside === null) continue
+      const row = ['frame', `${line ? 'STX, ' : ''}length ${length}${line ? ', ETX, LRC' : ''}`] as const
+      return { ...inside, around: [row, ...inside.around] }
+    }
+  }
+  return isoMessage(bytes)
+}
+
+function isoMessage (bytes: Uint8Array): IsoParts | null {
+  const opened = openEnvelope(bytes)
+  const parsed = parseMessage(opened.ok ? opened.envelope.body : bytes)
+  if (!parsed.ok || !/^0[1-8]\d\d$/.test(parsed.message.mti)) return null
+  if (!opened.ok) return { around: [], message: parsed.message }
+  const { tpdu, header } = opened.envelope
+  const asked = header.processing === 'none' ? '' : `, asks for ${header.processing.replaceAll('_', ' ')}`
+  const around: Row[] = [
+    ['TPDU', `to ${tpdu.destination}, from ${tpdu.source}`],
+    ['header', `application ${header.application}, software ${header.software} ${header.version}${asked}`]
+  ]
+  return { around, message: parsed.message }
+}
+
+function describeIso8583 (bytes: Uint8Array): Description {
+  const parts = isoParts(bytes)
+  if (parts === null) {
+    const opened = openEnvelope(bytes.subarray(2))
+    const parsed = parseMessage(opened.ok ? opened.envelope.body : bytes)
+    throw new RangeError(`not ISO 8583: ${parsed.ok ? 'no frame' : parsed.error}`)
+  }
+  const { around, message } = parts
+  const { mti, fields: values } = message
+  const kind = exchangeOf(mti, values)
+  const answered = Object.values(exchanges).some(row => answerType(row.mti) === mti)
+  const what = kind?.replaceAll('_', ' ') ?? (answered ? 'answer' : 'message')
+  const rows = fieldNumbers.flatMap((number): Row[] => {
+    const value = values[number]
+    return value === undefined ? [] : [[fieldName(number).replace('field ', ''), isoShown(number, value)]]
+  })
+  return { title: `ISO 8583 ${mti}: ${what}`, rows: [...around, ...rows] }
+}
+
+/** Keys, tracks and PINs are never shown; of a card number its ends. */
+function isoShown (number: FieldNumber, value: string): string {
+  const { masked, format, length } = fields[number] as FieldSpec
+  if (masked === 'card') return maskCard(value)
+  if (masked === 'secret') return `${format === 'b' ? value.length / 2 : value.length} hidden`
+  if (number === 4) return `${yuan(Number(value))} yuan`
+  if (number === 60) {
+    const { type, batch, network } = readField60(value)
+    return `type ${type}, batch ${batch}, network ${network}`
+  }
+  const balanceFen = number === 54 ? readField54(value) : null
+  if (balanceFen !== null) return `${yuan(balanceFen)} yuan`
+  return typeof length === 'number' ? value.trimEnd() : value
 }
 
 /* ---- command line ---- */

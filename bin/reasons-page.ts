@@ -1,5 +1,5 @@
 // The page of reasons, made from the registry of reasons: `tsx bin/reasons-page.ts > docs/reasons.md`.
-import { answerReasons, requestReasons, verdictReasons } from '../schemas/reasons.ts'
+import { answerReasons, hostReasons, requestReasons, verdictReasons } from '../schemas/reasons.ts'
 
 const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
 
@@ -9,6 +9,8 @@ export function reasonsPage (): string {
   const requests = Object.entries(requestReasons).map(([name, { http, en, zh }]) =>
     row([`\`${name}\``, String(http), en, zh]))
   const answers = Object.entries(answerReasons).map(([name, { iso8583, en, zh }]) =>
+    row([`\`${name}\``, iso8583, en, zh]))
+  const hosts = Object.entries(hostReasons).map(([name, { iso8583, en, zh }]) =>
     row([`\`${name}\``, iso8583, en, zh]))
   return [
     '# Reasons', '',
@@ -23,6 +25,9 @@ export function reasonsPage (): string {
     'Approved with `ok`, declined with another. The order of the rows is the order of the checks.',
     '*39* is the response code on the wire of ISO 8583.', '',
     row(['reason', '39', 'meaning', '含义']), row(['---', '---', '---', '---']), ...answers, '',
+    '## Answers of the gateway to ISO 8583 terminals', '',
+    'What never became a request at the ledger, or was not answered by it.', '',
+    row(['reason', '39', 'meaning', '含义']), row(['---', '---', '---', '---']), ...hosts, '',
     '## Refused requests', '',
     'The `reason` of an RFC 9457 problem document; its `detail` says what and where.', '',
     row(['reason', 'status', 'meaning', '含义']), row(['---', '---', '---', '---']), ...requests, ''

@@ -5,6 +5,8 @@ import type { HttpClient } from '../runtime/http-client.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Desk } from './desk.ts'
 import type { ChangeBook } from './polled/change-book.ts'
+import type { MasterKey } from './keys.ts'
+import type { FileLayer } from './spool/files.ts'
 import type { Spool } from './spool/spool.ts'
 import type { Terminals } from './terminals/terminals.ts'
 import type { Parameters } from './uplink/parameters.ts'
@@ -30,6 +32,12 @@ export type EdgeHouse = {
   readonly random: () => number
   /** An id never used before, of 8 to 40 letters, digits and hyphens. */
   readonly newId: () => string
+  /** Bytes nobody can guess: working keys. */
+  readonly randomBytes: (length: number) => Uint8Array
+  /** A folder of its own inside the gateway's, for what a face must not forget. */
+  readonly folder: (name: string) => FileLayer
+  /** A key from the gateway's key file; null where it is not in there. */
+  readonly masterKey: (name: string) => MasterKey | null
   readonly log: Log
 }
 

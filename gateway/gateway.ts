@@ -1,5 +1,6 @@
 // Puts a gateway together and takes it apart: spool, parameters, uplink, lanes, ports, HTTP. Who opens it
 // closes it. It refuses to read the environment.
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -11,6 +12,7 @@ import { createMetrics } from '../runtime/metrics.ts'
 import { type GatewayConfig } from '../schemas/gateway.ts'
 import { chargeBook } from './charges.ts'
 import { openDesk } from './desk.ts'
+import type { EdgeHouse } from './face.ts'
 import type { Condition } from './health.ts'
 import { buildApp } from './http/app.ts'
 import { gatewayMetrics } from './metrics.ts'
@@ -42,6 +44,8 @@ export type GatewayOptions = {
   nowMs: () => number
   /** An id never used before, of 8 to 40 letters, digits and hyphens. */
   newId: () => string
+  /** A key from the key file, by its name; absent: there is no key file. */
+  masterKey?: EdgeHouse['masterKey']
 }
 
 export type Gateway = {
@@ -109,7 +113,8 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   const lanes = new Map<string, Lane>()
   const reportEverySeconds = config.reportEverySeconds ?? 60
   const estate = openTerminals({
-    dir: spoolDir, gateway: clientIdIn(config.ledger.token), configured: terminals, http, clock, nowMs, log,
+    dir: spoolDir, gateway: clientIdIn(config.ledger.token),
+    configured: [...terminals, ...posTerminals(config)], http, clock, nowMs, log,
     spoolDepth: () => spool.status().depth, settings: { reportEverySeconds }
   })
   const reporting = keepFresh({
@@ -129,10 +134,15 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
     settings: { ...uplinkDefaults, ...config.uplink }
   })
   const metrics = createMetrics()
-  const desk = openDesk({ http, nowMs })
+  const desk = await openDesk({
+    http, files: directoryLayer(join(spoolDir, 'desk')), clock, nowMs, random, log
+  })
   const changes = openChangeBook(spoolDir)
+  const folder = (name: string) => directoryLayer(join(spoolDir, name))
   const house = {
-    spool, desk, http, parameters, changes, terminals: estate, clock, nowMs, random, newId, log
+    spool, desk, http, parameters, changes, terminals: estate, clock, nowMs, random, newId, randomBytes,
+    folder,
+    masterKey: options.masterKey ?? (() => null), log
   }
   const tapes = openTapes({ dir: join(spoolDir, 'tapes'), clock, log })
   const ports = await openPorts(config.ports ?? [], house, tapes)
@@ -176,6 +186,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
       estate.close()
       await watch.stop()
       await uplink.stop()
+      await desk.close()
       taps.close()
       await app.close()
       level.stop()
@@ -192,6 +203,10 @@ function tlsFrom ({ ca, cert, key }: NonNullable<GatewayConfig['ledger']['tls']>
   const own = cert === undefined || key === undefined ? {} : { cert: read(cert), key: read(key) }
   return { ca: read(ca), ...own }
 }
+
+/** Terminals that ports name. */
+const posTerminals = ({ ports = [] }: GatewayConfig) =>
+  ports.flatMap(({ speaks }) => 'terminals' in speaks ? speaks.terminals : [])
 
 /** `ID.SECRET`: as whom the ledger knows this gateway. */
 const clientIdIn = (token: string): string => token.slice(0, Math.max(0, token.lastIndexOf('.')))

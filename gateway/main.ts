@@ -1,11 +1,12 @@
 // Starts one gateway from the environment: GATEWAY_CONFIG, path of its configuration (JSON); GATEWAY_CLOCK,
 // an ISO instant at which its clock starts. Says {"ready":{"url":…}} on standard output and ends on SIGTERM.
+// `gateway/main.ts keys FILE.json OUT` seals master keys of terminals under GATEWAY_KEYS_PASSPHRASE.
 // `gateway/main.ts redeliver --url URL --since INSTANT` has a running one deliver its spool again.
-import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { randomBytes, randomUUID } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Type } from 'typebox'
-import { Errors } from 'typebox/value'
+import { Errors, Value } from 'typebox/value'
 import { offsetClock, systemClock } from '../runtime/clock.ts'
 import { readConfig } from '../runtime/config.ts'
 import { parseIso } from '../runtime/instants.ts'
@@ -13,11 +14,14 @@ import { createLog } from '../runtime/log.ts'
 import { announceReady } from '../runtime/supervise.ts'
 import { GatewayConfig } from '../schemas/gateway.ts'
 import { buildGateway } from './gateway.ts'
+import { openTerminalKeys, sealTerminalKeys, TerminalKeys } from './keys.ts'
 import { openCardReaders } from './pcsc/card-readers.ts'
 import { redeliver } from './redeliver.ts'
 
 const Environment = Type.Object({
   GATEWAY_CONFIG: Type.String({ description: 'path of the configuration, JSON' }),
+  GATEWAY_KEYS: Type.Optional(Type.String({ description: 'path of the encrypted key file of terminals' })),
+  GATEWAY_KEYS_PASSPHRASE: Type.Optional(Type.String({ description: 'opens the key file' })),
   GATEWAY_CLOCK: Type.Optional(Type.String({ description: 'ISO instant at which the clock starts' }))
 })
 
@@ -31,7 +35,9 @@ async function main (): Promise<void> {
   const log = createLog(config.gateway)
   const chance = { random: Math.random, nowMs: () => performance.now(), newId: randomUUID }
   const readers = await openCardReaders(config.pcsc ?? {}, { log, ...chance })
-  const gateway = await buildGateway({ config, clock, readers, log, ...chance })
+  const { GATEWAY_KEYS: keyFile, GATEWAY_KEYS_PASSPHRASE: passphrase = '' } = environment
+  const keys = keyFile === undefined ? {} : { masterKey: openTerminalKeys(keyFile, passphrase) }
+  const gateway = await buildGateway({ config, clock, readers, log, ...keys, ...chance })
   const close = async () => {
     await gateway.close()
     readers.close()
@@ -43,6 +49,14 @@ async function main (): Promise<void> {
   await delay(failedTellMs)
   await close()
   process.exit(1)
+}
+
+function sealKeys ([from, to]: string[]): void {
+  if (from === undefined || to === undefined) throw new Error('usage: gateway/main.ts keys FILE.json OUT')
+  const keys = Value.Parse(TerminalKeys, JSON.parse(readFileSync(from, 'utf8')))
+  const passphrase = process.env['GATEWAY_KEYS_PASSPHRASE']
+  if (passphrase === undefined || passphrase === '') throw new Error('GATEWAY_KEYS_PASSPHRASE is not set')
+  writeFileSync(to, sealTerminalKeys(keys, passphrase, randomBytes(16), randomBytes(12)), { mode: 0o600 })
 }
 
 function readGatewayConfig (path: string): GatewayConfig {
@@ -62,6 +76,12 @@ const failed = (error: Error): never => {
 }
 if (command === 'redeliver') {
   await redeliver(args).then(told => process.stdout.write(`${told}\n`), failed)
+} else if (command === 'keys') {
+  try {
+    sealKeys(args)
+  } catch (error) {
+    failed(error as Error)
+  }
 } else {
   main().catch(failed)
 }

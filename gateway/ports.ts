@@ -3,6 +3,7 @@
 import type { PortConfig, PortState, Speaks } from '../schemas/port.ts'
 import { echoFace } from './echo/face.ts'
 import type { EdgeHouse, Face } from './face.ts'
+import { iso8583Face } from './iso8583/face.ts'
 import { polledFace } from './polled/face.ts'
 import { posLineFace } from './pos-line/face.ts'
 import { openSerialPort } from './serial/port.ts'
@@ -28,7 +29,8 @@ const faces: { readonly [P in Speaks['protocol']]: FaceMaker<P> } = {
   echo: () => echoFace(),
   sip2: (speaks, house) => sip2Face(speaks, house),
   polled: polledFace,
-  'pos-line': posLineFace
+  'pos-line': posLineFace,
+  iso8583: iso8583Face
 }
 
 /**
@@ -39,6 +41,7 @@ const maskers: {
   readonly [P in Speaks['protocol']]: (speaks: Speaking<P>, numbers: boolean) => MaskerMaker
 } = {
   echo: () => null,
+  iso8583: () => null,
   sip2: sip2Masker,
   polled: () => null,
   'pos-line': () => null

@@ -2,6 +2,7 @@
 // It refuses to know how bytes are carried.
 import { Type, type Static } from 'typebox'
 import { EchoSpeaks } from './echo/config.ts'
+import { Iso8583Speaks } from './iso8583/config.ts'
 import { Sip2Speaks } from './sip2/config.ts'
 import { PolledSpeaks } from './polled/config.ts'
 import { PosLineSpeaks } from './pos-line/config.ts'
@@ -36,7 +37,8 @@ export const Speaks = Type.Union([
   EchoSpeaks,
   Sip2Speaks,
   PolledSpeaks,
-  PosLineSpeaks
+  PosLineSpeaks,
+  Iso8583Speaks
 ])
 export type Speaks = Static<typeof Speaks>
 

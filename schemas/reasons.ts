@@ -144,6 +144,7 @@ type AnswerRow = { readonly iso8583: string, readonly en: string, readonly zh: s
  */
 export const answerReasons = {
   party_unknown: { iso8583: '03', en: 'no such operator or agent takes part', zh: '商户或代理点未注册' },
+  taken_back: { iso8583: '68', en: 'its reversal came first', zh: '冲正已先到' },
   original_unknown: { iso8583: '25', en: 'there is no such request to take back', zh: '原交易不存在' },
   original_declined: { iso8583: '12', en: 'the original moved no money', zh: '原交易未成功' },
   amount_over_remaining: { iso8583: '61', en: 'more than remains of the original', zh: '超过原交易剩余金额' },
@@ -172,9 +173,33 @@ export const answerNumbers = {
   ok: 0, party_unknown: 1, original_unknown: 2, original_declined: 3, amount_over_remaining: 4,
   card_unknown: 5, test_card: 6, card_blocked: 7, amount_not_allowed: 8, amount_over_limit: 9,
   account_unknown: 10, account_closed: 11, insufficient_funds: 12, agent_insufficient: 13,
-  balance_over_limit: 14,
+  balance_over_limit: 14, taken_back: 15,
   load_key_unknown: 40, mac1_wrong: 41, counter_wrong: 42, pending_insufficient: 43, withdrawn: 44
 } as const satisfies Record<AnswerReason, number>
+
+/**
+ * What a host says to a terminal of a request that the ledger never answered: field 39 of ISO 8583. The order
+ * of the keys is the order of the checks.
+ */
+export const hostReasons = {
+  unreadable: { iso8583: '30', en: 'the message cannot be read, or a field is missing', zh: '报文格式错误' },
+  kind_unknown: { iso8583: '40', en: 'no such exchange', zh: '不支持的交易' },
+  terminal_unknown: { iso8583: '97', en: 'the terminal is not enrolled here', zh: '终端未登记' },
+  merchant_wrong: { iso8583: '03', en: 'the terminal belongs to another merchant', zh: '商户与终端不符' },
+  sign_in_first: { iso8583: '77', en: 'no working key: sign in', zh: '请先签到' },
+  mac_wrong: { iso8583: 'A0', en: 'field 64 is wrong or missing', zh: 'MAC 校验错' },
+  batch_over: { iso8583: '77', en: 'the batch is settled: sign in for the next', zh: '批次已结算，请签到' },
+  upload_first: { iso8583: '95', en: 'the totals differ: upload the batch first', zh: '对账不平，请先批上送' },
+  batch_full: { iso8583: '95', en: 'the batch has no room: settle it first', zh: '批次已满，请先结算' },
+  key_used: { iso8583: '94', en: 'terminal, batch and trace were used for other content', zh: '流水号重复' },
+  issuer_unknown: { iso8583: '14', en: 'no card of ours begins like this', zh: '卡号非法' },
+  original_missing: { iso8583: '25', en: 'field 61 names no original', zh: '原交易不存在' },
+  original_reversed: { iso8583: '12', en: 'the original was taken back, or has to stay', zh: '原交易不可撤销' },
+  amount_differs: { iso8583: '64', en: 'the amount is not that of the original', zh: '与原交易金额不符' },
+  refused: { iso8583: '96', en: 'the ledger refuses such a request', zh: '系统异常' },
+  unanswered: { iso8583: '98', en: 'no answer in time: it is taken back', zh: '超时，已冲正' }
+} as const satisfies Record<string, AnswerRow>
+export type HostReason = keyof typeof hostReasons
 
 type RequestRow = { readonly http: number, readonly en: string, readonly zh: string }
 

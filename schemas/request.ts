@@ -26,7 +26,10 @@ export const TopUp = Type.Object({
   key: Key, card: CardRef, amountFen: Amount, party: PartyCode, terminal: Terminal
 }, { ...closed, $id: 'TopUp' })
 
-/** Takes back an earlier request, or a part of it. */
+/**
+ * Takes back an earlier request, or a part of it. One that comes before its original is declined, and the
+ * original with it whenever it comes.
+ */
 export const Reversal = Type.Object({
   kind: Type.Literal('reversal'),
   key: Key,
@@ -39,12 +42,19 @@ export const Reversal = Type.Object({
   }))
 }, { ...closed, $id: 'Reversal' })
 
+/** Takes back a reversal: what it gave back moves again, as if it had never been asked for. */
+export const Reinstatement = Type.Object({
+  kind: Type.Literal('reinstatement'),
+  key: Key,
+  of: Type.Object({ key: Key }, { ...closed, description: 'a reversal of the same client' })
+}, { ...closed, $id: 'Reinstatement' })
+
 /** Asks what the online account of a card holds. Not kept: it is answered anew each time. */
 export const BalanceEnquiry = Type.Object({
   kind: Type.Literal('balance'), key: Key, card: CardRef
 }, { ...closed, $id: 'BalanceEnquiry' })
 
-export const NewRequest = Type.Union([Purchase, TopUp, Reversal, BalanceEnquiry])
+export const NewRequest = Type.Union([Purchase, TopUp, Reversal, Reinstatement, BalanceEnquiry])
 export type NewRequest = Static<typeof NewRequest>
 /** Those that move money. */
 export type MoneyRequest = Exclude<NewRequest, { kind: 'balance' }>

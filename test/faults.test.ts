@@ -17,6 +17,9 @@ import type { Running } from './support/lanes.ts'
 import { startDoors } from './support/ledger-http.ts'
 import { cardOf } from './support/posting.ts'
 import { clientOf } from './support/small-city.ts'
+import { recordingDisk } from './support/recording-disk.ts'
+import { systemClock } from '../runtime/clock.ts'
+import { createLog } from '../runtime/log.ts'
 
 const lanes = ['L1', 'L2', 'L3', 'L4', 'L5', 'L6', 'L7']
 const beside = 3
@@ -51,7 +54,15 @@ const stories: Readonly<Record<string, (scene: Scene) => Promise<Seen>>> = {
         baseUrl: cable.url, random: () => 0.5, headers: { authorization: `Bearer ${token}` }
       })
       t.teardown(() => http.close())
-      const desk = openDesk({ http, nowMs: () => performance.now() })
+      const desk = await openDesk({
+        http,
+        files: recordingDisk(),
+        clock: systemClock,
+        nowMs: () => performance.now(),
+        random: () => 0.5,
+        log: createLog('desk', { level: 'silent' })
+      })
+      t.teardown(() => desk.close())
       const outcomes = new Set<string>()
       const silent: string[] = []
       for (const [index, point] of breakPoints.entries()) {

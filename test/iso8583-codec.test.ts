@@ -1,13 +1,18 @@
 // The bytes of ISO 8583 in the UnionPay style: messages as they were published, vectors of MAC and check
 // value, an independent codec for what is text, every cut and any byte.
 import fc from 'fast-check'
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import t from 'tap'
+import { describe } from '../bin/describe.ts'
 import { hex, unhex } from '../schemas/epurse/hex.ts'
 import {
   answerType, exchanges, field48, field54, kindOf, kinds, readField48, readField54, readField60, readField61
 } from '../schemas/iso8583/exchanges.ts'
-import { type FieldNumber, type FieldValues, fieldNumbers, specOf } from '../schemas/iso8583/fields.ts'
+import {
+  type FieldNumber, type FieldSpec, type FieldValues, fieldNumbers,
+  specOf
+} from '../schemas/iso8583/fields.ts'
 import {
   type Cut, type Framing, cutFrame, frameOf, lengthHeaders, type LengthStyle, openEnvelope, sealEnvelope,
   swapped
@@ -78,6 +83,32 @@ t.test('published messages parse with nothing left over and are built again byte
   t.equal(kindOf(sale.mti, sale.fields), 'purchase')
   t.strictSame(readField60(sale.fields[60] ?? ''), { type: '22', batch: '000024', network: '000' })
   t.equal(Buffer.from(sale.fields[64] ?? '', 'hex').toString(), '8F651B26', 'a MAC in characters')
+})
+
+t.test('described in words, with cards and keys hidden', async t => {
+  const words = (text: string): string => {
+    const { title, rows } = describe(text)
+    return [title, ...rows.map(row => row.join(': '))].join('\n')
+  }
+  t.match(words(printed.signIn), /^ISO 8583 0800: sign in\nframe: length nac\nTPDU: to 0003, from 0000\n/)
+  const sale = words(printed.sale)
+  t.match(sale, /ISO 8583 0200: purchase/)
+  t.match(sale, /2 \(card number\): 622424\*{6}0113\n/)
+  t.match(sale, /4 \(amount\): 0\.01 yuan/)
+  t.notMatch(sale, /6224242900000113|D1EEF419D0AE2609|9F2608/)
+  t.throws(() => describe('0200F0', 'iso8583'), /not ISO 8583: .* at offset /)
+})
+
+t.test('the page has the table of fields as it is', async t => {
+  const page = readFileSync(new URL('../docs/iso8583.md', import.meta.url), 'utf8')
+  for (const number of fieldNumbers) {
+    const spec = specOf(number) as FieldSpec
+    const { length, format } = spec
+    const dots = typeof length === 'number' ? '' : 'll' in length ? '..' : '...'
+    const most = `${dots}${Object.values(typeof length === 'number' ? { length } : length)[0]}`
+    t.match(page, `| ${number} | ${spec.name} | ${format} | ${most} |`)
+  }
+  t.equal([...page.matchAll(/^\| \d+ \|/gm)].length, fieldNumbers.length, 'and no other')
 })
 
 t.test('MAC and check values', async t => {

@@ -71,11 +71,13 @@ async function story (t: Test, door: Door, table: string): Promise<void> {
     const [said = '', expected = ''] = line.split('->').map(part => part.trim())
     const [client = '', kind = '', key = '', card = '', amount = '', party = ''] = said.split(/\s+/)
     const shared = { kind, key: `request-${key}` }
-    const json = kind === 'reversal'
-      ? { ...shared, of: { key: `request-${card}`, client: party || client }, ...amountOf(amount) }
-      : kind === 'balance'
-        ? { ...shared, card: cardOf(Number(card)) }
-        : { ...shared, card: cardOf(Number(card)), amountFen: Number(amount), party }
+    const json = kind === 'reinstatement'
+      ? { ...shared, of: { key: `request-${card}` } }
+      : kind === 'reversal'
+        ? { ...shared, of: { key: `request-${card}`, client: party || client }, ...amountOf(amount) }
+        : kind === 'balance'
+          ? { ...shared, card: cardOf(Number(card)) }
+          : { ...shared, card: cardOf(Number(card)), amountFen: Number(amount), party }
     const { status, json: reply } = await send(door, client, json)
     const answer = status === 200
       ? `${reply.outcome} ${reply.reason} ${reply.balanceFen ?? '-'}${reply.replayed ? ' again' : ''}`
@@ -369,6 +371,62 @@ t.test('one request told at the same moment over many connections is carried out
   t.strictSame(outcomes(reversed.flat()).sort(),
     ['amount_over_remaining', 'amount_over_remaining', 'amount_over_remaining', 'ok', 'ok', 'ok'])
   await close()
+})
+
+t.test('a reversal that comes first declines its original, whenever that comes', async t => {
+  const door = await opened()
+  await story(t, door, `
+    SHOP  top_up    a1  0  10000  SHP  -> approved ok 10000
+    PARK  reversal  a2  a3 all         -> declined original_unknown -
+    PARK  purchase  a3  0  500    PRK  -> declined taken_back -
+    PARK  purchase  a3  0  500    PRK  -> declined taken_back -
+    PARK  reversal  a2  a3 all         -> declined original_unknown - again
+    PARK  reversal  a4  a3 all         -> declined original_unknown -
+    SHOP  reversal  a5  b1 all    PARK -> declined original_unknown -
+    PARK  purchase  b1  0  500    PRK  -> approved ok 9500`)
+  const { ledger, db } = door
+  const outcomesOf = async (place: number): Promise<string[]> => {
+    const key = `at-once-${place}`
+    const both = [
+      request('purchase', key, 0, 100, 'PRK'),
+      { client: 'GW1', party: null, request: { kind: 'reversal' as const, key: `${key}-back`, of: { key } } }
+    ]
+    const asked = place % 2 === 0 ? both : both.reverse()
+    const replies = await Promise.all(asked.map(one => answerRequests(ledger, [one])))
+    return outcomes((place % 2 === 0 ? replies : replies.reverse()).flat())
+  }
+  const seen = await Promise.all(Array.from({ length: 12 }, (_, place) => outcomesOf(place)))
+  const possible = ['ok ok', 'taken_back original_unknown']
+  t.strictSame(seen.map(one => one.join(' ')).filter(one => !possible.includes(one)), [],
+    'either order, nothing between')
+  t.equal((await books(db))['online'], -9_500, 'nothing moved for any of them')
+  t.strictSame(await accountDifferences(db, null), [])
+  await door.close()
+})
+
+t.test('a reversal is taken back, and the original can be reversed again', async t => {
+  const door = await opened()
+  await story(t, door, `
+    SHOP  top_up         a1  0  10000  SHP  -> approved ok 10000
+    PARK  purchase       a2  0  4000   PRK  -> approved ok 6000
+    PARK  reversal       a3  a2 4000        -> approved ok 10000
+    PARK  reinstatement  a4  a3             -> approved ok 6000
+    PARK  reinstatement  a4  a3             -> approved ok 6000 again
+    PARK  reinstatement  a5  a3             -> declined amount_over_remaining -
+    PARK  reinstatement  a6  a2             -> declined original_declined -
+    PARK  reversal       a7  a2 1000        -> approved ok 7000
+    PARK  reversal       a8  a2 all         -> approved ok 10000
+    PARK  reversal       a9  a2 all         -> declined amount_over_remaining -
+    PARK  reinstatement  b1  b2             -> declined original_unknown -
+    PARK  reversal       b2  a2 all         -> declined taken_back -
+    SHOP  reversal       c1  a1 all         -> approved ok 0
+    PARK  reinstatement  c2  a8             -> declined insufficient_funds 0
+    SHOP  reinstatement  c3  c1             -> approved ok 10000`)
+  t.strictSame(await guardedDifferences(door.db), [])
+  t.strictSame(await accountDifferences(door.db, null), [])
+  const report = await verifyBooks(door.db)
+  t.ok(report.ok, JSON.stringify(report.checks.filter(check => !check.ok)))
+  await door.close()
 })
 
 t.test('requests that come together share a transaction; a lone one waits for nobody', async t => {

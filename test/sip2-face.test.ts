@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { openDesk } from '../gateway/desk.ts'
+import { openDesk, type Desk } from '../gateway/desk.ts'
 import type { EdgeHouse, Face } from '../gateway/face.ts'
 import { openSerialPort } from '../gateway/serial/port.ts'
 import { sip2Face } from '../gateway/sip2/face.ts'
@@ -24,6 +24,7 @@ import {
 } from '../terminal-sim/self-check/self-check.ts'
 import { secretOf, startDoors, type Door } from './support/ledger-http.ts'
 import { cardOf } from './support/posting.ts'
+import { recordingDisk } from './support/recording-disk.ts'
 import { card, smallCity } from './support/small-city.ts'
 
 t.setTimeout(300_000)
@@ -81,9 +82,13 @@ function houseOf (door: Door, lose = { answers: 0, away: false }): EdgeHouse {
   }
   const client = { get: lossy(http.get), post: lossy(http.post), put: lossy(http.put) } as HttpClient
   const nowMs = () => performance.now()
+  const log = createLog('sip2', { level: 'silent' })
+  const shared = { clock: door.clock, nowMs, random: () => 0.5, log }
+  const opened = openDesk({ http: client, files: recordingDisk(), ...shared })
+  t.teardown(async () => (await opened).close())
+  const desk: Pick<Desk, 'ask'> = { ask: async (...asked) => (await opened).ask(...asked) }
   return {
-    http: client, desk: openDesk({ http: client, nowMs }), clock: door.clock, nowMs, random: () => 0.5,
-    newId: () => 'id', log: createLog('sip2', { level: 'silent' }),
+    ...shared, http: client, desk, newId: () => 'id',
     terminals: { find: (terminal: string) => ({ ok: terminal !== 'L9' }), heard: () => undefined }
   } as unknown as EdgeHouse
 }

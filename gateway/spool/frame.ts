@@ -4,9 +4,13 @@ import { crc32c } from './crc32c.ts'
 
 /** Types as stored; never renumber, only append. */
 export const entryTypes = {
-  state: 1, intent: 2, record: 3, void: 4, batch: 5, ack: 6, park: 7, redeliver: 8, reopen: 9
+  state: 1, intent: 2, record: 3, void: 4, batch: 5, ack: 6, park: 7, redeliver: 8, reopen: 9,
+  /** Of a journal beside the spool. */
+  entry: 10
 } as const
 export type EntryType = keyof typeof entryTypes
+/** Those of the spool itself. */
+export type SpoolEntryType = Exclude<EntryType, 'entry'>
 
 const typeNames = new Map<number, EntryType>(
   Object.entries(entryTypes).map(([name, number]) => [number, name as EntryType])

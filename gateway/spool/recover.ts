@@ -25,18 +25,28 @@ export type Recovered = {
 
 /** On return all that `state` holds is on disk. */
 export async function recover (files: FileLayer): Promise<Recovered> {
+  const { frames, ...rest } = await recoverFrames(files, frames => frames[0]?.type === 'state')
+  return { state: folded(frames), ...rest }
+}
+
+export type RecoveredFrames = Omit<Recovered, 'state'> & { readonly frames: readonly Frame[] }
+
+/** The frames of the last segment that was begun as a whole; on return they are on disk. */
+export async function recoverFrames (
+  files: FileLayer, isBegun: (frames: readonly Frame[]) => boolean
+): Promise<RecoveredFrames> {
   const segments = segmentsOf(files)
   let tornBytes = 0
   for (;;) {
     const last = segments.pop()
-    if (last === undefined) return { state: emptyState(), file: null, fileBytes: 0, tornBytes }
+    if (last === undefined) return { frames: [], file: null, fileBytes: 0, tornBytes }
     const bytes = files.read(last.name, 0, files.sizeOf(last.name))
     const { frames, end } = cutFrames(bytes, last.first)
     refuseDamage(last, bytes, end, last.first + frames.length)
     tornBytes += bytes.length - end
-    if (frames[0]?.type === 'state') {
+    if (isBegun(frames)) {
       const file = await goOn(files, last, end, bytes.length)
-      return { state: folded(frames), file, fileBytes: end, tornBytes }
+      return { frames, file, fileBytes: end, tornBytes }
     }
     // Power went while the segment was being begun: nothing in it was promised, the one before is the last.
     files.remove(last.name)

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import type { Clock } from '../../runtime/clock.ts'
 import { cardKey, type TransactionRecord } from '../../schemas/record.ts'
-import type { EntryType } from './frame.ts'
+import type { SpoolEntryType } from './frame.ts'
 import type { FileLayer } from './files.ts'
 import { recover } from './recover.ts'
 import { type SpoolFailedError, segmentLog } from './segment-log.ts'
@@ -114,7 +114,8 @@ export async function openSpool (
   let redeliveryTurn = false
 
   /** The state moves at once, in the order of the sequences; the promise waits for the disk. */
-  async function append<T extends EntryType> (type: T, payload: Omit<Payloads[T], 'atMs'>): Promise<number> {
+  async function append<T extends SpoolEntryType> (type: T, payload: Omit<Payloads[T],
+    'atMs'>): Promise<number> {
     if (log.failure !== null) throw log.failure
     const sequence = state.sequence + 1
     const whole = { atMs: clock.now(), ...payload }

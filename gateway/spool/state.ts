@@ -1,7 +1,7 @@
 // What the spool knows, as a fold over its entries: the same function serves at work and after a restart, so
 // both agree. It refuses to know files, flushes and time.
 import { cardKey, type TransactionRecord } from '../../schemas/record.ts'
-import type { EntryType } from './frame.ts'
+import type { SpoolEntryType } from './frame.ts'
 
 /**
  * What is on disk before a debit command leaves: the record as it is delivered if nothing more is ever
@@ -61,7 +61,10 @@ export type Payloads = {
  */
 export type VoidReason = 'refused_by_card' | 'not_debited' | 'unprovable' | 'expired' | 'confirmed'
 
-export type Entry = { [T in EntryType]: { type: T, sequence: number, payload: Payloads[T] } }[EntryType]
+export type Entry = { [T in SpoolEntryType]: {
+  type: T, sequence: number,
+  payload: Payloads[T]
+} }[SpoolEntryType]
 
 export type Snapshot = {
   recordNos: Record<string, number>

@@ -91,6 +91,26 @@ export function decideReversal (amountFen: bigint | null, original: Original | n
   }
 }
 
+const againBy: ReadonlyMap<number, TransferCode> = new Map<number, TransferCode>([
+  [transferCodes.online_purchase_reversed, 'online_purchase'],
+  [transferCodes.online_topup_reversed, 'online_topup']
+])
+
+/** Moves again what a reversal gave back, as far as that was not done before. */
+export function decideReinstatement (reversal: Original | null): RequestDecision {
+  if (reversal === null) return declined('original_unknown')
+  const codes = reversal.journal.map(({ code }) => againBy.get(code))
+  if (!reversal.approved || codes.length === 0 ||
+    codes.includes(undefined)) return declined('original_declined')
+  const parts = reversalOf(reversal.journal, null)
+  if (parts === null) return declined('amount_over_remaining')
+  return {
+    outcome: 'approved',
+    amountFen: remainingFen(reversal.journal),
+    transfers: parts.map((part): Planned => ({ ...part, code: againBy.get(part.code) as TransferCode }))
+  }
+}
+
 /** What the online account may hold beside the purses of the card (domain 1.15). */
 export function onlineCeilingFen (card: AskedCard, policies: Policies): bigint {
   const limitFen = card.type === 'anonymous' ? policies.anonymousFenMax : policies.namedFenMax

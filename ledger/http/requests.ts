@@ -28,7 +28,7 @@ export const requestRoutes = (ledger: Ledger) => async (app: App): Promise<void>
 
 /** A company's client asks for its own company; what it may take back is looked up with the original. */
 function requireOwn (party: string | null, asked: MoneyRequest): void {
-  if (party === null || asked.kind === 'reversal' || asked.party === party) return
+  if (party === null || 'of' in asked || asked.party === party) return
   throw new Refusal('forbidden', `a client of ${party} cannot ask for ${asked.party}`, '/party')
 }
 

@@ -8,7 +8,8 @@ import { cardKey, type CardRef } from '../../schemas/record.ts'
 import type { MoneyRequest, RequestReply } from '../../schemas/request.ts'
 import { headings } from '../core/chart.ts'
 import {
-  decidePurchase, decideReversal, decideTopUp, onlineCeilingFen, type AskedCard, type Original,
+  decidePurchase, decideReinstatement, decideReversal, decideTopUp, onlineCeilingFen, type AskedCard,
+  type Original,
   type Planned, type RequestDecision
 } from '../core/request.ts'
 import type { Ledger } from '../ledger.ts'
@@ -42,7 +43,15 @@ export const requestDesk = (ledger: RequestBook, limits = { itemsMax, waitingMax
 /** A repeat waits for the first answer, a second reversal for what the first leaves. */
 const namesOf = ({ client, request }: Asked): string[] => [
   `${client} ${request.key}`,
-  ...request.kind === 'reversal' ? [`${request.of.client ?? client} ${request.of.key}`] : []]
+  ...'of' in request ? [`${takenBack({ client, request })?.client} ${request.of.key}`] : []]
+
+/**
+ * Which request another one takes back; of a reinstatement it is a reversal, which the same client asked for.
+ */
+const takenBack = ({ client, request }: Pick<Asked, 'client' | 'request'>): RequestKey | null => {
+  if (!('of' in request)) return null
+  return requestKey(request.kind === 'reversal' ? request.of.client ?? client : client, request.of.key)
+}
 
 /**
  * Answers requests in one transaction, none of which is about the same thing as another. A Refusal stands
@@ -63,7 +72,7 @@ export async function answerRequests (
     const facts = await readFacts(tx, snapshot, fresh)
     const decided = fresh.map(one => ({ ...one, decision: openOnly(decide(one, facts), snapshot) }))
     const rows = await post(tx, decided, facts, { clearingDate, salt, atMs })
-    await insertRequests(tx, rows, atMs)
+    await insertRequests(tx, [...rows, ...forestalled(decided, facts, rows)], atMs)
     const answers = new Map(rows.map(row => [textOf(row), row]))
     return all.map(one => {
       const first = known.get(textOf(one.key))
@@ -101,12 +110,14 @@ function fieldsOf ({ client, request }: Asked): Record<string, unknown> {
     const { of, amountFen = null } = request
     return { kind, 'of/key': of.key, 'of/client': of.client ?? client, amountFen }
   }
+  if (kind === 'reinstatement') return { kind, 'of/key': request.of.key }
   const { card, amountFen, party, terminal = null } = request
   return { kind, card: cardKey(card), amountFen, party, terminal }
 }
 
 /** The first answer again, or which field makes this another request. */
 function again (one: Prepared, first: RequestRow): RequestReply | Refusal {
+  if (first.kind === requestKinds.forestalled) return { ...replyOf(first, false), kind: one.request.kind }
   if (one.digest.equals(first.digest)) return replyOf(first, true)
   const before = JSON.parse(first.content) as Record<string, unknown>
   const now = fieldsOf(one)
@@ -142,7 +153,7 @@ type Facts = {
 }
 
 async function readFacts (tx: Tx, snapshot: Snapshot, fresh: readonly Prepared[]): Promise<Facts> {
-  const refs = fresh.flatMap(({ request }) => request.kind === 'reversal' ? [] : [request.card])
+  const refs = fresh.flatMap(({ request }) => 'of' in request ? [] : [request.card])
   const found = await findCards(tx, refs)
   const cards = uniqueBy(found.values(), card => card.cardId)
   const listed = groupBy(await findEntries(tx, cards), entry => entry.cardId)
@@ -164,8 +175,7 @@ async function readFacts (tx: Tx, snapshot: Snapshot, fresh: readonly Prepared[]
 }
 
 async function readOriginals (tx: Tx, fresh: readonly Prepared[]): Promise<Facts['originals']> {
-  const keys = fresh.flatMap(({ client, request }) =>
-    request.kind === 'reversal' ? [requestKey(request.of.client ?? client, request.of.key)] : [])
+  const keys = fresh.flatMap(one => takenBack(one) ?? [])
   await lockRequests(tx, keys)
   const rows = await findRequests(tx, keys)
   const journals = await readJournals(tx, rows.flatMap(({ journalId, cardBucket, clearingDate }) =>
@@ -182,6 +192,7 @@ function decide (asked: Prepared, facts: Facts): RequestDecision {
   if (request.kind === 'reversal') {
     return decideReversal(fenOrNull(request.amountFen), originalOf(asked, facts))
   }
+  if (request.kind === 'reinstatement') return decideReinstatement(originalOf(asked, facts))
   const card = facts.cards.get(cardKey(request.card)) ?? null
   const party = snapshot.parties.get(request.party) ?? null
   const online = accountId(snapshot, 'commerce', 'online')
@@ -202,8 +213,8 @@ const fenOrNull = (fen: number | undefined): bigint | null => fen === undefined 
 
 /** The original of a reversal; of one at another party's the asker is told nothing. */
 function originalOf ({ client, party, request }: Asked, { originals, snapshot }: Facts): Stored | null {
-  if (request.kind !== 'reversal') return null
-  const found = originals.get(textOf({ client: request.of.client ?? client, key: request.of.key })) ?? null
+  const key = takenBack({ client, request })
+  const found = key === null ? null : originals.get(textOf(key)) ?? null
   const at = snapshot.partyById.get(found?.row.partyId ?? -1)?.code
   return party === null || party === at ? found : null
 }
@@ -282,7 +293,7 @@ function rowOf (
     cardBucket: bucket,
     cardId,
     partyId,
-    amountFen: decision.outcome === 'approved' ? decision.amountFen : BigInt(request.amountFen ?? 0),
+    amountFen: decision.outcome === 'approved' ? decision.amountFen : askedFen(request),
     balanceFen: cardId === null ? null : posted.balanceOf(onlineKey(facts.snapshot, { bucket, cardId })),
     batchId: posted.batchId,
     journalId: isPosted ? result.transferIds[0] ?? null : null,
@@ -290,11 +301,34 @@ function rowOf (
   }
 }
 
+const askedFen = (request: MoneyRequest): bigint =>
+  'amountFen' in request ? BigInt(request.amountFen ?? 0) : 0n
+
+/**
+ * The places of requests that are taken back before they came: when they come they are declined, for whoever
+ * asked was told that nothing will have moved. Only of the client's own: nobody takes up another's keys.
+ */
+function forestalled (
+  decided: readonly Decided[], { originals }: Facts, answered: readonly RequestRow[]
+): RequestRow[] {
+  return decided.flatMap((one, place) => {
+    const key = takenBack(one)
+    const answer = answered[place]
+    if (key === null || answer === undefined || key.client !== one.client ||
+      originals.has(textOf(key))) return []
+    const content = JSON.stringify({ kind: 'forestalled', 'by/key': one.key.key })
+    return [{
+      ...answer, ...key, content, digest: createHash('sha256').update(content).digest(),
+      kind: requestKinds.forestalled, outcome: 1, reason: answerNumbers.taken_back, amountFen: 0n
+    }]
+  })
+}
+
 /** The card and the party a request is about, as far as they are known. */
 function subjectOf (
   one: Prepared, facts: Facts
 ): { readonly bucket: number, readonly cardId: bigint | null, readonly partyId: number | null } {
-  if (one.request.kind === 'reversal') {
+  if ('of' in one.request) {
     const { cardBucket = 0, cardId = null, partyId = null } = originalOf(one, facts)?.row ?? {}
     return { bucket: cardBucket, cardId, partyId }
   }

@@ -6,8 +6,8 @@ import { bytes, numbers } from './columns.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
 import type { RequestKey } from './lock.ts'
 
-/** Stored: never renumber. */
-export const requestKinds = { purchase: 0, top_up: 1, reversal: 2 } as const
+/** Stored: never renumber. `forestalled`: the place of a request whose reversal came first. */
+export const requestKinds = { purchase: 0, top_up: 1, reversal: 2, forestalled: 3, reinstatement: 4 } as const
 export type RequestKind = keyof typeof requestKinds
 
 /** The key of a client's request, in a bucket that is a hash of both. */
@@ -73,7 +73,8 @@ export type JournalKey = {
 
 /**
  * Journals as they stand, by number: each transfer with what later ones took back of it. Those have the sides
- * swapped; one that books the event anew names the original too.
+ * swapped; one that books the event anew names the original too. What a reinstatement took back of a reversal
+ * counts no more.
  */
 export async function readJournals (
   tx: Tx, keys: readonly JournalKey[]
@@ -85,7 +86,11 @@ export async function readJournals (
       t.debit_account as debit, t.credit_account as credit, t.amount_fen as "amountFen",
       t.card_id as "cardId",
       coalesce((
-        select sum(r.amount_fen) from transfer r
+        select sum(r.amount_fen - coalesce((
+          select sum(u.amount_fen) from transfer u
+          where u.bucket = r.bucket and u.corrects = r.transfer_id
+            and u.debit_account = r.credit_account and u.credit_account = r.debit_account), 0))
+        from transfer r
         where r.bucket = t.bucket and r.corrects = t.transfer_id
           and r.debit_account = t.credit_account and r.credit_account = t.debit_account), 0)::bigint
         as "reversedFen"

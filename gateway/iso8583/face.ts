@@ -1,0 +1,154 @@
+// ISO 8583 on a wire: frames in, one answer each, frames out; on a line with ACK and NAK. It refuses to know
+// what messages say.
+import type { Iso8583Speaks } from '../../schemas/iso8583/config.ts'
+import { ack, aliveFrame, cutFrame, type Framing, frameOf, nak } from '../../schemas/iso8583/framing.ts'
+import type { EdgeHouse, Face } from '../face.ts'
+import type { Conversation, Wire } from '../wire/wire.ts'
+import { openBook } from './book.ts'
+import { type Host, openHost } from './host.ts'
+
+export const faceLimits = {
+  /** Requests of one wire that wait for an answer: more is no terminal. */
+  underWayMax: 32,
+  /** Broken frames in a row that a wire may send. */
+  brokenMax: 10,
+  /** On a line: how long for an ACK, and how often an answer is sent. */
+  ackMs: 2_000,
+  sendsMax: 3
+} as const
+
+export async function iso8583Face (speaks: Iso8583Speaks, house: EdgeHouse, port: string): Promise<Face> {
+  const framing: Framing = { length: speaks.length ?? 'nac', line: speaks.line ?? false }
+  const book = await openBook(house.folder(`iso8583-${port}`), house.clock)
+  const host = openHost(speaks, house, book)
+  await host.recover()
+  const underWay = new Set<Promise<void>>()
+  const line = { broken: 0, repeats: 0, lost: 0 }
+  let closing = false
+  return {
+    begin: wire => converse(wire, framing, {
+      host, line, log: house.log, isClosing: () => closing,
+      during: work => {
+        underWay.add(work)
+        void work.finally(() => underWay.delete(work))
+      }
+    }),
+    view: () => ({ protocol: 'iso8583', counts: { ...host.counts, ...line } }),
+    close: async () => {
+      closing = true
+      await Promise.all(underWay)
+      await book.close()
+    }
+  }
+}
+
+type Shared = {
+  readonly host: Host
+  readonly line: { broken: number, repeats: number, lost: number }
+  readonly log: EdgeHouse['log']
+  readonly isClosing: () => boolean
+  readonly during: (work: Promise<void>) => void
+}
+
+function converse (wire: Wire, framing: Framing, {
+  host, line, log, isClosing,
+  during
+}: Shared): Conversation {
+  let rest: Uint8Array = new Uint8Array()
+  let brokenInRow = 0
+  let waiting = 0
+  const link = linkOf(wire, framing, line)
+
+  async function answer (message: Uint8Array): Promise<void> {
+    waiting += 1
+    try {
+      const answer = await host.answer(message)
+      if (answer !== null) await link.send(frameOf(answer, framing))
+    } catch (error) {
+      log.error({ wire: wire.name, err: error }, 'a request was not answered')
+    } finally {
+      waiting -= 1
+    }
+  }
+
+  function took (message: Uint8Array): void {
+    brokenInRow = 0
+    link.confirm(ack)
+    if (isClosing()) return
+    if (waiting >= faceLimits.underWayMax) wire.end(`${waiting} requests wait for an answer`)
+    else during(answer(message.slice()))
+  }
+
+  function broke (why: string): void {
+    line.broken += 1
+    brokenInRow += 1
+    log.warn({ wire: wire.name, why }, 'a broken frame')
+    if (!framing.line || brokenInRow >= faceLimits.brokenMax) wire.end(`broken frame: ${why}`)
+    else link.confirm(nak)
+  }
+
+  return {
+    bytes: bytes => {
+      rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes])
+      for (let found = cutFrame(rest, framing); found !== null; found = cutFrame(rest, framing)) {
+        rest = found.rest
+        const { cut } = found
+        if (cut.kind === 'message') took(cut.message)
+        else if (cut.kind === 'broken') broke(cut.why)
+        else if (cut.kind === 'alive') void wire.write(aliveFrame(framing.length)).catch(() => undefined)
+        else link.heard(cut.kind)
+      }
+      rest = rest.slice()
+    },
+    ended: () => link.end()
+  }
+}
+
+type Link = {
+  send (frame: Uint8Array): Promise<void>
+  confirm (byte: number): void
+  heard (what: 'ack' | 'nak'): void
+  end (): void
+}
+
+/**
+ * Without a line a frame is sent and that is all. On a line each waits for its ACK before the next is sent.
+ */
+function linkOf (wire: Wire, { line }: Framing, counts: Shared['line']): Link {
+  let decide: ((what: 'ack' | 'nak' | 'late' | 'end') => void) | null = null
+  let before: Promise<void> = Promise.resolve()
+  const state = { ended: false }
+
+  async function sendOnLine (frame: Uint8Array): Promise<void> {
+    for (let sends = 0; sends < faceLimits.sendsMax && !state.ended; sends++) {
+      if (sends > 0) counts.repeats += 1
+      await wire.write(frame)
+      const what = await new Promise<string>(resolve => {
+        const late = setTimeout(resolve, faceLimits.ackMs, 'late')
+        decide = heard => {
+          clearTimeout(late)
+          resolve(heard)
+        }
+      })
+      decide = null
+      if (what === 'ack' || what === 'end') return
+    }
+    counts.lost += 1
+  }
+
+  return {
+    send: frame => {
+      if (!line) return wire.write(frame)
+      before = before.then(() => sendOnLine(frame))
+      const sent = before
+      before = before.catch(() => undefined)
+      return sent
+    },
+    confirm: byte => { if (line) void wire.write(Uint8Array.of(byte)).catch(() => undefined) },
+    heard: what => decide?.(what),
+    end: () => {
+      state.ended = true
+      decide?.('end')
+    }
+  }
+}
