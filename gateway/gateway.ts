@@ -10,6 +10,7 @@ import { createHttpClient } from '../runtime/http-client.ts'
 import type { Log } from '../runtime/log.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import { type GatewayConfig } from '../schemas/gateway.ts'
+import type { TerminalRef } from '../schemas/terminals.ts'
 import { chargeBook } from './charges.ts'
 import { openDesk } from './desk.ts'
 import type { EdgeHouse } from './face.ts'
@@ -205,8 +206,10 @@ function tlsFrom ({ ca, cert, key }: NonNullable<GatewayConfig['ledger']['tls']>
 }
 
 /** Terminals that ports name. */
-const posTerminals = ({ ports = [] }: GatewayConfig) =>
-  ports.flatMap(({ speaks }) => 'terminals' in speaks ? speaks.terminals : [])
+const posTerminals = ({ ports = [] }: GatewayConfig): TerminalRef[] => ports.flatMap(({ speaks }) => {
+  const named: readonly TerminalRef[] = 'terminals' in speaks ? speaks.terminals : []
+  return named.map(({ operator, terminal }) => ({ operator, terminal }))
+})
 
 /** `ID.SECRET`: as whom the ledger knows this gateway. */
 const clientIdIn = (token: string): string => token.slice(0, Math.max(0, token.lastIndexOf('.')))
