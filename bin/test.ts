@@ -21,6 +21,12 @@ const { values, positionals: words } = parseArgs({
   allowPositionals: true, options: { jobs: { type: 'string', default: '2' } }
 })
 
+/** What takes minutes, for a clone that has measured nothing yet. */
+const longMs: Record<string, number> = {
+  'test/scenarios.test.ts': 350_000, 'test/crash.test.ts': 220_000, 'test/demo.test.ts': 140_000,
+  'test/backup.test.ts': 115_000
+}
+
 const stop = new AbortController()
 process.once('SIGTERM', () => stop.abort())
 process.once('SIGINT', () => stop.abort())
@@ -88,21 +94,12 @@ function isExtra (reason: string): boolean {
   return reason.startsWith('extra:')
 }
 
-/** What takes minutes, for a clone that has measured nothing yet. */
-const longMs: Record<string, number> = {
-  'test/scenarios.test.ts': 350_000, 'test/crash.test.ts': 220_000, 'test/demo.test.ts': 140_000,
-  'test/backup.test.ts': 115_000
-}
-
 /** A long file at the end would leave one core idle. */
 function slowestFirst (files: string[]): string[] {
   const measured = lastTimes()
-  const times = Object.keys(measured).length === 0 ? { ...zeroes(files), ...longMs } : measured
-  return files.sort((a, b) => (times[b] ?? Infinity) - (times[a] ?? Infinity) || (a < b ? -1 : 1))
+  const [times, other] = Object.keys(measured).length === 0 ? [longMs, 0] : [measured, Infinity]
+  return files.sort((a, b) => (times[b] ?? other) - (times[a] ?? other) || (a < b ? -1 : 1))
 }
-
-const zeroes = (files: readonly string[]): Record<string, number> =>
-  Object.fromEntries(files.map(file => [file, 0]))
 
 function lastTimes (): Record<string, number> {
   return JSON.parse(readIfThere(timesFile) ?? '{}') as Record<string, number>

@@ -317,3 +317,4 @@ t.test('rules begin, and stay where fines were counted by them', async t => {
 })
 
 t.strictSame(doors.mismatches(), [], 'every answer is as described')
+t.strictSame(doors.unused().filter(one => one.includes('/v1/library')), [], 'every route was used')

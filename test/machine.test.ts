@@ -34,16 +34,16 @@ t.test('the set-up plans what a machine lacks', async t => {
   }
   const all = [
     'g++', 'make', 'python3', 'libpcsclite-dev', 'libpcsclite1', 'pcscd', 'vsmartcard-vpcd', 'iproute2',
-    'util-linux'
+    'util-linux', 'openssl'
   ]
   t.same(plan('--plan', `${dir}/bare`), all)
   t.same(plan('--plan', `${dir}/none`), all, 'no dpkg at all')
   t.same(plan('--plan', `${dir}/bare`, '--then', 'bin/test.ts'),
-    [...all, 'socat', 'redis-server', 'postgresql', 'hledger'],
-    'tests want cables, Redis, PostgreSQL with its tools, and hledger')
+    [...all, 'pcsc-tools', 'opensc', 'socat', 'redis-server', 'postgresql', 'hledger'],
+    'tests want card tools of others, cables, Redis, PostgreSQL with its tools, and hledger')
   t.same(plan('--plan', `${dir}/bare`, '--only', 'npm'), [])
   t.same(plan('--plan', `${dir}/half`),
-    ['python3', 'libpcsclite-dev', 'pcscd', 'vsmartcard-vpcd', 'iproute2', 'util-linux'],
+    ['python3', 'libpcsclite-dev', 'pcscd', 'vsmartcard-vpcd', 'iproute2', 'util-linux', 'openssl'],
     'removed packages do not count, nor do names that only begin alike')
 })
 

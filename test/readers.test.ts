@@ -229,7 +229,7 @@ t.test('real readers', { skip, timeout: 250_000 }, async t => {
     t.strictSame(await other.inspectCard({ chip: 'card 1' }), await farm.inspectCard({ chip: 'card 1' }))
     t.strictSame(await other.inspectPsam({ chip: 'psam 1' }), await farm.inspectPsam({ chip: 'psam 1' }))
     await t.rejects(other.restore({ file }), /is there already/)
-    await independentPeer(t, other)
+    await independentPeers(t, other)
   })
 })
 
@@ -265,11 +265,12 @@ async function tornTap (t: Test, farm: Farm, lane: Lane, random: Random): Promis
   t.equal(before.balanceFen - purse.balanceFen, committed ? 100 : 0)
 }
 
-/** Somebody else's PC/SC client runs the first commands of the worked example. */
-async function independentPeer (t: Test, farm: Farm): Promise<void> {
+/** PC/SC clients of others: one runs the first commands of the worked example, two look at the reader. */
+async function independentPeers (t: Test, farm: Farm): Promise<void> {
   const tool = '/usr/bin/scriptor'
-  const none = !existsSync(tool) && 'extra: no scriptor (Debian package pcsc-tools)'
-  await t.test('an independent client', { skip: none }, async t => {
+  const none = ![tool, '/usr/bin/opensc-tool', '/usr/bin/pcsc_scan'].every(path => existsSync(path)) &&
+    'no scriptor, pcsc_scan, opensc-tool (Debian packages pcsc-tools, opensc)'
+  await t.test('independent clients', { skip: none }, async t => {
     const card = { ...cardOf(0), serial: serialOf(8), balanceFen: 0x2710, offlineCounter: 0x2A }
     await farm.createCard({ chip: 'W', card })
     await farm.insert({ chip: 'W', reader: 'DESK 00 00' })
@@ -283,6 +284,16 @@ async function independentPeer (t: Test, farm: Farm): Promise<void> {
     t.match(answers[1], /^9900FF0000000000.{44}9000$/)
     t.equal(answers[2], '000027109000')
     t.match(answers[3], /^00002710002A0000000100.{8}9000$/)
+
+    const ask = (program: string, ...args: string[]) => execFileSync(program, args, {
+      encoding: 'utf8', env: { ...process.env, PCSCLITE_CSOCK_NAME: farm.socket }
+    })
+    const readers = ask('pcsc_scan', '-r')
+    t.match(readers, /\d: DESK 00 00$/m)
+    const place = /(\d+): DESK 00 00$/m.exec(readers)?.[1] ?? ''
+    const seen = ask('opensc-tool', '-r', place, '-s', `00A4040009${aid}`, '-s', '805C000204')
+    t.match(seen, /SW1=0x90, SW2=0x00[^]*SW1=0x90, SW2=0x00/, 'selected, asked for its balance')
+    t.match(seen, /00 00 27 10/)
   })
 }
 
