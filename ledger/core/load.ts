@@ -48,7 +48,7 @@ export function refusalOfLoad (facts: LoadFacts): LoadRefusal | null {
 
 const holdingRule = (type: string, fen: number): string =>
   `${type === 'anonymous' ? 'an anonymous' : 'a named'} prepaid card holds ${yuan(fen)} at most ` +
-  '(支付机构预付卡业务管理办法, article 7)'
+  '(支付机构预付卡业务管理办法)'
 
 const yuan = (fen: number): string => `${Math.floor(fen / 100)}.${String(fen % 100).padStart(2, '0')} yuan`
 

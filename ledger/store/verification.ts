@@ -332,7 +332,7 @@ const purseRows = (purses: string): string => `
       order by j.batch_id desc limit 1) a on true
     where p.bucket = $1),
   judged as (
-    select *, case kind when 1 then not (reason in (10, 33) or findings && '{10,33}')
+    select *, case kind when 1 then not (reason in (10, 33, 34) or findings && '{10,33,34}')
       else not (reason = 13 or 13 = any (findings)) end as covers
     from told),
   counters as (
