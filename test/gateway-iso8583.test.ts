@@ -1,4 +1,4 @@
-// Terminals that speak ISO 8583, over real sockets and real ptys, against a real ledger: each exchange, the
+// Terminals that speak ISO 8583, over real sockets, against a real ledger: each exchange, the
 // ledger away at every point of a request, wrong and replayed messages, settlement, and a gateway killed in
 // between.
 import { spawn, type ChildProcess } from 'node:child_process'
@@ -354,7 +354,7 @@ t.test('the ledger away at every point of a request: what is not answered is tak
   await edge.stop()
 })
 
-t.test('frames cut at every byte, glued, over many wires', async t => {
+t.test('frames cut, glued, over many wires', async t => {
   const door = await opened(t)
   const edge = await openEdge(door)
   const pos = await posAt(t, edge.port)
