@@ -122,10 +122,12 @@ if (noPty !== null) {
     two.store.records = [stored(debit(2, 1, 'B2')), { ...stored(debit(2, 9, 'B2')), counter: 0 }]
     one.lose['forget'] = 1
 
-    // Killed after the record is on disk and before the terminal hears of it: it is given once more.
-    const dying = await city.gateway([port], { killAt: 'polled-after-collect' })
-    t.equal((await dying.lost).signal, 'SIGKILL')
-    t.equal(one.store.records.length + two.store.records.length, 5, 'nothing is forgotten yet')
+    // Killed before the record is on disk, and after it but before the terminal hears of it: given once more.
+    for (const killAt of ['polled-before-collect', 'polled-after-collect']) {
+      const dying = await city.gateway([port], { killAt })
+      t.equal((await dying.lost).signal, 'SIGKILL')
+      t.equal(one.store.records.length + two.store.records.length, 5, 'nothing is forgotten yet')
+    }
 
     const gateway = await city.gateway([port])
     await until(() => one.store.records.length === 0 && two.store.records.length === 1, 'records')
@@ -152,6 +154,16 @@ if (noPty !== null) {
     t.ok((counts['silent'] ?? 0) > 0 && (counts['garbled'] ?? 0) + (counts['noAnswer'] ?? 0) > 0)
     await gateway.drained()
     await gateway.stop()
+
+    // Killed when the terminal has forgotten: the record is on disk.
+    one.store.records = [stored(debit(1, 4, 'B1'))]
+    const forgetting = await city.gateway([port], { killAt: 'polled-after-forget' })
+    t.equal((await forgetting.lost).signal, 'SIGKILL')
+    t.equal(one.store.records.length, 0)
+    const after = await city.gateway([port])
+    await after.drained()
+    t.same(await city.booked(card(1).card), ['101 180 ok', '102 180 ok', '103 180 ok', '104 180 ok'])
+    await after.stop()
 
     // Full: the terminal keeps its record until there is room.
     const full = await city.gateway([port], {

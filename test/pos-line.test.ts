@@ -191,7 +191,7 @@ if (noPty !== null) {
   t.test('a day at a till, on a line that is as bad as lines are', async t => {
     const city = await openCity(t, doors, { topUps: [1, 2] })
     const cable = await city.cable('till')
-    const gateway = await city.gateway([posPort(cable.near)])
+    const gateway = await city.gateway([posPort(cable.near)], { config: { reportEverySeconds: 1 } })
     const faults = { junk: text('\r\n??'), slowly: true }
     const pos = openPos({ line: cable.device(), faults, ackTimeoutMs: 5_000 })
     const settled = async (kind: PosKind, fields: PosFields) => (await pos.settle(kind, fields)).fields
@@ -232,6 +232,15 @@ if (noPty !== null) {
     const metrics = await (await fetch(`${gateway.child.ready.url}/metrics`)).text()
     t.match(metrics, 'gateway_port_open{port="TILL"} 1')
     t.match(metrics, /gateway_port_events_total\{event="requests",port="TILL",protocol="pos-line"\} 1\d/)
+
+    await city.door.ok('clerk', 'POST', '/v1/terminals/withdrawals', {
+      terminals: [{ operator: 'SHP', terminal: 'S1' }], to: 'suspended', reason: 'the till was stolen'
+    })
+    const balance = { key: 'balance', card: cardKey(card(1).card) }
+    while ((await settled('BALANCE', balance)).reason !== 'terminal_suspended') await delay(100)
+    t.equal(await told('SALE', sale('0011', 1, 100)), 'declined terminal_suspended')
+    t.equal(await told('RECORD', upload('0012', debit(4, 2, 'S1'))), 'approved stored', 'history all the same')
+    t.equal(await city.online(card(1).card), 5_000)
   })
 
   t.test('flipped bits, answers unheard, NAK storms, half frames, a pulled cable, a stop', async t => {
@@ -283,6 +292,7 @@ if (noPty !== null) {
   t.test('tcp: many POS at one port; one is served while another is silent or mad', async t => {
     const city = await openCity(t, doors, { topUps: [1, 2] })
     const terminals = ['S1', 'S2'].map(terminal => ({ operator: 'SHP', terminal }))
+    await city.door.ok('registrar', 'PUT', '/v1/registry', { terminals })
     const gateway = await city.gateway([{
       port: 'SHOPS', tcp: { port: 0 }, speaks: { protocol: 'pos-line', terminals, language: 'en' }
     }])

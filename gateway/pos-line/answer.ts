@@ -49,6 +49,11 @@ export function posDesk ({ house, lane, terminals, answerMs, language }: PosDesk
     const terminal = name === undefined ? only : byName.get(name)
     if (terminal === undefined) return written(key, { reason: 'terminal_unknown' })
     if (message.kind === 'ANSWER') return written(key, { reason: 'unreadable' })
+    const found = house.terminals.find(terminal.terminal, terminal.operator)
+    if (found.ok) house.terminals.heard(terminal)
+    else if (!untouched.has(message.kind)) {
+      return written(key, { reason: found.reason, fields: { text: plain(found.why) } })
+    }
     return written(key, await once(terminal, key, message))
   }
 
@@ -149,6 +154,9 @@ export function posDesk ({ house, lane, terminals, answerMs, language }: PosDesk
 
 /** Of an answer to what could not be read. */
 const noKey = '----'
+
+/** What a terminal that may not be served can still say: what a chip has paid is history whoever tells it. */
+const untouched: ReadonlySet<PosKind> = new Set(['ECHO', 'RECORD'])
 
 /** What has no first answer to keep. */
 const passing: ReadonlySet<PosKind> = new Set(['ECHO', 'BALANCE'])

@@ -12,7 +12,7 @@ const shapes = {
   whole: /^\d{1,10}$/,
   hex: /^([0-9A-F]{2}){1,8}$/,
   word: /^[A-Za-z0-9_-]{1,15}$/,
-  reason: /^[a-z_]{1,40}$/,
+  reason: /^[a-z0-9_]{1,40}$/,
   text: /^[^|]*$/
 } as const
 type Shape = keyof typeof shapes
@@ -87,6 +87,8 @@ export const posReasons = {
   spool_failed: { outcome: 'declined', en: 'the record store cannot be written', zh: '记录存储故障' },
   unreadable: { outcome: 'declined', en: 'the message cannot be read', zh: '报文错误' },
   terminal_unknown: { outcome: 'declined', en: 'this terminal is not known here', zh: '终端未登记' },
+  terminal_not_enrolled: { outcome: 'declined', en: 'this terminal is not enrolled', zh: '终端未入网' },
+  terminal_suspended: { outcome: 'declined', en: 'this terminal is suspended', zh: '终端已停用' },
   key_conflict: { outcome: 'declined', en: 'this key was used for something else', zh: '流水号重复' },
   refused: { outcome: 'declined', en: 'the centre refuses, no repeat will help', zh: '中心拒绝' },
   unanswered: {
