@@ -45,7 +45,8 @@ export type Kind = typeof kinds[number]
 /** Throws RangeError saying what is wrong and where. */
 export function describe (text: string, as?: Kind): Description {
   if (text.trim().startsWith('{')) return describeRecord(text)
-  if (as === 'sip2' || (as === undefined && looksLikeSip2(text))) return describeSip2(sip2Bytes(text))
+  const isSip2 = as === 'sip2' || (as === undefined && looksLikeSip2(text) && !isHex(text))
+  if (isSip2) return describeSip2(sip2Bytes(text))
   const bytes = unhex(text)
   if (bytes.length === 0) throw new RangeError('nothing to describe: give hexadecimal digits')
   const kind = as ?? kindOf(bytes)
@@ -61,6 +62,9 @@ export function describe (text: string, as?: Kind): Description {
     case 'iso8583': return describeIso8583(bytes)
   }
 }
+
+/** `9406` is a status word; as a message it would have to be named one. */
+const isHex = (text: string): boolean => /^([0-9A-Fa-f]{2}\s*){2,}$/.test(text)
 
 /** A known instruction first, then what ends in a status word, then a file by its length. */
 function kindOf (bytes: Uint8Array): Kind {

@@ -239,7 +239,7 @@ if (noPty !== null) {
     const balance = { key: 'balance', card: cardKey(card(1).card) }
     while ((await settled('BALANCE', balance)).reason !== 'terminal_suspended') await delay(100)
     t.equal(await told('SALE', sale('0011', 1, 100)), 'declined terminal_suspended')
-    t.equal(await told('RECORD', upload('0012', debit(4, 2, 'S1'))), 'approved stored', 'history all the same')
+    t.equal(await told('RECORD', upload('0012', debit(4, 2, 'S1'))), 'approved stored', 'history')
     t.equal(await city.online(card(1).card), 5_000)
   })
 
