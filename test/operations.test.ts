@@ -318,6 +318,9 @@ t.test('the process of before and the new one work side by side, from the upgrad
   traffic.goesOn = false
   await old
   await put('gateway', 'POST', '/v1/records', { delivery: 'alone-from-now', records: [recordOf(0, 3)] })
+  const isSealed = async () =>
+    (await db.query('select 1 from tree_head where audit_hash is not null limit 1')).rows.length > 0
+  while (!await isSealed()) await pause(20)
   t.strictSame(await stop(), { code: 0, signal: null })
   t.strictSame(faults, [], 'neither is refused anything')
   t.comment(`${traffic.turns} turns of the old process, the longest ${Math.round(traffic.longestMs)} ms`)
