@@ -194,6 +194,10 @@ async function play (t: Test, seed: string): Promise<void> {
   const sealer = await startSealer({
     db, signer, now: () => clock.now(), everyMs: 3_600_000, onError: error => { throw error }
   })
+  t.teardown(async () => {
+    await sealer.stop()
+    await close()
+  })
   const whole: Ledger = { ...ledger, sealer }
   const model = newModel(cards)
   const told = random.shuffle(history(random))
@@ -251,8 +255,6 @@ async function play (t: Test, seed: string): Promise<void> {
     if (!t.passing()) break
   }
   t.comment(`${seed}: ${told.length} lines, ${model.distinct()} events, ${crashes} crashes, open ${openDate}`)
-  await sealer.stop()
-  await close()
 }
 
 /**

@@ -14,6 +14,7 @@ import { purchaseTac } from '../../schemas/epurse/mac.ts'
 import { suites } from '../../schemas/epurse/suite.ts'
 import type { Card, Registry } from '../../schemas/api.ts'
 import type { CardRef, TransactionRecord } from '../../schemas/record.ts'
+import { cardNamer } from '../../ledger/core/mask.ts'
 import { readRecord } from '../../ledger/intake/incoming.ts'
 import { createLanes } from '../../ledger/intake/lanes.ts'
 import { createMeters } from '../../ledger/meters.ts'
@@ -59,6 +60,7 @@ export async function startBench (): Promise<Bench> {
       const ledger = {
         db, clock, tac, log: createLog('test', { level: 'silent' }), registry: registryCache(db),
         random: (length: number) => Buffer.from(random.bytes(length)), partitionDays: 3, lanes: createLanes(),
+        nameCard: cardNamer(new Uint8Array(32)),
         meters: createMeters(createMetrics(), { db, clock, lanesWaiting: () => 0 })
       } as unknown as Ledger
       await register(ledger, fixture(cards))
