@@ -3,6 +3,7 @@
 import { Type, type Static, type TSchema } from 'typebox'
 import { Instant } from './api.ts'
 import { limits } from './limits.ts'
+import { placed } from './placed.ts'
 import { PortConfig } from './port.ts'
 
 const closed = { additionalProperties: false } as const
@@ -73,16 +74,10 @@ export const LaneConfig = Type.Object({
   readers: Type.Object({
     card: ReaderName, psam: ReaderName, sparePsam: Type.Optional(ReaderName)
   }, closed),
-  operator: Type.String({ pattern: '^[A-Z0-9-]{1,15}$', description: 'party code' }),
-  terminal: Type.String({
-    pattern: '^[A-Z0-9-]{1,8}$', description: 'number of the terminal at its operator'
-  }),
+  ...placed,
   psam: Type.Optional(hexText(6, 'terminal number the PSAM must have; absent: any PSAM may serve here')),
   sparePsam: Type.Optional(hexText(6, 'the same of the spare, which serves while the first is not ready')),
   mode: literals(['fare', 'till'], 'fare: each card pays the tariff; till: pays the amount asked for'),
-  line: Type.Optional(Type.String({ maxLength: 8 })),
-  vehicle: Type.Optional(Type.String({ maxLength: 8 })),
-  shift: Type.Optional(Type.String({ maxLength: 8 })),
   industry: Type.Optional(hexText(1, 'industry code in the trip record: 01 metro, 02 bus, 07 parking')),
   transmitDeadlineMs: Type.Optional(Milliseconds(50, 60_000, 'a silent chip is given up after this; 3000'))
 }, { ...closed, $id: 'LaneConfig' })

@@ -5,13 +5,12 @@ import { createRandom } from '../terminal-sim/random.ts'
 import { gather } from '../runtime/gather.ts'
 import type { Registry } from '../schemas/api.ts'
 import type { MoneyRequest, RequestReply } from '../schemas/request.ts'
-import { bootstrap } from '../ledger/people/bootstrap.ts'
 import { answerRequests, requestDesk, type Asked } from '../ledger/posting/requests.ts'
 import { accountDifferences, balances } from '../ledger/store/balances.ts'
 import type { Db } from '../ledger/store/db.ts'
 import { guardedDifferences, guardedTotalDifferences } from '../ledger/store/guarded.ts'
 import { verifyBooks } from '../ledger/verifying/verify-books.ts'
-import { secretOf, startDoors, type Answer, type Door } from './support/ledger-http.ts'
+import { openWithClients, secretOf, startDoors, type Answer, type Door } from './support/ledger-http.ts'
 import { cardOf } from './support/posting.ts'
 
 const doors = await startDoors()
@@ -40,14 +39,7 @@ const registry: Registry = {
 }
 const clients = { PARK: ['operator', 'PRK'], SHOP: ['agent', 'SHP'], FORE: ['agent', 'PRE'] } as const
 
-async function opened (): Promise<Door> {
-  const door = await doors.open()
-  await door.ok('registrar', 'PUT', '/v1/registry', registry)
-  await bootstrap(door.db, {
-    clients: Object.entries(clients).map(([id, [kind, party]]) => ({ id, kind, party, secret: secretOf(id) }))
-  }, door.clock.now())
-  return door
-}
+const opened = (): Promise<Door> => openWithClients(doors, registry, clients)
 
 const send = (door: Door, client: string, json: unknown): Promise<Answer> =>
   door.ask(null, 'POST', '/v1/requests', { json, token: `${client}.${secretOf(client)}` })

@@ -11,13 +11,12 @@ import { nodeCommand, superviseChild } from '../runtime/supervise.ts'
 import type { LoadReply, NewLoad } from '../schemas/load.ts'
 import type { Registry } from '../schemas/api.ts'
 import { byNextBalance, byOnlineCounter } from '../ledger/core/load.ts'
-import { bootstrap } from '../ledger/people/bootstrap.ts'
 import { balances } from '../ledger/store/balances.ts'
 import { verifyBooks } from '../ledger/verifying/verify-books.ts'
 import { cardChip, type CardChip } from '../terminal-sim/card/card-chip.ts'
 import { createRandom } from '../terminal-sim/random.ts'
 import { putDown, type InHand } from './support/chips-in-hand.ts'
-import { secretOf, startDoors, type Door } from './support/ledger-http.ts'
+import { openWithClients, secretOf, startDoors, type Door } from './support/ledger-http.ts'
 import { cardOf, recordOf } from './support/posting.ts'
 
 const doors = await startDoors()
@@ -45,14 +44,7 @@ const registry: Registry = {
 }
 const clients = { SHOP: ['agent', 'SHP'], FORE: ['agent', 'PRE'], BUS: ['operator', 'BUS'] } as const
 
-async function opened (): Promise<Door> {
-  const door = await doors.open()
-  await door.ok('registrar', 'PUT', '/v1/registry', registry)
-  await bootstrap(door.db, {
-    clients: Object.entries(clients).map(([id, [kind, party]]) => ({ id, kind, party, secret: secretOf(id) }))
-  }, door.clock.now())
-  return door
-}
+const opened = (): Promise<Door> => openWithClients(doors, registry, clients)
 const send = async (door: Door, client: string, path: string, json: unknown) =>
   await door.ask(null, 'POST', path, { json, token: `${client}.${secretOf(client)}` })
 

@@ -1,5 +1,6 @@
 // What a gateway is told of a polled line: which terminal stands at which address, and how long it waits.
 import { Type, type Static } from 'typebox'
+import { placed } from '../placed.ts'
 
 const closed = { additionalProperties: false } as const
 const Milliseconds = (description: string) =>
@@ -7,13 +8,7 @@ const Milliseconds = (description: string) =>
 
 export const PolledTerminal = Type.Object({
   address: Type.Integer({ minimum: 1, maximum: 127, description: 'on the line, once' }),
-  operator: Type.String({ pattern: '^[A-Z0-9-]{1,15}$', description: 'party code' }),
-  terminal: Type.String({
-    pattern: '^[A-Z0-9-]{1,8}$', description: 'number of the terminal at its operator'
-  }),
-  line: Type.Optional(Type.String({ maxLength: 8 })),
-  vehicle: Type.Optional(Type.String({ maxLength: 8 })),
-  shift: Type.Optional(Type.String({ maxLength: 8 }))
+  ...placed
 }, closed)
 export type PolledTerminal = Static<typeof PolledTerminal>
 

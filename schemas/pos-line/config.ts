@@ -1,19 +1,12 @@
 // What a gateway is told of a POS line: who stands there, and what its frames look like.
 import { Type, type Static } from 'typebox'
+import { placed } from '../placed.ts'
 
 const closed = { additionalProperties: false } as const
 const Milliseconds = (description: string) =>
   Type.Optional(Type.Integer({ minimum: 10, maximum: 120_000, description }))
 
-export const PosTerminal = Type.Object({
-  operator: Type.String({ pattern: '^[A-Z0-9-]{1,15}$', description: 'party code' }),
-  terminal: Type.String({
-    pattern: '^[A-Z0-9-]{1,8}$', description: 'number of the terminal at its operator'
-  }),
-  line: Type.Optional(Type.String({ maxLength: 8 })),
-  vehicle: Type.Optional(Type.String({ maxLength: 8 })),
-  shift: Type.Optional(Type.String({ maxLength: 8 }))
-}, closed)
+export const PosTerminal = Type.Object(placed, closed)
 export type PosTerminal = Static<typeof PosTerminal>
 
 export const PosLineSpeaks = Type.Object({

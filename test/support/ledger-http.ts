@@ -273,3 +273,16 @@ function newContract () {
       Object.keys(operations).map(method => `${method.toUpperCase()} ${route}`)).filter(one => !used.has(one))
   }
 }
+
+/** A ledger with this registry, and machines of its companies beside those that every ledger has. */
+export async function openWithClients (
+  doors: Doors, registry: unknown,
+  clients: Readonly<Record<string, readonly ['agent' | 'operator', string]>>
+): Promise<Door> {
+  const door = await doors.open()
+  await door.ok('registrar', 'PUT', '/v1/registry', registry)
+  await bootstrap(door.db, {
+    clients: Object.entries(clients).map(([id, [kind, party]]) => ({ id, kind, party, secret: secretOf(id) }))
+  }, door.clock.now())
+  return door
+}
