@@ -1,8 +1,9 @@
 // What the parts of a gateway cost, each beside the barest thing that must be done anyway, in turn within one
-// run: a purchase, a record on its way, frames of each codec, conversations over sockets. `--rounds N` taps,
-// 40 unless told; 0 leaves readers out.
+// run: a purchase, a record on its way, frames of each codec, conversations over sockets, a thousand POS of
+// ISO 8583. `--rounds N` taps, 40 unless told; 0 leaves readers out. `--only PART` measures one part.
 import { parseArgs } from 'node:util'
 import { codecs } from './gateway/codecs.ts'
+import { purchasesOfMany } from './gateway/iso8583.ts'
 import { conversations } from './gateway/sockets.ts'
 import { recordsThrough } from './gateway/spool.ts'
 import { bench as tapBench } from './tap.ts'
@@ -10,10 +11,24 @@ import { bench as tapBench } from './tap.ts'
 export async function bench (
   { args }: { readonly args: readonly string[] }
 ): Promise<Record<string, unknown>> {
-  const { values } = parseArgs({ args: [...args], options: { rounds: { type: 'string', default: '40' } } })
+  const { values } = parseArgs({
+    args: [...args], options: { rounds: { type: 'string', default: '40' }, only: { type: 'string' } }
+  })
   const rounds = Number(values.rounds)
-  const tap = rounds === 0 ? null : await tapBench({ args: [String(rounds)] })
-  return {
-    tap, codecs: codecs(), records: await recordsThrough(), sockets: await conversations()
+  const parts: Readonly<Record<string, () => unknown>> = {
+    tap: () => rounds === 0 ? null : tapBench({ args: [String(rounds)] }),
+    codecs,
+    records: recordsThrough,
+    sockets: conversations,
+    iso8583: purchasesOfMany
   }
+  const { only } = values
+  if (only !== undefined && !Object.hasOwn(parts, only)) {
+    throw new Error(`--only ${only}: one of ${Object.keys(parts).join(', ')}`)
+  }
+  const figures: Record<string, unknown> = {}
+  for (const [name, part] of Object.entries(parts)) {
+    if (only === undefined || only === name) figures[name] = await part()
+  }
+  return figures
 }

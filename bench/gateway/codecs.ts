@@ -3,6 +3,9 @@ import assert from 'node:assert/strict'
 import { debit, parseCommand } from '../../schemas/epurse/apdu.ts'
 import { hex, unhex } from '../../schemas/epurse/hex.ts'
 import { type Message, buildMessage, parseMessage } from '../../schemas/iso8583/message.ts'
+import { type PolledFrame, buildPolled, cutPolled } from '../../schemas/polled/frame.ts'
+import { type PosMessage, readPosMessage, writePosMessage } from '../../schemas/pos-line/messages.ts'
+import { buildFrame, cutPiece, plainLrc } from '../../schemas/serial/lrc-frame.ts'
 import { codePage } from '../../schemas/sip2/code-page.ts'
 import { readMessage, say, writeMessage } from '../../schemas/sip2/message.ts'
 
@@ -26,6 +29,16 @@ const purchase: Message = {
   }
 }
 const iso = buildMessage(purchase)
+
+const sale: PosMessage = {
+  kind: 'SALE',
+  fields: { key: 'POS-1-000042', card: '02313750FFFFFFFF-03104990600000000001-1', amountFen: '180' }
+}
+const line = buildFrame(writePosMessage(sale), plainLrc)
+
+const payload = Uint8Array.from({ length: 72 }, (_, at) => at)
+const collected: PolledFrame = { address: 9, code: 0x88, payload }
+const polled = buildPolled(collected)
 
 const rows: readonly Codec[] = [
   {
@@ -60,6 +73,35 @@ const rows: readonly Codec[] = [
       const fixed = { uidAlgorithm: '0', pwdAlgorithm: '0' }
       return writeMessage(say('93', fixed, read.message.fields), utf8, 1)
     }
+  },
+  {
+    name: 'STX/ETX/LRC',
+    bytes: line,
+    thereAndBack: () => {
+      const piece = cutPiece(line, plainLrc)?.piece
+      assert(piece?.kind === 'frame', 'a frame of a POS line is cut')
+      return buildFrame(piece.data, plainLrc)
+    }
+  },
+  {
+    name: 'POS message in it',
+    bytes: line,
+    thereAndBack: () => {
+      const piece = cutPiece(line, plainLrc)?.piece
+      assert(piece?.kind === 'frame', 'a frame of a POS line is cut')
+      const read = readPosMessage(piece.data)
+      assert(read.ok, 'a message of a POS is read back')
+      return buildFrame(writePosMessage(read.message), plainLrc)
+    }
+  },
+  {
+    name: 'polled line',
+    bytes: polled,
+    thereAndBack: () => {
+      const cut = cutPolled(polled)
+      assert(cut?.ok === true, 'a polled frame is cut')
+      return buildPolled(cut.frame)
+    }
   }
 ]
 
@@ -71,7 +113,7 @@ export function codecs (): Record<string, unknown> {
     const perSecond = rate(thereAndBack)
     const copiesPerSecond = rate(() => Uint8Array.from(bytes))
     const ratio = perSecond / copiesPerSecond
-    console.log(`${name.padEnd(12)} ${bytes.length} bytes, read and written ${Math.round(perSecond)} /s, ` +
+    console.log(`${name.padEnd(18)} ${bytes.length} bytes, read and written ${Math.round(perSecond)} /s, ` +
       `copied ${Math.round(copiesPerSecond)} /s, ratio ${ratio.toFixed(4)}`)
     return [name, { bytes: bytes.length, perSecond, copiesPerSecond, ratio }] as const
   })

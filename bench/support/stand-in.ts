@@ -1,9 +1,10 @@
 // A stand-in of the ledger for benches of the gateway: one tariff, an empty blacklist, takes every record,
-// and may lose answers or be away. It refuses to know what is right.
+// approves every request, and may lose answers or be away. It refuses to know what is right.
 import { type Server, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { RecordDelivery } from '../../schemas/api.ts'
 import type { TransactionRecord } from '../../schemas/record.ts'
+import type { NewRequest, RequestReply } from '../../schemas/request.ts'
 
 export type StandIn = {
   readonly url: string
@@ -58,6 +59,7 @@ function answer (standIn: StandIn, path: string, body: Buffer, response: ServerR
     '/v1/tariffs': () => [tariff],
     '/v1/blacklist': () => ({ from: null, to: 0, add: [], remove: [], digest: emptyDigest }),
     '/v1/cities': () => ({ version: 0, cities: [] }),
+    '/v1/requests': () => approve(JSON.parse(body.toString('utf8')) as NewRequest),
     '/v1/records': () => take(standIn, JSON.parse(body.toString('utf8')) as RecordDelivery)
   }
   const reply = known[path]?.()
@@ -71,3 +73,9 @@ function take (standIn: StandIn, { delivery, records }: RecordDelivery): unknown
   const results = records.map((_, index) => ({ index, outcome: 'accepted', reason: 'ok', replayed: false }))
   return { delivery, replayed: false, clearingDate: '2026-03-02', results, head: null }
 }
+
+const approve = (request: NewRequest): RequestReply => ({
+  key: request.key, kind: request.kind, outcome: 'approved', reason: 'ok', replayed: false,
+  amountFen: 'amountFen' in request ? request.amountFen ?? 0 : 0, balanceFen: 10_000, journal: '1',
+  clearingDate: '2026-03-02'
+})
