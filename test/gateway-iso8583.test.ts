@@ -1,6 +1,6 @@
-// Terminals that speak ISO 8583, over real sockets, against a real ledger: each exchange, the
-// ledger away at every point of a request, wrong and replayed messages, settlement, and a gateway killed in
-// between.
+// Terminals that speak ISO 8583, over real sockets and a pseudo terminal, against a real ledger: each
+// exchange, the ledger away at every point of a request, wrong and replayed messages, settlement, a cable
+// that is pulled, and a gateway killed in between.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -15,6 +15,7 @@ import { openDesk, type Desk } from '../gateway/desk.ts'
 import type { EdgeHouse } from '../gateway/face.ts'
 import { iso8583Face } from '../gateway/iso8583/face.ts'
 import { sealTerminalKeys } from '../gateway/keys.ts'
+import { openSerialPort } from '../gateway/serial/port.ts'
 import { openTcpPort } from '../gateway/tcp/port.ts'
 import { accountDifferences, balances } from '../ledger/store/balances.ts'
 import { createHttpClient, HttpFaultError, type HttpClient } from '../runtime/http-client.ts'
@@ -24,6 +25,8 @@ import { hex, unhex } from '../schemas/epurse/hex.ts'
 import { type BatchTotals, readField48, readField54 } from '../schemas/iso8583/exchanges.ts'
 import type { Iso8583Speaks } from '../schemas/iso8583/config.ts'
 import { openPos, type Pos, type PosOptions } from '../terminal-sim/iso8583/pos.ts'
+import { deviceStream } from '../terminal-sim/line/line.ts'
+import { openPtyPair, whyNoPty } from '../terminal-sim/line/pty-pair.ts'
 import { secretOf, startDoors, type Door } from './support/ledger-http.ts'
 import { cardOf } from './support/posting.ts'
 import { recordingDisk, type Image } from './support/recording-disk.ts'
@@ -68,11 +71,14 @@ type Edge = {
   readonly port: number
   readonly disk: Image
   readonly lines: () => string
+  readonly counts: () => Readonly<Record<string, number>>
   stop (): Promise<void>
 }
 
-async function openEdge (door: Door, more: Partial<Iso8583Speaks> = {}, images = new Map<string,
-  Image>()): Promise<Edge> {
+/** `device`: its port is a serial line. */
+async function openEdge (
+  door: Door, more: Partial<Iso8583Speaks> = {}, images = new Map<string, Image>(), device = ''
+): Promise<Edge> {
   const real = createHttpClient({
     baseUrl: door.url, headers: { authorization: `Bearer GW1.${secretOf('GW1')}` }, random: Math.random,
     tries: 1
@@ -131,13 +137,16 @@ async function openEdge (door: Door, more: Partial<Iso8583Speaks> = {}, images =
   } as unknown as EdgeHouse
   const edge = {
     ledger: 'up' as Ledger, blacklist: 1, desk, port: 0, disk: imageOf('iso8583-POS'),
-    lines: () => lines
+    lines: () => lines, counts: () => face.view().counts
   }
   const face = await iso8583Face({ ...speaks, ...more }, house, 'POS')
-  const port = await openTcpPort({
-    port: 'POS', address: { port: 0 }, begin: face.begin, random: Math.random,
-    log
-  })
+  const carrier = { port: 'POS', begin: face.begin, random: Math.random, log }
+  const port = device === ''
+    ? await openTcpPort({ ...carrier, address: { port: 0 } })
+    : await openSerialPort({
+      ...carrier, device: { path: device, baudRate: 115_200 },
+      limits: { lookMs: 50, backoffMs: 20, backoffMaxMs: 50 }
+    })
   edge.port = Number(/:(\d+)$/.exec(port.view().address)?.[1])
   return Object.assign(edge, {
     stop: async () => {
@@ -388,6 +397,74 @@ t.test('frames cut, glued, over many wires', async t => {
     await styled.stop()
   }
   await edge.stop()
+})
+
+const noPty = whyNoPty()
+t.test('a serial line: a day, a garbled frame, answers that nobody hears, a cable that is pulled', {
+  ...noPty === null ? {} : { skip: noPty }
+}, async t => {
+  const door = await opened(t)
+  const folder = mkdtempSync(join(tmpdir(), 'iso8583-line-'))
+  const cable = await openPtyPair(folder, 'pos')
+  const framing = { length: 'nac', line: true } as const
+  const edge = await openEdge(door, { line: true }, new Map(), cable.near)
+  const pos = openPos({ terminal: 'POS-1', merchant, master: masters['POS-1'] as Uint8Array, framing })
+  let device = deviceStream(cable.far)
+  t.teardown(async () => {
+    device.destroy()
+    await edge.stop()
+    await cable.unplug()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  pos.attach(device)
+  t.match(await pos.signIn(), { code: '00', mti: '0810' })
+  t.equal((await pos.load(numberOf(1), 10_000)).code, '00')
+  t.equal((await pos.purchase(numberOf(1), 1_250)).code, '00')
+  const sold = pos.trace()
+  t.equal((await pos.purchase(numberOf(1), 700)).code, '00')
+  t.equal((await pos.reverse(sold, 1_250)).code, '00')
+  t.equal(await holds(door), 9_300)
+
+  // One bit falls over on the line: NAK, nobody is asked anything, and the same frame once more goes through.
+  const bytes = pos.frame('purchase', { 2: numberOf(1), 4: '000000000500', 11: '000300' })
+  const garbled = Uint8Array.from(bytes)
+  garbled[40]! ^= 0x10
+  const heard = once(device, 'data')
+  device.write(garbled)
+  t.equal((await heard)[0][0], 0x15, 'NAK')
+  t.equal(await holds(door), 9_300)
+  const first = await pos.send(bytes, '0210', '000300')
+  t.equal(first.code, '00')
+
+  // Nobody says ACK to the answer: it is sent three times and given up. Asked again, it is the same answer.
+  device.removeAllListeners('data')
+  device.on('data', () => undefined)
+  device.write(pos.frame('purchase', { 2: numberOf(1), 4: '000000000200', 11: '000301' }))
+  await until(() => edge.counts()['lost'] === 1, 'the answer is given up')
+  t.equal(edge.counts()['repeats'], 2, 'it was sent three times')
+  pos.attach(device)
+  const buy = { 2: numberOf(1), 4: '000000000200', 11: '000301' }
+  t.equal((await pos.ask('purchase', buy)).code, '00')
+  t.equal(await holds(door), 8_600, 'and moved money once')
+
+  // The cable is pulled when the request has just left.
+  const pulled = pos.frame('purchase', { 2: numberOf(1), 4: '000000000100', 11: '000302' })
+  device.write(pulled)
+  await until(async () => await holds(door) === 8_500, 'it is booked')
+  await cable.unplug()
+  await cable.plug()
+  device = deviceStream(cable.far)
+  pos.attach(device)
+  await until(async () => {
+    const answered = pos.send(pulled, '0210', '000302').then(({ code }) => code === '00', () => false)
+    return await Promise.race([answered, delay(1_000).then(() => false)])
+  }, 'the line is open again, and the repeat gets the first answer')
+  t.equal(await holds(door), 8_500)
+
+  const settled = await pos.settle(totals([10_000, 700, 500, 200, 100]))
+  t.equal(settled.fields[48]?.[30], '1', 'balanced')
+  t.equal((await pos.ask('sign_off')).code, '00')
+  t.strictSame(await accountDifferences(door.db, null), [])
 })
 
 t.test('a restart in the middle: keys, batch and what was open', async t => {

@@ -16,8 +16,11 @@ export type Line = {
 }
 
 /** A terminal device, such as one end of a pseudo terminal pair. */
-export const openDevice = (path: string): Line =>
-  lineOn(new ReadStream(openSync(path, constants.O_RDWR | constants.O_NOCTTY)))
+export const openDevice = (path: string): Line => lineOn(deviceStream(path))
+
+/** The same as a stream of Node. */
+export const deviceStream = (path: string): Socket =>
+  new ReadStream(openSync(path, constants.O_RDWR | constants.O_NOCTTY))
 
 export function connectTo (port: number, host = '127.0.0.1'): Promise<Line> {
   const socket = connect({ port, host, noDelay: true })
