@@ -18,6 +18,7 @@ export const alertKinds = {
   redress_void: 'what was given back of a debit was taken back, because the debit no longer stands',
   unknown_load: 'a chip holds more than it was loaded with',
   fraud_suspicion: 'a terminal makes more top-value debits an hour than it may',
+  usage_over_limit: 'chips paid more in a day, or at once, than a card or a terminal may take',
   city_list_overdue: 'a terminal accepts by a list of cities that is too old',
   gateway_away: 'a gateway has not reported for three times its interval',
   terminal_unhandled: 'an event of a terminal was not handled in its time',

@@ -151,6 +151,28 @@ export const Commission = Type.Object({
 }, { ...closed, $id: 'Commission' })
 export type Commission = Static<typeof Commission>
 
+/**
+ * The nearest counts: a terminal's own before its operator's before everybody's, of those the newest. What
+ * chips paid offline is never refused for a limit, it is found.
+ */
+export const UsageLimit = Type.Object({
+  of: Type.Unsafe<'purchase' | 'load' | 'debit'>(Type.String({
+    enum: ['purchase', 'load', 'debit'],
+    description: 'purchases from online accounts, money taken in by top-up or load, debits of chips'
+  })),
+  per: Type.Unsafe<'card_day' | 'terminal_once' | 'terminal_day'>(Type.String({
+    enum: ['card_day', 'terminal_once', 'terminal_day'],
+    description: 'of one card on one day; of one terminal at once, or on one day'
+  })),
+  operator: orNull({ ...PartyCode, description: 'at whose terminals; null: everybody' } as typeof PartyCode),
+  terminal: orNull(Type.String({
+    pattern: '^[A-Z0-9-]{1,12}$', description: 'this one, as its requests name it; null: each of them'
+  })),
+  from: LocalDate,
+  fenMax: orNull(Type.Integer({ minimum: 0, description: 'null: without limit from then on' }))
+}, { ...closed, $id: 'UsageLimit' })
+export type UsageLimit = Static<typeof UsageLimit>
+
 export const BankAccount = Type.Object({
   party: PartyCode,
   book: Type.Optional(Type.String({
@@ -311,6 +333,7 @@ export const Registry = Type.Object({
   parties: many(Party),
   products: many(Product),
   commissions: many(Commission),
+  usageLimits: many(UsageLimit),
   bankAccounts: many(BankAccount),
   terminals: many(Terminal),
   psams: many(Psam),

@@ -153,6 +153,9 @@ export const answerReasons = {
   card_blocked: { iso8583: '62', en: 'the card is blocked or on the blacklist', zh: '卡片已挂失或锁定' },
   amount_not_allowed: { iso8583: '13', en: 'top-ups are multiples of a step', zh: '充值金额不符合规定' },
   amount_over_limit: { iso8583: '61', en: 'the amount is above the limit', zh: '金额超限' },
+  card_day_limit: { iso8583: '61', en: 'more than a card may in a day', zh: '超过卡片单日限额' },
+  terminal_limit: { iso8583: '61', en: 'more than this terminal may at once', zh: '超过终端单笔限额' },
+  terminal_day_limit: { iso8583: '61', en: 'more than this terminal may in a day', zh: '超过终端单日限额' },
   account_unknown: { iso8583: '52', en: 'no online account was opened for the card', zh: '联机账户未开立' },
   account_closed: { iso8583: '62', en: 'the account is closed', zh: '账户已关闭' },
   insufficient_funds: { iso8583: '51', en: 'not enough on the online account', zh: '联机账户余额不足' },
@@ -174,7 +177,8 @@ export const answerNumbers = {
   card_unknown: 5, test_card: 6, card_blocked: 7, amount_not_allowed: 8, amount_over_limit: 9,
   account_unknown: 10, account_closed: 11, insufficient_funds: 12, agent_insufficient: 13,
   balance_over_limit: 14, taken_back: 15,
-  load_key_unknown: 40, mac1_wrong: 41, counter_wrong: 42, pending_insufficient: 43, withdrawn: 44
+  load_key_unknown: 40, mac1_wrong: 41, counter_wrong: 42, pending_insufficient: 43, withdrawn: 44,
+  card_day_limit: 50, terminal_limit: 51, terminal_day_limit: 52
 } as const satisfies Record<AnswerReason, number>
 
 /**

@@ -105,6 +105,7 @@ const access: Record<string, readonly Who[]> = {
   'POST /v1/tariffs': ['registrar'],
   'POST /v1/cities': ['registrar'],
   'GET /v1/cities': ['gateway', 'auditor', 'settler', 'approver-1', 'chief', 'clerk', 'inspector'],
+  'GET /v1/usage-limits': ['gateway', 'auditor', 'settler', 'approver-1', 'chief', 'clerk', 'inspector'],
   'GET /v1/calendar': ['gateway', 'registrar', 'auditor', 'settler', 'approver-1', 'chief', 'clerk',
     'inspector'],
   'GET /v1/psams': ['registrar', 'auditor', 'settler', 'approver-1', 'chief', 'clerk', 'inspector'],
@@ -582,6 +583,7 @@ t.test('every route answers as described', async t => {
   await door.ask('registrar', 'POST', '/v1/cities', { json: { add: [], remove: [] } })
   await door.ok('auditor', 'GET', '/v1/cities')
   await door.ok('auditor', 'GET', '/v1/calendar')
+  await door.ok('auditor', 'GET', '/v1/usage-limits')
   await door.ok('auditor', 'GET', '/v1/psams?stolen=false')
   await door.ask('centre', 'GET', '/v1/national/outbound')
   await door.ask('auditor', 'GET', '/v1/national/outbound/20260302-NAT-1')

@@ -194,6 +194,41 @@ t.test('every refusal, in its order, with the rule it comes from', async t => {
   await door.close()
 })
 
+t.test('money taken in has limits of card and terminal; what was not written is not counted', async t => {
+  const door = await opened()
+  const from = '2026-01-01'
+  const limit = (per: string, more: object) =>
+    ({ of: 'load', per, operator: null, terminal: null, from, ...more })
+  await door.ok('registrar', 'PUT', '/v1/registry', {
+    usageLimits: [
+      limit('card_day', { fenMax: 3_000 }),
+      limit('terminal_day', { operator: 'SHP', terminal, fenMax: 5_000 })]
+  })
+  const ask = async (key: string, number: number, amountFen: number, counter: number) => {
+    const chip = putDown(newCard(number, { onlineCounter: counter }))
+    const load = { key: `load-${key}`, ...await initialise(chip, number, amountFen) }
+    const { json } = await send(door, 'SHOP', '/v1/loads', load)
+    return `${json.reason} ${json.rule ?? ''}`
+  }
+  const withdraw = async (key: string, number: number) => (await send(door, 'SHOP', '/v1/loads/outcome',
+    { key: `load-${key}`, card: cardOf(number), outcome: 'withdrawn' })).json.state
+  const topUp = async (key: string, number: number, amountFen: number) => (await send(door, 'SHOP',
+    '/v1/requests', { kind: 'top_up', key: `top-up-${key}`, card: cardOf(number), amountFen, party: 'SHP' }))
+    .json.reason
+  t.equal(await ask('0001', 2, 3_000, 7), 'ok ')
+  t.equal(await topUp('0001', 2, 1_000), 'card_day_limit', 'on whichever way')
+  t.equal(await withdraw('0001', 2), 'not_written')
+  t.equal(await topUp('0002', 2, 1_000), 'ok')
+  t.equal(await ask('0002', 2, 3_000, 8),
+    'card_day_limit money taken in of one card in a day: 30.00 yuan at most')
+  t.equal(await ask('0003', 2, 2_000, 9), 'ok ')
+  t.equal(await ask('0004', 3, 3_000, 7), 'ok ')
+  t.equal(await ask('0005', 4, 1_000, 7),
+    'terminal_day_limit money taken in at this terminal in a day: 50.00 yuan at most')
+  await soundBooks(t, door)
+  await door.close()
+})
+
 t.test('torn before and after the chip took it: waits until something decides, once', async t => {
   const door = await opened()
   const amountFen = 2_000

@@ -23,7 +23,7 @@ export type Planned = {
   readonly corrects: bigint | null
 }
 export type RequestDecision =
-  | { readonly outcome: 'declined', readonly reason: AnswerReason }
+  | { readonly outcome: 'declined', readonly reason: AnswerReason, readonly rule?: string }
   | { readonly outcome: 'approved', readonly amountFen: bigint, readonly transfers: readonly Planned[] }
 
 const declined = (reason: AnswerReason): RequestDecision => ({ outcome: 'declined', reason })

@@ -38,7 +38,8 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   blacklist_entry: 'verdicts', blacklist_version: 'verdicts', tariff_version: 'verdicts',
   city_list_version: 'verdicts', accepted_city: 'verdicts', psam_reuse: 'verdicts',
 
-  party: 'registry', account: 'registry', commission: 'registry', terminal: 'registry', psam: 'registry',
+  party: 'registry', account: 'registry', commission: 'registry', usage_limit: 'registry',
+  terminal: 'registry', psam: 'registry',
   policy: 'registry', product: 'registry', client: 'registry', staff: 'registry', card: 'registry',
   library_patron: 'registry', library_binding: 'registry', library_item: 'registry',
   terminal_enrolment: 'registry', client_certificate: 'registry', holiday: 'registry',
@@ -56,6 +57,7 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   income_batch: { days: 400, why: 'goes with its income' },
   top_debit: { days: afterLateRecords, why: 'no record so old is booked any more' },
   parameter_applied: { days: afterLateRecords, why: 'a later version came, no record so old is booked' },
+  usage: { days: 30, why: 'its day is over; what moved stands in the books' },
   terminal_event: { days: 400, why: 'what it said of availability was shown; nothing of money follows' },
   terminal_total: { days: 400, why: 'what was compared and found stands in runs and items' },
   party_position: { days: 400, why: 'what was compared and found stands in runs and items' },

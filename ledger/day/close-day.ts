@@ -14,6 +14,7 @@ import type { Ledger } from '../ledger.ts'
 import { forwardDate } from '../national/forward.ts'
 import { Refusal } from '../refusal.ts'
 import { issueStatements } from './statements.ts'
+import { findOverLimits } from '../watch/limits.ts'
 import { foldDeltas } from '../store/balances.ts'
 import { dayDifferences } from '../store/checks.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
@@ -43,6 +44,7 @@ export async function closeDay (ledger: Ledger, date: string, by: string): Promi
   await clear(ledger, date, by)
   killPoint('after-day-cleared')
   await issueStatements(ledger, date)
+  await findOverLimits(ledger, date)
   await forwardDate(ledger, date)
 }
 

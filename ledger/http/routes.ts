@@ -30,6 +30,7 @@ import { staffRoutes } from './staff.ts'
 import { terminalRoutes } from './terminals.ts'
 import { tracingRoutes } from './tracing.ts'
 import { transitRoutes } from './transit.ts'
+import { usageLimitRoutes } from './usage-limits.ts'
 import { viewRoutes } from './views.ts'
 import { watchRoutes } from './watch.ts'
 import { webhookRoutes } from './webhooks.ts'
@@ -42,6 +43,7 @@ const all = [
   parameterRoutes,
   terminalRoutes,
   cityRoutes,
+  usageLimitRoutes,
   calendarRoutes,
   psamRoutes,
   nationalRoutes,

@@ -18,6 +18,7 @@ export const summaries: Readonly<Record<string, string>> = {
 
   'PUT /v1/registry': 'Register parties, terminals, PSAMs, cards, commissions and holidays',
   'POST /v1/cities': 'Register other cities that cards come from',
+  'GET /v1/usage-limits': 'What one card and one terminal may move at once and in a day',
   'GET /v1/cities': 'Other cities that cards come from',
   'POST /v1/loads': 'Ask for value onto a chip: its MAC1 in, MAC2 out',
   'POST /v1/loads/outcome': 'Tell what the chip did with a load',

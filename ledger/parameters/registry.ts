@@ -64,6 +64,8 @@ export async function register (
     counts['psams'] = await upsertPsams(tx, psams)
     requireOnce('commissions', registry.commissions ?? [], ({ party, product, from }) =>
       `${party}/${product}/${from}`)
+    requireOnce('usageLimits', registry.usageLimits ?? [], one =>
+      [one.of, one.per, one.operator, one.terminal, one.from].join('/'))
     counts['bankAccounts'] = await registerBankAccounts(tx, bankAccounts, ledger.clock.now())
     await bumpVersion(tx) // before the audit log, as whoever carries a proposal out
     Object.assign(counts, await setParameters(tx, ledger, registry, terms, by))
@@ -97,10 +99,12 @@ async function requireOwn (tx: Tx, registry: Registry, by: Member): Promise<void
 }
 
 const partiesIn = (
-  { parties = [], cards = [], terminals = [], commissions = [], bankAccounts = [] }: Registry
+  { parties = [], cards = [], terminals = [], commissions = [], usageLimits = [], bankAccounts = [] }:
+  Registry
 ): string[] => [
   ...parties.map(({ code }) => code), ...cards.flatMap(({ soldBy }) => soldBy ?? []),
   ...terminals.map(({ operator }) => operator), ...commissions.map(({ party }) => party),
+  ...usageLimits.flatMap(({ operator }) => operator ?? []),
   ...bankAccounts.map(({ party }) => party)
 ]
 

@@ -2,13 +2,14 @@
 // have taken it. A load nobody saw the end of waits there until evidence decides: its TAC, the online counter
 // of the next load, what the next debit began with, a reading. It refuses to know how requests arrive.
 import { createHash } from 'node:crypto'
-import { bcdDateTime } from '../../runtime/instants.ts'
+import { bcdDateTime, localDate } from '../../runtime/instants.ts'
 import { killPoint } from '../../runtime/kill-point.ts'
 import type { LoadOutcome, LoadOutcomeReply, LoadReply, NewLoad } from '../../schemas/load.ts'
 import { answerNumbers, type AnswerReason } from '../../schemas/reasons.ts'
 import { cardKey, type CardRef } from '../../schemas/record.ts'
 import { accountCode } from '../core/chart.ts'
 import { byNextBalance, byOnlineCounter, refusalOfLoad, type LoadRefusal } from '../core/load.ts'
+import type { Use } from '../core/usage-limits.ts'
 import type { Ledger } from '../ledger.ts'
 import { reconsider } from '../intake/reconsider.ts'
 import { Refusal } from '../refusal.ts'
@@ -24,6 +25,7 @@ import { postBatch } from '../store/post.ts'
 import { accountId, type Snapshot } from '../store/registry.ts'
 import type { LoadAnswer } from '../tac/load-keys.ts'
 import { postGuarded } from './post-guarded.ts'
+import { breachesIn, countUses } from './within-limits.ts'
 
 type Posting = Pick<Ledger, 'db' | 'clock' | 'random' | 'registry'>
 export type LoadBook = Posting & Pick<Ledger, 'tac'>
@@ -43,7 +45,8 @@ export async function askLoad (ledger: LoadBook, { client, load }: Asking): Prom
     const first = await findLoad(tx, card.bucket, client, load.key)
     if (first !== null) return again(load, first)
     await settleByCounter(tx, ledger, snapshot, card, load.chip.onlineCounter, atMs)
-    const refusal = await refusalIn(tx, snapshot, load, card, macs)
+    const refusal = await refusalIn(tx, snapshot, load, card, macs) ??
+      await limitIn(tx, snapshot, load, card, atMs)
     const row = await writeDown(tx, ledger, snapshot, {
       client, load, card, dateTime, macs, clearingDate, atMs, refusal
     })
@@ -95,6 +98,20 @@ async function refusalIn (
   })
 }
 
+/** Limits of a day ask of money that is taken in; what waits for its chip was counted when it came. */
+async function limitIn (
+  tx: Tx, snapshot: Snapshot, load: NewLoad, card: CardRow, atMs: number
+): Promise<LoadRefusal | null> {
+  if (load.source !== 'agent') return null
+  const asked = { use: useOf(card, load.party, load.terminal, atMs), fen: BigInt(load.amountFen) }
+  return (await breachesIn(tx, snapshot, [asked]))[0] ?? null
+}
+
+const useOf = (
+  { bucket, cardId }: Pick<CardRow, 'bucket' | 'cardId'>, operator: string | null, terminal: string,
+  atMs: number
+): Use => ({ of: 'load', card: { bucket, cardId }, operator, terminal, date: localDate(atMs) })
+
 const pendingAccount = (snapshot: Snapshot): number => accountId(snapshot, 'commerce', 'pending-load')
 
 /** What an agent has paid in, or what it owes; null where the party sells no loads. */
@@ -120,6 +137,10 @@ async function writeDown (
   const journalId = refusal === null && agentAccount !== null
     ? await takeFromAgent(tx, ledger, snapshot, decided, agentAccount)
     : null
+  if (journalId !== null) {
+    const use = useOf(card, load.party, load.terminal, atMs)
+    await countUses(tx, snapshot, [{ use, fen: BigInt(load.amountFen) }])
+  }
   const unpaid = agentAccount !== null && journalId === null
   const reason = refusal?.reason ?? (unpaid ? 'agent_insufficient' : 'ok')
   const approved = reason === 'ok'
@@ -326,7 +347,10 @@ const batchOf = async (tx: Tx, { random }: Posting, atMs: number) => ({
 async function giveBack (
   tx: Tx, ledger: Posting, snapshot: Snapshot, row: LoadRow, agent: number, atMs: number
 ): Promise<void> {
-  const { bucket, cardId, amountFen, journalId } = row
+  const { bucket, cardId, amountFen, journalId, partyId, terminal, requestedAtMs } = row
+  const operator = snapshot.partyById.get(partyId ?? -1)?.code ?? null
+  await countUses(tx, snapshot, [
+    { use: useOf(row, operator, hexOf(terminal), requestedAtMs), fen: -amountFen }])
   await postGuarded(tx, {
     ...await batchOf(tx, ledger, atMs), reopens: true
   }, [{

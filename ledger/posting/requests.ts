@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { groupBy, uniqueBy } from '../../runtime/collections.ts'
 import { gather } from '../../runtime/gather.ts'
+import { localDate } from '../../runtime/instants.ts'
 import { answerNumbers, type AnswerReason } from '../../schemas/reasons.ts'
 import { cardKey, type CardRef } from '../../schemas/record.ts'
 import type { MoneyRequest, RequestReply } from '../../schemas/request.ts'
@@ -12,6 +13,7 @@ import {
   type Original,
   type Planned, type RequestDecision
 } from '../core/request.ts'
+import type { Use } from '../core/usage-limits.ts'
 import type { Ledger } from '../ledger.ts'
 import { postGuarded, type Journal, type JournalResult, type PostedJournals } from './post-guarded.ts'
 import { Refusal } from '../refusal.ts'
@@ -21,9 +23,11 @@ import { inTransaction, type Tx } from '../store/db.ts'
 import { guardedKey, guardedText, openGuarded, readGuarded } from '../store/guarded.ts'
 import { lockRequests, openDate, type GuardedKey, type RequestKey } from '../store/lock.ts'
 import {
-  findRequests, insertRequests, readJournals, readPurseTotals, requestKey, requestKinds, type RequestRow
+  findRequests, insertRequests, readJournals, readPurseTotals, requestKey, requestKinds, type RequestRow,
+  type StoredRequest
 } from '../store/requests.ts'
 import { accountId, type PartyRow, type Snapshot } from '../store/registry.ts'
+import { breachesIn, countUses, type LimitBreach, type UseOf } from './within-limits.ts'
 
 /** A request with who asks; `party` null where the asker may ask for any party. */
 export type Asked = { readonly client: string, readonly party: string | null, readonly request: MoneyRequest }
@@ -70,14 +74,20 @@ export async function answerRequests (
     const known = new Map((await findRequests(tx, all.map(one => one.key))).map(row => [textOf(row), row]))
     const fresh = all.filter(one => !known.has(textOf(one.key)))
     const facts = await readFacts(tx, snapshot, fresh)
-    const decided = fresh.map(one => ({ ...one, decision: openOnly(decide(one, facts), snapshot) }))
+    const allowed = fresh.map(one => ({ ...one, decision: openOnly(decide(one, facts), snapshot) }))
+    const uses = await usesOf(tx, allowed, facts, atMs)
+    const breaches = await breachesIn(tx, snapshot, uses.map(use => use?.isLimited === true ? use : null))
+    const decided = allowed.map((one, place) => withinLimit(one, breaches[place] ?? null))
     const rows = await post(tx, decided, facts, { clearingDate, salt, atMs })
+    const moved = uses.filter((_, place) => rows[place]?.outcome === 0)
+    await countUses(tx, snapshot, moved.flatMap(use => use ?? []))
     await insertRequests(tx, [...rows, ...forestalled(decided, facts, rows)], atMs)
-    const answers = new Map(rows.map(row => [textOf(row), row]))
+    const answers = new Map(rows.map((row, place) =>
+      [textOf(row), { ...replyOf(row, false), ...ruleIn(decided[place]) }]))
     return all.map(one => {
       const first = known.get(textOf(one.key))
       if (first !== undefined) return again(one, first)
-      return replyOf(answers.get(textOf(one.key)) as RequestRow, false)
+      return answers.get(textOf(one.key)) as RequestReply
     })
   })
 }
@@ -145,7 +155,7 @@ const reasonNames = new Map<number, AnswerReason>(
 
 /* ---- facts and decisions ---- */
 
-type Stored = Original & { readonly row: RequestRow }
+type Stored = Original & { readonly row: StoredRequest }
 type Facts = {
   readonly cards: ReadonlyMap<string, AskedCard>
   readonly originals: ReadonlyMap<string, Stored>
@@ -229,6 +239,68 @@ const agentOf = (snapshot: Snapshot, party: PartyRow | null): number | null =>
   party?.kind === 'operator' || party?.kind === 'agent'
     ? accountId(snapshot, 'commerce', party.prepaid ? 'agent-prepaid' : 'receivable-agent', party.code)
     : null
+
+/* ---- limits of a day ---- */
+
+type Allowed = Prepared & { readonly decision: RequestDecision }
+type LimitedUse = UseOf & { readonly isLimited: boolean }
+
+/**
+ * What each request that may go on counts: a purchase or a top-up what it moves, a reversal less on the day
+ * of its original. What comes back, and what a reinstatement puts back where it stood, no limit asks.
+ */
+async function usesOf (
+  tx: Tx, asked: readonly Allowed[], facts: Facts, atMs: number
+): Promise<(LimitedUse | null)[]> {
+  if (facts.snapshot.usageLimits.length === 0) return asked.map(() => null)
+  const uses: (LimitedUse | null)[] = []
+  for (const one of asked) {
+    const { decision, request } = one
+    if (decision.outcome === 'declined') uses.push(null)
+    else if ('of' in request) uses.push(await useAgain(tx, one, facts, decision.amountFen))
+    else {
+      const card = facts.cards.get(cardKey(request.card)) as AskedCard
+      const { kind, party, terminal = null } = request
+      const use = useFor(kind, card, { party, terminal }, atMs)
+      uses.push({ use, fen: decision.amountFen, isLimited: true })
+    }
+  }
+  return uses
+}
+
+const useFor = (
+  kind: string, { bucket, cardId }: Use['card'],
+  { party, terminal }: { readonly party: string, readonly terminal: string | null }, atMs: number
+): Use => ({
+  of: kind === 'purchase' ? 'purchase' : 'load', card: { bucket, cardId }, operator: party, terminal,
+  date: localDate(atMs)
+})
+
+async function useAgain (
+  tx: Tx, one: Prepared, facts: Facts, amountFen: bigint
+): Promise<LimitedUse | null> {
+  const taken = originalOf(one, facts)?.row
+  const isBack = one.request.kind === 'reversal'
+  const original = isBack || taken === undefined ? taken : await originalBehind(tx, taken)
+  if (original === undefined || original.cardId === null) return null
+  const { kind, party, terminal } = JSON.parse(original.content) as
+    { readonly kind: string, readonly party: string, readonly terminal: string | null }
+  const card = { bucket: original.cardBucket, cardId: original.cardId }
+  const use = useFor(kind, card, { party, terminal }, original.requestedAtMs)
+  return { use, fen: isBack ? -amountFen : amountFen, isLimited: false }
+}
+
+/** What a stored reversal took back. */
+async function originalBehind (tx: Tx, { content }: StoredRequest): Promise<StoredRequest | undefined> {
+  const of = JSON.parse(content) as { readonly 'of/key': string, readonly 'of/client': string }
+  return (await findRequests(tx, [requestKey(of['of/client'], of['of/key'])]))[0]
+}
+
+const withinLimit = (one: Allowed, breach: LimitBreach | null): Decided =>
+  breach === null ? one : { ...one, decision: { outcome: 'declined', ...breach } }
+
+const ruleIn = (one: Decided | undefined): { readonly rule?: string } =>
+  one?.decision.outcome === 'declined' && one.decision.rule !== undefined ? { rule: one.decision.rule } : {}
 
 /* ---- posting ---- */
 

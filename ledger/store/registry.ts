@@ -1,7 +1,8 @@
 // Who and what takes part: upserts of the registry, and one snapshot of its small tables for the verdicts. It
 // refuses to know what a verdict is.
 import {
-  defaultPolicies, type Commission, type Party, type Policies, type Product, type Psam, type Terminal
+  defaultPolicies, type Commission, type Party, type Policies, type Product, type Psam, type Terminal,
+  type UsageLimit
 } from '../../schemas/api.ts'
 import type { Tariff } from '../../schemas/tariff/tariff.ts'
 import {
@@ -11,6 +12,7 @@ import { groupBy } from '../../runtime/collections.ts'
 import type { Db, Tx } from './db.ts'
 import type { AcceptedCity } from '../core/cities.ts'
 import { readCities } from './cities.ts'
+import { readUsageLimits } from './usage.ts'
 import { ensureGuarded, type GuardedAccount } from './guarded.ts'
 
 export type PartyRow = {
@@ -49,6 +51,7 @@ export type Snapshot = {
   readonly tariffs: readonly Tariff[]
   /** Whose cards are accepted, every stay on the list. */
   readonly cities: readonly AcceptedCity[]
+  readonly usageLimits: readonly UsageLimit[]
 }
 
 /** The account's number. Throws for an account that the chart does not have. */
@@ -100,6 +103,7 @@ async function readSnapshot (db: Db, version: number): Promise<Snapshot> {
     version,
     tariffs: tariffs.map(({ document }) => document),
     cities: await readCities(db),
+    usageLimits: await readUsageLimits(db),
     parties: new Map(parties.map(party => [party.code, party])),
     partyById: new Map(parties.map(party => [party.partyId, party])),
     terminals: groupBy(terminals, terminal => terminal.code),

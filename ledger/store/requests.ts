@@ -33,13 +33,18 @@ export type RequestRow = RequestKey & {
   readonly clearingDate: string
 }
 
-export async function findRequests (tx: Tx | Db, keys: readonly RequestKey[]): Promise<RequestRow[]> {
+export type StoredRequest = RequestRow & { readonly requestedAtMs: number }
+
+export async function findRequests (
+  tx: Tx | Db, keys: readonly RequestKey[]
+): Promise<StoredRequest[]> {
   if (keys.length === 0) return []
-  const { rows } = await tx.query<RequestRow>(`
+  const { rows } = await tx.query<StoredRequest>(`
     select r.bucket, r.client_id as client, r.key, r.digest, r.content, r.kind, r.outcome, r.reason,
       r.card_bucket as "cardBucket", r.card_id as "cardId", r.party_id as "partyId",
       r.amount_fen as "amountFen", r.balance_fen as "balanceFen", r.batch_id as "batchId",
-      r.journal_id as "journalId", r.clearing_date as "clearingDate"
+      r.journal_id as "journalId", r.clearing_date as "clearingDate",
+      r.requested_at as "requestedAtMs"
     from unnest($1::smallint[], $2::text[], $3::text[]) as k (bucket, client_id, key)
     join request r on r.bucket = k.bucket and r.client_id = k.client_id and r.key = k.key`,
   [numbers(keys.map(k => k.bucket)), keys.map(k => k.client), keys.map(k => k.key)])

@@ -106,7 +106,7 @@ function itemRow (
   }
 }
 
-const aboutCard = ({ serial, issue }: CardRef): string =>
+export const aboutCard = ({ serial, issue }: CardRef): string =>
   `card/${serial.slice(0, 6)}…${serial.slice(-4)}-${issue}`
 
 /** A chip that holds more than it should: value from nowhere, or a load nobody told of. */
