@@ -214,7 +214,7 @@ t.test('a limit takes two people, a day to come, and makes sense', async t => {
   await story(t, door, `
     purchase a3 0  101  BUS     -> card_day_limit (purchases of one card in a day: 1.00 yuan at most)
     purchase a4 0  100  BUS     -> 4200`)
-  t.strictSame(await door.ok('gateway', 'GET', '/v1/usage-limits'), limits(`
+  t.strictSame((await door.ok('gateway', 'GET', '/v1/usage-limits')).items, limits(`
     purchase card_day - - 2026-03-04 100
     purchase card_day - - 2026-01-01 700`))
   await door.close()

@@ -1342,6 +1342,25 @@ create table tree_tile (
   constraint tree_tile_pkey PRIMARY KEY (tile)
 );
 
+create table usage (
+  bucket smallint not null,
+  fen bigint not null,
+  of text not null,
+  on_date date not null,
+  subject text not null,
+  constraint usage_pkey PRIMARY KEY (bucket, subject, of, on_date)
+);
+
+create table usage_limit (
+  fen_max bigint,
+  from_date date not null,
+  of text not null,
+  operator text not null default ''::text,
+  per text not null,
+  terminal text not null default ''::text,
+  constraint usage_limit_pkey PRIMARY KEY (of, per, operator, terminal, from_date)
+);
+
 create table webhook (
   created_at timestamp with time zone not null,
   ended_at timestamp with time zone,
