@@ -229,17 +229,20 @@ async function fresh (at: string, crashAt: string | null): Promise<{ ledgerUrl: 
 }
 
 async function drop (): Promise<void> {
-  for (const [name, stack] of [...stacks].reverse()) {
-    const host = hosts.get(name)
-    if (host !== undefined) await control(host, 'DELETE', `/stacks/${stack.id}`).catch(() => endHost(name))
-  }
-  stacks.clear()
+  for (const name of [...stacks.keys()].reverse()) await dropOne(name)
   // One scenario later: the last connections of a closed pool are still on their way out. Nobody waits.
   const old = leaving
   leaving = database
   database = null
   if (old === null) return
   void admin?.query(`drop database ${old} with (force)`).catch((error: Error) => console.error(error.message))
+}
+
+async function dropOne (name: HostName): Promise<void> {
+  const [host, stack] = [hosts.get(name), stacks.get(name)]
+  stacks.delete(name)
+  if (host === undefined || stack === undefined) return
+  await control(host, 'DELETE', `/stacks/${stack.id}`).catch(() => endHost(name))
 }
 
 async function setClock (at: string): Promise<void> {
@@ -256,6 +259,7 @@ async function openGateway (
   crashAt: string | null
 ): Promise<{ url: string }> {
   const before = wanted.get('gateway')
+  await dropOne('gateway') // one that runs holds the spool
   if (JSON.stringify(before?.env) !== JSON.stringify(env)) await endHost('gateway')
   wanted.set('gateway', { details: { config }, env })
   if (crashAt !== null) await kill('gateway', crashAt)

@@ -15,7 +15,7 @@ import { announceReady } from '../runtime/supervise.ts'
 import { GatewayConfig } from '../schemas/gateway.ts'
 import { buildGateway } from './gateway.ts'
 import { openTerminalKeys, sealTerminalKeys, TerminalKeys } from './keys.ts'
-import { openCardReaders } from './pcsc/card-readers.ts'
+import { noCardReaders, openCardReaders } from './pcsc/card-readers.ts'
 import { redeliver } from './redeliver.ts'
 
 const Environment = Type.Object({
@@ -34,7 +34,9 @@ async function main (): Promise<void> {
   const clock = startsAt === undefined ? systemClock : offsetClock(parseIso(startsAt))
   const log = createLog(config.gateway)
   const chance = { random: Math.random, nowMs: () => performance.now(), newId: randomUUID }
-  const readers = await openCardReaders(config.pcsc ?? {}, { log, ...chance })
+  const readers = config.lanes.length === 0
+    ? noCardReaders
+    : await openCardReaders(config.pcsc ?? {}, { log, ...chance })
   const { GATEWAY_KEYS: keyFile, GATEWAY_KEYS_PASSPHRASE: passphrase = '' } = environment
   const keys = keyFile === undefined ? {} : { masterKey: openTerminalKeys(keyFile, passphrase) }
   const gateway = await buildGateway({ config, clock, readers, log, ...keys, ...chance })

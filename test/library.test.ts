@@ -1,5 +1,5 @@
-// The library service behind the ledger's door: fines day by day, who may borrow, payments that count once,
-// deposits in their own book, cards that are replaced.
+// The library service behind the ledger's door: fines day by day, who may borrow, payments that count once.
+// Deposits, replaced cards and what a chip has paid are held by test/scenarios/L1 to L4.
 import t, { type Test } from 'tap'
 import type { LibraryRules } from '../schemas/library.ts'
 import { dueDate, fineOf, spread, type RuleBook } from '../ledger/services/library/rules.ts'
@@ -7,7 +7,7 @@ import { balances } from '../ledger/store/balances.ts'
 import { verifyBooks } from '../ledger/verifying/verify-books.ts'
 import { startDoors, type Answer, type Door } from './support/ledger-http.ts'
 import { cardOf } from './support/posting.ts'
-import { card, D, debit, deliver, smallCity } from './support/small-city.ts'
+import { card, D, smallCity } from './support/small-city.ts'
 
 const doors = await startDoors()
 t.teardown(() => doors.stop())
@@ -127,21 +127,15 @@ async function late (door: Door): Promise<void> {
   door.clock.advance((30 + 17) * day)
 }
 
-t.test('two books, 17 days late, a day closed: 2 x 16 x 0.10, paid once whatever is repeated', async t => {
+t.test('a payment counts once, whatever is repeated', async t => {
   const door = await opened()
   await late(door)
-  const before = (await look(door, ann)).patron
-  t.match(before.loans.map((loan: { fineFen: number, dueOn: string }) => [loan.fineFen, loan.dueOn]),
-    [[160, '2026-03-03'], [160, '2026-03-03']])
-  t.equal(before.owedFen, 320)
-  t.match(before.loans[0].steps[0], /17 days late.*closed on 1/)
-  const fee = before.loans[0].fee
+  const [{ fee, steps }] = (await look(door, ann)).patron.loans
+  t.match(steps[0], /17 days late.*closed on 1/)
   await topUp(door, 0, 10_000)
   t.match(await pay(door, 'BK-0001', 160, { fee }), { outcome: 'declined', reason: 'fee_accruing' })
   const back = await say(door, 'checkins', { item: 'one' })
   t.match(back, { outcome: 'approved', token: ann, fee: { fee, fineFen: 160, leftFen: 160 } })
-  door.clock.advance(30 * day)
-  t.equal((await look(door, ann)).patron.loans[0].fineFen, 160, 'fixed with the return')
   await say(door, 'checkins', { item: 'two' })
 
   t.match(await pay(door, 'BK-0002', 161, { fee }), { reason: 'amount_over_fee' })
@@ -157,6 +151,9 @@ t.test('two books, 17 days late, a day closed: 2 x 16 x 0.10, paid once whatever
   const both = await Promise.all([1, 2, 3, 4].map(() => pay(door, 'BK-0005', 40)))
   t.equal(both.filter(one => one.replayed).length, 3, 'at the same moment: one is the first')
   t.equal(await at(), 140)
+  const nameless = { transaction: 'whatever', token: ann, amountFen: 1, by: 'purse' }
+  t.equal((await door.ask('gateway', 'POST', '/v1/library/LIB/payments', { json: nameless })).json.where,
+    '/transaction', 'what a chip has paid is named by its PSAM')
   t.match((await door.ok('gateway', 'GET', '/v1/library/LIB/payments')).items
     .map((one: { transaction: string, outcome: string }) => `${one.transaction} ${one.outcome}`), [
     'BK-0001 declined', 'BK-0002 declined', 'BK-0003 approved', 'BK-0004 approved', 'BK-0005 approved'])
@@ -165,20 +162,6 @@ t.test('two books, 17 days late, a day closed: 2 x 16 x 0.10, paid once whatever
   const report = await verifyBooks(door.db)
   t.match(report.checks.filter(({ ok }) => !ok).map(({ detail }) => detail),
     [/BK-0005 says 41 fen, its purchase 40/])
-  await door.close()
-})
-
-t.test('what still grows takes a prepayment where the rules say so, and stays open', async t => {
-  const door = await opened({ accruing: 'prepay' })
-  await late(door)
-  const [{ fee }] = (await look(door, ann)).patron.loans
-  t.match(await pay(door, 'BK-0001', 160, { fee, by: 'cash' }),
-    { outcome: 'approved', prepayment: true, owedFen: 160 })
-  door.clock.advance(5 * day)
-  t.match((await look(door, ann)).patron.loans[0],
-    { fineFen: 210, paidFen: 160, leftFen: 50, returned: false })
-  await say(door, 'checkins', { item: 'one' })
-  t.match((await look(door, ann)).patron.loans[0], { leftFen: 50, returned: true })
   await door.close()
 })
 
@@ -221,85 +204,13 @@ t.test('who may borrow, each reason in its place', async t => {
   t.match(await look(door, ann, '2581'), { patron: { passwordRight: false } })
   t.match(await look(door, ben, '2580'), { patron: { passwordRight: false, hasPassword: false } })
   t.notMatch((await door.logLines()).join('\n'), /2580|2581/)
+  const replaced = { patrons: [{ patron: 'R1', name: 'Ann', card: cardOf(2) }] }
+  t.match(await door.ok('registrar', 'PUT', '/v1/library/LIB/catalogue', replaced), { rebound: 1 })
+  t.match(await look(door, spare, '2580'), { patron: { patron: 'R1', passwordRight: true } })
   t.match(await door.ok('gateway', 'PUT', '/v1/library/LIB/items/four', { properties: 'torn page' }),
     { properties: 'torn page', state: 'lent' })
   t.equal((await door.ask('gateway', 'GET', '/v1/library/LIB/items/five')).status, 404)
   t.equal((await door.ask('gateway', 'GET', '/v1/library/BUS/items/one')).status, 404, 'no library')
-  await door.close()
-})
-
-t.test('a deposit: in its own book, back where nothing is lent or owed, whatever the card', async t => {
-  const door = await opened({ depositFen: 10_000 })
-  const deposit = async (amountFen: number, bankReference: string) => {
-    const body = { library: 'LIB', patron: 'R1', amountFen, bankReference }
-    const json = { kind: 'library_deposit', reason: 'paid in at the counter', body }
-    const started = await door.ask('clerk', 'POST', '/v1/proposals', { json })
-    if (started.status !== 201) return started.json.reason
-    const path = `/v1/proposals/${started.json.id}/decisions`
-    return (await door.ask('approver-1', 'POST', path, { json: { approves: true } })).json.state
-  }
-  t.equal(await lend(door, ann, 'one'), 'deposit_missing')
-  t.equal(await deposit(10_000, 'B1'), 'done')
-  t.equal(await deposit(10_000, 'B1'), 'charge_conflict', 'a bank line is money once')
-  t.equal((await books(door))['library/library-deposit'], 10_000)
-  t.equal((await books(door))['library/custody-bank'], -10_000)
-  t.equal(await lend(door, ann, 'one'), 'ok')
-  t.equal(await deposit(-10_000, 'B2'), 'conditions_not_met')
-  await door.ok('registrar', 'POST', '/v1/blacklist',
-    { add: [{ card: cardOf(0), reason: 'loss', at: '2026-02-01T11:00:00+08:00' }], remove: [] })
-  t.match((await look(door, ann)).patron, { cardBlocked: true, whyNot: 'card_blocked', depositFen: 10_000 })
-  t.equal(await lend(door, ann, 'two'), 'card_blocked')
-
-  const replaced = { patrons: [{ patron: 'R1', name: 'Ann', card: cardOf(2) }] }
-  t.match(await door.ok('registrar', 'PUT', '/v1/library/LIB/catalogue', replaced), { rebound: 1 })
-  t.match(await look(door, ann), { outcome: 'declined', reason: 'card_replaced', patron: null })
-  t.equal(await lend(door, ann, 'two'), 'card_replaced')
-  t.match((await look(door, spare)).patron,
-    { patron: 'R1', depositFen: 10_000, loans: [{ item: 'one' }], mayBorrow: true })
-  t.match((await look(door, spare, '2580')).patron, { passwordRight: true })
-  const taken = { patrons: [{ patron: 'R2', name: 'Ben', card: cardOf(2) }] }
-  t.equal((await door.ask('registrar', 'PUT', '/v1/library/LIB/catalogue', { json: taken })).json.reason,
-    'registry_invalid')
-
-  await say(door, 'checkins', { item: 'one' })
-  t.equal(await deposit(-10_001, 'B3'), 'amount_wrong')
-  t.equal(await deposit(-10_000, 'B3'), 'done')
-  t.equal((await books(door))['library/library-deposit'], undefined)
-  await whole(t, door)
-  await door.close()
-})
-
-t.test('a chip has paid: the record is the payment, and a debit no fee takes goes back', async t => {
-  const door = await opened()
-  await late(door)
-  for (const item of ['one', 'two']) await say(door, 'checkins', { item })
-  const paid = (nth: number, amountFen: number, beforeFen: number) => debit(0, nth, 'B1', {
-    amountFen, balanceBeforeFen: beforeFen, psam: '990000000009', terminal: 'L1', operator: 'LIB',
-    sequence: nth, recordNo: nth, dateTime: '20260320095500'
-  })
-  const purse = async (transaction: string, amountFen: number): Promise<Answer['json']> =>
-    await pay(door, transaction, amountFen, { by: 'purse' })
-  t.match(await purse('990000000009-1', 200), { outcome: 'approved' }, 'before the record has come')
-  const list = async () => (await door.ok('auditor', 'GET', '/v1/library/LIB/payments')).items
-    .map((one: { transaction: string, proven: boolean, returned: boolean }) =>
-      `${one.transaction} ${one.proven ? 'proven' : 'awaited'}${one.returned ? ' returned' : ''}`)
-  t.strictSame(await list(), ['990000000009-1 awaited'])
-  await deliver(door, 'lib-records', [paid(1, 200, 10_000), paid(2, 150, 9_800)])
-  t.strictSame(await list(), ['990000000009-1 proven'])
-  t.match(await purse('990000000009-1', 200), { replayed: true, outcome: 'approved' })
-  t.match(await purse('990000000009-2', 120),
-    { outcome: 'declined', reason: 'payment_unproven', returned: false })
-  t.match(await purse('990000000009-3', 150),
-    { outcome: 'declined', reason: 'amount_over_fee', returned: false }, 'no record to return yet')
-  await deliver(door, 'lib-records-2', [paid(3, 150, 9_650)])
-  t.match(await purse('990000000009-3', 150), { outcome: 'declined', replayed: true, returned: true })
-  t.match(await purse('990000000009-3', 150), { outcome: 'declined', replayed: true, returned: true })
-  const after = await books(door)
-  t.equal(after['commerce/pending-load'], 150, 'towards the chip again, once')
-  t.equal(after['commerce/merchant-pending/LIB'], 200 + 150)
-  t.equal((await door.ask('gateway', 'POST', '/v1/library/LIB/payments',
-    { json: { transaction: 'whatever', token: ann, amountFen: 1, by: 'purse' } })).json.where, '/transaction')
-  await whole(t, door)
   await door.close()
 })
 

@@ -36,3 +36,10 @@ export async function openCardReaders (
 
 /** No name of the configuration is empty. */
 const first = ''
+
+/** A gateway of sockets and serial lines alone runs on a machine that has no pcscd. */
+export const noCardReaders: CardReaders = {
+  of: () => { throw new Error('configuration: there are no lanes, so there are no readers') },
+  failures: () => 0,
+  close: () => undefined
+}

@@ -26,7 +26,7 @@ export function eventOf (world: World, said: string): { card: CardRef, counter: 
 
 export const proposalKinds = [
   'correction', 'settlement_override', 'unpaid_release', 'residual', 'residual_return', 'dispute_final',
-  'blacklist_removal'
+  'blacklist_removal', 'library_deposit'
 ] as const
 
 export const ProposalSaid = Type.Object(
@@ -50,7 +50,11 @@ export const ProposalSaid = Type.Object(
     card: Type.Optional(name('a card with residual value')),
     cards: Type.Optional(Type.Array(name('a card'), { description: 'of a blacklist_removal' })),
     dispute: Type.Optional(name('a dispute')),
-    accepts: Type.Optional(yes('of a dispute_final'))
+    accepts: Type.Optional(yes('of a dispute_final')),
+    library: Type.Optional(name('of a library_deposit')),
+    reader: Type.Optional(name('whose deposit')),
+    amount: Type.Optional(yuan('of a library_deposit; below zero it goes back')),
+    bank_reference: Type.Optional(name('of the line at the bank'))
   },
   closed
 )
@@ -78,6 +82,10 @@ export function bodyOf (world: World, said: ProposalSaid): object {
     case 'dispute_final': return {
       dispute: numberOf(world, 'dispute', need(said.dispute, 'dispute')),
       accepts: need(said.accepts, 'accepts')
+    }
+    case 'library_deposit': return {
+      library: need(said.library, 'library'), patron: need(said.reader, 'reader'),
+      amountFen: need(said.amount, 'amount'), bankReference: need(said.bank_reference, 'bank_reference')
     }
     case 'blacklist_removal': return { cards: need(said.cards, 'cards').map(refOf) }
   }

@@ -7,7 +7,8 @@ import { Refused } from './api.ts'
 import type { Act, Refusal, Scenario, Step } from './document.ts'
 import { placeToDie } from './dying.ts'
 import { checkInvariants } from './invariants.ts'
-import { openReaders, type FarmKeeper } from './readers.ts'
+import { openEdge } from './edge.ts'
+import type { FarmKeeper } from './readers.ts'
 import { createRun, type Run } from './run-state.ts'
 import type { Access, Stack } from './stack.ts'
 import { showMoment } from './values.ts'
@@ -75,7 +76,7 @@ export async function runScenario (
       run.note('always', await checkInvariants(run.world, provable))
     )
   }
-  await run.world.readers?.close()
+  await run.world.edge?.close()
   if (crashAt !== null && run.broken.length === 0 && run.revivals() === 0) {
     run.broken.push(`${scenario.file}: the ledger never passed ${crashAt}, so nothing was tried`)
   }
@@ -103,7 +104,7 @@ async function prepare (world: World, scenario: Scenario, farm: FarmKeeper): Pro
   }
   world.opening = await world.api.accounts()
   await setClock(world, Math.max(world.now, startOfDate(scenario.day)))
-  if (Object.keys(world.lanes).length > 0) world.readers = await openReaders(world, farm, world.lanes)
+  await openEdge(world, farm)
 }
 
 async function setClock (world: World, at: Instant): Promise<void> {
@@ -132,7 +133,7 @@ async function runAct (run: Run, act: Act): Promise<void> {
   await flush(run, group)
   group = []
   if (run.broken.length > 0) return
-  if (world.readers !== null) await run.attempt('then', async () => await world.readers?.taken())
+  if (world.edge !== null) await run.attempt('then', async () => await world.edge?.taken())
   // What the watch finds behind the traffic changes verdicts too: its doors answer once it has caught up.
   if (act.then.length > 0) await run.attempt('then', async () => { await world.api.all('/v1/watch/holds') })
   for (const { place, verb, argument } of act.then) {

@@ -3,10 +3,12 @@ import * as parties from './given/parties.ts'
 import * as lanes from './given/lanes.ts'
 import * as things from './given/things.ts'
 import * as published from './given/parameters.ts'
+import * as lending from './given/libraries.ts'
 import * as bank from './when/bank.ts'
 import * as days from './when/days.ts'
 import * as exports from './when/exports.ts'
 import * as files from './when/files.ts'
+import * as libraries from './when/libraries.ts'
 import * as national from './when/national.ts'
 import * as parameters from './when/parameters.ts'
 import * as people from './when/people.ts'
@@ -14,12 +16,14 @@ import * as processes from './when/processes.ts'
 import * as readers from './when/readers.ts'
 import * as records from './when/records.ts'
 import * as reconciling from './when/reconciliation.ts'
+import * as terminals from './when/terminals.ts'
 import * as watch from './when/watch.ts'
 import * as balancesNow from './then/balances.ts'
 import * as bankNow from './then/bank.ts'
 import * as daysNow from './then/days.ts'
 import * as exportsNow from './then/exports.ts'
 import * as filesNow from './then/files.ts'
+import * as librariesNow from './then/libraries.ts'
 import * as nationalNow from './then/national.ts'
 import * as parametersNow from './then/parameters.ts'
 import * as peopleNow from './then/people.ts'
@@ -27,6 +31,7 @@ import * as proof from './then/proof.ts'
 import * as readersNow from './then/readers.ts'
 import * as recordsNow from './then/records.ts'
 import * as reconciled from './then/reconciliation.ts'
+import * as terminalsNow from './then/terminals.ts'
 import * as watchNow from './then/watch.ts'
 import type { GivenVerb, ThenVerb, WhenVerb } from './verb.ts'
 
@@ -45,7 +50,9 @@ export const given = {
   cities: published.cities,
   blacklist: published.blacklist,
   acknowledged: published.acknowledged,
-  lanes: lanes.lanes
+  libraries: lending.libraries,
+  lanes: lanes.lanes,
+  self_checks: lending.selfChecks
 } as const satisfies Record<string, GivenVerb>
 
 export const when = {
@@ -82,6 +89,16 @@ export const when = {
   release_held: watch.releaseHeld,
   release_hold: watch.releaseHold,
   tap: readers.tap,
+  put_up: terminals.putUp,
+  enrol: terminals.enrol,
+  stop_terminals: terminals.stopTerminals,
+  hear: terminals.hear,
+  borrow: libraries.borrow,
+  bring_back: libraries.bringBack,
+  look_up: libraries.lookUp,
+  pay_fine: libraries.payFine,
+  say_again: libraries.sayAgain,
+  change_readers: libraries.changeReaders,
   kill: processes.kill,
   start: processes.start,
   tamper: processes.tamper
@@ -118,6 +135,13 @@ export const then = {
   liability: parametersNow.liability,
   tap: readersNow.tap,
   chips: readersNow.chips,
+  terminals: terminalsNow.terminals,
+  served: terminalsNow.served,
+  lagging: terminalsNow.lagging,
+  held: terminalsNow.held,
+  desk: librariesNow.desk,
+  readers: librariesNow.readers,
+  payments: librariesNow.payments,
   alerts: watchNow.alerts,
   alerted: watchNow.alerted,
   psams: watchNow.psams,

@@ -5,6 +5,7 @@ import type { Instant } from '../../runtime/clock.ts'
 import type { FileReply, RecordResult, Registry, TrialBalance } from '../../schemas/api.ts'
 import type { CardRef, TransactionRecord } from '../../schemas/record.ts'
 import type { Api } from './api.ts'
+import type { Edge } from './edge.ts'
 import type { LaneSaid, Readers } from './readers.ts'
 import type { Access, Stack } from './stack.ts'
 import type { Reading } from './values.ts'
@@ -22,6 +23,9 @@ export type Chip = {
   counter: number
   balanceFen: number
 }
+
+/** Titles of books, and the card that each reader has now. */
+export type LibraryFacts = { readonly books: Map<string, string>, readonly readers: Map<string, string> }
 
 export type PartyFacts = { readonly merchant: string, readonly industry: string }
 export type TerminalFacts = { readonly operator: string, readonly psam: string }
@@ -65,6 +69,11 @@ export type World = {
   /** Lanes the scenario wants, and the readers behind them once they are there. */
   readonly lanes: Record<string, LaneSaid>
   readers: Readers | null
+  /** Libraries by party, and the library at which each self-check stands. */
+  readonly libraries: Map<string, LibraryFacts>
+  readonly selfChecks: Map<string, string>
+  /** The gateway, once it runs. */
+  edge: Edge | null
   /** Clock of the stack. */
   now: Instant
   /** Balances when all that is given was given. */
@@ -92,6 +101,9 @@ export const createWorld = (
   answers: new Map(),
   lanes: {},
   readers: null,
+  libraries: new Map(),
+  selfChecks: new Map(),
+  edge: null,
   opening: null,
   bank: { account: null, balanceFen: 1_000_000_00, statements: 0 },
   counter: 0

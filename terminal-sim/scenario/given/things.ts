@@ -1,5 +1,5 @@
 // given: terminals with their PSAMs, and cards.
-import { Type } from 'typebox'
+import { Type, type Static } from 'typebox'
 import { formatIso, startOfDate, addDays } from '../../../runtime/instants.ts'
 import { mappingOf } from '../check.ts'
 import { hex, moment, name, oneOf, text, whole, yes, yuan } from '../values.ts'
@@ -9,37 +9,53 @@ import { add } from './parties.ts'
 
 const closed = { additionalProperties: false } as const
 
+export const TerminalsSaid = mappingOf(
+  name('a terminal, such as BUS-1'),
+  Type.Object(
+    {
+      operator: name('the party it belongs to'),
+      psam: Type.Optional(name('name or 12 digits of the PSAM in it')),
+      reachable: Type.Optional(yes('false: cut off, its blacklist window does not run out')),
+      called: Type.Optional(text('the name people read'))
+    },
+    closed
+  ),
+  'terminals by number'
+)
+
 export const terminals = givenVerb({
   says: 'terminals, each with a PSAM of its own unless another is named',
   example: 'terminals: { BUS-1: { operator: BUS }, BUS-2: { operator: BUS, psam: P7, reachable: false } }',
-  schema: mappingOf(
-    name('a terminal, such as BUS-1'),
-    Type.Object(
-      {
-        operator: name('the party it belongs to'),
-        psam: Type.Optional(name('name or 12 digits of the PSAM in it')),
-        reachable: Type.Optional(yes('false: cut off, its blacklist window does not run out')),
-        called: Type.Optional(text('the name people read'))
-      },
-      closed
-    ),
-    'terminals by number'
-  ),
+  schema: TerminalsSaid,
   prepare: (world, said) => {
-    for (const [terminal, one] of Object.entries(said)) {
-      known(world.parties, 'party', one.operator)
-      const psam = one.psam ?? terminal
-      world.terminals.set(terminal, { operator: one.operator, psam })
-      add(world, 'terminals', {
-        terminal,
-        operator: one.operator,
-        ...(one.called === undefined ? {} : { name: one.called }),
-        ...(one.reachable === undefined ? {} : { reachable: one.reachable })
-      })
-      if (!world.psams.has(psam)) addPsam(world, psam, { terminal })
-    }
+    const { terminals, psams } = terminalsOf(world, said)
+    for (const one of terminals) add(world, 'terminals', one)
+    for (const one of psams) add(world, 'psams', one)
   }
 })
+
+type Entry<List extends 'terminals' | 'psams'> = NonNullable<World['registry'][List]>[number]
+
+/** As the registry wants them; from now on the scenario knows them. */
+export function terminalsOf (
+  world: World, said: Static<typeof TerminalsSaid>
+): { terminals: Entry<'terminals'>[], psams: Entry<'psams'>[] } {
+  const terminals: Entry<'terminals'>[] = []
+  const psams: Entry<'psams'>[] = []
+  for (const [terminal, one] of Object.entries(said)) {
+    known(world.parties, 'party', one.operator)
+    const psam = one.psam ?? terminal
+    world.terminals.set(terminal, { operator: one.operator, psam })
+    terminals.push({
+      terminal,
+      operator: one.operator,
+      ...(one.called === undefined ? {} : { name: one.called }),
+      ...(one.reachable === undefined ? {} : { reachable: one.reachable })
+    })
+    if (!world.psams.has(psam)) psams.push(psamOf(world, psam, { terminal }))
+  }
+  return { terminals, psams }
+}
 
 const Psam = Type.Object(
   {
@@ -59,7 +75,7 @@ export const psams = givenVerb({
   example: 'psams: { P7: { terminal: BUS-2, from: D-10 00:00, stolen: D 07:00 } }',
   schema: mappingOf(name('a PSAM: a name or its 12 digits'), Psam, 'PSAMs by name'),
   prepare: (world, said) => {
-    for (const [psam, one] of Object.entries(said)) addPsam(world, psam, one)
+    for (const [psam, one] of Object.entries(said)) add(world, 'psams', psamOf(world, psam, one))
   }
 })
 
@@ -73,10 +89,10 @@ type PsamSaid = {
   sequence?: number
 }
 
-function addPsam (world: World, psam: string, said: PsamSaid): void {
+function psamOf (world: World, psam: string, said: PsamSaid): Entry<'psams'> {
   const number = psamNumber(psam)
   world.psams.set(psam, { number, sequence: said.sequence ?? 0 })
-  add(world, 'psams', {
+  return {
     psam: number,
     issue: said.issue ?? 1,
     terminal: said.terminal ?? null,
@@ -84,7 +100,7 @@ function addPsam (world: World, psam: string, said: PsamSaid): void {
     to: said.to === undefined ? null : formatIso(said.to),
     stolenAt: said.stolen === undefined ? null : formatIso(said.stolen),
     test: said.test ?? false
-  })
+  }
 }
 
 const cardTypes = ['anonymous', 'named', 'student', 'senior', 'staff', 'test', 'social-security'] as const

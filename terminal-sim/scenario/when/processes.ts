@@ -25,7 +25,8 @@ export const start = whenVerb({
   plan: (world, said) => [
     {
       act: async () => {
-        await world.stack.start(said)
+        const { url } = await world.stack.start(said)
+        if (said === 'gateway') world.edge?.movedTo(url)
       }
     }
   ]

@@ -1,0 +1,124 @@
+// The gateway of a scenario, over the lanes and ports that it says: started once, and again where the ledger
+// has moved. It refuses to know cards and what is spoken at a port.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { GatewayView } from '../../schemas/estate.ts'
+import type { GatewayConfig, SpoolView } from '../../schemas/gateway.ts'
+import type { PortState } from '../../schemas/port.ts'
+import type { EstateReply } from '../../schemas/terminals.ts'
+import { layLanes, type FarmKeeper } from './readers.ts'
+import { portsOf } from './self-checks.ts'
+import { StepError } from './verb.ts'
+import type { World } from './world.ts'
+
+export type Edge = {
+  /** Throws where the gateway says no. */
+  ask<T> (path: string): Promise<T>
+  post (path: string, json: unknown): Promise<void>
+  /** Of a port that listens. */
+  tcpPort (name: string): Promise<number>
+  /**
+   * Until it works with the ledger as it is now: a gateway whose ledger came back elsewhere is started anew,
+   * and one that holds an older list of terminals has fetched the new one.
+   */
+  follow (): Promise<void>
+  /** Until the ledger has answered for every record. */
+  taken (): Promise<void>
+  /** Somebody else has started the gateway again. */
+  movedTo (url: string): void
+  close (): Promise<void>
+}
+
+/** Starts a gateway where the scenario needs one, and waits until it is ready. */
+export async function openEdge (world: World, keeper: FarmKeeper): Promise<void> {
+  const ports = portsOf(world)
+  const bench = Object.keys(world.lanes).length === 0 ? null : await layLanes(world, keeper, world.lanes)
+  if (bench === null && ports.length === 0) return
+  const spoolDir = mkdtempSync(join(tmpdir(), 'cc-spool-'))
+  let url = ''
+  let ledgerUrl = ''
+
+  async function start (): Promise<void> {
+    ledgerUrl = world.ledgerUrl()
+    const config: GatewayConfig = {
+      gateway: 'GW1',
+      ledger: { url: ledgerUrl, token: world.access.tokens.gateway },
+      spoolDir,
+      ...(bench === null ? {} : { pcsc: { socket: bench.socket } }),
+      lanes: bench?.configs ?? [],
+      ports,
+      uplink: { lingerMs: 0, retryMs: 50, retryMaxMs: 200 },
+      parametersEverySeconds: 0.2,
+      reportEverySeconds: 1
+    }
+    url = (await world.stack.gateway({ config, env: {} })).url
+  }
+
+  async function follow (): Promise<void> {
+    for (let wait = 0; wait < waitsMax; wait++) {
+      // Asked first: where the ledger died it is up again after this, perhaps at another place.
+      const { to } = await world.api.get<EstateReply>('/v1/terminals/estate', 'gateway')
+      if (world.ledgerUrl() !== ledgerUrl) await start()
+      const gateways = await world.api.all<GatewayView>('/v1/terminals/gateways')
+      if (gateways.some(one => one.gateway === 'GW1' && one.estate === to)) return
+      await delay(pollMs)
+    }
+    throw new Error('the gateway does not fetch the list of terminals')
+  }
+
+  const edge: Edge = {
+    ask: async <T>(path: string) => await (await told(await fetch(new URL(path, url)), path)).json() as T,
+    post: async (path, json) => {
+      const headers = { 'content-type': 'application/json' }
+      const request = { method: 'POST', headers, body: JSON.stringify(json) }
+      await told(await fetch(new URL(path, url), request), path)
+    },
+    tcpPort: async name => {
+      const states = await edge.ask<PortState[]>('/v1/ports')
+      const port = Number(states.find(one => one.port === name)?.address.split(':').at(-1))
+      if (port > 0) return port
+      throw new StepError(`the gateway has no port ${name}`, states.map(one => one.port).join(', '))
+    },
+    follow,
+    taken: async () => {
+      for (let wait = 0; wait < waitsMax; wait++) {
+        await follow()
+        if ((await edge.ask<SpoolView>('/v1/spool')).depth === 0) return
+        await delay(pollMs)
+      }
+      throw new Error('the gateway still has records that the ledger has not answered')
+    },
+    movedTo: to => { url = to },
+    close: async () => {
+      await bench?.clear()
+      await world.stack.drop() // it writes to its spool until it ends
+      rmSync(spoolDir, { recursive: true, force: true })
+    }
+  }
+  await start()
+  await ready(() => url)
+  world.edge = edge
+  world.readers = bench?.readers(edge) ?? null
+}
+
+export const pollMs = 20
+/** Ten seconds, and more on a busy machine. */
+export const waitsMax = 500
+
+async function told (response: Response, path: string): Promise<Response> {
+  if (response.ok) return response
+  throw new Error(`the gateway answers ${response.status} to ${path}: ${await response.text()}`)
+}
+
+async function ready (url: () => string): Promise<void> {
+  let words = ''
+  for (let wait = 0; wait < waitsMax; wait++) {
+    const response = await fetch(new URL('/readyz', url()))
+    words = await response.text()
+    if (response.ok) return
+    await delay(pollMs)
+  }
+  throw new Error(`the gateway does not become ready: ${words}`)
+}
