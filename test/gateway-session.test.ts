@@ -2,9 +2,10 @@
 // card that leaves at every command and comes back.
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { type Channel, conversing } from '../gateway/pcsc/exchange.ts'
+import { type Answer, type Channel, channelOf, conversing, goOns } from '../gateway/pcsc/exchange.ts'
 import {
-  type HopFrame, type HopKind, cutHop, hopFrame, hopKinds, hopReader
+  type HopFrame, type HopKind, cutAnswers, cutHop, cutSteps, hopFrame, hopKinds, hopReader, packAnswers,
+  packSteps
 } from '../gateway/pcsc/hop-frames.ts'
 import { startPsam } from '../gateway/pcsc/psam.ts'
 import { type Tapping, runTap } from '../gateway/pcsc/purchase.ts'
@@ -115,7 +116,7 @@ async function laneOf (t: Test, lines: readonly Line[], wishes: Wishes = {}) {
 /** One card on the reader of that lane, from coming in to the word of the terminal. */
 async function tapOnce ({ script, tapping }: Awaited<ReturnType<typeof laneOf>>) {
   tapping.session.signal('card_in')
-  return await runTap(conversing(script.card), tapping)
+  return await runTap(conversing(script.card.transmit), tapping)
 }
 
 t.test('the device log, byte for byte and in its order', async t => {
@@ -156,12 +157,10 @@ t.test('the intent is on disk before the debit leaves, the record before the gat
   const onDisk = () => [...all.disk.image.values()].join('')
   const synced = () => all.disk.operations.filter(one => one.kind === 'sync').length
   let before = { intent: false, syncs: 0 }
-  const watched = {
-    transmit: async (command: Uint8Array) => {
-      if (command[1] === 0x54) before = { intent: onDisk().includes('"mac1":"B915CAE7"'), syncs: synced() }
-      return all.script.card.transmit(command)
-    }
-  }
+  const watched = channelOf(async command => {
+    if (command[1] === 0x54) before = { intent: onDisk().includes('"mac1":"B915CAE7"'), syncs: synced() }
+    return all.script.card.transmit(command)
+  })
   const syncsAtStart = synced()
   all.tapping.session.signal('card_in')
   await runTap(watched, all.tapping)
@@ -346,12 +345,12 @@ async function city ({ card: description, rules = {} }: typeof families[number])
     clock.advance(60_000)
     const psam = psams.get(at)
     if (psam === undefined) throw new Error(`no lane ${at}`)
-    const started = await startPsam(conversing(onPsam(putDown(psam).channel)), psam.atr, undefined)
+    const started = await startPsam(conversing(onPsam(putDown(psam).channel).transmit), psam.atr, undefined)
     if (!started.ok) throw new Error(started.why)
     const session = startSession()
     session.signal('card_in')
     const hand = putDown(card, tear)
-    const result = await runTap(conversing(hand.channel), {
+    const result = await runTap(conversing(hand.channel.transmit), {
       lane: { ...lane, lane: at, terminal: `T-${at}`, operator: at === 'free' ? 'FREE' : 'BUS' },
       rules,
       session,
@@ -480,11 +479,9 @@ t.test('torn at every command of every family, and back: one fare, one whole rec
 })
 
 /** The PSAM's answer to commands that begin like this is lost, or another. */
-const psamFails = (beginning: number[], sw: number | null): OnPsam => channel => ({
-  transmit: async command => {
-    if (!beginning.every((byte, index) => command[index] === byte)) return await channel.transmit(command)
-    return sw === null ? { kind: 'unknown', why: 'pulled' } : { kind: 'answer', data: new Uint8Array(0), sw }
-  }
+const psamFails = (beginning: number[], sw: number | null): OnPsam => channel => channelOf(async command => {
+  if (!beginning.every((byte, index) => command[index] === byte)) return await channel.transmit(command)
+  return sw === null ? { kind: 'unknown', why: 'pulled' } : { kind: 'answer', data: new Uint8Array(0), sw }
 })
 
 t.test('the PSAM fails on the way', async t => {
@@ -581,7 +578,7 @@ t.test('any walk of a card through the city, torn anywhere: nothing lost, nothin
 /* ---- the process of the readers: its frames, and when it must go ---- */
 
 t.test('frames to the process of the readers: whole, in pieces, glued', t => {
-  t.equal(Buffer.from(hopFrame('transmit', 7, 0x01020304, Uint8Array.of(0x80, 0x5C))).toString('hex'),
+  t.equal(Buffer.from(hopFrame('run', 7, 0x01020304, Uint8Array.of(0x80, 0x5C))).toString('hex'),
     '000203000000070102030480' + '5c', 'length 2, kind 1, number 4, value 4, bytes')
   const kinds = Object.keys(hopKinds) as HopKind[]
   t.equal(new Set(Object.values(hopKinds).map(({ code }) => code)).size, kinds.length, 'no code twice')
@@ -597,7 +594,26 @@ t.test('frames to the process of the readers: whole, in pieces, glued', t => {
     return JSON.stringify(taken) === JSON.stringify(sent)
   }), { numRuns: 1_000 })
   t.throws(() => cutHop(new Uint8Array(11)), /no frame: kind 0/)
-  t.throws(() => hopFrame('answer', 1, 1, new Uint8Array(2_000)), /too many/)
+  const steps = fc.array(fc.record({
+    command: fc.uint8Array({ maxLength: 261 }), goOn: fc.constantFrom(...goOns)
+  }))
+  fc.assert(fc.property(steps, sent => JSON.stringify(cutSteps(packSteps(sent))) === JSON.stringify(sent)))
+  const plain = (answer: Answer) => answer.kind === 'unknown' ? answer.why : [answer.sw, answer.data]
+  const answers = fc.array(fc.oneof(
+    fc.record({
+      kind: fc.constant('answer' as const),
+      sw: fc.integer({ min: 0, max: 0xffff }),
+      data: fc.uint8Array({ maxLength: 256 })
+    }),
+    fc.record({ kind: fc.constant('unknown' as const), why: fc.string({ maxLength: 100 }) })))
+  fc.assert(fc.property(answers, sent => {
+    const taken = cutAnswers(packAnswers(sent))
+    return JSON.stringify(taken.map(plain)) === JSON.stringify(sent.map(plain))
+  }))
+  t.throws(() => cutSteps(Uint8Array.of(0, 0)), /cut off at byte 0/)
+  t.throws(() => cutSteps(Uint8Array.of(9, 0, 0)), /no step: 9/)
+  t.throws(() => cutAnswers(Uint8Array.of(0, 0, 1, 0)), /no answer: 0/)
+  t.throws(() => hopFrame('answers', 1, 1, new Uint8Array(9_000)), /too many/)
   t.end()
 })
 

@@ -1,12 +1,13 @@
 // What is said between a gateway and the process that holds its readers: frames of one layout over a pipe.
 // Bytes are cut and built here; it refuses to know pipes, processes and readers.
+import { type Answer, type Step, goOns } from './exchange.ts'
 
 /** Kinds of frame; what number, value and bytes mean in each. */
 export const hopKinds = {
   /* to the readers */
   watch: { code: 0x01, number: 'reader', value: '1: a chip lay there before', bytes: 'its PC/SC name' },
-  connect: { code: 0x02, number: 'call', value: 'reader', bytes: 'deadline in ms, 4 bytes' },
-  transmit: { code: 0x03, number: 'call', value: 'connection', bytes: 'command' },
+  connect: { code: 0x02, number: 'call', value: 'reader', bytes: 'deadline in ms, 4 bytes; first steps' },
+  run: { code: 0x03, number: 'call', value: 'connection', bytes: 'steps' },
   close: { code: 0x04, number: 'call', value: 'connection', bytes: 'disposition, 1 byte' },
   ping: { code: 0x05, number: '-', value: '-', bytes: '-' },
   /* from the readers */
@@ -14,10 +15,9 @@ export const hopKinds = {
   missing: { code: 0x82, number: '-', value: '-', bytes: 'why there can be no readers' },
   state: { code: 0x83, number: 'reader', value: 'state', bytes: 'ATR' },
   event: { code: 0x84, number: 'reader', value: 'event', bytes: '-' },
-  connected: { code: 0x85, number: 'call', value: 'connection', bytes: '-' },
+  connected: { code: 0x85, number: 'call', value: 'connection', bytes: 'answers to the first steps' },
   failed: { code: 0x86, number: 'call', value: '-', bytes: 'why' },
-  answer: { code: 0x87, number: 'call', value: 'status word', bytes: 'data' },
-  unknown: { code: 0x88, number: 'call', value: '-', bytes: 'why' },
+  answers: { code: 0x87, number: 'call', value: '-', bytes: 'answers' },
   closed: { code: 0x89, number: 'call', value: '-', bytes: '-' },
   /** Answer to ping. */
   pong: { code: 0x8A, number: 'readers that hang', value: 'failures of the service', bytes: '-' }
@@ -35,7 +35,7 @@ export const readerEvents = ['chip_in', 'chip_found', 'chip_out'] as const
 export const dispositions = ['leave', 'reset', 'unpower'] as const
 
 const headBytes = 11 // length of what follows it, 2 · kind, 1 · number, 4 · value, 4
-const bodyBytesMax = 1_024
+const bodyBytesMax = 8_192
 
 export function hopFrame (
   kind: HopKind, number: number, value: number, bytes: Uint8Array | string = nothing
@@ -77,4 +77,48 @@ export function hopReader (take: (frame: HopFrame) => void): (bytes: Uint8Array)
       take(cut.frame)
     }
   }
+}
+
+/* ---- steps and answers in the bytes of a frame: one byte, length of what follows, 2, and that ---- */
+
+/** The byte is the place in `goOns`. */
+export const packSteps = (steps: readonly Step[]): Uint8Array =>
+  Buffer.concat(steps.map(({ command, goOn }) => part(goOns.indexOf(goOn), command)))
+
+/** Throws a RangeError on bytes that are no steps. */
+export const cutSteps = (bytes: Uint8Array): Step[] => cutParts(bytes).map(({ code, body }) => {
+  const goOn = goOns[code]
+  if (goOn === undefined) throw new RangeError(`no step: ${code}`)
+  return { command: body, goOn }
+})
+
+/** The byte is 0 before status word and data, 1 before the reason why there is no answer. */
+export const packAnswers = (answers: readonly Answer[]): Uint8Array =>
+  Buffer.concat(answers.map(answer => answer.kind === 'unknown'
+    ? part(1, Buffer.from(answer.why).subarray(0, whyBytesMax))
+    : part(0, Buffer.concat([Uint8Array.of(answer.sw >> 8, answer.sw & 0xff), answer.data]))))
+const whyBytesMax = 500
+
+/** Throws a RangeError on bytes that are no answers. */
+export const cutAnswers = (bytes: Uint8Array): Answer[] => cutParts(bytes).map(({ code, body }) => {
+  if (code > 1 || (code === 0 && body.length < 2)) throw new RangeError(`no answer: ${code}`)
+  if (code === 1) return { kind: 'unknown', why: Buffer.from(body).toString() }
+  return { kind: 'answer', sw: (body[0] ?? 0) << 8 | (body[1] ?? 0), data: body.subarray(2) }
+})
+
+const partHeadBytes = 3
+
+function part (code: number, body: Uint8Array): Uint8Array {
+  return Buffer.concat([Uint8Array.of(code, body.length >> 8, body.length & 0xff), body])
+}
+
+function cutParts (bytes: Uint8Array): { code: number, body: Uint8Array }[] {
+  const parts: { code: number, body: Uint8Array }[] = []
+  for (let at = 0; at < bytes.length;) {
+    const end = at + partHeadBytes + ((bytes[at + 1] ?? 0) << 8) + (bytes[at + 2] ?? 0)
+    if (at + partHeadBytes > bytes.length || end > bytes.length) throw new RangeError(`cut off at byte ${at}`)
+    parts.push({ code: bytes[at] ?? 0, body: Uint8Array.from(bytes.subarray(at + partHeadBytes, end)) })
+    at = end
+  }
+  return parts
 }

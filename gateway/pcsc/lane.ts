@@ -15,10 +15,11 @@ import type { Spool } from '../spool/spool.ts'
 import type { OpenIntent } from '../spool/state.ts'
 import type { Taps } from '../taps.ts'
 import type { Parameters } from '../uplink/parameters.ts'
-import { conversing, timed } from './exchange.ts'
+import { timed } from './exchange.ts'
 import type { Connection, Pcsc } from './port.ts'
 import { type PsamKeeper, firstReady, keepPsam } from './psam-keeper.ts'
 import { type TapResult, type TapSpool, runTap } from './purchase.ts'
+import { greetingFor } from './read-card.ts'
 import { type Session, isResting, startSession } from './session.ts'
 
 export type LaneOptions = {
@@ -51,7 +52,11 @@ export type Lane = {
 }
 
 type Served = {
-  readonly connection: Connection, readonly charge: ChargeView | null, readonly sells: boolean
+  readonly connection: Connection
+  readonly charge: ChargeView | null
+  readonly sells: boolean
+  /** What reaching the card and its first answers took. */
+  readonly greetedMs: number
 }
 
 const transmitDeadlineMs = 3_000
@@ -90,7 +95,8 @@ export function openLane (options: LaneOptions): Lane {
     if (reader.state() !== 'chip' || no !== arrivals) return
     begin()
     const charge = config.mode === 'till' ? charges.current(config.lane) : null
-    const connection = await reader.connect(deadlineMs).catch((error: Error) => error)
+    const connection = await reader.connect(deadlineMs, greetingFor(rules)).catch((error: Error) => error)
+    const greetedMs = nowMs() - atMs
     if (connection instanceof Error) {
       session.signal('declined')
       log.warn({ lane: config.lane }, connection.message.trim())
@@ -98,7 +104,7 @@ export function openLane (options: LaneOptions): Lane {
       return
     }
     try {
-      await serveGroup({ connection, charge, sells }, atMs)
+      await serveGroup({ connection, charge, sells, greetedMs }, atMs)
     } finally {
       psam.look()
       await connection.close('leave')
@@ -125,10 +131,10 @@ export function openLane (options: LaneOptions): Lane {
   }
 
   /** What the terminal said; null where it had nothing to say. */
-  async function serveOne (served: Served, guarded: boolean, startMs: number): Promise<TapOutcome | null> {
-    const spent = { card: 0, disk: 0 }
+  async function serveOne (served: Served, first: boolean, startMs: number): Promise<TapOutcome | null> {
+    const spent = { card: first ? served.greetedMs : 0, disk: 0 }
     const psamStartMs = psam.spentMs()
-    const result = await tap(served, guarded, spent)
+    const result = await tap(served, first, spent)
     if (result === null) return null
     const psamMs = psam.spentMs() - psamStartMs
     say(result, served.charge?.charge, { total: nowMs() - startMs, psam: psamMs, ...spent })
@@ -138,11 +144,12 @@ export function openLane (options: LaneOptions): Lane {
   const unreached = (): TapReason => reader.state() === 'chip' ? 'card_unreadable' : 'card_removed'
 
   async function tap (
-    { connection, charge, sells }: Served, guarded: boolean, spent: { card: number, disk: number }
+    { connection, charge, sells }: Served, first: boolean, spent: { card: number, disk: number }
   ): Promise<TapResult | null> {
-    const card = timed(conversing(connection), nowMs, ms => { spent.card += ms })
+    const card = timed(connection, nowMs, ms => { spent.card += ms })
     try {
       return await runTap(card, {
+        ...first ? { greeting: connection.greeting } : {},
         lane: config,
         rules,
         session,
@@ -151,7 +158,7 @@ export function openLane (options: LaneOptions): Lane {
         parameters: options.parameters,
         clock,
         charge: charge === null ? null : { ...charge, waits: charge.state === 'waiting' },
-        paidAtMs: key => guarded ? paidAtMs.get(key) ?? null : null,
+        paidAtMs: key => first ? paidAtMs.get(key) ?? null : null,
         sells,
         ...options.refused === undefined ? {} : { refused: options.refused },
         onRecovered

@@ -4,7 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { pauseMs } from '../../runtime/http-client.ts'
 import type { Log } from '../../runtime/log.ts'
-import { type Answer, type Channel, answerOf, withoutLe } from './exchange.ts'
+import { type Answer, type Channel, type Step, answerOf, conversing, withoutLe } from './exchange.ts'
 
 /** `chip_found`: it lay there when the reader was first seen, or before the service went and came back. */
 export type ReaderEvent = 'chip_in' | 'chip_found' | 'chip_out'
@@ -16,14 +16,19 @@ export type Reader = {
   atr (): Uint8Array
   /** Also tells at once of a chip that is there already. Returns the end of listening. */
   listen (listener: (event: ReaderEvent) => void): () => void
-  /** Exclusive. Throws with the reason when the chip cannot be reached within the deadline. */
-  connect (deadlineMs: number): Promise<Connection>
+  /**
+   * Exclusive; the deadline is also that of each command. Throws with the reason when the chip cannot be
+   * reached in time. `first`: what is said to the chip at once, on the same errand.
+   */
+  connect (deadlineMs: number, first?: readonly Step[]): Promise<Connection>
 }
 
 /**
  * A silent chip is given up after the deadline; what it did is unknown, and the connection is of no more use.
  */
 export type Connection = Channel & {
+  /** Answers to what was said first. */
+  readonly greeting: readonly Answer[]
   /**
    * `leave` the power on, `reset` or `unpower` the chip. Resolves when the reader is free again, at the
    * latest in time.
@@ -249,7 +254,7 @@ function createSlot ({ name, hadChip, nowMs, onState }: {
     return wire
   }
 
-  async function connect (deadlineMs: number): Promise<Connection> {
+  async function connect (deadlineMs: number, first: readonly Step[] = []): Promise<Connection> {
     if (watch === null) throw new Error(`${name}: the reader is away`)
     await within(busy, deadlineMs, `${name}: an earlier command has not ended`)
     const line = wireFor(watch)
@@ -259,10 +264,11 @@ function createSlot ({ name, hadChip, nowMs, onState }: {
       line.connect(options, settling(resolve, reject))
     })
     const protocol = await inTime(connected, deadlineMs, `${name}: the chip does not answer`)
-    return connection(line, protocol, deadlineMs)
+    const made = connection(line, protocol, deadlineMs)
+    return { ...made, greeting: await made.run(first) }
   }
 
-  function connection (line: CardReader, protocol: number, deadlineMs: number): Connection {
+  function connection (line: CardReader, protocol: number, deadlineMs: number): Omit<Connection, 'greeting'> {
     const isT0 = protocol === line.SCARD_PROTOCOL_T0
     let dead: string | null = null
 
@@ -298,7 +304,7 @@ function createSlot ({ name, hadChip, nowMs, onState }: {
       busy = ended
       await within(ended, deadlineMs, '').catch(() => undefined)
     }
-    return { transmit, close }
+    return { ...conversing(transmit), close }
   }
 
   const slot: Slot = {

@@ -4,7 +4,7 @@ import { pauseMs } from '../../runtime/http-client.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { LaneView } from '../../schemas/gateway.ts'
 import { napper } from '../nap.ts'
-import { type Channel, conversing, timed } from './exchange.ts'
+import { type Channel, channelOf, timed } from './exchange.ts'
 import type { Connection, Reader } from './port.ts'
 import { type Psam, type Started, startPsam } from './psam.ts'
 
@@ -78,7 +78,7 @@ export function keepPsam (
     try {
       const mine = { connection: await reader.connect(deadlineMs), broken: false }
       line = mine
-      const channel = timed(conversing(mine.connection), nowMs, ms => { spentMs += ms })
+      const channel = timed(mine.connection, nowMs, ms => { spentMs += ms })
       return await startPsam(watched(channel, () => { mine.broken = true }), reader.atr(), expected)
     } catch (error) {
       return { ok: false, why: (error as Error).message.trim(), final: false }
@@ -142,10 +142,8 @@ export function firstReady (keepers: readonly [PsamKeeper, ...PsamKeeper[]]): Ps
 }
 
 /** The channel, and what is called when an answer is missed. */
-const watched = (channel: Channel, onMissed: () => void): Channel => ({
-  transmit: async command => {
-    const answer = await channel.transmit(command)
-    if (answer.kind === 'unknown') onMissed()
-    return answer
-  }
+const watched = (channel: Channel, onMissed: () => void): Channel => channelOf(async command => {
+  const answer = await channel.transmit(command)
+  if (answer.kind === 'unknown') onMissed()
+  return answer
 })

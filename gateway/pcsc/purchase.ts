@@ -13,7 +13,7 @@ import type { Spool } from '../spool/spool.ts'
 import type { OpenIntent } from '../spool/state.ts'
 import type { Parameters } from '../uplink/parameters.ts'
 import { type Due, cardTypeOf, dueOf, refusalOf } from './checks.ts'
-import type { Channel } from './exchange.ts'
+import type { Answer, Channel } from './exchange.ts'
 import type { Psam } from './psam.ts'
 import { type CardSeen, readCard } from './read-card.ts'
 import { settle } from './recovery.ts'
@@ -21,6 +21,8 @@ import { type Sale, prepareSale } from './sale.ts'
 import type { Session } from './session.ts'
 
 export type Tapping = {
+  /** What the card answered to `greetingFor(rules)`; absent: it has not been asked yet. */
+  readonly greeting?: readonly Answer[]
   readonly lane: LaneConfig
   readonly rules: CardRules
   readonly session: Session
@@ -57,7 +59,7 @@ export async function runTap (card: Channel, tapping: Tapping): Promise<TapResul
   const { spool, session, psam, rules, parameters, clock } = tapping
   const refusal = spool.refusal() ?? (psam === null ? 'psam_unavailable' : null)
   if (refusal !== null || psam === null) return declined(tapping, refusal ?? 'psam_unavailable')
-  const read = await readCard(card, rules)
+  const read = await readCard(card, rules, tapping.greeting)
   if (!read.ok) return declined(tapping, read.reason)
   const { seen } = read
   const open = spool.openIntent(seen.key)

@@ -10,7 +10,7 @@ import {
 import { isLocked, isOk } from '../../schemas/epurse/status-words.ts'
 import type { CardRules, ProfileRules, TapReason } from '../../schemas/gateway.ts'
 import { type CardRef, cardKey } from '../../schemas/record.ts'
-import type { Answer, Channel } from './exchange.ts'
+import type { Answer, Channel, Step } from './exchange.ts'
 
 export type CardSeen = {
   readonly profile: Profile
@@ -33,18 +33,45 @@ export type CardSeen = {
 
 type Seen = { ok: true, seen: CardSeen } | { ok: false, reason: TapReason }
 
-/** Selects the first application that is there and accepted, and reads its files. */
-export async function readCard (card: Channel, rules: CardRules): Promise<Seen> {
-  for (const { aid, profiles: names } of selectionOrder) {
-    const accepted = names.filter(name => rulesOf(rules, name).accepted !== false)
-    if (accepted.length === 0) continue
-    const selected = await card.transmit(selectByName(aid))
-    if (selected.kind === 'unknown') return left
+/**
+ * Selects the first application that is there and accepted, and reads its files. `greeting`: answers to
+ * `greetingFor` where the card has been asked already.
+ */
+export async function readCard (
+  card: Channel, rules: CardRules, greeting?: readonly Answer[]
+): Promise<Seen> {
+  let answers = greeting
+  for (const { accepted, steps } of applicationsFor(rules)) {
+    const [selected, ...files] = answers ?? await card.run(steps)
+    answers = undefined
+    if (selected === undefined || selected.kind === 'unknown') return left
     if (isLocked(selected.sw)) return locked
-    if (isOk(selected.sw)) return readFiles(card, accepted)
+    if (isOk(selected.sw)) return seenIn(card, accepted, files)
   }
   return { ok: false, reason: 'card_unsupported' }
 }
+
+/** What is said first to every card: the application that most have, and its files. */
+export const greetingFor = (rules: CardRules): readonly Step[] => applicationsFor(rules)[0]?.steps ?? []
+
+type Application = { readonly accepted: readonly ProfileName[], readonly steps: readonly Step[] }
+
+/** In the published order. Only where SELECT and the first file succeed are the others asked for. */
+const applicationsFor = (rules: CardRules): Application[] => selectionOrder.flatMap(row => {
+  const { aid, profiles: names } = row
+  const accepted = names.filter(name => rulesOf(rules, name).accepted !== false)
+  const [first] = accepted
+  if (first === undefined) return []
+  const [file15, ...others] = profiles[first].reads
+  return {
+    accepted,
+    steps: [
+      { command: selectByName(aid), goOn: 'if_ok' as const },
+      ...file15 === undefined ? [] : [{ command: readCommand(file15), goOn: 'if_ok' as const }],
+      ...others.map(file => ({ command: readCommand(file), goOn: 'always' as const }))
+    ]
+  }
+})
 
 export const rulesOf = (rules: CardRules, name: ProfileName): ProfileRules => rules.profiles?.[name] ?? {}
 
@@ -53,22 +80,17 @@ const locked: Seen = { ok: false, reason: 'card_locked' }
 const unreadable: Seen = { ok: false, reason: 'card_unreadable' }
 
 /** Cards of several families answer to one name: the files that are there tell them apart. */
-async function readFiles (card: Channel, accepted: readonly ProfileName[]): Promise<Seen> {
-  const [first] = accepted
-  if (first === undefined) return unreadable
-  const answers: Answer[] = []
-  for (const file of profiles[first].reads) {
-    const answer = await card.transmit(readCommand(file))
-    if (answer.kind === 'unknown') return left
-    answers.push(answer)
-    if (answers.length === 1 && !isOk(answer.sw)) return isLocked(answer.sw) ? locked : unreadable
-  }
-  const [file15, ...others] = answers.map(answer =>
-    answer.kind === 'answer' && isOk(answer.sw) ? answer.data : null)
+async function seenIn (
+  card: Channel, accepted: readonly ProfileName[], [file15, ...more]: readonly Answer[]
+): Promise<Seen> {
+  if (file15 === undefined || file15.kind === 'unknown') return left
+  if (!isOk(file15.sw)) return isLocked(file15.sw) ? locked : unreadable
+  if (more.some(answer => answer.kind === 'unknown')) return left
+  const others = more.map(answer => answer.kind === 'answer' && isOk(answer.sw) ? answer.data : null)
   const family = await familyOf(card, accepted, others)
   if (family === 'left') return left
   if (family === null) return { ok: false, reason: 'card_unsupported' }
-  return seenFrom(family, file15 ?? new Uint8Array(0), others)
+  return seenFrom(family, file15.data, others)
 }
 
 const readCommand = (file: FileToRead): Uint8Array =>

@@ -7,9 +7,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { pauseMs } from '../../runtime/http-client.ts'
 import type { Log } from '../../runtime/log.ts'
-import type { Answer } from './exchange.ts'
+import type { Answer, Step } from './exchange.ts'
 import {
-  type HopFrame, type HopKind, dispositions, hopFrame, hopReader, readerEvents, readerStates
+  type HopFrame, type HopKind, cutAnswers, dispositions, hopFrame, hopReader, packSteps, readerEvents,
+  readerStates
 } from './hop-frames.ts'
 import type { Connection, Pcsc, Reader, ReaderEvent } from './port.ts'
 
@@ -241,14 +242,14 @@ function createSlot (name: string, number: number): Slot {
 
   const tell = (event: ReaderEvent) => { for (const listener of [...listeners]) listener(event) }
 
-  async function connect (deadlineMs: number): Promise<Connection> {
+  async function connect (deadlineMs: number, first: readonly Step[] = []): Promise<Connection> {
     const at = running
     if (at === null) throw new Error(`${name}: the reader is away`)
     const deadline = Buffer.alloc(4)
     deadline.writeUInt32BE(deadlineMs)
-    const reply = await at.call('connect', number, deadline)
+    const reply = await at.call('connect', number, Buffer.concat([deadline, packSteps(first)]))
     if (reply?.kind !== 'connected') throw new Error(reply === null ? gone(name) : textOf(reply))
-    return connectionOf(name, at, reply.value)
+    return connectionOf(name, at, reply)
   }
 
   return {
@@ -283,14 +284,18 @@ function createSlot (name: string, number: number): Slot {
 const gone = (name: string) => `${name}: the process of the readers is gone`
 const textOf = ({ bytes }: HopFrame) => Buffer.from(bytes).toString()
 
-const connectionOf = (name: string, at: Running, number: number): Connection => ({
-  transmit: async (command): Promise<Answer> => {
-    const reply = await at.call('transmit', number, command)
-    if (reply === null) return { kind: 'unknown', why: gone(name) }
-    if (reply.kind !== 'answer') return { kind: 'unknown', why: textOf(reply) }
-    return { kind: 'answer', data: reply.bytes, sw: reply.value }
-  },
-  close: async disposition => {
-    await at.call('close', number, Uint8Array.of(dispositions.indexOf(disposition)))
+function connectionOf (name: string, at: Running, { value: number, bytes }: HopFrame): Connection {
+  const run = async (steps: readonly Step[]): Promise<Answer[]> => {
+    const reply = await at.call('run', number, packSteps(steps))
+    return reply === null ? [{ kind: 'unknown', why: gone(name) }] : cutAnswers(reply.bytes)
   }
-})
+  return {
+    greeting: cutAnswers(bytes),
+    transmit: async command => (await run([{ command, goOn: 'always' }]))[0] ?? unsaid,
+    run,
+    close: async disposition => {
+      await at.call('close', number, Uint8Array.of(dispositions.indexOf(disposition)))
+    }
+  }
+}
+const unsaid: Answer = { kind: 'unknown', why: 'no answer in the frame' }

@@ -3,8 +3,10 @@
 import { Socket } from 'node:net'
 import { createLog } from '../../runtime/log.ts'
 import {
-  type HopFrame, type HopKind, dispositions, hopFrame, hopReader, readerEvents, readerStates
+  type HopFrame, type HopKind, cutSteps, dispositions, hopFrame, hopReader, packAnswers, readerEvents,
+  readerStates
 } from './hop-frames.ts'
+import type { Answer } from './exchange.ts'
 import { type Connection, type Reader, openPcsc } from './port.ts'
 
 const pipe = new Socket({ fd: 3, readable: true, writable: true })
@@ -35,22 +37,22 @@ async function main (): Promise<void> {
     reader.listen(event => { say('event', number, readerEvents.indexOf(event)) })
   }
 
-  async function connect (call: number, number: number, deadlineMs: number): Promise<void> {
+  async function connect (call: number, number: number, asked: Uint8Array): Promise<void> {
+    const deadlineMs = Buffer.from(asked).readUInt32BE()
+    const first = cutSteps(asked.subarray(4))
     try {
-      const connection = await readers.get(number)?.connect(deadlineMs)
+      const connection = await readers.get(number)?.connect(deadlineMs, first)
       if (connection === undefined) throw new Error(`nobody watches a reader ${number}`)
       connections.set(++connectionsMade, connection)
-      say('connected', call, connectionsMade)
+      say('connected', call, connectionsMade, packAnswers(connection.greeting))
     } catch (error) {
       say('failed', call, 0, (error as Error).message)
     }
   }
 
-  async function transmit (call: number, number: number, command: Uint8Array): Promise<void> {
-    const answer = await connections.get(number)?.transmit(command) ??
-      { kind: 'unknown' as const, why: 'the connection is closed' }
-    if (answer.kind === 'answer') say('answer', call, answer.sw, answer.data)
-    else say('unknown', call, 0, answer.why)
+  async function run (call: number, number: number, asked: Uint8Array): Promise<void> {
+    const answers = await connections.get(number)?.run(cutSteps(asked)) ?? [closed]
+    say('answers', call, 0, packAnswers(answers))
   }
 
   async function close (call: number, number: number, disposition: number): Promise<void> {
@@ -64,10 +66,10 @@ async function main (): Promise<void> {
     switch (kind) {
       case 'watch': return watch(number, Buffer.from(bytes).toString(), value === 1)
       case 'connect':
-        connect(number, value, Buffer.from(bytes).readUInt32BE())
+        connect(number, value, bytes)
         return
-      case 'transmit':
-        transmit(number, value, bytes)
+      case 'run':
+        run(number, value, bytes)
         return
       case 'close':
         close(number, value, bytes[0] ?? 0)
@@ -80,6 +82,8 @@ async function main (): Promise<void> {
   pipe.on('data', hopReader(take))
   say('ready', 0, 0)
 }
+
+const closed: Answer = { kind: 'unknown', why: 'the connection is closed' }
 
 /** A thread may hang in a chip for ever; an orderly exit would wait for it. */
 const end = () => { process.kill(process.pid, 'SIGKILL') }

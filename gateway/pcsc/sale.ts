@@ -12,7 +12,7 @@ import { isOk } from '../../schemas/epurse/status-words.ts'
 import type { CardRules, LaneConfig, TapReason } from '../../schemas/gateway.ts'
 import type { TransactionRecord } from '../../schemas/record.ts'
 import type { Due } from './checks.ts'
-import type { Channel } from './exchange.ts'
+import type { Answer, Channel } from './exchange.ts'
 import { type Psam, terminalBytes } from './psam.ts'
 import { type CardSeen, rulesOf } from './read-card.ts'
 
@@ -40,10 +40,15 @@ export type Offer = {
 /** Balance, INITIALIZE, signature of the PSAM; or why not. Nothing has happened on the chip yet. */
 export async function prepareSale (card: Channel, psam: Psam, offer: Offer): Promise<Sale | TapReason> {
   const { seen, due, rules, lane } = offer
-  const usedFen = await usedOverdraft(card, seen, due)
-  if (typeof usedFen === 'string') return usedFen
   const type = purchaseType(rules, seen)
-  const init = await initialise(card, psam, seen, due, type)
+  const initialise = initialiseFor(psam, seen, due, type)
+  const asked = { command: getBalance(2, seen.profile.balanceSelector), goOn: 'if_balance' } as const
+  const [balance, answered] = await card.run(
+    initialise === null ? [asked] : [asked, { command: initialise, goOn: 'if_ok' }])
+  const usedFen = await usedOverdraft(card, seen, due, balance)
+  if (typeof usedFen === 'string') return usedFen
+  if (initialise === null) return 'card_unsupported'
+  const init = initialised(answered ?? await card.transmit(initialise))
   if (typeof init === 'string') return init
   const dateTime = bcdDateTime(offer.atMs)
   const signature = await psam.sign({
@@ -62,9 +67,10 @@ export async function prepareSale (card: Channel, psam: Psam, offer: Offer): Pro
 }
 
 /** Overdraft counts once: a purse at zero, or below, pays nothing. Only T-Union tells how far below. */
-async function usedOverdraft (card: Channel, { profile }: CardSeen, due: Due): Promise<number | TapReason> {
-  const answer = await card.transmit(getBalance(2, profile.balanceSelector))
-  if (answer.kind === 'unknown') return 'card_removed'
+async function usedOverdraft (
+  card: Channel, { profile }: CardSeen, due: Due, answer: Answer | undefined
+): Promise<number | TapReason> {
+  if (answer === undefined || answer.kind === 'unknown') return 'card_removed'
   const balance = isOk(answer.sw) ? parseBalance(answer.data) : null
   if (balance === null || !balance.ok) return 'card_unreadable'
   if (balance.balanceFen > 0) return 0
@@ -77,13 +83,17 @@ async function usedOverdraft (card: Channel, { profile }: CardSeen, due: Due): P
 }
 const selectUsedOverdraft = 2
 
-async function initialise (
-  card: Channel, psam: Psam, { profile }: CardSeen, { amountFen }: Due, type: PurchaseType
-): Promise<InitPurchaseAnswer | TapReason> {
+/** Null where the PSAM does not serve such cards. */
+function initialiseFor (
+  psam: Psam, { profile }: CardSeen, { amountFen }: Due, type: PurchaseType
+): Uint8Array | null {
   const keyIndex = psam.keyIndex(profile)
-  if (keyIndex === null) return 'card_unsupported'
+  if (keyIndex === null) return null
   const request = { purse: 2, keyIndex, amountFen, terminal6: terminalBytes(psam) } as const
-  const answer = await card.transmit(type === '09' ? initCapp(request) : initPurchase(request))
+  return type === '09' ? initCapp(request) : initPurchase(request)
+}
+
+function initialised (answer: Answer): InitPurchaseAnswer | TapReason {
   if (answer.kind === 'unknown') return 'card_removed'
   if (!isOk(answer.sw)) return initRefusals.get(answer.sw) ?? 'card_unreadable'
   const init = parseInitPurchase(answer.data)

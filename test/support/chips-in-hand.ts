@@ -1,6 +1,6 @@
 // Virtual cards and PSAMs spoken to without a reader: a channel that takes the chip out of the field at a
 // chosen command, before or after the chip commits.
-import { type Answer, type Channel, answerOf } from '../../gateway/pcsc/exchange.ts'
+import { type Answer, type Channel, answerOf, channelOf } from '../../gateway/pcsc/exchange.ts'
 import { hex } from '../../schemas/epurse/hex.ts'
 import type { Chip } from '../../terminal-sim/reader/chip.ts'
 
@@ -28,5 +28,5 @@ export function putDown (chip: Chip, tear: Tear | null = null): InHand {
     torn = true
     return { kind: 'unknown', why: 'the chip left' }
   }
-  return { channel: { transmit }, commands, torn: () => torn }
+  return { channel: channelOf(transmit), commands, torn: () => torn }
 }

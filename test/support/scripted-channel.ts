@@ -1,6 +1,6 @@
 // A card and a PSAM that answer from one list, in the order of a device log: any other command, or another
 // order, is a failure that names both.
-import { answerOf, type Answer, type Channel } from '../../gateway/pcsc/exchange.ts'
+import { answerOf, channelOf, type Answer, type Channel } from '../../gateway/pcsc/exchange.ts'
 import { hex, unhex } from '../../schemas/epurse/hex.ts'
 
 /** `C` card or `P` PSAM, command and answer in hex, blanks allowed; an empty answer is a lost one. */
@@ -30,6 +30,6 @@ export function scripted (lines: readonly Line[], onWrong: (message: string) => 
     return line[2] === '' ? { kind: 'unknown', why: 'card left' } : answerOf(unhex(line[2]))
   }
   return {
-    card: { transmit: transmit('C') }, psam: { transmit: transmit('P') }, sent, left: () => waiting.length
+    card: channelOf(transmit('C')), psam: channelOf(transmit('P')), sent, left: () => waiting.length
   }
 }
