@@ -3,6 +3,7 @@
 import t from 'tap'
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
+import { setImmediate } from 'node:timers/promises'
 import { createRandom } from '../terminal-sim/random.ts'
 import { fromDigits } from '../runtime/instants.ts'
 import {
@@ -17,8 +18,8 @@ import { missingSequences } from '../ledger/core/file-gaps.ts'
 import { refusalBytes, replyTexts } from '../ledger/intake/file-answers.ts'
 import { laneLines } from '../ledger/intake/file.ts'
 import { readPlain } from '../ledger/intake/incoming.ts'
-import { laneOf } from '../ledger/intake/lanes.ts'
-import { recordsPerPart, stageFile } from '../ledger/intake/stage.ts'
+import { createLanes, laneOf, lanesFor } from '../ledger/intake/lanes.ts'
+import { stageFile } from '../ledger/intake/stage.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { register } from '../ledger/parameters/registry.ts'
 import { accountDifferences, purseDifferences } from '../ledger/store/balances.ts'
@@ -152,7 +153,8 @@ const pieces = (text: string, size: number): Readable =>
 async function upload (ledger: Ledger, { name, text }: { name: string, text: string }, size = 40_000) {
   const operator = (await ledger.registry()).parties.get('BUS')
   if (operator === undefined) throw new Error('no BUS')
-  const { file, replayed } = await takeFile(ledger, await stageFile(name, pieces(text, size)), operator)
+  const staged = await stageFile(name, pieces(text, size), partMax)
+  const { file, replayed } = await takeFile(ledger, staged, operator)
   let reply = ''
   for await (const piece of replyTexts(ledger.db, file, replayed)) reply += piece
   const refusals: Buffer[] = []
@@ -160,7 +162,9 @@ async function upload (ledger: Ledger, { name, text }: { name: string, text: str
   return { ...JSON.parse(reply), SS: Buffer.concat(refusals).toString('latin1') }
 }
 
-const lines = recordsPerPart + 1_000
+/** Of a part here: those of a city are ten times as large. */
+const partMax = 10_000
+const lines = partMax + 1_000
 const big = fileOf(lines)
 
 t.test('a file of several parts is answered whole, and the same for ever', async t => {
@@ -271,45 +275,71 @@ t.test('lines of a file, in columns where they are plain, end as the same record
   }
 })
 
-t.test('a file in columns tells what its lines tell one by one, and asks the same of the key workers', t => {
+const inColumns = 'a file in columns tells what its lines tell one by one, and asks the same of key workers'
+t.test(inColumns, async t => {
   const records = mixedRecords(true)
   const convention = { operator: 'BUS', counter: 'init' as const }
   const operator = { code: 'BUS', counterConvention: 'init' } as PartyRow
   const bytes = Buffer.from(records.map((record, index) => lineOf(record, index + 1)).join('\n'), 'latin1')
-  const lanes = laneLines(bytes, 1, { operator, merchant }, 2)
-  const seen: number[] = []
-  for (const [lane, { plain, others, again }] of lanes.entries()) {
-    seen.push(...others.map(({ lineNo }) => lineNo))
-    for (let place = 0; place < plain.length; place++) {
-      const lineNo = plain.lineNo[place] ?? 0
-      const start = (lineNo - 1) * (consumptionRecordLength + 1)
-      const read = readConsumptionRecord(bytes.toString('latin1', start, start + consumptionRecordLength),
-        lineNo, merchant)
-      if (!read.ok) throw new Error(read.detail)
-      const record = toTransactionRecord(read.record, convention)
-      const item = Buffer.alloc(itemLength)
-      writeItem(item, 0, record, 'sm4', Buffer.alloc(8, 7))
-      completeItem(plain.items, place * itemLength, 'sm4', Buffer.alloc(8, 7))
-      const told = {
-        card: plain.cards[plain.cardPlace[place] ?? 0], psam: plain.psams[plain.psamPlace[place] ?? 0],
-        terminal: plain.terminals[plain.terminalPlace[place] ?? 0], counter: plain.counter[place],
-        amountFen: plain.amountFen[place], balanceBeforeFen: plain.balanceBeforeFen[place],
-        sequence: plain.sequence[place], type: plain.type[place], eventAtMs: plain.eventAtMs[place],
-        content: plain.content.toString('hex', place * 32, place * 32 + 32), lane: laneOf(record.card, 2),
-        item: plain.items.toString('hex', place * itemLength, (place + 1) * itemLength)
+  for (const count of [1, 2, 10]) {
+    const lanes = await laneLines(bytes, 1, { operator, merchant }, count)
+    const seen: number[] = []
+    for (const [lane, { plain, others, again }] of lanes.entries()) {
+      seen.push(...others.map(({ lineNo }) => lineNo))
+      for (let place = 0; place < plain.length; place++) {
+        const lineNo = plain.lineNo[place] ?? 0
+        const start = (lineNo - 1) * (consumptionRecordLength + 1)
+        const read = readConsumptionRecord(bytes.toString('latin1', start, start + consumptionRecordLength),
+          lineNo, merchant)
+        if (!read.ok) throw new Error(read.detail)
+        const record = toTransactionRecord(read.record, convention)
+        const item = Buffer.alloc(itemLength)
+        writeItem(item, 0, record, 'sm4', Buffer.alloc(8, 7))
+        completeItem(plain.items, place * itemLength, 'sm4', Buffer.alloc(8, 7))
+        const told = {
+          card: plain.cards[plain.cardPlace[place] ?? 0], psam: plain.psams[plain.psamPlace[place] ?? 0],
+          terminal: plain.terminals[plain.terminalPlace[place] ?? 0], counter: plain.counter[place],
+          amountFen: plain.amountFen[place], balanceBeforeFen: plain.balanceBeforeFen[place],
+          sequence: plain.sequence[place], type: plain.type[place], eventAtMs: plain.eventAtMs[place],
+          content: plain.content.toString('hex', place * 32, place * 32 + 32),
+          lane: laneOf(record.card, count),
+          item: plain.items.toString('hex', place * itemLength, (place + 1) * itemLength)
+        }
+        t.strictSame(told, {
+          card: { ref: record.card, key: cardKey(record.card) }, psam: record.psam, terminal: record.terminal,
+          counter: record.counter, amountFen: record.amountFen, balanceBeforeFen: record.balanceBeforeFen,
+          sequence: record.sequence, type: Number(record.type), eventAtMs: fromDigits(record.dateTime),
+          content: contentHash(record).toString('hex'), lane, item: item.toString('hex')
+        }, `${count} lanes, line ${lineNo}`)
+        t.strictSame(again(place), readPlain(record, lineNo))
+        seen.push(lineNo)
       }
-      t.strictSame(told, {
-        card: { ref: record.card, key: cardKey(record.card) }, psam: record.psam, terminal: record.terminal,
-        counter: record.counter, amountFen: record.amountFen, balanceBeforeFen: record.balanceBeforeFen,
-        sequence: record.sequence, type: Number(record.type), eventAtMs: fromDigits(record.dateTime),
-        content: contentHash(record).toString('hex'), lane, item: item.toString('hex')
-      }, `line ${lineNo}`)
-      t.strictSame(again(place), readPlain(record, lineNo))
-      seen.push(lineNo)
     }
+    t.strictSame(seen.sort((one, other) => one - other), records.map((_, index) => index + 1),
+      `${count} lanes: each line once`)
   }
-  t.strictSame(seen.sort((one, other) => one - other), records.map((_, index) => index + 1), 'each line once')
-  t.end()
+})
+
+t.test('two files never book lines of one card at once, however many lanes each has', async t => {
+  const counts = [5_000, 20_000, 60_000, 100_000].map(lanesFor)
+  t.strictSame(counts, [2, 2, 6, 10])
+  const lanes = createLanes()
+  for (let card = 0; card < 40; card++) {
+    let atOnce = 0
+    await Promise.all(counts.map(count => lanes.run(laneOf(cardOf(card), count), async () => {
+      t.equal(++atOnce, 1, `card ${card} in ${count} lanes`)
+      await setImmediate()
+      atOnce--
+    })))
+  }
+  let atOnce = 0
+  let most = 0
+  await Promise.all([0, 1, 2, 3].map(lane => lanes.run(lane, async () => {
+    most = Math.max(most, ++atOnce)
+    await setImmediate()
+    atOnce--
+  })))
+  t.equal(most, 2, 'cards of other lanes are booked meanwhile')
 })
 
 t.test('of two who send it at once, one has brought it; both get all of it', async t => {

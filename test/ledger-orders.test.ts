@@ -5,10 +5,11 @@ import t from 'tap'
 import { createRandom, type Random } from '../terminal-sim/random.ts'
 import type { TransactionRecord } from '../schemas/record.ts'
 import { contentHash } from '../schemas/record.ts'
+import { readCardAtCounter } from '../ledger/cards/card-reading.ts'
 import { accountDifferences, balances, purseDifferences } from '../ledger/store/balances.ts'
-import type { Db } from '../ledger/store/db.ts'
+import type { Db, Tx } from '../ledger/store/db.ts'
 import { catchUp } from '../ledger/watch/watch.ts'
-import { deliver, recordOf, startBench } from './support/posting.ts'
+import { cardOf, deliver, recordOf, startBench } from './support/posting.ts'
 
 const bench = await startBench()
 t.teardown(() => bench.stop())
@@ -278,3 +279,53 @@ t.test('histories drawn at random', async t => {
       `history ${seed}: ${states.size} ends\n${[...states.keys()].slice(0, 2).join('\n')}`)
   }
 })
+
+t.test('the watch goes on while others hold the purses it looks at', async t => {
+  const { ledger, db, close } = await bench.freshLedger(1)
+  await deliver(ledger, 'the second', [recordOf(0, 2)])
+  const other = await db.connect()
+  await other.query('begin; select from purse for update')
+  await catchUp(ledger) // would wait for ever
+  t.equal((await items(db)).length, 1, 'the gap is seen')
+  await other.query('rollback')
+  other.release()
+  await deliver(ledger, 'the first', [recordOf(0, 1)])
+  await catchUp(ledger)
+  t.strictSame(await items(db), [], 'and is closed')
+  await close()
+})
+
+t.test('what is added to a chain while the watch reads it is not half seen', async t => {
+  const { ledger, db, close } = await bench.freshLedger(1)
+  await deliver(ledger, 'a gap', [recordOf(0, 2)])
+  await afterQuery(db, /join card_event x/, async () => {
+    await deliver(ledger, 'the next', [recordOf(0, 3)])
+    await readCardAtCounter(ledger, cardOf(0), { counter: 103, balanceFen: 4_460 }, 'clerk')
+  })
+  await catchUp(ledger)
+  const { rows } = await db.query("select layer || ' ' || state as what from item where layer = 'E'")
+  t.strictSame(rows, [{ what: 'E open' }], 'the gap; never a reading that is further on than what was told')
+  await close()
+})
+
+/** Does `work` right after the first query of the next connection that is like `pattern`. */
+async function afterQuery (db: Db, pattern: RegExp, work: () => Promise<void>): Promise<void> {
+  const tx = await db.connect()
+  const query = tx.query.bind(tx) as (...asked: unknown[]) => Promise<unknown>
+  let waiting = true
+  const looked = async (...asked: unknown[]) => {
+    if (!waiting || !pattern.test(String(asked[0]))) return await query(...asked)
+    waiting = false
+    const found = await query(...asked)
+    await work()
+    return found
+  }
+  const connect = db.connect.bind(db) as (...asked: unknown[]) => Promise<Tx>
+  Object.assign(db, {
+    connect: async (...asked: unknown[]) => {
+      if (asked.length > 0) return await connect(...asked) // for one query, the pool's own
+      Object.assign(db, { connect })
+      return Object.assign(Object.create(tx) as Tx, { query: looked, release: tx.release.bind(tx) })
+    }
+  })
+}

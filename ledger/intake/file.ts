@@ -1,5 +1,6 @@
 // From the lines of a consumption file to what they tell, and from verdicts to what is answered. It refuses
 // to know how a verdict is found, and where anything is stored.
+import { setImmediate } from 'node:timers/promises'
 import type { FileReply } from '../../schemas/api.ts'
 import { refusalCause } from '../../schemas/clearing-file/answers.ts'
 import { consumptionRecordLength, readConsumptionRecord } from '../../schemas/clearing-file/consumption.ts'
@@ -41,15 +42,19 @@ export type LaneLines = {
   readonly again: (place: number) => IncomingLine
 }
 
-/** The same lines, those of each lane. */
-export function laneLines (bytes: Buffer, firstLineNo: number, source: Source, lanes: number): LaneLines[] {
+/**
+ * The same lines, those of each lane. A part may have a hundred thousand, which takes half a second: others
+ * get their turn every few thousand lines.
+ */
+export async function laneLines (
+  bytes: Buffer, firstLineNo: number, source: Source, lanes: number
+): Promise<LaneLines[]> {
   const { operator, merchant } = source
   const convention = conventionOf(operator)
   const reader = plainReader(convention, merchant)
-  const linesMax = Math.ceil(bytes.length / consumptionRecordLength)
-  const found = Array.from({ length: lanes }, () =>
+  const found = Array.from(linesOfLanes(bytes, lanes), linesMax =>
     ({ collector: collectPlain(reader, linesMax), others: [] as IncomingLine[] }))
-  eachRecord(bytes, firstLineNo, (start, end, lineNo) => {
+  await eachRecordInTurns(bytes, firstLineNo, (start, end, lineNo) => {
     const isPlain = end - start === consumptionRecordLength && reader.look(bytes, start, lineNo) &&
       reader.use.signed && !reader.use.grey && isTime(reader.use)
     if (isPlain) return found[laneAt(bytes, serialEndAt(start), lanes)]?.collector.add(bytes, start, lineNo)
@@ -60,6 +65,32 @@ export function laneLines (bytes: Buffer, firstLineNo: number, source: Source, l
     const plain = collector.finish()
     return { plain, others, again: place => readAgain(reader, plain, bytes, place) }
   })
+}
+
+/** How many plain lines each lane has at most. */
+function linesOfLanes (bytes: Buffer, lanes: number): Int32Array {
+  const counts = new Int32Array(lanes)
+  eachLine(bytes, true, (start, end) => {
+    if (end - start === consumptionRecordLength) counts[laneAt(bytes, serialEndAt(start), lanes)]!++
+  })
+  return counts
+}
+
+const linesPerTurn = 4_000
+
+async function eachRecordInTurns (
+  bytes: Buffer, firstLineNo: number, record: (start: number, end: number, lineNo: number) => void
+): Promise<void> {
+  let lineNo = firstLineNo
+  for (let from = 0; from < bytes.length;) {
+    const turn = bytes.subarray(from, from + linesPerTurn * consumptionRecordLength)
+    const at = from
+    from += eachLine(turn, from + turn.length === bytes.length, (start, end) => {
+      if (lineNo > 0) record(at + start, at + end, lineNo)
+      lineNo++
+    })
+    await setImmediate()
+  }
 }
 
 function readAgain (

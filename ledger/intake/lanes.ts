@@ -4,8 +4,17 @@
 
 import type { CardRef } from '../../schemas/record.ts'
 
-/** How many lanes a file of several parts is split into: as many as there are processors to keep busy. */
-export const laneCount = 2
+/** How many transactions of files are under way at once: as many as there are processors to keep busy. */
+const lanesAtOnce = 2
+const linesPerLane = 10_000
+
+/**
+ * How many lanes a file is split into, so that a transaction has some ten thousand lines: with fewer
+ * each costs more (5,000 lines: 40 µs of the server a record where 10,000 cost 31), with more of them cards
+ * are kept from others for longer. `lines`: those of its largest part.
+ */
+export const lanesFor = (lines: number): number =>
+  lanesAtOnce * Math.max(1, Math.round(lines / lanesAtOnce / linesPerLane))
 
 /** A card is always in the same lane; what has no card is in the first. */
 export function laneOf (card: CardRef | null, lanes: number): number {
@@ -26,7 +35,10 @@ export function laneAt (bytes: Uint8Array, end: number, lanes: number): number {
 }
 
 export type Lanes = {
-  /** Runs the work when all that was given to this lane before is over, well or not. */
+  /**
+   * Runs the work when all that was given to this lane before is over, well or not. Lanes whose numbers are
+   * both even or both odd are one lane here: those of one file are those of another that has fewer of them.
+   */
   readonly run: <T>(lane: number, work: () => Promise<T>) => Promise<T>
   /** The work under this key, once: whoever asks while it runs waits for the same. */
   readonly join: (key: string, work: () => Promise<void>) => Promise<void>
@@ -41,9 +53,10 @@ export function createLanes (): Lanes {
   const over = () => { waiting -= 1 }
   return {
     run: (lane, work) => {
-      const turn = (ends.get(lane) ?? Promise.resolve()).then(work)
+      const own = lane % lanesAtOnce
+      const turn = (ends.get(own) ?? Promise.resolve()).then(work)
       waiting += 1
-      ends.set(lane, turn.then(over, over))
+      ends.set(own, turn.then(over, over))
       return turn
     },
     join: (key, work) => {

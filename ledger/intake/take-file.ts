@@ -2,7 +2,7 @@
 // in transactions of its own, and answered once all of it is durable. A death in between leaves what is
 // booked; the file sent again, or the next start, goes on from there. It refuses to know HTTP.
 import { promisify } from 'node:util'
-import { inflate } from 'node:zlib'
+import { inflate, type ZlibOptions } from 'node:zlib'
 import { stopwatch } from '../../runtime/clock.ts'
 import { killPoint } from '../../runtime/kill-point.ts'
 import { parseFileName } from '../../schemas/clearing-file/file-name.ts'
@@ -11,8 +11,8 @@ import { bookLines, firstTry, type Again, type Booked, type Judged } from './boo
 import { countFile } from './file-gaps.ts'
 import { admitForeign } from './foreign-cards.ts'
 import { answerOf, laneLines, type FileAnswer, type LaneLines, type Source } from './file.ts'
-import { laneCount } from './lanes.ts'
-import { fileDigest, type RawPart, type StagedFile } from './stage.ts'
+import { lanesFor } from './lanes.ts'
+import { fileDigest, recordsPerPart, type RawPart, type StagedFile } from './stage.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
 import { inTransaction, type Db, type Tx } from '../store/db.ts'
@@ -70,12 +70,12 @@ async function keepFile (
 ): Promise<{ kept: FileRow, replayed: boolean }> {
   const receivedAtMs = ledger.clock.now()
   const snapshot = await ledger.registry()
-  const lanes = staged.lines <= linesAtOnceMax ? 1 : laneCount
+  const lanes = staged.lines <= linesAtOnceMax ? 1 : lanesFor(Math.min(staged.lines, recordsPerPart))
   const [first] = staged.parts
   const source = sourceOf(staged.name, operator)
   const [lines] = lanes > 1 || first === undefined
     ? []
-    : laneLines(await inflated(first.bytes), first.firstLine, source, lanes)
+    : await laneLines(await inflated(first.bytes), first.firstLine, source, lanes)
   if (lines !== undefined) await admitAll(ledger, snapshot, lines, receivedAtMs)
   const again = firstTry()
   killPoint('after-raw')
@@ -117,8 +117,8 @@ async function openDateOf (tx: Tx): Promise<string> {
 
 type Piece = { readonly partNo: number, readonly lane: number, readonly lines: LaneLines }
 
-/** How many parts may stand in memory: one that is booked, and the next. */
-const partsAhead = 2
+/** With so few bookings left to do, the next part is made ready. */
+const bookingsLeft = 2
 
 async function bookFile (ledger: Ledger, file: FileRow): Promise<void> {
   if (isWhole(file)) return
@@ -127,26 +127,43 @@ async function bookFile (ledger: Ledger, file: FileRow): Promise<void> {
     if (operator === undefined) throw new Error(`no party ${file.source} is registered any more`)
     const done = new Set((await bookedParts(ledger.db, file.deliveryNo)).map(part =>
       `${part.partNo}/${part.lane}`))
-    const under: Promise<unknown>[] = []
+    const under = new Set<Promise<void>>()
     try {
       for (let partNo = 0; partNo < file.bookings / file.lanes; partNo++) {
         const open = lanesOf(file).filter(lane => !done.has(`${partNo}/${lane}`))
         if (open.length === 0) continue
-        const part = await readPart(ledger.db, file, partNo)
-        // Only when the first lane has its turn: until then lines are nothing but bytes.
-        let all: LaneLines[] | null = null
-        const booked = open.map(lane => ledger.lanes.run(lane, async () => {
-          all ??= laneLines(part.bytes, part.firstLine, sourceOf(file.name, operator), file.lanes)
-          await bookInLane(ledger, file, { partNo, lane, lines: all[lane] as LaneLines })
-        }))
-        under.push(Promise.all(booked))
-        under.at(-1)?.catch(() => undefined) // it is told below, when its turn comes
-        if (under.length >= partsAhead) await under.shift()
+        while (under.size > bookingsLeft) await Promise.race(under)
+        const lines = await readLanes(ledger.db, file, partNo, operator)
+        for (const lane of open) {
+          const booked = ledger.lanes.run(lane, async () => {
+            await bookInLane(ledger, file, { partNo, lane, lines: lines.take(lane) })
+            under.delete(booked)
+          })
+          under.add(booked)
+          booked.catch(() => undefined) // it is told below
+        }
       }
     } finally {
-      await Promise.all(under)
+      await Promise.allSettled(under)
     }
+    await Promise.all(under)
   })
+}
+
+/** Lines of a part; what a lane has taken is no longer held for it. */
+async function readLanes (
+  db: Db, file: FileRow, partNo: number, operator: PartyRow
+): Promise<{ take: (lane: number) => LaneLines }> {
+  const { bytes, firstLine } = await readPart(db, file, partNo)
+  const all: (LaneLines | null)[] =
+    await laneLines(bytes, firstLine, sourceOf(file.name, operator), file.lanes)
+  return {
+    take: lane => {
+      const lines = all[lane] as LaneLines
+      all[lane] = null
+      return lines
+    }
+  }
 }
 
 const lanesOf = ({ lanes }: FileRow): number[] => Array.from({ length: lanes }, (_, lane) => lane)
@@ -210,4 +227,6 @@ async function readPart (db: Db, file: FileRow, partNo: number): Promise<RawPart
 const sourceOf = (name: string, operator: PartyRow): Source =>
   ({ operator, merchant: parseFileName(name)?.merchant ?? '' })
 
-const inflated = promisify(inflate) as (bytes: Buffer) => Promise<Buffer>
+const inflated = async (bytes: Buffer): Promise<Buffer> =>
+  await (promisify(inflate) as (bytes: Buffer, options: ZlibOptions) => Promise<Buffer>)(
+    bytes, { chunkSize: 1 << 20 })

@@ -15,8 +15,7 @@ import { findCardsById } from '../store/cards.ts'
 import type { Tx } from '../store/db.ts'
 import { findFacts } from '../store/facts.ts'
 import { closeItems, openItems, openKeysOf, type FoundItem, type ItemOutcome } from '../store/items.ts'
-import { lockPurses } from '../store/lock.ts'
-import { cardRefs, findEvents, type PurseKey, type StoredEvent } from '../store/records.ts'
+import { cardRefs, findEvents, type PurseKey, type Range, type StoredEvent } from '../store/records.ts'
 import type { Snapshot } from '../store/registry.ts'
 import type { Look } from './watch.ts'
 
@@ -29,7 +28,7 @@ export async function findChainItems (look: Look): Promise<readonly AlertRow[]> 
   const found = await itemsOf(tx, purses, toleranceMs)
   const rows = found.flatMap(({ purse, card, items }) =>
     items.map(item => itemRow(snapshot, purse, card, item, clearingDate)))
-  const open = await openKeysOf(tx, 'E', purses.map(purse => `${prefixOf(purse)}/`))
+  const open = await openKeysOf(tx, 'E', found.map(({ purse }) => `${prefixOf(purse)}/`))
   const still = new Set(rows.map(({ key }) => key))
   await openItems(tx, rows, atMs)
   await closeItems(tx, 'E', open.filter(key => !still.has(key)), 'later news explained it', atMs)
@@ -42,14 +41,21 @@ const prefixOf = ({ cardId, purse }: PurseKey): string => `card/${cardId}/${purs
 type Held = ChainEvent & { readonly heldFor: VerdictReason | null }
 type Found = { readonly purse: PurseKey, readonly card: CardRef, readonly items: readonly ChainItem[] }
 
-/** Under the locks of the purses, so that nothing is decided meanwhile. */
+/**
+ * Without their locks: thousands of purses are looked at, and both lanes of a file stood still behind them
+ * for half of their time. Events are read in one statement, as of one instant. Whatever commits after it
+ * leaves news of its own, and so a later look. Facts are only ever added, so those that are the same before
+ * and after the events are those of that instant; a purse of which there are more is left to its next news.
+ */
 async function itemsOf (
-  tx: Tx, purses: readonly PurseKey[], clockToleranceMs: number
+  tx: Tx, all: readonly PurseKey[], clockToleranceMs: number
 ): Promise<Found[]> {
-  await lockPurses(tx, uniqueBy(purses, ({ cardId }) => cardId))
-  const whole = purses.map(purse => ({ ...purse, from: 0, to: limits.counterMax }))
-  const events = groupBy(await findEvents(tx, whole), purseText)
-  const facts = groupBy(await findFacts(tx, whole), purseText)
+  const factsOf = async () => groupBy(await findFacts(tx, all.map(wholeChain)), purseText)
+  const before = await factsOf()
+  const events = groupBy(await findEvents(tx, all.map(wholeChain)), purseText)
+  const facts = await factsOf()
+  const purses = all.filter(purse =>
+    facts.get(purseText(purse))?.length === before.get(purseText(purse))?.length)
   const cards = new Map((await findCardsById(tx, uniqueBy(purses, ({ cardId }) => cardId)))
     .map(card => [card.cardId, card]))
   const refs = await cardRefs(tx, purses)
@@ -67,6 +73,8 @@ async function itemsOf (
     return [{ purse, card: ref, items }]
   })
 }
+
+const wholeChain = (purse: PurseKey): Range => ({ ...purse, from: 0, to: limits.counterMax })
 
 function eventOf (one: StoredEvent, all: readonly StoredEvent[]): Held & { readonly lost: boolean } {
   const proven = one.evidence === 'grey' && all.some(other => other.evidence === 'completion' &&
