@@ -2,16 +2,15 @@
 // does not come is unknown, never declined: the device says so, and asks or takes back by the same key. What
 // is taken back is on disk first, and asked for until the ledger has answered, over every restart. It refuses
 // to know devices and protocols.
-import { setTimeout as delay } from 'node:timers/promises'
-import { Check } from 'typebox/value'
 import type { Clock } from '../runtime/clock.ts'
-import { HttpAnswerError, type HttpClient, pauseMs } from '../runtime/http-client.ts'
+import type { HttpClient } from '../runtime/http-client.ts'
 import type { Log } from '../runtime/log.ts'
 import { killPoint } from '../runtime/kill-point.ts'
 import { type NewRequest, RequestReply } from '../schemas/request.ts'
-import { napper } from './nap.ts'
+import { askUntil } from './asking.ts'
 import type { FileLayer } from './spool/files.ts'
 import { openJournal } from './spool/journal.ts'
+import { keepTelling } from './telling.ts'
 
 export type Answer =
   | { readonly outcome: 'approved' | 'declined', readonly reply: RequestReply }
@@ -66,8 +65,6 @@ export async function openDesk (options: DeskOptions): Promise<Desk> {
   const open = new Map<string, Open>()
   const waiting = new Map<string, ((answer: Answer) => void)[]>()
   const refused = new Set<string>()
-  const nap = napper()
-  const closing = new AbortController()
 
   const journal = await openJournal<Entry>({
     files,
@@ -85,23 +82,11 @@ export async function openDesk (options: DeskOptions): Promise<Desk> {
   })
 
   async function ask (request: NewRequest, deadlineMs: number, over?: AbortSignal): Promise<Answer> {
-    const deadline = AbortSignal.timeout(deadlineMs)
-    const signal = over === undefined ? deadline : AbortSignal.any([deadline, over])
-    const endMs = nowMs() + deadlineMs
-    for (;;) {
-      try {
-        const tryTimeoutMs = Math.max(1, Math.ceil(endMs - nowMs()))
-        const reply = await http.post('/v1/requests', request, { tries: 1, tryTimeoutMs, signal })
-        if (Check(RequestReply, reply)) return { outcome: reply.outcome, reply }
-        return { outcome: 'unknown', why: 'the ledger answered something else than a reply' }
-      } catch (error) {
-        if (error instanceof HttpAnswerError) return { outcome: 'refused', why: error.message }
-        if (signal.aborted || nowMs() + settings.retryMs >= endMs) {
-          return { outcome: 'unknown', why: (error as Error).message }
-        }
-        await new Promise(resolve => setTimeout(resolve, settings.retryMs))
-      }
-    }
+    const { retryMs } = settings
+    const asked = await askUntil({
+      http, path: '/v1/requests', body: request, schema: RequestReply, nowMs, deadlineMs, retryMs, over
+    })
+    return asked.outcome === 'replied' ? { outcome: asked.reply.outcome, reply: asked.reply } : asked
   }
 
   async function takeBack (request: TakeBack): Promise<{ answered: Promise<Answer> }> {
@@ -111,33 +96,8 @@ export async function openDesk (options: DeskOptions): Promise<Desk> {
     })
     if (!open.has(key)) await journal.append({ open: { request, atMs: clock.now() } })
     killPoint('after-take-back')
-    nap.wake()
+    telling.wake()
     return { answered }
-  }
-
-  /** One after the other, the oldest first; a ledger that does not answer is left alone for a while. */
-  async function work (): Promise<void> {
-    let failures = 0
-    while (!closing.signal.aborted) {
-      const [next] = open.values()
-      if (next === undefined) {
-        await nap.untilWoken()
-        continue
-      }
-      const answer = await ask(next.request, settings.tryMs, closing.signal)
-      if (answer.outcome === 'unknown') {
-        failures += 1
-        if (failures === 1) {
-          log.warn({ open: open.size, why: answer.why },
-            'what was taken back waits for the ledger')
-        }
-        await delay(pauseMs(failures, { ...settings, random }), undefined,
-          { signal: closing.signal }).catch(() => undefined)
-        continue
-      }
-      failures = 0
-      await settle(next.request, answer)
-    }
   }
 
   async function settle ({ key }: TakeBack, answer: Exclude<Answer, { outcome: 'unknown' }>): Promise<void> {
@@ -154,9 +114,19 @@ export async function openDesk (options: DeskOptions): Promise<Desk> {
     waiting.delete(key)
   }
 
-  const working = work().catch((error: unknown) => {
-    log.error({ err: error, alarm: 'desk_failed' },
-      'nothing can be kept on disk any more: start the gateway again')
+  const telling = keepTelling({
+    what: 'what was taken back',
+    next: () => open.values().next().value,
+    waiting: () => open.size,
+    tell: async ({ request }, over) => {
+      const answer = await ask(request, settings.tryMs, over)
+      if (answer.outcome === 'unknown') return answer.why
+      await settle(request, answer)
+      return null
+    },
+    ...settings,
+    random,
+    log
   })
 
   return {
@@ -166,9 +136,7 @@ export async function openDesk (options: DeskOptions): Promise<Desk> {
       open: open.size, oldestAtMs: open.values().next().value?.atMs ?? null, refused: refused.size
     }),
     close: async () => {
-      closing.abort()
-      nap.wake()
-      await working
+      await telling.stop()
       await journal.close()
     }
   }

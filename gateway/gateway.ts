@@ -16,6 +16,7 @@ import { openDesk } from './desk.ts'
 import type { EdgeHouse } from './face.ts'
 import type { Condition } from './health.ts'
 import { buildApp } from './http/app.ts'
+import { openLoads } from './loads/loads.ts'
 import { gatewayMetrics } from './metrics.ts'
 import type { CardReaders } from './pcsc/card-readers.ts'
 import { type Lane, openLane } from './pcsc/lane.ts'
@@ -138,6 +139,10 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   const desk = await openDesk({
     http, files: directoryLayer(join(spoolDir, 'desk')), clock, nowMs, random, log
   })
+  const loads = await openLoads({
+    http, files: directoryLayer(join(spoolDir, 'loads')), clock, nowMs, random, log,
+    newKey: () => `${name}-${newId()}`
+  })
   const changes = openChangeBook(spoolDir)
   const folder = (name: string) => directoryLayer(join(spoolDir, name))
   const house = {
@@ -148,10 +153,10 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   const tapes = openTapes({ dir: join(spoolDir, 'tapes'), clock, log })
   const ports = await openPorts(config.ports ?? [], house, tapes)
   const onTap = gatewayMetrics(metrics, {
-    clock, spool, uplink, witness, readers, parameters, lanes, ports
+    clock, spool, uplink, witness, readers, parameters, lanes, ports, loads
   })
   const rules = config.cards ?? {}
-  const shared = { rules, spool, parameters, clock, nowMs, random, log, taps, charges, onTap }
+  const shared = { rules, spool, parameters, clock, nowMs, random, log, taps, charges, loads, onTap }
   for (const lane of config.lanes) {
     const refused = () => {
       const found = estate.find(lane.terminal, lane.operator)
@@ -170,7 +175,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
     headContradictions: witness.contradictions()
   })
   const app = buildApp({
-    lanes, ports, tapes, taps, charges, spool, uplink, parameters, metrics, condition, log
+    lanes, ports, tapes, taps, charges, loads, spool, uplink, parameters, metrics, condition, log
   })
   const url = await app.listen({ host: config.http?.host ?? '127.0.0.1', port: config.http?.port ?? 0 })
   const settled = [...lanes.values()].map(lane => lane.settled)
@@ -188,6 +193,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
       await watch.stop()
       await uplink.stop()
       await desk.close()
+      await loads.close()
       taps.close()
       await app.close()
       level.stop()
@@ -220,12 +226,16 @@ function checkNames ({ lanes, ports = [] }: GatewayConfig): void {
     port: ports.map(one => one.port),
     'lane name': lanes.map(lane => lane.lane),
     terminal: lanes.map(lane => lane.terminal),
-    reader: lanes.flatMap(({ readers, pcscd }) => Object.values(readers).map(name =>
+    reader: lanes.flatMap(({ readers, pcscd }) => Object.values(readers).map((name: string) =>
       pcscd === undefined ? name : `${name} of ${pcscd}`))
   }
   for (const [what, names] of Object.entries(parts)) {
     const twice = names.find((name, index) => names.indexOf(name) !== index)
     if (twice !== undefined) throw new Error(`configuration: the ${what} ${twice} stands there twice`)
+  }
+  for (const { lane, mode, readers, terminalNumber } of lanes) {
+    if (readers.psam !== undefined || (mode === 'load' && terminalNumber !== undefined)) continue
+    throw new Error(`configuration: lane ${lane} has no PSAM; a load lane with a terminalNumber needs none`)
   }
   for (const { pcscd } of lanes) {
     const count = lanes.filter(lane => lane.pcscd === pcscd).length

@@ -38,7 +38,7 @@ function * hindrances ({ refusal, lanes, parameters }: Condition): Generator<Gat
   if (refusal !== null) yield { what: 'spool', why: tapReasons[refusal].en }
   for (const { lane, psam, cardReader } of lanes) {
     if (cardReader === 'away') yield { what: `lane ${lane}`, why: 'its card reader is away' }
-    if (psam.state !== 'ready') {
+    if (psam.state !== 'ready' && psam.state !== 'none') {
       yield { what: `lane ${lane}`, why: `PSAM ${psam.state}${psam.why === null ? '' : `: ${psam.why}`}` }
     }
   }

@@ -3,6 +3,7 @@
 import { Type, type Static, type TSchema } from 'typebox'
 import { Instant } from './api.ts'
 import { limits } from './limits.ts'
+import { type LoadSource, loadSources } from './load.ts'
 import { placed } from './placed.ts'
 import { PortConfig } from './port.ts'
 
@@ -55,6 +56,21 @@ export const tapReasons = {
   psam_lost: {
     outcome: 'unknown', en: 'the security module went away: tap the same card again', zh: '请重刷同一张卡'
   },
+  loaded: { outcome: 'approved', en: 'the value is on the card', zh: '充值成功' },
+  loaded_before: { outcome: 'approved', en: 'the interrupted load is complete', zh: '补充值成功' },
+  no_load: { outcome: 'declined', en: 'nobody has asked for a load here', zh: '未输入充值金额' },
+  nothing_pending: { outcome: 'declined', en: 'no value waits for this card', zh: '无待圈存金额' },
+  ledger_unavailable: {
+    outcome: 'declined', en: 'the ledger does not answer, nothing was written', zh: '后台无应答'
+  },
+  load_declined: { outcome: 'declined', en: 'the ledger does not allow this load', zh: '后台拒绝充值' },
+  load_refused: { outcome: 'declined', en: 'the card refused the load, nothing was written', zh: '卡片拒绝充值' },
+  load_not_written: {
+    outcome: 'declined', en: 'the interrupted load was not written', zh: '上次充值未写卡'
+  },
+  present_again: {
+    outcome: 'declined', en: 'an earlier load is settled: hold the card again for the new one', zh: '请重新放卡'
+  },
   record_failed: { outcome: 'unknown', en: 'paid, but the record store failed', zh: '已扣款，记录存储故障' }
 } as const satisfies Record<string, TapRow>
 export type TapReason = keyof typeof tapReasons
@@ -68,16 +84,27 @@ const Seconds = (description: string) => Type.Number({ minimum: 0, maximum: 86_4
 const Milliseconds = (minimum: number, maximum: number, description: string) =>
   Type.Integer({ minimum, maximum, description })
 
+export const laneModes = ['fare', 'till', 'load'] as const
+
 export const LaneConfig = Type.Object({
   lane: Type.String({ pattern: '^[A-Za-z0-9._-]{1,32}$' }),
   pcscd: Type.Optional(Type.String({ description: 'where its readers are; absent: the first one' })),
   readers: Type.Object({
-    card: ReaderName, psam: ReaderName, sparePsam: Type.Optional(ReaderName)
+    card: ReaderName,
+    psam: Type.Optional({ ...ReaderName, description: 'PC/SC name; a load lane can do without' } as
+      typeof ReaderName),
+    sparePsam: Type.Optional(ReaderName)
   }, closed),
   ...placed,
   psam: Type.Optional(hexText(6, 'terminal number the PSAM must have; absent: any PSAM may serve here')),
   sparePsam: Type.Optional(hexText(6, 'the same of the spare, which serves while the first is not ready')),
-  mode: literals(['fare', 'till'], 'fare: each card pays the tariff; till: pays the amount asked for'),
+  mode: literals(laneModes, 'fare: each card pays the tariff; till: it pays the amount asked for; ' +
+    'load: the amount asked for is written onto it'),
+  agent: Type.Optional(Type.String({
+    pattern: '^[A-Z0-9-]{1,15}$', description: 'load: party that takes the cash; the operator when absent'
+  })),
+  terminalNumber: Type.Optional(hexText(6, 'load: what chips are told where there is no PSAM to tell it')),
+  loadDeadlineMs: Type.Optional(Milliseconds(100, 60_000, 'load: the ledger is waited for so long; 8000')),
   industry: Type.Optional(hexText(1, 'industry code in the trip record: 01 metro, 02 bus, 07 parking')),
   transmitDeadlineMs: Type.Optional(Milliseconds(50, 60_000, 'a silent chip is given up after this; 3000'))
 }, { ...closed, $id: 'LaneConfig' })
@@ -91,6 +118,9 @@ export const ProfileRules = Type.Object({
   purchase: Type.Optional(literals(['simple', 'capp'], 'simple: type 06; capp: type 09 with a trip record')),
   factors: Type.Optional(Type.Array(literals(['card', 'issuer', 'city']), {
     minItems: 1, maxItems: 3, description: 'key factors handed to the PSAM, the one of the card first'
+  })),
+  loadKeyIndex: Type.Optional(Type.Integer({
+    minimum: 0, maximum: 255, description: 'of INITIALIZE FOR LOAD; 1'
   })),
   cardTypes: Type.Optional(Type.Record(Type.String({ pattern: '^[0-9A-F]{2}$' }), Type.String(), {
     description: 'card class byte to the card type that the tariff names'
@@ -191,6 +221,7 @@ export const TapView = Type.Object({
   balanceAfterFen: Type.Optional(Type.Integer()),
   recovered: Type.Optional(Type.Boolean({ description: 'the payment was interrupted, and is proven now' })),
   charge: Type.Optional(Type.String()),
+  why: Type.Optional(Type.String({ description: 'in the words of the ledger or the chip' })),
   ms: Type.Object({
     total: Type.Number({ description: 'from the card-present event to the open gate' }),
     card: Type.Number({ description: 'of it, waiting for the card' }),
@@ -204,11 +235,11 @@ export const LaneView = Type.Object({
   lane: Type.String(),
   operator: Type.String(),
   terminal: Type.String(),
-  mode: literals(['fare', 'till']),
+  mode: literals(laneModes),
   state: Type.String({ description: 'state of the session' }),
   cardReader: literals(['away', 'empty', 'card']),
   psam: Type.Object({
-    state: literals(['away', 'empty', 'starting', 'ready', 'refused']),
+    state: literals(['none', 'away', 'empty', 'starting', 'ready', 'refused']),
     why: orNull(Type.String()),
     terminal: orNull(Type.String()),
     serial: orNull(Type.String())
@@ -229,13 +260,31 @@ export const GroupRequest = Type.Object({
   count: Type.Integer({ minimum: 1, maximum: 20, description: 'how many passengers the next card pays for' })
 }, { ...closed, $id: 'GroupRequest' })
 
+export const LoadRequest = Type.Object({
+  source: Type.Unsafe<LoadSource>(Type.String({
+    enum: [...loadSources], description: 'agent: cash was taken here; pending: it waits for the card'
+  })),
+  amountFen: Type.Optional(Type.Integer({
+    minimum: 1, maximum: limits.amountFenMax, description: 'absent: all that waits; only with pending'
+  })),
+  reference: Type.String({
+    minLength: 1, maxLength: 64, description: 'of the caller; the same one again is the same load'
+  })
+}, { ...closed, $id: 'LoadRequest' })
+export type LoadRequest = Static<typeof LoadRequest>
+
+/** What a till or a load lane was asked for, and what came of it. */
 export const ChargeView = Type.Object({
   charge: Type.String(),
   lane: Type.String(),
-  amountFen: Type.Integer(),
+  amountFen: orNull(Type.Integer({ description: 'null: all that waits for the card' })),
+  source: Type.Optional(Type.Unsafe<LoadSource>(Type.String({
+    enum: [...loadSources], description: 'of a load'
+  }))),
   reference: Type.String(),
   state: literals(['waiting', 'approved', 'declined', 'unknown', 'replaced']),
   reason: orNull(literals(Object.keys(tapReasons) as TapReason[])),
+  why: Type.Optional(Type.String({ description: 'in the words of the ledger or the chip' })),
   tap: orNull(Type.Integer({ description: 'seq of the last tap for it' }))
 }, { ...closed, $id: 'ChargeView' })
 export type ChargeView = Static<typeof ChargeView>

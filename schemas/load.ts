@@ -64,15 +64,18 @@ export type LoadReply = Static<typeof LoadReply>
 
 /**
  * `written` with the TAC; `refused`: the chip said that nothing happened; `withdrawn`: CREDIT was never sent,
- * and will not be.
+ * and will not be; `counted`: the chip was asked again later, and cannot prove it any more.
  */
 export const LoadOutcome = Type.Object({
   key: LoadKey,
   card: CardRef,
-  outcome: Type.Unsafe<'written' | 'refused' | 'withdrawn'>(Type.String({
-    enum: ['written', 'refused', 'withdrawn']
+  outcome: Type.Unsafe<'written' | 'refused' | 'withdrawn' | 'counted'>(Type.String({
+    enum: ['written', 'refused', 'withdrawn', 'counted']
   })),
-  tac: Type.Optional(hexText(4, 'of the chip'))
+  tac: Type.Optional(hexText(4, 'of the chip')),
+  onlineCounter: Type.Optional({
+    ...Counter, description: '`counted`: what INITIALIZE FOR LOAD says now'
+  } as typeof Counter)
 }, { ...closed, $id: 'LoadOutcome' })
 export type LoadOutcome = Static<typeof LoadOutcome>
 

@@ -37,14 +37,15 @@ function namedPlaces (): string[] {
 
 /**
  * No city of the run has webhooks, nobody in it names requests or loads chips: test/webhooks.test.ts,
- * test/idempotency.test.ts and test/loads.test.ts kill there. Nor has it
+ * test/idempotency.test.ts, test/loads.test.ts and test/gateway-loads.test.ts kill there. Nor has it
  * terminals on wires: test/gateway-iso8583.test.ts, test/pos-line.test.ts and test/polled-line.test.ts do.
  */
 const killedElsewhere: readonly string[] = [
   'after-telling', 'before-keyed-commit', 'after-keyed-commit', 'before-load-commit', 'after-load-commit',
   'before-load-outcome-commit', 'after-load-outcome-commit', 'after-asked', 'before-answered',
   'after-take-back', 'pos-before-ask', 'pos-after-ask', 'pos-before-answer', 'pos-before-collect',
-  'pos-after-collect', 'polled-before-collect', 'polled-after-collect', 'polled-after-forget'
+  'pos-after-collect', 'polled-before-collect', 'polled-after-collect', 'polled-after-forget',
+  'load-after-asked', 'load-after-answer', 'load-after-intent', 'load-after-credit', 'load-after-outcome'
 ]
 
 type Ended = { code: number | null, stdout: string, stderr: string }

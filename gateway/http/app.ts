@@ -8,15 +8,17 @@ import type { Log } from '../../runtime/log.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
 import { Problem } from '../../schemas/api.ts'
 import {
-  ChargeRequest, ChargeView, GroupRequest, HealthView, LaneView, ParametersView, ReadyView, RedeliverReply,
-  RedeliverRequest, SpoolView, TapView
+  ChargeRequest, ChargeView, GroupRequest, HealthView, LaneView, LoadRequest, ParametersView, ReadyView,
+  RedeliverReply, RedeliverRequest, SpoolView, TapView
 } from '../../schemas/gateway.ts'
 import { limits } from '../../schemas/limits.ts'
 import { PortState } from '../../schemas/port.ts'
 import { TapeRequest, TapeView } from '../../schemas/tape.ts'
 import { type RequestReason, requestReasons } from '../../schemas/reasons.ts'
-import { type Charges, ChargeConflictError } from '../charges.ts'
+import { type Before, type Charges, ChargeConflictError } from '../charges.ts'
 import { type Condition, illnesses, readiness } from '../health.ts'
+import { type Load, isWritten } from '../loads/book.ts'
+import type { Loads } from '../loads/loads.ts'
 import type { Lane } from '../pcsc/lane.ts'
 import type { Ports } from '../ports.ts'
 import type { Spool } from '../spool/spool.ts'
@@ -31,6 +33,7 @@ export type Served = {
   readonly tapes: Tapes
   readonly taps: Taps
   readonly charges: Charges
+  readonly loads: Loads
   readonly spool: Spool
   readonly uplink: Uplink
   readonly parameters: Parameters
@@ -75,6 +78,10 @@ function problem (status: number, detail: string): Problem {
   return { type: 'about:blank', title: requestReasons[reason].en, status, reason, detail }
 }
 
+class BadRequest extends Error {
+  readonly statusCode = 400
+}
+
 class NotFound extends Error {
   readonly statusCode = 404
 }
@@ -97,7 +104,7 @@ function addHealth (app: FastifyInstance, { condition, metrics }: Served): void 
   app.get('/metrics', async (_, reply) => reply.type('text/plain; version=0.0.4').send(metrics.render()))
 }
 
-function addLanes (app: FastifyInstance, { lanes, taps, charges }: Served): void {
+function addLanes (app: FastifyInstance, { lanes, taps, charges, loads }: Served): void {
   const typed = app.withTypeProvider<TypeBoxTypeProvider>()
   typed.get('/v1/lanes', { schema: { response: { 200: Type.Array(LaneView) } } },
     async () => [...lanes.values()].map(lane => lane.view()))
@@ -112,6 +119,20 @@ function addLanes (app: FastifyInstance, { lanes, taps, charges }: Served): void
       throw new NotFound(`lane ${lane.lane} charges by tariff; only a till takes amounts`)
     }
     return reply.code(202).send(charges.ask(lane.lane, request.body))
+  })
+
+  typed.post('/v1/lanes/:lane/loads', {
+    schema: { params: LaneName, body: LoadRequest, response: { 202: ChargeView } }
+  }, async (request, reply) => {
+    const lane = lanes.get(request.params.lane)?.view()
+    if (lane === undefined) throw new NotFound(`there is no lane ${request.params.lane}`)
+    if (lane.mode !== 'load') throw new NotFound(`lane ${lane.lane} writes no value onto cards`)
+    const { amountFen = null, reference, source } = request.body
+    if (amountFen === null && source !== 'pending') {
+      throw new BadRequest('/amountFen: how much cash was taken must be said')
+    }
+    const before = knownOf(loads.named(lane.lane, reference))
+    return reply.code(202).send(charges.ask(lane.lane, { amountFen, reference, source }, before))
   })
 
   typed.post('/v1/lanes/:lane/group', {
@@ -143,6 +164,14 @@ function addLanes (app: FastifyInstance, { lanes, taps, charges }: Served): void
     const count = Math.min(Number(limit), limits.pageItemsMax)
     return taps.after(Number(after), count, Math.min(Number(wait), waitMaxMs))
   })
+}
+
+/** A load that an earlier process of this gateway has made, or has not seen the end of, is not made again. */
+function knownOf (load: Load | undefined): Before | undefined {
+  if (load === undefined) return undefined
+  const { amountFen, source, step } = load
+  if (isWritten(load)) return { amountFen, source, state: 'approved', reason: 'loaded' }
+  return step === 'sent' ? { amountFen, source, state: 'unknown', reason: 'torn' } : undefined
 }
 
 function addPorts (app: FastifyInstance, { ports }: Served): void {

@@ -1,5 +1,6 @@
 // A lane at work: a reader for cards, a PSAM, and what is said of each card that comes. It refuses to know
 // how a purchase goes and how records travel.
+import assert from 'node:assert/strict'
 import type { Clock } from '../../runtime/clock.ts'
 import { formatIso } from '../../runtime/instants.ts'
 import { killPoint } from '../../runtime/kill-point.ts'
@@ -8,19 +9,22 @@ import {
   type CardRules, type ChargeView, type LaneConfig, type LaneView, type TapOutcome, type TapReason,
   type TapView, tapReasons
 } from '../../schemas/gateway.ts'
-import { cardKey } from '../../schemas/record.ts'
+import { type CardRef, cardKey } from '../../schemas/record.ts'
 import type { Charges } from '../charges.ts'
+import type { Load } from '../loads/book.ts'
+import type { Loads } from '../loads/loads.ts'
 import { SpoolFailedError } from '../spool/segment-log.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { OpenIntent } from '../spool/state.ts'
 import type { Taps } from '../taps.ts'
 import type { Parameters } from '../uplink/parameters.ts'
-import { timed } from './exchange.ts'
+import { type Channel, timed } from './exchange.ts'
+import { type LoadOrder, runLoad, settleOpenLoad } from './load.ts'
 import type { Connection, Pcsc } from './port.ts'
-import { type PsamKeeper, firstReady, keepPsam } from './psam-keeper.ts'
-import { type TapResult, type TapSpool, runTap } from './purchase.ts'
-import { greetingFor } from './read-card.ts'
-import { type Session, isResting, startSession } from './session.ts'
+import { type PsamKeeper, firstReady, keepPsam, noPsam } from './psam-keeper.ts'
+import { type TapResult, type TapSpool, type Tapping, runTap } from './purchase.ts'
+import { type CardSeen, greetingFor } from './read-card.ts'
+import { type Session, type State, isResting, startSession } from './session.ts'
 
 export type LaneOptions = {
   config: LaneConfig
@@ -35,6 +39,8 @@ export type LaneOptions = {
   log: Log
   taps: Taps
   charges: Charges
+  /** Absent: nothing is written onto cards at this gateway. */
+  loads?: Loads
   /** Why its terminal sells nothing; null where it does. Absent: nobody has to be asked. */
   refused?: () => TapReason | null
   /** Told of each tap after the gate has opened. */
@@ -63,7 +69,7 @@ const transmitDeadlineMs = 3_000
 const paidKeptMs = 3_600_000
 
 export function openLane (options: LaneOptions): Lane {
-  const { config, rules, pcsc, spool, clock, nowMs, log, taps, charges } = options
+  const { config, rules, pcsc, spool, clock, nowMs, log, taps, charges, loads } = options
   const deadlineMs = config.transmitDeadlineMs ?? transmitDeadlineMs
   const reader = pcsc.reader(config.readers.card)
   const keep = (name: string, expected: string | undefined): PsamKeeper => keepPsam({
@@ -71,7 +77,7 @@ export function openLane (options: LaneOptions): Lane {
   })
   const { psam: own, sparePsam } = config.readers
   const spare = sparePsam === undefined ? [] : [keep(sparePsam, config.sparePsam)]
-  const psam = firstReady([keep(own, config.psam), ...spare])
+  const psam = own === undefined ? noPsam : firstReady([keep(own, config.psam), ...spare])
   const paidAtMs = new Map<string, number>()
   let session: Session = startSession()
   let serving: Promise<void> = Promise.resolve()
@@ -94,13 +100,13 @@ export function openLane (options: LaneOptions): Lane {
   async function serve ({ no, atMs, sells }: { no: number, atMs: number, sells: boolean }): Promise<void> {
     if (reader.state() !== 'chip' || no !== arrivals) return
     begin()
-    const charge = config.mode === 'till' ? charges.current(config.lane) : null
+    const charge = config.mode === 'fare' ? null : charges.current(config.lane)
     const connection = await reader.connect(deadlineMs, greetingFor(rules)).catch((error: Error) => error)
     const greetedMs = nowMs() - atMs
     if (connection instanceof Error) {
       session.signal('declined')
       log.warn({ lane: config.lane }, connection.message.trim())
-      if (sells) say({ reason: unreached(), card: null, amountFen: null }, charge?.charge)
+      if (sells) say({ reason: unreached(), ...nobody }, charge?.charge)
       return
     }
     try {
@@ -144,37 +150,54 @@ export function openLane (options: LaneOptions): Lane {
   const unreached = (): TapReason => reader.state() === 'chip' ? 'card_unreadable' : 'card_removed'
 
   async function tap (
-    { connection, charge, sells }: Served, first: boolean, spent: { card: number, disk: number }
+    served: Served, first: boolean, spent: { card: number, disk: number }
   ): Promise<TapResult | null> {
-    const card = timed(connection, nowMs, ms => { spent.card += ms })
+    const card = timed(served.connection, nowMs, ms => { spent.card += ms })
+    const common = {
+      ...first ? { greeting: served.connection.greeting } : {},
+      lane: config,
+      rules,
+      session,
+      psam: psam.current(),
+      spool: timedSpool(spool, nowMs, ms => { spent.disk += ms }),
+      parameters: options.parameters,
+      clock,
+      sells: served.sells,
+      ...options.refused === undefined ? {} : { refused: options.refused },
+      onRecovered
+    }
     try {
+      if (config.mode === 'load') {
+        assert(loads !== undefined, `lane ${config.lane} has nobody to ask for loads`)
+        return await runLoad(card, { ...common, loads, order: orderOf(served.charge), onLoadSettled })
+      }
       return await runTap(card, {
-        ...first ? { greeting: connection.greeting } : {},
-        lane: config,
-        rules,
-        session,
-        psam: psam.current(),
-        spool: timedSpool(spool, nowMs, ms => { spent.disk += ms }),
-        parameters: options.parameters,
-        clock,
-        charge: charge === null ? null : { ...charge, waits: charge.state === 'waiting' },
+        ...common,
+        charge: askedOf(served.charge),
         paidAtMs: key => first ? paidAtMs.get(key) ?? null : null,
-        sells,
-        ...options.refused === undefined ? {} : { refused: options.refused },
-        onRecovered
+        settleLoad: settleLoadFirst
       })
     } catch (error) {
       if (!(error instanceof SpoolFailedError)) throw error
       // Before the debit nothing has happened; after it the intent is on disk.
-      const mayHavePaid = session.state() === 'debiting' || session.state() === 'recording'
       log.fatal(error, `lane ${config.lane}: ${error.message}`)
-      return { reason: mayHavePaid ? 'record_failed' : 'spool_failed', card: null, amountFen: null }
+      return { reason: mayHaveMoved.has(session.state()) ? 'record_failed' : 'spool_failed', ...nobody }
     }
+  }
+
+  /** Value that was written onto the card before it pays: the next debit takes the proof of it away. */
+  async function settleLoadFirst (card: Channel, seen: CardSeen): Promise<'settled' | 'lost'> {
+    const open = loads?.openOf(seen.key)
+    if (loads === undefined || open === undefined) return 'settled'
+    const end = await settleOpenLoad(card, { session, rules, loads }, seen, open, false)
+    if (end === 'lost') return end
+    if (end !== 'unprovable') onLoadSettled(open, end === 'written')
+    return 'settled'
   }
 
   /** The gate opens here. */
   function say (result: TapResult, charge: string | undefined, ms: TapView['ms'] = noTime): void {
-    const { reason, card, amountFen, balanceAfterFen, recovered } = result
+    const { reason, card, amountFen, balanceAfterFen, recovered, why } = result
     const { outcome } = tapReasons[reason]
     if (outcome === 'approved' && card !== null) remember(card)
     const view = taps.add({
@@ -187,9 +210,10 @@ export function openLane (options: LaneOptions): Lane {
       ...(balanceAfterFen === undefined ? {} : { balanceAfterFen }),
       ...(recovered === undefined ? {} : { recovered }),
       ...(charge === undefined ? {} : { charge }),
+      ...(why === undefined ? {} : { why }),
       ms: rounded(ms)
     })
-    if (charge !== undefined) charges.settle(charge, reason, view.seq)
+    if (charge !== undefined) charges.settle(charge, reason, view.seq, why)
     if (outcome === 'approved') killPoint('after-gate-open')
     count += 1
     options.onTap(view)
@@ -207,20 +231,32 @@ export function openLane (options: LaneOptions): Lane {
     paidAtMs.set(card, now)
   }
 
-  /** Said for the lane it was begun at. */
   function onRecovered ({ lane, record, charge }: OpenIntent): void {
+    sayFor(lane, 'paid_before', record, charge)
+  }
+
+  function onLoadSettled (load: Load, written: boolean): void {
+    const charge = charges.named(load.lane, load.reference)?.charge
+    sayFor(load.lane, written ? 'loaded_before' : 'load_not_written', load, charge)
+  }
+
+  /** Said for the lane it was begun at. */
+  function sayFor (
+    lane: string, reason: TapReason, { card, amountFen }: { card: CardRef, amountFen: number },
+    charge: string | undefined
+  ): void {
     const view = taps.add({
       lane,
       at: formatIso(clock.now()),
-      outcome: 'approved',
-      reason: 'paid_before',
-      cardKey: cardKey(record.card),
-      amountFen: record.amountFen,
+      outcome: tapReasons[reason].outcome,
+      reason,
+      cardKey: cardKey(card),
+      amountFen,
       recovered: true,
       ...(charge === undefined ? {} : { charge }),
       ms: noTime
     })
-    if (charge !== undefined) charges.settle(charge, 'paid_before', view.seq)
+    if (charge !== undefined) charges.settle(charge, reason, view.seq)
     options.onTap(view)
   }
 
@@ -244,6 +280,18 @@ export function openLane (options: LaneOptions): Lane {
     }
   }
 }
+
+/** Where an answer of the chip is out: value may have moved. */
+const mayHaveMoved: ReadonlySet<State> = new Set(['debiting', 'crediting', 'recording'])
+const nobody = { card: null, amountFen: null }
+
+const askedOf = (charge: ChargeView | null): Tapping['charge'] =>
+  charge?.amountFen == null
+    ? null
+    : { ...charge, amountFen: charge.amountFen, waits: charge.state === 'waiting' }
+
+const orderOf = (charge: ChargeView | null): LoadOrder | null =>
+  charge === null ? null : { ...charge, source: charge.source ?? 'agent', waits: charge.state === 'waiting' }
 
 const cardReaderStates = { away: 'away', empty: 'empty', chip: 'card' } as const
 const noTime: TapView['ms'] = { total: 0, card: 0, psam: 0, disk: 0 }

@@ -141,6 +141,16 @@ export function firstReady (keepers: readonly [PsamKeeper, ...PsamKeeper[]]): Ps
   }
 }
 
+/** Of a lane that has none. */
+export const noPsam: PsamKeeper = {
+  current: () => null,
+  view: () => ({ state: 'none', why: null, terminal: null, serial: null }),
+  spentMs: () => 0,
+  look: () => undefined,
+  settled: Promise.resolve(),
+  close: () => Promise.resolve()
+}
+
 /** The channel, and what is called when an answer is missed. */
 const watched = (channel: Channel, onMissed: () => void): Channel => channelOf(async command => {
   const answer = await channel.transmit(command)

@@ -40,6 +40,8 @@ export type Tapping = {
   refused?: () => TapReason | null
   /** An open payment of another lane, or of an earlier ride, is complete now. */
   onRecovered (open: OpenIntent): void
+  /** Settles a load of this card whose end nobody saw; absent: there are none. */
+  settleLoad?: (card: Channel, seen: CardSeen) => Promise<'settled' | 'lost'>
 }
 
 /** The side of the spool that a tap needs. */
@@ -52,6 +54,8 @@ export type TapResult = {
   readonly amountFen: number | null
   readonly balanceAfterFen?: number
   readonly recovered?: true
+  /** The ledger's words, where it said no. */
+  readonly why?: string
 }
 
 /** Null where nothing is to be said: a card that was found on the reader and has nothing open. */
@@ -62,6 +66,9 @@ export async function runTap (card: Channel, tapping: Tapping): Promise<TapResul
   const read = await readCard(card, rules, tapping.greeting)
   if (!read.ok) return declined(tapping, read.reason)
   const { seen } = read
+  if (await tapping.settleLoad?.(card, seen) === 'lost') {
+    return { reason: 'torn', card: seen.key, amountFen: null }
+  }
   const open = spool.openIntent(seen.key)
   const settled = open === undefined ? null : await settleOpen(card, { ...tapping, psam }, seen, open)
   if (settled !== null && typeof settled !== 'string') return settled
@@ -97,11 +104,15 @@ function declined (
 
 /* ---- an interrupted payment comes first ---- */
 
+/** What settling an interrupted payment needs of a tap; a lane without PSAM asks the chip alone. */
+export type Settling = Pick<
+  Tapping, 'lane' | 'rules' | 'session' | 'psam' | 'spool' | 'clock' | 'charge' | 'onRecovered'>
+
 /**
  * The result where that is all there is to this tap, else what became of it: the card goes on to the checks.
  */
-async function settleOpen (
-  card: Channel, tapping: Selling, seen: CardSeen, open: OpenIntent
+export async function settleOpen (
+  card: Channel, tapping: Settling, seen: CardSeen, open: OpenIntent
 ): Promise<TapResult | 'not_debited' | 'unprovable' | 'paid_elsewhere'> {
   const { session, spool, psam } = tapping
   session.signal('proof_due')
@@ -143,11 +154,12 @@ const proofCountsSeconds = 3_600
 /**
  * At its own lane, soon after, it is the fare of this very passenger; elsewhere or later a new one is due.
  */
-function completed (tapping: Selling, seen: CardSeen, open: OpenIntent): TapResult | 'paid_elsewhere' {
+function completed (tapping: Settling, seen: CardSeen, open: OpenIntent): TapResult | 'paid_elsewhere' {
   const { lane, rules, clock, session, charge } = tapping
   const agoMs = clock.now() - open.atMs
   const inTime = agoMs <= (rules.proofCountsSeconds ?? proofCountsSeconds) * 1_000
-  const sameSale = lane.mode === 'fare' || open.charge === charge?.charge
+  const sells = lane.mode === 'fare' || lane.mode === 'till'
+  const sameSale = sells && (lane.mode === 'fare' || open.charge === charge?.charge)
   if (open.lane !== lane.lane || !inTime || !sameSale) {
     session.signal('proven_elsewhere')
     tapping.onRecovered(open)

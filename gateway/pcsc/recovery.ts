@@ -23,7 +23,7 @@ export type Proof =
 
 /** The application is selected. `record`: what was sent to the chip, and never answered. */
 export async function settle (
-  card: Channel, psam: Psam, profile: Profile, record: TransactionRecord
+  card: Channel, psam: Psam | null, profile: Profile, record: TransactionRecord
 ): Promise<Proof> {
   const answer = await card.transmit(getTransactionProve(Number.parseInt(record.type, 16), record.counter))
   if (answer.kind === 'unknown') return { kind: 'lost' }
@@ -42,17 +42,16 @@ export async function settle (
  * the balance.
  */
 async function isOurs (
-  card: Channel, psam: Psam, profile: Profile, record: TransactionRecord, mac2: Uint8Array
+  card: Channel, psam: Psam | null, profile: Profile, record: TransactionRecord, mac2: Uint8Array
 ): Promise<boolean | 'lost'> {
-  if (psam.terminal === record.psam && psam.lastSequence() === record.sequence) {
+  if (psam !== null && psam.terminal === record.psam && psam.lastSequence() === record.sequence) {
     const checked = await psam.checkMac2(mac2)
     if (checked !== 'lost') return checked === 'right'
   }
-  const log = await card.transmit(readRecord(0x18, 1, logRecord.length))
-  if (log.kind === 'unknown') return 'lost'
-  const entry = isOk(log.sw) ? decode(logRecord, log.data) : null
-  if (entry !== null && entry.ok) {
-    const { amountFen, type, terminal, date, time } = entry.value
+  const entry = await lastLogged(card)
+  if (entry === 'lost') return 'lost'
+  if (entry !== null) {
+    const { amountFen, type, terminal, date, time } = entry
     return amountFen === record.amountFen && type === Number.parseInt(record.type, 16) &&
       terminal === record.psam && date + time === record.dateTime
   }
@@ -63,12 +62,24 @@ async function isOurs (
   return left !== null && left.ok && left.balanceFen === expectedFen
 }
 
+/** The newest entry of the chip's own log; null where it does not let it be read. */
+export async function lastLogged (card: Channel): Promise<LogEntry | null | 'lost'> {
+  const log = await card.transmit(readRecord(0x18, 1, logRecord.length))
+  if (log.kind === 'unknown') return 'lost'
+  const entry = isOk(log.sw) ? decode(logRecord, log.data) : null
+  return entry !== null && entry.ok ? entry.value : null
+}
+type LogEntry = {
+  readonly amountFen: number, readonly type: number, readonly terminal: string
+  readonly date: string, readonly time: string
+}
+
 /** Only an unchanged counter with an unchanged balance proves that nothing was debited. */
 async function lookAtCounter (
-  card: Channel, psam: Psam, profile: Profile, record: TransactionRecord
+  card: Channel, psam: Psam | null, profile: Profile, record: TransactionRecord
 ): Promise<Proof> {
-  const keyIndex = psam.keyIndex(profile) ?? 1
-  const init = { purse: 2, keyIndex, amountFen: 0, terminal6: unhex(psam.terminal) } as const
+  const keyIndex = psam?.keyIndex(profile) ?? 1
+  const init = { purse: 2, keyIndex, amountFen: 0, terminal6: unhex(psam?.terminal ?? record.psam) } as const
   const answer = await card.transmit(record.type === '09' ? initCapp(init) : initPurchase(init))
   if (answer.kind === 'unknown') return { kind: 'lost' }
   const now = isOk(answer.sw) ? parseInitPurchase(answer.data) : null

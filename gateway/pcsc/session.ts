@@ -8,7 +8,9 @@ export type State =
   | 'proving' // an interrupted payment of this card is being settled
   | 'signing' // INITIALIZE, PSAM, trip record, intent to disk
   | 'debiting' // the debit command is out
-  | 'recording' // the chip has paid: MAC2, record to disk
+  | 'asking' // INITIALIZE for a load, MAC1 to the ledger, intent to disk
+  | 'crediting' // the credit command is out
+  | 'recording' // the chip has paid, or holds the value: MAC2, record to disk
   | 'approved'
   | 'declined'
   | 'torn' // unknown: this card settles it when it comes back; others are served
@@ -17,10 +19,13 @@ export type Signal =
   | 'card_in' | 'card_out' | 'declined'
   | 'proof_due' | 'proven_here' | 'proven_elsewhere' | 'not_debited' | 'unprovable'
   | 'priced' | 'intent_kept' | 'debited' | 'debit_refused' | 'answer_lost' | 'recorded' | 'unverified'
+  | 'load_due' | 'granted' | 'credited' | 'credit_refused'
 
 export const next: Record<State, Partial<Record<Signal, State>>> = {
   idle: { card_in: 'reading', card_out: 'idle' },
-  reading: { priced: 'signing', proof_due: 'proving', declined: 'declined', card_out: 'reading' },
+  reading: {
+    priced: 'signing', load_due: 'asking', proof_due: 'proving', declined: 'declined', card_out: 'reading'
+  },
   proving: {
     proven_here: 'approved',
     proven_elsewhere: 'reading',
@@ -31,6 +36,10 @@ export const next: Record<State, Partial<Record<Signal, State>>> = {
   },
   signing: { intent_kept: 'debiting', declined: 'declined', card_out: 'signing' },
   debiting: { debited: 'recording', debit_refused: 'declined', answer_lost: 'torn', card_out: 'debiting' },
+  asking: { granted: 'crediting', declined: 'declined', card_out: 'asking' },
+  crediting: {
+    credited: 'recording', credit_refused: 'declined', answer_lost: 'torn', card_out: 'crediting'
+  },
   recording: { recorded: 'approved', unverified: 'torn', card_out: 'recording' },
   approved: { card_out: 'idle' },
   declined: { card_out: 'idle' },

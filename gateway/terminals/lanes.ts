@@ -12,7 +12,7 @@ export function lookAtLanes (
     heard(of)
     if (cardReader === 'away') raise(of, 'reader_away')
     else clear(of, 'reader_away')
-    if (psam.state === 'ready') clear(of, 'psam_refused')
+    if (psam.state === 'ready' || psam.state === 'none') clear(of, 'psam_refused')
     else if (psam.state !== 'starting') raise(of, 'psam_refused', psam.why ?? psam.state)
   }
 }

@@ -232,9 +232,10 @@ export async function tellLoad (
     await lockPurses(tx, [card])
     const row = await findLoad(tx, card.bucket, client, told.key)
     if (row === null) return await forbid(tx, client, told, card, clearingDate, atMs)
-    if (row.state === 'open' && tacRight !== false) {
+    const written = writtenBy(row, told, tacRight)
+    if (row.state === 'open' && written !== null) {
       const tac = told.tac === undefined ? null : Buffer.from(told.tac, 'hex')
-      await settle(tx, ledger, snapshot, row, told.outcome === 'written', told.outcome, atMs, tac)
+      await settle(tx, ledger, snapshot, row, written, told.outcome, atMs, tac)
     }
     killPoint('before-load-outcome-commit')
     const after = await findLoad(tx, card.bucket, client, told.key)
@@ -244,6 +245,14 @@ export async function tellLoad (
   })
   killPoint('after-load-outcome-commit')
   return reply
+}
+
+/** Null: what was told decides nothing. */
+function writtenBy (
+  row: LoadRow, { outcome, onlineCounter }: LoadOutcome, tacRight: boolean | null
+): boolean | null {
+  if (outcome === 'counted') return onlineCounter === undefined ? null : byOnlineCounter(row, onlineCounter)
+  return tacRight === false ? null : outcome === 'written'
 }
 
 async function isTacRight (

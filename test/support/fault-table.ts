@@ -13,6 +13,7 @@ export type Fault = {
 }
 
 const pcsc = 'test/gateway-pcsc.test.ts'
+const loads = 'test/gateway-loads.test.ts'
 
 export const faults: readonly (readonly [part: string, rows: readonly Fault[]])[] = [
   ['The card', [
@@ -36,6 +37,37 @@ export const faults: readonly (readonly [part: string, rows: readonly Fault[]])[
       resident: 'torn, then paid_before; the others paid, meanwhile and after',
       spool: '13 whole, 1 grey',
       ledger: '13 of 13 fares'
+    }
+  ]],
+  ['Value onto a card', [
+    {
+      fault: 'the card leaves at any command of a load, before or after the chip commits',
+      resident: 'before CREDIT: card_removed or card_unreadable, then loaded · at CREDIT: torn, then ' +
+        'loaded_before where the chip had taken it, loaded where it had not',
+      spool: 'in the book of loads: open until the card is back',
+      ledger: 'once, as the chip holds it; open until then',
+      shown: [[loads, 'torn at every command, before and after the chip commits, and back']]
+    },
+    {
+      fault: 'the proof of a torn load is gone: the card has paid a fare elsewhere',
+      resident: 'torn, paid there, then loaded_before or loaded: its online counter says which',
+      spool: 'in the book of loads: open until the card is back',
+      ledger: 'once, as the chip holds it',
+      shown: [[loads, 'the proof is gone: the online counter decides']]
+    },
+    {
+      fault: 'the gateway is killed at any point of a load',
+      resident: 'the same order again: loaded, or loaded_before where the chip had taken it',
+      spool: 'in the book of loads: withdrawn before CREDIT, open after it, told once it was known',
+      ledger: 'once, as the chip holds it',
+      shown: [[loads, 'kill -9 at every place, and the same order again']]
+    },
+    {
+      fault: 'the ledger is gone at any point of a load',
+      resident: 'before the grant ledger_unavailable, and nothing is written; after it loaded',
+      spool: 'in the book of loads: a withdrawal, or the outcome, until the ledger has heard it',
+      ledger: 'once, as the chip holds it',
+      shown: [[loads, 'the ledger is gone at every point']]
     }
   ]],
   ['Readers and security modules', [

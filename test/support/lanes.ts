@@ -24,6 +24,8 @@ export type GatewayWish = {
   settable?: boolean
   /** Changes to the configuration. */
   config?: Partial<GatewayConfig>
+  /** Changes to each lane. */
+  lane?: Partial<LaneConfig>
 }
 
 export type Running = {
@@ -58,7 +60,7 @@ export async function startGateway (
     pcsc: { socket: place.farm.socket },
     lanes: lanes.map(({ name: lane, psam, ...rest }) => ({
       lane, readers: { card: `${lane} 00 00`, psam: `${lane} 00 01` }, operator: 'BUS', terminal: lane, psam,
-      mode: 'fare', transmitDeadlineMs: 1_500, ...rest
+      mode: 'fare', transmitDeadlineMs: 1_500, ...rest, ...wish.lane
     })),
     cards: { duplicateTapSeconds: 0, ...rules },
     uplink: { lingerMs: 0, retryMs: 20, retryMaxMs: 100 },

@@ -1,0 +1,308 @@
+// Value onto chips at a lane, on the real stack: virtual readers under pcscd, gateways as processes, a ledger
+// on PostgreSQL. A card that leaves at every command, gateways killed at every named place, a ledger that is
+// gone at every point: the chip, the gateway's book and the ledger agree in the end.
+import { setTimeout as delay } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { balances } from '../ledger/store/balances.ts'
+import { verifyBooks } from '../ledger/verifying/verify-books.ts'
+import type { ChargeView, LaneConfig, TapView } from '../schemas/gateway.ts'
+import { cardKey } from '../schemas/record.ts'
+import { whyNoFarm } from '../terminal-sim/reader/namespace.ts'
+import { breakPoints } from './support/cable.ts'
+import { type City, fareFen, openCity, opening } from './support/edge-city.ts'
+import { type GatewayWish, type Running } from './support/lanes.ts'
+import { startDoors } from './support/ledger-http.ts'
+import { cardOf } from './support/posting.ts'
+
+const here = { skip: whyNoFarm() ?? false, timeout: 300_000 }
+const lanes = ['L1', 'L2', 'L3', 'L4', 'F5', 'K6', 'K7']
+const doors = await startDoors()
+t.teardown(() => doors.stop())
+const amountFen = 2_000
+
+const loadLane: Partial<LaneConfig> = { mode: 'load', agent: 'SHP', loadDeadlineMs: 20_000 }
+const opened = (city: City, name: string, own: readonly string[], wish: GatewayWish = {}) =>
+  city.gateway(name, own, { ...wish, lane: { ...loadLane, ...wish.lane } })
+const laneOf = (lane: string, more: Partial<LaneConfig>): LaneConfig => ({
+  lane, readers: { card: `${lane} 00 00`, psam: `${lane} 00 01` }, operator: 'BUS', terminal: lane,
+  mode: 'fare', transmitDeadlineMs: 1_500, ...more
+})
+
+async function order (
+  gateway: Running, lane: string, reference: string, more: object = {}
+): Promise<ChargeView> {
+  const asked = { source: 'agent', amountFen, reference, ...more }
+  const { status, body } = await gateway.post<ChargeView>(`/v1/lanes/${lane}/loads`, asked)
+  if (status !== 202) throw new Error(JSON.stringify(body))
+  return body
+}
+
+/** A load is asked for, and the card is held to the lane. */
+async function load (
+  city: City, gateway: Running, lane: string, no: number, reference = `ref-${no}`
+): Promise<TapView> {
+  await order(gateway, lane, reference)
+  return await city.tap(gateway, lane, no)
+}
+
+async function figures (gateway: Running): Promise<{ open: number, untold: number }> {
+  const text = await (await fetch(`${gateway.url}/metrics`)).text()
+  const read = (name: string) => Number(new RegExp(`^gateway_loads_${name} (\\d+)`, 'm').exec(text)?.[1])
+  return { open: read('open'), untold: read('untold') }
+}
+async function told (gateway: Running): Promise<void> {
+  while ((await figures(gateway)).untold > 0) await delay(10)
+}
+
+/** What the chip holds beyond its beginning, and what the books say it holds. */
+async function standing (city: City, no: number) {
+  const { purse } = await city.farm.inspectCard({ chip: await city.chip(no) })
+  const view = await city.door.ok('inspector', 'GET', `/v1/cards/${cardKey(cardOf(no))}`)
+  return {
+    chip: purse.balanceFen - opening.balanceFen,
+    books: view.purse.shadowFen - opening.balanceFen,
+    times: purse.onlineCounter
+  }
+}
+const once = { chip: amountFen, books: amountFen, times: 1 }
+const never = { chip: 0, books: 0, times: 0 }
+
+/** All the cash that the shop owes is on purses, nothing waits between, and everybody agrees. */
+async function sound (t: Test, city: City): Promise<void> {
+  await city.door.ledger.watch.catchUp()
+  await city.door.ledger.sealer.seal()
+  const rows = await balances(city.door.db, null)
+  const of = (heading: string) => rows.filter(row => row.heading === heading)
+    .reduce((sum, row) => sum + Number(row.debitFen - row.creditFen), 0)
+  const { rows: loads } = await city.door.db.query<{ state: number, fen: string }>(
+    'select state, sum(amount_fen) as fen from load where source = 0 group by state')
+  t.notOk(loads.some(({ state }) => state === 0), 'no load is open')
+  t.equal(of('receivable-agent'), Number(loads.find(({ state }) => state === 1)?.fen), 'the shop owes it')
+  t.equal(of('pending-load'), 0, 'nothing waits')
+  const { checks } = await verifyBooks(city.door.db)
+  t.same(checks.filter(({ ok }) => !ok), [], 'verify finds nothing')
+}
+
+/** SELECT, files 0015 and 0017, record of 001E, INITIALIZE FOR PURCHASE, INITIALIZE FOR LOAD, CREDIT. */
+const commands = ['00A4', '00B0', '00B0', '00B2', '805001', '805000', '8052'] as const
+/** How far a load had come when the gateway died, and what its order is after the restart. */
+const killed = [
+  { at: 'load-after-asked', taken: 0, state: 'waiting', reason: 'loaded' },
+  { at: 'load-after-answer', taken: 0, state: 'waiting', reason: 'loaded' },
+  { at: 'load-after-intent', taken: 0, state: 'unknown', reason: 'loaded' },
+  { at: 'load-after-credit', taken: 1, state: 'unknown', reason: 'loaded_before' },
+  { at: 'load-after-outcome', taken: 1, state: 'approved', reason: 'no_load' }
+] as const
+
+t.test('loads at lanes', { ...here, jobs: 3 }, async t => {
+  const city = await openCity(t, doors, lanes)
+  let last = 0
+  const next = () => ++last
+  const tear = async (no: number, commit: 'before' | 'after') =>
+    await city.farm.arm({ chip: await city.chip(no), fault: { kind: 'tear', commit, command: '8052' } })
+
+  const atWork = t.test('what is loaded, and what is not', { buffered: true }, async t => {
+    const gateway = await city.gateway('GW-A', ['L1', 'L2', 'L4'], {
+      config: { lanes: [laneOf('L1', loadLane), laneOf('L2', loadLane), laneOf('L4', {})] }
+    })
+    const fare = await city.gateway('GW-F', ['F5'])
+
+    await t.test('a load, and the same one again', async t => {
+      const no = next()
+      t.equal((await city.tap(gateway, 'L1', no)).reason, 'no_load', 'nobody has asked')
+      t.match(await load(city, gateway, 'L1', no), {
+        outcome: 'approved', reason: 'loaded', amountFen, balanceAfterFen: opening.balanceFen + amountFen,
+        cardKey: cardKey(cardOf(no))
+      })
+      const sent = (await city.farm.exchanges({ chip: await city.chip(no) })).map(one => one.command)
+      t.same(sent.slice(-commands.length).map((command, index) => command.slice(0, commands[index]?.length)),
+        commands, 'command by command')
+      await told(gateway)
+      t.same(await standing(city, no), once)
+      t.match(await order(gateway, 'L1', `ref-${no}`), { state: 'approved', reason: 'loaded' })
+      t.equal((await city.tap(gateway, 'L1', no)).reason, 'no_load', 'the same reference is the same load')
+      const wrong = [{ amountFen: 1_000, reference: `ref-${no}` }, { reference: 'uncounted-cash' }]
+      const answers = wrong.map(body => gateway.post('/v1/lanes/L1/loads', { source: 'agent', ...body }))
+      t.same((await Promise.all(answers)).map(({ status }) => status), [409, 400])
+
+      t.equal((await city.tap(fare, 'F5', no)).reason, 'paid')
+      await fare.drained()
+      const [debit] = await city.records(`card=${cardKey(cardOf(no))}`)
+      t.match(debit, { outcome: 'accepted', reason: 'ok' }, 'the next debit began with the value')
+      await city.door.ok('clerk', 'POST', '/v1/refunds', {
+        card: cardOf(no), counter: opening.counter + 1, amountFen: fareFen, reference: 'REF-1',
+        reason: 'out of service'
+      })
+      await order(gateway, 'L1', 'ref-refund', { source: 'pending', amountFen: undefined })
+      t.match(await city.tap(gateway, 'L1', no), { reason: 'loaded', amountFen: fareFen }, 'all that waited')
+      await told(gateway)
+      t.same(await standing(city, no), { ...once, times: 2 })
+    })
+
+    await t.test('torn at every command, before and after the chip commits, and back', async t => {
+      const stories = commands.flatMap((_, index) => (['before', 'after'] as const).map(commit =>
+        ({ no: next(), nth: index + 1, commit, isCredit: index === commands.length - 1 })))
+      await Promise.all(['L1', 'L2'].map(async lane => {
+        for (let story = stories.shift(); story !== undefined; story = stories.shift()) {
+          const { no, nth, commit, isCredit } = story
+          const name = `command ${nth}, ${commit} the commit`
+          await city.farm.arm({ chip: await city.chip(no), fault: { kind: 'tear', commit, nth } })
+          const first = await load(city, gateway, lane, no)
+          const { state } = await gateway.get<ChargeView>(`/v1/charges/${first.charge}`)
+          const second = await city.tap(gateway, lane, no)
+          const written = isCredit && commit === 'after'
+          t.equal(first.outcome, isCredit ? 'unknown' : 'declined', name)
+          t.equal(state, isCredit ? 'unknown' : 'waiting', `${name}: the order waits for this card`)
+          t.match(second, { reason: written ? 'loaded_before' : 'loaded', amountFen }, name)
+          await told(gateway)
+          t.same(await standing(city, no), once, `${name}: written once`)
+        }
+      }))
+      t.same(await figures(gateway), { open: 0, untold: 0 })
+    })
+
+    await t.test('the proof is gone: the online counter decides', async t => {
+      const seen: string[] = []
+      for (const commit of ['before', 'after'] as const) {
+        const no = next()
+        await tear(no, commit)
+        seen.push((await load(city, gateway, 'L2', no)).reason)
+        // A gateway that knows nothing of it takes a fare: the chip proves its last transaction only.
+        seen.push((await city.tap(fare, 'F5', no)).reason, (await city.tap(gateway, 'L2', no)).reason)
+        await told(gateway)
+        await fare.drained()
+        const fen = amountFen - fareFen
+        t.same(await standing(city, no), { chip: fen, books: fen, times: 1 }, commit)
+      }
+      t.same(seen, ['torn', 'paid', 'loaded', 'torn', 'paid', 'loaded_before'])
+    })
+
+    await t.test('a fare lane of the same gateway settles it before the fare', async t => {
+      for (const commit of ['before', 'after'] as const) {
+        const no = next()
+        await tear(no, commit)
+        const first = await load(city, gateway, 'L1', no)
+        const settled = gateway.tap('L1')
+        t.equal((await city.tap(gateway, 'L4', no)).reason, 'paid')
+        const { charge, reason, outcome } = await settled
+        t.equal(charge, first.charge)
+        t.equal(reason, commit === 'after' ? 'loaded_before' : 'load_not_written')
+        t.match(await gateway.get(`/v1/charges/${charge}`), { state: outcome, reason })
+        await told(gateway)
+        await gateway.drained()
+        const fen = (commit === 'after' ? amountFen : 0) - fareFen
+        t.match(await standing(city, no), { chip: fen, books: fen }, commit)
+      }
+    })
+
+    await t.test('another card, and an older load, get nothing of an order', async t => {
+      const [torn, other] = [next(), next()]
+      await tear(torn, 'after')
+      const reasons: string[] = [(await load(city, gateway, 'L1', torn)).reason]
+      reasons.push((await city.tap(gateway, 'L1', other)).reason)
+      await order(gateway, 'L1', `ref-${other}`)
+      const settled = gateway.tap('L1')
+      const back = await city.tap(gateway, 'L1', torn)
+      reasons.push((await settled).reason, back.reason, (await city.tap(gateway, 'L1', other)).reason)
+      t.same(reasons, ['torn', 'no_load', 'loaded_before', 'present_again', 'loaded'])
+      await told(gateway)
+      t.same([await standing(city, torn), await standing(city, other)], [once, once])
+    })
+
+    await t.test('refused: by the chip, by the ledger, by the list', async t => {
+      const no = next()
+      const chip = await city.chip(no)
+      await city.farm.arm({ chip, fault: { kind: 'status', sw: '9302', command: '8052' } })
+      t.match(await load(city, gateway, 'L1', no),
+        { outcome: 'declined', reason: 'load_refused', why: '9302 MAC wrong', amountFen }, 'a wrong MAC2')
+      await order(gateway, 'L1', 'ref-much', { amountFen: 95_000 })
+      t.match(await city.tap(gateway, 'L1', no), { reason: 'load_declined', why: /^balance_over_limit: an a/ })
+      await order(gateway, 'L1', 'ref-none', { source: 'pending', amountFen: undefined })
+      t.equal((await city.tap(gateway, 'L1', no)).reason, 'nothing_pending')
+      await city.door.ok('registrar', 'POST', '/v1/blacklist', {
+        add: [{ card: cardOf(no), reason: 'loss', at: '2026-03-02T07:00:00+08:00' }], remove: []
+      })
+      await order(gateway, 'L1', 'ref-listed')
+      t.match(await city.tap(gateway, 'L1', no), { reason: 'load_declined', why: /^card_blocked: / },
+        'the ledger knows of it before the gateway')
+      await gateway.post('/v1/parameters/refresh', {})
+      await order(gateway, 'L1', 'ref-listed-2')
+      t.equal((await city.tap(gateway, 'L1', no)).reason, 'blacklisted')
+      await told(gateway)
+      t.same(await standing(city, no), never)
+    })
+  })
+
+  const dying = t.test('kill -9 at every place, and the same order again', { buffered: true }, async t => {
+    const waiting = [...killed]
+    await Promise.all(['K6', 'K7'].map(async lane => {
+      for (let story = waiting.shift(); story !== undefined; story = waiting.shift()) {
+        const no = next()
+        const first = await opened(city, `GW-${no}`, [lane], { killAt: story.at })
+        const chip = await city.chip(no)
+        await order(first, lane, `ref-${no}`)
+        await city.farm.insert({ chip, reader: `${lane} 00 00` })
+        await first.ended
+        const { purse } = await city.farm.inspectCard({ chip })
+        t.equal(purse.onlineCounter, story.taken, `${story.at}: what the chip has taken then`)
+        await city.farm.remove({ reader: `${lane} 00 00` })
+        const second = await opened(city, `GW-${no}`, [lane])
+        t.equal((await order(second, lane, `ref-${no}`)).state, story.state, `${story.at}: after the restart`)
+        t.equal((await city.tap(second, lane, no)).reason, story.reason, story.at)
+        await told(second)
+        t.same(await standing(city, no), once, `${story.at}: written once`)
+        await city.rest(`GW-${no}`)
+      }
+    }))
+  })
+
+  const alone = t.test('the ledger is gone at every point', { buffered: true }, async t => {
+    const no = next()
+    const cable = await city.cable('GW-L')
+    const gateway = await opened(city, 'GW-L', ['L3'], { lane: { loadDeadlineMs: 2_000 } })
+    let loads = 0
+    const agree = async (gateway: Running, name: string) => {
+      await told(gateway)
+      const fen = ++loads * amountFen
+      t.same(await standing(city, no), { chip: fen, books: fen, times: loads }, name)
+    }
+    for (const path of ['POST /v1/loads', 'POST /v1/loads/outcome']) {
+      for (const point of breakPoints) {
+        const name = `${path}, ${point}`
+        const broken = cable.breakNext(`${path} `, point)
+        const first = await load(city, gateway, 'L3', no, name)
+        await broken
+        if (path === 'POST /v1/loads' && point === 'silence') {
+          t.equal(first.reason, 'ledger_unavailable', 'nothing is written where nobody granted it')
+          t.equal((await city.tap(gateway, 'L3', no)).reason, 'loaded', 'the order waited')
+        } else t.equal(first.reason, 'loaded', name)
+        await agree(gateway, name)
+      }
+    }
+    await cable.cut()
+    t.equal((await load(city, gateway, 'L3', no, 'cut')).reason, 'ledger_unavailable', 'before the question')
+    t.same(await figures(gateway), { open: 0, untold: 1 }, 'it is withdrawn, should the ledger have heard')
+    await cable.mend()
+    t.equal((await city.tap(gateway, 'L3', no)).reason, 'loaded')
+    await agree(gateway, 'withdrawn, then loaded')
+
+    await city.farm.setDelays({ chip: await city.chip(no), delays: { 8052: 500 } })
+    await order(gateway, 'L3', 'granted')
+    const said = gateway.tap('L3')
+    await city.farm.insert({ chip: await city.chip(no), reader: 'L3 00 00' })
+    while ((await gateway.lane('L3')).state !== 'crediting') await delay(5)
+    await cable.cut()
+    t.equal((await said).reason, 'loaded', 'once it is granted the chip decides')
+    await city.farm.remove({ reader: 'L3 00 00' })
+    gateway.child.kill('SIGKILL')
+    await gateway.stop()
+    const after = await opened(city, 'GW-L', ['L3'])
+    t.same(await figures(after), { open: 0, untold: 1 }, 'known over kill -9, and a start without a ledger')
+    await cable.mend()
+    await agree(after, 'told at last')
+  })
+
+  await Promise.all([atWork, dying, alone])
+  await sound(t, city)
+  t.strictSame(doors.mismatches(), [])
+})
