@@ -1,9 +1,11 @@
 // What the parts of a gateway cost, each beside the barest thing that must be done anyway, in turn within one
-// run: a purchase, a record on its way, frames of each codec, conversations over sockets, a thousand POS of
-// ISO 8583. `--rounds N` taps, 40 unless told; 0 leaves readers out. `--only PART` measures one part.
+// run: a purchase alone and on fourteen lanes at once, a record on its way, frames of each codec,
+// conversations over sockets, a thousand POS of ISO 8583. `--rounds N` taps, 40 unless told; 0 leaves readers
+// out. `--only PART` measures one part.
 import { parseArgs } from 'node:util'
 import { codecs } from './gateway/codecs.ts'
 import { purchasesOfMany } from './gateway/iso8583.ts'
+import { lanesAtOnce } from './gateway/lanes.ts'
 import { conversations } from './gateway/sockets.ts'
 import { recordsThrough } from './gateway/spool.ts'
 import { bench as tapBench } from './tap.ts'
@@ -17,6 +19,7 @@ export async function bench (
   const rounds = Number(values.rounds)
   const parts: Readonly<Record<string, () => unknown>> = {
     tap: () => rounds === 0 ? null : tapBench({ args: [String(rounds)] }),
+    lanes: () => rounds === 0 ? null : lanesAtOnce(Math.ceil(rounds / 4)),
     codecs,
     records: recordsThrough,
     sockets: conversations,

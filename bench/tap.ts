@@ -31,10 +31,10 @@ import type { Tariff } from '../schemas/tariff/tariff.ts'
 import { startFarm, type Farm } from '../terminal-sim/reader/farm.ts'
 
 const fareFen = 180
-const issuer = '02313750FFFFFFFF'
-const terminal = { gateway: '990000000001', bare: '990000000002' } as const
-const serial = { gateway: '03104990600000000001', bare: '03104990600000000002' } as const
-const startFen = 1_000_000
+export const issuer = '02313750FFFFFFFF'
+export const terminal = { gateway: '990000000001', bare: '990000000002' } as const
+export const serial = { gateway: '03104990600000000001', bare: '03104990600000000002' } as const
+export const startFen = 1_000_000
 /** Not counted: the first taps of a process run code that is not compiled yet (9.9 ms, later 6.6). */
 const warmRounds = 20
 
@@ -138,11 +138,12 @@ async function openGatewayLane (pcsc: Pcsc, spool: Spool): Promise<NextTap> {
   })
 }
 
-async function openBareLane (pcsc: Pcsc): Promise<NextTap> {
-  const psam = await (await present(pcsc, 'Bare 00 01')).connect(3_000)
+/** `pair`: the name of its two readers. */
+export async function openBareLane (pcsc: Pcsc, pair = 'Bare'): Promise<NextTap> {
+  const psam = await (await present(pcsc, `${pair} 00 01`)).connect(3_000)
   await data(psam, selectByFid(0x8011))
   return async () => {
-    const reader = await present(pcsc, 'Bare 00 00')
+    const reader = await present(pcsc, `${pair} 00 00`)
     const startMs = performance.now()
     const card = await reader.connect(3_000)
     await purchase(card, psam)
@@ -271,8 +272,8 @@ async function compareChips (farm: Farm, taps: number): Promise<void> {
   }
 }
 
-type Percentiles = { p50: number, p90: number, p99: number }
-function percentiles (times: readonly number[]): Percentiles {
+export type Percentiles = { p50: number, p90: number, p99: number }
+export function percentiles (times: readonly number[]): Percentiles {
   const sorted = [...times].sort((one, other) => one - other)
   const at = (part: number) => Math.round((sorted[Math.min(
     sorted.length - 1, Math.floor(part * sorted.length)

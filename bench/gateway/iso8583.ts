@@ -9,13 +9,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type Socket, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Child, superviseChild } from '../../runtime/supervise.ts'
 import { sealTerminalKeys } from '../../gateway/keys.ts'
 import { hex, unhex } from '../../schemas/epurse/hex.ts'
 import { openEnvelope } from '../../schemas/iso8583/framing.ts'
 import { parseMessage } from '../../schemas/iso8583/message.ts'
 import type { PortState } from '../../schemas/port.ts'
 import { openPos } from '../../terminal-sim/iso8583/pos.ts'
+import { type Gateway, startGateway } from '../support/gateway.ts'
 import { startStandIn } from '../support/stand-in.ts'
 import type { ProcessState } from '../support/state-on-signal.ts'
 
@@ -35,10 +35,10 @@ type Measured = { readonly perSecond: number, readonly p50Ms: number, readonly p
 export async function purchasesOfMany (): Promise<Record<string, unknown>> {
   const dir = mkdtempSync(join(tmpdir(), 'iso8583-bench-'))
   const ledger = await startStandIn()
-  const gateway = await startGateway(dir, ledger.url)
+  const gateway = await openGateway(dir, ledger.url)
   const opened: Socket[] = []
   try {
-    const states = await (await fetch(`${gateway.url}/v1/ports`)).json() as PortState[]
+    const states = await gateway.get<PortState[]>('/v1/ports')
     const [echoPort = 0, posPort = 0] = ['ECHO', 'POS'].map(name => portOf(states, name))
     const none = await gateway.look()
     const echo = await openMany(opened, echoPort, async (socket, number) => {
@@ -77,18 +77,12 @@ export async function purchasesOfMany (): Promise<Record<string, unknown>> {
 
 /* ---- the gateway ---- */
 
-type Gateway = {
-  readonly child: Child<{ url: string }>, readonly url: string
-  /** What its process holds after it has collected its garbage. */
-  look (): Promise<ProcessState>
-}
-
-async function startGateway (dir: string, ledgerUrl: string): Promise<Gateway> {
+async function openGateway (dir: string, ledgerUrl: string): Promise<Gateway> {
   const names = Array.from({ length: terminalsOpen }, (_, number) => nameOf(number))
   const keys = Object.fromEntries(names.map(name => [name, { suite: '3des' as const, master: hex(master) }]))
   writeFileSync(join(dir, 'keys'), sealTerminalKeys({ keys }, 'bench', randomBytes(16), randomBytes(12)))
-  writeFileSync(join(dir, 'gateway.json'), JSON.stringify({
-    gateway: 'BENCH', ledger: { url: ledgerUrl, token: 'BENCH.secret' }, spoolDir: join(dir, 'spool'),
+  return await startGateway(dir, {
+    ledger: { url: ledgerUrl, token: 'BENCH.secret' },
     lanes: [],
     ports: [
       { port: 'ECHO', tcp: { port: 0 }, speaks: { protocol: 'echo' } },
@@ -102,25 +96,7 @@ async function startGateway (dir: string, ledgerUrl: string): Promise<Gateway> {
         }
       }
     ]
-  }))
-  const waiting: ((state: ProcessState) => void)[] = []
-  const preload = join(import.meta.dirname, '../support/state-on-signal.ts')
-  const child = await superviseChild<{ url: string }>({
-    name: 'gateway', command: process.execPath,
-    args: ['--expose-gc', '--import', 'tsx', '--import', preload, 'gateway/main.ts'],
-    env: {
-      ...process.env, GATEWAY_CONFIG: join(dir, 'gateway.json'), GATEWAY_KEYS: join(dir, 'keys'),
-      GATEWAY_KEYS_PASSPHRASE: 'bench', LOG_LEVEL: 'fatal'
-    },
-    onLine: line => {
-      if (line.startsWith('{"state"')) waiting.shift()?.((JSON.parse(line) as { state: ProcessState }).state)
-    }
-  })
-  const look = () => new Promise<ProcessState>(resolve => {
-    waiting.push(resolve)
-    child.kill('SIGUSR2')
-  })
-  return { child, url: child.ready.url, look }
+  }, { GATEWAY_KEYS: join(dir, 'keys'), GATEWAY_KEYS_PASSPHRASE: 'bench' })
 }
 
 const portOf = (states: readonly PortState[], name: string): number =>
