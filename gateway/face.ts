@@ -3,13 +3,15 @@
 import type { Clock } from '../runtime/clock.ts'
 import type { HttpClient } from '../runtime/http-client.ts'
 import type { Log } from '../runtime/log.ts'
+import type { EnrolledTerminal } from '../schemas/terminals.ts'
+import type { MasterKey } from '../schemas/wrapped-key.ts'
 import type { Desk } from './desk.ts'
 import type { ChangeBook } from './polled/change-book.ts'
-import type { MasterKey } from './keys.ts'
 import type { FileLayer } from './spool/files.ts'
 import type { Spool } from './spool/spool.ts'
 import type { Terminals } from './terminals/terminals.ts'
 import type { Parameters } from './uplink/parameters.ts'
+import type { Guard } from './wire/guard.ts'
 import type { Conversation, Wire } from './wire/wire.ts'
 
 /** What all faces of a gateway share. */
@@ -36,10 +38,13 @@ export type EdgeHouse = {
   readonly randomBytes: (length: number) => Uint8Array
   /** A folder of its own inside the gateway's, for what a face must not forget. */
   readonly folder: (name: string) => FileLayer
-  /** A key from the gateway's key file; null where it is not in there. */
-  readonly masterKey: (name: string) => MasterKey | null
+  /** The master key of a terminal, as it was enrolled or from the key file; null where there is none. */
+  readonly masterKey: (terminal: EnrolledTerminal) => MasterKey | null
   readonly log: Log
 }
+
+/** What a face gets: the house, and what the peers of its port may do. */
+export type PortHouse = EdgeHouse & { readonly guard: Guard }
 
 /** One protocol on one port. */
 export type Face = {

@@ -1,6 +1,8 @@
 // Starts one gateway from the environment: GATEWAY_CONFIG, path of its configuration (JSON); GATEWAY_CLOCK,
 // an ISO instant at which its clock starts. Says {"ready":{"url":…}} on standard output and ends on SIGTERM.
-// `gateway/main.ts keys FILE.json OUT` seals master keys of terminals under GATEWAY_KEYS_PASSPHRASE.
+// `gateway/main.ts keys FILE.json OUT` seals keys under GATEWAY_KEYS_PASSPHRASE.
+// `gateway/main.ts wrap OPERATOR/TERMINAL NAME SUITE` reads a master key from standard input and says what
+// the terminal is enrolled with.
 // `gateway/main.ts redeliver --url URL --since INSTANT` has a running one deliver its spool again.
 import { randomBytes, randomUUID } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -12,6 +14,7 @@ import { readConfig } from '../runtime/config.ts'
 import { parseIso } from '../runtime/instants.ts'
 import { createLog } from '../runtime/log.ts'
 import { announceReady } from '../runtime/supervise.ts'
+import { unhex } from '../schemas/epurse/hex.ts'
 import { GatewayConfig } from '../schemas/gateway.ts'
 import { buildGateway } from './gateway.ts'
 import { openTerminalKeys, sealTerminalKeys, TerminalKeys } from './keys.ts'
@@ -38,7 +41,7 @@ async function main (): Promise<void> {
     ? noCardReaders
     : await openCardReaders(config.pcsc ?? {}, { log, ...chance })
   const { GATEWAY_KEYS: keyFile, GATEWAY_KEYS_PASSPHRASE: passphrase = '' } = environment
-  const keys = keyFile === undefined ? {} : { masterKey: openTerminalKeys(keyFile, passphrase) }
+  const keys = keyFile === undefined ? {} : { masterKey: openTerminalKeys(keyFile, passphrase).masterKey }
   const gateway = await buildGateway({ config, clock, readers, log, ...keys, ...chance })
   const close = async () => {
     await gateway.close()
@@ -61,6 +64,25 @@ function sealKeys ([from, to]: string[]): void {
   writeFileSync(to, sealTerminalKeys(keys, passphrase, randomBytes(16), randomBytes(12)), { mode: 0o600 })
 }
 
+/** The key itself never stands in a command line or on the screen. */
+function wrapKey ([terminal, name, suite]: string[]): void {
+  const [operator, number] = terminal?.split('/') ?? []
+  if (operator === undefined || number === undefined || name === undefined ||
+    (suite !== '3des' && suite !== 'sm4')) {
+    throw new Error('usage: gateway/main.ts wrap OPERATOR/TERMINAL NAME 3des|sm4 < KEY')
+  }
+  const { GATEWAY_KEYS: path, GATEWAY_KEYS_PASSPHRASE: passphrase } = process.env
+  if (path === undefined || passphrase === undefined) {
+    throw new Error('GATEWAY_KEYS and GATEWAY_KEYS_PASSPHRASE are not set')
+  }
+  const digits = readFileSync(0, 'utf8').trim()
+  if (!/^[0-9A-Fa-f]{32}$/.test(digits)) throw new Error('standard input: not 32 hexadecimal digits')
+  const { enrolmentOf } = openTerminalKeys(path, passphrase)
+  const key = { suite, key: unhex(digits) } as const
+  const said = enrolmentOf({ operator, terminal: number }, name, key, randomBytes(12))
+  process.stdout.write(`${JSON.stringify(said)}\n`)
+}
+
 function readGatewayConfig (path: string): GatewayConfig {
   const config: unknown = JSON.parse(readFileSync(path, 'utf8'))
   const wrong = Errors(GatewayConfig, config).map(({ instancePath, message }) =>
@@ -78,9 +100,10 @@ const failed = (error: Error): never => {
 }
 if (command === 'redeliver') {
   await redeliver(args).then(told => process.stdout.write(`${told}\n`), failed)
-} else if (command === 'keys') {
+} else if (command === 'keys' || command === 'wrap') {
   try {
-    sealKeys(args)
+    if (command === 'keys') sealKeys(args)
+    else wrapKey(args)
   } catch (error) {
     failed(error as Error)
   }

@@ -1,8 +1,10 @@
 // Opens each configured port: a carrier that gives wires, and the face that speaks on them. Who opens it
 // closes it. It refuses to know bytes.
-import type { PortConfig, PortState, Speaks } from '../schemas/port.ts'
+import { readFileSync } from 'node:fs'
+import type { TlsOptions } from 'node:tls'
+import type { PortConfig, PortState, Speaks, TcpTls } from '../schemas/port.ts'
 import { echoFace } from './echo/face.ts'
-import type { EdgeHouse, Face } from './face.ts'
+import type { EdgeHouse, Face, PortHouse } from './face.ts'
 import { iso8583Face } from './iso8583/face.ts'
 import { polledFace } from './polled/face.ts'
 import { posLineFace } from './pos-line/face.ts'
@@ -11,6 +13,7 @@ import { sip2Face } from './sip2/face.ts'
 import { sip2Masker } from './sip2/mask.ts'
 import type { MaskerMaker, Tapes } from './tapes.ts'
 import { openTcpPort } from './tcp/port.ts'
+import { type Guard, openGuard } from './wire/guard.ts'
 import type { Port } from './wire/wire.ts'
 
 export type Ports = {
@@ -19,10 +22,12 @@ export type Ports = {
   close (): Promise<void>
 }
 
-type OpenPort = { readonly config: PortConfig, readonly port: Port, readonly face: Face }
+type OpenPort = {
+  readonly config: PortConfig, readonly port: Port, readonly face: Face, readonly guard: Guard
+}
 type Speaking<P extends Speaks['protocol']> = Extract<Speaks, { protocol: P }>
 type FaceMaker<P extends Speaks['protocol']> =
-  (speaks: Speaking<P>, house: EdgeHouse, port: string) => Face | Promise<Face>
+  (speaks: Speaking<P>, house: PortHouse, port: string) => Face | Promise<Face>
 
 /** One row for each protocol. */
 const faces: { readonly [P in Speaks['protocol']]: FaceMaker<P> } = {
@@ -60,27 +65,46 @@ export async function openPorts (
 
 async function openPort (config: PortConfig, house: EdgeHouse, tapes: Tapes): Promise<OpenPort> {
   const { port: name, speaks, tape = {} } = config
+  const tls = 'tcp' in config ? config.tcp.tls : undefined
+  const secured = tls === undefined ? {} : { tls: tlsOf(name, tls) }
   const make = faces[speaks.protocol] as FaceMaker<Speaks['protocol']>
   const log = house.log.child({ port: name, protocol: speaks.protocol })
   const mask = maskers[speaks.protocol] as (speaks: Speaks, numbers: boolean) => MaskerMaker
-  const made = await make(speaks, { ...house, log }, name)
-  const face = tapes.taped(name, made, mask(speaks, tape.numbers === true))
+  const guard = openGuard({
+    ...config.limits === undefined ? {} : { limits: config.limits },
+    ...tls?.terminals === undefined ? {} : { bound: tls.terminals },
+    terminals: house.terminals, nowMs: house.nowMs, log
+  })
+  const made = await make(speaks, { ...house, log, guard }, name)
+  const face = guard.guarded(tapes.taped(name, made, mask(speaks, tape.numbers === true)))
   if (tape.on === true) tapes.record(name, always)
   const { random } = house
   const shared = { port: name, begin: face.begin, random, log }
   const port = 'serial' in config
     ? await openSerialPort({ ...shared, device: config.serial })
-    : await openTcpPort({ ...shared, address: config.tcp })
-  return { config, port, face }
+    : await openTcpPort({ ...shared, address: config.tcp, ...secured })
+  return { config, port, face, guard }
+}
+
+/** Read once: a new certificate is taken up at a start. Throws where a path cannot be read. */
+function tlsOf (port: string, { cert, key, clientCa, terminals }: TcpTls): TlsOptions {
+  if (terminals !== undefined && clientCa === undefined) {
+    throw new Error(`configuration: port ${port} binds terminals to certificates and has no clientCa`)
+  }
+  const clients = clientCa === undefined
+    ? {}
+    : { ca: readFileSync(clientCa), requestCert: true, rejectUnauthorized: true }
+  return { minVersion: 'TLSv1.2', cert: readFileSync(cert), key: readFileSync(key), ...clients }
 }
 
 /** Ten years. */
 const always = 315_360_000
 
-function stateOf ({ config, port, face }: OpenPort): PortState {
+function stateOf ({ config, port, face, guard }: OpenPort): PortState {
   const { protocol, counts } = face.view()
   const carrier = 'serial' in config ? 'serial' : 'tcp'
-  return { ...port.view(), carrier, protocol, counts: { ...counts } }
+  const view = port.view()
+  return { ...view, carrier, protocol, counts: { ...counts, ...guard.counts, ...view.counts } }
 }
 
 async function closePort ({ port, face }: OpenPort): Promise<void> {

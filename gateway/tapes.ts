@@ -77,6 +77,7 @@ export function openTapes (
         }
         const talk = face.begin({
           name: wire.name,
+          certificate: wire.certificate,
           end: why => wire.end(why),
           write: async bytes => {
             tell('out', bytes)

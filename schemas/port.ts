@@ -19,6 +19,19 @@ export const SerialDevice = Type.Object({
 }, { ...closed, $id: 'SerialDevice' })
 export type SerialDevice = Static<typeof SerialDevice>
 
+const Fingerprint = Type.String({ pattern: '^[0-9A-F]{64}$', description: 'SHA-256 of a certificate' })
+export const TcpTls = Type.Object({
+  cert: Type.String({ description: 'path: certificate of the gateway, PEM' }),
+  key: Type.String({ description: 'path: its key, PEM' }),
+  clientCa: Type.Optional(Type.String({
+    description: 'path: who signs certificates of terminals, PEM; each must show one. Absent: none is asked'
+  })),
+  terminals: Type.Optional(Type.Record(Type.String({ pattern: '^[A-Z0-9-]{1,8}$' }), Type.Array(Fingerprint, {
+    minItems: 1, maxItems: 4
+  }), { description: 'who speaks for a terminal; and such a certificate speaks for nobody else' }))
+}, { ...closed, $id: 'TcpTls' })
+export type TcpTls = Static<typeof TcpTls>
+
 export const TcpAddress = Type.Object({
   host: Type.Optional(Type.String({ description: '127.0.0.1' })),
   port: Type.Integer({ minimum: 0, maximum: 65_535, description: '0: any free port' }),
@@ -26,6 +39,7 @@ export const TcpAddress = Type.Object({
   perPeerMax: Type.Optional(Type.Integer({
     minimum: 1, maximum: 65_000, description: 'from one address; 2000'
   })),
+  tls: Type.Optional(TcpTls),
   idleSeconds: Type.Optional(Type.Number({
     minimum: 1, maximum: 86_400, description: 'a connection that says nothing for so long ends; 300'
   }))
@@ -42,8 +56,20 @@ export const Speaks = Type.Union([
 ])
 export type Speaks = Static<typeof Speaks>
 
+const most = (description: string) =>
+  Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000, description }))
+/** Buckets of tokens: `atOnce` from a full one, `perSecond` in the long run. */
+export const PortLimits = Type.Object({
+  requestsPerSecond: most('of one terminal; 5'),
+  requestsAtOnce: most('of one terminal; 100'),
+  bytesPerSecond: most('of one connection or line, towards the gateway; 32768'),
+  bytesAtOnce: most('of one connection or line; 524288')
+}, { ...closed, $id: 'PortLimits' })
+export type PortLimits = Static<typeof PortLimits>
+
 const name = {
   port: Type.String({ pattern: '^[A-Za-z0-9._-]{1,32}$', description: 'its name, once' }),
+  limits: Type.Optional(PortLimits),
   tape: Type.Optional(Type.Object({
     on: Type.Optional(Type.Boolean({ description: 'from the start; else when it is asked for' })),
     numbers: Type.Optional(Type.Boolean({ description: 'numbers of cards and names stand on it; false' }))

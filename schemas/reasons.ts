@@ -192,6 +192,7 @@ export const hostReasons = {
   merchant_wrong: { iso8583: '03', en: 'the terminal belongs to another merchant', zh: '商户与终端不符' },
   sign_in_first: { iso8583: '77', en: 'no working key: sign in', zh: '请先签到' },
   mac_wrong: { iso8583: 'A0', en: 'field 64 is wrong or missing', zh: 'MAC 校验错' },
+  too_busy: { iso8583: '65', en: 'more requests than a terminal may send: wait', zh: '请求过于频繁，请稍候' },
   batch_over: { iso8583: '77', en: 'the batch is settled: sign in for the next', zh: '批次已结算，请签到' },
   upload_first: { iso8583: '95', en: 'the totals differ: upload the batch first', zh: '对账不平，请先批上送' },
   batch_full: { iso8583: '95', en: 'the batch has no room: settle it first', zh: '批次已满，请先结算' },

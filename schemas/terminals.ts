@@ -72,6 +72,11 @@ const KeyName = Type.String({
 const KeyCheck = Type.String({
   pattern: '^[0-9A-F]{6}$', description: 'first bytes of eight zeros under that key: whether it is the same'
 })
+/** Opened by gateways alone: schemas/wrapped-key.ts. */
+const KeyWrapped = Type.String({
+  pattern: '^(3des|sm4)\\.[0-9A-F]{24}\\.[0-9A-F]{64}$',
+  description: 'its master key under the transport key of gateways; absent: it stands in their key file'
+})
 const Firmware = Type.String({ minLength: 1, maxLength: 40 })
 const Place = Type.String({ maxLength: 80, description: 'where it stands, in words' })
 const Degrees = (most: number) => Type.Number({ minimum: -most, maximum: most })
@@ -87,7 +92,9 @@ export const EnrolledTerminal = Type.Object({
   place: Place,
   gateway: orNull(GatewayId),
   firmware: orNull(Firmware),
-  keys: orNull(Type.Object({ name: KeyName, check: orNull(KeyCheck) }, closed)),
+  keys: orNull(Type.Object({
+    name: KeyName, check: orNull(KeyCheck), wrapped: Type.Optional(KeyWrapped)
+  }, closed)),
   heartbeatSeconds: HeartbeatSeconds
 }, { ...closed, $id: 'EnrolledTerminal' })
 export type EnrolledTerminal = Static<typeof EnrolledTerminal>
@@ -107,7 +114,8 @@ export type EstateReply = Static<typeof EstateReply>
 /** Both houses take the digest over these lines. Golden bytes. */
 export const estateLine = (one: EnrolledTerminal): string => [
   terminalKey(one), one.state, one.kind, one.place, one.gateway ?? '', one.firmware ?? '',
-  one.keys?.name ?? '', one.keys?.check ?? '', String(one.heartbeatSeconds)
+  one.keys?.name ?? '', one.keys?.check ?? '', String(one.heartbeatSeconds),
+  ...one.keys?.wrapped === undefined ? [] : [one.keys.wrapped]
 ].join('\t')
 
 export const estateDigest = (lines: readonly string[]): string =>

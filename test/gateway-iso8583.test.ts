@@ -12,11 +12,12 @@ import { PassThrough } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { openDesk, type Desk } from '../gateway/desk.ts'
-import type { EdgeHouse } from '../gateway/face.ts'
+import type { PortHouse } from '../gateway/face.ts'
 import { iso8583Face } from '../gateway/iso8583/face.ts'
 import { sealTerminalKeys } from '../gateway/keys.ts'
 import { openSerialPort } from '../gateway/serial/port.ts'
 import { openTcpPort } from '../gateway/tcp/port.ts'
+import { openGuard } from '../gateway/wire/guard.ts'
 import { accountDifferences, balances } from '../ledger/store/balances.ts'
 import { createHttpClient, HttpFaultError, type HttpClient } from '../runtime/http-client.ts'
 import { createLog } from '../runtime/log.ts'
@@ -24,6 +25,7 @@ import type { Registry } from '../schemas/api.ts'
 import { hex, unhex } from '../schemas/epurse/hex.ts'
 import { type BatchTotals, readField48, readField54 } from '../schemas/iso8583/exchanges.ts'
 import type { Iso8583Speaks } from '../schemas/iso8583/config.ts'
+import type { EnrolledTerminal } from '../schemas/terminals.ts'
 import { openPos, type Pos, type PosOptions } from '../terminal-sim/iso8583/pos.ts'
 import { deviceStream } from '../terminal-sim/line/line.ts'
 import { openPtyPair, whyNoPty } from '../terminal-sim/line/pty-pair.ts'
@@ -124,17 +126,16 @@ async function openEdge (
       keys: null
     }
   })
+  const terminals = { find: found, heard: () => undefined, raise: () => undefined, clear: () => undefined }
   const house = {
     ...shared, desk, folder, newId: () => hex(randomBytes(8)), randomBytes,
     parameters: { blacklistVersion: () => edge.blacklist, tariff: () => null },
-    terminals: { find: found, heard: () => undefined, raise: () => undefined, clear: () => undefined },
-    masterKey: (name: string) => name in masters
-      ? {
-          suite: more.mac === 'sm4' ? 'sm4' : '3des',
-          key: masters[name]
-        }
-      : null
-  } as unknown as EdgeHouse
+    terminals,
+    masterKey: ({ terminal }: EnrolledTerminal) => terminal in masters
+      ? { suite: more.mac === 'sm4' ? 'sm4' : '3des', key: masters[terminal] }
+      : null,
+    guard: openGuard({ terminals, nowMs: shared.nowMs, log, limits: { requestsAtOnce: 1_000 } })
+  } as unknown as PortHouse
   const edge = {
     ledger: 'up' as Ledger, blacklist: 1, desk, port: 0, disk: imageOf('iso8583-POS'),
     lines: () => lines, counts: () => face.view().counts

@@ -6,10 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { openDesk, type Desk } from '../gateway/desk.ts'
-import type { EdgeHouse, Face } from '../gateway/face.ts'
+import type { Face, PortHouse } from '../gateway/face.ts'
 import { openSerialPort } from '../gateway/serial/port.ts'
 import { sip2Face } from '../gateway/sip2/face.ts'
 import { openTcpPort } from '../gateway/tcp/port.ts'
+import { openGuard } from '../gateway/wire/guard.ts'
 import type { Wire } from '../gateway/wire/wire.ts'
 import { HttpFaultError, createHttpClient, type HttpClient } from '../runtime/http-client.ts'
 import { createLog } from '../runtime/log.ts'
@@ -69,7 +70,7 @@ const pendingOf = async (door: Door, party: string): Promise<number> =>
     .reduce((sum, { creditFen, debitFen }) => sum + Number(creditFen - debitFen), 0)
 
 /** A house whose ledger is the door, through a client that may lose answers. */
-function houseOf (door: Door, lose = { answers: 0, away: false }): EdgeHouse {
+function houseOf (door: Door, lose = { answers: 0, away: false }): PortHouse {
   const headers = { authorization: `Bearer GW1.${secretOf('GW1')}` }
   const http = createHttpClient({ baseUrl: door.url, headers, random: () => 0.5, tries: 1 })
   t.teardown(() => http.close())
@@ -87,10 +88,12 @@ function houseOf (door: Door, lose = { answers: 0, away: false }): EdgeHouse {
   const opened = openDesk({ http: client, files: recordingDisk(), ...shared })
   t.teardown(async () => (await opened).close())
   const desk: Pick<Desk, 'ask'> = { ask: async (...asked) => (await opened).ask(...asked) }
+  const ignored = { heard: () => undefined, raise: () => undefined, clear: () => undefined }
+  const terminals = { find: (terminal: string) => ({ ok: terminal !== 'L9' }), ...ignored }
   return {
-    ...shared, http: client, desk, newId: () => 'id',
-    terminals: { find: (terminal: string) => ({ ok: terminal !== 'L9' }), heard: () => undefined }
-  } as unknown as EdgeHouse
+    ...shared, http: client, desk, newId: () => 'id', terminals,
+    guard: openGuard({ terminals, nowMs, log, limits: { requestsAtOnce: 10_000 } })
+  } as unknown as PortHouse
 }
 
 async function served (t: Test, face: Face): Promise<number> {
@@ -374,7 +377,8 @@ t.test('whatever bytes come, the face answers or says nothing, and goes on', asy
   const noise = fc.array(fc.oneof(fc.uint8Array({ maxLength: 40 }), message), { maxLength: 6 })
   await fc.assert(fc.asyncProperty(noise, async pieces => {
     const answers: Uint8Array[] = []
-    const wire: Wire = { name: 'noise', write: async bytes => { answers.push(bytes) }, end: () => undefined }
+    const write = async (bytes: Uint8Array) => { answers.push(bytes) }
+    const wire: Wire = { name: 'noise', certificate: null, write, end: () => undefined }
     const talk = face.begin(wire)
     for (const piece of pieces) talk.bytes(piece)
     talk.bytes(Buffer.from('\r97AZFEF5\r'))

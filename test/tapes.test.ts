@@ -41,7 +41,9 @@ function stage (limits = { fileBytesMax: 1_000_000, files: 3 }) {
   const house = {
     clock, log, nowMs: () => performance.now(), random: () => 0.5,
     http: { post: async () => ({ outcome: 'approved', reason: 'ok', patron }), get: async () => ({}) },
-    terminals: { find: () => ({ ok: true }), heard: () => undefined }
+    terminals: {
+      find: () => ({ ok: true }), heard: () => undefined, raise: () => undefined, clear: () => undefined
+    }
   } as unknown as EdgeHouse
   const read = (): string => {
     const folder = join(dir, 'tapes')

@@ -2,7 +2,7 @@
 // what messages say.
 import type { Iso8583Speaks } from '../../schemas/iso8583/config.ts'
 import { ack, aliveFrame, cutFrame, type Framing, frameOf, nak } from '../../schemas/iso8583/framing.ts'
-import type { EdgeHouse, Face } from '../face.ts'
+import type { EdgeHouse, Face, PortHouse } from '../face.ts'
 import type { Conversation, Wire } from '../wire/wire.ts'
 import { openBook } from './book.ts'
 import { type Host, openHost } from './host.ts'
@@ -17,7 +17,7 @@ export const faceLimits = {
   sendsMax: 3
 } as const
 
-export async function iso8583Face (speaks: Iso8583Speaks, house: EdgeHouse, port: string): Promise<Face> {
+export async function iso8583Face (speaks: Iso8583Speaks, house: PortHouse, port: string): Promise<Face> {
   const framing: Framing = { length: speaks.length ?? 'nac', line: speaks.line ?? false }
   const book = await openBook(house.folder(`iso8583-${port}`), house.clock)
   const host = openHost(speaks, house, book)
@@ -62,7 +62,7 @@ function converse (wire: Wire, framing: Framing, {
   async function answer (message: Uint8Array): Promise<void> {
     waiting += 1
     try {
-      const answer = await host.answer(message)
+      const answer = await host.answer(message, wire)
       if (answer !== null) await link.send(frameOf(answer, framing))
     } catch (error) {
       log.error({ wire: wire.name, err: error }, 'a request was not answered')

@@ -10,15 +10,16 @@ import {
 } from '../../schemas/pos-line/messages.ts'
 import { type CardRef, TransactionRecord } from '../../schemas/record.ts'
 import type { NewRequest } from '../../schemas/request.ts'
-import type { EdgeHouse } from '../face.ts'
+import type { PortHouse } from '../face.ts'
+import type { Wire } from '../wire/wire.ts'
 
 export type PosDesk = {
   /** The answer to one request, as it goes into a frame. The same key again is the same answer. */
-  answer (request: Uint8Array): Promise<Uint8Array>
+  answer (request: Uint8Array, wire: Pick<Wire, 'certificate'>): Promise<Uint8Array>
 }
 
 export type PosDeskOptions = {
-  readonly house: EdgeHouse
+  readonly house: PortHouse
   readonly lane: string
   readonly terminals: readonly PosTerminal[]
   readonly answerMs: number
@@ -37,7 +38,7 @@ export function posDesk ({ house, lane, terminals, answerMs, language }: PosDesk
   const only = terminals.length === 1 ? terminals[0] : undefined
   const known = new Map<string, Known>()
 
-  async function answer (request: Uint8Array): Promise<Uint8Array> {
+  async function answer (request: Uint8Array, wire: Pick<Wire, 'certificate'>): Promise<Uint8Array> {
     const read = readPosMessage(request)
     if (!read.ok) {
       const { field, offset, why } = read.error
@@ -49,6 +50,12 @@ export function posDesk ({ house, lane, terminals, answerMs, language }: PosDesk
     const terminal = name === undefined ? only : byName.get(name)
     if (terminal === undefined) return written(key, { reason: 'terminal_unknown' })
     if (message.kind === 'ANSWER') return written(key, { reason: 'unreadable' })
+    const stranger = house.guard.stranger(wire, terminal)
+    if (stranger !== null) {
+      return written(key, { reason: 'terminal_unknown', fields: { text: plain(stranger) } })
+    }
+    const busy = house.guard.tooBusy(terminal)
+    if (busy !== null) return written(key, { reason: 'too_busy', fields: { text: plain(busy) } })
     const found = house.terminals.find(terminal.terminal, terminal.operator)
     if (found.ok) house.terminals.heard(terminal)
     else if (!untouched.has(message.kind)) {

@@ -2,13 +2,13 @@
 // of a POS. It refuses to know which carrier it has.
 import { plainLrc } from '../../schemas/serial/lrc-frame.ts'
 import type { PosLineSpeaks } from '../../schemas/pos-line/config.ts'
-import type { EdgeHouse, Face } from '../face.ts'
+import type { Face, PortHouse } from '../face.ts'
 import { posDesk } from './answer.ts'
 import { type PosEvent, type PosSession, posSession } from './session.ts'
 
 const defaults = { ackTimeoutMs: 800, answerMs: 8_000, byteGapMs: 500, sendsMax: 4, lrc: plainLrc } as const
 
-export function posLineFace (speaks: PosLineSpeaks, house: EdgeHouse, port: string): Face {
+export function posLineFace (speaks: PosLineSpeaks, house: PortHouse, port: string): Face {
   const settings = { ...defaults, ...speaks }
   const { language = 'zh' } = speaks
   const desk = posDesk({ house, lane: port, ...settings, language })
@@ -22,7 +22,7 @@ export function posLineFace (speaks: PosLineSpeaks, house: EdgeHouse, port: stri
     begin: wire => {
       const session = posSession({
         wire, ...settings,
-        answer: desk.answer,
+        answer: request => desk.answer(request, wire),
         count: (event, by = 1) => { counts[event] += by }
       })
       sessions.add(session)

@@ -10,7 +10,7 @@ import {
   readMessage, say, valueOf, writeMessage, yesNo, type Message, type Said
 } from '../../schemas/sip2/message.ts'
 import { messageRow, supportedOrder } from '../../schemas/sip2/messages.ts'
-import type { EdgeHouse, Face } from '../face.ts'
+import type { EdgeHouse, Face, PortHouse } from '../face.ts'
 import type { Conversation, Wire } from '../wire/wire.ts'
 import { ilsLibrary } from './ils.ts'
 import type { LibrarySystem } from './library.ts'
@@ -21,11 +21,11 @@ import { dateOf, field, optional } from './words.ts'
 
 type Counts = Record<'conversations' | 'messages' | 'answers' | 'resends' | 'errors' | 'unanswered', number>
 type Shared = {
-  readonly settings: Sip2Settings, readonly house: EdgeHouse, readonly library: LibrarySystem
+  readonly settings: Sip2Settings, readonly house: PortHouse, readonly library: LibrarySystem
   readonly counts: Counts
 }
 
-export function sip2Face (speaks: Sip2Speaks, house: EdgeHouse): Face {
+export function sip2Face (speaks: Sip2Speaks, house: PortHouse): Face {
   const settings: Sip2Settings = { ...sip2Defaults, ...speaks }
   const counts: Counts = { conversations: 0, messages: 0, answers: 0, resends: 0, errors: 0, unanswered: 0 }
   const library = libraryOf(settings, house)
@@ -191,7 +191,11 @@ function beginTalk (wire: Wire, { settings, house, library, counts }: Shared): T
     }
     if (message.code === '99') return await status(message, date)
     if (state !== 'open') return unavailable(message, settings, date, 'not_possible')
-    if (terminal !== null) house.terminals.heard({ operator: settings.library, terminal })
+    if (terminal !== null) {
+      const of = { operator: settings.library, terminal }
+      house.terminals.heard(of)
+      if (house.guard.tooBusy(of) !== null) return unavailable(message, settings, date)
+    }
     const transaction = valueOf(message, 'BK') || transactionOf(message)
     const answered = await library.answer({ message, terminal, transaction })
     if (answered === 'away') return unavailable(message, settings, date)
@@ -225,8 +229,9 @@ function beginTalk (wire: Wire, { settings, house, library, counts }: Shared): T
   }
   function mayServe (login: Sip2Login): boolean {
     const found = house.terminals.find(login.terminal, settings.library)
-    if (!found.ok) log.warn({ why: found.why }, 'the terminal may not be served')
-    return found.ok
+    const why = found.ok ? house.guard.stranger(wire, { operator: settings.library, ...login }) : found.why
+    if (why !== null) log.warn({ why }, 'the terminal may not be served')
+    return why === null
   }
 
   /** Telnet's way: a name, a password, three times at most. */

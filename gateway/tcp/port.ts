@@ -1,7 +1,7 @@
 // A listening socket as a port: each connection is a wire. Bounds how many there are, in all and from one
-// address, and ends those that say nothing. It refuses to know what is spoken and who may speak.
+// address, and ends those that say nothing. It refuses to know what is spoken and for whom somebody speaks.
 import { type AddressInfo, type Server, type Socket, createServer } from 'node:net'
-import { type TlsOptions, createServer as createTlsServer } from 'node:tls'
+import { type TLSSocket, type TlsOptions, createServer as createTlsServer } from 'node:tls'
 import type { Log } from '../../runtime/log.ts'
 import type { TcpAddress } from '../../schemas/port.ts'
 import { type AgainLimits, again, againLimits } from '../wire/again.ts'
@@ -35,6 +35,7 @@ export async function openTcpPort (options: TcpPortOptions): Promise<Port> {
   const peers = new Map<string, number>()
   const sockets = new Set<Socket>()
   const wires = new Set<Wire>()
+  const counts = { connectionsRefused: 0, handshakesFailed: 0 }
   let state: PortView['state'] = 'away'
   let why: string | null = null
   let server: Server | null = null
@@ -46,6 +47,7 @@ export async function openTcpPort (options: TcpPortOptions): Promise<Port> {
     const peer = socket.remoteAddress ?? ''
     const fromPeer = peers.get(peer) ?? 0
     if (sockets.size >= address.connectionsMax || fromPeer >= address.perPeerMax) {
+      counts.connectionsRefused += 1
       log.warn({ port, peer, connections: sockets.size, fromPeer }, 'connection refused: too many')
       socket.destroy()
       return
@@ -66,12 +68,12 @@ export async function openTcpPort (options: TcpPortOptions): Promise<Port> {
     else peers.set(peer, fromPeer)
   }
 
-  function serve (stream: Socket): void {
+  function serve (stream: Socket, certificate: string | null = null): void {
     if (stream.destroyed) return
     const { remoteAddress = '', remotePort = 0 } = stream
     const name = `${port} ${remoteAddress}:${remotePort}`
     const wire = converse({
-      name, stream, limits, begin,
+      name, certificate, stream, limits, begin,
       release: () => stream.destroy(),
       onEnd: (ended, because) => {
         wires.delete(ended)
@@ -104,8 +106,11 @@ export async function openTcpPort (options: TcpPortOptions): Promise<Port> {
   function secureServer (options: TlsOptions): Server {
     const secure = createTlsServer({ handshakeTimeout: handshakeMs, ...options })
     secure.on('connection', admit)
-    secure.on('secureConnection', serve)
-    secure.on('tlsClientError', error => log.warn({ port }, `handshake failed: ${error.message}`))
+    secure.on('secureConnection', stream => serve(stream, fingerprintOf(stream)))
+    secure.on('tlsClientError', error => {
+      counts.handshakesFailed += 1
+      log.warn({ port }, `handshake failed: ${error.message}`)
+    })
     return secure
   }
 
@@ -129,10 +134,16 @@ export async function openTcpPort (options: TcpPortOptions): Promise<Port> {
   let opening = listen()
   await opening
   return {
-    view: () => ({ port, address: listensAt, state, why, wires: wires.size }),
+    view: () => ({ port, address: listensAt, state, why, wires: wires.size, counts: { ...counts } }),
     close: () => {
       closing ??= close()
       return closing
     }
   }
+}
+
+/** Only of a certificate that was asked for and found good: what its authority signed. */
+function fingerprintOf (stream: TLSSocket): string | null {
+  const { fingerprint256 } = stream.getPeerCertificate()
+  return stream.authorized && fingerprint256 !== undefined ? fingerprint256.replaceAll(':', '') : null
 }

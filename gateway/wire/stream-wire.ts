@@ -16,6 +16,8 @@ export const wireLimits: WireLimits = { queuedBytesMax: 256 * 1024, writeDeadlin
 
 export type StreamWire = {
   readonly name: string
+  /** Of the peer, where the carrier knows one. */
+  readonly certificate?: string | null
   readonly stream: Duplex
   readonly limits: WireLimits
   readonly begin: (wire: Wire) => Conversation
@@ -26,7 +28,9 @@ export type StreamWire = {
 }
 
 /** Begins the conversation at once; answers the wire, so that its owner can end it too. */
-export function converse ({ name, stream, limits, begin, release, onEnd }: StreamWire): Wire {
+export function converse (
+  { name, certificate = null, stream, limits, begin, release, onEnd }: StreamWire
+): Wire {
   let conversation: Conversation | null = null
   let ended: string | null = null
   let heard = false
@@ -84,7 +88,7 @@ export function converse ({ name, stream, limits, begin, release, onEnd }: Strea
     })
   }
 
-  const wire: Wire = { name, write, end }
+  const wire: Wire = { name, certificate, write, end }
   stream.on('data', (bytes: Buffer) => {
     if (ended !== null) return
     heard = true

@@ -6,6 +6,8 @@
 export type Wire = {
   /** For logs, tapes and metrics: `POS-1` of a serial port, `SC-3 192.0.2.7:51234` of a connection. */
   readonly name: string
+  /** SHA-256 of the certificate that the peer has proven to be its own; null where it showed none. */
+  readonly certificate: string | null
   /**
    * In the order of the calls; resolves when the bytes have left this process. Rejects with
    * {@link WireEndedError} where the wire has ended, or the peer took nothing for the write deadline: then
@@ -50,4 +52,6 @@ export type PortView = {
   readonly why: string | null
   /** Conversations under way. */
   readonly wires: number
+  /** What became of those that never began, by name. */
+  readonly counts?: Readonly<Record<string, number>>
 }

@@ -35,15 +35,20 @@ export async function enrolRegistered (
 export type EnrolmentRow = EnrolledTerminal & { readonly terminalId: number }
 type StoredRow = Omit<EnrolmentRow, 'keys'> & {
   readonly keyName: string | null,
-  readonly keyCheck: string | null
+  readonly keyCheck: string | null,
+  readonly keyWrapped: string | null
 }
 
 const columns = `t.terminal_id as "terminalId", p.code as operator, t.code as terminal, e.state, e.kind,
   e.place, e.gateway, e.firmware, e.key_name as "keyName", e.key_check as "keyCheck",
+  e.key_wrapped as "keyWrapped",
   e.heartbeat_seconds as "heartbeatSeconds"`
 
-const rowOf = ({ keyName, keyCheck, ...row }: StoredRow): EnrolmentRow =>
-  ({ ...row, keys: keyName === null ? null : { name: keyName, check: keyCheck } })
+function rowOf ({ keyName, keyCheck, keyWrapped, ...row }: StoredRow): EnrolmentRow {
+  if (keyName === null) return { ...row, keys: null }
+  const wrapped = keyWrapped === null ? {} : { wrapped: keyWrapped }
+  return { ...row, keys: { name: keyName, check: keyCheck, ...wrapped } }
+}
 
 /** In the order asked for; null for those that are not registered. Locked. */
 export async function lockEnrolments (
@@ -71,17 +76,19 @@ export async function updateEnrolments (
   await tx.query(`
     update terminal_enrolment e set state = n.state, kind = n.kind, place = n.place, gateway = n.gateway,
       firmware = n.firmware, key_name = n.key_name, key_check = n.key_check,
+      key_wrapped = n.key_wrapped,
       heartbeat_seconds = n.heartbeat_seconds, version = $1, changed_at = $2,
       enrolled_at = case when n.state = 'enrolled' then coalesce(e.enrolled_at, $2) else e.enrolled_at end
     from unnest($3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
       $10::text[],
-      $11::int[]) as n (terminal_id, state, kind, place, gateway, firmware, key_name, key_check,
-        heartbeat_seconds)
+      $11::int[], $12::text[]) as n (terminal_id, state, kind, place, gateway, firmware, key_name, key_check,
+        heartbeat_seconds, key_wrapped)
     where e.terminal_id = n.terminal_id`, [
     version, timestamp(atMs), rows.map(row => row.terminalId), rows.map(row => row.state),
     rows.map(row => row.kind), rows.map(row => row.place), rows.map(row => row.gateway),
     rows.map(row => row.firmware), rows.map(row => row.keys?.name ?? null),
-    rows.map(row => row.keys?.check ?? null), rows.map(row => row.heartbeatSeconds)])
+    rows.map(row => row.keys?.check ?? null), rows.map(row => row.heartbeatSeconds),
+    rows.map(row => row.keys?.wrapped ?? null)])
 }
 
 /**

@@ -1216,6 +1216,7 @@ create table terminal_enrolment (
   heartbeat_seconds integer not null default 300,
   key_check text,
   key_name text,
+  key_wrapped text,
   kind text not null default 'other'::text,
   place text not null default ''::text,
   state text not null,

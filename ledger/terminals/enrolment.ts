@@ -134,7 +134,7 @@ export async function withdraw (
     if (standing.length === 0) return { version: last, done: 0, waiting: 0 }
     const atMs = ledger.clock.now()
     const version = last + 1
-    await updateEnrolments(tx, standing.map(row => ({ ...row, state: to })), { version, atMs })
+    await updateEnrolments(tx, standing.map(row => withdrawn(row, to)), { version, atMs })
     const detail = { ...summaryOf(standing), to, version, reason }
     await audit(tx, atMs, {
       by: by.name, action: 'terminal.withdraw', subject: `terminals/${version}`,
@@ -142,6 +142,13 @@ export async function withdraw (
     })
     return { version, done: standing.length, waiting: 0 }
   })
+}
+
+/** What is retired for good needs its key no more. */
+function withdrawn (row: EnrolmentRow, to: TerminalWithdrawal['to']): EnrolmentRow {
+  if (to === 'suspended' || row.keys === null) return { ...row, state: to }
+  const { name, check } = row.keys
+  return { ...row, state: to, keys: { name, check } }
 }
 
 function rowAt (found: readonly (EnrolmentRow | null)[], ref: TerminalRef, index: number): EnrolmentRow {

@@ -89,6 +89,7 @@ export const posReasons = {
   terminal_unknown: { outcome: 'declined', en: 'this terminal is not known here', zh: '终端未登记' },
   terminal_not_enrolled: { outcome: 'declined', en: 'this terminal is not enrolled', zh: '终端未入网' },
   terminal_suspended: { outcome: 'declined', en: 'this terminal is suspended', zh: '终端已停用' },
+  too_busy: { outcome: 'declined', en: 'more requests than a terminal may send: wait', zh: '请求过于频繁' },
   key_conflict: { outcome: 'declined', en: 'this key was used for something else', zh: '流水号重复' },
   refused: { outcome: 'declined', en: 'the centre refuses, no repeat will help', zh: '中心拒绝' },
   unanswered: {
