@@ -31,6 +31,7 @@ export function gatewayMetrics (metrics: Metrics, measured: Measured): (tap: Tap
   const taps = metrics.counter('gateway_taps_total', 'taps by lane, outcome and reason')
   const tapMs = metrics.histogram('gateway_tap_ms', 'from card present to the open gate', tapMsBounds)
   const count = (name: string, help: string, read: () => number) => { metrics.gauge(name, help, read) }
+  const counted = (name: string, help: string, read: () => number) => { metrics.counter(name, help, read) }
   count('gateway_spool_depth', 'records not answered by the ledger yet', () => spool.status().depth)
   count('gateway_spool_oldest_seconds', 'age of the oldest of them; 0: none', () => {
     const { oldestAtMs } = spool.status()
@@ -39,18 +40,19 @@ export function gatewayMetrics (metrics: Metrics, measured: Measured): (tap: Tap
   count('gateway_spool_refuses', '1 while no tap is taken because of the spool', () =>
     spool.refusal() === null ? 0 : 1)
   count('gateway_spool_segments', 'files of the spool', () => spool.status().segments)
-  count('gateway_spool_delivered_total', 'records answered by the ledger', () => spool.status().delivered)
+  counted('gateway_spool_delivered_total', 'records answered by the ledger', () => spool.status().delivered)
   count('gateway_spool_parked', 'deliveries set aside', () => spool.status().parked.length)
   count('gateway_spool_high_water', '1 while the spool is filling up', () => spool.status().highWater ? 1 : 0)
-  count('gateway_spool_flushes_total', 'disk flushes', () => spool.status().flushes)
+  counted('gateway_spool_flushes_total', 'disk flushes', () => spool.status().flushes)
   count('gateway_open_intents', 'cards that are expected back', () => spool.status().openIntents)
   count('gateway_loads_open', 'cards whose load nobody saw the end of', () => loads.view().open)
   count('gateway_loads_untold', 'outcomes of loads that the ledger has not heard', () => loads.view().untold)
   count('gateway_uplink_failures', 'failed deliveries in a row', () => uplink.status().failures)
-  metrics.gauge('gateway_uplink_results_total', 'records answered, by the reason of the ledger', () =>
+  metrics.counter('gateway_uplink_results_total', 'records answered, by the reason of the ledger', () =>
     Object.entries(uplink.status().results).map(([reason, records]) => [{ reason }, records]))
-  count('gateway_head_contradictions_total', 'heads that deny an earlier one', () => witness.contradictions())
-  count('gateway_pcsc_failures_total', 'times the card reader service was lost', () => readers.failures())
+  counted('gateway_head_contradictions_total', 'heads that deny an earlier one', () =>
+    witness.contradictions())
+  counted('gateway_pcsc_failures_total', 'times the card reader service was lost', () => readers.failures())
   count('gateway_blacklist_version', 'version applied, 0 for none', () => parameters.blacklistVersion() ?? 0)
   count('gateway_tariff_version', 'version valid now, 0 for none', () => parameters.tariff()?.version ?? 0)
   metrics.gauge('gateway_lane_state', '1 for the state of each lane', () =>
@@ -62,7 +64,7 @@ export function gatewayMetrics (metrics: Metrics, measured: Measured): (tap: Tap
     ports.states().map(({ port, state }) => [{ port }, state === 'open' ? 1 : 0]))
   metrics.gauge('gateway_port_wires', 'conversations under way', () =>
     ports.states().map(({ port, wires }) => [{ port }, wires]))
-  metrics.gauge('gateway_port_events_total', 'frames, exchanges and errors of a port, by name', () =>
+  metrics.counter('gateway_port_events_total', 'frames, exchanges and errors of a port, by name', () =>
     ports.states().flatMap(({ port, protocol, counts }) =>
       Object.entries(counts).map(([event, count]) => [{ port, protocol, event }, count] as const)))
   count('gateway_memory_bytes', 'resident memory of this process', () => process.memoryUsage.rss())

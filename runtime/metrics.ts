@@ -11,10 +11,13 @@ export type Gauge = {
 }
 export type Histogram = { observe (value: number, labels?: Labels): void }
 
+/** Asked for each page: one figure, or one for each set of labels. */
+export type Read = () => number | readonly (readonly [Labels, number])[]
+
 export type Metrics = {
-  counter (name: string, help: string): Counter
-  /** `read`: asked for each page; one figure, or one for each set of labels. */
-  gauge (name: string, help: string, read?: () => number | readonly (readonly [Labels, number])[]): Gauge
+  /** `read` as with a gauge, where somebody else counts. */
+  counter (name: string, help: string, read?: Read): Counter
+  gauge (name: string, help: string, read?: Read): Gauge
   histogram (name: string, help: string, bounds: readonly number[]): Histogram
   /** The whole page; answer it as `text/plain; version=0.0.4`. */
   render (): string
@@ -29,9 +32,10 @@ export function createMetrics (): Metrics {
     families.set(name, () => [`# HELP ${name} ${escapeHelp(help)}`, `# TYPE ${name} ${type}`, ...lines()])
   }
   return {
-    counter (name, help) {
+    counter (name, help, read) {
       const values = new Map<string, number>()
-      register(name, help, 'counter', () => samples(name, values))
+      register(name, help, 'counter', () =>
+        read === undefined ? samples(name, values) : readSamples(name, read()))
       return { add: (labels, by = 1) => raise(values, labelText(labels), by) }
     },
     gauge (name, help, read) {

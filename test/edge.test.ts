@@ -200,8 +200,8 @@ async function everywhere (t: Test, city: City, gateways: readonly Running[], no
 async function tornHereBackThere (t: Test, city: City, here: Running, there: Running): Promise<void> {
   for (const [no, commit] of [[10, 'after'], [11, 'before']] as const) {
     const paid = commit === 'after' ? 2 : 1
-    const chip = await city.chip(no)
-    await city.farm.arm({ chip, fault: { kind: 'tear', commit, command: '8054' } })
+    const chip = await city.chip(no, 'BUS-1')
+    await city.farmOf('BUS-1').arm({ chip, fault: { kind: 'tear', commit, command: '8054' } })
     t.equal((await city.tap(here, 'BUS-1', no)).reason, 'torn')
     await here.drained()
     t.equal((await city.tap(there, 'BUS-2', no)).reason, 'paid', 'a new fare')

@@ -7,30 +7,32 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { openDesk } from '../gateway/desk.ts'
 import { entriesOf } from '../gateway/spool/recover.ts'
+import { verifyBooks } from '../ledger/verifying/verify-books.ts'
 import { createHttpClient } from '../runtime/http-client.ts'
 import type { NewRequest } from '../schemas/request.ts'
 import { whyNoFarm } from '../terminal-sim/reader/namespace.ts'
 import { breakPoints } from './support/cable.ts'
 import { type City, openCity } from './support/edge-city.ts'
 import { faults, faultsPage } from './support/fault-table.ts'
+import { openShop, type Seen, tillStories } from './support/till-faults.ts'
+import { whyNoPty } from '../terminal-sim/line/pty-pair.ts'
 import type { Running } from './support/lanes.ts'
 import { startDoors } from './support/ledger-http.ts'
 import { cardOf } from './support/posting.ts'
 import { clientOf } from './support/small-city.ts'
+import { holdMetrics, parse } from './support/metrics-page.ts'
 import { recordingDisk } from './support/recording-disk.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { createLog } from '../runtime/log.ts'
 
-const lanes = ['L1', 'L2', 'L3', 'L4', 'L5', 'L6', 'L7']
+/** A pcscd serves fifteen readers at most: seven lanes with their PSAMs each. */
+const lanes = Array.from({ length: 14 }, (_, index) => `L${index + 1}`)
 const beside = 3
 
 /** What a story needs: a lane that nobody else uses meanwhile, numbers of cards and names that are new. */
 type Scene = {
   readonly t: Test, readonly city: City, readonly lane: string, readonly name: string, readonly no: number
 }
-/** What was seen, in the words of the table. */
-type Seen = { readonly resident: string, readonly spool: string, readonly ledger: string }
-
 const stories: Readonly<Record<string, (scene: Scene) => Promise<Seen>>> = {
   'the ledger is gone before, inside or after a delivery, or silent: at each of five points': async scene => {
     const { city, lane, name, no } = scene
@@ -88,19 +90,49 @@ const stories: Readonly<Record<string, (scene: Scene) => Promise<Seen>>> = {
   'SIGTERM in the middle of a tap': async scene => {
     const { t, city, lane, name, no } = scene
     const first = await city.gateway(name, [lane])
-    const chip = await city.chip(no)
-    await city.farm.setDelays({ chip, delays: { 8054: 400 } })
+    const chip = await city.chip(no, lane)
+    await city.farmOf(lane).setDelays({ chip, delays: { 8054: 400 } })
     const told = first.tap(lane)
-    await city.farm.insert({ chip, reader: `${lane} 00 00` })
+    await city.farmOf(lane).insert({ chip, reader: `${lane} 00 00` })
     while ((await first.lane(lane)).state !== 'debiting') await delay(5)
     first.child.kill('SIGTERM')
     const { reason } = await told
     const ended = await first.child.stop()
     t.strictSame(ended, { code: 0, signal: null }, 'it ended by itself')
-    await city.farm.remove({ reader: `${lane} 00 00` })
+    await city.farmOf(lane).remove({ reader: `${lane} 00 00` })
     const second = await city.gateway(name, [lane])
     await second.drained()
     return await seen(scene, [reason], [second])
+  },
+
+  'the PSAM is pulled, put back, and pulled again after the debit': async scene => {
+    const { city, lane, name, no } = scene
+    const gateway = await city.gateway(name, [lane])
+    const farm = city.farmOf(lane)
+    const psam = { chip: `psam-${lane}`, reader: `${lane} 00 01` }
+    const isReady = async (wanted: boolean) => {
+      while (((await gateway.lane(lane)).psam.state === 'ready') !== wanted) await delay(20)
+    }
+    await farm.remove({ reader: psam.reader })
+    await isReady(false)
+    const reasons = [(await city.tap(gateway, lane, no)).reason]
+    await farm.insert(psam)
+    await isReady(true)
+    reasons.push((await city.tap(gateway, lane, no)).reason)
+    const chip = await city.chip(no, lane)
+    await farm.setDelays({ chip, delays: { 8054: 400 } })
+    const told = gateway.tap(lane)
+    await farm.insert({ chip, reader: `${lane} 00 00` })
+    while ((await gateway.lane(lane)).state !== 'debiting') await delay(5)
+    await farm.remove({ reader: psam.reader })
+    reasons.push((await told).reason)
+    await farm.remove({ reader: `${lane} 00 00` })
+    await farm.insert(psam)
+    await isReady(true)
+    while ((await gateway.lane(lane)).cardReader !== 'empty') await delay(20)
+    reasons.push((await city.tap(gateway, lane, no)).reason)
+    await gateway.drained()
+    return await seen(scene, reasons, [gateway])
   },
 
   'kill -9 with the ledger away, and a start without it': async scene => {
@@ -152,15 +184,15 @@ const stories: Readonly<Record<string, (scene: Scene) => Promise<Seen>>> = {
     const first = await city.gateway(name, [lane])
     const reasons = [(await city.tap(first, lane, no)).reason]
     await first.drained()
-    const chip = await city.chip(no)
-    await city.farm.setDelays({ chip, delays: { 8054: 300 } })
+    const chip = await city.chip(no, lane)
+    await city.farmOf(lane).setDelays({ chip, delays: { 8054: 300 } })
     const told = first.tap(lane)
-    await city.farm.insert({ chip, reader: `${lane} 00 00` })
+    await city.farmOf(lane).insert({ chip, reader: `${lane} 00 00` })
     while ((await first.lane(lane)).state !== 'debiting') await delay(5)
     refuseBytes(first)
     reasons.push((await told).reason)
     t.strictSame(await first.ended, { code: 1, signal: null }, 'a supervisor starts it again')
-    await city.farm.remove({ reader: `${lane} 00 00` })
+    await city.farmOf(lane).remove({ reader: `${lane} 00 00` })
     const second = await city.gateway(name, [lane])
     while ((await second.lane(lane)).cardReader !== 'empty') await delay(20)
     reasons.push((await city.tap(second, lane, no)).reason)
@@ -191,17 +223,17 @@ const stories: Readonly<Record<string, (scene: Scene) => Promise<Seen>>> = {
   }
 }
 
-/** Six healthy cards and seven PSAMs on one pcscd beside it: the service takes fifteen readers at most. */
+/** Thirteen healthy cards and fourteen PSAMs beside it, six of them on the same pcscd. */
 const hung = 'a card never answers, beside thirteen chips that do'
 
 async function hungCard (scene: Scene): Promise<Seen> {
   const { t, city, name, no } = scene
   const gateway = await city.gateway(name, lanes)
   const [broken = '', ...healthy] = lanes
-  const chip = await city.chip(no)
-  await city.farm.arm({ chip, fault: { kind: 'silence', commit: 'after', command: '8054' } })
+  const chip = await city.chip(no, broken)
+  await city.farmOf(broken).arm({ chip, fault: { kind: 'silence', commit: 'after', command: '8054' } })
   const silent = gateway.tap(broken)
-  await city.farm.insert({ chip, reader: `${broken} 00 00` })
+  await city.farmOf(broken).insert({ chip, reader: `${broken} 00 00` })
   while ((await gateway.lane(broken)).state !== 'debiting') await delay(5)
   const others = async () => (await Promise.all(healthy.map((lane, index) =>
     city.tap(gateway, lane, no + 1 + index)))).map(one => one.reason)
@@ -209,10 +241,11 @@ async function hungCard (scene: Scene): Promise<Seen> {
   const reasons = [(await silent).reason]
   const after = new Set(await others())
   t.strictSame([...meanwhile, ...after], ['paid', 'paid'])
-  await city.farm.remove({ reader: `${broken} 00 00` })
+  await city.farmOf(broken).remove({ reader: `${broken} 00 00` })
   while ((await gateway.lane(broken)).cardReader !== 'empty') await delay(20)
   reasons.push((await city.tap(gateway, broken, no)).reason)
   await gateway.drained()
+  holdMetrics(t, parse(await (await fetch(`${gateway.url}/metrics`)).text()), 'gateway')
   const counts = await Promise.all(lanes.map((_, index) => city.count(no + index)))
   return {
     resident: `${reasons.join(', then ')}; the others ${[...meanwhile].join()}, meanwhile and after`,
@@ -225,7 +258,8 @@ async function hungCard (scene: Scene): Promise<Seen> {
 
 t.test('every row is shown, and every story is in the table', async t => {
   const own = faults.flatMap(([, rows]) => rows).filter(row => row.shown === undefined)
-  t.strictSame(own.map(row => row.fault).sort(), [...Object.keys(stories), hung].sort())
+  t.strictSame(own.map(row => row.fault).sort(),
+    [...Object.keys(stories), ...Object.keys(tillStories), hung].sort())
   for (const { fault, shown = [] } of faults.flatMap(([, rows]) => rows)) {
     for (const [file, title] of shown) {
       const source = readFileSync(join(import.meta.dirname, '..', file), 'utf8')
@@ -240,11 +274,12 @@ t.test('the table', { skip: whyNoFarm() ?? false, timeout: 300_000 }, async t =>
   const doors = await startDoors()
   t.teardown(() => doors.stop())
   const city = await openCity(t, doors, lanes)
-  const rows = faults.flatMap(([, rows]) => rows).filter(row => row.shown === undefined)
+  const rows = faults.flatMap(([, rows]) => rows)
+    .filter(row => row.fault === hung || stories[row.fault] !== undefined)
   let no = 0
   const tell = async (row: typeof rows[number], lane: string, story = stories[row.fault]) => {
     const scene: Scene = { t, city, lane, name: `GW-${no}`, no }
-    no += lanes.length
+    no += 1 // the row of many cards comes last
     const { resident, spool, ledger } = row
     const told = await story?.(scene)
     await city.rest(scene.name)
@@ -255,6 +290,26 @@ t.test('the table', { skip: whyNoFarm() ?? false, timeout: 300_000 }, async t =>
     for (let row = waiting.shift(); row !== undefined; row = waiting.shift()) await tell(row, lane)
   }))
   for (const row of rows.filter(row => row.fault === hung)) await tell(row, '', hungCard)
+  t.strictSame(doors.mismatches(), [])
+})
+
+const noPty = whyNoPty()
+t.test('the table, at tills, card terminals and self-checks', {
+  ...noPty === null ? {} : { skip: noPty }, timeout: 300_000
+}, async t => {
+  const doors = await startDoors()
+  t.teardown(() => doors.stop())
+  const shop = await openShop(t, doors)
+  const rows = faults.flatMap(([, rows]) => rows)
+  for (const [no, [fault, story]] of Object.entries(tillStories).entries()) {
+    const { resident, spool, ledger } = rows.find(row => row.fault === fault) ?? {}
+    t.strictSame(await story(shop, no), { resident, spool, ledger }, fault)
+  }
+  const page = await (await fetch(`${shop.gateway.child.ready.url}/metrics`)).text()
+  holdMetrics(t, parse(page), 'gateway')
+  const { depth, openIntents } = await shop.gateway.get<{ depth: number, openIntents: number }>('/v1/spool')
+  t.strictSame({ depth, openIntents }, { depth: 0, openIntents: 0 })
+  t.strictSame((await verifyBooks(shop.city.door.db)).checks.filter(({ ok }) => !ok), [])
   t.strictSame(doors.mismatches(), [])
 })
 

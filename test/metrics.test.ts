@@ -1,43 +1,13 @@
 // What the ledger says of itself: each figure after a known day, the format by a reader of its own, and the
 // table of the docs held against the page both ways.
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { startCourier } from '../ledger/jobs/courier.ts'
 import { startDoors, type Door } from './support/ledger-http.ts'
+import { holdMetrics, parse, type Family } from './support/metrics-page.ts'
 import { card, D, debit, deliver, smallCity } from './support/small-city.ts'
 
 const doors = await startDoors()
 t.teardown(() => doors.stop())
-
-type Family = { readonly help: string, readonly type: string, readonly samples: Map<string, number> }
-
-/** The text format 0.0.4, read line by line. Throws for what a scraper would refuse. */
-function parse (page: string): Map<string, Family> {
-  const families = new Map<string, Family>()
-  let open = ''
-  if (!page.endsWith('\n')) throw new Error('the last line has no end')
-  for (const line of page.slice(0, -1).split('\n')) {
-    const [, keyword, name = '', words = ''] = /^# (HELP|TYPE) (\S+) (.+)$/.exec(line) ?? []
-    if (keyword === 'HELP') {
-      if (families.has(name)) throw new Error(`${name} twice`)
-      families.set(open = name, { help: words, type: '', samples: new Map() })
-    } else if (keyword === 'TYPE') {
-      const family = families.get(name)
-      if (name !== open || family === undefined) throw new Error(`TYPE of ${name} out of place`)
-      families.set(name, { ...family, type: words })
-    } else {
-      const [, sample = '', labels = '', value = ''] =
-        /^([a-z_]+)(\{(?:[a-z]+="(?:[^"\\\n]|\\[\\"n])*",?)+\})? (-?[\d.e+-]+|NaN)$/.exec(line) ?? []
-      const family = families.get(open)
-      const stem = family?.type === 'histogram' ? sample.replace(/_(bucket|sum|count)$/, '') : sample
-      if (stem !== open || family === undefined) throw new Error(`not a sample of ${open}: ${line}`)
-      if (family.samples.has(sample + labels)) throw new Error(`${sample}${labels} twice`)
-      family.samples.set(sample + labels, Number(value))
-    }
-  }
-  return families
-}
 
 const scrape = async (door: Door): Promise<Map<string, Family>> =>
   parse((await door.ask(null, 'GET', '/metrics')).text)
@@ -209,41 +179,9 @@ t.test('the format, and the table of the docs', async t => {
   const door = await opened()
   await someTaps(door)
   await scrape(door)
-  const page = await scrape(door)
-  for (const [name, { type, samples }] of page) {
-    t.match(type, /^(counter|gauge|histogram)$/, name)
-    t.equal(name.endsWith('_total'), type === 'counter', `${name}: counters end in _total, and nothing else`)
-    if (type === 'histogram') checkHistogram(t, name, samples)
-  }
-  const table = readFileSync(join(import.meta.dirname, '../docs/running.md'), 'utf8')
-  const told = [...table.matchAll(/^\| `(ledger_\w+)` \| (\w+) \| (.*?) \| (.+?) \| .*\|$/gm)]
-    .map(([, ...cells]) => cells)
-  const shown = [...page].map(([name, { type, help }]) => [name, type, help])
-  t.strictSame(told.map(([name, type, , help]) => [name, type, help]), shown,
-    'docs/running.md tells each metric, and no other')
-  for (const [name = '', , labels = ''] of told) {
-    const used = new Set([...page.get(name)?.samples.keys() ?? []].flatMap(key =>
-      [...key.matchAll(/([a-z]+)="/g)].map(([, label = '']) => label)))
-    used.delete('le')
-    const promised = labels.split(', ').sort()
-    if (used.size > 0) t.strictSame([...used].sort(), promised, `labels of ${name}`)
-    else t.ok(labels === '' || page.get(name)?.samples.size === 0, `labels of ${name}`)
-  }
+  holdMetrics(t, await scrape(door), 'ledger')
   await door.close()
 })
-
-function checkHistogram (t: Test, name: string, samples: Map<string, number>): void {
-  const series = [...samples.keys()].filter(key => key.startsWith(`${name}_count`))
-  for (const key of series) {
-    const labels = key.slice(`${name}_count`.length).replace(/[{}]/g, '')
-    const inside = labels === '' ? '' : `${labels},`
-    const buckets = [...samples].filter(([bucket]) => bucket.startsWith(`${name}_bucket{${inside}le=`))
-    const counts = buckets.map(([, count]) => count)
-    t.strictSame(counts, [...counts].sort((a, b) => a - b), `${name} is cumulative`)
-    t.equal(counts.at(-1), samples.get(key), `${name}: le="+Inf" is the count`)
-    t.match(buckets.at(-1)?.[0], /le="\+Inf"\}$/)
-  }
-}
 
 t.test('each answer is what the description says', async t => {
   t.strictSame(doors.mismatches(), [])

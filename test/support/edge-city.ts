@@ -16,7 +16,7 @@ import { card, smallCity } from './small-city.ts'
 
 export type City = {
   readonly dir: string
-  readonly farm: Farm
+  farmOf (lane: string): Farm
   readonly door: Door
   readonly lanes: readonly string[]
   /** A gateway of this name over these lanes; its cable is there before it. */
@@ -24,8 +24,8 @@ export type City = {
   cable (gateway: string): Promise<Cable>
   /** Stops the gateways of this name: their lanes are free for others. */
   rest (name: string): Promise<void>
-  /** The chip of a card, made when it is first asked for. */
-  chip (no: number): Promise<string>
+  /** The chip of a card, made among the readers of this lane when it is first asked for; it stays there. */
+  chip (no: number, lane: string): Promise<string>
   tap (gateway: Running, lane: string, no: number): Promise<TapView>
   /** Chip and books of a card; `lost`: the issuer pays, not the holder. */
   count (no: number, of?: { readonly lost: boolean }): Promise<Count>
@@ -46,15 +46,23 @@ const tariff = {
 /** Readers for these lanes, each with its PSAM; cards 0 to 99 are registered. */
 export async function openCity (t: Test, doors: Doors, lanes: readonly string[]): Promise<City> {
   const dir = mkdtempSync(join(tmpdir(), 'edge-'))
-  mkdirSync(join(dir, 'farm'))
-  const farm = await startFarm({ dir: join(dir, 'farm'), pairs: lanes.map(name => ({ name })) })
+  const farms = await Promise.all(parts(lanes).map(async (names, index) => {
+    const at = join(dir, `farm-${index}`)
+    mkdirSync(at)
+    return await startFarm({ dir: at, pairs: names.map(name => ({ name })) })
+  }))
+  const farmOf = (lane: string): Farm => {
+    const farm = farms[Math.floor(lanes.indexOf(lane) / lanesOfPcscd)]
+    if (farm === undefined) throw new Error(`there is no lane ${lane}`)
+    return farm
+  }
   const door = await doors.open()
   const cables = new Map<string, Promise<Cable>>()
   const gateways: { readonly name: string, readonly running: Running }[] = []
   t.teardown(async () => {
     await Promise.all(gateways.map(one => one.running.stop()))
     for (const one of cables.values()) await (await one).close()
-    await farm.stop()
+    await Promise.all(farms.map(farm => farm.stop()))
     await door.close()
     rmSync(dir, { recursive: true, force: true, maxRetries: 10 })
   })
@@ -68,20 +76,21 @@ export async function openCity (t: Test, doors: Doors, lanes: readonly string[])
     }))
   })
   await door.ok('registrar', 'POST', '/v1/tariffs', tariff)
-  const place: Place = { dir, farm, ledgerUrl: door.url }
-  for (const [index, lane] of lanes.entries()) await putPsam(place, lane, 't-union', psamOf(index))
+  const placeOf = (lane: string): Place => ({ dir, farm: farmOf(lane), ledgerUrl: door.url })
+  for (const [index, lane] of lanes.entries()) await putPsam(placeOf(lane), lane, 't-union', psamOf(index))
 
-  const chips = new Map<number, Promise<void>>()
-  const makeChip = (no: number) => farm.createCard({
+  const chips = new Map<number, { readonly farm: Farm, readonly made: Promise<void> }>()
+  const makeChip = (farm: Farm, no: number) => farm.createCard({
     chip: chipOf(no),
     card: {
       profile: 't-union', issuer: cardOf(no).issuer, serial: cardOf(no).serial,
       balanceFen: opening.balanceFen, offlineCounter: opening.counter
     }
   })
-  async function chip (no: number): Promise<string> {
-    if (!chips.has(no)) chips.set(no, makeChip(no))
-    await chips.get(no)
+  async function chip (no: number, lane: string): Promise<string> {
+    const farm = farmOf(lane)
+    if (!chips.has(no)) chips.set(no, { farm, made: makeChip(farm, no) })
+    await chips.get(no)?.made
     return chipOf(no)
   }
   function cable (gateway: string): Promise<Cable> {
@@ -92,20 +101,35 @@ export async function openCity (t: Test, doors: Doors, lanes: readonly string[])
   const records = async (query: string) =>
     (await door.ok('inspector', 'GET', `/v1/records?${query}`) as { items: RecordView[] }).items
   return {
-    dir, farm, door, lanes, cable, chip, records,
+    dir, farmOf, door, lanes, cable, chip, records,
     gateway: async (name, wanted, wish = {}) => {
       const ledger = { url: (await cable(name)).url, token: `GW1.${secretOf('GW1')}` }
-      const wishes = wanted.map(lane => ({ name: lane, psam: psamOf(lanes.indexOf(lane)) }))
-      const gateway = await startGateway(place, name, wishes, { ...wish, config: { ledger, ...wish.config } })
+      const [first, ...others] = [...new Set(wanted.map(farmOf))]
+      const nameOf = (farm: Farm) => `pcscd-${farms.indexOf(farm)}`
+      const pcsc = {
+        ...first === undefined ? {} : { socket: first.socket },
+        others: Object.fromEntries(others.map(farm => [nameOf(farm), farm.socket]))
+      }
+      const wishes = wanted.map(lane => ({
+        name: lane, psam: psamOf(lanes.indexOf(lane)),
+        ...farmOf(lane) === first ? {} : { pcscd: nameOf(farmOf(lane)) }
+      }))
+      const place = placeOf(wanted[0] ?? '')
+      const config = { ledger, pcsc, ...wish.config }
+      const gateway = await startGateway(place, name, wishes, { ...wish, config })
       gateways.push({ name, running: gateway })
       return gateway
     },
     rest: async name => {
       await Promise.all(gateways.filter(one => one.name === name).map(one => one.running.stop()))
     },
-    tap: async (gateway, lane, no) => await passenger(place, gateway, lane, await chip(no)).tap(),
+    tap: async (gateway, lane, no) =>
+      await passenger(placeOf(lane), gateway, lane, await chip(no, lane)).tap(),
     count: async (no, { lost } = { lost: false }) => {
-      const { purse } = await farm.inspectCard({ chip: await chip(no) })
+      const card = chips.get(no)
+      if (card === undefined) throw new Error(`card ${no} was never held to a reader`)
+      await card.made
+      const { purse } = await card.farm.inspectCard({ chip: chipOf(no) })
       const booked = (await records(`card=${cardKey(cardOf(no))}`)).filter(isBooked)
       const view = await door.ok('inspector', 'GET', `/v1/cards/${cardKey(cardOf(no))}`)
       const fares = purse.offlineCounter - opening.counter
@@ -119,6 +143,12 @@ export async function openCity (t: Test, doors: Doors, lanes: readonly string[])
     }
   }
 }
+
+/** A pcscd serves fifteen readers at most. */
+const lanesOfPcscd = 7
+const parts = (lanes: readonly string[]): string[][] =>
+  Array.from({ length: Math.ceil(lanes.length / lanesOfPcscd) }, (_, index) =>
+    lanes.slice(index * lanesOfPcscd, (index + 1) * lanesOfPcscd))
 
 const chipOf = (no: number): string => `card-${no}`
 

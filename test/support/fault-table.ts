@@ -12,6 +12,7 @@ export type Fault = {
   readonly shown?: readonly (readonly [file: string, title: string])[]
 }
 
+const noRecord = 'nothing: a request is no record'
 const pcsc = 'test/gateway-pcsc.test.ts'
 const loads = 'test/gateway-loads.test.ts'
 
@@ -35,8 +36,8 @@ export const faults: readonly (readonly [part: string, rows: readonly Fault[]])[
     {
       fault: 'a card never answers, beside thirteen chips that do',
       resident: 'torn, then paid_before; the others paid, meanwhile and after',
-      spool: '13 whole, 1 grey',
-      ledger: '13 of 13 fares'
+      spool: '27 whole, 1 grey',
+      ledger: '27 of 27 fares'
     }
   ]],
   ['Value onto a card', [
@@ -84,9 +85,51 @@ export const faults: readonly (readonly [part: string, rows: readonly Fault[]])[
       spool: 'after the debit its whole record',
       ledger: 'as often as the chip has paid',
       shown: [[pcsc, 'the PSAM: pulled before, pulled in the middle, another one put in']]
+    },
+    {
+      fault: 'the PSAM is pulled, put back, and pulled again after the debit',
+      resident: 'psam_unavailable, paid, psam_lost, paid_before',
+      spool: '2 whole',
+      ledger: '2 of 2 fares'
+    }
+  ]],
+  ['Lines and sockets', [
+    {
+      fault: 'the cable of a till is pulled in the middle of a sale, and plugged in again',
+      resident: 'nothing, then approved', spool: noRecord, ledger: '1 sales'
+    },
+    {
+      fault: 'a till floods its line with NAKs and refuses every answer three times',
+      resident: 'approved', spool: noRecord, ledger: '1 sales'
+    },
+    {
+      fault: 'a till asks and reads nothing; another is served meanwhile',
+      resident: 'nothing, then approved; beside it approved', spool: noRecord, ledger: '4 sales'
+    },
+    {
+      fault: 'a till vanishes without a word, its connection half open',
+      resident: 'nothing, then approved', spool: noRecord, ledger: '1 sales'
     }
   ]],
   ['The way to the ledger', [
+    {
+      fault: 'the ledger is gone at each of five points of a sale on a POS line',
+      resident: 'approved; silent until the deadline: unknown, then approved',
+      spool: noRecord,
+      ledger: '5 sales'
+    },
+    {
+      fault: 'the ledger is gone at each of five points of a purchase in ISO 8583',
+      resident: '00; silent until the deadline: 98',
+      spool: noRecord,
+      ledger: '4 sales'
+    },
+    {
+      fault: 'the ledger is gone at each of five points of a payment in SIP2',
+      resident: 'Y; silent until the deadline: nothing, then Y',
+      spool: noRecord,
+      ledger: '5 payments'
+    },
     {
       fault: 'the ledger is gone before, inside or after a delivery, or silent: at each of five points',
       resident: 'paid',
@@ -96,7 +139,7 @@ export const faults: readonly (readonly [part: string, rows: readonly Fault[]])[
     {
       fault: 'the ledger is gone before, inside or after a request, or silent: at each of five points',
       resident: 'approved; silent until the deadline: unknown, then approved',
-      spool: 'nothing: a request is no record',
+      spool: noRecord,
       ledger: '5 requests, 5 transfers'
     },
     {

@@ -30,6 +30,7 @@ export type GatewayWish = {
   killAt?: string
   ledgerUrl?: string
   config?: Partial<GatewayConfig>
+  env?: Readonly<Record<string, string>>
 }
 
 export type RunningGateway = {
@@ -99,7 +100,8 @@ export async function openCity (
 }
 
 async function startGateway (
-  dir: string, url: string, ports: readonly PortConfig[], { killAt, ledgerUrl, config }: GatewayWish
+  dir: string, url: string, ports: readonly PortConfig[],
+  { killAt, ledgerUrl, config, env: more }: GatewayWish
 ): Promise<RunningGateway> {
   const path = join(dir, 'gateway.json')
   const whole: GatewayConfig = {
@@ -119,6 +121,7 @@ async function startGateway (
     GATEWAY_CLOCK: '2026-03-02T12:00:00+08:00',
     LOG_LEVEL: process.env['GATEWAY_LOG'] ?? 'fatal',
     UV_THREADPOOL_SIZE: '40',
+    ...more,
     ...(killAt === undefined ? {} : { CITIZEN_CARD_KILL_AT: killAt })
   }
   let told: (ended: Ended) => void = () => undefined
