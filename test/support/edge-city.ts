@@ -16,6 +16,8 @@ import { card, smallCity } from './small-city.ts'
 
 export type City = {
   readonly dir: string
+  /** The readers of the first seven lanes, and of any lane. */
+  readonly farm: Farm
   farmOf (lane: string): Farm
   readonly door: Door
   readonly lanes: readonly string[]
@@ -24,8 +26,8 @@ export type City = {
   cable (gateway: string): Promise<Cable>
   /** Stops the gateways of this name: their lanes are free for others. */
   rest (name: string): Promise<void>
-  /** The chip of a card, made among the readers of this lane when it is first asked for; it stays there. */
-  chip (no: number, lane: string): Promise<string>
+  /** The chip of a card, made among the readers of this lane when it is first asked for. */
+  chip (no: number, lane?: string): Promise<string>
   tap (gateway: Running, lane: string, no: number): Promise<TapView>
   /** Chip and books of a card; `lost`: the issuer pays, not the holder. */
   count (no: number, of?: { readonly lost: boolean }): Promise<Count>
@@ -87,7 +89,7 @@ export async function openCity (t: Test, doors: Doors, lanes: readonly string[])
       balanceFen: opening.balanceFen, offlineCounter: opening.counter
     }
   })
-  async function chip (no: number, lane: string): Promise<string> {
+  async function chip (no: number, lane = lanes[0] ?? ''): Promise<string> {
     const farm = farmOf(lane)
     if (!chips.has(no)) chips.set(no, { farm, made: makeChip(farm, no) })
     await chips.get(no)?.made
@@ -101,7 +103,7 @@ export async function openCity (t: Test, doors: Doors, lanes: readonly string[])
   const records = async (query: string) =>
     (await door.ok('inspector', 'GET', `/v1/records?${query}`) as { items: RecordView[] }).items
   return {
-    dir, farmOf, door, lanes, cable, chip, records,
+    dir, farm: farmOf(lanes[0] ?? ''), farmOf, door, lanes, cable, chip, records,
     gateway: async (name, wanted, wish = {}) => {
       const ledger = { url: (await cable(name)).url, token: `GW1.${secretOf('GW1')}` }
       const [first, ...others] = [...new Set(wanted.map(farmOf))]
