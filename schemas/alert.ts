@@ -17,6 +17,7 @@ export const alertKinds = {
   account_reopened: 'a closed account was opened again, because it owes or is owed money',
   redress_void: 'what was given back of a debit was taken back, because the debit no longer stands',
   unknown_load: 'a chip holds more than it was loaded with',
+  load_tac_wrong: 'a terminal told a load with a TAC that is not the chip\'s',
   fraud_suspicion: 'a terminal makes more top-value debits an hour than it may',
   usage_over_limit: 'chips paid more in a day, or at once, than a card or a terminal may take',
   city_list_overdue: 'a terminal accepts by a list of cities that is too old',

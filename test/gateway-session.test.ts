@@ -618,13 +618,24 @@ t.test('frames to the process of the readers: whole, in pieces, glued', t => {
 })
 
 t.test('the process of the readers goes when it is silent, or too many chips hang', t => {
-  const { unansweredMax, hungMax } = childLimits
+  const { unansweredMax, hungMax, patienceMax } = childLimits
   const table = [
     [0, 0, null], [unansweredMax, hungMax, null], [unansweredMax + 1, 0, /11 asks without an answer/],
     [0, hungMax + 1, /chips hang on 3 readers/], [unansweredMax + 1, hungMax + 1, /11 asks/]
   ] as const
   for (const [unanswered, hung, why] of table) {
-    t.match(verdictOn({ unanswered, hung }, childLimits), why, `${unanswered} open, ${hung} hang`)
+    const found = verdictOn({ unanswered, hung, crowding: 0.5 }, childLimits)
+    t.match(found, why, `${unanswered} open, ${hung} hang`)
   }
+  // A load of 17 on two processors, and one beyond all measure.
+  const crowded = [
+    [30, 3, null], [31, 3, /31 asks/], [60, 8.5, null], [61, 8.5, /61 asks/],
+    [patienceMax * unansweredMax + 1, 1_000, /61 asks/]
+  ] as const
+  for (const [unanswered, crowding, why] of crowded) {
+    const found = verdictOn({ unanswered, hung: 0, crowding }, childLimits)
+    t.match(found, why, `${unanswered} open where ${crowding} share a processor`)
+  }
+  t.match(verdictOn({ unanswered: 0, hung: hungMax + 1, crowding: 8.5 }, childLimits), /chips hang/)
   t.end()
 })

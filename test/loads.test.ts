@@ -147,6 +147,9 @@ t.test('an agent sells a load: once, whatever is repeated, and the next debit fi
   const told = { key: load.key, card: load.card, outcome: 'written', tac }
   t.match((await send(door, 'SHOP', '/v1/loads/outcome', { ...told, tac: '00000000' })).json,
     { state: 'open', tacRight: false }, 'a wrong TAC decides nothing')
+  const { items: alerts } = await door.ok('auditor', 'GET', '/v1/alerts?kind=load_tac_wrong')
+  t.match(alerts, [{ about: /^card\/\d{6}…\d{4}-1#\d+$/, evidence: { key: load.key } }], 'and is told')
+  t.equal(alerts.length, 1)
   t.match((await send(door, 'SHOP', '/v1/loads/outcome', told)).json, { state: 'written', tacRight: true })
   t.match((await send(door, 'SHOP', '/v1/loads/outcome', told)).json, { state: 'written' })
   t.match((await send(door, 'SHOP', '/v1/loads/outcome', { ...told, outcome: 'withdrawn' })).json,

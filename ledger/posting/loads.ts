@@ -7,6 +7,7 @@ import { killPoint } from '../../runtime/kill-point.ts'
 import type { LoadOutcome, LoadOutcomeReply, LoadReply, NewLoad } from '../../schemas/load.ts'
 import { answerNumbers, type AnswerReason } from '../../schemas/reasons.ts'
 import { cardKey, type CardRef } from '../../schemas/record.ts'
+import { logAlerts, raiseAlerts, type Alert } from '../alerts.ts'
 import { accountCode } from '../core/chart.ts'
 import { byNextBalance, byOnlineCounter, refusalOfLoad, type LoadRefusal } from '../core/load.ts'
 import type { Use } from '../core/usage-limits.ts'
@@ -14,6 +15,7 @@ import type { Ledger } from '../ledger.ts'
 import { reconsider } from '../intake/reconsider.ts'
 import { Refusal } from '../refusal.ts'
 import { findEntries } from '../store/blacklist.ts'
+import type { AlertRow } from '../store/alerts.ts'
 import { findCards, movePurses, type CardRow } from '../store/cards.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
 import { guardedKey, readGuarded } from '../store/guarded.ts'
@@ -24,11 +26,12 @@ import { lockPurses, openDate } from '../store/lock.ts'
 import { postBatch } from '../store/post.ts'
 import { accountId, type Snapshot } from '../store/registry.ts'
 import type { LoadAnswer } from '../tac/load-keys.ts'
+import { aboutCard } from '../watch/chains.ts'
 import { postGuarded } from './post-guarded.ts'
 import { breachesIn, countUses } from './within-limits.ts'
 
 type Posting = Pick<Ledger, 'db' | 'clock' | 'random' | 'registry'>
-export type LoadBook = Posting & Pick<Ledger, 'tac'>
+export type LoadBook = Posting & Pick<Ledger, 'tac' | 'log'>
 type Asking = { readonly client: string, readonly load: NewLoad }
 
 /** Throws Refusal request_conflict, unavailable. */
@@ -227,10 +230,14 @@ export async function tellLoad (
   const tacRight = known === null || told.outcome !== 'written'
     ? null
     : await isTacRight(ledger, snapshot, card, known, told)
+  let alerts: AlertRow[] = []
   const reply = await inTransaction(ledger.db, async tx => {
     const clearingDate = await openDateOf(tx)
     await lockPurses(tx, [card])
     const row = await findLoad(tx, card.bucket, client, told.key)
+    if (tacRight === false) {
+      alerts = await raiseAlerts(tx, [wrongTac(client, told, card, clearingDate)], atMs)
+    }
     if (row === null) return await forbid(tx, client, told, card, clearingDate, atMs)
     const written = writtenBy(row, told, tacRight)
     if (row.state === 'open' && written !== null) {
@@ -244,8 +251,15 @@ export async function tellLoad (
     }
   })
   killPoint('after-load-outcome-commit')
+  logAlerts(ledger, alerts)
   return reply
 }
+
+const wrongTac = (
+  client: string, { card, key }: LoadOutcome, { cardId }: CardRow, clearingDate: string
+): Alert => ({
+  kind: 'load_tac_wrong', about: `${aboutCard(card)}#${cardId}`, clearingDate, evidence: { client, key }
+})
 
 /** Null: what was told decides nothing. */
 function writtenBy (
