@@ -119,6 +119,8 @@ export async function fillOlderKeys (db: Db, count: number): Promise<void> {
     await tx.query('alter index card_event_pkey reset (fillfactor)')
     await tx.query('alter index terminal_claim_pkey reset (fillfactor)')
     await tx.query('vacuum (analyze, freeze) card_event')
+    // A fifth of their ranges stayed open otherwise: each look for a batch read a fifth of the table.
+    await tx.query('reindex index card_event_batch; reindex index card_event_date')
     await tx.query('vacuum (analyze, freeze) terminal_claim')
   } finally {
     tx.release(true) // its settings are its own

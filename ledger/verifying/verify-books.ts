@@ -35,6 +35,7 @@ export async function verifyBooks (
   const tx = await db.connect()
   try {
     await tx.query('begin isolation level repeatable read read only')
+    await tx.query("set local work_mem = '128MB'") // it sorts events by the million
     if (since > 0) await requireHead(tx, since)
     const start = since === 0 ? fromTheBeginning : await startAfter(tx, since)
     const report: VerifyReport['checks'] = []
