@@ -20,6 +20,7 @@ import { openLoads } from './loads/loads.ts'
 import { gatewayMetrics } from './metrics.ts'
 import type { CardReaders } from './pcsc/card-readers.ts'
 import { type Lane, openLane } from './pcsc/lane.ts'
+import { tapedPcsc } from './pcsc/tape.ts'
 import { openChangeBook } from './polled/change-book.ts'
 import { openPorts } from './ports.ts'
 import { directoryLayer } from './spool/files.ts'
@@ -162,7 +163,8 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
       const found = estate.find(lane.terminal, lane.operator)
       return found.ok ? null : found.reason
     }
-    lanes.set(lane.lane, openLane({ config: lane, pcsc: readers.of(lane.pcscd), refused, ...shared }))
+    const pcsc = tapedPcsc(readers.of(lane.pcscd), tapes.teller(tapeOf(lane.lane)))
+    lanes.set(lane.lane, openLane({ config: lane, pcsc, refused, ...shared }))
   }
   const condition = (): Condition => ({
     refusal: spool.refusal(),
@@ -220,11 +222,14 @@ const posTerminals = ({ ports = [] }: GatewayConfig): TerminalRef[] => ports.fla
 /** `ID.SECRET`: as whom the ledger knows this gateway. */
 const clientIdIn = (token: string): string => token.slice(0, Math.max(0, token.lastIndexOf('.')))
 
+const tapeOf = (lane: string): string => `lane-${lane}`
+
 /** Record numbers are counted by terminal, and a reader serves one lane. */
 function checkNames ({ lanes, ports = [] }: GatewayConfig): void {
   const parts = {
     port: ports.map(one => one.port),
     'lane name': lanes.map(lane => lane.lane),
+    tape: [...ports.map(one => one.port), ...lanes.map(({ lane }) => tapeOf(lane))],
     terminal: lanes.map(lane => lane.terminal),
     reader: lanes.flatMap(({ readers, pcscd }) => Object.values(readers).map((name: string) =>
       pcscd === undefined ? name : `${name} of ${pcscd}`))

@@ -6,8 +6,11 @@ import type { PortConfig, PortState, Speaks, TcpTls } from '../schemas/port.ts'
 import { echoFace } from './echo/face.ts'
 import type { EdgeHouse, Face, PortHouse } from './face.ts'
 import { iso8583Face } from './iso8583/face.ts'
+import { iso8583Masker } from './iso8583/mask.ts'
 import { polledFace } from './polled/face.ts'
+import { polledMasker } from './polled/mask.ts'
 import { posLineFace } from './pos-line/face.ts'
+import { posLineMasker } from './pos-line/mask.ts'
 import { openSerialPort } from './serial/port.ts'
 import { sip2Face } from './sip2/face.ts'
 import { sip2Masker } from './sip2/mask.ts'
@@ -46,10 +49,10 @@ const maskers: {
   readonly [P in Speaks['protocol']]: (speaks: Speaking<P>, numbers: boolean) => MaskerMaker
 } = {
   echo: () => null,
-  iso8583: () => null,
+  iso8583: iso8583Masker,
   sip2: sip2Masker,
-  polled: () => null,
-  'pos-line': () => null
+  polled: polledMasker,
+  'pos-line': posLineMasker
 }
 
 /** Resolves when each port is open, or its first try is over. */

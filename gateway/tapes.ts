@@ -16,9 +16,29 @@ export type Masker = (bytes: Uint8Array) => string[]
 /** One for each direction of each conversation; null where a protocol has none: then lengths are told. */
 export type MaskerMaker = (() => Masker) | null
 
+/** Bytes as they come, cut into what is said; `cut` is given all that is left, and says null to wait. */
+export function bytesCutter (
+  cut: (bytes: Uint8Array) => { readonly said: string, readonly rest: Uint8Array } | null
+): Masker {
+  let rest: Uint8Array = new Uint8Array()
+  return bytes => {
+    rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes])
+    const said: string[] = []
+    for (let found = rest.length === 0 ? null : cut(rest); found !== null;) {
+      said.push(found.said)
+      rest = found.rest
+      found = rest.length === 0 ? null : cut(rest)
+    }
+    rest = Uint8Array.from(rest) // the carrier may use its memory again
+    return said
+  }
+}
+
 export type Tapes = {
   /** The face with its traffic on tape whenever that is switched on for its port. */
   taped (port: string, face: Face, masker: MaskerMaker): Face
+  /** What was said at a place that is no port, already masked; `device` says where there. */
+  teller (place: string): (device: string, way: 'in' | 'out' | 'end', said: string) => void
   /** For so many seconds; 0 switches it off. False where no such port is taped. */
   record (port: string, seconds: number): boolean
   view (): TapeView[]
@@ -102,6 +122,14 @@ export function openTapes (
   }
   return {
     taped,
+    teller: place => {
+      const reel: Reel = { untilMs: 0, lines: 0, dropped: 0 }
+      reels.set(place, reel)
+      return (device, way, said) => {
+        const nowMs = clock.now()
+        if (nowMs < reel.untilMs) write(place, reel, { at: formatIso(nowMs), device, way, said })
+      }
+    },
     record: (port, seconds) => {
       const reel = reels.get(port)
       if (reel === undefined) return false

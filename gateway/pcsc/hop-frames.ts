@@ -58,7 +58,9 @@ export function cutHop (bytes: Uint8Array): { frame: HopFrame, rest: Uint8Array 
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   const kind = kindOf.get(bytes[2] ?? 0)
   const end = headBytes + view.readUInt16BE(0)
-  if (kind === undefined || end > headBytes + bodyBytesMax) throw new RangeError(`no frame: kind ${bytes[2]}`)
+  if (kind === undefined || end > headBytes + bodyBytesMax) {
+    throw new RangeError(`no frame: kind ${bytes[2]}, offset 2`)
+  }
   if (bytes.length < end) return null
   const body = Uint8Array.from(bytes.subarray(headBytes, end))
   const frame = { kind, number: view.readUInt32BE(3), value: view.readUInt32BE(7), bytes: body }
@@ -86,9 +88,9 @@ export const packSteps = (steps: readonly Step[]): Uint8Array =>
   Buffer.concat(steps.map(({ command, goOn }) => part(goOns.indexOf(goOn), command)))
 
 /** Throws a RangeError on bytes that are no steps. */
-export const cutSteps = (bytes: Uint8Array): Step[] => cutParts(bytes).map(({ code, body }) => {
+export const cutSteps = (bytes: Uint8Array): Step[] => cutParts(bytes).map(({ code, body, at }) => {
   const goOn = goOns[code]
-  if (goOn === undefined) throw new RangeError(`no step: ${code}`)
+  if (goOn === undefined) throw new RangeError(`no step: ${code}, offset ${at}`)
   return { command: body, goOn }
 })
 
@@ -100,8 +102,8 @@ export const packAnswers = (answers: readonly Answer[]): Uint8Array =>
 const whyBytesMax = 500
 
 /** Throws a RangeError on bytes that are no answers. */
-export const cutAnswers = (bytes: Uint8Array): Answer[] => cutParts(bytes).map(({ code, body }) => {
-  if (code > 1 || (code === 0 && body.length < 2)) throw new RangeError(`no answer: ${code}`)
+export const cutAnswers = (bytes: Uint8Array): Answer[] => cutParts(bytes).map(({ code, body, at }) => {
+  if (code > 1 || (code === 0 && body.length < 2)) throw new RangeError(`no answer: ${code}, offset ${at}`)
   if (code === 1) return { kind: 'unknown', why: Buffer.from(body).toString() }
   return { kind: 'answer', sw: (body[0] ?? 0) << 8 | (body[1] ?? 0), data: body.subarray(2) }
 })
@@ -112,12 +114,13 @@ function part (code: number, body: Uint8Array): Uint8Array {
   return Buffer.concat([Uint8Array.of(code, body.length >> 8, body.length & 0xff), body])
 }
 
-function cutParts (bytes: Uint8Array): { code: number, body: Uint8Array }[] {
-  const parts: { code: number, body: Uint8Array }[] = []
+type Part = { readonly code: number, readonly body: Uint8Array, readonly at: number }
+function cutParts (bytes: Uint8Array): Part[] {
+  const parts: Part[] = []
   for (let at = 0; at < bytes.length;) {
     const end = at + partHeadBytes + ((bytes[at + 1] ?? 0) << 8) + (bytes[at + 2] ?? 0)
     if (at + partHeadBytes > bytes.length || end > bytes.length) throw new RangeError(`cut off at byte ${at}`)
-    parts.push({ code: bytes[at] ?? 0, body: Uint8Array.from(bytes.subarray(at + partHeadBytes, end)) })
+    parts.push({ code: bytes[at] ?? 0, body: Uint8Array.from(bytes.subarray(at + partHeadBytes, end)), at })
     at = end
   }
   return parts

@@ -315,11 +315,15 @@ export type Fci = {
 /** The answer of SELECT: 6F { 84 name, A5 { 9F08 version, 9F0C issuer data } }. */
 export function parseFci (data: Uint8Array): Parsed<Fci> {
   const template = tlv(data, 0x6F)
-  if (template === null) return { ok: false, error: `FCI: no template (6F) in ${start(data)}` }
+  if (template === null) return { ok: false, error: `FCI at offset 0: no template (6F) in ${start(data)}` }
   const name = tlv(template, 0x84)
-  if (name === null) return { ok: false, error: `FCI: no name (84) in ${start(template)}` }
+  if (name === null) {
+    const offset = template.byteOffset - data.byteOffset
+    return { ok: false, error: `FCI at offset ${offset}: no name (84) in ${start(template)}` }
+  }
   const proprietary = tlv(template, 0xA5) ?? none
-  return { ok: true, name, issuerData: tlv(proprietary, 0x9F0C), version: tlv(proprietary, 0x9F08) }
+  const copied = (tag: number): Uint8Array | null => tlv(proprietary, tag)?.slice() ?? null
+  return { ok: true, name: name.slice(), issuerData: copied(0x9F0C), version: copied(0x9F08) }
 }
 
 const start = (bytes: Uint8Array): string =>
@@ -335,7 +339,7 @@ function tlv (bytes: Uint8Array, wanted: number): Uint8Array | null {
     if (length === 0x81) length = bytes[at++]
     else if (length !== undefined && length > 0x7f) return null
     if (length === undefined || at + length > bytes.length) return null
-    if (tag === wanted) return bytes.slice(at, at + length)
+    if (tag === wanted) return bytes.subarray(at, at + length)
     at += length
   }
   return null

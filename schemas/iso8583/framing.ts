@@ -65,7 +65,7 @@ export function cutFrame (bytes: Uint8Array, framing: Framing): { cut: Cut, rest
   if (bytes.length < head) return null
   const length = read(bytes.subarray(0, head))
   if (length === 0 && keepsAlive) return { cut: { kind: 'alive' }, rest: bytes.subarray(head) }
-  if (!isLength(length)) return { cut: noLength(bytes.subarray(0, head)), rest: bytes.subarray(bytes.length) }
+  if (!isLength(length)) return { cut: noLength(bytes, 0, head), rest: bytes.subarray(bytes.length) }
   const end = head + length
   if (bytes.length < end) return null
   return { cut: { kind: 'message', message: bytes.subarray(head, end) }, rest: bytes.subarray(end) }
@@ -78,16 +78,15 @@ function cutLine (bytes: Uint8Array, style: LengthStyle): { cut: Cut, rest: Uint
   if (first === ack) return { cut: { kind: 'ack' }, rest: bytes.subarray(1) }
   if (first === nak) return { cut: { kind: 'nak' }, rest: bytes.subarray(1) }
   const broken = (why: string) => ({ cut: { kind: 'broken', why } as const, rest: fromNextStart(bytes, 1) })
-  if (first !== stx) return broken('bytes outside a frame')
+  if (first !== stx) return broken(`byte at offset 0: ${hex(bytes.subarray(0, 1))} outside a frame`)
   const { bytes: head, read } = lengthHeaders[style] as LengthHeader
   if (bytes.length < 1 + head) return null
   const length = read(bytes.subarray(1, 1 + head))
-  if (!isLength(length)) return { cut: noLength(bytes.subarray(1, 1 + head)), rest: fromNextStart(bytes, 1) }
+  if (!isLength(length)) return { cut: noLength(bytes, 1, head), rest: fromNextStart(bytes, 1) }
   const end = 1 + head + length
   if (bytes.length < end + 2) return null
-  if (bytes[end] !== etx || bytes[end + 1] !== lrc(bytes.subarray(1, end + 1))) {
-    return broken('ETX or LRC is wrong')
-  }
+  if (bytes[end] !== etx) return broken(`ETX at offset ${end}: ${hex(bytes.subarray(end, end + 1))} there`)
+  if (bytes[end + 1] !== lrc(bytes.subarray(1, end + 1))) return broken(`LRC at offset ${end + 1}: wrong`)
   return { cut: { kind: 'message', message: bytes.subarray(1 + head, end) }, rest: bytes.subarray(end + 2) }
 }
 
@@ -99,7 +98,8 @@ function fromNextStart (bytes: Uint8Array, from: number): Uint8Array {
 
 const isLength = (length: number | null): length is number =>
   length !== null && length > 0 && length <= messageBytesMax
-const noLength = (head: Uint8Array): Cut => ({ kind: 'broken', why: `no length: ${hex(head)}` })
+const noLength = (bytes: Uint8Array, at: number, head: number): Cut =>
+  ({ kind: 'broken', why: `length at offset ${at}: ${hex(bytes.subarray(at, at + head))} is none` })
 
 export function frameOf (message: Uint8Array, { length, line }: Framing): Uint8Array {
   const framed = concat(lengthHeaders[length].write(message.length), message)

@@ -1,0 +1,60 @@
+// The traffic of a lane's readers for a tape: headers of commands, status words, lengths. What stands in
+// between has numbers of cards, PINs and proofs of keys in it and is never told. It refuses to know files.
+import { hex } from '../../schemas/epurse/hex.ts'
+import type { Answer, Step } from './exchange.ts'
+import type { Connection, Pcsc, Reader } from './port.ts'
+
+/** `reader`: its PC/SC name. */
+export type Tell = (reader: string, way: 'in' | 'out' | 'end', said: string) => void
+
+/** The same readers, and what is said to chips and by them is told as well. */
+export function tapedPcsc (pcsc: Pcsc, tell: Tell): Pcsc {
+  return { ...pcsc, reader: name => tapedReader(pcsc.reader(name), tell) }
+}
+
+function tapedReader (reader: Reader, tell: Tell): Reader {
+  const { name } = reader
+  return {
+    ...reader,
+    connect: async (deadlineMs, first = []) => {
+      const connection = await reader.connect(deadlineMs, first)
+      tellSteps(name, first, connection.greeting, tell)
+      return tapedConnection(name, connection, tell)
+    }
+  }
+}
+
+const tapedConnection = (name: string, connection: Connection, tell: Tell): Connection => ({
+  greeting: connection.greeting,
+  transmit: async command => {
+    const answer = await connection.transmit(command)
+    tellSteps(name, [{ command }], [answer], tell)
+    return answer
+  },
+  run: async steps => {
+    const answers = await connection.run(steps)
+    tellSteps(name, steps, answers, tell)
+    return answers
+  },
+  close: async disposition => {
+    tell(name, 'end', disposition)
+    await connection.close(disposition)
+  }
+})
+
+function tellSteps (
+  name: string, steps: readonly Pick<Step, 'command'>[], answers: readonly Answer[], tell: Tell
+): void {
+  for (const [at, answer] of answers.entries()) {
+    const { command } = steps[at] ?? { command: new Uint8Array() }
+    tell(name, 'out', `${hex(command.subarray(0, headerBytes))} (${command.length} bytes)`)
+    tell(name, 'in', maskAnswer(answer))
+  }
+}
+
+/** CLA INS P1 P2. */
+const headerBytes = 4
+
+const maskAnswer = (answer: Answer): string => answer.kind === 'unknown'
+  ? `unknown: ${answer.why}`
+  : `${answer.sw.toString(16).toUpperCase().padStart(4, '0')} (${answer.data.length} bytes)`
