@@ -7,4 +7,4 @@ const masterOf = (name: string) => [{
   suite: '3des',
   master: createHash('sha256').update(`citycard-test-${name}`).digest('hex').slice(0, 32).toUpperCase()
 }]
-export const testKeys = { tac: masterOf('MTK'), load: masterOf('MLK') }
+export const testKeys = { tac: masterOf('MTK'), load: masterOf('MLK'), maintenance: masterOf('MAMK') }

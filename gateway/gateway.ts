@@ -16,6 +16,7 @@ import { openDesk } from './desk.ts'
 import type { EdgeHouse } from './face.ts'
 import type { Condition } from './health.ts'
 import { buildApp } from './http/app.ts'
+import { openBlocks } from './blocks/blocks.ts'
 import { openLoads } from './loads/loads.ts'
 import { gatewayMetrics } from './metrics.ts'
 import type { CardReaders } from './pcsc/card-readers.ts'
@@ -144,6 +145,10 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
     http, files: directoryLayer(join(spoolDir, 'loads')), clock, nowMs, random, log,
     newKey: () => `${name}-${newId()}`
   })
+  const blocks = await openBlocks({
+    http, files: directoryLayer(join(spoolDir, 'blocks')), clock, nowMs, random, log,
+    newKey: () => `${name}-${newId()}`
+  })
   const changes = openChangeBook(spoolDir)
   const folder = (name: string) => directoryLayer(join(spoolDir, name))
   const house = {
@@ -154,10 +159,10 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   const tapes = openTapes({ dir: join(spoolDir, 'tapes'), clock, log })
   const ports = await openPorts(config.ports ?? [], house, tapes)
   const onTap = gatewayMetrics(metrics, {
-    clock, spool, uplink, witness, readers, parameters, lanes, ports, loads
+    clock, spool, uplink, witness, readers, parameters, lanes, ports, loads, blocks
   })
   const rules = config.cards ?? {}
-  const shared = { rules, spool, parameters, clock, nowMs, random, log, taps, charges, loads, onTap }
+  const shared = { rules, spool, parameters, clock, nowMs, random, log, taps, charges, loads, blocks, onTap }
   for (const lane of config.lanes) {
     const refused = () => {
       const found = estate.find(lane.terminal, lane.operator)
@@ -196,6 +201,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
       await uplink.stop()
       await desk.close()
       await loads.close()
+      await blocks.close()
       taps.close()
       await app.close()
       level.stop()

@@ -2,6 +2,7 @@
 import type { Clock } from '../runtime/clock.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import type { TapView } from '../schemas/gateway.ts'
+import type { Blocks } from './blocks/blocks.ts'
 import type { Loads } from './loads/loads.ts'
 import type { CardReaders } from './pcsc/card-readers.ts'
 import type { Lane } from './pcsc/lane.ts'
@@ -21,13 +22,14 @@ export type Measured = {
   lanes: ReadonlyMap<string, Lane>
   ports: Ports
   loads: Loads
+  blocks: Blocks
 }
 
 const tapMsBounds = [5, 10, 20, 50, 100, 200, 300, 500, 1_000, 3_000]
 
 /** Registers all of them; returns what to call for each tap. */
 export function gatewayMetrics (metrics: Metrics, measured: Measured): (tap: TapView) => void {
-  const { clock, spool, uplink, witness, readers, parameters, lanes, ports, loads } = measured
+  const { clock, spool, uplink, witness, readers, parameters, lanes, ports, loads, blocks } = measured
   const taps = metrics.counter('gateway_taps_total', 'taps by lane, outcome and reason')
   const tapMs = metrics.histogram('gateway_tap_ms', 'from card present to the open gate', tapMsBounds)
   const count = (name: string, help: string, read: () => number) => { metrics.gauge(name, help, read) }
@@ -47,6 +49,7 @@ export function gatewayMetrics (metrics: Metrics, measured: Measured): (tap: Tap
   count('gateway_open_intents', 'cards that are expected back', () => spool.status().openIntents)
   count('gateway_loads_open', 'cards whose load nobody saw the end of', () => loads.view().open)
   count('gateway_loads_untold', 'outcomes of loads that the ledger has not heard', () => loads.view().untold)
+  count('gateway_blocks_untold', 'blocks of cards that the ledger has not heard of', () => blocks.view().untold)
   count('gateway_uplink_failures', 'failed deliveries in a row', () => uplink.status().failures)
   metrics.counter('gateway_uplink_results_total', 'records answered, by the reason of the ledger', () =>
     Object.entries(uplink.status().results).map(([reason, records]) => [{ reason }, records]))

@@ -38,6 +38,13 @@ export const topics = {
     says: 'a new version of the blacklist can be fetched',
     data: Type.Object({ version: Type.Integer() }, closed)
   },
+  'card.blocked': {
+    says: 'a listed card was blocked on its chip at a terminal of a party',
+    data: Type.Object({
+      card: Type.String({ description: 'masked' }), operator: Type.String(), terminal: Type.String(),
+      form: Type.String(), listedFor: Type.String()
+    }, closed)
+  },
   'terminal.event': {
     says: 'something happened to a terminal of a party, or is over',
     data: Type.Object({

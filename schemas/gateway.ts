@@ -2,6 +2,7 @@
 // of a tap. It refuses to know readers, files and how anything is done.
 import { Type, type Static, type TSchema } from 'typebox'
 import { Instant } from './api.ts'
+import { blockForms } from './card-block.ts'
 import { limits } from './limits.ts'
 import { type LoadSource, loadSources } from './load.ts'
 import { placed } from './placed.ts'
@@ -35,6 +36,9 @@ export const tapReasons = {
   card_removed: { outcome: 'declined', en: 'the card left too early, nothing was debited', zh: '请重刷' },
   card_unsupported: { outcome: 'declined', en: 'not a card of ours', zh: '无效卡' },
   card_locked: { outcome: 'declined', en: 'the card is locked', zh: '卡已锁' },
+  card_blocked_now: {
+    outcome: 'declined', en: 'the card is on the blacklist, and was blocked here', zh: '黑名单卡，已锁卡'
+  },
   card_disabled: { outcome: 'declined', en: 'the card is not enabled', zh: '卡未启用' },
   card_not_started: { outcome: 'declined', en: 'the card is not valid yet', zh: '卡未到启用日期' },
   card_expired: { outcome: 'declined', en: 'the card has expired', zh: '卡已过期' },
@@ -105,6 +109,7 @@ export const LaneConfig = Type.Object({
   })),
   terminalNumber: Type.Optional(hexText(6, 'load: what chips are told where there is no PSAM to tell it')),
   loadDeadlineMs: Type.Optional(Milliseconds(100, 60_000, 'load: the ledger is waited for so long; 8000')),
+  blockListed: Type.Optional(literals(blockForms, 'a listed card is blocked on its chip; absent: it is declined')),
   industry: Type.Optional(hexText(1, 'industry code in the trip record: 01 metro, 02 bus, 07 parking')),
   transmitDeadlineMs: Type.Optional(Milliseconds(50, 60_000, 'a silent chip is given up after this; 3000'))
 }, { ...closed, $id: 'LaneConfig' })
@@ -134,6 +139,9 @@ export const CardRules = Type.Object({
   homeIssuers: IssuerBeginnings(
     'whose cards are accepted though their file 0017 says local only; absent: all'
   ),
+  maintenanceKeyVersion: Type.Optional(Type.Integer({
+    minimum: 0, maximum: 255, description: 'of the key under which chips are blocked; 1'
+  })),
   duplicateTapSeconds: Type.Optional(
     Seconds('a card that paid is not charged again at its lane within this; 5')
   ),

@@ -45,7 +45,8 @@ const killedElsewhere: readonly string[] = [
   'before-load-outcome-commit', 'after-load-outcome-commit', 'after-asked', 'before-answered',
   'after-take-back', 'pos-before-ask', 'pos-after-ask', 'pos-before-answer', 'pos-before-collect',
   'pos-after-collect', 'polled-before-collect', 'polled-after-collect', 'polled-after-forget',
-  'load-after-asked', 'load-after-answer', 'load-after-intent', 'load-after-credit', 'load-after-outcome'
+  'load-after-asked', 'load-after-answer', 'load-after-intent', 'load-after-credit', 'load-after-outcome',
+  'block-after-intent', 'block-after-command'
 ]
 
 type Ended = { code: number | null, stdout: string, stderr: string }

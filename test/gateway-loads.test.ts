@@ -7,6 +7,7 @@ import { balances } from '../ledger/store/balances.ts'
 import { verifyBooks } from '../ledger/verifying/verify-books.ts'
 import type { ChargeView, LaneConfig, TapView } from '../schemas/gateway.ts'
 import { cardKey } from '../schemas/record.ts'
+import type { Fault } from '../terminal-sim/reader/fault.ts'
 import { whyNoFarm } from '../terminal-sim/reader/namespace.ts'
 import { breakPoints } from './support/cable.ts'
 import { type City, fareFen, openCity, opening } from './support/edge-city.ts'
@@ -47,11 +48,24 @@ async function load (
 
 async function figures (gateway: Running): Promise<{ open: number, untold: number }> {
   const text = await (await fetch(`${gateway.url}/metrics`)).text()
-  const read = (name: string) => Number(new RegExp(`^gateway_loads_${name} (\\d+)`, 'm').exec(text)?.[1])
-  return { open: read('open'), untold: read('untold') }
+  const read = (name: string) => Number(new RegExp(`^gateway_${name} (\\d+)`, 'm').exec(text)?.[1])
+  return { open: read('loads_open'), untold: read('loads_untold') + read('blocks_untold') }
 }
 async function told (gateway: Running): Promise<void> {
   while ((await figures(gateway)).untold > 0) await delay(10)
+}
+
+const list = async (city: City, cards: readonly number[], reason: string) =>
+  await city.door.ok('registrar', 'POST', '/v1/blacklist', {
+    add: cards.map(no => ({ card: cardOf(no), reason, at: '2026-03-02T07:00:00+08:00' })), remove: []
+  })
+const fault = async (city: City, no: number, fault: Fault) =>
+  await city.farm.arm({ chip: await city.chip(no), fault })
+
+async function blocksOf (city: City, lane: string) {
+  const count = async (state: string) => (await city.door.ok('clerk', 'GET', `/v1/card-blocks?state=${state}`))
+    .blocks.filter((one: { terminal: string }) => one.terminal === lane).length
+  return { blocked: await count('blocked'), refused: await count('refused'), open: await count('open') }
 }
 
 /** What the chip holds beyond its beginning, and what the books say it holds. */
@@ -103,7 +117,7 @@ t.test('loads at lanes', { ...here, jobs: 3 }, async t => {
 
   const atWork = t.test('what is loaded, and what is not', { buffered: true }, async t => {
     const gateway = await city.gateway('GW-A', ['L1', 'L2', 'L4'], {
-      config: { lanes: [laneOf('L1', loadLane), laneOf('L2', loadLane), laneOf('L4', {})] }
+      config: { lanes: [laneOf('L1', loadLane), laneOf('L2', loadLane), laneOf('L4', { blockListed: 'temporary' })] }
     })
     const fare = await city.gateway('GW-F', ['F5'])
 
@@ -231,6 +245,34 @@ t.test('loads at lanes', { ...here, jobs: 3 }, async t => {
       await told(gateway)
       t.same(await standing(city, no), never)
     })
+
+    await t.test('a listed card blocks itself where the lane says so', async t => {
+      const [obeys, oral, torn, early, stubborn] = [next(), next(), next(), next(), next()]
+      await list(city, [obeys, torn, early, stubborn], 'loss')
+      await list(city, [oral], 'oral_loss')
+      await gateway.post('/v1/parameters/refresh', {})
+      await fault(city, torn, { kind: 'tear', commit: 'after', command: '841E' })
+      await fault(city, early, { kind: 'tear', commit: 'before', command: '841E' })
+      await fault(city, stubborn, { kind: 'status', sw: '6988', command: '841E' })
+      const stories = [
+        [obeys, ['card_blocked_now', 'card_locked'], 'temporary'],
+        [oral, ['blacklisted', 'blacklisted'], 'none'],
+        [torn, ['blacklisted', 'card_locked'], 'temporary'],
+        [early, ['blacklisted', 'card_blocked_now'], 'temporary'],
+        [stubborn, ['blacklisted', 'card_blocked_now'], 'temporary']
+      ] as const
+      for (const [no, reasons, lock] of stories) {
+        const said = [(await city.tap(gateway, 'L4', no)).reason, (await city.tap(gateway, 'L4', no)).reason]
+        t.same(said, reasons, `card ${no}`)
+        t.equal((await city.farm.inspectCard({ chip: await city.chip(no) })).lock, lock)
+      }
+      t.equal((await city.tap(fare, 'F5', obeys)).reason, 'card_locked', 'it says so to everybody')
+      await told(gateway)
+      t.same(await blocksOf(city, 'L4'), { blocked: 4, refused: 1, open: 1 }, 'one command came to nothing')
+      const { rows } = await city.door.db.query(
+        "select 1 from outbox where topic = 'card.blocked' and body ->> 'terminal' = 'L4'")
+      t.equal(rows.length, 4, 'others are told')
+    })
   })
 
   const dying = t.test('kill -9 at every place, and the same order again', { buffered: true }, async t => {
@@ -254,6 +296,21 @@ t.test('loads at lanes', { ...here, jobs: 3 }, async t => {
         await city.rest(`GW-${no}`)
       }
     }))
+    for (const at of ['block-after-intent', 'block-after-command']) {
+      const no = next()
+      await list(city, [no], 'fraud')
+      const blocking: GatewayWish = { lane: { mode: 'fare', blockListed: 'permanent' } }
+      const first = await opened(city, `GW-${no}`, ['K6'], { ...blocking, killAt: at })
+      await first.post('/v1/parameters/refresh', {})
+      await city.farm.insert({ chip: await city.chip(no), reader: 'K6 00 00' })
+      await first.ended
+      await city.farm.remove({ reader: 'K6 00 00' })
+      const second = await opened(city, `GW-${no}`, ['K6'], blocking)
+      const obeyed = at === 'block-after-command'
+      t.equal((await city.tap(second, 'K6', no)).reason, obeyed ? 'card_locked' : 'card_blocked_now', at)
+      t.equal((await city.farm.inspectCard({ chip: await city.chip(no) })).lock, 'permanent', at)
+      await city.rest(`GW-${no}`)
+    }
   })
 
   const alone = t.test('the ledger is gone at every point', { buffered: true }, async t => {

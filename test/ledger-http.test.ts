@@ -548,6 +548,13 @@ t.test('every route answers as described', async t => {
   await door.ok('gateway', 'POST', '/v1/loads/outcome', { key: load.key, card, outcome: 'withdrawn' })
   await door.ok('gateway', 'POST', '/v1/loads/pending', { card })
   await door.ok('clerk', 'GET', '/v1/loads')
+  const block = {
+    key: 'block-0001', card, operator: 'BUS', terminal: 'B1', form: 'temporary', keyVersion: 1,
+    challenge: 'C0FFEE01'
+  }
+  t.match(await door.ok('gateway', 'POST', '/v1/card-blocks', block), { reason: 'not_listed', mac: null })
+  await door.ask('gateway', 'POST', '/v1/card-blocks/outcome', { json: { key: block.key, card, outcome: 'refused' } })
+  await door.ok('clerk', 'GET', '/v1/card-blocks')
   const { digest } = await door.ok('settler', 'POST', `/v1/days/${D}/close`)
   for (const who of ['approver-1', 'approver-2'] as const) {
     await door.ok(who, 'POST',

@@ -133,6 +133,32 @@ t.test('worked example W: other keys, codes and types', async t => {
   }
 })
 
+t.test('W4: a card is blocked under secure messaging, and stays so', async t => {
+  const table = tableOf(cardW, psamW, 'C0FFEE01', 'C0FFEE01', 'C0FFEE01', 'C0FFEE01', 'C0FFEE01', 'C0FFEE01')
+  ask(table, 'card', selectCityUnion)
+  play(t, table, `
+    C> 841E000004 4366832D            C< 6984
+    C> 0084000004                     C< C0FFEE01 9000
+    C> 841E000004 4366832E            C< 6988
+    C> 841E000004 4366832D            C< 6984
+    C> 0084000004                     C< C0FFEE01 9000
+    C> 805C000204                     C< 00002710 9000
+    C> 841E000004 4366832D            C< 6984
+    C> 0084000004                     C< C0FFEE01 9000
+    C> 841E000004 4366832D            C< 9000
+    C> 805001020B01 000000C8 990000000001 0F  C< 6985
+  `)
+  t.match(ask(table, 'card', selectCityUnion), /6A81$/, 'everybody hears it from SELECT')
+  t.equal(reportCard(table.card).lock, 'temporary')
+  for (const answer of ['6988', '6988', '9303']) {
+    play(t, table, `
+      C> 0084000004           C< C0FFEE01 9000
+      C> 8418000004 00000000  C< ${answer}
+    `)
+  }
+  t.equal(ask(table, 'card', selectCityUnion), '9303', 'three wrong keys lock it for ever')
+})
+
 t.test('an authentication code is signed by one MAC1', async t => {
   const table = tableOf(cardW, psamW)
   ask(table, 'psam', selectPsam)
@@ -153,6 +179,7 @@ t.test('keys of a card under the test masters', async t => {
   t.equal(personalise(twoLevels, testMasterKeys()).dpk, '8AC516A7DDA8C0EEC31C44D89D86C3E1', 'city first')
   t.equal(personalise(twoLevels, testMasterKeys(), 'card-first').dpk, 'DCBF0B6EAC5D64AA8980410430A26583')
   t.equal(personalise(twoLevels, testMasterKeys()).dtk, one.dtk, 'the TAC key has one level')
+  t.equal(one.damk, '681B429A8E3F8EDEC036AE34A5A83627')
   t.equal(personalise({ ...cardW, suite: 'sm4' }, testMasterKeys()).dpk, '92FE1C71C9CD0F9F7E367F54EB37C74C')
 })
 
@@ -390,6 +417,8 @@ const cardRefusals: readonly Refusal[] = [
   ['unknown class', '90B0950000', '6E00'],
   ['wrong MAC1', wrongDebit, '9302', { before: [initPurchase] }],
   ['wrong MAC2', wrongCredit, '9302', { before: [initLoad] }],
+  ['block without a challenge', '841E000004 00000000', '6984'],
+  ['block with a wrong MAC', '841E000004 00000000', '6988', { before: ['0084000004'] }],
   ['permanently locked application', selectCityUnion, '9303', { card: { lock: 'permanent' } }],
   ['more than there is, at INITIALIZE', '805001020B01 00002711 990000000001 0F', '9401'],
   ['offline counter used up', initPurchase, '9402', { card: { offlineCounter: 0xFFFF } }],

@@ -11,6 +11,7 @@ import {
 } from '../../schemas/gateway.ts'
 import { type CardRef, cardKey } from '../../schemas/record.ts'
 import type { Charges } from '../charges.ts'
+import type { Blocks } from '../blocks/blocks.ts'
 import type { Load } from '../loads/book.ts'
 import type { Loads } from '../loads/loads.ts'
 import { SpoolFailedError } from '../spool/segment-log.ts'
@@ -18,6 +19,7 @@ import type { Spool } from '../spool/spool.ts'
 import type { OpenIntent } from '../spool/state.ts'
 import type { Taps } from '../taps.ts'
 import type { Parameters } from '../uplink/parameters.ts'
+import { blockListed } from './block.ts'
 import { type Channel, timed } from './exchange.ts'
 import { type LoadOrder, runLoad, settleOpenLoad } from './load.ts'
 import type { Connection, Pcsc } from './port.ts'
@@ -41,6 +43,8 @@ export type LaneOptions = {
   charges: Charges
   /** Absent: nothing is written onto cards at this gateway. */
   loads?: Loads
+  /** Absent: no listed card is blocked on its chip. */
+  blocks?: Blocks
   /** Why its terminal sells nothing; null where it does. Absent: nobody has to be asked. */
   refused?: () => TapReason | null
   /** Told of each tap after the gate has opened. */
@@ -69,7 +73,7 @@ const transmitDeadlineMs = 3_000
 const paidKeptMs = 3_600_000
 
 export function openLane (options: LaneOptions): Lane {
-  const { config, rules, pcsc, spool, clock, nowMs, log, taps, charges, loads } = options
+  const { config, rules, pcsc, spool, clock, nowMs, log, taps, charges, loads, blocks } = options
   const deadlineMs = config.transmitDeadlineMs ?? transmitDeadlineMs
   const reader = pcsc.reader(config.readers.card)
   const keep = (name: string, expected: string | undefined): PsamKeeper => keepPsam({
@@ -164,7 +168,13 @@ export function openLane (options: LaneOptions): Lane {
       clock,
       sells: served.sells,
       ...options.refused === undefined ? {} : { refused: options.refused },
-      onRecovered
+      onRecovered,
+      ...blocks === undefined
+        ? {}
+        : {
+            block: (channel: Channel, card: CardRef) => blockListed(channel, { lane: config, rules, blocks }, card),
+            onLocked: (card: CardRef) => blocks.conclude(card, 'blocked')
+          }
     }
     try {
       if (config.mode === 'load') {

@@ -21,11 +21,11 @@ import { refusalOf } from './checks.ts'
 import type { Answer, Channel } from './exchange.ts'
 import { type LoadEnd, settleLoad } from './load-recovery.ts'
 import type { Psam } from './psam.ts'
-import { type TapResult, type TapSpool, settleOpen } from './purchase.ts'
+import { type TapResult, type TapSpool, type Tapping, settleOpen } from './purchase.ts'
 import { type CardSeen, readCard, rulesOf } from './read-card.ts'
 import type { Session, Signal } from './session.ts'
 
-export type Loading = {
+export type Loading = Pick<Tapping, 'block' | 'onLocked'> & {
   /** What the card answered to `greetingFor(rules)`; absent: it has not been asked yet. */
   readonly greeting?: readonly Answer[]
   readonly lane: LaneConfig
@@ -59,7 +59,10 @@ export async function runLoad (card: Channel, loading: Loading): Promise<TapResu
   const refusal = spool.refusal()
   if (refusal !== null) return declined(loading, refusal)
   const read = await readCard(card, rules, loading.greeting)
-  if (!read.ok) return declined(loading, read.reason)
+  if (!read.ok) {
+    if (read.locked !== undefined) await loading.onLocked?.(read.locked)
+    return declined(loading, read.reason)
+  }
   const { seen } = read
   const open = loads.openOf(seen.key)
   const settled = open === undefined ? 'nothing' : await settle(card, loading, seen, open)
@@ -70,6 +73,9 @@ export async function runLoad (card: Channel, loading: Loading): Promise<TapResu
     if (typeof paid !== 'string') return paid
   }
   const why = refusalHere(loading, seen)
+  if (why === 'blacklisted' && await loading.block?.(card, seen.card) === true) {
+    return declined(loading, 'card_blocked_now', seen)
+  }
   if (why !== null) return declined(loading, why, seen)
   if (order === null || !(order.waits || settled === 'not_written')) return declined(loading, 'no_load', seen)
   loading.session.signal('load_due')

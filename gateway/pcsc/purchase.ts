@@ -8,7 +8,7 @@ import { parseDebit } from '../../schemas/epurse/apdu.ts'
 import { hex } from '../../schemas/epurse/hex.ts'
 import { isOk } from '../../schemas/epurse/status-words.ts'
 import type { CardRules, LaneConfig, TapReason } from '../../schemas/gateway.ts'
-import type { TransactionRecord } from '../../schemas/record.ts'
+import type { CardRef, TransactionRecord } from '../../schemas/record.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { OpenIntent } from '../spool/state.ts'
 import type { Parameters } from '../uplink/parameters.ts'
@@ -42,6 +42,10 @@ export type Tapping = {
   onRecovered (open: OpenIntent): void
   /** Settles a load of this card whose end nobody saw; absent: there are none. */
   settleLoad?: (card: Channel, seen: CardSeen) => Promise<'settled' | 'lost'>
+  /** A listed card blocks itself: whether it has. Absent: none does here. */
+  block?: (channel: Channel, card: CardRef) => Promise<boolean>
+  /** A card is locked: perhaps by us, and nobody saw it. */
+  onLocked?: (card: CardRef) => Promise<void>
 }
 
 /** The side of the spool that a tap needs. */
@@ -64,7 +68,10 @@ export async function runTap (card: Channel, tapping: Tapping): Promise<TapResul
   const refusal = spool.refusal() ?? (psam === null ? 'psam_unavailable' : null)
   if (refusal !== null || psam === null) return declined(tapping, refusal ?? 'psam_unavailable')
   const read = await readCard(card, rules, tapping.greeting)
-  if (!read.ok) return declined(tapping, read.reason)
+  if (!read.ok) {
+    if (read.locked !== undefined) await tapping.onLocked?.(read.locked)
+    return declined(tapping, read.reason)
+  }
   const { seen } = read
   if (await tapping.settleLoad?.(card, seen) === 'lost') {
     return { reason: 'torn', card: seen.key, amountFen: null }
@@ -84,6 +91,9 @@ export async function runTap (card: Channel, tapping: Tapping): Promise<TapResul
     listedCity: parameters.isListedCity(seen.card.issuer),
     paidAgoMs: paidAtMs === null ? null : nowMs - paidAtMs
   })
+  if (why === 'blacklisted' && await tapping.block?.(card, seen.card) === true) {
+    return declined(tapping, 'card_blocked_now', seen)
+  }
   if (why !== null) return declined(tapping, why, seen)
   const { charge } = tapping
   const waits = charge?.waits === true || (settled === 'not_debited' && open?.charge === charge?.charge)

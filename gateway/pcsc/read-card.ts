@@ -1,6 +1,6 @@
 // Which card lies on the reader: selection in the published order, the files a terminal reads, and what they
 // say. It refuses to know prices, blacklists and the PSAM.
-import { getAuthCode, readBinary, readRecord, selectByName } from '../../schemas/epurse/apdu.ts'
+import { getAuthCode, parseFci, readBinary, readRecord, selectByName } from '../../schemas/epurse/apdu.ts'
 import { decodeCappRecord, file0015, file0017TUnion } from '../../schemas/epurse/files.ts'
 import { hex, unhex } from '../../schemas/epurse/hex.ts'
 import { decode } from '../../schemas/epurse/layout.ts'
@@ -31,7 +31,10 @@ export type CardSeen = {
   readonly authCode: Uint8Array | null
 }
 
-type Seen = { ok: true, seen: CardSeen } | { ok: false, reason: TapReason }
+/** `locked`: the card, where its application is locked and still says whose it is. */
+type Seen =
+  | { ok: true, seen: CardSeen }
+  | { ok: false, reason: TapReason, locked?: CardRef }
 
 /**
  * Selects the first application that is there and accepted, and reads its files. `greeting`: answers to
@@ -45,7 +48,7 @@ export async function readCard (
     const [selected, ...files] = answers ?? await card.run(steps)
     answers = undefined
     if (selected === undefined || selected.kind === 'unknown') return left
-    if (isLocked(selected.sw)) return locked
+    if (isLocked(selected.sw)) return lockedCard(selected.data)
     if (isOk(selected.sw)) return seenIn(card, accepted, files)
   }
   return { ok: false, reason: 'card_unsupported' }
@@ -76,8 +79,17 @@ const applicationsFor = (rules: CardRules): Application[] => selectionOrder.flat
 export const rulesOf = (rules: CardRules, name: ProfileName): ProfileRules => rules.profiles?.[name] ?? {}
 
 const left: Seen = { ok: false, reason: 'card_removed' }
-const locked: Seen = { ok: false, reason: 'card_locked' }
+const locked = { ok: false, reason: 'card_locked' } as const
 const unreadable: Seen = { ok: false, reason: 'card_unreadable' }
+
+/** SELECT of a locked application answers its FCI all the same, with file 0015 in it. */
+function lockedCard (fci: Uint8Array): Seen {
+  const parsed = parseFci(fci)
+  const published = parsed.ok && parsed.issuerData !== null ? decode(file0015, parsed.issuerData) : null
+  if (published === null || !published.ok) return locked
+  const { issuer, serial } = published.value
+  return { ...locked, locked: { issuer, serial, issue: 1 } }
+}
 
 /** Cards of several families answer to one name: the files that are there tell them apart. */
 async function seenIn (

@@ -33,7 +33,7 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   alert: 'books', reconciliation_run: 'books', medical_total: 'books',
   national_batch: 'books', national_receipt: 'books', national_return: 'books',
 
-  card_event: 'keys', terminal_claim: 'keys', request: 'keys', load: 'keys',
+  card_event: 'keys', terminal_claim: 'keys', request: 'keys', load: 'keys', card_block: 'keys',
   evidence: 'verdicts', adjustment: 'verdicts', chain_fact: 'verdicts',
   blacklist_entry: 'verdicts', blacklist_version: 'verdicts', tariff_version: 'verdicts',
   city_list_version: 'verdicts', accepted_city: 'verdicts', psam_reuse: 'verdicts',

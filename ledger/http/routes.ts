@@ -15,6 +15,7 @@ import { healthRoutes } from './health.ts'
 import { itemRoutes } from './items.ts'
 import { libraryRoutes } from './library.ts'
 import { loadRoutes } from './loads.ts'
+import { cardBlockRoutes } from './card-blocks.ts'
 import { nationalRoutes } from './national.ts'
 import { operatorRoutes } from './operators.ts'
 import { parameterRoutes } from './parameters.ts'
@@ -50,6 +51,7 @@ const all = [
   recordRoutes,
   requestRoutes,
   loadRoutes,
+  cardBlockRoutes,
   fileRoutes,
   viewRoutes,
   accountRoutes,

@@ -242,6 +242,23 @@ create table card (
 );
 CREATE INDEX card_foreign ON public.card USING btree (bucket, card_id) WHERE (card_type = 'foreign'::text);
 
+create table card_block (
+  bucket smallint not null,
+  card_id bigint not null,
+  challenge bytea not null,
+  client_id text not null,
+  decided_at timestamp with time zone,
+  form smallint not null,
+  key text not null,
+  listed_for text not null,
+  operator text not null,
+  requested_at timestamp with time zone not null,
+  state smallint not null,
+  terminal text not null,
+  constraint card_block_pkey PRIMARY KEY (bucket, client_id, key)
+);
+CREATE INDEX card_block_state ON public.card_block USING btree (state, requested_at);
+
 create table card_event (
   amount_fen bigint not null,
   balance_before_fen bigint not null,

@@ -11,10 +11,10 @@ const Masters = Type.Array(Type.Object({
 
 /**
  * Master keys, hexadecimal, by purpose; `tac` are the roots from which card TAC keys are diversified, `load`
- * those of the keys that put value onto chips.
+ * those of the keys that put value onto chips, `maintenance` those that block them.
  */
 export const KeySet = Type.Object({
-  tac: Masters, load: Type.Optional(Masters)
+  tac: Masters, load: Type.Optional(Masters), maintenance: Type.Optional(Masters)
 }, { additionalProperties: false })
 export type KeySet = Static<typeof KeySet>
 

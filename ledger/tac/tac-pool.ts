@@ -3,17 +3,23 @@ import { Worker } from 'node:worker_threads'
 import type { FactorOrder } from '../../schemas/epurse/keys.ts'
 import { itemLength } from './tac-item.ts'
 import type { LoadAnswer, LoadQuestion } from './load-keys.ts'
-import type { LoadTask, LoadTaskAnswer, TacAnswer, TacTask } from './tac-worker.ts'
+import type { BlockQuestion } from './block-keys.ts'
+import type {
+  BlockTask, BlockTaskAnswer, LoadTask, LoadTaskAnswer, TacAnswer, TacTask
+} from './tac-worker.ts'
 
 export type TacPool = {
   /** `items` holds whole items (see tac-item.ts) and is given away. One byte per item comes back: 1 valid. */
   readonly verify: (items: Uint8Array, order: FactorOrder) => Promise<Uint8Array>
   /** The MACs and the TAC of one load. */
   readonly load: (asked: LoadQuestion) => Promise<LoadAnswer>
+  /** The MAC that blocks a chip; null where its key is not in the file. */
+  readonly block: (asked: BlockQuestion) => Promise<Uint8Array | null>
   readonly close: () => Promise<void>
 }
 
-type Answer = TacAnswer | LoadTaskAnswer
+type Answer = TacAnswer | LoadTaskAnswer | BlockTaskAnswer
+type Question = Omit<TacTask, 'task'> | Omit<LoadTask, 'task'> | Omit<BlockTask, 'task'>
 type Waiting = { readonly resolve: (answer: Answer) => void, readonly reject: (error: Error) => void }
 type Lane = { readonly worker: Worker, readonly waiting: Map<number, Waiting>, dead: boolean }
 
@@ -31,7 +37,7 @@ export async function startTacPool (options: {
     return lane.dead ? (lanes[place] = start()) : lane
   }
   let tasks = 0
-  const ask = async (question: Omit<TacTask, 'task'> | Omit<LoadTask, 'task'>): Promise<Answer> => {
+  const ask = async (question: Question): Promise<Answer> => {
     const lane = laneAt(tasks % lanes.length)
     const task = tasks++
     return await new Promise((resolve, reject) => {
@@ -45,6 +51,7 @@ export async function startTacPool (options: {
       return (await ask({ items, order }) as TacAnswer).valid
     },
     load: async asked => (await ask({ load: asked }) as LoadTaskAnswer).load,
+    block: async asked => (await ask({ block: asked }) as BlockTaskAnswer).block,
     close: async () => { await Promise.all(lanes.map(lane => lane.worker.terminate())) }
   }
   // An empty task is answered only by a worker whose key file opened.

@@ -6,6 +6,7 @@ import { orderFactors, type FactorOrder } from '../../schemas/epurse/keys.ts'
 import { equalConstantTime, unhex } from '../../schemas/epurse/hex.ts'
 import { suites, type Suite } from '../../schemas/epurse/suite.ts'
 import { openKeys } from './key-file.ts'
+import { answerBlock, type BlockQuestion } from './block-keys.ts'
 import { answerLoad, type LoadAnswer, type LoadQuestion } from './load-keys.ts'
 import { cardFactorAt, cityFactorAt, coveredAt, itemLength, readScheme, schemeOf, tacAt } from './tac-item.ts'
 
@@ -13,7 +14,9 @@ export type TacTask = { readonly task: number, readonly items: Uint8Array, reado
 export type LoadTask = { readonly task: number, readonly load: LoadQuestion }
 /** 1 the TAC is right, 0 it is wrong or its key version is not known. */
 export type TacAnswer = { readonly task: number, readonly valid: Uint8Array }
+export type BlockTask = { readonly task: number, readonly block: BlockQuestion }
 export type LoadTaskAnswer = { readonly task: number, readonly load: LoadAnswer }
+export type BlockTaskAnswer = { readonly task: number, readonly block: Uint8Array | null }
 
 const { path, passphrase } = workerData as { path: string, passphrase: string }
 const keySet = openKeys(path, passphrase)
@@ -81,7 +84,12 @@ function sameKey (key: Uint8Array, keys: Uint8Array, at: number): boolean {
   return true
 }
 
-parentPort?.on('message', (asked: TacTask | LoadTask) => {
+parentPort?.on('message', (asked: TacTask | LoadTask | BlockTask) => {
+  if ('block' in asked) {
+    const block = answerBlock(keySet, asked.block)
+    parentPort?.postMessage({ task: asked.task, block } satisfies BlockTaskAnswer)
+    return
+  }
   if ('load' in asked) {
     const load = answerLoad(keySet, asked.load)
     parentPort?.postMessage({ task: asked.task, load } satisfies LoadTaskAnswer)

@@ -8,7 +8,8 @@ import {
 } from '../../schemas/epurse/hex.ts'
 import { encode } from '../../schemas/epurse/layout.ts'
 import {
-  loadMac1, loadMac2, loadSessionKey, loadTac, purchaseMac1, purchaseMac2, purchaseSessionKey, purchaseTac
+  loadMac1, loadMac2, loadSessionKey, loadTac, purchaseMac1, purchaseMac2, purchaseSessionKey, purchaseTac,
+  secureMessagingMac
 } from '../../schemas/epurse/mac.ts'
 import { ppse, profiles, pse } from '../../schemas/epurse/profiles.ts'
 import { transactionTypes as types } from '../../schemas/epurse/transaction-types.ts'
@@ -47,7 +48,10 @@ export const runs: Readonly<Record<Step, Run>> = {
   update_capp: updateCapp,
   credit,
   debit,
-  prove
+  prove,
+  block,
+  unblock,
+  block_card: blockCard
 }
 
 const refusal = (status: number): Outcome => ({ sw: status })
@@ -137,7 +141,9 @@ function getBalance ({ chip, memory, session }: CardState, { p1, p2, data }: Com
 
 function getChallenge (_: CardState, { p1, p2, data, le }: Command, random: Draw): Outcome {
   if (p1 !== 0x00 || p2 !== 0x00) return refusal(sw.badP1P2)
-  return data.length === 0 && (le === 4 || le === 8) ? done(random(le)) : refusal(sw.wrongLength)
+  if (data.length > 0 || (le !== 4 && le !== 8)) return refusal(sw.wrongLength)
+  const challenge = random(le)
+  return done(challenge, { challenge })
 }
 
 function getAuthCode ({ chip }: CardState, { p1, p2, data }: Command): Outcome {
@@ -247,6 +253,51 @@ function prove ({ memory: { proof } }: CardState, { p1, p2, data }: Command): Ou
   if (data.length !== 2) return refusal(sw.wrongLength)
   if (proof === null || proof.type !== p2 || proof.counter !== readU16(data)) return refusal(sw.noProof)
   return done(concat(unhex(proof.mac2), unhex(proof.tac)))
+}
+
+/* ---- maintenance, under secure messaging ---- */
+
+/** Blocked for ever stays so; a temporary block may become a permanent one. */
+function block (card: CardState, command: Command): Outcome {
+  const { memory, session } = card
+  if (session.directory !== 'application') return refusal(sw.conditions)
+  if (memory.lock === 'permanent') return refusal(sw.lockedForEver)
+  if (command.p1 !== 0x00 || command.p2 > 0x01) return refusal(sw.badP1P2)
+  const status = macStatus(card, command)
+  if (status !== sw.ok) return refusal(status)
+  return { sw: sw.ok, memory: { ...memory, lock: command.p2 === 0x01 ? 'permanent' : 'temporary' } }
+}
+
+/** Three wrong MACs in a row lock the application for ever. */
+function unblock (card: CardState, command: Command): Outcome {
+  const { memory, session } = card
+  if (session.directory !== 'application') return refusal(sw.conditions)
+  if (memory.lock === 'permanent') return refusal(sw.lockedForEver)
+  if (memory.lock !== 'temporary') return refusal(sw.conditions)
+  if (command.p1 !== 0x00 || command.p2 !== 0x00) return refusal(sw.badP1P2)
+  const status = macStatus(card, command)
+  if (status === sw.ok) return { sw: status, memory: { ...memory, lock: 'none', unblockFailures: 0 } }
+  if (status !== sw.smMacWrong) return refusal(status)
+  const unblockFailures = (memory.unblockFailures ?? 0) + 1
+  const lock = unblockFailures >= unblockFailuresMax ? 'permanent' : memory.lock
+  return { sw: lock === 'permanent' ? sw.lockedForEver : status, memory: { ...memory, lock, unblockFailures } }
+}
+const unblockFailuresMax = 3
+
+function blockCard (card: CardState, command: Command): Outcome {
+  if (command.p1 !== 0x00 || command.p2 !== 0x00) return refusal(sw.badP1P2)
+  const status = macStatus(card, command)
+  return status === sw.ok ? { sw: sw.ok, memory: { ...card.memory, lock: 'card' } } : refusal(status)
+}
+
+/** The challenge of the command before is the initial value. */
+function macStatus ({ chip: { suite, keys }, session }: CardState, command: Command): number {
+  const { cla, ins, p1, p2, data } = command
+  if (data.length !== 4) return sw.wrongLength
+  if (session.challenge?.length !== 4) return sw.noRandom
+  const message = Uint8Array.of(cla, ins, p1, p2, data.length)
+  const expected = secureMessagingMac({ suite, key: keys.damk, challenge: session.challenge, message })
+  return equalConstantTime(data, expected) ? sw.ok : sw.smMacWrong
 }
 
 /* ---- shared ---- */

@@ -50,8 +50,10 @@ export type CardDescription = {
 /** `temporary` and `permanent` lock the application, `card` everything. */
 export type Lock = 'none' | 'temporary' | 'permanent' | 'card'
 
-/** Purchase, load and TAC key of one card, 16 bytes each. */
-export type CardKeys = { readonly dpk: string, readonly dlk: string, readonly dtk: string }
+/** Purchase, load, TAC and maintenance key of one card, 16 bytes each. */
+export type CardKeys = {
+  readonly dpk: string, readonly dlk: string, readonly dtk: string, readonly damk?: string
+}
 
 /** What differs between chips of one family, or is not settled by public sources. */
 export type CardSettings = {
@@ -94,10 +96,13 @@ export const algorithmOf = ({ algorithm, suite = '3des' }: CardDescription): num
 
 export type MasterKeys = {
   readonly purchase: Uint8Array, readonly load: Uint8Array, readonly tac: Uint8Array
+  readonly maintenance: Uint8Array
 }
 
-export const testMasterKeys = (): MasterKeys =>
-  ({ purchase: testMasterKey('MPK'), load: testMasterKey('MLK'), tac: testMasterKey('MTK') })
+export const testMasterKeys = (): MasterKeys => ({
+  purchase: testMasterKey('MPK'), load: testMasterKey('MLK'), tac: testMasterKey('MTK'),
+  maintenance: testMasterKey('MAMK')
+})
 
 /**
  * The card's maker: keys of this card under these masters. Load and TAC keys have one level, the card's; the
@@ -105,7 +110,7 @@ export const testMasterKeys = (): MasterKeys =>
  */
 export function personalise (
   description: CardDescription, masters: MasterKeys, order: FactorOrder = 'city-first'
-): CardKeys {
+): Required<CardKeys> {
   const suite = suites[description.suite ?? '3des']
   const card = cardFactor(unhex(description.serial))
   const hasCity = profiles[description.profile].psamFactors.includes('issuer')
@@ -113,7 +118,8 @@ export function personalise (
   return {
     dpk: hex(diversify(suite, masters.purchase, orderFactors(order, city, card))),
     dlk: hex(diversify(suite, masters.load, [card])),
-    dtk: hex(diversify(suite, masters.tac, [card]))
+    dtk: hex(diversify(suite, masters.tac, [card])),
+    damk: hex(diversify(suite, masters.maintenance, [card]))
   }
 }
 

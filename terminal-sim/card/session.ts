@@ -4,6 +4,7 @@
 export type Step =
   | 'select' | 'read_binary' | 'read_record' | 'get_balance' | 'get_challenge' | 'get_auth_code'
   | 'init_load' | 'init_purchase' | 'init_capp' | 'update_capp' | 'credit' | 'debit' | 'prove'
+  | 'block' | 'unblock' | 'block_card'
 
 export type State = 'idle' | 'init_load' | 'init_purchase' | 'init_capp' | 'capp_cached'
 
@@ -30,7 +31,10 @@ export const steps: readonly { cla: number, ins: number, p1?: number, step: Step
   { cla: 0x80, ins: 0xDC, step: 'update_capp' },
   { cla: 0x80, ins: 0x52, step: 'credit' },
   { cla: 0x80, ins: 0x54, step: 'debit' },
-  { cla: 0x80, ins: 0x5A, step: 'prove' }
+  { cla: 0x80, ins: 0x5A, step: 'prove' },
+  { cla: 0x84, ins: 0x1E, step: 'block' },
+  { cla: 0x84, ins: 0x18, step: 'unblock' },
+  { cla: 0x84, ins: 0x16, step: 'block_card' }
 ]
 
 /** Steps that only a transaction under way can take. */

@@ -25,7 +25,7 @@ export type ChipFacts = {
   readonly description: CardDescription
   readonly settings: CardSettings
   readonly suite: Suite
-  readonly keys: { readonly dpk: Uint8Array, readonly dlk: Uint8Array, readonly dtk: Uint8Array }
+  readonly keys: Readonly<Record<'dpk' | 'dlk' | 'dtk' | 'damk', Uint8Array>>
   readonly keyVersion: number
   readonly algorithm: number
   readonly authCode9: Uint8Array | null
@@ -40,6 +40,8 @@ export type Memory = {
   readonly application: Files
   readonly lock: Lock
   readonly proof: Proof | null
+  /** Wrong MACs of APPLICATION UNBLOCK in a row. */
+  readonly unblockFailures?: number
 }
 
 export type PurseName = 'ep' | 'ed'
@@ -53,6 +55,8 @@ export type Session = {
   readonly initialised: Initialised | null
   readonly cache: readonly RecordUpdate[]
   readonly waiting: Waiting | null
+  /** Of GET CHALLENGE, for the very next command. */
+  readonly challenge: Uint8Array | null
 }
 
 /** What INITIALIZE fixed for the transaction under way. */
@@ -62,7 +66,8 @@ export type Initialised = {
 }
 
 export const afterReset: Session = {
-  state: 'idle', directory: 'master', file: null, initialised: null, cache: [], waiting: null
+  state: 'idle', directory: 'master', file: null, initialised: null, cache: [], waiting: null,
+  challenge: null
 }
 
 /** A new card. Throws RangeError naming the field of the description that cannot be. */
@@ -90,14 +95,15 @@ export const restoreCard = (description: CardDescription, memory: Memory): CardS
 export const powerOff = (card: CardState): CardState => ({ ...card, session: afterReset })
 
 function factsOf (description: CardDescription): ChipFacts {
-  const { dpk, dlk, dtk } = description.keys ?? personalise(description, testMasterKeys())
+  const made = personalise(description, testMasterKeys())
+  const { dpk, dlk, dtk, damk = made.damk } = description.keys ?? made
   const hasAuthCode = profiles[description.profile].authCode
   const authCode = description.authCode ?? (hasAuthCode ? defaultAuthCode : undefined)
   return {
     description,
     settings: settingsOf(description),
     suite: suites[description.suite ?? '3des'],
-    keys: { dpk: unhex(dpk), dlk: unhex(dlk), dtk: unhex(dtk) },
+    keys: { dpk: unhex(dpk), dlk: unhex(dlk), dtk: unhex(dtk), damk: unhex(damk) },
     keyVersion: description.keyVersion ?? 1,
     algorithm: algorithmOf(description),
     authCode9: authCode === undefined ? null : unhex(authCode),

@@ -42,7 +42,7 @@ function execute (card: CardState, bytes: Uint8Array, random: Draw): Done {
 
 /** The step, or the status word for a command that the chip does not know. */
 function stepOf ({ cla, ins, p1 }: Command): Step | number {
-  if (cla !== 0x00 && cla !== 0x80) return sw.badCla
+  if (cla !== 0x00 && cla !== 0x80 && cla !== 0x84) return sw.badCla
   const known = steps.filter(row => row.cla === cla && row.ins === ins)
   if (known.length === 0) return sw.badIns
   return known.find(row => row.p1 === undefined || row.p1 === p1)?.step ?? sw.badP1P2
@@ -62,7 +62,9 @@ function carryOut (card: CardState, step: Step, command: Command, random: Draw):
   const outcome = runs[step](before, command, random)
   const data = outcome.data ?? new Uint8Array()
   if (isWrongLe(command.le, data)) return { response: statusOnly(wrongLe(data)).bytes, card }
-  if (outcome.sw !== sw.ok && data.length === 0) return refuse(card, outcome.sw)
+  if (outcome.sw !== sw.ok && data.length === 0) {
+    return refuse({ ...card, memory: outcome.memory ?? card.memory }, outcome.sw)
+  }
   return conclude(before, step, outcome, respond(card.chip.settings.answers, data, outcome.sw))
 }
 
@@ -71,13 +73,15 @@ function conclude (card: CardState, step: Step, outcome: Outcome, { bytes, waiti
   const session = state === 'idle' ? ended(card.session) : card.session
   const memory: Memory = outcome.memory ?? card.memory
   return {
-    response: bytes, card: { ...card, memory, session: { ...session, ...outcome.session, state, waiting } }
+    response: bytes,
+    card: { ...card, memory, session: { ...session, challenge: null, ...outcome.session, state, waiting } }
   }
 }
 
-/** A refused command ends the transaction under way: key and cache are gone. */
-const refuse = (card: CardState, status: number): Done =>
-  ({ response: statusOnly(status).bytes, card: { ...card, session: ended(card.session) } })
+/** A refused command ends the transaction under way: key, cache and challenge are gone. */
+const refuse = (card: CardState, status: number): Done => ({
+  response: statusOnly(status).bytes, card: { ...card, session: { ...ended(card.session), challenge: null } }
+})
 
 const ended = (session: Session): Session => ({
   ...session, state: 'idle', initialised: null, cache: [], waiting: null

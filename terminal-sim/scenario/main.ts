@@ -15,7 +15,7 @@ import { ScenarioError } from './yaml-text.ts'
 const masterOf = (name: string) => [
   { keyVersion: 1, suite: '3des', master: Buffer.from(testMasterKey(name)).toString('hex').toUpperCase() }
 ]
-const keys = { tac: masterOf('MTK'), load: masterOf('MLK') }
+const keys = { tac: masterOf('MTK'), load: masterOf('MLK'), maintenance: masterOf('MAMK') }
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: Error) => {
   console.error(error.message)

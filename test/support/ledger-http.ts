@@ -20,7 +20,7 @@ import { migrate } from '../../ledger/store/migrate.ts'
 import { ensureHouseAccounts } from '../../ledger/store/registry.ts'
 import { sealKeys } from '../../ledger/tac/key-file.ts'
 import { startTacPool } from '../../ledger/tac/tac-pool.ts'
-import { masterLoadKey, masterTacKey } from './posting.ts'
+import { masterLoadKey, masterMaintenanceKey, masterTacKey } from './posting.ts'
 
 /** Machine clients by kind, staff by name; `null` for nobody. */
 export type Who = keyof typeof machines | keyof typeof staff | null
@@ -91,7 +91,8 @@ export async function startDoors (): Promise<Doors> {
   const signingKey = join(folder, 'signing.pem')
   const version = { keyVersion: 1, suite: '3des' as const }
   const keys = {
-    tac: [{ ...version, master: hex(masterTacKey) }], load: [{ ...version, master: hex(masterLoadKey) }]
+    tac: [{ ...version, master: hex(masterTacKey) }], load: [{ ...version, master: hex(masterLoadKey) }],
+    maintenance: [{ ...version, master: hex(masterMaintenanceKey) }]
   }
   writeFileSync(keyFile, sealKeys(keys, 'test', new Uint8Array(16), new Uint8Array(12)))
   const tac = await startTacPool({ workers: 1, keyFile, passphrase: 'test' })

@@ -1,0 +1,70 @@
+// Blocking a listed card on its chip: signed only while the list holds the card for good, remembered until
+// the chip has obeyed, and then told to others. It refuses to know how a chip is spoken to.
+import type {
+  BlockOutcome, BlockOutcomeReply, BlockReason, BlockReply, NewBlock
+} from '../../schemas/card-block.ts'
+import { cardKey } from '../../schemas/record.ts'
+import { masked } from '../core/mask.ts'
+import type { Ledger } from '../ledger.ts'
+import { Refusal } from '../refusal.ts'
+import { decideBlock, findBlock, insertBlock, listedFor } from '../store/card-blocks.ts'
+import { findCards } from '../store/cards.ts'
+import { inTransaction } from '../store/db.ts'
+import { news, tell } from '../store/outbox.ts'
+
+export type BlockBook = Pick<Ledger, 'db' | 'clock' | 'tac'>
+
+/** Entries of these kinds lift by themselves. */
+const passing: ReadonlySet<string> = new Set(['oral_loss'])
+
+/** Throws Refusal request_conflict for a key that was used with another challenge. */
+export async function askBlock (
+  { db, clock, tac }: BlockBook, { client, block }: { readonly client: string, readonly block: NewBlock }
+): Promise<BlockReply> {
+  const { key, card: ref, challenge, form, keyVersion, operator, terminal } = block
+  const no = (reason: BlockReason): BlockReply => ({ key, reason, mac: null })
+  const card = (await findCards(db, [ref])).get(cardKey(ref))
+  if (card === undefined) return no('card_unknown')
+  const asked = { suite: card.suite, keyVersion, cardFactor: ref.serial.slice(4), challenge, form }
+  const mac = await tac.block(asked)
+  return await inTransaction(db, async tx => {
+    const before = await findBlock(tx, card.bucket, client, key)
+    if (before !== null && before.challenge.toString('hex').toUpperCase() !== challenge) {
+      throw new Refusal('request_conflict', `${key} was used before with another challenge`, '/key')
+    }
+    const reason = await listedFor(tx, card)
+    if (reason === null) return no('not_listed')
+    if (passing.has(reason)) return no('listed_for_now')
+    if (mac === null) return no('key_unknown')
+    if (before === null) {
+      const { bucket, cardId } = card
+      await insertBlock(tx, {
+        bucket, cardId, client, key, operator, terminal, form, challenge: Buffer.from(challenge, 'hex'),
+        listedFor: reason, state: 'open', requestedAtMs: clock.now()
+      })
+    }
+    return { key, reason: 'ok', mac: Buffer.from(mac).toString('hex').toUpperCase() }
+  })
+}
+
+/** Throws Refusal not_found. */
+export async function tellBlock (
+  { db, clock }: BlockBook, { client, told }: { readonly client: string, readonly told: BlockOutcome }
+): Promise<BlockOutcomeReply> {
+  const { key, card: ref, outcome } = told
+  const card = (await findCards(db, [ref])).get(cardKey(ref))
+  if (card === undefined) throw new Refusal('not_found', 'no such card was issued', '/card')
+  return await inTransaction(db, async tx => {
+    const row = await findBlock(tx, card.bucket, client, key)
+    if (row === null) throw new Refusal('not_found', `there is no block ${key}`, '/key')
+    const atMs = clock.now()
+    const decided = await decideBlock(tx, row, outcome, atMs)
+    if (decided && outcome === 'blocked') {
+      const { operator, terminal, form, listedFor: why } = row
+      const subject = `card/${masked(ref)}`
+      const data = { card: masked(ref), operator, terminal, form, listedFor: why }
+      await tell(tx, [news({ topic: 'card.blocked', subject, data, party: operator })], atMs)
+    }
+    return { key, state: decided ? outcome : row.state }
+  })
+}

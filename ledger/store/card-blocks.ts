@@ -1,0 +1,71 @@
+// Blocks of cards as rows. It refuses to know who may be blocked.
+import { blockForms, blockStates, type BlockForm, type BlockState } from '../../schemas/card-block.ts'
+import { timestamp, type Db, type Tx } from './db.ts'
+
+export type BlockRow = {
+  readonly bucket: number
+  readonly cardId: bigint
+  readonly client: string
+  readonly key: string
+  readonly operator: string
+  readonly terminal: string
+  readonly form: BlockForm
+  readonly challenge: Buffer
+  readonly listedFor: string
+  readonly state: BlockState
+  readonly requestedAtMs: number
+  readonly decidedAtMs: number | null
+}
+
+type Stored = Omit<BlockRow, 'form' | 'state'> & { readonly form: number, readonly state: number }
+const fromStored = ({ form, state, ...row }: Stored): BlockRow =>
+  ({ ...row, form: blockForms[form] ?? 'temporary', state: blockStates[state] ?? 'open' })
+
+async function find (db: Db | Tx, where: string, values: readonly unknown[]): Promise<BlockRow[]> {
+  const { rows } = await db.query<Stored>(`
+    select bucket, card_id as "cardId", client_id as client, key, operator, terminal, form, challenge,
+      listed_for as "listedFor", state, requested_at as "requestedAtMs", decided_at as "decidedAtMs"
+    from card_block ${where}`, [...values])
+  return rows.map(fromStored)
+}
+
+export const findBlock = async (
+  db: Db | Tx, bucket: number, client: string, key: string
+): Promise<BlockRow | null> =>
+  (await find(db, 'where bucket = $1 and client_id = $2 and key = $3', [bucket, client, key]))[0] ?? null
+
+export const listBlocks = (db: Db, state: BlockState, limit: number): Promise<BlockRow[]> =>
+  find(db, 'where state = $1 order by requested_at desc limit $2', [blockStates.indexOf(state), limit])
+
+/** Why the list holds the card now; null where it does not. */
+export async function listedFor (
+  tx: Tx, { bucket, cardId }: { readonly bucket: number, readonly cardId: bigint }
+): Promise<string | null> {
+  const { rows: [row] } = await tx.query<{ reason: string }>(`
+    select reason from blacklist_entry
+    where bucket = $1 and card_id = $2 and removed_version is null order by added_version desc limit 1`,
+  [bucket, cardId])
+  return row?.reason ?? null
+}
+
+/** False where a row of that key is there already. */
+export async function insertBlock (tx: Tx, row: Omit<BlockRow, 'decidedAtMs'>): Promise<boolean> {
+  const { rowCount } = await tx.query(`
+    insert into card_block (bucket, card_id, client_id, key, operator, terminal, form, challenge, listed_for,
+      state, requested_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing`, [
+    row.bucket, row.cardId, row.client, row.key, row.operator, row.terminal, blockForms.indexOf(row.form),
+    row.challenge, row.listedFor, blockStates.indexOf(row.state), timestamp(row.requestedAtMs)])
+  return rowCount === 1
+}
+
+/** Whether it was open until now. */
+export async function decideBlock (
+  tx: Tx, { bucket, client, key }: BlockRow, state: BlockState, atMs: number
+): Promise<boolean> {
+  const { rowCount } = await tx.query(`
+    update card_block set state = $4, decided_at = $5
+    where bucket = $1 and client_id = $2 and key = $3 and state = 0`,
+  [bucket, client, key, blockStates.indexOf(state), timestamp(atMs)])
+  return rowCount === 1
+}
