@@ -39,13 +39,10 @@ export function holdMetrics (t: Test, page: Map<string, Family>, house: 'ledger'
     t.equal(name.endsWith('_total'), type === 'counter', `${name}: counters end in _total, and nothing else`)
     if (type === 'histogram') checkHistogram(t, name, samples)
   }
-  const table = readFileSync(join(import.meta.dirname, '../../docs/running.md'), 'utf8')
-  const told = [...table.matchAll(/^\| `((?:ledger|gateway)_\w+)` \| (\w+) \| (.*?) \| (.+?) \| .*\|$/gm)]
-    .map(([, ...cells]) => cells)
-    .filter(([name]) => name?.startsWith(house))
+  const told = rowsIn(docs[house])
   const shown = [...page].map(([name, { type, help }]) => [name, type, help])
   t.strictSame(told.map(([name, type, , help]) => [name, type, help]), shown,
-    'docs/running.md tells each metric, and no other')
+    `docs/${docs[house]} tells each metric, and no other`)
   for (const [name = '', , labels = ''] of told) {
     const used = new Set([...page.get(name)?.samples.keys() ?? []].flatMap(key =>
       [...key.matchAll(/([a-z]+)="/g)].map(([, label = '']) => label)))
@@ -54,6 +51,15 @@ export function holdMetrics (t: Test, page: Map<string, Family>, house: 'ledger'
     if (used.size > 0) t.strictSame([...used].sort(), promised, `labels of ${name}`)
     else t.ok(labels === '' || page.get(name)?.samples.size === 0, `labels of ${name}`)
   }
+}
+
+const docs = { ledger: 'running.md', gateway: 'operation/gateway.md' } as const
+
+/** Name, type, labels, words. */
+function rowsIn (page: string): (string | undefined)[][] {
+  const table = readFileSync(join(import.meta.dirname, '../../docs', page), 'utf8')
+  return [...table.matchAll(/^\| `((?:ledger|gateway)_\w+)` \| (\w+) \| (.*?) \| (.+?) \| .*\|$/gm)]
+    .map(([, ...cells]) => cells)
 }
 
 function checkHistogram (t: Test, name: string, samples: Map<string, number>): void {
