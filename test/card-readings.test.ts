@@ -4,7 +4,8 @@ import { readCardAtCounter } from '../ledger/cards/card-reading.ts'
 import { inTransaction } from '../ledger/store/db.ts'
 import { findFacts, insertFacts } from '../ledger/store/facts.ts'
 import { catchUp } from '../ledger/watch/watch.ts'
-import { cardOf, deliver, recordOf, startBench } from './support/posting.ts'
+import { verifyBooks } from '../ledger/verifying/verify-books.ts'
+import { cardOf, deliver, recordOf, said, startBench } from './support/posting.ts'
 
 const bench = await startBench()
 t.teardown(() => bench.stop())
@@ -38,6 +39,29 @@ for (const [says, reading, verdict, shadowFen] of cases) {
     }
   })
 }
+
+t.test('what a reading has proven is paid once, although the record itself comes later', async t => {
+  const { ledger, db, close } = await bench.freshLedger(1)
+  await deliver(ledger, 'grey', [grey])
+  await readCardAtCounter(ledger, cardOf(0), { counter: 101, balanceFen: 4_820 }, 'clerk')
+  t.equal(said(await deliver(ledger, 'itself', [recordOf(0, 1)])), 'ok')
+  t.equal(said(await deliver(ledger, 'next', [recordOf(0, 2)])), 'ok')
+  const { rows: [now] } = await db.query(`
+    select shadow_fen as shadow, last_counter as counter, open_items as open from purse`)
+  t.match(now, { shadow: 4_640n, counter: 102, open: 0 })
+  t.strictSame((await verifyBooks(db)).checks.filter(({ ok, check }) => !ok && !/seal|tree|head/.test(check)), [])
+  await close()
+})
+
+t.test('the next record after a reading leaves no hole where the grey one is paid', async t => {
+  const { ledger, db, close } = await bench.freshLedger(1)
+  await deliver(ledger, 'grey', [grey])
+  await readCardAtCounter(ledger, cardOf(0), { counter: 101, balanceFen: 4_820 }, 'clerk')
+  t.equal(said(await deliver(ledger, 'next', [recordOf(0, 2)])), 'ok')
+  t.strictSame((await db.query('select shadow_fen as shadow, open_items as open from purse')).rows,
+    [{ shadow: 4_640n, open: 0 }])
+  await close()
+})
 
 t.test('of two estimates of a time the later one counts, whichever time it says', async t => {
   const { db, close } = await bench.freshLedger(1)

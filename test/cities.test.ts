@@ -449,6 +449,8 @@ t.test('terminals say which list they have applied; those that are late are told
   }
   t.match(await applied('B1', 2),
     { status: 409, json: { reason: 'conditions_not_met', where: '/version' } }, 'of the future')
+  t.strictSame(await late(), [], 'published this minute: nobody can have it yet')
+  door.clock.advance(3_600_000)
   for (const terminal of ['B1', 'B2']) t.match(await applied(terminal, 1), { status: 204 })
   t.strictSame(await late(), [
     ['terminal/M1', { due: 1, operator: 'MET', version: null }],

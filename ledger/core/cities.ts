@@ -24,12 +24,16 @@ export const terminalsByMs = (
   { addedAtMs, deletedAtMs }: Pick<Stay, 'addedAtMs' | 'deletedAtMs'>, { addMs, graceMs }: CityDeadlines
 ): number => deletedAtMs === null ? addedAtMs + addMs : deletedAtMs + graceMs
 
-/** The version that every terminal must have applied by now; 0 where none is due yet. */
+/**
+ * The version that every terminal must have applied by now; 0 where none is due yet. `told`: the last that
+ * terminals have had time to fetch; a change that is entered too late is due no sooner than that.
+ */
 export const versionDue = (
-  cities: readonly AcceptedCity[], { addMs, graceMs }: CityDeadlines, nowMs: number
+  cities: readonly AcceptedCity[], { addMs, graceMs }: CityDeadlines, nowMs: number, told: number
 ): number => Math.max(0, ...cities.flatMap(one => [
   one.addedAtMs + addMs < nowMs ? one.addedVersion : 0,
-  one.deletedAtMs !== null && one.deletedAtMs + graceMs < nowMs ? one.deletedVersion ?? 0 : 0]))
+  one.deletedAtMs !== null && one.deletedAtMs + graceMs < nowMs ? one.deletedVersion ?? 0 : 0])
+  .filter(version => version <= told))
 
 /**
  * The stay that counts at an instant, of the longest prefix that fits: the last one begun by then, else the

@@ -19,7 +19,7 @@ import { askedBy, lookUp, prepare, verifyPlain, type PlacedLine } from './prepar
 import { lockFor, lockLines, readContext, readKnown, type OtherCard } from './read-known.ts'
 import { noteTakenBack, redressesOf, takingBack, type TakenBack } from '../redress/take-back.ts'
 import type { AlertRow } from '../store/alerts.ts'
-import { movePurses } from '../store/cards.ts'
+import { markBeyond, movePurses } from '../store/cards.ts'
 import { DecideAgain, isTaken, type Tx } from '../store/db.ts'
 import { tell } from '../store/outbox.ts'
 import { nextBatchId, postBatch, type NewTransfer } from '../store/post.ts'
@@ -163,6 +163,7 @@ async function write (
   await insertAdjustments(tx, batchId, date, decision.adjustments)
   await movePurses(tx, [...kept?.moves ?? [], ...decision.moves])
   await resetTops(tx, decision.retop, reasonNumbers.conflict)
+  await markBeyond(tx, [...decision.beyond, ...decision.retop])
   const { transferIds } = await postBatch(tx, {
     kind: 'records', reopens: true,
     clearingDate: date,

@@ -13,7 +13,7 @@ import { reasonNumbers } from '../../schemas/reasons.ts'
 import { readContext, readKnown, type OtherCard } from './read-known.ts'
 import { noteTakenBack } from '../redress/take-back.ts'
 import { Refusal } from '../refusal.ts'
-import { findCardsById, movePurses } from '../store/cards.ts'
+import { findCardsById, markBeyond, movePurses } from '../store/cards.ts'
 import { DecideAgain, type Tx } from '../store/db.ts'
 import { insertFacts, type ChainFact } from '../store/facts.ts'
 import { lockPurses, openDate, type PurseRow } from '../store/lock.ts'
@@ -58,6 +58,7 @@ export async function reconsider (
   await insertAdjustments(tx, batchId, date, decision.adjustments)
   await movePurses(tx, decision.moves)
   await resetTops(tx, decision.retop, reasonNumbers.conflict)
+  await markBeyond(tx, [...decision.beyond, ...decision.retop])
   const { transferIds } = await postBatch(tx, {
     kind: 'correction', reopens: true, clearingDate: date, createdAtMs: atMs, salt: ledger.random(16),
     itemsDigest: adjustmentsDigest(committedAdjustments(decision)),

@@ -55,6 +55,8 @@ export type Decision = {
   readonly moves: readonly PurseMove[]
   /** Purses whose last event lost its place. */
   readonly retop: readonly PurseKey[]
+  /** Purses of which something above their last counter is decided from now on. */
+  readonly beyond: readonly PurseKey[]
   /** Purses with open items, before or after. */
   readonly troubled: readonly PurseKey[]
   /** Sequences that were looked at: used twice, or (null) not. */
@@ -76,6 +78,7 @@ export type Book = {
   readonly journals: (readonly Draft[])[]
   readonly moves: { -readonly [K in keyof PurseMove]: PurseMove[K] }[]
   readonly retop: PurseKey[]
+  readonly beyond: PurseKey[]
   readonly troubled: PurseKey[]
   readonly reuses: LookedReuse[]
   /** Whether a use of a PSAM belongs to a second run. */

@@ -244,6 +244,8 @@ function judgeScene (
   move.openItems += gapsAt(around, now.covers, group.opening) - gapsAt(around, then.covers, group.opening)
   moveTop(book, scene, move, then, now, news)
   if (move.openItems > 0 || (group.purse?.openItems ?? 0) > 0) book.troubled.push(group.key)
+  const isBeyond = after.some(({ counter }) => counter > move.lastCounter)
+  if (isBeyond && group.purse?.beyond === false) book.beyond.push(group.key)
   book.moves.push(move)
 }
 

@@ -28,6 +28,7 @@ export function judge (sorted: Sorted, known: Known, context: Context): Decision
     journals: [],
     moves: [],
     retop: [],
+    beyond: [],
     troubled: [],
     reuses: [],
     regressed: regressedBy([...context.reuses, ...known.reuses], context.policy.clockToleranceMs),

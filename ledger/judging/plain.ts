@@ -169,7 +169,7 @@ function isOnlyRemarkedOn (
 
 /** As `goesOnPlainly` asks of lines one by one. */
 function goesOn (lines: PlainLines, purse: PurseRow, told: Int32Array): boolean {
-  if (purse.openItems > 0) return false
+  if (purse.openItems > 0 || purse.beyond) return false
   let counter = purse.lastCounter
   let balanceFen = Number(purse.lastBalanceFen)
   for (const place of told) {

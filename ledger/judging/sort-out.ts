@@ -162,7 +162,7 @@ function groupOf (told: readonly Told[], purse: PurseRow | null): Group {
  * have.
  */
 function goesOnPlainly ({ purse, told }: Group): boolean {
-  if (purse === null || purse.openItems > 0) return false
+  if (purse === null || purse.openItems > 0 || purse.beyond) return false
   let counter = purse.lastCounter
   let balanceFen = purse.lastBalanceFen
   for (const { line: { record }, kind } of told) {

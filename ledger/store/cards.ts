@@ -134,3 +134,15 @@ export async function movePurses (tx: Tx, given: readonly PurseMove[]): Promise<
     numbers(moves.map(m => m.lastCounter)), numbers(moves.map(m => m.lastBalanceFen)),
     numbers(moves.map(m => m.shadowDeltaFen)), numbers(moves.map(m => m.openItems))])
 }
+
+/** From now on nothing of these purses is plain. */
+export async function markBeyond (
+  tx: Tx, purses: readonly { readonly bucket: number, readonly cardId: bigint, readonly purse: number }[]
+): Promise<void> {
+  if (purses.length === 0) return
+  await tx.query(`
+    update purse p set beyond = true
+    from unnest($1::smallint[], $2::bigint[], $3::smallint[]) as k (bucket, card_id, purse)
+    where p.bucket = k.bucket and p.card_id = k.card_id and p.purse = k.purse`,
+  [numbers(purses.map(p => p.bucket)), numbers(purses.map(p => p.cardId)), numbers(purses.map(p => p.purse))])
+}

@@ -13,10 +13,11 @@ export async function readCities (db: Db | Tx): Promise<AcceptedCity[]> {
   return rows
 }
 
-/** 0 before the first. */
-export async function lastCityVersion (db: Db | Tx): Promise<number> {
-  const { rows } = await db.query<{ version: number }>(
-    'select coalesce(max(version), 0) as version from city_list_version')
+/** Of those published by an instant, if one is named; 0 before the first. */
+export async function lastCityVersion (db: Db | Tx, byMs: number | null = null): Promise<number> {
+  const { rows } = await db.query<{ version: number }>(`
+    select coalesce(max(version), 0) as version from city_list_version
+    where $1::timestamptz is null or published_at <= $1`, [byMs === null ? null : timestamp(byMs)])
   return rows[0]?.version ?? 0
 }
 

@@ -64,6 +64,8 @@ export const pretendSpread = (tx: Tx, is: boolean): void => { spread.set(tx, Pro
 export type PurseRow = {
   readonly bucket: number, readonly cardId: bigint, readonly purse: number, readonly lastCounter: number,
   readonly lastBalanceFen: bigint, readonly shadowFen: bigint, readonly openItems: number
+  /** Something above the last counter is known and decided: nothing of this purse is plain. */
+  readonly beyond: boolean
 }
 
 /**
@@ -194,7 +196,8 @@ function addRows (
 /* ---- thousands of rows as one text: it is made and read in a third of the time ---- */
 
 const purseFields = [
-  'bucket', 'card_id', 'purse', 'last_counter', 'last_balance_fen', 'shadow_fen', 'open_items'] as const
+  'bucket', 'card_id', 'purse', 'last_counter', 'last_balance_fen', 'shadow_fen', 'open_items',
+  'beyond'] as const
 const cardFields = [
   'place', 'card_type', 'state', 'suite', 'city_factor', 'opened_counter', 'opened_fen'] as const
 
@@ -211,7 +214,8 @@ const purseAt = (values: readonly string[], at: number): PurseRow => ({
   lastCounter: Number(values[at + 3]),
   lastBalanceFen: BigInt(values[at + 4] as string),
   shadowFen: BigInt(values[at + 5] as string),
-  openItems: Number(values[at + 6])
+  openItems: Number(values[at + 6]),
+  beyond: values[at + 7] === 't'
 })
 
 function cardAt (

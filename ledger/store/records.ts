@@ -348,12 +348,12 @@ export async function resetTops (tx: Tx, purses: readonly PurseKey[], conflict: 
     told as (
       select k.*, e.counter, e.balance_before_fen - e.amount_fen as after_fen, e.delivery_no, e.line_no,
         e.findings,
-        e.reason
+        e.reason, 0 as kind, e.event_at
       from k join card_event e on e.bucket = k.bucket and e.card_id = k.card_id and e.purse = k.purse
         and e.counter_kind = 0
       union all
       select k.*, e.counter, e.balance_before_fen - e.amount_fen, e.delivery_no, e.line_no, e.findings,
-        e.reason
+        e.reason, e.kind, e.event_at
       from k join evidence e on e.bucket = k.bucket and e.card_id = k.card_id and e.purse = k.purse and e.kind
         > 1),
     tops as (
@@ -365,7 +365,7 @@ export async function resetTops (tx: Tx, purses: readonly PurseKey[], conflict: 
         order by j.batch_id desc limit 1) a on true
       where $4 <> coalesce(a.reason, t.reason)
         and not $4 = any (coalesce(case when a.outcome is null then t.findings else a.findings end, '{}'))
-      order by t.bucket, t.card_id, t.purse, t.counter desc)
+      order by t.bucket, t.card_id, t.purse, t.counter desc, t.kind = 3, t.event_at)
     update purse p set last_counter = coalesce(tops.counter, c.opened_counter),
       last_balance_fen = coalesce(tops.after_fen, c.opened_fen)
     from k join card c using (bucket, card_id) left join tops using (bucket, card_id, purse)

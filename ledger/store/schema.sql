@@ -1015,6 +1015,7 @@ create table psam_sequence (
 );
 
 create table purse (
+  beyond boolean not null default false,
   bucket smallint not null,
   card_id bigint not null,
   last_balance_fen bigint not null,

@@ -323,6 +323,7 @@ const bucketsTouched = async (tx: Tx, { batchId }: Start): Promise<number[]> =>
     order by 1`, [batchId])).rows.map(row => row.bucket)
 
 /**
+ * On one counter a claim stands before a stranger (kind 3), of several strangers the first.
  * Only tables are joined, each by its key; all else is one group by purse and counter and one by purse.
  * Joining what is computed to purses once more reads simpler and never ends: the planner, without statistics
  * of it, takes it for a row or two and compares each purse with each other.
@@ -331,16 +332,17 @@ const purseRows = (purses: string): string => `
   told as (
     select p.bucket, p.card_id, p.purse, p.last_counter, p.last_balance_fen, p.open_items, c.card_type,
       c.opened_counter, c.opened_fen, x.counter, x.balance_before_fen - x.amount_fen as after_fen, x.kind,
+      x.event_at, x.terminal_id, x.sequence,
       coalesce(a.outcome, x.outcome) as outcome, coalesce(a.reason, x.reason) as reason,
       coalesce(case when a.outcome is null then x.findings else a.findings end, '{}') as findings
     from ${purses} join card c on c.bucket = p.bucket and c.card_id = p.card_id
     left join (
       select bucket, card_id, purse, counter, balance_before_fen, amount_fen, 0 as kind, outcome, reason,
-        findings, delivery_no, line_no
+        findings, event_at, terminal_id, sequence, delivery_no, line_no
       from card_event where bucket = any($1) and counter_kind = 0
       union all
       select bucket, card_id, purse, counter, balance_before_fen, amount_fen, kind, outcome, reason, findings,
-        delivery_no, line_no
+        event_at, terminal_id, sequence, delivery_no, line_no
       from evidence where bucket = any($1) and kind > 0) x on x.card_id = p.card_id and x.purse = p.purse
     left join lateral (
       select outcome, reason, findings from adjustment j
@@ -354,7 +356,8 @@ const purseRows = (purses: string): string => `
   counters as (
     select ${purseColumns}, counter, bool_or(covers) as covers,
       bool_or(covers) filter (where kind <> 1) as signed,
-      min(after_fen) filter (where covers and kind <> 1) as after_fen,
+      coalesce(min(after_fen) filter (where covers and kind in (0, 2, 4)), (array_agg(after_fen
+        order by event_at, terminal_id, sequence) filter (where kind = 3))[1]) as after_fen,
       count(*) filter (where outcome = 1 and kind in (0, 1, 2)) as held
     from judged group by ${purseColumns}, counter),
   steps as (

@@ -6,10 +6,13 @@ import { versionDue } from '../core/cities.ts'
 import { raiseAlerts, type Alert } from '../alerts.ts'
 import { cityDeadlines } from '../parameters/cities.ts'
 import type { AlertRow } from '../store/alerts.ts'
-import { findBehind } from '../store/cities.ts'
+import { findBehind, lastCityVersion } from '../store/cities.ts'
 import { inTransaction, type Db } from '../store/db.ts'
 import { openDate } from '../store/lock.ts'
 import type { Watching } from './watch.ts'
+
+/** What was published this shortly before, no terminal need have: gateways fetch lists every few minutes. */
+const fetchMs = 3_600_000
 
 /** What was looked for last: once a day, and where another version is due or the registry has changed. */
 const looked = new WeakMap<Db, string>()
@@ -17,7 +20,9 @@ const looked = new WeakMap<Db, string>()
 export async function findOverdueLists ({ db, clock, registry }: Watching): Promise<AlertRow[]> {
   const { cities, policies, version } = await registry()
   const atMs = clock.now()
-  const due = versionDue(cities, cityDeadlines(policies), atMs)
+  if (cities.length === 0) return []
+  const told = await lastCityVersion(db, atMs - fetchMs)
+  const due = versionDue(cities, cityDeadlines(policies), atMs, told)
   const look = `${due} ${version} ${localDate(atMs)}`
   if (due === 0 || looked.get(db) === look) return []
   const raised = await inTransaction(db, async tx => {

@@ -1,7 +1,7 @@
 // A second ledger, written from the rules alone: simple, slow, and without a line of the real one. It keeps
 // every line that was told in one list and works everything out anew each time it is asked. It knows taps,
-// grey records, clones, copies, strangers, refunds, online requests and their reversals; it refuses to know
-// SQL, batches and speed.
+// grey records, clones, copies, strangers, readings at a counter, decisions about held records, refunds,
+// disputes, loads, online requests and their reversals; it refuses to know SQL, batches and speed.
 
 /** A line as a terminal tells it. `signed`: its TAC is right. */
 export type ToldTap = {
@@ -13,7 +13,18 @@ export type ToldTap = {
 export type World = { readonly nowMs: number, readonly openDateMs: number }
 
 type Kind = 'claim' | 'grey' | 'stranger' | 'nothing'
-type Event = ToldTap & { kind: Kind, readonly own: readonly string[] }
+type Event = ToldTap & {
+  kind: Kind, readonly own: readonly string[], readonly openDateMs: number
+}
+/** What people saw and said beside the records. */
+type Reading = {
+  readonly card: number, readonly counter: number, readonly fen: number, readonly atMs: number
+}
+type Load = { readonly card: number, readonly counter: number, readonly fen: number }
+type Facts = {
+  readonly readings: readonly Reading[], readonly loads: readonly Load[]
+  readonly decided: ReadonlyMap<string, 'released' | 'rejected'>
+}
 
 const opening = { counter: 100, fen: 5_000 }
 const tenMinutesMs = 600_000
@@ -23,15 +34,16 @@ const psamIssuedMs = Date.parse('2025-01-01T00:00:00+08:00')
 /** In this order the first finding names the verdict. */
 const precedence = [
   'psam_unknown', 'terminal_unknown', 'grey', 'grey_cancelled', 'tac_wrong', 'clock_implausible',
-  'psam_terminal_mismatch', 'overdue', 'conflict', 'chain_broken', 'late'
+  'psam_terminal_mismatch', 'overdue', 'issuer_pays', 'rejected', 'conflict', 'chain_broken', 'late'
 ]
 const outcomes: Readonly<Record<string, string>> = {
   psam_unknown: 'refused', terminal_unknown: 'refused', grey: 'held', grey_cancelled: 'refused',
   tac_wrong: 'refused', clock_implausible: 'held', psam_terminal_mismatch: 'refused', overdue: 'refused',
-  conflict: 'held', chain_broken: 'held', late: 'accepted', ok: 'accepted'
+  issuer_pays: 'accepted', rejected: 'refused', conflict: 'held', chain_broken: 'held', late: 'accepted',
+  ok: 'accepted'
 }
 /** The chip has paid, the operator is not. */
-const unpaid = new Set(['terminal_unknown', 'psam_terminal_mismatch', 'overdue'])
+const unpaid = new Set(['terminal_unknown', 'psam_terminal_mismatch', 'overdue', 'rejected'])
 
 const contentOf = (e: ToldTap): string =>
   [e.card, e.counter, e.amountFen, e.psam, e.sequence, e.atMs].join('/')
@@ -41,6 +53,12 @@ export type Verdict = { readonly tap: ToldTap, readonly outcome: string, readonl
 export type PurseState = {
   readonly card: number, readonly counter: number, readonly balanceFen: number, readonly owedFen: number
   readonly open: number
+  /** Loaded after that counter: what the chip held last may have it in or not. */
+  readonly loadedFen: number
+}
+type Place = 'operator' | 'unpaid' | 'issuer'
+type Redress = {
+  readonly of: Event, readonly from: Place, readonly to: 'holder' | 'operator', readonly fen: number
 }
 
 /** `fen`: above zero a top-up, below a purchase; so much of it was taken back. */
@@ -50,27 +68,80 @@ export function newModel (cards: number) {
   const events: Event[] = []
   const told = new Set<string>()
 
-  /** What was given back of an event that is paid to its operator. */
-  let refunds: { readonly of: ToldTap, readonly fen: number }[] = []
   const online = new Map<number, number>()
   const requests: Request[] = []
+  const readings: Reading[] = []
+  const loads: Load[] = []
+  const decided = new Map<string, 'released' | 'rejected'>()
 
-  /** Gives back a part of a sale; false where that cannot be. */
-  function refund (card: number, counter: number, fen: number): boolean {
-    const paid = (verdicts() as Full[]).find(one =>
-      one.tap.card === card && one.tap.counter === counter && moved(one) === 'operator')
-    if (paid === undefined) return false
-    const before = refunds.filter(({ of }) => of === paid.tap).reduce((sum, one) => sum + one.fen, 0)
-    if (before + fen > paid.tap.amountFen) return false
-    refunds.push({ of: paid.tap, fen })
+  /** What people moved again of an event, as long as its money stays where it was then. */
+  let redresses: Redress[] = []
+  /** Events about which a refused dispute can still go on. */
+  const disputed = new Set<string>()
+
+  /** The event of a counter whose money is somewhere; null where none is, or more than one. */
+  function standing (card: number, counter: number): { readonly tap: Event, readonly place: Place } | null {
+    const found = (verdicts() as Full[]).flatMap(one => {
+      const place = moved(one)
+      return one.tap.card === card && one.tap.counter === counter && place !== null
+        ? [{ tap: one.tap as Event, place }]
+        : []
+    })
+    return found.length === 1 ? found[0] ?? null : null
+  }
+  const isClear = (card: number, counter: number): boolean =>
+    (verdicts() as Full[]).filter(one => one.tap.card === card && one.tap.counter === counter &&
+      moved(one) !== null).length < 2
+
+  function move (of: Event, from: Place, to: Redress['to'], fen: number): boolean {
+    const before = redresses.filter(one => one.of === of).reduce((sum, one) => sum + one.fen, 0)
+    if (before + fen > of.amountFen) return false
+    redresses.push({ of, from, to, fen })
     return true
   }
 
-  /** What was given back of events that are not paid any more is taken back with them, once and for all. */
+  /** Gives back a part of a sale; false where that cannot be. */
+  function refund (card: number, counter: number, fen: number): boolean {
+    const paid = standing(card, counter)
+    if (paid?.place !== 'operator' || disputed.has(`${card}/${counter}`)) return false
+    return move(paid.tap, paid.place, 'holder', fen)
+  }
+
+  /** Raised, answered and decided in one go; null where it could not even be raised. */
+  function dispute (
+    card: number, counter: number, fen: number, side: 'holder' | 'operator', accepts: boolean, world: World
+  ): 'ACCEPTED' | 'REFUSED' | null {
+    const found = standing(card, counter)
+    if (found === null || disputed.has(`${card}/${counter}`)) return null
+    const { tap, place } = found
+    if (tap.openDateMs >= world.openDateMs) return null
+    if (side === 'operator' && (place !== 'unpaid' || tap.terminal === 'none')) return null
+    const before = redresses.filter(one => one.of === tap).reduce((sum, one) => sum + one.fen, 0)
+    if (before + fen > tap.amountFen) return null
+    if (accepts) move(tap, place, side, fen)
+    else disputed.add(`${card}/${counter}`)
+    return accepts ? 'ACCEPTED' : 'REFUSED'
+  }
+
+  /** What was moved again of an event whose money has gone elsewhere went back, once and for all. */
   function settle (): void {
-    const standing = (verdicts() as Full[]).filter(one => moved(one) === 'operator')
-    const paid = new Set(standing.map(({ tap }) => tap))
-    refunds = refunds.filter(({ of }) => paid.has(of))
+    const places = new Map((verdicts() as Full[]).map(one => [one.tap, moved(one)]))
+    redresses = redresses.filter(({ of, from }) => places.get(of) === from)
+  }
+
+  /** A chip is read at a counter. */
+  function read (reading: Reading): void { readings.push(reading) }
+
+  /** Value that a chip has taken after a counter. */
+  function load (load: Load): void { loads.push(load) }
+
+  /** Records held for a conflict: the two of them that are decided by their PSAM and sequence. */
+  function decide (tap: ToldTap, to: 'released' | 'rejected'): boolean {
+    const held = (verdicts() as Full[]).find(one => contentOf(one.tap) === contentOf(tap) &&
+      one.kind === 'claim' && one.reason === 'conflict')
+    if (held === undefined) return false
+    decided.set(contentOf(held.tap), to)
+    return true
   }
 
   /** A top-up (above zero) at a party or a purchase; its place among the requests, or null: declined. */
@@ -102,16 +173,18 @@ export function newModel (cards: number) {
     told.add(evidenceOf(tap))
     if (isRepeat) return false
     if (known?.kind === 'grey' && kind === 'claim') known.kind = 'claim' // its own end has come
-    else if (known === undefined) events.push({ ...tap, kind, own: own.filter(one => one !== 'grey') })
-    else return false
+    else if (known === undefined) {
+      events.push({ ...tap, kind, own: own.filter(one => one !== 'grey'), openDateMs: world.openDateMs })
+    } else return false
     return true
   }
 
   /** What stands now: every event with its verdict. */
   function verdicts (): Verdict[] {
-    const lost = losers(events.filter(event => event.kind === 'claim'))
+    const facts = { readings, loads, decided }
+    const lost = losers(events.filter(event => event.kind === 'claim'), facts)
     return events.map(event => {
-      const findings = [...event.own, ...findingsByOthers(event, events, lost)]
+      const findings = [...event.own, ...findingsByOthers(event, events, lost, facts)]
       const reason = precedence.find(one => findings.includes(one)) ?? 'ok'
       const conflict = findings.includes('conflict')
       return { tap: event, outcome: outcomes[reason] ?? '?', reason, conflict, kind: event.kind }
@@ -119,8 +192,10 @@ export function newModel (cards: number) {
   }
 
   type Full = Verdict & { readonly conflict: boolean, readonly kind: Kind }
-  const moved = ({ tap, outcome, reason, conflict }: Full): 'operator' | 'unpaid' | null => {
-    if (tap.amountFen === 0 || conflict) return null
+  const moved = ({ tap, outcome, reason, conflict }: Full): Place | null => {
+    if (tap.amountFen === 0) return null
+    if (reason === 'issuer_pays') return 'issuer'
+    if (conflict) return null
     if (outcome === 'accepted') return 'operator'
     return unpaid.has(reason) ? 'unpaid' : null
   }
@@ -133,13 +208,19 @@ export function newModel (cards: number) {
       if (to === null) continue
       const operator = verdict.tap.terminal === 'M1' ? 'MET' : 'BUS'
       const account = to === 'unpaid' ? 'unpaid-debits' : `merchant-pending/${operator}`
-      sums['purse'] = (sums['purse'] ?? 0) - verdict.tap.amountFen
+      const from = to === 'issuer' ? 'issuer-loss' : 'purse'
+      sums[from] = (sums[from] ?? 0) - verdict.tap.amountFen
       sums[account] = (sums[account] ?? 0) + verdict.tap.amountFen
     }
     const add = (account: string, fen: number) => { sums[account] = (sums[account] ?? 0) + fen }
-    for (const { of, fen } of refunds) {
-      add(`merchant-pending/${of.terminal === 'M1' ? 'MET' : 'BUS'}`, -fen)
-      add('pending-load', fen)
+    for (const { of, from, to, fen } of redresses) {
+      const merchant = `merchant-pending/${of.terminal === 'M1' ? 'MET' : 'BUS'}`
+      add(from === 'unpaid' ? 'unpaid-debits' : merchant, -fen)
+      add(to === 'operator' ? merchant : from === 'issuer' ? 'issuer-loss' : 'pending-load', fen)
+    }
+    for (const { fen } of loads) {
+      add('merchant-pending/BUS', -fen) // who sold it
+      add('purse', fen)
     }
     for (const { fen, party, backFen } of requests) {
       const standing = fen - Math.sign(fen) * backFen
@@ -157,21 +238,26 @@ export function newModel (cards: number) {
         kind === 'stranger' || (kind === 'claim' && !conflict))
       const top = standing.sort((a, b) => b.tap.counter - a.tap.counter ||
         Number(a.kind === 'stranger') - Number(b.kind === 'stranger') || rank(a.tap, b.tap))[0]?.tap
-      const debited = own.filter(one => moved(one) !== null)
+      const debited = own.filter(one => ['operator', 'unpaid'].includes(moved(one) ?? ''))
+      const taken = loads.filter(one => one.card === card)
+      const loadedFen = taken.reduce((sum, { fen }) => sum + fen, 0)
+      const counter = top?.counter ?? opening.counter
       const held = own.filter(({ kind, outcome }) =>
         (kind === 'claim' || kind === 'grey') && outcome === 'held').length
       return {
         card,
-        counter: top?.counter ?? opening.counter,
+        counter,
         balanceFen: top === undefined ? opening.fen : top.beforeFen - top.amountFen,
-        owedFen: opening.fen - debited.reduce((sum, { tap }) => sum + tap.amountFen, 0),
+        loadedFen: taken.filter(one => one.counter === counter).reduce((sum, { fen }) => sum + fen, 0),
+        owedFen: opening.fen + loadedFen - debited.reduce((sum, { tap }) => sum + tap.amountFen, 0),
         open: held + gaps(own)
       }
     })
   }
 
   return {
-    tell, settle, refund, request, takeBack, verdicts, accounts, purses, distinct: () => events.length,
+    tell, settle, refund, dispute, isClear, read, load, decide, request, takeBack, verdicts, accounts, purses,
+    distinct: () => events.length,
     requests: () => requests.length
   }
 }
@@ -205,11 +291,15 @@ const rank = (a: ToldTap, b: ToldTap): number =>
   a.atMs - b.atMs || terminals.indexOf(a.terminal) - terminals.indexOf(b.terminal) ||
   a.sequence - b.sequence || a.counter - b.counter
 
-/** First come in rank order, first served, where both the chip's counter and the PSAM's sequence are free. */
-function losers (claims: readonly Event[]): Set<Event> {
+/**
+ * First come in rank order, first served, where both the chip's counter and the PSAM's sequence are free.
+ * What people decided on takes the chip's counter alone.
+ */
+function losers (claims: readonly Event[], { decided }: Facts): Set<Event> {
   const taken = new Set<string>()
   return new Set([...claims].sort(rank).filter(claim => {
-    const keys = [`chip ${claim.card}/${claim.counter}`, `psam ${claim.psam}/${claim.sequence}`]
+    const chip = `chip ${claim.card}/${claim.counter}`
+    const keys = decided.has(contentOf(claim)) ? [chip] : [chip, `psam ${claim.psam}/${claim.sequence}`]
     if (keys.some(key => taken.has(key))) return true
     for (const key of keys) taken.add(key)
     return false
@@ -225,28 +315,53 @@ function standingAt (
     .sort((a, b) => Number(a.kind === 'stranger') - Number(b.kind === 'stranger') || rank(a, b))[0]
 }
 
-function findingsByOthers (event: Event, events: readonly Event[], lost: ReadonlySet<Event>): string[] {
+function findingsByOthers (
+  event: Event, events: readonly Event[], lost: ReadonlySet<Event>, facts: Facts
+): string[] {
   const at = (counter: number) => standingAt(events, lost, event.card, counter)
   if (event.kind === 'nothing') return []
-  if (event.kind === 'grey') return greyFindings(event, events, at)
+  if (event.kind === 'grey') return greyFindings(event, events, at, facts)
   const previous = at(event.counter - 1)
+  const loadedFen = loadsAfter(event.card, event.counter - 1, facts).reduce((sum, fen) => sum + fen, 0)
   const expected = event.counter - 1 === opening.counter
-    ? opening.fen
-    : previous === undefined ? null : previous.beforeFen - previous.amountFen
+    ? opening.fen + loadedFen
+    : previous === undefined ? null : previous.beforeFen - previous.amountFen + loadedFen
   const broken = event.counter <= opening.counter || (expected !== null && expected !== event.beforeFen)
-  return [...lost.has(event) ? ['conflict'] : [], ...broken ? ['chain_broken'] : []]
+  const isLost = lost.has(event)
+  const said = facts.decided.get(contentOf(event))
+  return [
+    ...isLost ? ['conflict'] : [], ...broken ? ['chain_broken'] : [],
+    ...said === 'rejected' ? ['rejected'] : said === 'released' && isLost ? ['issuer_pays'] : []]
+}
+
+const loadsAfter = (card: number, counter: number, { loads }: Facts): number[] =>
+  loads.filter(one => one.card === card && one.counter === counter).map(({ fen }) => fen)
+
+/** What was on the chip after a counter, by whatever tells it: the next use, or somebody who read it. */
+function leftAfter (
+  card: number, counter: number, next: Event | undefined, facts: Facts
+): number[] {
+  const sums = [0]
+  for (const fen of loadsAfter(card, counter, facts)) sums.push((sums.at(-1) ?? 0) + fen)
+  const seen = facts.readings.filter(one => one.card === card && one.counter === counter)
+  return [
+    ...next === undefined ? [] : [next.beforeFen - (sums.at(-1) ?? 0)],
+    ...seen.flatMap(({ fen }) => sums.map(sum => fen - sum))]
 }
 
 function greyFindings (
-  event: Event, events: readonly Event[], at: (counter: number) => Event | undefined
+  event: Event, events: readonly Event[], at: (counter: number) => Event | undefined, facts: Facts
 ): string[] {
-  if (at(event.counter) !== undefined) return ['grey_cancelled']
-  const next = at(event.counter + 1)
-  if (next === undefined) return ['grey']
-  const fitting = events.filter(e => e.kind === 'grey' && e.card === event.card &&
-    e.counter === event.counter && e.beforeFen - e.amountFen === next.beforeFen)
+  const { card, counter, beforeFen, amountFen, atMs } = event
+  if (at(counter) !== undefined) return ['grey_cancelled']
+  const left = leftAfter(card, counter, at(counter + 1), facts)
+  const fitting = events.filter(e => e.kind === 'grey' && e.card === card && e.counter === counter &&
+    left.includes(e.beforeFen - e.amountFen))
   if (fitting.length === 1) return fitting[0] === event ? [] : ['grey_cancelled']
-  return next.beforeFen === event.beforeFen && event.amountFen !== 0 ? ['grey_cancelled'] : ['grey']
+  if (amountFen !== 0 && left.includes(beforeFen)) return ['grey_cancelled']
+  const untouched = facts.readings.some(one => one.card === card && one.counter === counter - 1 &&
+    one.fen === beforeFen && one.atMs > atMs + tenMinutesMs)
+  return untouched ? ['grey_cancelled'] : ['grey']
 }
 
 /** Runs of counters that nobody has told of, below one that the chip is known to have used. */
