@@ -57,6 +57,11 @@ t.test('the next record after a reading leaves no hole where the grey one is pai
   const { ledger, db, close } = await bench.freshLedger(1)
   await deliver(ledger, 'grey', [grey])
   await readCardAtCounter(ledger, cardOf(0), { counter: 101, balanceFen: 4_820 }, 'clerk')
+  const faults = async () => (await verifyBooks(db)).checks.map(({ detail }) => detail).join()
+  t.notMatch(await faults(), /forgotten/)
+  await db.query('update purse set beyond = false')
+  t.match(await faults(), /what is known above counter 100 would be forgotten/)
+  await db.query('update purse set beyond = true')
   t.equal(said(await deliver(ledger, 'next', [recordOf(0, 2)])), 'ok')
   t.strictSame((await db.query('select shadow_fen as shadow, open_items as open from purse')).rows,
     [{ shadow: 4_640n, open: 0 }])

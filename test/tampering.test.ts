@@ -46,6 +46,7 @@ const uncovered: Readonly<Record<string, string>> = {
   'signing_key.since': 'what counts is the key, whose id is its hash',
   'day_step.step_no': 'only orders the steps of one day',
   'day_step.detail': 'holds nothing yet',
+  'purse.beyond': 'true where it need not be costs time alone; false where it must not be is found',
   'open_day.one': 'always true: the table refuses anything else',
   'general_ledger.accounts': 'a count of accounts at that time, for the reader',
   'general_ledger.normal_side': 'a copy of the chart, which is code',

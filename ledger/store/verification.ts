@@ -280,7 +280,14 @@ export const shadowDifferences = (tx: Tx): Promise<string[]> => text(tx, `
 /** A card has two purses, ED and EP. */
 export const strayPurses = (tx: Tx): Promise<string[]> => text(tx, `
   select format('purse card %s purse %s: no card has such a purse', card_id, purse) as what from purse
-  where purse not in (1, 2) order by 1 limit 20`)
+  where purse not in (1, 2)
+  union all
+  select format('purse card %s purse %s: what is known above counter %s would be forgotten', card_id, purse,
+    last_counter)
+  from purse p where not beyond and open_items = 0 and exists (
+    select 1 from evidence e where e.bucket = p.bucket and e.card_id = p.card_id and e.purse = p.purse
+      and e.kind in (1, 2) and e.counter > p.last_counter)
+  order by 1 limit 20`)
 
 /**
  * Purses whose last counter and balance are not those of the highest signed event that stands, or that count
