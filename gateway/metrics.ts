@@ -49,7 +49,8 @@ export function gatewayMetrics (metrics: Metrics, measured: Measured): (tap: Tap
   count('gateway_open_intents', 'cards that are expected back', () => spool.status().openIntents)
   count('gateway_loads_open', 'cards whose load nobody saw the end of', () => loads.view().open)
   count('gateway_loads_untold', 'outcomes of loads that the ledger has not heard', () => loads.view().untold)
-  count('gateway_blocks_untold', 'blocks of cards that the ledger has not heard of', () => blocks.view().untold)
+  count('gateway_blocks_untold', 'blocks of cards that the ledger has not heard of', () =>
+    blocks.view().untold)
   count('gateway_uplink_failures', 'failed deliveries in a row', () => uplink.status().failures)
   metrics.counter('gateway_uplink_results_total', 'records answered, by the reason of the ledger', () =>
     Object.entries(uplink.status().results).map(([reason, records]) => [{ reason }, records]))

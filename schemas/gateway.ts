@@ -109,7 +109,8 @@ export const LaneConfig = Type.Object({
   })),
   terminalNumber: Type.Optional(hexText(6, 'load: what chips are told where there is no PSAM to tell it')),
   loadDeadlineMs: Type.Optional(Milliseconds(100, 60_000, 'load: the ledger is waited for so long; 8000')),
-  blockListed: Type.Optional(literals(blockForms, 'a listed card is blocked on its chip; absent: it is declined')),
+  blockListed: Type.Optional(
+    literals(blockForms, 'a listed card is blocked on its chip; absent: it is declined')),
   industry: Type.Optional(hexText(1, 'industry code in the trip record: 01 metro, 02 bus, 07 parking')),
   transmitDeadlineMs: Type.Optional(Milliseconds(50, 60_000, 'a silent chip is given up after this; 3000'))
 }, { ...closed, $id: 'LaneConfig' })

@@ -2,6 +2,7 @@
 // itself: every decoder on any bytes, every layout both ways.
 
 import t from 'tap'
+import { buildSsseRecord, readSsseRecord, ssseNames } from '../schemas/ssse/files.ts'
 import fc from 'fast-check'
 import { createCipheriv, createECDH, createHash } from 'node:crypto'
 import * as apdu from '../schemas/epurse/apdu.ts'
@@ -952,4 +953,22 @@ t.test('single DES as the standard has it', async t => {
   ] as const) t.equal(hex(desChain(unhex(key), unhex(plain))), cipher, `${key} ${plain}`)
   t.throws(() => desChain(new Uint8Array(16), new Uint8Array(8)), RangeError)
   t.throws(() => desChain(new Uint8Array(8), new Uint8Array(9)), RangeError)
+})
+
+t.test('a social-security card: names, records both ways, every cut', async t => {
+  t.same(ssseNames.map(name => Buffer.from(name.subarray(0, 7)).toString()), ['sx1.sh.', 'sx2.sh.'])
+  t.same(ssseNames.map(name => new TextDecoder('gb2312').decode(name.subarray(7))), ['社会保障', '社会保障'])
+  // GB2312: 张 D5C5, 三 C8FD.
+  const name = `021E${'D5C5C8FD'}${'00'.repeat(26)}`
+  t.equal(hex(buildSsseRecord(0x06, 'name', '张三')), name)
+  t.match(readSsseRecord(0x06, unhex(name)), { ok: true, field: { name: 'name', value: '张三' } })
+  t.match(readSsseRecord(0x06, unhex('0104 5A5A5A58')), { field: { name: 'idNumber', value: 'ZZZX' } })
+  t.match(readSsseRecord(0x05, unhex('0604 20361231')), { field: { name: 'validUntil', value: '20361231' } })
+  t.match(readSsseRecord(0x06, unhex('7F01 00')), { ok: true, field: null }, 'a tag of another generation')
+  for (let cut = 0; cut < 32; cut++) {
+    const part = readSsseRecord(0x06, unhex(name).subarray(0, cut))
+    t.match(part, { ok: false, error: /^file 06/ }, `cut at ${cut}`)
+  }
+  t.throws(() => buildSsseRecord(0x06, 'name', '😀'), /GBK has no/)
+  t.throws(() => buildSsseRecord(0x05, 'validUntil', '2036'), /has 4 bytes, not 2/)
 })

@@ -63,8 +63,10 @@ const fault = async (city: City, no: number, fault: Fault) =>
   await city.farm.arm({ chip: await city.chip(no), fault })
 
 async function blocksOf (city: City, lane: string) {
-  const count = async (state: string) => (await city.door.ok('clerk', 'GET', `/v1/card-blocks?state=${state}`))
-    .blocks.filter((one: { terminal: string }) => one.terminal === lane).length
+  const count = async (state: string) => {
+    const { blocks } = await city.door.ok('clerk', 'GET', `/v1/card-blocks?state=${state}`)
+    return blocks.filter((one: { terminal: string }) => one.terminal === lane).length
+  }
   return { blocked: await count('blocked'), refused: await count('refused'), open: await count('open') }
 }
 
@@ -117,7 +119,9 @@ t.test('loads at lanes', { ...here, jobs: 3 }, async t => {
 
   const atWork = t.test('what is loaded, and what is not', { buffered: true }, async t => {
     const gateway = await city.gateway('GW-A', ['L1', 'L2', 'L4'], {
-      config: { lanes: [laneOf('L1', loadLane), laneOf('L2', loadLane), laneOf('L4', { blockListed: 'temporary' })] }
+      config: {
+        lanes: [laneOf('L1', loadLane), laneOf('L2', loadLane), laneOf('L4', { blockListed: 'temporary' })]
+      }
     })
     const fare = await city.gateway('GW-F', ['F5'])
 
@@ -230,7 +234,8 @@ t.test('loads at lanes', { ...here, jobs: 3 }, async t => {
       t.match(await load(city, gateway, 'L1', no),
         { outcome: 'declined', reason: 'load_refused', why: '9302 MAC wrong', amountFen }, 'a wrong MAC2')
       await order(gateway, 'L1', 'ref-much', { amountFen: 95_000 })
-      t.match(await city.tap(gateway, 'L1', no), { reason: 'load_declined', why: /^balance_over_limit: an a/ })
+      const tooMuch = await city.tap(gateway, 'L1', no)
+      t.match(tooMuch, { reason: 'load_declined', why: /^balance_over_limit: an a/ })
       await order(gateway, 'L1', 'ref-none', { source: 'pending', amountFen: undefined })
       t.equal((await city.tap(gateway, 'L1', no)).reason, 'nothing_pending')
       await city.door.ok('registrar', 'POST', '/v1/blacklist', {

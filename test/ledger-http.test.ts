@@ -553,7 +553,8 @@ t.test('every route answers as described', async t => {
     challenge: 'C0FFEE01'
   }
   t.match(await door.ok('gateway', 'POST', '/v1/card-blocks', block), { reason: 'not_listed', mac: null })
-  await door.ask('gateway', 'POST', '/v1/card-blocks/outcome', { json: { key: block.key, card, outcome: 'refused' } })
+  const outcome = { key: block.key, card, outcome: 'refused' }
+  await door.ask('gateway', 'POST', '/v1/card-blocks/outcome', { json: outcome })
   await door.ok('clerk', 'GET', '/v1/card-blocks')
   const { digest } = await door.ok('settler', 'POST', `/v1/days/${D}/close`)
   for (const who of ['approver-1', 'approver-2'] as const) {

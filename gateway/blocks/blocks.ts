@@ -96,7 +96,8 @@ export async function openBlocks (options: BlocksOptions): Promise<Blocks> {
   }
 
   const telling = keepTelling({
-    what: 'the block of a card', next: () => untold()[0], waiting: () => untold().length, tell, ...limits, random, log
+    what: 'the block of a card', next: () => untold()[0], waiting: () => untold().length, tell, ...limits,
+    random, log
   })
   return {
     sign,

@@ -172,7 +172,8 @@ export function openLane (options: LaneOptions): Lane {
       ...blocks === undefined
         ? {}
         : {
-            block: (channel: Channel, card: CardRef) => blockListed(channel, { lane: config, rules, blocks }, card),
+            block: (channel: Channel, card: CardRef) =>
+              blockListed(channel, { lane: config, rules, blocks }, card),
             onLocked: (card: CardRef) => blocks.conclude(card, 'blocked')
           }
     }

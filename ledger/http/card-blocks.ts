@@ -38,9 +38,10 @@ export const cardBlockRoutes = (ledger: Ledger) => async (app: App): Promise<voi
     const rows = await listBlocks(ledger.db, request.query.state ?? 'blocked', listMax)
     const cards = await cardsOf(ledger.db, rows)
     return {
-      blocks: rows.map(({ cardId, operator, terminal, form, listedFor, state, requestedAtMs, decidedAtMs }) => ({
+      blocks: rows.map(({ cardId, operator, terminal, form, listedFor, state, ...times }) => ({
         card: masked(cards.get(cardId) as CardRef), operator, terminal, form, listedFor, state,
-        requestedAt: formatIso(requestedAtMs), decidedAt: decidedAtMs === null ? null : formatIso(decidedAtMs)
+        requestedAt: formatIso(times.requestedAtMs),
+        decidedAt: times.decidedAtMs === null ? null : formatIso(times.decidedAtMs)
       }))
     }
   })

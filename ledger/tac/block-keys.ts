@@ -1,7 +1,7 @@
 // The MAC under which a chip blocks its application. Runs in the worker thread, where the master keys are. It
 // refuses to know which cards are to be blocked.
 import { blockApplication } from '../../schemas/epurse/apdu.ts'
-import { concat, unhex } from '../../schemas/epurse/hex.ts'
+import { unhex } from '../../schemas/epurse/hex.ts'
 import { diversify } from '../../schemas/epurse/keys.ts'
 import { secureMessagingMac } from '../../schemas/epurse/mac.ts'
 import { suites, type SuiteName } from '../../schemas/epurse/suite.ts'
@@ -24,9 +24,9 @@ export function answerBlock (keys: KeySet, asked: BlockQuestion): Uint8Array | n
   if (row === undefined) return null
   const suite = suites[name]
   const key = diversify(suite, unhex(row.master), [unhex(cardFactor)])
-  let mac = new Uint8Array(4)
+  let mac: Uint8Array = new Uint8Array(4)
   blockApplication(form, message => {
-    mac = Uint8Array.from(secureMessagingMac({ suite, key, challenge: unhex(challenge), message: concat(message) }))
+    mac = secureMessagingMac({ suite, key, challenge: unhex(challenge), message })
     return mac
   })
   return mac

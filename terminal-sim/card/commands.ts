@@ -280,7 +280,8 @@ function unblock (card: CardState, command: Command): Outcome {
   if (status !== sw.smMacWrong) return refusal(status)
   const unblockFailures = (memory.unblockFailures ?? 0) + 1
   const lock = unblockFailures >= unblockFailuresMax ? 'permanent' : memory.lock
-  return { sw: lock === 'permanent' ? sw.lockedForEver : status, memory: { ...memory, lock, unblockFailures } }
+  const answer = lock === 'permanent' ? sw.lockedForEver : status
+  return { sw: answer, memory: { ...memory, lock, unblockFailures } }
 }
 const unblockFailuresMax = 3
 
