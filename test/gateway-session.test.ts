@@ -93,6 +93,7 @@ async function laneOf (t: Test, lines: readonly Line[], wishes: Wishes = {}) {
   const states: string[] = []
   const { paidAgoMs } = wishes
   const tapping: Tapping = {
+    greeting: null,
     lane: { ...lane, ...wishes.lane },
     rules: wishes.rules ?? {},
     session: startSession(state => states.push(state)),
@@ -351,6 +352,7 @@ async function city ({ card: description, rules = {} }: typeof families[number])
     session.signal('card_in')
     const hand = putDown(card, tear)
     const result = await runTap(conversing(hand.channel.transmit), {
+      greeting: null,
       lane: { ...lane, lane: at, terminal: `T-${at}`, operator: at === 'free' ? 'FREE' : 'BUS' },
       rules,
       session,

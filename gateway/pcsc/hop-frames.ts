@@ -10,11 +10,14 @@ export const hopKinds = {
   run: { code: 0x03, number: 'call', value: 'connection', bytes: 'steps' },
   close: { code: 0x04, number: 'call', value: 'connection', bytes: 'disposition, 1 byte' },
   ping: { code: 0x05, number: '-', value: '-', bytes: '-' },
+  /** Every chip that comes is connected and told the first steps at once. */
+  greet: { code: 0x06, number: 'reader', value: '-', bytes: 'as in connect' },
   /* from the readers */
   ready: { code: 0x81, number: '-', value: '-', bytes: '-' },
   missing: { code: 0x82, number: '-', value: '-', bytes: 'why there can be no readers' },
   state: { code: 0x83, number: 'reader', value: 'state', bytes: 'ATR' },
-  event: { code: 0x84, number: 'reader', value: 'event', bytes: '-' },
+  /** Where the chip is being greeted, with the number of a call that nobody made: it will be answered. */
+  event: { code: 0x84, number: 'reader', value: 'event', bytes: 'moment in µs, 8; call, 4 or none' },
   connected: { code: 0x85, number: 'call', value: 'connection', bytes: 'answers to the first steps' },
   failed: { code: 0x86, number: 'call', value: '-', bytes: 'why' },
   answers: { code: 0x87, number: 'call', value: '-', bytes: 'answers' },
@@ -33,6 +36,9 @@ export type HopFrame = {
 export const readerStates = ['away', 'empty', 'chip'] as const
 export const readerEvents = ['chip_in', 'chip_found', 'chip_out'] as const
 export const dispositions = ['leave', 'reset', 'unpower'] as const
+
+/** Calls of the gateway count up to here; those that the readers make themselves come after. */
+export const callsMax = 0x7fff_ffff
 
 const headBytes = 11 // length of what follows it, 2 · kind, 1 · number, 4 · value, 4
 const bodyBytesMax = 8_192
@@ -80,6 +86,47 @@ export function hopReader (take: (frame: HopFrame) => void): (bytes: Uint8Array)
     }
   }
 }
+
+/* ---- a moment: both processes read the monotonic clock of one machine ---- */
+
+export const nowUs = (): bigint => process.hrtime.bigint() / 1_000n
+
+export type Moment = {
+  /** How long ago, ms. */
+  readonly agoMs: number
+  /** The call that will be answered with the greeting; null where there is none. */
+  readonly call: number | null
+}
+
+export function packMoment (atUs: bigint, call: number | null): Uint8Array {
+  const bytes = Buffer.alloc(call === null ? 8 : 12)
+  bytes.writeBigUInt64BE(atUs)
+  if (call !== null) bytes.writeUInt32BE(call, 8)
+  return bytes
+}
+
+/** Throws a RangeError on bytes that are no moment. */
+export function cutMoment (bytes: Uint8Array, atUs: bigint): Moment {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const agoMs = Number(atUs - view.readBigUInt64BE()) / 1_000
+  return { agoMs, call: bytes.length > 8 ? view.readUInt32BE(8) : null }
+}
+
+/* ---- what is said to a chip first: deadline in ms, and steps ---- */
+
+export type Greeting = { readonly deadlineMs: number, readonly steps: readonly Step[] }
+
+export function packGreeting ({ deadlineMs, steps }: Greeting): Uint8Array {
+  const deadline = Buffer.alloc(4)
+  deadline.writeUInt32BE(deadlineMs)
+  return Buffer.concat([deadline, packSteps(steps)])
+}
+
+/** Throws a RangeError on bytes that are no greeting. */
+export const cutGreeting = (bytes: Uint8Array): Greeting => ({
+  deadlineMs: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).readUInt32BE(),
+  steps: cutSteps(bytes.subarray(4))
+})
 
 /* ---- steps and answers in the bytes of a frame: one byte, length of what follows, 2, and that ---- */
 

@@ -90,12 +90,13 @@ export function openLane (options: LaneOptions): Lane {
   let passengers = 1
 
   /** One card after the other; a card that came while the last one was still being finished is not lost. */
-  const end = reader.listen(event => {
+  reader.greet(deadlineMs, greetingFor(rules))
+  const end = reader.listen((event, agoMs) => {
     if (event === 'chip_out') {
       session.signal('card_out')
       return
     }
-    const arrival = { no: ++arrivals, atMs: nowMs(), sells: event === 'chip_in' }
+    const arrival = { no: ++arrivals, atMs: nowMs() - agoMs, sells: event === 'chip_in' }
     serving = serving.then(() => serve(arrival)).catch(error => {
       log.error(error as Error, `lane ${config.lane}: the tap ended in a fault`)
     })
@@ -105,7 +106,7 @@ export function openLane (options: LaneOptions): Lane {
     if (reader.state() !== 'chip' || no !== arrivals) return
     begin()
     const charge = config.mode === 'fare' ? null : charges.current(config.lane)
-    const connection = await reader.connect(deadlineMs, greetingFor(rules)).catch((error: Error) => error)
+    const connection = await reader.connect(deadlineMs).catch((error: Error) => error)
     const greetedMs = nowMs() - atMs
     if (connection instanceof Error) {
       session.signal('declined')
@@ -158,7 +159,7 @@ export function openLane (options: LaneOptions): Lane {
   ): Promise<TapResult | null> {
     const card = timed(served.connection, nowMs, ms => { spent.card += ms })
     const common = {
-      ...first ? { greeting: served.connection.greeting } : {},
+      greeting: first ? served.connection.greeting : null,
       lane: config,
       rules,
       session,

@@ -26,8 +26,8 @@ import { type CardSeen, readCard, rulesOf } from './read-card.ts'
 import type { Session, Signal } from './session.ts'
 
 export type Loading = Pick<Tapping, 'block' | 'onLocked'> & {
-  /** What the card answered to `greetingFor(rules)`; absent: it has not been asked yet. */
-  readonly greeting?: readonly Answer[]
+  /** What the card answered to `greetingFor(rules)`; null: it has not been asked yet. */
+  readonly greeting: readonly Answer[] | null
   readonly lane: LaneConfig
   readonly rules: CardRules
   readonly session: Session

@@ -14,21 +14,25 @@ export type Reader = {
   state (): 'away' | 'empty' | 'chip'
   /** Answer to reset of the chip that is there. */
   atr (): Uint8Array
-  /** Also tells at once of a chip that is there already. Returns the end of listening. */
-  listen (listener: (event: ReaderEvent) => void): () => void
+  /**
+   * Also tells at once of a chip that is there already; `agoMs`: since when. Returns the end of listening.
+   */
+  listen (listener: (event: ReaderEvent, agoMs: number) => void): () => void
+  /** From now on each chip that comes may be connected and told these steps before anybody asks for it. */
+  greet (deadlineMs: number, steps: readonly Step[]): void
   /**
    * Exclusive; the deadline is also that of each command. Throws with the reason when the chip cannot be
-   * reached in time. `first`: what is said to the chip at once, on the same errand.
+   * reached in time.
    */
-  connect (deadlineMs: number, first?: readonly Step[]): Promise<Connection>
+  connect (deadlineMs: number): Promise<Connection>
 }
 
 /**
  * A silent chip is given up after the deadline; what it did is unknown, and the connection is of no more use.
  */
 export type Connection = Channel & {
-  /** Answers to what was said first. */
-  readonly greeting: readonly Answer[]
+  /** Answers to the greeting; null where the chip was not greeted. */
+  readonly greeting: readonly Answer[] | null
   /**
    * `leave` the power on, `reset` or `unpower` the chip. Resolves when the reader is free again, at the
    * latest in time.
@@ -192,7 +196,7 @@ type Slot = Reader & {
 function createSlot ({ name, hadChip, nowMs, onState }: {
   name: string, hadChip: boolean, nowMs: () => number, onState: (reader: Reader) => void
 }): Slot {
-  const listeners = new Set<(event: ReaderEvent) => void>()
+  const listeners = new Set<(event: ReaderEvent, agoMs: number) => void>()
   let watch: CardReader | null = null
   let wire: CardReader | null = null
   let state: ReturnType<Reader['state']> = 'away'
@@ -204,7 +208,7 @@ function createSlot ({ name, hadChip, nowMs, onState }: {
   let busy: Promise<void> = Promise.resolve()
   let hung: Promise<void> | null = null
 
-  const tell = (event: ReaderEvent) => { for (const listener of [...listeners]) listener(event) }
+  const tell = (event: ReaderEvent) => { for (const listener of [...listeners]) listener(event, 0) }
 
   /**
    * Events melt together when they come fast; the count of changes in the upper half tells a new chip all the
@@ -254,7 +258,7 @@ function createSlot ({ name, hadChip, nowMs, onState }: {
     return wire
   }
 
-  async function connect (deadlineMs: number, first: readonly Step[] = []): Promise<Connection> {
+  async function connect (deadlineMs: number): Promise<Connection> {
     if (watch === null) throw new Error(`${name}: the reader is away`)
     await within(busy, deadlineMs, `${name}: an earlier command has not ended`)
     const line = wireFor(watch)
@@ -264,11 +268,10 @@ function createSlot ({ name, hadChip, nowMs, onState }: {
       line.connect(options, settling(resolve, reject))
     })
     const protocol = await inTime(connected, deadlineMs, `${name}: the chip does not answer`)
-    const made = connection(line, protocol, deadlineMs)
-    return { ...made, greeting: await made.run(first) }
+    return connection(line, protocol, deadlineMs)
   }
 
-  function connection (line: CardReader, protocol: number, deadlineMs: number): Omit<Connection, 'greeting'> {
+  function connection (line: CardReader, protocol: number, deadlineMs: number): Connection {
     const isT0 = protocol === line.SCARD_PROTOCOL_T0
     let dead: string | null = null
 
@@ -304,7 +307,7 @@ function createSlot ({ name, hadChip, nowMs, onState }: {
       busy = ended
       await within(ended, deadlineMs, '').catch(() => undefined)
     }
-    return { ...conversing(transmit), close }
+    return { ...conversing(transmit), greeting: null, close }
   }
 
   const slot: Slot = {
@@ -313,9 +316,10 @@ function createSlot ({ name, hadChip, nowMs, onState }: {
     atr: () => atr,
     listen: listener => {
       listeners.add(listener)
-      if (state === 'chip') listener('chip_found')
+      if (state === 'chip') listener('chip_found', 0)
       return () => { listeners.delete(listener) }
     },
+    greet: () => undefined, // it saves the way to another process, and here is none
     connect,
     attach: reader => {
       watch = reader

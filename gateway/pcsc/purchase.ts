@@ -21,8 +21,8 @@ import { type Sale, prepareSale } from './sale.ts'
 import type { Session } from './session.ts'
 
 export type Tapping = {
-  /** What the card answered to `greetingFor(rules)`; absent: it has not been asked yet. */
-  readonly greeting?: readonly Answer[]
+  /** What the card answered to `greetingFor(rules)`; null: it has not been asked yet. */
+  readonly greeting: readonly Answer[] | null
   readonly lane: LaneConfig
   readonly rules: CardRules
   readonly session: Session

@@ -41,12 +41,12 @@ type Seen =
  * `greetingFor` where the card has been asked already.
  */
 export async function readCard (
-  card: Channel, rules: CardRules, greeting?: readonly Answer[]
+  card: Channel, rules: CardRules, greeting: readonly Answer[] | null
 ): Promise<Seen> {
   let answers = greeting
   for (const { accepted, steps } of applicationsFor(rules)) {
     const [selected, ...files] = answers ?? await card.run(steps)
-    answers = undefined
+    answers = null
     if (selected === undefined || selected.kind === 'unknown') return left
     if (isLocked(selected.sw)) return lockedCard(selected.data)
     if (isOk(selected.sw)) return seenIn(card, accepted, files)

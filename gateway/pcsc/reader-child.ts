@@ -10,8 +10,8 @@ import { pauseMs } from '../../runtime/http-client.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { Answer, Step } from './exchange.ts'
 import {
-  type HopFrame, type HopKind, cutAnswers, dispositions, hopFrame, hopReader, packSteps, readerEvents,
-  readerStates
+  type Greeting, type HopFrame, type HopKind, callsMax, cutAnswers, cutMoment, dispositions, hopFrame,
+  hopReader, nowUs, packGreeting, packSteps, readerEvents, readerStates
 } from './hop-frames.ts'
 import type { Connection, Pcsc, Reader, ReaderEvent } from './port.ts'
 
@@ -133,6 +133,8 @@ type Running = {
   tell (kind: HopKind, number: number, value: number, bytes?: Uint8Array | string): void
   /** Null where the process ended before it answered. */
   call (kind: HopKind, value: number, bytes?: Uint8Array): Promise<HopFrame | null>
+  /** The answer to a call that the readers made themselves. */
+  expect (call: number): Promise<HopFrame | null>
   end (): void
 }
 
@@ -207,11 +209,15 @@ function startChild (
     tell: (kind, number, value, bytes) => {
       if (over === null) pipe.write(hopFrame(kind, number, value, bytes))
     },
-    call: (kind, value, bytes) => new Promise(resolve => {
-      if (over !== null) return resolve(null)
-      callNo = callNo % 0xffff_ffff + 1
-      calls.set(callNo, resolve)
+    call: (kind, value, bytes) => {
+      callNo = callNo % callsMax + 1
+      const answered = running.expect(callNo)
       running.tell(kind, callNo, value, bytes)
+      return answered
+    },
+    expect: call => new Promise(resolve => {
+      if (over === null) calls.set(call, resolve)
+      else resolve(null)
     }),
     end: () => finish('the gateway ends')
   }
@@ -244,22 +250,46 @@ type Slot = Reader & {
 }
 
 function createSlot (name: string, number: number): Slot {
-  const listeners = new Set<(event: ReaderEvent) => void>()
+  const listeners = new Set<(event: ReaderEvent, agoMs: number) => void>()
+  let greeting: Greeting | null = null
+  /** The connection to the chip that lies there and was greeted, until somebody asks for it. */
+  let greeted: Promise<HopFrame | null> | null = null
   let running: Running | null = null
   let state: ReturnType<Reader['state']> = 'away'
   let atr: Uint8Array = new Uint8Array(0)
   let hadChip = false
 
-  const tell = (event: ReaderEvent) => { for (const listener of [...listeners]) listener(event) }
+  function tell (event: ReaderEvent, agoMs: number): void {
+    for (const listener of [...listeners]) listener(event, agoMs)
+  }
 
-  async function connect (deadlineMs: number, first: readonly Step[] = []): Promise<Connection> {
+  async function connect (deadlineMs: number): Promise<Connection> {
     const at = running
     if (at === null) throw new Error(`${name}: the reader is away`)
-    const deadline = Buffer.alloc(4)
-    deadline.writeUInt32BE(deadlineMs)
-    const reply = await at.call('connect', number, Buffer.concat([deadline, packSteps(first)]))
+    const ready = greeted
+    greeted = null
+    const reply = await (ready ?? at.call('connect', number, packGreeting({ deadlineMs, steps: [] })))
     if (reply?.kind !== 'connected') throw new Error(reply === null ? gone(name) : textOf(reply))
-    return connectionOf(name, at, reply)
+    return connectionOf(name, at, reply, ready !== null)
+  }
+
+  /** Of a chip that left, or was replaced, before anybody asked for it. */
+  function drop (at: Running): void {
+    void greeted?.then(reply => {
+      if (reply?.kind === 'connected') void connectionOf(name, at, reply, true).close('leave')
+    })
+    greeted = null
+  }
+
+  function event (at: Running, code: number, bytes: Uint8Array): void {
+    const { agoMs, call } = cutMoment(bytes, nowUs())
+    drop(at)
+    if (call !== null) greeted = at.expect(call)
+    tell(readerEvents[code] ?? 'chip_out', agoMs)
+  }
+
+  const greet = (at: Running) => {
+    if (greeting !== null) at.tell('greet', number, 0, packGreeting(greeting))
   }
 
   return {
@@ -268,23 +298,29 @@ function createSlot (name: string, number: number): Slot {
     atr: () => atr,
     listen: listener => {
       listeners.add(listener)
-      if (state === 'chip') listener('chip_found')
+      if (state === 'chip') listener('chip_found', 0)
       return () => { listeners.delete(listener) }
+    },
+    greet: (deadlineMs, steps) => {
+      greeting = { deadlineMs, steps }
+      if (running !== null) greet(running)
     },
     connect,
     attach: to => {
       running = to
+      greet(to)
       to.tell('watch', number, hadChip ? 1 : 0, name)
     },
     detach: () => {
       const had = state === 'chip'
       hadChip = had || (hadChip && state === 'away')
       running = null
+      greeted = null
       state = 'away'
-      if (had) tell('chip_out')
+      if (had) tell('chip_out', 0)
     },
     take: ({ kind, value, bytes }) => {
-      if (kind === 'event') return tell(readerEvents[value] ?? 'chip_out')
+      if (kind === 'event') return running === null ? undefined : event(running, value, bytes)
       state = readerStates[value] ?? 'away'
       atr = bytes
     }
@@ -294,13 +330,15 @@ function createSlot (name: string, number: number): Slot {
 const gone = (name: string) => `${name}: the process of the readers is gone`
 const textOf = ({ bytes }: HopFrame) => Buffer.from(bytes).toString()
 
-function connectionOf (name: string, at: Running, { value: number, bytes }: HopFrame): Connection {
+function connectionOf (
+  name: string, at: Running, { value: number, bytes }: HopFrame, greeted: boolean
+): Connection {
   const run = async (steps: readonly Step[]): Promise<Answer[]> => {
     const reply = await at.call('run', number, packSteps(steps))
     return reply === null ? [{ kind: 'unknown', why: gone(name) }] : cutAnswers(reply.bytes)
   }
   return {
-    greeting: cutAnswers(bytes),
+    greeting: greeted ? cutAnswers(bytes) : null,
     transmit: async command => (await run([{ command, goOn: 'always' }]))[0] ?? unsaid,
     run,
     close: async disposition => {

@@ -3,8 +3,8 @@
 import { Socket } from 'node:net'
 import { createLog } from '../../runtime/log.ts'
 import {
-  type HopFrame, type HopKind, cutSteps, dispositions, hopFrame, hopReader, packAnswers, readerEvents,
-  readerStates
+  type Greeting, type HopFrame, type HopKind, callsMax, cutGreeting, cutSteps, dispositions, hopFrame,
+  hopReader, nowUs, packAnswers, packMoment, readerEvents, readerStates
 } from './hop-frames.ts'
 import type { Answer } from './exchange.ts'
 import { type Connection, type Reader, openPcsc } from './port.ts'
@@ -18,8 +18,12 @@ function say (kind: HopKind, number: number, value: number, bytes?: Uint8Array |
 async function main (): Promise<void> {
   const numbers = new Map<Reader, number>()
   const readers = new Map<number, Reader>()
-  const connections = new Map<number, Connection>()
+  const connections = new Map<number, { readonly connection: Connection, readonly end: () => void }>()
+  /** When nothing is under way at a reader any more: a chip is greeted after the last one was let go. */
+  const free = new Map<number, Promise<void>>()
+  const greetings = new Map<number, Greeting>()
   let connectionsMade = 0
+  let greeted = 0
   const pcsc = await openPcsc({
     log: createLog('readers'), random: Math.random, nowMs: () => performance.now(), onState: tellState
   })
@@ -34,31 +38,42 @@ async function main (): Promise<void> {
     numbers.set(reader, number)
     readers.set(number, reader)
     tellState(reader)
-    reader.listen(event => { say('event', number, readerEvents.indexOf(event)) })
+    reader.listen(event => {
+      const greeting = event === 'chip_out' ? undefined : greetings.get(number)
+      const call = greeting === undefined ? null : callsMax + 1 + greeted++ % callsMax
+      say('event', number, readerEvents.indexOf(event), packMoment(nowUs(), call))
+      if (greeting !== undefined && call !== null) void connect(call, number, greeting)
+    })
   }
 
-  async function connect (call: number, number: number, asked: Uint8Array): Promise<void> {
-    const deadlineMs = Buffer.from(asked).readUInt32BE()
-    const first = cutSteps(asked.subarray(4))
+  async function connect (call: number, number: number, { deadlineMs, steps }: Greeting): Promise<void> {
+    const before = free.get(number)
+    let end: () => void = () => undefined
+    free.set(number, new Promise(resolve => { end = resolve }))
+    await before
     try {
-      const connection = await readers.get(number)?.connect(deadlineMs, first)
-      if (connection === undefined) throw new Error(`nobody watches a reader ${number}`)
-      connections.set(++connectionsMade, connection)
-      say('connected', call, connectionsMade, packAnswers(connection.greeting))
+      const reader = readers.get(number)
+      if (reader === undefined) throw new Error(`nobody watches a reader ${number}`)
+      const connection = await reader.connect(deadlineMs)
+      const made = ++connectionsMade
+      connections.set(made, { connection, end })
+      say('connected', call, made, packAnswers(await connection.run(steps)))
     } catch (error) {
+      end()
       say('failed', call, 0, (error as Error).message)
     }
   }
 
   async function run (call: number, number: number, asked: Uint8Array): Promise<void> {
-    const answers = await connections.get(number)?.run(cutSteps(asked)) ?? [closed]
+    const answers = await connections.get(number)?.connection.run(cutSteps(asked)) ?? [closed]
     say('answers', call, 0, packAnswers(answers))
   }
 
   async function close (call: number, number: number, disposition: number): Promise<void> {
-    const connection = connections.get(number)
+    const one = connections.get(number)
     connections.delete(number)
-    await connection?.close(dispositions[disposition] ?? 'reset')
+    await one?.connection.close(dispositions[disposition] ?? 'reset')
+    one?.end()
     say('closed', call, 0)
   }
 
@@ -66,7 +81,10 @@ async function main (): Promise<void> {
     switch (kind) {
       case 'watch': return watch(number, Buffer.from(bytes).toString(), value === 1)
       case 'connect':
-        connect(number, value, bytes)
+        connect(number, value, cutGreeting(bytes))
+        return
+      case 'greet':
+        greetings.set(number, cutGreeting(bytes))
         return
       case 'run':
         run(number, value, bytes)
