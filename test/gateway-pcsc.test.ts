@@ -8,8 +8,12 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import type { Step } from '../gateway/pcsc/exchange.ts'
+import type { Connection, ReaderEvent } from '../gateway/pcsc/port.ts'
+import { openReaderChild } from '../gateway/pcsc/reader-child.ts'
 import { entriesOf } from '../gateway/spool/recover.ts'
 import { readIfThere } from '../runtime/files.ts'
+import { createLog } from '../runtime/log.ts'
 import type { RecordDelivery } from '../schemas/api.ts'
 import type { LaneView, SpoolView } from '../schemas/gateway.ts'
 import { type TransactionRecord, eventContent } from '../schemas/record.ts'
@@ -581,6 +585,64 @@ t.test('readers of two pcscd, one of which dies; and no reader outlives its gate
   t.equal(readers.length, 2)
   process.kill(gateway.child.pid, 'SIGKILL')
   for (const pid of readers) while (isAlive(pid)) await delay(5)
+})
+
+t.test('a chip is greeted before anybody asks; of one that left, or is not let go yet, nothing is mixed in', {
+  ...here, timeout: 120_000
+}, async t => {
+  const world = await openWorld(t, ['BUS-1'])
+  for (const [chip, no] of [['A', 1], ['B', 2], ['C', 3]] as const) {
+    await world.farm.createCard({ chip, card: cardOf('t-union', no) })
+  }
+  const child = await openReaderChild({
+    socket: world.farm.socket, log: createLog('t', { level: 'silent' }), random: () => 0.5,
+    nowMs: () => performance.now()
+  })
+  t.teardown(child.close)
+  const reader = child.reader('BUS-1 00 00')
+  const steps: Step[] = [
+    { command: Buffer.from('00A4040008A000000632010105', 'hex'), goOn: 'if_ok' },
+    { command: Buffer.from('00B0950000', 'hex'), goOn: 'if_ok' },
+    { command: Buffer.from('00B09F0000', 'hex'), goOn: 'if_ok' }, // no such file
+    { command: Buffer.from('805C030204', 'hex'), goOn: 'always' }
+  ]
+  reader.greet(2_000, steps)
+  const events: ReaderEvent[] = []
+  const end = reader.listen((event, agoMs) => {
+    events.push(event)
+    t.ok(agoMs >= 0 && agoMs < 60_000, `${event} ${agoMs} ms ago`)
+  })
+  const event = async (wanted: ReaderEvent) => {
+    while (events.shift() !== wanted) await delay(5)
+  }
+  const greeted = ({ greeting }: Connection) =>
+    greeting?.map(one => one.kind === 'answer' ? [one.sw.toString(16), serialIn(one.data)] : one.why)
+  const serialIn = (data: Uint8Array) => Buffer.from(data).toString('hex').match(/0310499060\d{10}/)?.[0] ?? ''
+  const of = (no: number) => [['9000', serialOf(no)], ['9000', serialOf(no)], ['6a82', '']]
+  const serialOf = (no: number) => cardOf('t-union', no).serial
+
+  await world.farm.insert({ chip: 'A', reader: reader.name })
+  await event('chip_in')
+  await world.farm.remove({ reader: reader.name })
+  await event('chip_out')
+  await world.farm.insert({ chip: 'B', reader: reader.name })
+  await event('chip_in')
+  const second = await reader.connect(2_000)
+  t.same(greeted(second), of(2), 'of the card that lies there, up to the first refusal')
+  await world.farm.remove({ reader: reader.name })
+  await event('chip_out')
+  await world.farm.insert({ chip: 'C', reader: reader.name })
+  await event('chip_in')
+  const third = reader.connect(2_000)
+  t.match(await second.transmit(Buffer.from('805C030204', 'hex')), { kind: 'unknown' }, 'its card is gone')
+  await second.close('leave')
+  t.same(greeted(await third), of(3), 'as soon as the one before is let go')
+  t.match(await (await third).transmit(Buffer.from('805C030204', 'hex')), { sw: 0x9000 })
+  await (await third).close('leave')
+  const again = await reader.connect(2_000)
+  t.equal(again.greeting, null, 'greeted once')
+  await again.close('leave')
+  end()
 })
 
 /** State, parent and so on of a process (proc(5) stat, from field 3); empty when it is gone. */

@@ -9,11 +9,12 @@ import {
 } from '../gateway/pcsc/hop-frames.ts'
 import { startPsam } from '../gateway/pcsc/psam.ts'
 import { type Tapping, runTap } from '../gateway/pcsc/purchase.ts'
-import { childLimits, verdictOn } from '../gateway/pcsc/reader-child.ts'
+import { childLimits, openReaderChild, verdictOn } from '../gateway/pcsc/reader-child.ts'
 import { isResting, next, startSession } from '../gateway/pcsc/session.ts'
 import { entriesOf } from '../gateway/spool/recover.ts'
 import { openSpool } from '../gateway/spool/spool.ts'
 import { manualClock } from '../runtime/clock.ts'
+import { createLog } from '../runtime/log.ts'
 import { type CardRules, type LaneConfig, type TapReason, tapReasons } from '../schemas/gateway.ts'
 import { type TransactionRecord, eventContent } from '../schemas/record.ts'
 import type { Tariff } from '../schemas/tariff/tariff.ts'
@@ -21,6 +22,7 @@ import { cardChip } from '../terminal-sim/card/card-chip.ts'
 import type { CardDescription, CardReport } from '../terminal-sim/card/description.ts'
 import { psamChip } from '../terminal-sim/psam/psam-chip.ts'
 import { createRandom } from '../terminal-sim/random.ts'
+import { whyNoFarm } from '../terminal-sim/reader/namespace.ts'
 import { type Tear, putDown } from './support/chips-in-hand.ts'
 import { recordingDisk } from './support/recording-disk.ts'
 import { type Line, scripted } from './support/scripted-channel.ts'
@@ -620,24 +622,26 @@ t.test('frames to the process of the readers: whole, in pieces, glued', t => {
 })
 
 t.test('the process of the readers goes when it is silent, or too many chips hang', t => {
-  const { unansweredMax, hungMax, patienceMax } = childLimits
+  const { unansweredMax, hungMax } = childLimits
   const table = [
     [0, 0, null], [unansweredMax, hungMax, null], [unansweredMax + 1, 0, /11 asks without an answer/],
     [0, hungMax + 1, /chips hang on 3 readers/], [unansweredMax + 1, hungMax + 1, /11 asks/]
   ] as const
   for (const [unanswered, hung, why] of table) {
-    const found = verdictOn({ unanswered, hung, crowding: 0.5 }, childLimits)
-    t.match(found, why, `${unanswered} open, ${hung} hang`)
+    t.match(verdictOn({ unanswered, hung }, childLimits), why, `${unanswered} open, ${hung} hang`)
   }
-  // A load of 17 on two processors, and one beyond all measure.
-  const crowded = [
-    [30, 3, null], [31, 3, /31 asks/], [60, 8.5, null], [61, 8.5, /61 asks/],
-    [patienceMax * unansweredMax + 1, 1_000, /61 asks/]
-  ] as const
-  for (const [unanswered, crowding, why] of crowded) {
-    const found = verdictOn({ unanswered, hung: 0, crowding }, childLimits)
-    t.match(found, why, `${unanswered} open where ${crowding} share a processor`)
-  }
-  t.match(verdictOn({ unanswered: 0, hung: hungMax + 1, crowding: 8.5 }, childLimits), /chips hang/)
   t.end()
+})
+
+t.test('once it has started, nothing waits for its start any more', {
+  skip: whyNoFarm() ?? false
+}, async t => {
+  const timers = () => process.getActiveResourcesInfo().filter(one => one === 'Timeout').length
+  const before = timers()
+  const child = await openReaderChild({
+    socket: '/nowhere', log: createLog('t', { level: 'silent' }), random: () => 0.5, nowMs: () => 0
+  })
+  t.equal(timers(), before + 1, 'only the asks whether it lives')
+  child.close()
+  t.equal(timers(), before)
 })

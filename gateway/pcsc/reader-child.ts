@@ -3,7 +3,6 @@
 // is unknown, as with a torn card. It refuses to know the binding and what is said to chips.
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
-import { availableParallelism, loadavg } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { pauseMs } from '../../runtime/http-client.ts'
@@ -31,8 +30,6 @@ export const childLimits = {
    */
   askEveryMs: 500,
   unansweredMax: 10,
-  /** On a crowded machine so many times as many, and no more: slow is not silent. */
-  patienceMax: 6,
   /** So many readers may hang in a chip at the same time; one more, and all of them get a new process. */
   hungMax: 2,
   /** Pause before the first new process and before the next; calm for a while counts as a fresh start. */
@@ -53,16 +50,12 @@ export type ReaderChild = Pcsc & {
   restarts (): number
 }
 
-/**
- * Why the process must go, or null. `crowding`: processes that want a processor, for each one there is; where
- * eight share one, everything takes eight times as long, pcscd and its native calls included.
- */
+/** Why the process must go, or null. */
 export function verdictOn (
-  { unanswered, hung, crowding }: { unanswered: number, hung: number, crowding: number },
-  limits: Pick<ChildLimits, 'unansweredMax' | 'hungMax' | 'patienceMax'>
+  { unanswered, hung }: { unanswered: number, hung: number },
+  limits: Pick<ChildLimits, 'unansweredMax' | 'hungMax'>
 ): string | null {
-  const patience = Math.min(limits.patienceMax, Math.max(1, crowding))
-  if (unanswered > limits.unansweredMax * patience) return `${unanswered} asks without an answer`
+  if (unanswered > limits.unansweredMax) return `${unanswered} asks without an answer`
   return hung > limits.hungMax ? `chips hang on ${hung} readers` : null
 }
 
@@ -159,6 +152,7 @@ function startChild (
     unanswered = 0
     switch (frame.kind) {
       case 'ready':
+        clearTimeout(watchdog)
         watchdog = setInterval(look, limits.askEveryMs)
         return settle?.resolve()
       case 'missing': return finish(Buffer.from(frame.bytes).toString())
@@ -181,7 +175,7 @@ function startChild (
   }
 
   function judge (hung: number): void {
-    const why = verdictOn({ unanswered, hung, crowding: crowding() }, limits)
+    const why = verdictOn({ unanswered, hung }, limits)
     if (why !== null) finish(why)
   }
 
@@ -223,9 +217,6 @@ function startChild (
   }
   return running
 }
-
-/** Over the last minute, as the kernel counts it; 0 where it does not. */
-const crowding = (): number => (loadavg()[0] ?? 0) / availableParallelism()
 
 /** libpcsclite reads its socket, and libuv the size of its pool, once and from the environment. */
 function spawnReaders (socket: string | undefined): ChildProcess {
