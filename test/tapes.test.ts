@@ -219,7 +219,8 @@ t.test('ISO 8583, POS lines, polled lines and readers: what they said, and no se
   const said = Buffer.from(`${number}${master}`, 'hex')
   const reader = tapedPcsc(pcscOf(said), tapes.teller('lane-1')).reader('R 00 00')
   tapes.record('lane-1', 60)
-  const chip = await reader.connect(1_000, [{ command: verifyPin(0, unhex('135790')), goOn: 'always' }])
+  reader.greet(1_000, [{ command: verifyPin(0, unhex('135790')), goOn: 'always' }])
+  const chip = await reader.connect(1_000)
   await chip.transmit(verifyPin(0, unhex('135790')))
   await chip.run([{ command: selectByFid(0x3F00), goOn: 'always' }])
   await chip.close('leave')
@@ -250,12 +251,14 @@ t.test('ISO 8583, POS lines, polled lines and readers: what they said, and no se
 /** One reader, whose chip says the same to everything. */
 function pcscOf (data: Uint8Array): Pcsc {
   const answer: Answer = { kind: 'answer', sw: 0x9000, data }
+  let greeting: Answer[] = []
   return {
     failures: () => 0, close: () => undefined,
     reader: name => ({
       name, state: () => 'chip', atr: () => new Uint8Array(), listen: () => () => undefined,
-      connect: async (_, first = []) => ({
-        greeting: first.map(() => answer), ...channelOf(async () => answer), close: async () => undefined
+      greet: (_, steps) => { greeting = steps.map(() => answer) },
+      connect: async () => ({
+        greeting, ...channelOf(async () => answer), close: async () => undefined
       })
     })
   }

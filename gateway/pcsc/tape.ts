@@ -14,11 +14,16 @@ export function tapedPcsc (pcsc: Pcsc, tell: Tell): Pcsc {
 
 function tapedReader (reader: Reader, tell: Tell): Reader {
   const { name } = reader
+  let greeting: readonly Step[] = []
   return {
     ...reader,
-    connect: async (deadlineMs, first = []) => {
-      const connection = await reader.connect(deadlineMs, first)
-      tellSteps(name, first, connection.greeting, tell)
+    greet: (deadlineMs, steps) => {
+      greeting = steps
+      reader.greet(deadlineMs, steps)
+    },
+    connect: async deadlineMs => {
+      const connection = await reader.connect(deadlineMs)
+      tellSteps(name, greeting, connection.greeting ?? [], tell)
       return tapedConnection(name, connection, tell)
     }
   }
