@@ -159,7 +159,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   const tapes = openTapes({ dir: join(spoolDir, 'tapes'), clock, log })
   const ports = await openPorts(config.ports ?? [], house, tapes)
   const onTap = gatewayMetrics(metrics, {
-    clock, spool, uplink, witness, readers, parameters, lanes, ports, loads, blocks
+    clock, spool, uplink, witness, readers, parameters, lanes, ports, loads, blocks, desk
   })
   const rules = config.cards ?? {}
   const shared = { rules, spool, parameters, clock, nowMs, random, log, taps, charges, loads, blocks, onTap }

@@ -4,6 +4,7 @@ import type { Metrics } from '../runtime/metrics.ts'
 import type { TapView } from '../schemas/gateway.ts'
 import type { Blocks } from './blocks/blocks.ts'
 import type { Loads } from './loads/loads.ts'
+import type { Desk } from './desk.ts'
 import type { CardReaders } from './pcsc/card-readers.ts'
 import type { Lane } from './pcsc/lane.ts'
 import type { Ports } from './ports.ts'
@@ -21,6 +22,7 @@ export type Measured = {
   parameters: Parameters
   lanes: ReadonlyMap<string, Lane>
   ports: Ports
+  desk: Pick<Desk, 'view'>
   loads: Loads
   blocks: Blocks
 }
@@ -29,7 +31,7 @@ const tapMsBounds = [5, 10, 20, 50, 100, 200, 300, 500, 1_000, 3_000]
 
 /** Registers all of them; returns what to call for each tap. */
 export function gatewayMetrics (metrics: Metrics, measured: Measured): (tap: TapView) => void {
-  const { clock, spool, uplink, witness, readers, parameters, lanes, ports, loads, blocks } = measured
+  const { clock, spool, uplink, witness, readers, parameters, lanes, ports, loads, blocks, desk } = measured
   const taps = metrics.counter('gateway_taps_total', 'taps by lane, outcome and reason')
   const tapMs = metrics.histogram('gateway_tap_ms', 'from card present to the open gate', tapMsBounds)
   const count = (name: string, help: string, read: () => number) => { metrics.gauge(name, help, read) }
@@ -71,6 +73,13 @@ export function gatewayMetrics (metrics: Metrics, measured: Measured): (tap: Tap
   metrics.counter('gateway_port_events_total', 'frames, exchanges and errors of a port, by name', () =>
     ports.states().flatMap(({ port, protocol, counts }) =>
       Object.entries(counts).map(([event, count]) => [{ port, protocol, event }, count] as const)))
+  count('gateway_desk_open', 'taken back, and not answered by the ledger yet', () => desk.view().open)
+  count('gateway_desk_oldest_seconds', 'age of the oldest of them; 0: none', () => {
+    const { oldestAtMs } = desk.view()
+    return oldestAtMs === null ? 0 : Math.max(0, Math.round((clock.now() - oldestAtMs) / 1_000))
+  })
+  count('gateway_desk_refused', 'taken back, and refused by the ledger: somebody has to look', () =>
+    desk.view().refused)
   count('gateway_memory_bytes', 'resident memory of this process', () => process.memoryUsage.rss())
   count('gateway_handles', 'timers, sockets and files that are open in this process', () =>
     process.getActiveResourcesInfo().length)

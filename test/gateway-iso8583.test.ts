@@ -547,9 +547,25 @@ t.test('kill -9 between question and answer: what the terminal never heard of is
   // The one after it dies when the ledger has booked and nobody was told.
   await payAndLose(await start('before-answered'))
   t.equal(await holds(door), 9_500)
-  await start()
+  let running = await start()
+  async function restarted (killAt: string): Promise<ChildProcess> {
+    running.kill('SIGKILL')
+    await once(running, 'exit')
+    running = await start(killAt)
+    return running
+  }
   await until(async () => await holds(door) === 10_000, 'the purchase nobody heard of is taken back')
   t.equal((await pos.purchase(numberOf(1), 500)).code, '00')
-  t.equal((await pos.settle(totals([10_000, 500]))).fields[48]?.[30], '1')
+  // And one dies when the answer is on disk and not on the wire: it stands, and whoever asks again hears it.
+  const fourth = await restarted('after-answered')
+  const bytes = pos.frame('purchase', { 2: numberOf(1), 4: '000000000700', 11: '000900' })
+  const gone = once(fourth, 'exit')
+  void pos.send(bytes, '0210', '000900').catch(() => undefined)
+  t.equal((await gone)[1], 'SIGKILL')
+  t.equal(await holds(door), 8_800, 'booked')
+  await start()
+  t.equal((await pos.send(bytes, '0210', '000900')).code, '00', 'the first answer')
+  t.equal(await holds(door), 8_800, 'once')
+  t.equal((await pos.settle(totals([10_000, 500, 700]))).fields[48]?.[30], '1')
   t.strictSame(await accountDifferences(door.db, null), [])
 })

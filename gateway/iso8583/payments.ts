@@ -92,6 +92,7 @@ export function openPayments ({ issuers, deadlineMs, house, book, count }: Payme
     const code = now.reversed === null ? codeOf(answer) : hostReasons.unanswered.iso8583
     const answered = { ...now, code, clearingDate: 'reply' in answer ? answer.reply.clearingDate : null }
     await book.change(terminal, { item: answered })
+    killPoint('after-answered')
     count(answer.outcome)
     if (answer.outcome !== 'approved') {
       log.info({ terminal, trace, kind, code, why: whyOf(answer) }, 'not approved')
