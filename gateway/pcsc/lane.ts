@@ -89,8 +89,8 @@ export function openLane (options: LaneOptions): Lane {
   let count = 0
   let passengers = 1
 
-  /** One card after the other; a card that came while the last one was still being finished is not lost. */
   reader.greet(deadlineMs, greetingFor(rules))
+  /** One card after the other; a card that came while the last one was still being finished is not lost. */
   const end = reader.listen((event, agoMs) => {
     if (event === 'chip_out') {
       session.signal('card_out')
