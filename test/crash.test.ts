@@ -43,10 +43,10 @@ function namedPlaces (): string[] {
 const killedElsewhere: readonly string[] = [
   'after-telling', 'before-keyed-commit', 'after-keyed-commit', 'before-load-commit', 'after-load-commit',
   'before-load-outcome-commit', 'after-load-outcome-commit', 'after-asked', 'before-answered',
-  'after-take-back', 'pos-before-ask', 'pos-after-ask', 'pos-before-answer', 'pos-before-collect',
-  'pos-after-collect', 'polled-before-collect', 'polled-after-collect', 'polled-after-forget',
-  'load-after-asked', 'load-after-answer', 'load-after-intent', 'load-after-credit', 'load-after-outcome',
-  'block-after-intent', 'block-after-command'
+  'after-answered', 'after-take-back', 'pos-before-ask', 'pos-after-ask', 'pos-before-answer',
+  'pos-before-collect', 'pos-after-collect', 'polled-before-collect', 'polled-after-collect',
+  'polled-after-forget', 'load-after-asked', 'load-after-answer', 'load-after-intent', 'load-after-credit',
+  'load-after-outcome', 'block-after-intent', 'block-after-command'
 ]
 
 type Ended = { code: number | null, stdout: string, stderr: string }
