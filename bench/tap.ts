@@ -42,7 +42,7 @@ const warmRounds = 20
  * Answer times as in a published device log of a bus terminal (2019): about 0.2 s from INIT to the debit's
  * answer.
  */
-const deviceLogMs = { 8050: 25, 8070: 120, '80DC': 15, 8054: 40 } as const
+export const deviceLogMs = { 8050: 25, 8070: 120, '80DC': 15, 8054: 40 } as const
 
 export async function bench (
   { args }: { readonly args: readonly string[] }

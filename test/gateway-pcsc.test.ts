@@ -445,11 +445,12 @@ t.test('without the binding for card readers the gateway says what to do', async
   const hide = asModule(`import { register } from 'node:module'; register(${JSON.stringify(hooks)})`)
   const path = join(mkdtempSync(join(tmpdir(), 'gw-')), 'config.json')
   writeFileSync(path, JSON.stringify({
-    gateway: 'GW1', ledger: { url: 'http://127.0.0.1:9', token: 'x.y' }, spoolDir: '/tmp/none', lanes: []
+    gateway: 'GW1', ledger: { url: 'http://127.0.0.1:9', token: 'x.y' }, spoolDir: '/tmp/none',
+    lanes: [{ lane: 'L', readers: { card: 'R' }, operator: 'BUS', terminal: 'T', mode: 'fare' }]
   }))
   const { status, stderr } = spawnSync(process.execPath, [
     '--import', 'tsx', '--import', hide, 'gateway/main.ts'
-  ], { env: { ...process.env, GATEWAY_CONFIG: path }, encoding: 'utf8' })
+  ], { env: { ...process.env, GATEWAY_CONFIG: path }, encoding: 'utf8', timeout: 60_000 })
   t.equal(status, 1)
   t.match(stderr, /the package pcsclite is not installed; install libpcsclite-dev and a compiler/)
   rmSync(dirname(path), { recursive: true })

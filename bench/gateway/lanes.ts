@@ -12,11 +12,15 @@ import type { LaneView, TapView } from '../../schemas/gateway.ts'
 import { type Farm, startFarm } from '../../terminal-sim/reader/farm.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { fareFen, startStandIn } from '../support/stand-in.ts'
-import { issuer, percentiles, type Percentiles, serial, startFen, terminal } from '../tap.ts'
+import {
+  deviceLogMs, issuer, percentiles, type Percentiles, serial, startFen, terminal
+} from '../tap.ts'
 import type { BareTap } from './bare-lanes-main.ts'
 
 const lanesOfFarm = 7
 const blocks = 2
+/** After them, with the answer times of real chips. */
+const deviceLogBlocks = 1
 /** pcscd looks at a reader every 0.4 s. */
 const betweenMs = 450
 /** Not counted at the beginning of each block: code that is not compiled yet. */
@@ -35,19 +39,35 @@ export async function lanesAtOnce (roundsEach: number): Promise<Record<string, u
   const ledger = await startStandIn()
   try {
     for (const site of sites) await furnish(site)
-    const times = { gateway: [] as number[], bare: [] as number[] }
-    for (let block = 0; block < blocks; block++) {
-      const home = join(dir, `gateway-${block}`)
-      mkdirSync(home)
-      times.gateway.push(...await throughGateway(home, sites, ledger.url, roundsEach))
-      times.bare.push(...await bareExchanges(sites, roundsEach))
+    const measure = async (name: string, count: number): Promise<Times> => {
+      const times = { gateway: [] as number[], bare: [] as number[] }
+      for (let block = 0; block < count; block++) {
+        const home = join(dir, `${name}-${block}`)
+        mkdirSync(home)
+        times.gateway.push(...await throughGateway(home, sites, ledger.url, roundsEach))
+        times.bare.push(...await bareExchanges(sites, roundsEach))
+      }
+      return { gateway: percentiles(times.gateway), bare: percentiles(times.bare) }
     }
-    await compareChips(sites, blocks * (warmRounds + roundsEach))
-    return report(percentiles(times.gateway), percentiles(times.bare))
+    const quick = await measure('quick', blocks)
+    for (const site of sites) await slowDown(site)
+    const slow = await measure('slow', deviceLogBlocks)
+    await compareChips(sites, (blocks + deviceLogBlocks) * (warmRounds + roundsEach))
+    return { ...report('', quick), deviceLog: report(', device-log timing', slow) }
   } finally {
     await ledger.close()
     for (const { farm } of sites) await farm.stop()
     rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+type Times = { readonly gateway: Percentiles, readonly bare: Percentiles }
+
+async function slowDown ({ farm, names }: Site): Promise<void> {
+  for (const name of names) {
+    for (const chip of [`psam-${name}`, `gateway-${name}`, `bare-${name}`]) {
+      await farm.setDelays({ chip, delays: deviceLogMs })
+    }
   }
 }
 
@@ -179,12 +199,12 @@ async function compareChips (sites: readonly Site[], taps: number): Promise<void
   }
 }
 
-function report (gatewayMs: Percentiles, bareMs: Percentiles): Record<string, unknown> {
+function report (how: string, { gateway: gatewayMs, bare: bareMs }: Times): Record<string, unknown> {
   const ratio = gatewayMs.p50 / bareMs.p50
-  const line = (name: string, { p50, p90, p99 }: Percentiles) =>
-    console.log(`${name.padEnd(34)} p50 ${p50.toFixed(2)}   p90 ${p90.toFixed(2)}   p99 ${p99.toFixed(2)} ms`)
+  const line = (name: string, { p50, p90, p99 }: Percentiles) => console.log(
+    `${(name + how).padEnd(52)} p50 ${p50.toFixed(2)}   p90 ${p90.toFixed(2)}   p99 ${p99.toFixed(2)} ms`)
   line('bare exchange, 14 lanes at once', bareMs)
   line('purchase, 14 lanes at once', gatewayMs)
-  console.log(`ratio at p50 ${ratio.toFixed(2)}, added ${(gatewayMs.p50 - bareMs.p50).toFixed(2)} ms`)
+  console.log(`ratio at p50 ${ratio.toFixed(3)}, added ${(gatewayMs.p50 - bareMs.p50).toFixed(2)} ms`)
   return { gatewayMs, bareMs, addedMs: gatewayMs.p50 - bareMs.p50, ratio }
 }
