@@ -622,6 +622,7 @@ t.test('a chip is greeted before anybody asks; of one that left, or is not let g
   const of = (no: number) => [['9000', serialOf(no)], ['9000', serialOf(no)], ['6a82', '']]
   const serialOf = (no: number) => cardOf('t-union', no).serial
 
+  while (reader.state() !== 'empty') await delay(5) // what lies there when it is first seen did not come
   await world.farm.insert({ chip: 'A', reader: reader.name })
   await event('chip_in')
   await world.farm.remove({ reader: reader.name })
