@@ -2,15 +2,11 @@
 // does not come is unknown, never declined: the device says so, and asks or takes back by the same key. What
 // is taken back is on disk first, and asked for until the ledger has answered, over every restart. It refuses
 // to know devices and protocols.
-import type { Clock } from '../runtime/clock.ts'
-import type { HttpClient } from '../runtime/http-client.ts'
-import type { Log } from '../runtime/log.ts'
 import { killPoint } from '../runtime/kill-point.ts'
 import { type NewRequest, RequestReply } from '../schemas/request.ts'
 import { askUntil } from './asking.ts'
-import type { FileLayer } from './spool/files.ts'
 import { openJournal } from './spool/journal.ts'
-import { keepTelling } from './telling.ts'
+import { type AskAndTell, keepTelling } from './telling.ts'
 
 export type Answer =
   | { readonly outcome: 'approved' | 'declined', readonly reply: RequestReply }
@@ -43,13 +39,7 @@ export type DeskView = {
   readonly refused: number
 }
 
-export type DeskOptions = {
-  readonly http: Pick<HttpClient, 'post'>
-  readonly files: FileLayer
-  readonly clock: Clock
-  readonly nowMs: () => number
-  readonly random: () => number
-  readonly log: Log
+export type DeskOptions = AskAndTell & {
   readonly settings?: Partial<Record<keyof typeof deskSettings, number>>
 }
 

@@ -1,9 +1,21 @@
 // What the ledger must hear sooner or later: one after the other, the oldest first, each until it is
 // answered; a ledger that does not answer is left alone for a while. It refuses to know what is told.
 import { setTimeout as delay } from 'node:timers/promises'
-import { pauseMs } from '../runtime/http-client.ts'
+import type { Clock } from '../runtime/clock.ts'
+import { type HttpClient, pauseMs } from '../runtime/http-client.ts'
 import type { Log } from '../runtime/log.ts'
 import { napper } from './nap.ts'
+import type { FileLayer } from './spool/files.ts'
+
+/** What everything needs that asks the ledger, and keeps on disk what it has to tell it. */
+export type AskAndTell = {
+  readonly http: Pick<HttpClient, 'post'>
+  readonly files: FileLayer
+  readonly clock: Clock
+  readonly nowMs: () => number
+  readonly random: () => number
+  readonly log: Log
+}
 
 export type Telling = {
   /** There is something new to tell. */

@@ -1,17 +1,14 @@
 // Blocks of listed cards between a lane and the ledger: signed there, on disk before the chip hears of it,
 // told until the ledger has heard what the chip did. It refuses to know chips and readers.
-import type { Clock } from '../../runtime/clock.ts'
-import type { HttpClient } from '../../runtime/http-client.ts'
 import { killPoint } from '../../runtime/kill-point.ts'
-import { type Log, maskCard } from '../../runtime/log.ts'
+import { maskCard } from '../../runtime/log.ts'
 import {
   type BlockForm, type BlockOutcome, BlockOutcomeReply, type BlockReason, BlockReply, type NewBlock
 } from '../../schemas/card-block.ts'
 import { type CardRef, cardKey } from '../../schemas/record.ts'
 import { askUntil } from '../asking.ts'
-import type { FileLayer } from '../spool/files.ts'
 import { openJournal } from '../spool/journal.ts'
-import { keepTelling } from '../telling.ts'
+import { type AskAndTell, keepTelling } from '../telling.ts'
 
 export type Blocks = {
   /** The MAC that the chip wants with this challenge; nothing has happened yet. */
@@ -29,15 +26,7 @@ export type Blocks = {
 export type Block = { readonly key: string, readonly card: CardRef, readonly form: BlockForm }
 export type Signed = { readonly block: Block, readonly mac: string }
 
-export type BlocksOptions = {
-  readonly http: Pick<HttpClient, 'post'>
-  readonly files: FileLayer
-  readonly clock: Clock
-  readonly nowMs: () => number
-  readonly random: () => number
-  readonly newKey: () => string
-  readonly log: Log
-}
+export type BlocksOptions = AskAndTell & { readonly newKey: () => string }
 
 type Kept = Block & { readonly outcome: BlockOutcome['outcome'] | null }
 /** What lies on disk: the block of a card as it stands, or that the ledger has heard of it. */

@@ -1,18 +1,15 @@
 // Loads between a lane and the ledger: asked for, granted, and what the chip did told until the ledger has
 // heard it, over every restart. What was asked for and never sent to a chip is withdrawn. It refuses to know
 // chips and readers.
-import type { Clock } from '../../runtime/clock.ts'
-import type { HttpClient } from '../../runtime/http-client.ts'
 import { killPoint } from '../../runtime/kill-point.ts'
-import { type Log, maskCard } from '../../runtime/log.ts'
+import { maskCard } from '../../runtime/log.ts'
 import {
   type LoadOutcome, LoadOutcomeReply, LoadReply, type NewLoad, PendingReply
 } from '../../schemas/load.ts'
 import { type CardRef, cardKey } from '../../schemas/record.ts'
 import type { AnswerReason } from '../../schemas/reasons.ts'
 import { askUntil } from '../asking.ts'
-import type { FileLayer } from '../spool/files.ts'
-import { keepTelling } from '../telling.ts'
+import { type AskAndTell, keepTelling } from '../telling.ts'
 import { type Load, type Outcome, openBook } from './book.ts'
 
 export type Loads = {
@@ -53,14 +50,8 @@ export type LoadsView = {
   readonly untold: number
 }
 
-export type LoadsOptions = {
-  readonly http: Pick<HttpClient, 'post'>
-  readonly files: FileLayer
-  readonly clock: Clock
-  readonly nowMs: () => number
-  readonly random: () => number
+export type LoadsOptions = AskAndTell & {
   readonly newKey: () => string
-  readonly log: Log
   readonly settings?: Partial<Record<keyof typeof loadSettings, number>>
 }
 
