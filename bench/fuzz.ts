@@ -26,6 +26,8 @@ import { buildFrame, cutPiece, plainLrc } from '../schemas/serial/lrc-frame.ts'
 import { codePage } from '../schemas/sip2/code-page.ts'
 import { lineCutter } from '../schemas/sip2/lines.ts'
 import { readMessage } from '../schemas/sip2/message.ts'
+import { buildSsseRecord, readSsseRecord } from '../schemas/ssse/files.ts'
+import { identityIn } from '../schemas/ssse/identity.ts'
 
 export type Codec = {
   readonly name: string
@@ -94,6 +96,21 @@ const record = ascii('00000001' + '430400000000002' + 'B1      ' + '031049906000
   'L5      V1      S1      ')
 const xf = 'XF2026030202430400000000002' + '00001'
 
+/** Records of a social-security card: the first byte of what is left says where the next begins. */
+function ssseRecords (bytes: Uint8Array): Uint8Array[] {
+  const records: Uint8Array[] = []
+  for (let at = 0; at < bytes.length; at += 2 + (bytes[at + 1] ?? 0)) {
+    records.push(bytes.subarray(at, at + 2 + (bytes[at + 1] ?? 0)))
+  }
+  return records
+}
+const cardOfHolder = [
+  buildSsseRecord(0x05, 'specification', '2.00'), buildSsseRecord(0x05, 'issuedOn', '20200101'),
+  buildSsseRecord(0x05, 'validUntil', '20991231'), buildSsseRecord(0x05, 'cardNumber', 'A12345678'),
+  buildSsseRecord(0x06, 'idNumber', '11010519491231002X'), buildSsseRecord(0x06, 'name', '张三')
+]
+const recordsOfCard = 4
+
 export const codecs: readonly Codec[] = [
   {
     name: 'APDU and TLV',
@@ -113,6 +130,19 @@ export const codecs: readonly Codec[] = [
     samples: layouts.map(({ length }) => new Uint8Array(length).fill(0x31)),
     read: bytes => errorsOf(...layouts.map(one => decode(one, bytes)), files.decodeOngoingTrip(bytes),
       files.decodeCappRecord(bytes))
+  },
+  {
+    name: 'social-security cards',
+    samples: [Buffer.concat(cardOfHolder), ...cardOfHolder],
+    read: bytes => {
+      const records = ssseRecords(bytes)
+      const [card, holder] = [records.slice(0, recordsOfCard), records.slice(recordsOfCard)]
+      const found = identityIn({ 0x05: card, 0x06: holder }, { today: '20260302', numberChecked: true })
+      return [
+        ...errorsOf(readSsseRecord(0x05, bytes), readSsseRecord(0x06, bytes)),
+        ...found.ok || found.why === undefined ? [] : [found.why]
+      ]
+    }
   },
   {
     name: 'STX/ETX/LRC',

@@ -17,12 +17,14 @@ import type { EdgeHouse } from './face.ts'
 import type { Condition } from './health.ts'
 import { buildApp } from './http/app.ts'
 import { openBlocks } from './blocks/blocks.ts'
+import { identityBook } from './identities.ts'
 import { openLoads } from './loads/loads.ts'
 import { gatewayMetrics } from './metrics.ts'
 import type { CardReaders } from './pcsc/card-readers.ts'
 import { type Lane, openLane } from './pcsc/lane.ts'
 import { tapedPcsc } from './pcsc/tape.ts'
 import { openChangeBook } from './polled/change-book.ts'
+import { pinBook } from './pins.ts'
 import { openPorts } from './ports.ts'
 import { directoryLayer } from './spool/files.ts'
 import { lockDirectory } from './spool/lock.ts'
@@ -133,6 +135,8 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
 
   const taps = tapLog()
   const charges = chargeBook(newId)
+  const pins = pinBook(config.lanes)
+  const identities = identityBook({ clock, newId })
   const uplink = startUplink({
     spool, http, log, random, newDelivery: () => `${name}-${newId()}`, onHead: witness.see,
     settings: { ...uplinkDefaults, ...config.uplink }
@@ -162,7 +166,9 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
     clock, spool, uplink, witness, readers, parameters, lanes, ports, loads, blocks, desk
   })
   const rules = config.cards ?? {}
-  const shared = { rules, spool, parameters, clock, nowMs, random, log, taps, charges, loads, blocks, onTap }
+  const shared = {
+    rules, spool, parameters, clock, nowMs, random, log, taps, charges, loads, blocks, pins, identities, onTap
+  }
   for (const lane of config.lanes) {
     const refused = () => {
       const found = estate.find(lane.terminal, lane.operator)
@@ -182,7 +188,8 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
     headContradictions: witness.contradictions()
   })
   const app = buildApp({
-    lanes, ports, tapes, taps, charges, loads, spool, uplink, parameters, metrics, condition, log
+    lanes, ports, tapes, taps, charges, loads, pins, identities, spool, uplink, parameters, metrics,
+    condition, log
   })
   const url = await app.listen({ host: config.http?.host ?? '127.0.0.1', port: config.http?.port ?? 0 })
   const settled = [...lanes.values()].map(lane => lane.settled)
@@ -194,6 +201,8 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
     failed,
     close: async () => {
       await Promise.all([...[...lanes.values()].map(lane => lane.close()), ports.close()])
+      pins.close()
+      identities.close()
       await fresh.stop()
       await reporting.stop()
       estate.close()
@@ -244,9 +253,11 @@ function checkNames ({ lanes, ports = [] }: GatewayConfig): void {
     const twice = names.find((name, index) => names.indexOf(name) !== index)
     if (twice !== undefined) throw new Error(`configuration: the ${what} ${twice} stands there twice`)
   }
-  for (const { lane, mode, readers, terminalNumber } of lanes) {
-    if (readers.psam !== undefined || (mode === 'load' && terminalNumber !== undefined)) continue
-    throw new Error(`configuration: lane ${lane} has no PSAM; a load lane with a terminalNumber needs none`)
+  for (const { lane, mode, readers, terminalNumber, identity } of lanes) {
+    const loads = mode === 'load' && terminalNumber !== undefined
+    if (readers.psam !== undefined || loads || (mode === 'till' && identity !== undefined)) continue
+    throw new Error(`configuration: lane ${lane} has no PSAM; a load lane with a terminalNumber needs ` +
+      'none, nor does a till that only reads identities')
   }
   for (const { pcscd } of lanes) {
     const count = lanes.filter(lane => lane.pcscd === pcscd).length

@@ -40,7 +40,7 @@ export const maskCards = (text: string): string => text
 const cardNames = ['cardNo', 'cardNumber', 'pan', 'card']
 const secretNames = [
   'password', 'secret', 'token', 'key', 'keys', 'pin', 'pinBlock', 'masterKey', 'sessionKey', 'privateKey',
-  'authorization', 'cookie'
+  'authorization', 'cookie', 'idNumber'
 ]
 
 /** pino redacts by path; three levels reach `{ request: { headers: { authorization } } }`. */

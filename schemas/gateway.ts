@@ -75,6 +75,19 @@ export const tapReasons = {
   present_again: {
     outcome: 'declined', en: 'an earlier load is settled: hold the card again for the new one', zh: '请重新放卡'
   },
+  pin_wanted: { outcome: 'declined', en: 'the card wants its PIN before a load', zh: '请输入密码' },
+  pin_wrong: { outcome: 'declined', en: 'the PIN is wrong', zh: '密码错误' },
+  pin_blocked: { outcome: 'declined', en: 'the PIN of the card is blocked', zh: '密码已锁' },
+  identity_read: { outcome: 'approved', en: 'the counter knows the holder of the card', zh: '身份读取成功' },
+  identity_malformed: {
+    outcome: 'declined', en: 'the social-security card says nothing that can be used', zh: '社保卡数据错误'
+  },
+  identity_number_wrong: {
+    outcome: 'declined', en: 'the check character of the social-security number is wrong', zh: '社会保障号码校验错误'
+  },
+  identity_guarded: {
+    outcome: 'declined', en: 'the card tells its holder to authenticated terminals only', zh: '社保卡需外部认证'
+  },
   record_failed: { outcome: 'unknown', en: 'paid, but the record store failed', zh: '已扣款，记录存储故障' }
 } as const satisfies Record<string, TapRow>
 export type TapReason = keyof typeof tapReasons
@@ -90,13 +103,23 @@ const Milliseconds = (minimum: number, maximum: number, description: string) =>
 
 export const laneModes = ['fare', 'till', 'load'] as const
 
+const IdentityRules = Type.Object({
+  keepSeconds: Type.Optional(Type.Number({
+    minimum: 1, maximum: 3_600, description: 'in memory so long for the counter, then forgotten; 120'
+  })),
+  numberChecked: Type.Optional(Type.Boolean({
+    description: 'false: the check character of the social-security number is not looked at; true'
+  }))
+}, closed)
+
 export const LaneConfig = Type.Object({
   lane: Type.String({ pattern: '^[A-Za-z0-9._-]{1,32}$' }),
   pcscd: Type.Optional(Type.String({ description: 'where its readers are; absent: the first one' })),
   readers: Type.Object({
     card: ReaderName,
-    psam: Type.Optional({ ...ReaderName, description: 'PC/SC name; a load lane can do without' } as
-      typeof ReaderName),
+    psam: Type.Optional({
+      ...ReaderName, description: 'PC/SC name; lanes that load or read identities can do without'
+    } as typeof ReaderName),
     sparePsam: Type.Optional(ReaderName)
   }, closed),
   ...placed,
@@ -109,6 +132,12 @@ export const LaneConfig = Type.Object({
   })),
   terminalNumber: Type.Optional(hexText(6, 'load: what chips are told where there is no PSAM to tell it')),
   loadDeadlineMs: Type.Optional(Milliseconds(100, 60_000, 'load: the ledger is waited for so long; 8000')),
+  keepPinSeconds: Type.Optional(Type.Number({
+    minimum: 1, maximum: 3_600, description: 'load: a PIN that came with an order is forgotten after it; 120'
+  })),
+  identity: Type.Optional({
+    ...IdentityRules, description: 'social-security cards are read here, for the counter at this lane'
+  } as typeof IdentityRules),
   blockListed: Type.Optional(
     literals(blockForms, 'a listed card is blocked on its chip; absent: it is declined')),
   industry: Type.Optional(hexText(1, 'industry code in the trip record: 01 metro, 02 bus, 07 parking')),
@@ -128,6 +157,7 @@ export const ProfileRules = Type.Object({
   loadKeyIndex: Type.Optional(Type.Integer({
     minimum: 0, maximum: 255, description: 'of INITIALIZE FOR LOAD; 1'
   })),
+  pinKeyId: Type.Optional(Type.Integer({ minimum: 0, maximum: 255, description: 'of VERIFY PIN; 0' })),
   cardTypes: Type.Optional(Type.Record(Type.String({ pattern: '^[0-9A-F]{2}$' }), Type.String(), {
     description: 'card class byte to the card type that the tariff names'
   }))
@@ -219,6 +249,10 @@ export type GatewayConfig = Static<typeof GatewayConfig>
 
 /* ---- what a gateway shows ---- */
 
+const triesLeft = Type.Optional(Type.Integer({
+  minimum: 0, maximum: 15, description: 'how often the card still lets a PIN be tried'
+}))
+
 export const TapView = Type.Object({
   seq: Type.Integer({ minimum: 1, description: 'counts from 1 since the start of the gateway' }),
   lane: Type.String(),
@@ -230,6 +264,8 @@ export const TapView = Type.Object({
   balanceAfterFen: Type.Optional(Type.Integer()),
   recovered: Type.Optional(Type.Boolean({ description: 'the payment was interrupted, and is proven now' })),
   charge: Type.Optional(Type.String()),
+  identity: Type.Optional(Type.String({ description: 'under which the counter learns who the holder is' })),
+  triesLeft,
   why: Type.Optional(Type.String({ description: 'in the words of the ledger or the chip' })),
   ms: Type.Object({
     total: Type.Number({ description: 'from the card-present event to the open gate' }),
@@ -278,7 +314,10 @@ export const LoadRequest = Type.Object({
   })),
   reference: Type.String({
     minLength: 1, maxLength: 64, description: 'of the caller; the same one again is the same load'
-  })
+  }),
+  pin: Type.Optional(Type.String({
+    pattern: '^(\\d\\d){2,6}$', description: 'of the card, for chips that want it; kept in memory for a while'
+  }))
 }, { ...closed, $id: 'LoadRequest' })
 export type LoadRequest = Static<typeof LoadRequest>
 
@@ -294,9 +333,31 @@ export const ChargeView = Type.Object({
   state: literals(['waiting', 'approved', 'declined', 'unknown', 'replaced']),
   reason: orNull(literals(Object.keys(tapReasons) as TapReason[])),
   why: Type.Optional(Type.String({ description: 'in the words of the ledger or the chip' })),
+  triesLeft,
   tap: orNull(Type.Integer({ description: 'seq of the last tap for it' }))
 }, { ...closed, $id: 'ChargeView' })
 export type ChargeView = Static<typeof ChargeView>
+
+const Day = (description: string) => Type.String({ pattern: '^\\d{8}$', description })
+
+/** Who stood at a lane, by the social-security card; told on the machine of the gateway alone. */
+export const IdentityView = Type.Object({
+  identity: Type.String(),
+  lane: Type.String(),
+  at: Instant,
+  forgottenAt: Instant,
+  cardNumber: Type.String(),
+  name: Type.String(),
+  idNumber: Type.String({ description: 'the social-security number' }),
+  validUntil: Day('YYYYMMDD; so are the other dates'),
+  issuedOn: orNull(Day('of the card')),
+  institution: orNull(Type.String({ description: 'that initialised the card, 12 bytes hex' })),
+  cardId: orNull(Type.String({ description: 'identification code of the card, 16 bytes hex' })),
+  specification: orNull(Type.String()),
+  sex: orNull(Type.String({ description: 'as the card has it' })),
+  bornOn: orNull(Day('of the holder'))
+}, { ...closed, $id: 'IdentityView' })
+export type IdentityView = Static<typeof IdentityView>
 
 export const SpoolView = Type.Object({
   depth: Type.Integer({ description: 'records not answered yet' }),

@@ -1,6 +1,8 @@
 // Value onto chips at a lane, on the real stack: virtual readers under pcscd, gateways as processes, a ledger
 // on PostgreSQL. A card that leaves at every command, gateways killed at every named place, a ledger that is
 // gone at every point: the chip, the gateway's book and the ledger agree in the end.
+import { readFileSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { balances } from '../ledger/store/balances.ts'
@@ -20,6 +22,8 @@ const lanes = ['L1', 'L2', 'L3', 'L4', 'F5', 'K6', 'K7']
 const doors = await startDoors()
 t.teardown(() => doors.stop())
 const amountFen = 2_000
+/** Of its kind in any text. */
+const pin = '918273645546'
 
 const loadLane: Partial<LaneConfig> = { mode: 'load', agent: 'SHP', loadDeadlineMs: 20_000 }
 const opened = (city: City, name: string, own: readonly string[], wish: GatewayWish = {}) =>
@@ -54,6 +58,11 @@ async function figures (gateway: Running): Promise<{ open: number, untold: numbe
 async function told (gateway: Running): Promise<void> {
   while ((await figures(gateway)).untold > 0) await delay(10)
 }
+
+const textsUnder = (dir: string): string[] => readdirSync(dir).flatMap(name => {
+  const path = join(dir, name)
+  return statSync(path).isDirectory() ? textsUnder(path) : [readFileSync(path).toString('latin1')]
+})
 
 const list = async (city: City, cards: readonly number[], reason: string) =>
   await city.door.ok('registrar', 'POST', '/v1/blacklist', {
@@ -118,11 +127,20 @@ t.test('loads at lanes', { ...here, jobs: 3 }, async t => {
     await city.farm.arm({ chip: await city.chip(no), fault: { kind: 'tear', commit, command: '8052' } })
 
   const atWork = t.test('what is loaded, and what is not', { buffered: true }, async t => {
+    const lines: string[] = []
     const gateway = await city.gateway('GW-A', ['L1', 'L2', 'L4'], {
+      onLine: line => lines.push(line),
       config: {
-        lanes: [laneOf('L1', loadLane), laneOf('L2', loadLane), laneOf('L4', { blockListed: 'temporary' })]
+        lanes: [
+          laneOf('L1', loadLane), laneOf('L2', { ...loadLane, keepPinSeconds: 1 }),
+          laneOf('L4', { blockListed: 'temporary' })
+        ]
       }
     })
+    const on = await fetch(`${gateway.url}/v1/tapes/lane-L1`, {
+      method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{"seconds":3600}'
+    })
+    t.equal(on.status, 200)
     const fare = await city.gateway('GW-F', ['F5'])
 
     await t.test('a load, and the same one again', async t => {
@@ -177,6 +195,88 @@ t.test('loads at lanes', { ...here, jobs: 3 }, async t => {
         }
       }))
       t.same(await figures(gateway), { open: 0, untold: 0 })
+    })
+
+    await t.test('a chip that wants its PIN, and how often it lets it be tried', async t => {
+      const [bank, stranger, blocked, left, late] = [next(), next(), next(), next(), next()]
+      const profile = 'pboc'
+      for (const no of [bank, left, late]) await city.chip(no, 'L1', { profile, pin: { digits: pin } })
+      await city.chip(stranger, 'L1', { profile, pin: { digits: '123456' } })
+      await city.chip(blocked, 'L1', { profile, pin: { digits: pin, tries: 1 } })
+      const tries = async (no: number) =>
+        (await city.farm.inspectCard({ chip: await city.chip(no) })).pinTriesLeft
+      const said = async (no: number, more: object = {}, lane = 'L1') => {
+        const charge = await order(gateway, lane, `pin-${no}`, more)
+        const { reason, triesLeft, why } = await city.tap(gateway, lane, no)
+        const { state } = await gateway.get<ChargeView>(`/v1/charges/${charge.charge}`)
+        return { reason, state, ...triesLeft === undefined ? {} : { triesLeft, why } }
+      }
+      t.strictSame(await said(bank), { reason: 'pin_wanted', state: 'waiting' }, 'none came with the order')
+      t.strictSame(await said(bank, { pin: '000000' }), {
+        reason: 'pin_wrong', state: 'waiting', triesLeft: 2, why: '63C2 authentication failed, 2 tries left'
+      })
+      t.strictSame(await said(bank), { reason: 'pin_wanted', state: 'waiting' }, 'it is not tried again')
+      t.equal(await tries(bank), 2)
+      t.strictSame(await said(bank, { pin }), { reason: 'loaded', state: 'approved' })
+      t.equal(await tries(bank), 3, 'the right one gives all tries back')
+      const sent = (await city.farm.exchanges({ chip: await city.chip(bank) })).map(one => one.command)
+      t.same(sent.slice(-5).map(command => command.slice(0, 6)),
+        ['805001', '805000', '002000', '805000', '805200'], 'asked for, given, asked again')
+      t.equal(sent.at(-3), `0020000006${pin}`)
+
+      t.match(await said(blocked, { pin: '000000' }),
+        { reason: 'pin_blocked', state: 'declined', triesLeft: 0 })
+      await order(gateway, 'L1', 'pin-blocked', { pin })
+      t.match(await city.tap(gateway, 'L1', blocked), { reason: 'pin_blocked', triesLeft: 0, why: /^6983 / })
+
+      await fault(city, left, { kind: 'tear', commit: 'after', command: '0020' })
+      t.strictSame(await said(left, { pin }), { reason: 'card_removed', state: 'waiting' }, 'torn at VERIFY')
+      t.strictSame(await said(left), { reason: 'pin_wanted', state: 'waiting' }, 'nobody knows: not sent')
+      await fault(city, left, { kind: 'tear', commit: 'after', command: '805000', nth: 2 })
+      t.strictSame(await said(left, { pin }), { reason: 'card_removed', state: 'waiting' }, 'torn behind it')
+      t.equal((await city.tap(gateway, 'L1', stranger)).reason, 'pin_wanted', 'a PIN is for one card')
+      t.equal(await tries(stranger), 3)
+      t.strictSame(await said(left), { reason: 'loaded', state: 'approved' }, 'its own has it still')
+
+      await order(gateway, 'L2', `pin-${late}`, { pin })
+      await delay(1_100)
+      t.strictSame(await said(late, {}, 'L2'), { reason: 'pin_wanted', state: 'waiting' }, 'its time is over')
+      t.strictSame(await said(late, { pin: '4711' }, 'L2'), {
+        reason: 'pin_wrong', state: 'waiting', triesLeft: 2, why: '63C2 authentication failed, 2 tries left'
+      })
+      await told(gateway)
+      t.same([await standing(city, bank), await standing(city, left)], [once, once])
+      t.same([await standing(city, blocked), await standing(city, late)], [never, never])
+    })
+
+    await t.test('the proof is gone, and the counter is told for the PIN alone', async t => {
+      const no = next()
+      await city.chip(no, 'L1', { pin: { digits: pin } })
+      await tear(no, 'after')
+      const { charge } = await order(gateway, 'L1', `ref-${no}`, { pin })
+      const seen = [(await city.tap(gateway, 'L1', no)).reason, (await city.tap(fare, 'F5', no)).reason]
+      await order(gateway, 'L1', 'another order of the lane')
+      await order(gateway, 'L1', `ref-${no}`)
+      seen.push((await city.tap(gateway, 'L1', no)).reason)
+      t.match(await gateway.get(`/v1/charges/${charge}`), { state: 'unknown' }, 'it may have been written')
+      await order(gateway, 'L1', `ref-${no}`, { pin })
+      seen.push((await city.tap(gateway, 'L1', no)).reason)
+      t.same(seen, ['torn', 'paid', 'pin_wanted', 'loaded_before'])
+      await told(gateway)
+      await fare.drained()
+      const fen = amountFen - fareFen
+      t.same(await standing(city, no), { chip: fen, books: fen, times: 1 })
+    })
+
+    await t.test('no PIN on a tape, in the log, in what is told, on disk', async t => {
+      const texts = [
+        lines.join('\n'), JSON.stringify(await gateway.get('/v1/taps?limit=1000')),
+        await (await fetch(`${gateway.url}/metrics`)).text(), ...textsUnder(gateway.spoolDir)
+      ]
+      const taped = texts.some(text => text.includes('"said":"00200000 (11 bytes)"'))
+      t.ok(taped, 'the tape tells that there was one')
+      const shapes = [pin, Buffer.from(pin).toString('hex'), Buffer.from(pin, 'hex').toString('latin1')]
+      for (const shape of shapes) t.notOk(texts.some(text => text.includes(shape)), 'nowhere')
     })
 
     await t.test('the proof is gone: the online counter decides', async t => {

@@ -384,6 +384,10 @@ t.test('a till: an amount, a reference, a card', { ...here, timeout: 60_000 }, a
     await passenger(world, gateway, 'SHOP-1', 'B').tap(), { reason: 'no_charge' },
     'another card cannot pay it meanwhile'
   )
+  t.match(await stateOf(torn.body.charge), { state: 'unknown', reason: 'torn' }, 'nor settle it')
+  await world.farm.arm({ chip: 'A', fault: { kind: 'tear', commit: 'before', nth: 2 } })
+  t.equal((await holder.tap()).outcome, 'declined', 'its own was not read')
+  t.match(await stateOf(torn.body.charge), { state: 'unknown', reason: 'torn' })
   t.match(await holder.tap(), { reason: 'paid_before', amountFen: 100 })
   t.match(await stateOf(torn.body.charge), { state: 'approved', reason: 'paid_before' })
 

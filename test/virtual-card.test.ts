@@ -373,6 +373,7 @@ type Before = { card?: Partial<CardDescription>, before?: readonly string[] }
 type Refusal = readonly [name: string, command: string, status: string, before?: Before]
 
 const toMaster = '00A40000023F00'
+const pin = { digits: '135790' }
 
 const cardRefusals: readonly Refusal[] = [
   ['three bytes', '00A404', '6700'],
@@ -392,6 +393,12 @@ const cardRefusals: readonly Refusal[] = [
   ['DEBIT of a composite purchase without its record', wrongDebit, '6985', { before: [initCapp] }],
   ['purchase outside the application', initPurchase, '6985', { before: [toMaster] }],
   ['balance outside the application', '805C000204', '6985', { before: [toMaster] }],
+  ['load without the PIN', initLoad, '6982', { card: { pin } }],
+  ['a PIN that is blocked', '0020000003135790', '6983', { card: { pin: { ...pin, tries: 0 } } }],
+  ['VERIFY at a card without a PIN', '0020000003135790', '6A88'],
+  ['VERIFY under another key', '0020000103135790', '6A88', { card: { pin } }],
+  ['a PIN of one byte', '002000000113', '6700', { card: { pin } }],
+  ['VERIFY outside the application', '0020000003135790', '6985', { card: { pin }, before: [toMaster] }],
   ['temporarily locked application', initPurchase, '6985', { card: { lock: 'temporary' } }],
   ['READ BINARY without a selected file', '00B0000000', '6986'],
   ['READ RECORD without a selected file', '00B2010400', '6986'],
@@ -457,6 +464,39 @@ t.test('every status word is provoked', async t => {
   for (const row of psamRefusals) provoke('psam', row)
   const missing = Object.entries(sw).filter(([name, value]) => name !== 'ok' && !seen.has(hex(u16(value))))
   t.strictSame(missing, [], 'every status word of the chips has a row here')
+})
+
+t.test('a PIN: three tries in a row, counted without power, verified until the next SELECT', async t => {
+  const table = atWork({ pin })
+  const left = () => reportCard(table.card).pinTriesLeft
+  const [right, wrong] = ['0020000003135790', '0020000003000000']
+  play(t, table, `
+    C> ${initLoad}  C< 6982
+    C> ${wrong}     C< 63C2
+    C> ${right}     C< 9000
+    C> ${wrong}     C< 63C2
+    C> ${initLoad}  C< 6982
+    C> 0020000004 13579000  C< 63C1`)
+  t.equal(left(), 1)
+  t.equal(ask(table, 'card', wrong, 'cut_before_commit'), null)
+  t.equal(left(), 1, 'power went before it counted')
+  ask(table, 'card', selectCityUnion)
+  play(t, table, `C> ${right}  C< 9000`)
+  t.equal(left(), 3)
+  t.match(ask(table, 'card', initLoad), /9000$/)
+  t.match(ask(table, 'card', initLoad), /9000$/, 'still verified')
+  ask(table, 'card', selectCityUnion)
+  play(t, table, `C> ${initLoad}  C< 6982`)
+  t.equal(ask(table, 'card', wrong, 'cut_after_commit'), null)
+  t.equal(left(), 2, 'power went after it counted')
+  ask(table, 'card', selectCityUnion)
+  play(t, table, `
+    C> ${wrong}  C< 63C1
+    C> ${wrong}  C< 63C0
+    C> ${right}  C< 6983`)
+  t.equal(left(), 0)
+  t.match(ask(table, 'card', initPurchase), /9000$/, 'a purchase wants none')
+  t.equal(reportCard(atWork().card).pinTriesLeft, null)
 })
 
 t.test('locks', async t => {
@@ -711,6 +751,8 @@ t.test('a card keeps its memory through loss of power and through a snapshot', a
 const hexOrNull = (bytes: Uint8Array | null) => bytes && hex(bytes)
 
 t.test('descriptions that cannot be', async t => {
+  t.throws(() => createCard({ ...cardW, pin: { digits: '135' } }), /card\.pin\.digits/)
+  t.throws(() => createCard({ ...cardW, pin: { ...pin, tries: 16 } }), /card\.pin\.tries/)
   const wrongCards: readonly [Partial<CardDescription>, RegExp][] = [
     [{ serial: '0099' }, /card\.serial: 10 bytes/],
     [{ issuer: 'xx' }, /card\.issuer: 8 bytes/],

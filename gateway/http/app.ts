@@ -1,25 +1,28 @@
-// What a gateway answers over HTTP: health, figures, lanes, ports, charges, taps, spool, parameters. Carries,
-// decides nothing.
+// What a gateway answers over HTTP: health, figures, lanes, ports, charges, identities, taps, spool,
+// parameters. Carries, decides nothing.
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
-import { type FastifyInstance, fastify } from 'fastify'
+import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
 import { Type } from 'typebox'
 import { formatIso, parseIso } from '../../runtime/instants.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
 import { Problem } from '../../schemas/api.ts'
 import {
-  ChargeRequest, ChargeView, GroupRequest, HealthView, LaneView, LoadRequest, ParametersView, ReadyView,
-  RedeliverReply, RedeliverRequest, SpoolView, TapView
+  ChargeRequest, ChargeView, GroupRequest, HealthView, IdentityView, LaneView, LoadRequest, ParametersView,
+  ReadyView, RedeliverReply, RedeliverRequest, SpoolView, TapView
 } from '../../schemas/gateway.ts'
 import { limits } from '../../schemas/limits.ts'
 import { PortState } from '../../schemas/port.ts'
+import { cardKey } from '../../schemas/record.ts'
 import { TapeRequest, TapeView } from '../../schemas/tape.ts'
 import { type RequestReason, requestReasons } from '../../schemas/reasons.ts'
 import { type Before, type Charges, ChargeConflictError } from '../charges.ts'
 import { type Condition, illnesses, readiness } from '../health.ts'
+import type { Identities } from '../identities.ts'
 import { type Load, isWritten } from '../loads/book.ts'
 import type { Loads } from '../loads/loads.ts'
 import type { Lane } from '../pcsc/lane.ts'
+import type { Pins } from '../pins.ts'
 import type { Ports } from '../ports.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { Tapes } from '../tapes.ts'
@@ -34,6 +37,8 @@ export type Served = {
   readonly taps: Taps
   readonly charges: Charges
   readonly loads: Loads
+  readonly pins: Pins
+  readonly identities: Identities
   readonly spool: Spool
   readonly uplink: Uplink
   readonly parameters: Parameters
@@ -59,6 +64,7 @@ export function buildApp (served: Served): FastifyInstance {
   })
   addHealth(app, served)
   addLanes(app, served)
+  addIdentities(app, served)
   addPorts(app, served)
   addTapes(app, served)
   addSpool(app, served)
@@ -67,6 +73,7 @@ export function buildApp (served: Served): FastifyInstance {
 
 const reasonsOf: Readonly<Record<number, RequestReason>> = {
   400: 'body_invalid',
+  403: 'forbidden',
   404: 'not_found',
   409: 'charge_conflict',
   413: 'too_large',
@@ -80,6 +87,10 @@ function problem (status: number, detail: string): Problem {
 
 class BadRequest extends Error {
   readonly statusCode = 400
+}
+
+class Forbidden extends Error {
+  readonly statusCode = 403
 }
 
 class NotFound extends Error {
@@ -104,7 +115,7 @@ function addHealth (app: FastifyInstance, { condition, metrics }: Served): void 
   app.get('/metrics', async (_, reply) => reply.type('text/plain; version=0.0.4').send(metrics.render()))
 }
 
-function addLanes (app: FastifyInstance, { lanes, taps, charges, loads }: Served): void {
+function addLanes (app: FastifyInstance, { lanes, taps, charges, loads, pins }: Served): void {
   const typed = app.withTypeProvider<TypeBoxTypeProvider>()
   typed.get('/v1/lanes', { schema: { response: { 200: Type.Array(LaneView) } } },
     async () => [...lanes.values()].map(lane => lane.view()))
@@ -127,12 +138,15 @@ function addLanes (app: FastifyInstance, { lanes, taps, charges, loads }: Served
     const lane = lanes.get(request.params.lane)?.view()
     if (lane === undefined) throw new NotFound(`there is no lane ${request.params.lane}`)
     if (lane.mode !== 'load') throw new NotFound(`lane ${lane.lane} writes no value onto cards`)
-    const { amountFen = null, reference, source } = request.body
+    const { amountFen = null, reference, source, pin } = request.body
+    if (pin !== undefined) onlyHere(request, 'a PIN is taken')
     if (amountFen === null && source !== 'pending') {
       throw new BadRequest('/amountFen: how much cash was taken must be said')
     }
     const before = knownOf(loads.named(lane.lane, reference))
-    return reply.code(202).send(charges.ask(lane.lane, { amountFen, reference, source }, before))
+    const charge = charges.ask(lane.lane, { amountFen, reference, source }, before)
+    if (charge.state === 'waiting' || charge.state === 'unknown') pins.ordered(lane.lane, charge.charge, pin)
+    return reply.code(202).send(charge)
   })
 
   typed.post('/v1/lanes/:lane/group', {
@@ -166,12 +180,44 @@ function addLanes (app: FastifyInstance, { lanes, taps, charges, loads }: Served
   })
 }
 
+/** Who stood at a lane is told to the counter beside it: on this machine, and to no cache. */
+function addIdentities (app: FastifyInstance, { identities }: Served): void {
+  const typed = app.withTypeProvider<TypeBoxTypeProvider>()
+  const Id = Type.Object({ identity: Type.String() })
+  const unknown = (id: string) => new NotFound(`there is no identity ${id}, or it is forgotten`)
+  typed.get('/v1/identities/:identity', {
+    schema: { params: Id, response: { 200: IdentityView } }
+  }, async (request, reply) => {
+    onlyHere(request, 'an identity is told')
+    const found = identities.find(request.params.identity)
+    if (found === undefined) throw unknown(request.params.identity)
+    return reply.header('cache-control', 'no-store').send(found)
+  })
+  typed.delete('/v1/identities/:identity', { schema: { params: Id } }, async (request, reply) => {
+    onlyHere(request, 'an identity is forgotten')
+    if (!identities.forget(request.params.identity)) throw unknown(request.params.identity)
+    return reply.code(204).send()
+  })
+}
+
+/**
+ * `what`: that must not cross a network without TLS. The Host is looked at as well: a page of a stranger in a
+ * browser of this machine may have its name point here.
+ */
+function onlyHere ({ ip, hostname }: Pick<FastifyRequest, 'ip' | 'hostname'>, what: string): void {
+  if (isLoopback(ip) && (hostname === 'localhost' || isLoopback(hostname.replace(/^\[|\]$/g, '')))) return
+  throw new Forbidden(`${what} on the machine of the gateway alone`)
+}
+
+const isLoopback = (address: string): boolean => /^(::ffff:)?127(\.\d{1,3}){3}$|^::1$/.test(address)
+
 /** A load that an earlier process of this gateway has made, or has not seen the end of, is not made again. */
 function knownOf (load: Load | undefined): Before | undefined {
   if (load === undefined) return undefined
   const { amountFen, source, step } = load
-  if (isWritten(load)) return { amountFen, source, state: 'approved', reason: 'loaded' }
-  return step === 'sent' ? { amountFen, source, state: 'unknown', reason: 'torn' } : undefined
+  const known = { amountFen, source, card: cardKey(load.card) }
+  if (isWritten(load)) return { ...known, state: 'approved', reason: 'loaded' }
+  return step === 'sent' ? { ...known, state: 'unknown', reason: 'torn' } : undefined
 }
 
 function addPorts (app: FastifyInstance, { ports }: Served): void {

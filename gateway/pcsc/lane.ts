@@ -2,9 +2,10 @@
 // how a purchase goes and how records travel.
 import assert from 'node:assert/strict'
 import type { Clock } from '../../runtime/clock.ts'
-import { formatIso } from '../../runtime/instants.ts'
+import { bcdDateTime, formatIso } from '../../runtime/instants.ts'
 import { killPoint } from '../../runtime/kill-point.ts'
 import { type Log, maskCard } from '../../runtime/log.ts'
+import { hex } from '../../schemas/epurse/hex.ts'
 import {
   type CardRules, type ChargeView, type LaneConfig, type LaneView, type TapOutcome, type TapReason,
   type TapView, tapReasons
@@ -12,16 +13,20 @@ import {
 import { type CardRef, cardKey } from '../../schemas/record.ts'
 import type { Charges } from '../charges.ts'
 import type { Blocks } from '../blocks/blocks.ts'
+import type { Identities } from '../identities.ts'
 import type { Load } from '../loads/book.ts'
 import type { Loads } from '../loads/loads.ts'
+import type { Pins } from '../pins.ts'
 import { SpoolFailedError } from '../spool/segment-log.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { OpenIntent } from '../spool/state.ts'
 import type { Taps } from '../taps.ts'
 import type { Parameters } from '../uplink/parameters.ts'
 import { blockListed } from './block.ts'
-import { type Channel, timed } from './exchange.ts'
+import { type Answer, type Channel, timed } from './exchange.ts'
+import { identityGreeting, readIdentity } from './identity.ts'
 import { type LoadOrder, runLoad, settleOpenLoad } from './load.ts'
+import type { PinAtHand } from './pin.ts'
 import type { Connection, Pcsc } from './port.ts'
 import { type PsamKeeper, firstReady, keepPsam, noPsam } from './psam-keeper.ts'
 import { type TapResult, type TapSpool, type Tapping, runTap } from './purchase.ts'
@@ -45,6 +50,10 @@ export type LaneOptions = {
   loads?: Loads
   /** Absent: no listed card is blocked on its chip. */
   blocks?: Blocks
+  /** Absent: orders come without PINs. */
+  pins?: Pins
+  /** Absent: nobody is told who holds a social-security card. */
+  identities?: Identities
   /** Why its terminal sells nothing; null where it does. Absent: nobody has to be asked. */
   refused?: () => TapReason | null
   /** Told of each tap after the gate has opened. */
@@ -63,6 +72,12 @@ export type Lane = {
 
 type Served = {
   readonly connection: Connection
+  /** What it answered to `greetingFor(rules)`; null: it has not been asked yet. */
+  readonly greeting: readonly Answer[] | null
+  /** Said of a card without a purse of ours; null: nothing. Absent: that it has none. */
+  readonly unsupported?: 'card_locked' | null
+  /** Says whose it is. Absent: nothing is known of that. */
+  readonly sayHolder?: () => void
   readonly charge: ChargeView | null
   readonly sells: boolean
   /** What reaching the card and its first answers took. */
@@ -71,9 +86,10 @@ type Served = {
 
 const transmitDeadlineMs = 3_000
 const paidKeptMs = 3_600_000
+const identityKeptSeconds = 120
 
 export function openLane (options: LaneOptions): Lane {
-  const { config, rules, pcsc, spool, clock, nowMs, log, taps, charges, loads, blocks } = options
+  const { config, rules, pcsc, spool, clock, nowMs, log, taps, charges, loads, blocks, pins } = options
   const deadlineMs = config.transmitDeadlineMs ?? transmitDeadlineMs
   const reader = pcsc.reader(config.readers.card)
   const keep = (name: string, expected: string | undefined): PsamKeeper => keepPsam({
@@ -83,13 +99,16 @@ export function openLane (options: LaneOptions): Lane {
   const spare = sparePsam === undefined ? [] : [keep(sparePsam, config.sparePsam)]
   const psam = own === undefined ? noPsam : firstReady([keep(own, config.psam), ...spare])
   const paidAtMs = new Map<string, number>()
+  /** A desk that only reads identities has no PSAM. */
+  const takesPurses = own !== undefined || config.mode === 'load'
   let session: Session = startSession()
   let serving: Promise<void> = Promise.resolve()
   let arrivals = 0
   let count = 0
   let passengers = 1
 
-  reader.greet(deadlineMs, greetingFor(rules))
+  const identities = config.identity === undefined ? undefined : options.identities
+  reader.greet(deadlineMs, identities === undefined ? greetingFor(rules) : identityGreeting)
   /** One card after the other; a card that came while the last one was still being finished is not lost. */
   const end = reader.listen((event, agoMs) => {
     if (event === 'chip_out') {
@@ -105,6 +124,7 @@ export function openLane (options: LaneOptions): Lane {
   async function serve ({ no, atMs, sells }: { no: number, atMs: number, sells: boolean }): Promise<void> {
     if (reader.state() !== 'chip' || no !== arrivals) return
     begin()
+    if (sells) identities?.forgetLane(config.lane)
     const charge = config.mode === 'fare' ? null : charges.current(config.lane)
     const connection = await reader.connect(deadlineMs).catch((error: Error) => error)
     const greetedMs = nowMs() - atMs
@@ -115,12 +135,50 @@ export function openLane (options: LaneOptions): Lane {
       return
     }
     try {
-      await serveGroup({ connection, charge, sells, greetedMs }, atMs)
+      await serveCard({ connection, charge, sells, greetedMs, greeting: connection.greeting }, atMs)
     } finally {
       psam.look()
       await connection.close('leave')
       if (reader.state() !== 'chip' && isResting(session.state())) session.signal('card_out')
     }
+  }
+
+  /**
+   * First who holds it, where the counter wants to know; then what it pays, or gets. Both are said at the
+   * end, or the card would be taken away in between.
+   */
+  async function serveCard (served: Served, atMs: number): Promise<void> {
+    if (identities === undefined) return await serveGroup(served, atMs)
+    const unasked = { ...served, greeting: null }
+    const holder = served.sells ? await identify(served, atMs) : 'absent'
+    if (holder === 'locked') return await serveGroup({ ...unasked, unsupported: 'card_locked' }, atMs)
+    if (holder === 'absent') return await serveGroup(unasked, atMs)
+    const { result, ms } = holder
+    const sayHolder = () => say(result, undefined, ms)
+    const pays = takesPurses && (config.mode === 'fare' || served.charge !== null)
+    if (pays && result.reason !== 'card_removed') {
+      return await serveGroup({ ...unasked, unsupported: null, sayHolder, greetedMs: 0 }, nowMs())
+    }
+    session.signal(result.reason === 'identity_read' ? 'identified' : 'declined')
+    sayHolder()
+  }
+
+  /** What is to be said of its holder, or that there is nothing to say. */
+  async function identify (
+    { connection, greetedMs }: Served, atMs: number
+  ): Promise<{ readonly result: TapResult, readonly ms: TapView['ms'] } | 'absent' | 'locked'> {
+    const { lane, identity: { keepSeconds = identityKeptSeconds, numberChecked = true } = {} } = config
+    const spent = { card: greetedMs }
+    const read = await readIdentity(
+      timed(connection, nowMs, ms => { spent.card += ms }), connection.greeting,
+      { today: hex(bcdDateTime(clock.now()).subarray(0, 4)), numberChecked })
+    if (read.kind === 'absent' || read.kind === 'locked') return read.kind
+    const reason = read.kind === 'refused' ? read.reason : options.refused?.() ?? 'identity_read'
+    const why = read.kind === 'refused' ? read.why : undefined
+    const known = reason === 'identity_read' && read.kind === 'read'
+    const identity = known ? identities?.keep(lane, read.identity, keepSeconds * 1_000) : undefined
+    const told = { ...why === undefined ? {} : { why }, ...identity === undefined ? {} : { identity } }
+    return { result: { reason, ...nobody, ...told }, ms: { ...noTime, total: nowMs() - atMs, ...spent } }
   }
 
   function begin (): void {
@@ -145,11 +203,20 @@ export function openLane (options: LaneOptions): Lane {
   async function serveOne (served: Served, first: boolean, startMs: number): Promise<TapOutcome | null> {
     const spent = { card: first ? served.greetedMs : 0, disk: 0 }
     const psamStartMs = psam.spentMs()
-    const result = await tap(served, first, spent)
+    const told = await purseOf(served, first, spent).finally(() => { if (first) served.sayHolder?.() })
+    const result = insteadOf(told, served.unsupported)
     if (result === null) return null
     const psamMs = psam.spentMs() - psamStartMs
     say(result, served.charge?.charge, { total: nowMs() - startMs, psam: psamMs, ...spent })
     return tapReasons[result.reason].outcome
+  }
+
+  async function purseOf (
+    served: Served, first: boolean, spent: { card: number, disk: number }
+  ): Promise<TapResult | null> {
+    if (takesPurses) return await tap(served, first, spent)
+    session.signal('declined')
+    return served.sells ? { reason: 'card_unsupported', ...nobody } : null
   }
 
   const unreached = (): TapReason => reader.state() === 'chip' ? 'card_unreadable' : 'card_removed'
@@ -159,7 +226,7 @@ export function openLane (options: LaneOptions): Lane {
   ): Promise<TapResult | null> {
     const card = timed(served.connection, nowMs, ms => { spent.card += ms })
     const common = {
-      greeting: first ? served.connection.greeting : null,
+      greeting: first ? served.greeting : null,
       lane: config,
       rules,
       session,
@@ -181,7 +248,8 @@ export function openLane (options: LaneOptions): Lane {
     try {
       if (config.mode === 'load') {
         assert(loads !== undefined, `lane ${config.lane} has nobody to ask for loads`)
-        return await runLoad(card, { ...common, loads, order: orderOf(served.charge), onLoadSettled })
+        const pin = pinFor(served.charge)
+        return await runLoad(card, { ...common, loads, order: orderOf(served.charge), pin, onLoadSettled })
       }
       return await runTap(card, {
         ...common,
@@ -197,19 +265,24 @@ export function openLane (options: LaneOptions): Lane {
     }
   }
 
+  const pinFor = (charge: ChargeView | null): PinAtHand => ({
+    of: key => charge === null ? null : pins?.of(config.lane, charge.charge, key) ?? null,
+    forget: () => { if (charge !== null) pins?.forget(config.lane, charge.charge) }
+  })
+
   /** Value that was written onto the card before it pays: the next debit takes the proof of it away. */
   async function settleLoadFirst (card: Channel, seen: CardSeen): Promise<'settled' | 'lost'> {
     const open = loads?.openOf(seen.key)
     if (loads === undefined || open === undefined) return 'settled'
-    const end = await settleOpenLoad(card, { session, rules, loads }, seen, open, false)
-    if (end === 'lost') return end
-    if (end !== 'unprovable') onLoadSettled(open, end === 'written')
+    const { kind } = await settleOpenLoad(card, { session, rules, loads }, seen, open, false)
+    if (kind === 'lost') return kind
+    if (kind !== 'unprovable') onLoadSettled(open, kind === 'written')
     return 'settled'
   }
 
   /** The gate opens here. */
   function say (result: TapResult, charge: string | undefined, ms: TapView['ms'] = noTime): void {
-    const { reason, card, amountFen, balanceAfterFen, recovered, why } = result
+    const { reason, card, amountFen, balanceAfterFen, recovered, why, triesLeft, identity } = result
     const { outcome } = tapReasons[reason]
     if (outcome === 'approved' && card !== null) remember(card)
     const view = taps.add({
@@ -223,9 +296,14 @@ export function openLane (options: LaneOptions): Lane {
       ...(recovered === undefined ? {} : { recovered }),
       ...(charge === undefined ? {} : { charge }),
       ...(why === undefined ? {} : { why }),
+      ...(triesLeft === undefined ? {} : { triesLeft }),
+      ...(identity === undefined ? {} : { identity }),
       ms: rounded(ms)
     })
-    if (charge !== undefined) charges.settle(charge, reason, view.seq, why)
+    if (charge !== undefined) {
+      charges.settle(charge, view)
+      if (charges.current(config.lane)?.charge !== charge) pins?.forget(config.lane, charge)
+    }
     if (outcome === 'approved') killPoint('after-gate-open')
     count += 1
     options.onTap(view)
@@ -268,7 +346,7 @@ export function openLane (options: LaneOptions): Lane {
       ...(charge === undefined ? {} : { charge }),
       ms: noTime
     })
-    if (charge !== undefined) charges.settle(charge, reason, view.seq)
+    if (charge !== undefined) charges.settle(charge, view)
     options.onTap(view)
   }
 
@@ -291,6 +369,12 @@ export function openLane (options: LaneOptions): Lane {
       await psam.close()
     }
   }
+}
+
+/** A card with a holder may have no purse. */
+const insteadOf = (result: TapResult | null, unsupported: Served['unsupported']): TapResult | null => {
+  if (result?.reason !== 'card_unsupported' || unsupported === undefined) return result
+  return unsupported === null ? null : { ...result, reason: unsupported }
 }
 
 /** Where an answer of the chip is out: value may have moved. */

@@ -19,7 +19,8 @@ import type { OpenIntent } from '../spool/state.ts'
 import type { Parameters } from '../uplink/parameters.ts'
 import { refusalOf } from './checks.ts'
 import type { Answer, Channel } from './exchange.ts'
-import { type LoadEnd, settleLoad } from './load-recovery.ts'
+import { type Initialise, type LoadEnd, settleLoad } from './load-recovery.ts'
+import { type PinAtHand, type PinRefusal, initialiseWithPin } from './pin.ts'
 import type { Psam } from './psam.ts'
 import { type TapResult, type TapSpool, type Tapping, settleOpen } from './purchase.ts'
 import { type CardSeen, readCard, rulesOf } from './read-card.ts'
@@ -38,6 +39,8 @@ export type Loading = Pick<Tapping, 'block' | 'onLocked'> & {
   readonly clock: Clock
   /** What has been asked for; `waits` false: a load for it is open, only its own card may complete it. */
   readonly order: LoadOrder | null
+  /** Absent: none is ever at hand. */
+  readonly pin?: PinAtHand
   /** False for a card that was found on the reader: it may settle what is open, and gets nothing new. */
   readonly sells: boolean
   /** Why its terminal serves nobody. Absent: nobody has to be asked. */
@@ -90,6 +93,13 @@ function declined ({ session, sells }: Loading, reason: TapReason, seen?: CardSe
   return sells ? said : null
 }
 
+/** As the chip said it of the PIN. */
+function declinedByPin (loading: Loading, seen: CardSeen, refused: PinRefusal): TapResult | null {
+  const { reason, why, triesLeft } = refused
+  const said = declined(loading, reason, seen, why)
+  return said === null || triesLeft === undefined ? said : { ...said, triesLeft }
+}
+
 function refusalHere (loading: Loading, seen: CardSeen): TapReason | null {
   const { parameters, rules, clock, refused, sells } = loading
   if (!sells) return 'no_load'
@@ -111,9 +121,15 @@ async function settle (
   const { session, lane, order, sells } = loading
   const { amountFen } = open
   const isOrdered = open.lane === lane.lane && open.reference === order?.reference
-  const end = await settleOpenLoad(card, loading, seen, open, isOrdered)
-  if (end === 'lost') return { reason: 'torn', card: seen.key, amountFen }
-  if (end === 'unprovable') return declined(loading, 'card_unreadable', seen)
+  const settled = await settleOpenLoad(card, loading, seen, open, isOrdered)
+  if (settled.kind === 'lost') return { reason: 'torn', card: seen.key, amountFen }
+  if (settled.kind === 'unprovable') {
+    const { refused } = settled
+    return refused === undefined
+      ? declined(loading, 'card_unreadable', seen)
+      : declinedByPin(loading, seen, refused)
+  }
+  const { kind: end } = settled
   if (isOrdered && end === 'not_written') return end
   if (isOrdered) {
     const balanceAfterFen = open.balanceBeforeFen + amountFen
@@ -126,14 +142,16 @@ async function settle (
 
 /** At any lane. Unless the load is what this lane was asked for, the card goes on to what it came for. */
 export async function settleOpenLoad (
-  card: Channel, { session, rules, loads }: Pick<Loading, 'session' | 'rules' | 'loads'>, seen: CardSeen,
+  card: Channel, settling: Pick<Loading, 'session' | 'rules' | 'loads' | 'pin'>, seen: CardSeen,
   open: Load, isOrdered: boolean
-): Promise<LoadEnd['kind']> {
+): Promise<LoadEnd> {
+  const { session, rules, loads } = settling
   session.signal('proof_due')
-  const end = await settleLoad(card, seen.profile, open, loadKeyIndex(rules, seen))
+  const initialise = initialiserOf(card, settling, seen)
+  const end = await settleLoad(card, seen.profile, open, loadKeyIndex(rules, seen), initialise)
   if ('outcome' in end) await loads.conclude(open, end.outcome)
   session.signal(isOrdered && end.kind === 'written' ? 'proven_here' : provenSignals[end.kind])
-  return end.kind
+  return end
 }
 
 const provenSignals = {
@@ -142,6 +160,13 @@ const provenSignals = {
 
 const loadKeyIndex = (rules: CardRules, { profile }: CardSeen): number =>
   rulesOf(rules, profile.name).loadKeyIndex ?? 1
+
+const initialiserOf = (
+  card: Channel, { rules, pin }: Pick<Loading, 'rules' | 'pin'>, { key, profile }: CardSeen
+): Initialise => {
+  const keyId = rulesOf(rules, profile.name).pinKeyId ?? 0
+  return async command => await initialiseWithPin(card, command, { key, keyId, pin })
+}
 
 /* ---- a new one ---- */
 
@@ -157,6 +182,7 @@ async function write (
   if (amountFen === 0) return declined(loading, 'nothing_pending', seen)
   const chip = await initialise(card, loading, seen, amountFen)
   if (typeof chip === 'string') return declined(loading, chip, seen)
+  if ('kind' in chip) return declinedByPin(loading, seen, chip)
   const { terminal, ...initialised } = chip
   const { source, reference } = order
   const party = lane.agent ?? lane.operator
@@ -175,19 +201,22 @@ type Initialised = NewLoad['chip'] & Pick<NewLoad, 'terminal'>
  * follow the INITIALIZE FOR LOAD, so that comes last.
  */
 async function initialise (
-  card: Channel, { lane, psam, rules }: Loading, seen: CardSeen, amountFen: number
-): Promise<Initialised | TapReason> {
+  card: Channel, loading: Loading, seen: CardSeen, amountFen: number
+): Promise<Initialised | TapReason | PinRefusal> {
+  const { lane, psam, rules } = loading
   const terminal = psam?.terminal ?? lane.terminalNumber
   if (terminal === undefined) return 'psam_unavailable'
   const asked = { purse: 2, terminal6: unhex(terminal) } as const
   const keyIndex = psam?.keyIndex(seen.profile) ?? 1
-  const spent = await say<InitPurchaseAnswer>(
-    card, initPurchase({ ...asked, keyIndex, amountFen: 0 }), parseInitPurchase)
+  const spent = readOf<InitPurchaseAnswer>(
+    await card.transmit(initPurchase({ ...asked, keyIndex, amountFen: 0 })), parseInitPurchase)
   if (typeof spent === 'string') return spent
   const usedFen = spent.balanceFen === 0 ? await usedOverdraft(card, seen) : 0
   if (typeof usedFen === 'string') return usedFen
   const command = initLoad({ ...asked, keyIndex: loadKeyIndex(rules, seen), amountFen })
-  const init = await say<InitLoadAnswer>(card, command, parseInitLoad)
+  const answer = await initialiserOf(card, loading, seen)(command)
+  if (answer.kind === 'refused') return answer
+  const init = readOf<InitLoadAnswer>(answer, parseInitLoad)
   if (typeof init === 'string') return init
   return {
     terminal,
@@ -202,16 +231,13 @@ const partsOf = ({ counter, keyVersion, algorithm, rand4, mac1 }: InitLoadAnswer
 
 async function usedOverdraft (card: Channel, { profile }: CardSeen): Promise<number | TapReason> {
   if (profile.name !== 't-union') return 0
-  const used = await say<{ balanceFen: number }>(
-    card, getBalance(2, selectUsedOverdraft), parseBalance)
+  const used = readOf<{ balanceFen: number }>(
+    await card.transmit(getBalance(2, selectUsedOverdraft)), parseBalance)
   return typeof used === 'string' ? used : used.balanceFen
 }
 const selectUsedOverdraft = 2
 
-async function say<T extends object> (
-  card: Channel, command: Uint8Array, parse: (data: Uint8Array) => Parsed<T>
-): Promise<T | TapReason> {
-  const answer = await card.transmit(command)
+function readOf<T extends object> (answer: Answer, parse: (data: Uint8Array) => Parsed<T>): T | TapReason {
   if (answer.kind === 'unknown') return 'card_removed'
   if (!isOk(answer.sw)) return initRefusals.get(answer.sw) ?? 'card_unreadable'
   const parsed = parse(answer.data)

@@ -58,8 +58,12 @@ export type TapResult = {
   readonly amountFen: number | null
   readonly balanceAfterFen?: number
   readonly recovered?: true
-  /** The ledger's words, where it said no. */
+  /** The ledger's words or the chip's, where they said no. */
   readonly why?: string
+  /** How often the card still lets a PIN be tried. */
+  readonly triesLeft?: number
+  /** Under which the counter learns who the holder is. */
+  readonly identity?: string
 }
 
 /** Null where nothing is to be said: a card that was found on the reader and has nothing open. */

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 
 export type State =
   | 'idle'
-  | 'reading' // select, files, checks, price
+  | 'reading' // select, files, checks, price; or who the holder is
   | 'proving' // an interrupted payment of this card is being settled
   | 'signing' // INITIALIZE, PSAM, trip record, intent to disk
   | 'debiting' // the debit command is out
@@ -20,11 +20,13 @@ export type Signal =
   | 'proof_due' | 'proven_here' | 'proven_elsewhere' | 'not_debited' | 'unprovable'
   | 'priced' | 'intent_kept' | 'debited' | 'debit_refused' | 'answer_lost' | 'recorded' | 'unverified'
   | 'load_due' | 'granted' | 'credited' | 'credit_refused'
+  | 'identified'
 
 export const next: Record<State, Partial<Record<Signal, State>>> = {
   idle: { card_in: 'reading', card_out: 'idle' },
   reading: {
-    priced: 'signing', load_due: 'asking', proof_due: 'proving', declined: 'declined', card_out: 'reading'
+    identified: 'approved', priced: 'signing', load_due: 'asking', proof_due: 'proving', declined: 'declined',
+    card_out: 'reading'
   },
   proving: {
     proven_here: 'approved',

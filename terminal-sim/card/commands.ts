@@ -21,7 +21,9 @@ import {
 import { tlv } from './maker.ts'
 import { type Purse, fits, load, spend, spendableFen } from './purse.ts'
 import { sw } from './response.ts'
-import type { CardState, Initialised, Memory, PurseName, Session } from './state.ts'
+import {
+  type CardState, type Initialised, type Memory, type PurseName, type Session, pinTriesLeft
+} from './state.ts'
 import type { Step } from './session.ts'
 
 /** Without `data` a status word other than 9000 is a refusal, and nothing changes. */
@@ -51,7 +53,8 @@ export const runs: Readonly<Record<Step, Run>> = {
   prove,
   block,
   unblock,
-  block_card: blockCard
+  block_card: blockCard,
+  verify_pin: verifyPin
 }
 
 const refusal = (status: number): Outcome => ({ sw: status })
@@ -84,7 +87,8 @@ function selectByFid (card: CardState, data: Uint8Array): Outcome {
 }
 
 const selectMaster = () =>
-  done(tlv(0x6F, tlv(0x84, pse), tlv(0xA5, tlv(0x88, u8(1)))), { directory: 'master', file: null })
+  done(tlv(0x6F, tlv(0x84, pse), tlv(0xA5, tlv(0x88, u8(1)))),
+    { directory: 'master', file: null, pinVerified: false })
 
 const directoryOfPpse = ({ chip }: CardState) =>
   tlv(0x6F, tlv(0x84, ppse), tlv(0xA5, tlv(0xBF0C, tlv(0x61,
@@ -102,7 +106,7 @@ function selectApplication ({ chip, memory }: CardState): Outcome {
   const fci = tlv(0x6F, tlv(0x84, profiles[chip.description.profile].aid), tlv(0xA5,
     ...version, tlv(0x9F0C, 'data' in published ? published.data : new Uint8Array())))
   const status = memory.lock === 'temporary' ? lockedSw : sw.ok
-  return { ...done(fci, { directory: 'application', file: null }), sw: status }
+  return { ...done(fci, { directory: 'application', file: null, pinVerified: false }), sw: status }
 }
 
 function binaryRead ({ memory, session }: CardState, { p1, p2, data, le }: Command): Outcome {
@@ -165,6 +169,7 @@ function initialiseLoad (card: CardState, command: Command, random: Draw): Outco
   const asked = askedOf(memory, command)
   if ('sw' in asked) return asked
   const { purse, name, keyIndex, amountFen, terminal6 } = asked
+  if (chip.description.pin !== undefined && !card.session.pinVerified) return refusal(sw.securityNotMet)
   if (keyIndex !== chip.settings.loadKeyIndex) return refusal(sw.keyIndex)
   if (purse.onlineCounter >= limits.counterMax) return refusal(sw.counterMax)
   if (!fits(purse, amountFen)) return refusal(sw.badData)
@@ -254,6 +259,27 @@ function prove ({ memory: { proof } }: CardState, { p1, p2, data }: Command): Ou
   if (proof === null || proof.type !== p2 || proof.counter !== readU16(data)) return refusal(sw.noProof)
   return done(concat(unhex(proof.mac2), unhex(proof.tac)))
 }
+
+/* ---- PIN ---- */
+
+/** The right one gives back all tries. */
+function verifyPin ({ chip: { description }, memory }: CardState, { p1, p2, data }: Command): Outcome {
+  const triesLeft = pinTriesLeft(description, memory)
+  if (p1 !== 0x00) return refusal(sw.badP1P2)
+  if (p2 !== 0x00 || triesLeft === null) return refusal(sw.dataMissing)
+  if (data.length < 2 || data.length > 6) return refusal(sw.wrongLength)
+  if (triesLeft === 0) return refusal(sw.pinBlocked)
+  if (equalConstantTime(data, unhex(description.pin?.digits ?? ''))) {
+    const all = pinTriesLeft(description, {}) ?? 0
+    return { sw: sw.ok, memory: { ...memory, pinTriesLeft: all }, session: { pinVerified: true } }
+  }
+  const left = triesLeft - 1
+  return {
+    sw: wrongPin | left, memory: { ...memory, pinTriesLeft: left }, session: { pinVerified: false }
+  }
+}
+/** 63Cx: x tries are left. */
+const wrongPin = 0x63C0
 
 /* ---- maintenance, under secure messaging ---- */
 

@@ -35,6 +35,8 @@ export type CardDescription = {
   /** Whole binary files, hex, by file id: they win over what is made from the fields above. */
   readonly files?: Readonly<Record<string, string>>
   readonly lock?: Lock
+  /** Wanted before a load; absent: the card has none. */
+  readonly pin?: CardPin
   readonly keyVersion?: number
   readonly suite?: SuiteName
   /** As the INITIALIZE answers it; 00 for 3DES. No value is public for SM4: 04 here. */
@@ -49,6 +51,9 @@ export type CardDescription = {
 
 /** `temporary` and `permanent` lock the application, `card` everything. */
 export type Lock = 'none' | 'temporary' | 'permanent' | 'card'
+
+/** 4 to 12 digits, and how often wrong ones are taken in a row: 3 unless given. */
+export type CardPin = { readonly digits: string, readonly tries?: number }
 
 /** Purchase, load, TAC and maintenance key of one card, 16 bytes each. */
 export type CardKeys = {
@@ -129,6 +134,11 @@ export function checkDescription (description: CardDescription): void {
   if (!(profile in profiles)) throw new RangeError(`card.profile: no family named ${profile}`)
   wantBytes('card.issuer', issuer, 8)
   wantBytes('card.serial', serial, 10)
+  const { pin } = description
+  if (pin !== undefined && !/^(\d\d){2,6}$/.test(pin.digits)) {
+    throw new RangeError('card.pin.digits: 4 to 12 digits wanted, an even number of them')
+  }
+  wantNumber('card.pin.tries', pin?.tries, 0, 15)
   if (authCode !== undefined) wantBytes('card.authCode', authCode, 9)
   for (const [name, key] of Object.entries(keys ?? {})) wantBytes(`card.keys.${name}`, key, 16)
   wantNumber('card.balanceFen', description.balanceFen, 0, limits.balanceFenMax)
@@ -148,6 +158,8 @@ export type CardReport = {
   readonly issuer: string
   readonly serial: string
   readonly lock: Lock
+  /** Null for a card without a PIN. */
+  readonly pinTriesLeft: number | null
   readonly purse: PurseReport
   readonly deposit: PurseReport | null
   /** File 0018. */

@@ -4,7 +4,7 @@
 export type Step =
   | 'select' | 'read_binary' | 'read_record' | 'get_balance' | 'get_challenge' | 'get_auth_code'
   | 'init_load' | 'init_purchase' | 'init_capp' | 'update_capp' | 'credit' | 'debit' | 'prove'
-  | 'block' | 'unblock' | 'block_card'
+  | 'block' | 'unblock' | 'block_card' | 'verify_pin'
 
 export type State = 'idle' | 'init_load' | 'init_purchase' | 'init_capp' | 'capp_cached'
 
@@ -23,6 +23,7 @@ export const steps: readonly { cla: number, ins: number, p1?: number, step: Step
   { cla: 0x00, ins: 0xB0, step: 'read_binary' },
   { cla: 0x00, ins: 0xB2, step: 'read_record' },
   { cla: 0x00, ins: 0x84, step: 'get_challenge' },
+  { cla: 0x00, ins: 0x20, step: 'verify_pin' },
   { cla: 0x80, ins: 0x5C, step: 'get_balance' },
   { cla: 0x80, ins: 0xCA, step: 'get_auth_code' },
   { cla: 0x80, ins: 0x50, p1: 0x00, step: 'init_load' },
@@ -41,5 +42,6 @@ export const steps: readonly { cla: number, ins: number, p1?: number, step: Step
 export const onlyWithin: ReadonlySet<Step> = new Set(['update_capp', 'credit', 'debit'])
 /** Steps that a locked application refuses. */
 export const onlyUnlocked: ReadonlySet<Step> = new Set([
-  'init_load', 'init_purchase', 'init_capp', 'update_capp', 'credit', 'debit', 'prove', 'get_auth_code'
+  'init_load', 'init_purchase', 'init_capp', 'update_capp', 'credit', 'debit', 'prove', 'get_auth_code',
+  'verify_pin'
 ])

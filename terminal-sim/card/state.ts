@@ -42,6 +42,8 @@ export type Memory = {
   readonly proof: Proof | null
   /** Wrong MACs of APPLICATION UNBLOCK in a row. */
   readonly unblockFailures?: number
+  /** How often a PIN may still be tried; absent: as often as the description says. */
+  readonly pinTriesLeft?: number
 }
 
 export type PurseName = 'ep' | 'ed'
@@ -57,6 +59,8 @@ export type Session = {
   readonly waiting: Waiting | null
   /** Of GET CHALLENGE, for the very next command. */
   readonly challenge: Uint8Array | null
+  /** Until another application is selected. */
+  readonly pinVerified: boolean
 }
 
 /** What INITIALIZE fixed for the transaction under way. */
@@ -67,7 +71,7 @@ export type Initialised = {
 
 export const afterReset: Session = {
   state: 'idle', directory: 'master', file: null, initialised: null, cache: [], waiting: null,
-  challenge: null
+  challenge: null, pinVerified: false
 }
 
 /** A new card. Throws RangeError naming the field of the description that cannot be. */
@@ -128,6 +132,7 @@ export function reportCard ({ chip, memory }: CardState): CardReport {
     issuer,
     serial,
     lock: memory.lock,
+    pinTriesLeft: pinTriesLeft(chip.description, memory),
     purse: reportPurse(memory.ep),
     deposit: memory.ed === null ? null : reportPurse(memory.ed),
     log: recordsOf(memory.application['0018']).map(logEntry),
@@ -135,6 +140,12 @@ export function reportCard ({ chip, memory }: CardState): CardReport {
     proof: memory.proof
   }
 }
+
+/** Null for a card without a PIN. */
+export const pinTriesLeft = (
+  { pin }: CardDescription, memory: Pick<Memory, 'pinTriesLeft'>
+): number | null => pin === undefined ? null : memory.pinTriesLeft ?? pin.tries ?? pinTries
+const pinTries = 3
 
 const cappFiles = {
   't-union': ['001E', '001A'], cjt166: ['0017'], 'cjt166-auth': ['0017'], pboc: []

@@ -63,7 +63,8 @@ function carryOut (card: CardState, step: Step, command: Command, random: Draw):
   const data = outcome.data ?? new Uint8Array()
   if (isWrongLe(command.le, data)) return { response: statusOnly(wrongLe(data)).bytes, card }
   if (outcome.sw !== sw.ok && data.length === 0) {
-    return refuse({ ...card, memory: outcome.memory ?? card.memory }, outcome.sw)
+    const session = { ...card.session, ...outcome.session }
+    return refuse({ ...card, memory: outcome.memory ?? card.memory, session }, outcome.sw)
   }
   return conclude(before, step, outcome, respond(card.chip.settings.answers, data, outcome.sw))
 }

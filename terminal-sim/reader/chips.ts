@@ -4,6 +4,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { cardChip } from '../card/card-chip.ts'
 import { psamChip } from '../psam/psam-chip.ts'
+import { ssseChip } from '../ssse/ssse-chip.ts'
 import { type Random, type RandomState, restoreRandom } from '../random.ts'
 import type { Chip } from './chip.ts'
 import type { Commands, ExchangeText } from './commands.ts'
@@ -15,6 +16,7 @@ import type { Exchange, Inserted } from './vicc.ts'
 export type ChipDescription =
   | { kind: 'card', card: Commands['createCard']['ask']['card'] }
   | { kind: 'psam', psam: Commands['createPsam']['ask']['psam'] }
+  | { kind: 'ssse', ssse: Commands['createSsse']['ask']['ssse'] }
   | { kind: 'script', script: Commands['createScript']['ask']['script'] }
 
 /**
@@ -94,6 +96,7 @@ function makeChip (description: ChipDescription, random: Random, stored: unknown
   switch (description.kind) {
     case 'card': return cardChip(description.card, random, stored)
     case 'psam': return psamChip(description.psam, stored)
+    case 'ssse': return ssseChip(description.ssse, random, stored)
     case 'script': return { ...scriptedChip(description.script), report: () => null, stored: () => null }
   }
 }

@@ -3,6 +3,7 @@
 
 import type { CardDescription, CardReport } from '../card/description.ts'
 import type { PsamDescription, PsamReport } from '../psam/description.ts'
+import type { SsseDescription, SsseReport } from '../ssse/description.ts'
 import type { ScriptDescription } from './scripted-chip.ts'
 import type { Delays, Fault } from './fault.ts'
 
@@ -15,6 +16,7 @@ export type FarmSetup = { dir: string, pairs: readonly Pair[], seed: string }
 export type Commands = {
   createCard: { ask: { chip: string, card: CardDescription }, reply: void }
   createPsam: { ask: { chip: string, psam: PsamDescription }, reply: void }
+  createSsse: { ask: { chip: string, ssse: SsseDescription }, reply: void }
   createScript: { ask: { chip: string, script: ScriptDescription }, reply: void }
   /** Answers when the driver has read the ATR. */
   insert: { ask: { chip: string, reader: string }, reply: void }
@@ -28,6 +30,7 @@ export type Commands = {
   /** The true state of a card, whatever any terminal believes. */
   inspectCard: { ask: { chip: string }, reply: CardReport }
   inspectPsam: { ask: { chip: string }, reply: PsamReport }
+  inspectSsse: { ask: { chip: string }, reply: SsseReport }
   /** The last exchanges at the slot, oldest first. */
   exchanges: { ask: { chip: string }, reply: ExchangeText[] }
   killPcscd: { ask: Record<string, never>, reply: void }
@@ -41,8 +44,8 @@ export type Commands = {
 
 /** Every command once: the client makes its methods from this list. */
 export const commandNames = [
-  'createCard', 'createPsam', 'createScript', 'insert', 'remove', 'occupants',
-  'arm', 'disarm', 'faultsStruck', 'setDelays', 'inspectCard', 'inspectPsam', 'exchanges',
+  'createCard', 'createPsam', 'createSsse', 'createScript', 'insert', 'remove', 'occupants',
+  'arm', 'disarm', 'faultsStruck', 'setDelays', 'inspectCard', 'inspectPsam', 'inspectSsse', 'exchanges',
   'killPcscd', 'startPcscd', 'health', 'snapshot', 'restore'
 ] as const satisfies readonly CommandName[]
 

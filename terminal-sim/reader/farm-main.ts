@@ -65,6 +65,7 @@ function handlersOf (farm: Farm): Handlers {
   return {
     createCard: async ({ chip, card }) => chips.create(chip, { kind: 'card', card }),
     createPsam: async ({ chip, psam }) => chips.create(chip, { kind: 'psam', psam }),
+    createSsse: async ({ chip, ssse }) => chips.create(chip, { kind: 'ssse', ssse }),
     createScript: async ({ chip, script }) => chips.create(chip, { kind: 'script', script }),
     insert: ({ chip, reader }) => insert(farm, chip, findReader(farm, reader)),
     remove: ({ reader }) => remove(farm, findReader(farm, reader)),
@@ -75,6 +76,7 @@ function handlersOf (farm: Farm): Handlers {
     setDelays: async ({ chip, delays }) => chips.setDelays(chip, delays),
     inspectCard: async ({ chip }) => chips.report(chip, 'card') as Commands['inspectCard']['reply'],
     inspectPsam: async ({ chip }) => chips.report(chip, 'psam') as Commands['inspectPsam']['reply'],
+    inspectSsse: async ({ chip }) => chips.report(chip, 'ssse') as Commands['inspectSsse']['reply'],
     exchanges: async ({ chip }) => chips.exchanges(chip),
     killPcscd: async () => farm.pcscd?.kill(),
     startPcscd: () => bringUp(farm),

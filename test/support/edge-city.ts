@@ -7,6 +7,7 @@ import type { Test } from 'tap'
 import type { RecordView } from '../../schemas/api.ts'
 import type { TapView } from '../../schemas/gateway.ts'
 import { cardKey } from '../../schemas/record.ts'
+import type { CardDescription } from '../../terminal-sim/card/description.ts'
 import { type Farm, startFarm } from '../../terminal-sim/reader/farm.ts'
 import { type Cable, cableTo } from './cable.ts'
 import { type GatewayWish, type Place, type Running, passenger, putPsam, startGateway } from './lanes.ts'
@@ -26,8 +27,8 @@ export type City = {
   cable (gateway: string): Promise<Cable>
   /** Stops the gateways of this name: their lanes are free for others. */
   rest (name: string): Promise<void>
-  /** The chip of a card, made among the readers of this lane when it is first asked for. */
-  chip (no: number, lane?: string): Promise<string>
+  /** The chip of a card, made among the readers of this lane when first asked for, with `more` of it. */
+  chip (no: number, lane?: string, more?: Partial<CardDescription>): Promise<string>
   tap (gateway: Running, lane: string, no: number): Promise<TapView>
   /** Chip and books of a card; `lost`: the issuer pays, not the holder. */
   count (no: number, of?: { readonly lost: boolean }): Promise<Count>
@@ -82,16 +83,18 @@ export async function openCity (t: Test, doors: Doors, lanes: readonly string[])
   for (const [index, lane] of lanes.entries()) await putPsam(placeOf(lane), lane, 't-union', psamOf(index))
 
   const chips = new Map<number, { readonly farm: Farm, readonly made: Promise<void> }>()
-  const makeChip = (farm: Farm, no: number) => farm.createCard({
+  const makeChip = (farm: Farm, no: number, more: Partial<CardDescription>) => farm.createCard({
     chip: chipOf(no),
     card: {
       profile: 't-union', issuer: cardOf(no).issuer, serial: cardOf(no).serial,
-      balanceFen: opening.balanceFen, offlineCounter: opening.counter
+      balanceFen: opening.balanceFen, offlineCounter: opening.counter, ...more
     }
   })
-  async function chip (no: number, lane = lanes[0] ?? ''): Promise<string> {
+  async function chip (
+    no: number, lane = lanes[0] ?? '', more: Partial<CardDescription> = {}
+  ): Promise<string> {
     const farm = farmOf(lane)
-    if (!chips.has(no)) chips.set(no, { farm, made: makeChip(farm, no) })
+    if (!chips.has(no)) chips.set(no, { farm, made: makeChip(farm, no, more) })
     await chips.get(no)?.made
     return chipOf(no)
   }

@@ -40,7 +40,24 @@ export const faults: readonly (readonly [part: string, rows: readonly Fault[]])[
       ledger: '27 of 27 fares'
     }
   ]],
+  ['Who holds a card', [
+    {
+      fault: 'a social-security card leaves at any command of its reading',
+      resident: 'card_removed or card_unreadable, then identity_read',
+      spool: 'nothing: an identity is no record',
+      ledger: 'nothing',
+      shown: [['test/clinic.test.ts', 'torn at every command, and back']]
+    }
+  ]],
   ['Value onto a card', [
+    {
+      fault: 'a card that wants its PIN leaves at VERIFY, or right behind it',
+      resident: 'card_removed, then pin_wanted, and loaded once it is given again · card_removed, then ' +
+        'loaded',
+      spool: 'in the book of loads: nothing yet',
+      ledger: 'once, as the chip holds it',
+      shown: [[loads, 'a chip that wants its PIN, and how often it lets it be tried']]
+    },
     {
       fault: 'the card leaves at any command of a load, before or after the chip commits',
       resident: 'before CREDIT: card_removed or card_unreadable, then loaded · at CREDIT: torn, then ' +
