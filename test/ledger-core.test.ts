@@ -113,6 +113,7 @@ const event = (kind: ChainEvent['kind'], counter: number, before: bigint, amount
   amountFen: amount,
   content: `${kind} ${counter} ${before} ${amount} ${++sequences}`,
   eventAtMs: noon + counter,
+  clockWrong: false,
   psamId: 1,
   terminalId: 1,
   sequence: sequences,

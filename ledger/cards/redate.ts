@@ -45,7 +45,7 @@ export const redateKind: ProposalKind = {
     const snapshot = await ledger.registry()
     const dated = await plan(tx, psamOf(snapshot, body))
     const facts = await factsAt(tx, snapshot, dated, `proposal/${proposalId}`)
-    return { changed: await reconsider(tx, ledger, dated, atMs, facts) }
+    return { changed: await reconsider(tx, ledger, dated, atMs, facts, { ranksAnew: true }) }
   }
 }
 
@@ -59,7 +59,7 @@ function psamOf (snapshot: Snapshot, { psam, issue }: Redating): PsamRow {
 }
 
 async function plan (tx: Tx, { psamId, psam, issue }: PsamRow): Promise<Dated[]> {
-  const held = await findMisdated(tx, psamId, reasonNumbers.clock_implausible)
+  const held = await findMisdated(tx, psamId, { clock: reasonNumbers.clock_implausible, undecided })
   const dated = held.flatMap(one => {
     const atMs = estimateAt(one.sequence, one.before, one.after)
     return atMs === null ? [] : [{ ...one, atMs }]
@@ -67,6 +67,10 @@ async function plan (tx: Tx, { psamId, psam, issue }: PsamRow): Promise<Dated[]>
   if (dated.length > 0) return dated
   throw new Refusal('not_found', `no record of PSAM ${psam}/${issue} is held for its clock between others`)
 }
+
+/** An event of which this is said may not have happened, or not then. */
+const undecided = (['grey', 'grey_cancelled', 'grey_expired', 'conflict'] as const)
+  .map(reason => reasonNumbers[reason])
 
 /** What people approve: how many, between which times; the digest binds every single estimate. */
 function shown (dated: readonly Dated[]) {
@@ -84,8 +88,9 @@ function shown (dated: readonly Dated[]) {
 async function factsAt (
   tx: Tx, snapshot: Snapshot, dated: readonly Dated[], source: string
 ): Promise<ChainFact[]> {
-  const events = await findEvents(tx, dated.map(({ counter, ...key }) =>
-    ({ ...key, from: counter, to: counter })))
+  const counters = uniqueBy(dated, ({ cardId, purse, counter }) => `${cardId}/${purse}/${counter}`)
+  const events = (await findEvents(tx, counters.map(({ counter, ...key }) =>
+    ({ ...key, from: counter, to: counter })))).filter(({ evidence }) => evidence !== 'completion')
   const cards = new Map((await findCardsById(tx, dated)).map(card => [card.cardId, card]))
   const refs = await cardRefs(tx, dated)
   const received = await receivedAt(tx, events.map(({ deliveryNo }) => deliveryNo))

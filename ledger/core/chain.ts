@@ -16,7 +16,10 @@ export type ChainEvent = {
   readonly amountFen: bigint
   /** Hash of the canonical event, hex. */
   readonly content: string
+  /** As the terminal told it, or where its clock cannot have been right as people dated it. */
   readonly eventAtMs: number
+  /** Nobody has dated it: its time says nothing. */
+  readonly clockWrong: boolean
   readonly psamId: number
   readonly terminalId: number
   readonly sequence: bigint
@@ -61,8 +64,12 @@ export const noFacts: ChainFacts = {
 export const eventKey = ({ counter, content }: Pick<ChainEvent, 'counter' | 'content'>): string =>
   `${counter}/${content}`
 
-/** The order in which claims on one key are ranked: the first is paid. */
+/**
+ * The order in which claims on one key are ranked: the first is paid. A clock that was reset to the year 2000
+ * does not come before those that are right.
+ */
 export function rank (one: ChainEvent, other: ChainEvent): number {
+  if (one.clockWrong !== other.clockWrong) return one.clockWrong ? 1 : -1
   if (one.eventAtMs !== other.eventAtMs) return one.eventAtMs - other.eventAtMs
   if (one.terminalId !== other.terminalId) return one.terminalId - other.terminalId
   if (one.sequence !== other.sequence) return one.sequence < other.sequence ? -1 : 1
@@ -205,7 +212,7 @@ const leftBy = (signed: ReadonlyMap<number, ChainEvent>, { readings, loads }: Ch
  * here, so the reading must be later by more than clocks differ.
  */
 const readUnchanged = (grey: ChainEvent, { readings, clockToleranceMs }: ChainFacts): boolean =>
-  readings.some(({ counter, balanceFen, atMs }) => counter === grey.counter - 1 &&
+  !grey.clockWrong && readings.some(({ counter, balanceFen, atMs }) => counter === grey.counter - 1 &&
     balanceFen === grey.balanceBeforeFen && atMs > grey.eventAtMs + clockToleranceMs)
 
 /**

@@ -69,7 +69,11 @@ function moved ({ card, ...transfer }: Pick<Planned, 'code' | 'debit' | 'credit'
 }
 
 /** A request as it was answered: what moved for it, if anything did. */
-export type Original = { readonly approved: boolean, readonly journal: readonly StandingTransfer[] }
+export type Original = {
+  readonly approved: boolean, readonly journal: readonly StandingTransfer[]
+  /** It moved again what a reversal had given back: that is part of the sale, and taken back with it. */
+  readonly reinstates: boolean
+}
 
 const reversedBy: ReadonlyMap<number, TransferCode> = new Map<number, TransferCode>([
   [transferCodes.online_purchase, 'online_purchase_reversed'],
@@ -80,7 +84,7 @@ const reversedBy: ReadonlyMap<number, TransferCode> = new Map<number, TransferCo
 export function decideReversal (amountFen: bigint | null, original: Original | null): RequestDecision {
   if (original === null) return declined('original_unknown')
   const codes = original.journal.map(({ code }) => reversedBy.get(code))
-  const moved = original.approved && codes.length > 0
+  const moved = original.approved && !original.reinstates && codes.length > 0
   if (!moved || codes.includes(undefined)) return declined('original_declined')
   const parts = reversalOf(original.journal, amountFen)
   if (parts === null) return declined('amount_over_remaining')

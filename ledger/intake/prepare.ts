@@ -127,11 +127,14 @@ async function verifyTacs (
   return answers
 }
 
-/** The issue of the PSAM that was valid at the event, or the nearest one; nearly always there is but one. */
+/**
+ * The issue of the PSAM that was valid at the event, or else the last one before it; nearly always there is
+ * but one. A date before all of them is that of a clock which was reset, in a terminal that works today.
+ */
 const psamAt = (issues: readonly PsamRow[], atMs: number): PsamRow | null => issues.length === 1
   ? issues[0] ?? null
   : issues.findLast(one => one.fromMs <= atMs && (one.toMs === null || one.toMs > atMs)) ??
-  issues.findLast(one => one.fromMs <= atMs) ?? issues[0] ?? null
+  issues.findLast(one => one.fromMs <= atMs) ?? issues.at(-1) ?? null
 
 /** The operator's own terminal of that number, or somebody else's: then the verdict says so. */
 function terminalOf (snapshot: Snapshot, operator: PartyRow | null, code: string): TerminalRow | null {

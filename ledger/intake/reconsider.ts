@@ -20,6 +20,7 @@ import { lockPurses, openDate, type PurseRow } from '../store/lock.ts'
 import { insertNews } from '../store/news.ts'
 import { nextBatchId, postBatch } from '../store/post.ts'
 import { insertAdjustments, resetTops, type ChipKey } from '../store/records.ts'
+import { storeReuses } from '../store/sequences.ts'
 
 /**
  * Stores what is added to the chains and judges the events at `keys` and around them with it. How many
@@ -51,6 +52,7 @@ export async function reconsider (
   const decision = judge(sorted, { ...known, newFacts }, context)
   if (decision === 'collision') throw new Error('events without news collide')
   await insertFacts(tx, newFacts)
+  await storeReuses(tx, decision.reuses)
   const batchId = await nextBatchId(tx)
   await insertNews(tx, batchId, { runs: [], purses: careful.map(({ key }) => key), tops: [] })
   if (decision.adjustments.length === 0) return 0

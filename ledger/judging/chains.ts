@@ -70,8 +70,7 @@ function noteReuses (
   book: Book, claims: readonly Event[], lost: ReadonlySet<Event>, { keys, reuses }: Known
 ): void {
   const inComponent = componentOf(keys as KnownKeys)
-  const plausible = claims.filter(claim =>
-    (isNews(claim) || inComponent(claim)) && !claim.own.includes('clock_implausible'))
+  const plausible = claims.filter(claim => (isNews(claim) || inComponent(claim)) && !claim.clockWrong)
   book.reuses.push(...reusesOf(plausible, lost))
   const renewed = new Set(book.reuses.map(terminalKey))
   const { context: { policy, reuses: ofTold } } = book
@@ -175,6 +174,9 @@ function fromStored (
   }
 ): Event {
   const estimate = estimates.get(contentKey(one))
+  const own = estimate === undefined
+    ? ownFindings(unpackFindings(one.firstReason, one.firstFindings))
+    : (estimate.findings ?? []).map(reasonName)
   const isGrey = one.evidence === 'grey' && !proven.has(contentKey(one))
   return {
     kind: one.evidence === 'stranger' ? 'stranger' : isGrey ? 'grey' : 'claim',
@@ -183,16 +185,15 @@ function fromStored (
     balanceBeforeFen: one.balanceBeforeFen,
     amountFen: one.amountFen,
     content: one.content.toString('hex'),
-    eventAtMs: one.eventAtMs,
+    eventAtMs: estimate?.atMs ?? one.eventAtMs,
+    clockWrong: own.includes('clock_implausible'),
     psamId: one.psamId,
     terminalId: one.terminalId,
     sequence: one.sequence,
     stored: one,
     told: null,
     proof: null,
-    own: estimate === undefined
-      ? ownFindings(unpackFindings(one.firstReason, one.firstFindings))
-      : (estimate.findings ?? []).map(reasonName),
+    own,
     decided: decided.has(contentKey(one)),
     estimateMs: estimate?.atMs ?? null
   }
@@ -208,6 +209,7 @@ function fromLine (group: Group, told: Told): Event {
     amountFen: BigInt(record.amountFen),
     content: content.toString('hex'),
     eventAtMs,
+    clockWrong: told.own.includes('clock_implausible'),
     psamId: psam?.psamId ?? 0,
     terminalId: terminal?.terminalId ?? 0,
     sequence: BigInt(record.sequence),
@@ -234,7 +236,7 @@ function judgeScene (
   const around = new Set(news.flatMap(counter => [counter - 1, counter, counter + 1]))
   const move = openMove(group)
   for (const event of after.filter(({ counter }) => around.has(counter))) {
-    const regressed = event.kind === 'claim' && book.regressed(event)
+    const regressed = event.kind === 'claim' && !event.clockWrong && book.regressed(event)
     const found = [...now.findings(event), ...regressed ? ['psam_regression' as const] : []]
     const verdict = verdictOf([...event.own, ...decidedFindings(event, scene.facts, found)])
     settle(book, scene, event, verdict, { lost: lost.has(event), keys, move })

@@ -9,11 +9,13 @@ import type { Prepared } from './sort-out.ts'
 const minuteMs = 60_000
 
 export function newsOf (
-  lines: readonly Prepared[], decision: Pick<Decision, 'troubled' | 'results'>, topDebitFen: number,
+  lines: readonly Prepared[], decision: Pick<Decision, 'troubled' | 'results' | 'evidence'>,
+  topDebitFen: number,
   kept: Kept | null
 ): News {
   const sequences = kept === null ? new Map<number, number[]>() : sequencesOf(kept)
   const tops = new Map<string, { -readonly [K in keyof TopDebits]: TopDebits[K] }>()
+  const proofs = proofsIn(decision)
   for (const line of lines) {
     const { record, psam, terminal } = line
     // A record whose TAC is wrong vouches for no sequence.
@@ -21,7 +23,8 @@ export function newsOf (
     const known = sequences.get(psam.psamId)
     if (known === undefined) sequences.set(psam.psamId, [record.sequence])
     else known.push(record.sequence)
-    if (record.amountFen < topDebitFen || terminal === null || isRepeat(decision, line)) continue
+    if (record.amountFen < topDebitFen || terminal === null || proofs.has(line.lineNo) ||
+      isRepeat(decision, line)) continue
     const minute = Math.floor(line.eventAtMs / minuteMs) * minuteMs
     const key = `${terminal.terminalId} ${minute}`
     const top = tops.get(key)
@@ -42,6 +45,10 @@ function sequencesOf ({ lines, places, psams }: Kept): Map<number, number[]> {
   }
   return found
 }
+
+/** Lines that prove a grey debit, which was counted when it was told. */
+const proofsIn = ({ evidence }: Pick<Decision, 'evidence'>): Set<number> =>
+  new Set(evidence.flatMap(({ kind, lineNo }) => kind === 'completion' ? [lineNo] : []))
 
 const isRepeat = ({ results }: Pick<Decision, 'results'>, { index }: Prepared): boolean =>
   results[index]?.replayed === true || results[index]?.reason === 'duplicate'

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { bcdDateTime, localDate } from '../../runtime/instants.ts'
 import { killPoint } from '../../runtime/kill-point.ts'
 import type { LoadOutcome, LoadOutcomeReply, LoadReply, NewLoad } from '../../schemas/load.ts'
-import { answerNumbers, type AnswerReason } from '../../schemas/reasons.ts'
+import { answerNumbers, reasonNumbers, type AnswerReason } from '../../schemas/reasons.ts'
 import { cardKey, type CardRef } from '../../schemas/record.ts'
 import { logAlerts, raiseAlerts, type Alert } from '../alerts.ts'
 import { accountCode } from '../core/chart.ts'
@@ -311,7 +311,9 @@ export async function settleOpenLoads (ledger: Posting): Promise<number> {
   const snapshot = await ledger.registry()
   const { clockToleranceMinutes } = snapshot.policies
   let settled = 0
-  const found = await findEvidence(ledger.db, clockToleranceMinutes * 60_000, sweptMax)
+  const { conflict, clock_implausible: clock } = reasonNumbers
+  const found = await findEvidence(ledger.db,
+    { afterMs: clockToleranceMinutes * 60_000, conflict, clock, limit: sweptMax })
   for (const { load, beganWithFen, kind } of found) {
     const written = byNextBalance(load, beganWithFen)
     if (written === null) continue

@@ -191,7 +191,8 @@ async function readOriginals (tx: Tx, fresh: readonly Prepared[]): Promise<Facts
   const journals = await readJournals(tx, rows.flatMap(({ journalId, cardBucket, clearingDate }) =>
     journalId === null ? [] : [{ bucket: cardBucket, clearingDate, journalId }]))
   return new Map(rows.map(row => [textOf(row), {
-    row, approved: row.outcome === 0, journal: journals.get(row.journalId ?? -1n) ?? []
+    row, approved: row.outcome === 0, journal: journals.get(row.journalId ?? -1n) ?? [],
+    reinstates: row.kind === requestKinds.reinstatement
   }]))
 }
 

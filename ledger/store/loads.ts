@@ -122,23 +122,49 @@ export async function decideLoad (
   [bucket, loadId, stateNumbers[state], evidence, tac, timestamp(atMs)])
 }
 
+/** All that the chip is known to have signed at the counter behind a load. */
+const signedNext = `
+  select c.balance_before_fen, c.event_at, c.bucket, c.delivery_no, c.line_no, c.findings, c.reason,
+    c.terminal_id, c.sequence, false as is_stranger
+  from card_event c where c.bucket = l.bucket and c.card_id = l.card_id and c.purse = 2
+    and c.counter_kind = 0 and c.counter = l.offline_counter + 1
+  union all
+  select c.balance_before_fen, c.event_at, c.bucket, c.delivery_no, c.line_no, c.findings, c.reason,
+    c.terminal_id, c.sequence, c.kind = 3
+  from evidence c where c.bucket = l.bucket and c.card_id = l.card_id and c.purse = 2
+    and c.counter = l.offline_counter + 1 and (c.kind in (2, 3) or (c.kind = 1 and exists (
+      select 1 from evidence p where p.bucket = c.bucket and p.card_id = c.card_id
+        and p.counter = c.counter and p.kind = 4 and p.content = c.content)))`
+
 export type Evidence = { readonly load: LoadRow, readonly beganWithFen: bigint, readonly kind: string }
 
 /**
- * Open loads whose card has told more since: the next debit, or a reading after it at the same counter.
- * `afterMs`: how much later a reading must be, clocks differ.
+ * Open loads whose card has told more since: the next debit that stands, or a reading after it at the same
+ * counter; what began with neither sum decides nothing and would stand in the way of others. `afterMs`: how
+ * much later a reading must be, clocks differ; `conflict` and `clock` are numbers of findings.
  */
-export async function findEvidence (db: Db, afterMs: number, limit: number): Promise<Evidence[]> {
+export async function findEvidence (db: Db, { afterMs, conflict, clock, limit }: {
+  readonly afterMs: number, readonly conflict: number, readonly clock: number, readonly limit: number
+}): Promise<Evidence[]> {
   const { rows } = await db.query<Stored & { beganWithFen: bigint, kind: string }>(`
     select ${columns}, e.fen as "beganWithFen", e.kind
     from load l cross join lateral (
-      select balance_before_fen as fen, 'next_debit' as kind from card_event c
-      where c.bucket = l.bucket and c.card_id = l.card_id and c.purse = 2 and c.counter_kind = 0
-        and c.counter = l.offline_counter + 1
+      (select x.balance_before_fen as fen, 'next_debit' as kind, x.event_at as at
+      from (${signedNext}) x
+      left join lateral (
+        select outcome, reason, findings from adjustment j
+        where j.bucket = x.bucket and j.delivery_no = x.delivery_no and j.line_no = x.line_no
+        order by j.batch_id desc limit 1) a on true
+      cross join lateral (
+        select coalesce(case when a.outcome is null then x.findings else a.findings end, '{}')
+          || coalesce(a.reason, x.reason) as findings) f
+      where not $2 = any (f.findings)
+      order by x.is_stranger, $3 = any (f.findings), x.event_at, x.terminal_id, x.sequence limit 1)
       union all
-      select balance_fen, 'reading' from chain_fact f
+      select balance_fen, 'reading', f.at from chain_fact f
       where f.bucket = l.bucket and f.card_id = l.card_id and f.purse = 2 and f.kind = 1
         and f.counter = l.offline_counter and f.at > l.requested_at + $1 * interval '1 millisecond') e
-    where l.state = 0 order by l.requested_at limit $2`, [afterMs, limit])
+    where l.state = 0 and e.fen in (l.balance_fen, l.balance_fen + l.amount_fen)
+    order by l.requested_at, l.load_id, e.kind = 'reading', e.at limit $4`, [afterMs, conflict, clock, limit])
   return rows.map(({ beganWithFen, kind, ...row }) => ({ load: fromStored(row), beganWithFen, kind }))
 }

@@ -338,7 +338,8 @@ export async function lastTransfers (tx: Tx, events: readonly StoredEvent[]): Pr
 
 /**
  * Sets the last counter and balance of purses whose last event lost its place: the highest signed event that
- * still stands, or where the chain began. `conflict` is the number of that finding.
+ * still stands, or where the chain began. A grey one that was proven has its verdict on its own line, not on
+ * that of its proof. `conflict` is the number of that finding.
  */
 export async function resetTops (tx: Tx, purses: readonly PurseKey[], conflict: number): Promise<void> {
   if (purses.length === 0) return
@@ -354,8 +355,10 @@ export async function resetTops (tx: Tx, purses: readonly PurseKey[], conflict: 
       union all
       select k.*, e.counter, e.balance_before_fen - e.amount_fen, e.delivery_no, e.line_no, e.findings,
         e.reason, e.kind, e.event_at
-      from k join evidence e on e.bucket = k.bucket and e.card_id = k.card_id and e.purse = k.purse and e.kind
-        > 1),
+      from k join evidence e on e.bucket = k.bucket and e.card_id = k.card_id and e.purse = k.purse
+        and (e.kind in (2, 3) or (e.kind = 1 and exists (
+          select 1 from evidence p where p.bucket = e.bucket and p.card_id = e.card_id
+            and p.counter = e.counter and p.kind = 4 and p.content = e.content)))),
     tops as (
       select distinct on (t.bucket, t.card_id, t.purse) t.bucket, t.card_id, t.purse, t.counter, t.after_fen
       from told t

@@ -89,8 +89,8 @@ export async function lookAgainFrom (tx: Tx, runs: readonly Run[]): Promise<void
 
 /**
  * Takes the proofs that are to be looked at and returns the uses they concern: at or below the number, dated
- * later than its first use. Below a proof that reaches as far back nothing changes, so that a whole second
- * run is not read again for each of its numbers.
+ * later than its first use, or by people. Below a proof that reaches as far back nothing changes, so that a
+ * whole second run is not read again for each of its numbers.
  */
 export async function takeSecondRun (tx: Tx, slackMs: number): Promise<ChipKey[]> {
   const { rows: looked } = await tx.query<{ psamId: number, sequence: bigint, fromMs: number }>(`
@@ -110,12 +110,16 @@ export async function takeSecondRun (tx: Tx, slackMs: number): Promise<ChipKey[]
       and c.sequence > coalesce(k.below, -1) and c.sequence <= k.sequence
     join card_event e on e.bucket = c.card_bucket and e.card_id = c.card_id and e.purse = c.purse
       and e.counter_kind = 0 and e.counter = c.counter
-    where e.event_at > k.from_at + $5 * interval '1 millisecond'
+    where e.event_at > k.from_at + $5 * interval '1 millisecond' or exists (
+      select 1 from chain_fact f where f.bucket = e.bucket and f.card_id = e.card_id and f.purse = e.purse
+        and f.counter = e.counter and f.kind = 2)
     union
     select e.bucket, e.card_id, e.purse, e.counter
     from k join evidence e on e.psam_id = k.psam_id and e.kind in (2, 4)
       and e.sequence > coalesce(k.below, -1) and e.sequence <= k.sequence
-    where e.event_at > k.from_at + $5 * interval '1 millisecond'
+    where e.event_at > k.from_at + $5 * interval '1 millisecond' or exists (
+      select 1 from chain_fact f where f.bucket = e.bucket and f.card_id = e.card_id and f.purse = e.purse
+        and f.counter = e.counter and f.kind = 2)
     order by 1, 2, 3, 4`, [
     numbers(looked.map(r => psamBucket(r.psamId))), numbers(looked.map(r => r.psamId)),
     numbers(looked.map(r => r.sequence)), instants(looked.map(r => r.fromMs)), slackMs])

@@ -348,9 +348,10 @@ const purseRows = (purses: string): string => `
         findings, event_at, terminal_id, sequence, delivery_no, line_no
       from card_event where bucket = any($1) and counter_kind = 0
       union all
-      select bucket, card_id, purse, counter, balance_before_fen, amount_fen, kind, outcome, reason, findings,
-        event_at, terminal_id, sequence, delivery_no, line_no
-      from evidence where bucket = any($1) and kind > 0) x on x.card_id = p.card_id and x.purse = p.purse
+      select bucket, card_id, purse, counter, balance_before_fen, amount_fen, ${kindNow}, outcome, reason,
+        findings, event_at, terminal_id, sequence, delivery_no, line_no
+      from evidence e where bucket = any($1) and kind in (1, 2, 3)) x
+      on x.card_id = p.card_id and x.purse = p.purse
     left join lateral (
       select outcome, reason, findings from adjustment j
       where j.bucket = x.bucket and j.delivery_no = x.delivery_no and j.line_no = x.line_no
@@ -363,7 +364,7 @@ const purseRows = (purses: string): string => `
   counters as (
     select ${purseColumns}, counter, bool_or(covers) as covers,
       bool_or(covers) filter (where kind <> 1) as signed,
-      coalesce(min(after_fen) filter (where covers and kind in (0, 2, 4)), (array_agg(after_fen
+      coalesce(min(after_fen) filter (where covers and kind in (0, 2)), (array_agg(after_fen
         order by event_at, terminal_id, sequence) filter (where kind = 3))[1]) as after_fen,
       count(*) filter (where outcome = 1 and kind in (0, 1, 2)) as held
     from judged group by ${purseColumns}, counter),
@@ -387,6 +388,12 @@ const purseRows = (purses: string): string => `
       where f.bucket = built.bucket and f.card_id = built.card_id and f.purse = built.purse
         and f.counter = built.counter and f.kind = 7))
   order by 1 limit ${differencesMax}`
+
+/** A grey record that was proven is a claim; its verdict stays on its own line. */
+const kindNow = `
+  case when kind = 1 and exists (
+    select 1 from evidence p where p.bucket = e.bucket and p.card_id = e.card_id and p.counter = e.counter
+      and p.kind = 4 and p.content = e.content) then 2 else kind end`
 
 const purseColumns =
   'bucket, card_id, purse, last_counter, last_balance_fen, open_items, card_type, opened_counter, opened_fen'

@@ -13,7 +13,7 @@ import { raiseAlerts, type Alert } from '../alerts.ts'
 import type { AlertRow } from '../store/alerts.ts'
 import { findCardsById } from '../store/cards.ts'
 import type { Tx } from '../store/db.ts'
-import { findFacts } from '../store/facts.ts'
+import { findFacts, type ChainFact } from '../store/facts.ts'
 import { closeItems, openItems, openKeysOf, type FoundItem, type ItemOutcome } from '../store/items.ts'
 import { cardRefs, findEvents, type PurseKey, type Range, type StoredEvent } from '../store/records.ts'
 import type { Snapshot } from '../store/registry.ts'
@@ -65,9 +65,11 @@ async function itemsOf (
     if (card === undefined || ref === undefined) return []
     const opening: Opening = { counter: card.openedCounter, balanceFen: card.openedFen }
     const stored = events.get(purseText(purse)) ?? []
-    const known = stored.filter(({ evidence }) => evidence !== 'completion').map(one => eventOf(one, stored))
+    const added = facts.get(purseText(purse)) ?? []
+    const known = stored.filter(({ evidence }) => evidence !== 'completion')
+      .map(one => eventOf(one, stored, added))
     const lost = new Set(known.filter(({ lost }) => lost))
-    const own = chainFactsOf(facts.get(purseText(purse)) ?? [], clockToleranceMs)
+    const own = chainFactsOf(added, clockToleranceMs)
     const chain = chainOf(known, lost, opening, own)
     const items = chainItems(chain, known, opening, own, ({ heldFor }) => heldFor)
     return [{ purse, card: ref, items }]
@@ -76,15 +78,21 @@ async function itemsOf (
 
 const wholeChain = (purse: PurseKey): Range => ({ ...purse, from: 0, to: limits.counterMax })
 
-function eventOf (one: StoredEvent, all: readonly StoredEvent[]): Held & { readonly lost: boolean } {
+function eventOf (
+  one: StoredEvent, all: readonly StoredEvent[], facts: readonly ChainFact[]
+): Held & { readonly lost: boolean } {
+  const findings = unpackFindings(one.reason, one.findings)
+  const estimate = facts.findLast(({ kind, counter, content }) =>
+    kind === 'estimate' && counter === one.counter && content?.equals(one.content) === true)
   const proven = one.evidence === 'grey' && all.some(other => other.evidence === 'completion' &&
     other.counter === one.counter && other.content.equals(one.content))
   return {
     kind: one.evidence === 'stranger' ? 'stranger' : one.evidence === 'grey' && !proven ? 'grey' : 'claim',
     purse: purseText(one), counter: one.counter, balanceBeforeFen: one.balanceBeforeFen,
-    amountFen: one.amountFen, content: one.content.toString('hex'), eventAtMs: one.eventAtMs,
+    amountFen: one.amountFen, content: one.content.toString('hex'),
+    eventAtMs: estimate?.atMs ?? one.eventAtMs, clockWrong: findings.includes('clock_implausible'),
     psamId: one.psamId, terminalId: one.terminalId, sequence: one.sequence,
-    lost: unpackFindings(one.reason, one.findings).includes('conflict'),
+    lost: findings.includes('conflict'),
     heldFor: one.evidence === 'stranger' || outcomeName(one.outcome) !== 'held'
       ? null
       : reasonName(one.reason)

@@ -133,7 +133,7 @@ function tacOf (record: TransactionRecord): string {
 }
 
 export async function deliver (ledger: Ledger, id: string, records: readonly unknown[]): Promise<Submitted> {
-  const raw = Buffer.from(JSON.stringify(records))
+  const raw = Buffer.from(JSON.stringify({ delivery: id, records }))
   return await submit(ledger, {
     kind: 'json', source: 'GW', externalId: id, raw, digest: createHash('sha256').update(raw).digest(),
     lines: records.map((record, index) => readRecord(record, index + 1))
