@@ -99,6 +99,22 @@ function wide (field: string, text: string, width: number): string {
   return text
 }
 
+/** What an answer repeats of a line of a consumption file: from the merchant number to the reserved field. */
+export function repeatedOf (file: string, lineNo: number): string {
+  const line = cut(consumptionRecord, linesOf(file)[lineNo] ?? '', `line ${lineNo}`)
+  const names = consumptionRecord.map(([name]) => name)
+  return names.slice(names.indexOf('merchant'), names.indexOf('reserved') + 1)
+    .map(name => line[name] ?? '').join('')
+}
+
+/** How a text ends its first line. */
+export function endsOf (text: string): Ends | 'none' {
+  const [end = ''] = /\n\r|\r\n|\n/.exec(text) ?? []
+  return (Object.keys(endBytes) as Ends[]).find(name => endBytes[name] === end) ?? 'none'
+}
+
+const linesOf = (text: string): string[] => text.split(/\n\r|\r\n|\n/)
+
 /* ---- answers of the centre ---- */
 
 const answers = {
@@ -132,7 +148,7 @@ export type AnswerRecord<Type extends AnswerType> = Record<typeof answers[Type][
 /** The records of an answer file. Throws where the text is not what its own header says. */
 export function readAnswer<Type extends AnswerType> (type: Type, text: string): AnswerRecord<Type>[] {
   const { header, record } = answers[type] as { header: Widths, record: Widths }
-  const [first = '', ...rest] = text.split(/\n\r|\r\n|\n/)
+  const [first = '', ...rest] = linesOf(text)
   if (rest.at(-1) === '') rest.pop()
   const head = cut(header, first, `the header of ${type}`)
   const must = (field: string, truth: string | number) => {

@@ -146,6 +146,7 @@ export const then = {
   alerted: watchNow.alerted,
   psams: watchNow.psams,
   items: watchNow.items,
+  items_of: watchNow.itemsOf,
   reconciliation: reconciled.reconciliation,
   differences: reconciled.differences,
   terminal_check: reconciled.terminalCheck,

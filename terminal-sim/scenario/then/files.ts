@@ -2,7 +2,7 @@
 // parser of its own.
 import { Type } from 'typebox'
 import { mappingOf } from '../check.ts'
-import { readAnswer, type AnswerRecord, type AnswerType } from '../clearing-text.ts'
+import { endsOf, readAnswer, repeatedOf, type AnswerRecord, type AnswerType } from '../clearing-text.ts'
 import { countAmount, day, name, oneOf, showCountAmount, text, whole, type CountAmount } from '../values.ts'
 import { compare, thenVerb, type Miss } from '../verb.ts'
 import { known, type World } from '../world.ts'
@@ -70,7 +70,7 @@ export const fileReplies = thenVerb({
 })
 
 export const ss = thenVerb({
-  says: 'the refusal list of a file: wire code by line, and nothing else',
+  says: 'the refusal list of a file: wire code by line, nothing else; each line as it came, ended as it was',
   example: 'SS: { file: bus-1, lines: { 3: "01", 4: "03" } }',
   schema: Type.Object(
     {
@@ -82,9 +82,14 @@ export const ss = thenVerb({
     closed
   ),
   check: async (world, { file, lines, as_it_came: texts = {} }) => {
-    const { name: source } = known(world.files, 'file', file)
-    const found = await answer(world, 'SS', `/v1/files/${encodeURIComponent(source)}/SS`)
+    const { name: source, bytes } = known(world.files, 'file', file)
+    const sent = Buffer.from(bytes).toString('latin1')
+    const body = await answerText(world, 'SS', `/v1/files/${encodeURIComponent(source)}/SS`)
+    const found = readAnswer('SS', body)
     return [
+      ...compare(`line ends in SS of ${file}`, endsOf(sent), endsOf(body)),
+      ...found.flatMap(line => compare(`SS of ${file}, line ${Number(line.serial)} as the file had it`,
+        repeatedOf(sent, Number(line.serial)), echoOf(line))),
       ...listed(
         `SS of ${file}`,
         lines,
@@ -181,9 +186,13 @@ async function answer<Type extends AnswerType> (
   type: Type,
   path: string
 ): Promise<AnswerRecord<Type>[]> {
+  return readAnswer(type, await answerText(world, type, path))
+}
+
+async function answerText (world: World, type: AnswerType, path: string): Promise<string> {
   const body = await world.api.get<unknown>(path, 'gateway')
   if (typeof body !== 'string') throw new Error(`${path} answers JSON where ${type} text belongs`)
-  return readAnswer(type, body)
+  return body
 }
 
 const fields = (count: string, amount: string): CountAmount => ({

@@ -67,6 +67,25 @@ export const items = thenVerb({
   }
 })
 
+export const itemsOf = thenVerb({
+  says: 'at which terminal of which operator something is open of a PSAM',
+  example: 'items_of: { psam P9: { terminal: BUS-9, operator: BUS } }',
+  schema: mappingOf(
+    { type: 'string', pattern: '^psam .+$', description: 'psam P9' } as never,
+    Type.Object({ terminal: name('a terminal'), operator: name('a party') }, { additionalProperties: false }),
+    'terminal and operator by PSAM'
+  ),
+  check: async (world, said) => {
+    const found = await openItems(world, 'B')
+    return Object.entries(said).flatMap(([thing, { terminal, operator }]) => {
+      const about = aboutOf(world, thing)
+      const own = found.filter(item => item.about === about)
+        .map(({ party, evidence }) => `${party} ${(evidence as { terminal: string | null }).terminal}`)
+      return compare(`items of ${thing} are of`, `${operator} ${terminal}`, [...new Set(own)].join(', '))
+    })
+  }
+})
+
 const openItems = (world: World, layer: 'B' | 'E'): Promise<WatchItem[]> =>
   world.api.all<WatchItem>(`/v1/watch/items?layer=${layer}`)
 
