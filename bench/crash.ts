@@ -19,5 +19,16 @@ export const bench: Bench = async ({ args: [minutes = '2.2', kills = '20', seed 
   const figures = JSON.parse(text === '' ? '{}' : text) as Partial<CrashFigures>
   const { problems = [] } = figures
   if (code !== 0) throw new Error(['the storm left something behind:', ...problems].join('\n  '))
+  print(figures as CrashFigures)
   return { ...figures }
+}
+
+function print ({ minutes, kills, points, records, ...found }: CrashFigures): void {
+  const { taps, deliveries, repeats, chipDebitsFen, claimsFen, netSumFen, dayState, verify, auditor } = found
+  const killed = Object.entries(kills).map(([name, times]) => `${times} ${name}`).join(', ')
+  console.log(`${minutes} minutes; killed at random: ${killed}; at named places: ${points.length}`)
+  console.log(`${taps} taps, ${deliveries} deliveries, ${repeats} requests answered when sent again`)
+  console.log(`${records.delivered} records delivered, ${records.distinct} distinct, each booked once`)
+  console.log(`chips paid ${chipDebitsFen} fen, claimed ${claimsFen} fen, nets sum to ${netSumFen}`)
+  console.log(`day ${dayState}, verify ${verify}, auditor ${auditor}`)
 }

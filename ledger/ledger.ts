@@ -71,7 +71,7 @@ export type BuiltLedger = {
 }
 
 const sealEveryMs = 1_000
-const watchEveryMs = 1_000
+const watchEveryMs = 2_000
 
 /** A whole ledger that does not listen yet. */
 export async function buildLedger (options: LedgerOptions): Promise<BuiltLedger> {

@@ -22,6 +22,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { parseArgs } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
 import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import { offsetClock, systemClock, type Clock } from '../runtime/clock.ts'
@@ -112,8 +113,18 @@ await command(...args).catch((error: Error) => {
   process.exit(1)
 })
 
+/**
+ * The collector waits until the heap is twice what it last left, not four times: what a file leaves lives for
+ * some hundred milliseconds and is dead then. A million records: 470 instead of 560 MiB, at no speed that
+ * could be told from chance; at half as much again 416 MiB, and a fifth of the speed was gone.
+ */
+function collectSooner (): void {
+  setFlagsFromString('--heap-growing-percent=100')
+}
+
 async function serve (): Promise<void> {
   const config = readConfig(Serving, process.env)
+  collectSooner()
   await migrateOnly()
   const tac = await startTacPool({
     workers: config.LEDGER_TAC_WORKERS, keyFile: config.LEDGER_KEYS, passphrase: config.LEDGER_KEYS_PASSPHRASE

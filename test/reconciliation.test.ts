@@ -7,6 +7,7 @@ import { toConsumptionRecord } from '../schemas/clearing-file/event.ts'
 import { writeConsumptionFile, writeConsumptionRecord } from '../schemas/clearing-file/consumption.ts'
 import { floatIsOff } from '../ledger/day/float.ts'
 import { inTransaction } from '../ledger/store/db.ts'
+import { openItems, openKeysOf, type FoundItem } from '../ledger/store/items.ts'
 import { staff, startDoors, type Door } from './support/ledger-http.ts'
 import {
   card, clientOf, D, D1, debit, deliver, pages, psams, smallCity, type Terminal
@@ -54,6 +55,21 @@ async function upload (door: Door, sequence: number, records: readonly Transacti
   if (status !== 200) throw new Error(`${name} was not taken`)
   return name
 }
+
+t.test('open items of many purses are found by their index, whatever the statistics say', async t => {
+  const door = await opened(0)
+  await inTransaction(door.ledger.db, async tx => {
+    const found = Array.from({ length: 3_000 }, (_, card): FoundItem =>
+      ({ layer: 'E', outcome: 'RIGHT_ONLY', key: `card/${card}/2/gap`, clearingDate: D, evidence: {} }))
+    await openItems(tx, found, 0)
+    const scans = async (): Promise<number> => Number((await tx.query<{ scans: bigint }>(
+      "select pg_stat_get_xact_numscans('item_key'::regclass) as scans")).rows[0]?.scans)
+    const before = await scans()
+    const prefixes = Array.from({ length: 1_000 }, (_, nth) => `card/${nth * 4}/2/`)
+    t.equal((await openKeysOf(tx, 'E', prefixes)).length, 750)
+    t.equal(await scans() - before, 1_000, 'one look each: not each beginning against every item')
+  })
+})
 
 t.test('a day of traffic agrees in every layer, again and again', async t => {
   const door = await opened()

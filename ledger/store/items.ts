@@ -66,12 +66,19 @@ export const openKeys = async (db: Db | Tx, layer: Layer, prefix: string): Promi
     "select key from item where layer = $1 and state = 'open' and starts_with(key, $2) order by key",
     [layer, prefix])).rows.map(row => row.key)
 
-/** The same for many beginnings at once. */
+/**
+ * The same for many beginnings at once, each by the index: behind `offset 0` the server may not read the open
+ * items once and compare each with every beginning, as it does while its statistics know of none (ten
+ * thousand items: 1.3 s a look, a fifth of what clearing a million records cost).
+ */
 export const openKeysOf = async (tx: Tx, layer: Layer, prefixes: readonly string[]): Promise<string[]> =>
   (await tx.query<{ key: string }>(`
-    select key from unnest($2::text[]) as p (prefix)
-    join item on layer = $1 and state = 'open' and key >= p.prefix collate "C"
-      and key < p.prefix || '~' collate "C"`, [layer, prefixes])).rows.map(row => row.key)
+    select i.key from unnest($2::text[]) as p (prefix)
+    cross join lateral (
+      select key from item
+      where layer = $1 and state = 'open'
+        and key >= p.prefix collate "C" and key < p.prefix || '~' collate "C"
+      order by key collate "C" offset 0) i`, [layer, prefixes])).rows.map(row => row.key)
 
 /** Open items of a layer that start with `prefix` and were found first in a date. */
 export const openKeysOfDate = async (tx: Tx, layer: Layer, prefix: string, date: string): Promise<string[]> =>

@@ -32,10 +32,15 @@ const batchesPerLook = 100
 
 /** Works off all that was told so far; whoever shows items, alerts or reports calls it before. */
 export async function catchUp (ledger: Watching): Promise<void> {
-  while (await isBehind(ledger.db)) {
-    const raised = await inTransaction(ledger.db, tx => lookOnce(tx, ledger))
-    logAlerts(ledger, raised)
-  }
+  while (await isBehind(ledger.db)) await takeLook(ledger)
+  await lookAround(ledger)
+}
+
+const takeLook = async (ledger: Watching): Promise<void> =>
+  logAlerts(ledger, await inTransaction(ledger.db, tx => lookOnce(tx, ledger)))
+
+/** What no batch tells of. */
+async function lookAround (ledger: Watching): Promise<void> {
   await settleOpenLoads(ledger)
   logAlerts(ledger, await findOverdueLists(ledger))
   logAlerts(ledger, await findEstateTrouble(ledger))
@@ -61,11 +66,19 @@ async function lookOnce (tx: Tx, ledger: Watching): Promise<AlertRow[]> {
 
 export type Watchman = { readonly catchUp: () => Promise<void>, readonly stop: () => Promise<void> }
 
-/** Looks every `everyMs`; `stop` waits for the look under way. */
+/**
+ * Looks once every `everyMs`; `stop` waits for the look under way. While traffic flows it is not followed at
+ * once by the next: a look costs by the PSAM and chain, however many batches it takes (55 looks in a million
+ * records: 8 of 29 µs a record of the server's time).
+ */
 export function startWatch (ledger: Watching, everyMs: number): Watchman {
   let looking: Promise<void> = Promise.resolve()
+  const lookOnTime = async (): Promise<void> => {
+    if (await isBehind(ledger.db)) await takeLook(ledger)
+    await lookAround(ledger)
+  }
   const look = () => {
-    looking = looking.then(() => catchUp(ledger)).catch((error: unknown) => {
+    looking = looking.then(lookOnTime).catch((error: unknown) => {
       ledger.log.error({ err: error }, 'watch')
     })
   }
