@@ -6,15 +6,17 @@
 //   npm run enrol -- request DIR NAME               on the machine itself: NAME.key and NAME.csr
 //   npm run enrol -- issue DIR FILE.csr OUT.pem     sign for a machine client (--days 400)
 //   npm run enrol -- issue DIR FILE.csr OUT.pem --server ledger.city.example,10.0.0.5
+//   npm run enrol -- fingerprint FILE.pem ...       `certificates` of a terminal's enrolment
 import { execFileSync } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { randomBytes, X509Certificate } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
-const usage = 'ca DIR | request DIR NAME | issue DIR FILE.csr OUT.pem [--days N] [--server NAMES]'
+const usage = 'ca DIR | request DIR NAME | issue DIR FILE.csr OUT.pem [--days N] [--server NAMES] | ' +
+  'fingerprint FILE.pem ...'
 const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
 const passphrase = 'ENROL_PASSPHRASE'
 const daysOf = { authority: '3650', client: '400' } as const
@@ -61,6 +63,10 @@ export function issue ({ authority, csr, out, days = daysOf.client, server }: Is
   }
 }
 
+/** SHA-256 of a certificate, as enrolments and ports name it. Throws where the text is none. */
+export const fingerprintOf = (pem: string): string =>
+  new X509Certificate(pem).fingerprint256.replaceAll(':', '')
+
 const extensionsFor = (server: readonly string[] | undefined): string => [
   'basicConstraints=critical,CA:FALSE',
   'keyUsage=critical,digitalSignature',
@@ -88,6 +94,9 @@ if (import.meta.filename === process.argv[1]) {
         authority: dir, csr: name, out, ...days === undefined ? {} : { days },
         ...server === undefined ? {} : { server: server.split(',') }
       })
+    } else if (verb === 'fingerprint' && dir !== '') {
+      const certificates = args.map(path => fingerprintOf(readFileSync(path, 'utf8')))
+      process.stdout.write(`${JSON.stringify({ certificates })}\n`)
     } else throw new Error(usage)
   } catch (error) {
     const { stderr, message } = error as Error & { stderr?: Buffer }

@@ -25,20 +25,19 @@ export type Question<S extends TSchema> = {
 /** Asks, and asks again, until it is answered or the deadline is over. */
 export async function askUntil<S extends TSchema> (question: Question<S>): Promise<Asked<Static<S>>> {
   const { http, path, body, schema, nowMs, deadlineMs, retryMs, over } = question
-  const deadline = AbortSignal.timeout(deadlineMs)
-  const signal = over === undefined ? deadline : AbortSignal.any([deadline, over])
   const endMs = nowMs() + deadlineMs
   for (;;) {
     try {
       const tryTimeoutMs = Math.max(1, Math.ceil(endMs - nowMs()))
-      const reply: unknown = await http.post(path, body, { tries: 1, tryTimeoutMs, signal })
+      const signal = over === undefined ? {} : { signal: over }
+      const reply: unknown = await http.post(path, body, { tries: 1, tryTimeoutMs, ...signal })
       if (Check(schema, reply)) return { outcome: 'replied', reply: reply as Static<S> }
       return { outcome: 'unknown', why: 'the ledger answered something else than a reply' }
     } catch (error) {
       if (error instanceof HttpAnswerError) {
         return { outcome: 'refused', why: error.message, status: error.status }
       }
-      if (signal.aborted || nowMs() + retryMs >= endMs) {
+      if (over?.aborted === true || nowMs() + retryMs >= endMs) {
         return { outcome: 'unknown', why: (error as Error).message }
       }
       await new Promise(resolve => setTimeout(resolve, retryMs))

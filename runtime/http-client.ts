@@ -126,14 +126,15 @@ type Try = {
 
 async function oneTry (attempt: Try): Promise<unknown> {
   const what = `${attempt.method} ${attempt.url.origin}${attempt.url.pathname}`
-  const deadline = AbortSignal.timeout(attempt.tryTimeoutMs)
-  const signal = attempt.signal === undefined ? deadline : AbortSignal.any([deadline, attempt.signal])
+  const deadline = deadlineOf(attempt)
   let answer: { status: number, text: string }
   try {
-    answer = await exchange(attempt, signal)
+    answer = await exchange(attempt, deadline.signal)
   } catch (cause) {
-    const why = deadline.aborted ? `no answer within ${attempt.tryTimeoutMs} ms` : reason(cause)
+    const why = deadline.isOver() ? `no answer within ${attempt.tryTimeoutMs} ms` : reason(cause)
     throw new HttpFaultError(what, why, { cause })
+  } finally {
+    deadline.end()
   }
   const body = parsed(answer.text)
   const { status } = answer
@@ -143,6 +144,30 @@ async function oneTry (attempt: Try): Promise<unknown> {
   if (status < 200 || status >= 300) throw new HttpAnswerError(what, status, body ?? answer.text)
   if (body === undefined) throw new HttpFaultError(what, `answered ${status}, but not in JSON`, { status })
   return body
+}
+
+/**
+ * Ends with the call. `AbortSignal.timeout` and `any` stay until the deadline, a minute after most answers:
+ * at some hundred calls a second the collector had more to do with them than with the calls.
+ */
+function deadlineOf ({ tryTimeoutMs, signal }: Try) {
+  const ending = new AbortController()
+  let isOver = false
+  const timer = setTimeout(() => {
+    isOver = true
+    ending.abort()
+  }, tryTimeoutMs)
+  const follow = (): void => ending.abort(signal?.reason)
+  if (signal?.aborted === true) follow()
+  else signal?.addEventListener('abort', follow, { once: true })
+  return {
+    signal: ending.signal,
+    isOver: () => isOver,
+    end: () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', follow)
+    }
+  }
 }
 
 function exchange (attempt: Try, signal: AbortSignal): Promise<{ status: number, text: string }> {

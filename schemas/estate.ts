@@ -4,7 +4,7 @@ import { Type, type Static, type TSchema } from 'typebox'
 import { Instant } from './api.ts'
 import { limits } from './limits.ts'
 import {
-  EnrolledTerminal, ofTerminal, parameterKinds, TerminalEventName, terminalKinds, TerminalRef,
+  Certificates, EnrolledTerminal, ofTerminal, parameterKinds, TerminalEventName, terminalKinds, TerminalRef,
   TerminalStateName,
   Where
 } from './terminals.ts'
@@ -23,7 +23,8 @@ export const TerminalEnrolment = Type.Object({
   gateway: part.gateway,
   firmware: part.firmware,
   keys: part.keys,
-  heartbeatSeconds: Type.Optional(part.heartbeatSeconds)
+  heartbeatSeconds: Type.Optional(part.heartbeatSeconds),
+  certificates: Certificates
 }, { ...closed, $id: 'TerminalEnrolment' })
 export type TerminalEnrolment = Static<typeof TerminalEnrolment>
 
@@ -65,6 +66,7 @@ export const TerminalView = Type.Object({
   gateway: part.gateway,
   firmwareWanted: part.firmware,
   keys: part.keys,
+  certificates: Type.Array(Type.String(), { description: 'fingerprints; none: any connection' }),
   heartbeatSeconds: part.heartbeatSeconds,
   enrolledAt: orNull(Instant),
   health: HealthName,

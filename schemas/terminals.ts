@@ -77,12 +77,24 @@ const KeyWrapped = Type.String({
   pattern: '^(3des|sm4)\\.[0-9A-F]{24}\\.[0-9A-F]{64}$',
   description: 'its master key under the transport key of gateways; absent: it stands in their key file'
 })
+/** As a gateway finds it in the handshake: schemas/port.ts binds the same. */
+const Fingerprint = Type.String({
+  pattern: '^[0-9A-F]{64}$', description: 'SHA-256 of a certificate that speaks for the terminal'
+})
+/** Two while one is renewed; a concentrator's stands at each terminal behind it. */
+const certificatesMax = 4
 const Firmware = Type.String({ minLength: 1, maxLength: 40 })
 const Place = Type.String({ maxLength: 80, description: 'where it stands, in words' })
 const Degrees = (most: number) => Type.Number({ minimum: -most, maximum: most })
 export const Where = Type.Object({ latitude: Degrees(90), longitude: Degrees(180) }, closed)
 export type Where = Static<typeof Where>
 const HeartbeatSeconds = Type.Integer({ minimum: 5, maximum: 86_400 })
+
+/** What an enrolment says of certificates; absent: they stay as they are. */
+export const Certificates = Type.Optional(Type.Array(Fingerprint, {
+  maxItems: certificatesMax, uniqueItems: true,
+  description: 'it is served over these alone, and they speak for nobody else; none: over any connection'
+}))
 
 /** What a gateway must know of a terminal to serve it. */
 export const EnrolledTerminal = Type.Object({
@@ -95,7 +107,10 @@ export const EnrolledTerminal = Type.Object({
   keys: orNull(Type.Object({
     name: KeyName, check: orNull(KeyCheck), wrapped: Type.Optional(KeyWrapped)
   }, closed)),
-  heartbeatSeconds: HeartbeatSeconds
+  heartbeatSeconds: HeartbeatSeconds,
+  certificates: Type.Optional(Type.Array(Fingerprint, {
+    minItems: 1, maxItems: certificatesMax, description: 'sorted; absent: over any connection'
+  }))
 }, { ...closed, $id: 'EnrolledTerminal' })
 export type EnrolledTerminal = Static<typeof EnrolledTerminal>
 
@@ -115,7 +130,8 @@ export type EstateReply = Static<typeof EstateReply>
 export const estateLine = (one: EnrolledTerminal): string => [
   terminalKey(one), one.state, one.kind, one.place, one.gateway ?? '', one.firmware ?? '',
   one.keys?.name ?? '', one.keys?.check ?? '', String(one.heartbeatSeconds),
-  ...one.keys?.wrapped === undefined ? [] : [one.keys.wrapped]
+  ...one.keys?.wrapped === undefined ? [] : [one.keys.wrapped],
+  ...one.certificates === undefined ? [] : [`certificates ${one.certificates.join(' ')}`]
 ].join('\t')
 
 export const estateDigest = (lines: readonly string[]): string =>

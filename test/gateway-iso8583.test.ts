@@ -126,7 +126,10 @@ async function openEdge (
       keys: null
     }
   })
-  const terminals = { find: found, heard: () => undefined, raise: () => undefined, clear: () => undefined }
+  const terminals = {
+    find: found, heard: () => undefined, raise: () => undefined, clear: () => undefined,
+    certificates: () => [], holders: () => []
+  }
   const house = {
     ...shared, desk, folder, newId: () => hex(randomBytes(8)), randomBytes,
     parameters: { blacklistVersion: () => edge.blacklist, tariff: () => null },

@@ -136,6 +136,35 @@ t.test('the list: full, increment, gap, wrong digest; kept over a restart and an
   t.throws(() => gatewayAt(t, dir), /terminals\.json cannot be read; move it away, it is fetched again/)
 })
 
+t.test('certificates come with the list: what binds a terminal, for whom a certificate speaks', async t => {
+  const { terminals, centre, dir } = gatewayAt(t)
+  const [one, other] = ['1A'.repeat(32), '2B'.repeat(32)]
+  t.same(terminals.certificates(bus1), [], 'nothing is known before the first list')
+  const list = [
+    enrolled('BUS', 'B1', { certificates: [one, other] }), enrolled('MET', 'B1'),
+    enrolled('MET', 'M1', { certificates: [one] })
+  ]
+  // As terminals.md has the lines: behind the heartbeat, the wrapped key where there is one.
+  const lines = [
+    `BUS/B1\tenrolled\tbus\tline 5\t\t\t\t\t300\tcertificates ${one} ${other}`,
+    'MET/B1\tenrolled\tbus\tline 5\t\t\t\t\t300',
+    `MET/M1\tenrolled\tbus\tline 5\t\t\t\t\t300\tcertificates ${one}`
+  ]
+  const digest = createHash('sha256').update(lines.join('\n')).digest('hex').toUpperCase()
+  centre.lists.set('/v1/terminals/estate', { ...listOf(7, ...list), digest })
+  await terminals.refresh()
+  for (const held of [terminals, gatewayAt(t, dir).terminals]) {
+    t.same(held.certificates(bus1), [one, other])
+    t.same(held.certificates({ operator: 'MET', terminal: 'B1' }), [])
+    t.same(held.holders(one), ['BUS/B1', 'MET/M1'])
+    t.same(held.holders('3C'.repeat(32)), [])
+  }
+  const without = list.map(({ certificates, ...rest }) => rest)
+  centre.lists.set('/v1/terminals/estate?have=7', listOf(8, ...without))
+  await terminals.refresh()
+  t.same([terminals.certificates(bus1), terminals.holders(one)], [[], []], 'taken away')
+})
+
 t.test('told upward: boot, clock, versions, events; once each, and again until it is answered', async t => {
   const { terminals, centre, clock, pass } = gatewayAt(t)
   centre.lists.set('/v1/terminals/estate', listOf(7, enrolled('BUS', 'B1')))

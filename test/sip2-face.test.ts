@@ -88,7 +88,10 @@ function houseOf (door: Door, lose = { answers: 0, away: false }): PortHouse {
   const opened = openDesk({ http: client, files: recordingDisk(), ...shared })
   t.teardown(async () => (await opened).close())
   const desk: Pick<Desk, 'ask'> = { ask: async (...asked) => (await opened).ask(...asked) }
-  const ignored = { heard: () => undefined, raise: () => undefined, clear: () => undefined }
+  const ignored = {
+    heard: () => undefined, raise: () => undefined, clear: () => undefined, certificates: () => [],
+    holders: () => []
+  }
   const terminals = { find: (terminal: string) => ({ ok: terminal !== 'L9' }), ...ignored }
   return {
     ...shared, http: client, desk, newId: () => 'id', terminals,

@@ -69,7 +69,8 @@ function stage (limits = { fileBytesMax: 1_000_000, files: 3 }) {
     http: { post: async () => ({ outcome: 'approved', reason: 'ok', patron }), get: async () => ({}) },
     terminals: {
       find: (terminal: string) => ({ ok: true, terminal: { terminal, operator: 'SHP', keys: null } }),
-      heard: () => undefined, raise: () => undefined, clear: () => undefined
+      heard: () => undefined, raise: () => undefined, clear: () => undefined, certificates: () => [],
+      holders: () => []
     }
   } as unknown as EdgeHouse
   const read = (): string => {

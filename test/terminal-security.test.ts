@@ -55,7 +55,8 @@ function made (name: string, authority: string, server?: string[]): Pair {
 }
 for (const authority of ['ca', 'foreign']) makeAuthority(join(dir, authority), env)
 const gateway = made('gateway', 'ca', ['127.0.0.1'])
-const [first, second, nobody] = [made('POS-1', 'ca'), made('POS-2', 'ca'), made('POS-9', 'ca')]
+const [first, second, third, nobody] =
+  [made('POS-1', 'ca'), made('POS-2', 'ca'), made('L1', 'ca'), made('POS-9', 'ca')]
 const forged = made('POS-1', 'foreign')
 const ca = readFileSync(join(dir, 'ca', 'ca.pem'), 'utf8')
 
@@ -66,6 +67,9 @@ const master = unhex('0123456789ABCDEFFEDCBA9876543210')
 const terminals = ['POS-1', 'POS-2', 'POS-3'] as const
 const card = cardOf(1)
 
+/** Self-checks stand in the library; at a shop a terminal of that number would be another one. */
+const ownerOf = (terminal: string): string => terminal.startsWith('L') ? 'LIB' : 'SHP'
+
 type Stage = {
   readonly ports: Ports
   readonly asked: NewRequest[]
@@ -74,7 +78,10 @@ type Stage = {
   counts (port: string): Readonly<Record<string, number>>
 }
 
-async function staged (t: Test, configs: readonly PortConfig[]): Promise<Stage> {
+/** `enrolled`: certificates by terminal. */
+async function staged (
+  t: Test, configs: readonly PortConfig[], enrolled: Readonly<Record<string, readonly string[]>> = {}
+): Promise<Stage> {
   const log = createLog('security', { level: 'silent' })
   const clock = manualClock(Date.parse('2026-03-02T10:00:00+08:00'))
   const [asked, raised]: [NewRequest[], string[]] = [[], []]
@@ -96,6 +103,9 @@ async function staged (t: Test, configs: readonly PortConfig[]): Promise<Stage> 
     terminals: {
       find: (terminal: string, operator = '') => ({ ok: true, terminal: { terminal, operator, keys: null } }),
       heard: () => undefined, clear: () => undefined,
+      certificates: ({ terminal }: { terminal: string }) => enrolled[terminal] ?? [],
+      holders: (fingerprint: string) => Object.entries(enrolled)
+        .flatMap(([terminal, own]) => own.includes(fingerprint) ? [`${ownerOf(terminal)}/${terminal}`] : []),
       raise: ({ terminal }: { terminal: string }, kind: string) => { raised.push(`${terminal} ${kind}`) }
     },
     masterKey: () => ({ suite: '3des', key: master })
@@ -220,6 +230,51 @@ t.test('certificates: a bound terminal needs its own, which speaks for nobody el
   }], {} as EdgeHouse, {} as never), /port P binds terminals to certificates and has no clientCa/)
 })
 
+t.test('certificates of an enrolment bind like those of the port; where both bind both hold', async t => {
+  const { terminals: _, ...unbound } = tls
+  const logins = ['L1', 'L2'].map(terminal =>
+    ({ user: terminal, password: `secret of ${terminal}`, terminal }))
+  const self = { ...library, logins }
+  const open = { ...library, login: 'none' as const, terminal: 'L1' }
+  const ports = { iso, line, library: self, open, plain: line }
+  const enrolled = {
+    'POS-1': [first.fingerprint], 'POS-2': [second.fingerprint, first.fingerprint], L1: [third.fingerprint]
+  }
+  const stage = await staged(t, Object.entries(ports).map(([port, speaks]) =>
+    ({ port, tcp: { port: 0, ...port === 'plain' ? {} : { tls: unbound } }, speaks })), enrolled)
+  const status: Speak = async (dial, port) => {
+    const said = await spoken(dial, port, Buffer.from('1720260302    100000AOMAIN|ABone|\r'))
+    return said === 'none' ? said : /AF([^|]*)/.exec(said.toString('utf8'))?.[1] ?? ''
+  }
+  const rows: readonly (readonly [string, Speak, string, string, Dial, string])[] = [
+    ['its own', signIn, 'iso', 'POS-1', secure(first), '00'],
+    ['of another terminal', signIn, 'iso', 'POS-1', secure(second), '97'],
+    ['bound to nobody', signIn, 'iso', 'POS-1', secure(nobody), '97'],
+    ['one that speaks for two', signIn, 'iso', 'POS-2', secure(first), '00'],
+    ['of another one, for an unbound terminal', signIn, 'iso', 'POS-3', secure(first), '97'],
+    ['bound to nobody, for an unbound terminal', signIn, 'iso', 'POS-3', secure(nobody), '00'],
+    ['its own', enquire, 'line', 'POS-1', secure(first), 'ok'],
+    ['bound to nobody', enquire, 'line', 'POS-1', secure(nobody), 'terminal_unknown'],
+    ['none: a port in clear is no way around', enquire, 'plain', 'POS-1', plain, 'terminal_unknown'],
+    ['none, and none is bound', enquire, 'plain', 'POS-3', plain, 'ok'],
+    ['its own', logIn, 'library', 'L1', secure(third), '941'],
+    ['of a shop', logIn, 'library', 'L1', secure(first), '940'],
+    ['of another one, for an unbound terminal', logIn, 'library', 'L2', secure(third), '940'],
+    ['where nobody signs in: its own', status, 'open', 'L1', secure(third), '系统暂不可用，请稍后再试'],
+    ['where nobody signs in: of a shop', status, 'open', 'L1', secure(first), '此处不能办理']
+  ]
+  for (const [what, speak, port, terminal, dial, expected] of rows) {
+    t.equal(await speak(dial, stage.at(port), terminal), expected, `${port} ${terminal}: ${what}`)
+  }
+  t.ok(stage.raised.includes('POS-1 keys_refused'), 'the centre hears of it')
+
+  const both = await staged(t, [{ port: 'iso', tcp: { port: 0, tls }, speaks: iso }],
+    { 'POS-2': [second.fingerprint, third.fingerprint], 'POS-3': [third.fingerprint] })
+  for (const [terminal, pair, code] of [
+    ['POS-2', second, '00'], ['POS-2', third, '97'], ['POS-3', third, '00'], ['POS-3', second, '97']
+  ] as const) t.equal(await signIn(secure(pair), both.at('iso'), terminal), code, `${terminal}: ${code}`)
+})
+
 t.test('replay and look-alikes on a POS line; a name that is not of this port', async t => {
   const { at, asked } = await staged(t, [{ port: 'line', tcp: { port: 0 }, speaks: line }])
   const sale = (terminal: string, amountFen: string, key = 'key-0001') => buildFrame(writePosMessage({
@@ -266,7 +321,10 @@ t.test('a terminal that asks too often is told so, alone, until it is calm again
   }
   const guard = openGuard({
     limits: { requestsPerSecond: 1, requestsAtOnce: 2 }, nowMs: () => nowMs,
-    terminals: { raise: watch('raise'), clear: watch('clear') }, log: createLog('g', { level: 'silent' })
+    terminals: {
+      raise: watch('raise'), clear: watch('clear'), certificates: () => [], holders: () => []
+    },
+    log: createLog('g', { level: 'silent' })
   })
   const ask = (terminal: string) => guard.tooBusy({ operator: 'SHP', terminal })
   t.same([ask('A'), ask('A')], [null, null])

@@ -2,10 +2,13 @@
 // reports of many, what each terminal held at an instant, availability, events, alerts.
 import { createHash } from 'node:crypto'
 import t from 'tap'
+import { openTerminals } from '../gateway/terminals/terminals.ts'
 import { bootstrap } from '../ledger/people/bootstrap.ts'
+import { createHttpClient } from '../runtime/http-client.ts'
+import { createLog } from '../runtime/log.ts'
 import { estateLine, type EnrolledTerminal } from '../schemas/terminals.ts'
 import { secretOf, startDoors, type Door } from './support/ledger-http.ts'
-import { card, clientOf, D, smallCity } from './support/small-city.ts'
+import { card, clientOf, D, pages, smallCity } from './support/small-city.ts'
 
 t.setTimeout(600_000)
 const doors = await startDoors()
@@ -76,6 +79,48 @@ t.test('while a ledger is set up what is registered serves; afterwards a second 
     one.action)
   t.same(deeds.filter((one: string) => one.startsWith('terminal.')).sort(),
     ['terminal.enrol', 'terminal.enrol', 'terminal.enrol', 'terminal.withdraw', 'terminal.withdraw'])
+  await door.close()
+})
+
+t.test('certificates come with an enrolment: two people add one, one takes one of several away', async t => {
+  const door = await opened()
+  door.clock.advance(24 * 3_600_000)
+  await door.ok('settler', 'POST', `/v1/days/${D}/close`)
+  const [a, b, c] = ['0A'.repeat(32), '0B'.repeat(32), '0C'.repeat(32)]
+  const held = async () => {
+    const { add } = await door.ok('gateway', 'GET', '/v1/terminals/estate') as { add: EnrolledTerminal[] }
+    const shown = (await door.ok('clerk', 'GET', '/v1/terminals/BUS/B1')).certificates
+    const told = add.find(({ terminal }) => terminal === 'B1')?.certificates ?? []
+    t.same(shown, told, 'people see what gateways are told')
+    return told
+  }
+  const asked = async (certificates: string[] | undefined, more = {}) =>
+    await enrol(door, wanted('BUS', 'B1', { ...more, ...certificates === undefined ? {} : { certificates } }))
+  const agreed = async ({ proposal }: { proposal?: number }) => await door.ok('approver-1', 'POST',
+    `/v1/proposals/${proposal}/decisions`, { approves: true })
+
+  const first = await asked([b, a])
+  t.match(first, { done: 0, waiting: 1 }, 'whoever speaks for a terminal earns its money')
+  t.same(await held(), [])
+  await agreed(first)
+  t.same(await held(), [a, b], 'sorted')
+  t.match(await asked(undefined, { place: 'line 7' }), { done: 1, waiting: 0 })
+  t.same(await held(), [a, b], 'what is not said stays')
+  t.match(await asked([a]), { done: 1, waiting: 0 }, 'a stolen one is taken away at once')
+  t.same(await held(), [a])
+  const exchanged = await asked([c])
+  t.match(exchanged, { done: 0, waiting: 1 })
+  await agreed(exchanged)
+  t.same(await held(), [c])
+  const opening = await asked([])
+  t.match(opening, { done: 0, waiting: 1 }, 'without the last one any would do')
+  await agreed(opening)
+  t.same(await held(), [])
+  for (const wrong of [['0a'.repeat(32)], [a, a], [a, b, c, 'D'.repeat(64), 'E'.repeat(64)]]) {
+    const { status } = await door.ask('registrar', 'POST', '/v1/terminals/enrolments',
+      { json: { terminals: [wanted('BUS', 'B1', { certificates: wrong })], reason } })
+    t.equal(status, 400)
+  }
   await door.close()
 })
 
@@ -153,6 +198,7 @@ t.test('reports: many in one call, sent again without effect, late ones take not
   await tell(door, boot)
   t.same(await one(), first, 'sent again')
   await tell(door, { ...b1, heardAt: at(0), firmware: '2.3', driftMs: 99 })
+  await tell(door, { ...b1, applied: [{ kind: 'blacklist', version: 0, at: at(-30) }] })
   t.same(await one(), first, 'late')
   await tell(door, {
     ...b1, heardAt: at(9), bootedAt: at(9), firmware: '2.5',
@@ -278,12 +324,91 @@ t.test('alerts: a gateway that is away, an event that nobody handles, a fleet be
   t.same(await alerts(), [])
   door.clock.advance(60_000)
   await door.ok('gateway', 'POST', '/v1/terminals/reports', report())
+  door.clock.advance(60_000) // the watch may have looked just before the report
   t.same(await alerts(), ['fleet_below fleet'], 'down all the time that is known')
   door.clock.advance(121 * 60_000)
   t.same(await alerts(), ['fleet_below fleet', 'gateway_away gateway/GW1',
     'terminal_unhandled terminal/BUS/B1'])
   door.clock.advance(60_000)
   t.equal((await alerts()).length, 3, 'one for each thing and date')
+  await door.close()
+})
+
+t.test('ten thousand terminals: enrolled, booted, brought a list, off by their clocks, silent', async t => {
+  const door = await opened()
+  const many = 10_000
+  const refs = Array.from({ length: many }, (_, number) => ({ operator: 'BUS', terminal: `T${number}` }))
+  await door.ok('registrar', 'PUT', '/v1/registry', { terminals: refs })
+  t.match(await enrol(door, ...refs.map(({ operator, terminal }) => wanted(operator, terminal))),
+    { done: many, waiting: 0 })
+  const publish = async (version: number) => {
+    const add = [{ card: card(version - 1).card, reason: 'loss', at: noon }]
+    await door.ok('registrar', 'POST', '/v1/blacklist', { add, remove: [] })
+  }
+  await publish(1)
+
+  const http = createHttpClient({
+    baseUrl: door.url, random: () => 0.5, tries: 1, tryTimeoutMs: 60_000,
+    headers: { authorization: `Bearer GW1.${secretOf('GW1')}` }
+  })
+  const reports: number[] = []
+  const { clock } = door
+  const gateway = openTerminals({
+    dir: t.testdir(), gateway: 'GW1', configured: [], clock, nowMs: () => clock.now(),
+    log: createLog('fleet', { level: 'silent' }),
+    http: {
+      get: http.get,
+      post: async (path, body) => {
+        reports.push((body as { terminals: unknown[] }).terminals.length)
+        return await http.post(path, body)
+      }
+    }
+  })
+  await gateway.refresh()
+  t.equal(gateway.view().enrolled, many + 4)
+  const applied = (version: number) => [{ kind: 'blacklist' as const, version, atMs: clock.now() }]
+  for (const [number, ref] of refs.entries()) {
+    const clockMs = clock.now() + (number < 100 ? 600_000 : 1_000)
+    gateway.heard(ref, { boot: true, firmware: '2.4', clockMs, applied: applied(1) })
+  }
+  await gateway.report()
+  t.same(reports, Array.from({ length: 20 }, () => 500))
+  const found = async (query: string) => {
+    let count = 0
+    for await (const page of pages(after =>
+      door.ok('clerk', 'GET', `/v1/terminals?limit=1000&${query}${after}`))) count += page.items.length
+    return count
+  }
+  t.equal(await found('blacklistBelow=1'), 4, 'those that were never heard')
+  t.equal(await found('event=clock_drift'), 100)
+  t.equal(await found('health=intact'), many, 'a wrong clock keeps nobody from serving')
+
+  await publish(2)
+  const half = refs.slice(0, many / 2)
+  for (const ref of half) gateway.heard(ref, { clockMs: clock.now(), applied: applied(2) })
+  await gateway.report()
+  t.equal(await found('blacklistBelow=2'), many / 2 + 4)
+  t.equal(await found('event=clock_drift'), 0)
+
+  clock.advance(901_000) // three heartbeats of the others, and a second
+  for (const ref of half) gateway.heard(ref)
+  await gateway.report()
+  clock.advance(99_000)
+  await gateway.report()
+  t.equal(await found('health=down'), many / 2)
+  const period = `from=${encodeURIComponent(noon)}&to=${encodeURIComponent(at(60))}`
+  // 10,000 terminals for 1,000 seconds, half of them silent for the last 99.
+  t.match(await door.ok('clerk', 'GET', `/v1/terminals/availability?${period}`), {
+    unheard: 4,
+    fleet: { terminals: many, knownSeconds: 10_000_000, downSeconds: 495_000, intactPpm: 950_500 }
+  })
+
+  await door.ok('clerk', 'POST', '/v1/terminals/withdrawals',
+    { terminals: refs.slice(0, 1), to: 'suspended', reason: 'stolen from its bus' })
+  await gateway.report()
+  t.match(gateway.find('T0', 'BUS'), { ok: false, reason: 'terminal_suspended' }, 'with the next report')
+  gateway.close()
+  http.close()
   await door.close()
 })
 

@@ -1,16 +1,26 @@
-// What processes of this machine have used so far, read from /proc.
+// What processes of this machine have used so far and hold now, read from /proc.
 import { readdirSync } from 'node:fs'
-import { readIfThere } from '../../runtime/files.ts'
+import { errorCode, readIfThere } from '../../runtime/files.ts'
 
 /** Processor seconds of a process, its threads, and its children of now. */
 export function cpuSeconds (pid: number): number {
-  const own = statOf(pid)
-  const children = readdirSync('/proc').filter(name => /^\d+$/.test(name)).map(Number)
-    .flatMap(other => statOf(other) ?? []).filter(({ parent }) => parent === pid)
-  const ticks = [...own === null ? [] : [own], ...children].reduce((sum, one) => sum + one.ticks, 0)
+  const ticks = [pid, ...childrenOf(pid)].reduce((sum, one) => sum + (statOf(one)?.ticks ?? 0), 0)
   return ticks / ticksPerSecond
 }
 const ticksPerSecond = 100
+
+export const childrenOf = (pid: number): number[] => readdirSync('/proc')
+  .filter(name => /^\d+$/.test(name)).map(Number).filter(one => statOf(one)?.parent === pid)
+
+/** 0 for a process that has just ended. */
+export function descriptorsOf (pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).length
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return 0
+    throw error
+  }
+}
 
 /** Fields 4, 14 and 15 of proc(5) stat, counted from behind the name, which may hold anything. */
 function statOf (pid: number): { parent: number, ticks: number } | null {

@@ -1,5 +1,6 @@
 // A stand-in of the ledger for benches of the gateway: one tariff, an empty blacklist, takes every record,
-// approves every request, and may lose answers or be away. It refuses to know what is right.
+// approves every request, and may lose answers or be away; a bench adds what else it asks for. It refuses to
+// know what is right.
 import { type Server, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { RecordDelivery } from '../../schemas/api.ts'
@@ -17,6 +18,9 @@ export type StandIn = {
   close (): Promise<void>
 }
 
+/** Answers by path, in place of those below or beside them. */
+export type Routes = Readonly<Record<string, (body: unknown) => unknown>>
+
 export const fareFen = 180
 const tariff = {
   version: 1, from: '2020-01-01T00:00:00+08:00',
@@ -24,12 +28,15 @@ const tariff = {
 }
 const emptyDigest = 'E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855' // SHA-256 of nothing
 
-export async function startStandIn (): Promise<StandIn> {
+export async function startStandIn (routes: Routes = {}): Promise<StandIn> {
   const make = (): Server => createServer((request, response) => {
     void (async () => {
       const chunks: Buffer[] = []
       for await (const chunk of request) chunks.push(chunk as Buffer)
-      answer(standIn, (request.url ?? '').split('?')[0] ?? '', Buffer.concat(chunks), response)
+      const body = Buffer.concat(chunks)
+      const said: unknown = body.length === 0 ? null : JSON.parse(body.toString('utf8'))
+      answer(standIn, { ...standing(standIn), ...routes }, (request.url ?? '').split('?')[0] ?? '', said,
+        response)
     })().catch(() => response.destroy())
   })
   let server = make()
@@ -54,15 +61,18 @@ export async function startStandIn (): Promise<StandIn> {
   return standIn
 }
 
-function answer (standIn: StandIn, path: string, body: Buffer, response: ServerResponse): void {
-  const known: Readonly<Record<string, () => unknown>> = {
-    '/v1/tariffs': () => [tariff],
-    '/v1/blacklist': () => ({ from: null, to: 0, add: [], remove: [], digest: emptyDigest }),
-    '/v1/cities': () => ({ version: 0, cities: [] }),
-    '/v1/requests': () => approve(JSON.parse(body.toString('utf8')) as NewRequest),
-    '/v1/records': () => take(standIn, JSON.parse(body.toString('utf8')) as RecordDelivery)
-  }
-  const reply = known[path]?.()
+const standing = (standIn: StandIn): Routes => ({
+  '/v1/tariffs': () => [tariff],
+  '/v1/blacklist': () => ({ from: null, to: 0, add: [], remove: [], digest: emptyDigest }),
+  '/v1/cities': () => ({ version: 0, cities: [] }),
+  '/v1/requests': body => approve(body as NewRequest),
+  '/v1/records': body => take(standIn, body as RecordDelivery)
+})
+
+function answer (
+  standIn: StandIn, routes: Routes, path: string, body: unknown, response: ServerResponse
+): void {
+  const reply = Object.hasOwn(routes, path) ? routes[path]?.(body) : undefined
   if (standIn.loses()) response.destroy()
   else if (reply === undefined) response.writeHead(204).end()
   else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(reply))

@@ -41,15 +41,19 @@ export function openChangeBook (dir: string, removalsKept = removalsMax): Change
   const path = join(dir, 'blacklist-changes.json')
   const content = readKept(path)
   let book: Kept = Check(Kept, content) ? content : { version: 0, serial: 0, forgotten: 0, on: [], off: [] }
+  // Read with each packet of each terminal, and made with each list only.
+  let all = changesIn(book)
+  let whole = all.filter(({ on }) => on)
 
   function follow (list: HeldList | null): void {
     if (list === null || list.version === book.version) return
     book = afterChange(book, list, removalsKept)
+    all = changesIn(book)
+    whole = all.filter(({ on }) => on)
     keepJson(path, book)
   }
 
-  const rest = (serial: number): readonly ListChange[] =>
-    inOrder([...changes(book.on, true), ...changes(book.off, false)]).filter(one => one.serial > serial)
+  const rest = (serial: number): readonly ListChange[] => all.slice(firstAfter(all, serial))
 
   return {
     get version () { return book.version },
@@ -57,7 +61,7 @@ export function openChangeBook (dir: string, removalsKept = removalsMax): Change
     follow,
     since: serial => serial > book.serial || serial < book.forgotten ? null : rest(serial),
     rest,
-    whole: () => inOrder(changes(book.on, true))
+    whole: () => whole
   }
 }
 
@@ -88,4 +92,16 @@ function afterChange (book: Kept, { version, cards }: HeldList, removalsKept: nu
 const changes = (rows: Kept['on'], on: boolean): ListChange[] =>
   rows.map(([serial, key]) => ({ serial, on, card: parseCardKey(key) as CardRef }))
 
-const inOrder = (all: ListChange[]): ListChange[] => all.sort((one, other) => one.serial - other.serial)
+const changesIn = ({ on, off }: Kept): readonly ListChange[] =>
+  [...changes(on, true), ...changes(off, false)].sort((one, other) => one.serial - other.serial)
+
+/** Where those behind `serial` begin. */
+function firstAfter (all: readonly ListChange[], serial: number): number {
+  let [low, high] = [0, all.length]
+  while (low < high) {
+    const middle = low + high >> 1
+    if ((all[middle]?.serial ?? 0) > serial) high = middle
+    else low = middle + 1
+  }
+  return low
+}

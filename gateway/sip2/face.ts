@@ -2,14 +2,13 @@
 // other, the last answer kept for whoever asks for it again. It refuses to know carriers and who answers.
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { codePage } from '../../schemas/sip2/code-page.ts'
-import {
-  sip2Defaults, type Sip2Login, type Sip2Settings, type Sip2Speaks
-} from '../../schemas/sip2/config.ts'
+import { sip2Defaults, type Sip2Settings, type Sip2Speaks } from '../../schemas/sip2/config.ts'
 import { lineCutter } from '../../schemas/sip2/lines.ts'
 import {
   readMessage, say, valueOf, writeMessage, yesNo, type Message, type Said
 } from '../../schemas/sip2/message.ts'
 import { messageRow, supportedOrder } from '../../schemas/sip2/messages.ts'
+import type { TerminalRef } from '../../schemas/terminals.ts'
 import type { EdgeHouse, Face, PortHouse } from '../face.ts'
 import type { Conversation, Wire } from '../wire/wire.ts'
 import { ilsLibrary } from './ils.ts'
@@ -193,6 +192,7 @@ function beginTalk (wire: Wire, { settings, house, library, counts }: Shared): T
     if (state !== 'open') return unavailable(message, settings, date, 'not_possible')
     if (terminal !== null) {
       const of = { operator: settings.library, terminal }
+      if (!mayServe(of)) return unavailable(message, settings, date, 'not_possible')
       house.terminals.heard(of)
       if (house.guard.tooBusy(of) !== null) return unavailable(message, settings, date)
     }
@@ -220,16 +220,18 @@ function beginTalk (wire: Wire, { settings, house, library, counts }: Shared): T
 
   function check (name: string, password: string): boolean {
     const login = settings.logins.find(one => same(one.user, name))
-    const right = same(login?.password ?? '', password) && login !== undefined && mayServe(login)
+    const right = same(login?.password ?? '', password) && login !== undefined &&
+      mayServe({ operator: settings.library, terminal: login.terminal })
     tries = right ? 0 : tries + 1
     if (right) terminal = login.terminal
     else log.warn({ user: name.slice(0, 64), tries }, 'a sign-in was refused')
     signal(right ? 'right' : 'wrong')
     return right
   }
-  function mayServe (login: Sip2Login): boolean {
-    const found = house.terminals.find(login.terminal, settings.library)
-    const why = found.ok ? house.guard.stranger(wire, { operator: settings.library, ...login }) : found.why
+  /** Asked with each message: a terminal may be suspended, or bound to a certificate, while it is here. */
+  function mayServe (of: TerminalRef): boolean {
+    const found = house.terminals.find(of.terminal, of.operator)
+    const why = found.ok ? house.guard.stranger(wire, of) : found.why
     if (why !== null) log.warn({ why }, 'the terminal may not be served')
     return why === null
   }

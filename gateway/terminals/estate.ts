@@ -17,6 +17,8 @@ export type Estate = {
   /** All operators' terminals of that number. */
   named (terminal: string): readonly EnrolledTerminal[]
   all (): readonly EnrolledTerminal[]
+  /** Keys of the terminals for which a certificate was enrolled, by its fingerprint. */
+  holders (fingerprint: string): readonly string[]
   /** Fetches what is lacking. Throws when the ledger cannot be asked; the old list stays. */
   refresh (): Promise<void>
 }
@@ -33,6 +35,7 @@ export function openEstate (
   const path = join(dir, 'terminals.json')
   let held = keptIn(path)
   let byNumber = groupBy(held?.terminals ?? [], one => one.terminal)
+  let byCertificate = holdersIn(held?.terminals ?? [])
 
   /** An increment that does not fit, or leaves another list than the centre has: the full one instead. */
   async function refresh (): Promise<void> {
@@ -44,6 +47,7 @@ export function openEstate (
     keepJson(path, next)
     held = next
     byNumber = groupBy(next.terminals, one => one.terminal)
+    byCertificate = holdersIn(next.terminals)
     log.info({ version: next.version, terminals: next.terminals.length }, 'list of terminals held')
   }
 
@@ -57,6 +61,7 @@ export function openEstate (
     version: () => held?.version ?? null,
     named: terminal => byNumber.get(terminal) ?? [],
     all: () => held?.terminals ?? [],
+    holders: fingerprint => byCertificate.get(fingerprint) ?? [],
     refresh
   }
 }
@@ -73,6 +78,13 @@ export function estateAfter (have: KeptEstate | null, reply: EstateReply): KeptE
   const all = [...terminals.values()]
   if (estateDigest(all.map(estateLine)) !== reply.digest) return null
   return { version: reply.to, digest: reply.digest, terminals: all }
+}
+
+function holdersIn (terminals: readonly EnrolledTerminal[]): ReadonlyMap<string, readonly string[]> {
+  const pairs = terminals.flatMap(one =>
+    (one.certificates ?? []).map(fingerprint => ({ fingerprint, terminal: terminalKey(one) })))
+  return new Map([...groupBy(pairs, ({ fingerprint }) => fingerprint)]
+    .map(([fingerprint, own]) => [fingerprint, own.map(({ terminal }) => terminal)]))
 }
 
 function keptIn (path: string): KeptEstate | null {

@@ -33,6 +33,10 @@ export type Said = {
 export type Terminals = {
   /** Whether it may be served. Without an operator the number must be of one operator only. */
   find (terminal: string, operator?: string): Found
+  /** Certificates that it was enrolled with; none: it may be served over any connection. */
+  certificates (terminal: TerminalRef): readonly string[]
+  /** Keys of the terminals for which this certificate was enrolled. */
+  holders (fingerprint: string): readonly string[]
   /** It is there: any whole message of a terminal that was found. */
   heard (terminal: TerminalRef, said?: Said): void
   /** Something is wrong with it, until it is cleared; repeating it changes nothing. */
@@ -225,6 +229,9 @@ export function openTerminals (options: TerminalsOptions): Terminals {
 
   return {
     find, heard, raise, clear, report,
+    certificates: ({ operator, terminal }) =>
+      estate.named(terminal).find(one => one.operator === operator)?.certificates ?? [],
+    holders: estate.holders,
     refresh: estate.refresh,
     view: () => viewOf(estate.version(), estate.all().length, lastMs.size, [...seen.values()]),
     close: () => {

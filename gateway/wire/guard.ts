@@ -10,8 +10,9 @@ import type { Wire } from './wire.ts'
 
 export type Guard = {
   /**
-   * Why this wire may not speak for the terminal, or null. A terminal that is bound needs its certificate; a
-   * certificate that is bound speaks for its own terminals only.
+   * Why this wire may not speak for the terminal, or null. A terminal that is bound, by its enrolment or by
+   * the configuration of the port, needs its certificate; a certificate that is bound speaks for its own
+   * terminals only.
    */
   stranger (wire: Pick<Wire, 'certificate'>, terminal: TerminalRef): string | null
   /** Why the terminal is not served just now, or null. Asked once for each request that is really its own. */
@@ -24,7 +25,7 @@ export type Guard = {
 export type GuardOptions = {
   readonly limits?: PortLimits
   readonly bound?: TcpTls['terminals']
-  readonly terminals: Pick<Terminals, 'raise' | 'clear'>
+  readonly terminals: Pick<Terminals, 'raise' | 'clear' | 'certificates' | 'holders'>
   readonly nowMs: () => number
   readonly log: Log
 }
@@ -43,7 +44,14 @@ export function openGuard ({ limits = {}, bound = {}, terminals, nowMs, log }: G
   const counts = { strangers: 0, tooBusy: 0, floods: 0 }
 
   function stranger ({ certificate }: Pick<Wire, 'certificate'>, { operator, terminal }: TerminalRef) {
-    const why = whyStranger(bound[terminal], holders.get(certificate ?? ''), terminal, certificate)
+    const ref = { operator, terminal }
+    const shown = certificate ?? ''
+    const wanted = [bound[terminal] ?? [], terminals.certificates(ref)].filter(one => one.length > 0)
+    const own = [
+      ...(holders.get(shown) ?? []).map(number => number === terminal),
+      ...terminals.holders(shown).map(key => key === terminalKey(ref))
+    ]
+    const why = whyStranger({ terminal, shown, wanted, own })
     if (why === null) return null
     counts.strangers += 1
     terminals.raise({ operator, terminal }, 'keys_refused', 'certificate')
@@ -98,12 +106,17 @@ function holdersOf (bound: NonNullable<TcpTls['terminals']>): ReadonlyMap<string
   return holders
 }
 
-function whyStranger (
-  wanted: readonly string[] | undefined, own: readonly string[] | undefined, terminal: string,
-  shown: string | null
-): string | null {
-  if (wanted !== undefined && (shown === null || !wanted.includes(shown))) {
-    return `${terminal} is bound to another certificate`
-  }
-  return own === undefined || own.includes(terminal) ? null : `its certificate does not speak for ${terminal}`
+type Shown = {
+  readonly terminal: string
+  /** Fingerprint; empty where none was shown. */
+  readonly shown: string
+  /** What the terminal is bound to, by each that binds it. */
+  readonly wanted: readonly (readonly string[])[]
+  /** For each terminal that the certificate speaks for: whether it is this one. */
+  readonly own: readonly boolean[]
+}
+
+function whyStranger ({ terminal, shown, wanted, own }: Shown): string | null {
+  if (wanted.some(one => !one.includes(shown))) return `${terminal} is bound to another certificate`
+  return own.length === 0 || own.includes(true) ? null : `its certificate does not speak for ${terminal}`
 }

@@ -7,6 +7,11 @@ import { timestamp, type Db, type Tx } from './db.ts'
 export async function lockEstate (tx: Tx): Promise<void> {
   await tx.query('select pg_advisory_xact_lock($1)', [estateLock])
 }
+
+/** Nobody changes the list until the transaction ends; others may read it, too. */
+export async function shareEstate (tx: Tx): Promise<void> {
+  await tx.query('select pg_advisory_xact_lock_shared($1)', [estateLock])
+}
 const estateLock = 7_240
 
 /** 0 before the first. */
@@ -33,18 +38,20 @@ export async function enrolRegistered (
 }
 
 export type EnrolmentRow = EnrolledTerminal & { readonly terminalId: number }
-type StoredRow = Omit<EnrolmentRow, 'keys'> & {
+type StoredRow = Omit<EnrolmentRow, 'keys' | 'certificates'> & {
   readonly keyName: string | null,
   readonly keyCheck: string | null,
-  readonly keyWrapped: string | null
+  readonly keyWrapped: string | null,
+  readonly certificates: string[] | null
 }
 
 const columns = `t.terminal_id as "terminalId", p.code as operator, t.code as terminal, e.state, e.kind,
   e.place, e.gateway, e.firmware, e.key_name as "keyName", e.key_check as "keyCheck",
   e.key_wrapped as "keyWrapped",
-  e.heartbeat_seconds as "heartbeatSeconds"`
+  e.heartbeat_seconds as "heartbeatSeconds", e.certificates`
 
-function rowOf ({ keyName, keyCheck, keyWrapped, ...row }: StoredRow): EnrolmentRow {
+function rowOf ({ keyName, keyCheck, keyWrapped, certificates, ...stored }: StoredRow): EnrolmentRow {
+  const row = { ...stored, ...certificates === null ? {} : { certificates } }
   if (keyName === null) return { ...row, keys: null }
   const wrapped = keyWrapped === null ? {} : { wrapped: keyWrapped }
   return { ...row, keys: { name: keyName, check: keyCheck, ...wrapped } }
@@ -77,18 +84,19 @@ export async function updateEnrolments (
     update terminal_enrolment e set state = n.state, kind = n.kind, place = n.place, gateway = n.gateway,
       firmware = n.firmware, key_name = n.key_name, key_check = n.key_check,
       key_wrapped = n.key_wrapped,
-      heartbeat_seconds = n.heartbeat_seconds, version = $1, changed_at = $2,
+      heartbeat_seconds = n.heartbeat_seconds, certificates = string_to_array(n.certificates, ' '),
+      version = $1, changed_at = $2,
       enrolled_at = case when n.state = 'enrolled' then coalesce(e.enrolled_at, $2) else e.enrolled_at end
     from unnest($3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-      $10::text[],
-      $11::int[], $12::text[]) as n (terminal_id, state, kind, place, gateway, firmware, key_name, key_check,
-        heartbeat_seconds, key_wrapped)
+      $10::text[], $11::int[], $12::text[], $13::text[])
+      as n (terminal_id, state, kind, place, gateway, firmware, key_name, key_check, heartbeat_seconds,
+        key_wrapped, certificates)
     where e.terminal_id = n.terminal_id`, [
     version, timestamp(atMs), rows.map(row => row.terminalId), rows.map(row => row.state),
     rows.map(row => row.kind), rows.map(row => row.place), rows.map(row => row.gateway),
     rows.map(row => row.firmware), rows.map(row => row.keys?.name ?? null),
     rows.map(row => row.keys?.check ?? null), rows.map(row => row.heartbeatSeconds),
-    rows.map(row => row.keys?.wrapped ?? null)])
+    rows.map(row => row.keys?.wrapped ?? null), rows.map(row => row.certificates?.join(' ') ?? null)])
 }
 
 /**

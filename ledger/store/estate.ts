@@ -112,20 +112,22 @@ export async function putApplied (tx: Tx, rows: readonly AppliedRow[], atMs: num
     order by 1, 2, 4, 3 on conflict do nothing`, [
     rows.map(row => row.terminalId), rows.map(row => row.kind), rows.map(row => row.version),
     rows.map(row => timestamp(row.appliedAtMs)), timestamp(atMs)])
+  // The history of a terminal has a row for each list of 400 days: only its end is read.
   await tx.query(`
     update terminal_state s set
       blacklist_version = coalesce(a.blacklist, s.blacklist_version),
-      tariff_version = coalesce(a.tariff, s.tariff_version), cities_version = coalesce(a.cities,
-        s.cities_version)
+      tariff_version = coalesce(a.tariff, s.tariff_version),
+      cities_version = coalesce(a.cities, s.cities_version)
     from (
-      select terminal_id, max(version) filter (where kind = 'blacklist') as blacklist,
-        max(version) filter (where kind = 'tariff') as tariff, max(version) filter (where kind = 'cities')
-          as cities
-      from (
-        select distinct on (terminal_id, kind) terminal_id, kind, version from parameter_applied
-        where terminal_id = any($1::int[]) order by terminal_id, kind, applied_at desc, version desc) last
-      group by terminal_id) a
-    where s.terminal_id = a.terminal_id`, [[...new Set(rows.map(row => row.terminalId))]])
+      select n.terminal_id, max(last.version) filter (where n.kind = 'blacklist') as blacklist,
+        max(last.version) filter (where n.kind = 'tariff') as tariff,
+        max(last.version) filter (where n.kind = 'cities') as cities
+      from (select distinct * from unnest($1::int[], $2::text[]) as told (terminal_id, kind)) n
+      cross join lateral (
+        select version from parameter_applied p where p.terminal_id = n.terminal_id and p.kind = n.kind
+        order by applied_at desc, version desc limit 1) last
+      group by n.terminal_id) a
+    where s.terminal_id = a.terminal_id`, [rows.map(row => row.terminalId), rows.map(row => row.kind)])
 }
 
 export type ToldEvent = {
@@ -180,6 +182,7 @@ export type ViewRow = TerminalRef & {
   readonly terminalId: number, readonly name: string, readonly state: TerminalState, readonly kind: string,
   readonly place: string, readonly gateway: string | null, readonly firmwareWanted: string | null,
   readonly keyName: string | null, readonly keyCheck: string | null, readonly heartbeatSeconds: number,
+  readonly certificates: readonly string[],
   readonly enrolledAtMs: number | null, readonly health: Health, readonly heardBy: string | null,
   readonly heardAtMs: number | null, readonly bootedAtMs: number | null, readonly boots: number,
   readonly firmware: string | null, readonly driftMs: bigint | null, readonly latitude: number | null,
@@ -208,6 +211,7 @@ export async function readTerminals (
       select t.terminal_id as "terminalId", p.code as operator, t.code as terminal, t.name, e.state, e.kind,
         e.place,
         e.gateway, e.firmware as "firmwareWanted", e.key_name as "keyName", e.key_check as "keyCheck",
+        coalesce(e.certificates, '{}') as certificates,
         e.heartbeat_seconds as "heartbeatSeconds", e.enrolled_at as "enrolledAtMs", s.gateway as "heardBy",
         s.heard_at as "heardAtMs", s.booted_at as "bootedAtMs", coalesce(s.boots, 0) as boots, s.firmware,
         s.drift_ms as "driftMs", s.latitude, s.longitude, s.blacklist_version as blacklist,
@@ -341,7 +345,8 @@ export async function readAvailability (db: Db | Tx, period: {
         select terminal_id, unnest(range_agg(tstzrange(
           greatest(v.found_at, o.since), least(coalesce(v.cleared_at, o.until), o.until)))) as span
         from known o join terminal_event v using (terminal_id) join kind k on k.kind = v.kind and k.down
-        where o.since < o.until and v.found_at < o.until and coalesce(v.cleared_at, 'infinity') > o.since
+        where (v.cleared_at is null or v.cleared_at > $1) -- by index; what is known begins no earlier
+          and o.since < o.until and v.found_at < o.until and coalesce(v.cleared_at, 'infinity') > o.since
         group by terminal_id) spans group by terminal_id),
     event as (
       select o.party_id, least(v.cleared_at, v.handled_at) as done,

@@ -1227,6 +1227,7 @@ create table terminal_claim (
 );
 
 create table terminal_enrolment (
+  certificates text[],
   changed_at timestamp with time zone not null,
   enrolled_at timestamp with time zone,
   firmware text,
@@ -1261,6 +1262,7 @@ create table terminal_event (
   constraint terminal_event_terminal_id_fkey FOREIGN KEY (terminal_id) REFERENCES terminal(terminal_id),
   constraint terminal_event_terminal_id_kind_found_at_key UNIQUE (terminal_id, kind, found_at)
 );
+CREATE INDEX terminal_event_cleared ON public.terminal_event USING btree (cleared_at);
 CREATE INDEX terminal_event_found ON public.terminal_event USING btree (found_at);
 CREATE INDEX terminal_event_open ON public.terminal_event USING btree (terminal_id, kind) WHERE (cleared_at IS NULL);
 

@@ -18,10 +18,10 @@ import { audit } from '../people/audit.ts'
 import { propose, requireOwnBranch, type Member, type ProposalKind } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
 import { branchesOfParties } from '../store/branches.ts'
-import { inTransaction, type Tx } from '../store/db.ts'
+import { inTransaction, type Db, type Tx } from '../store/db.ts'
 import {
-  changedSince, enrolRegistered, estateOf, estateVersion, lockEnrolments, lockEstate, updateEnrolments,
-  type EnrolmentRow, type ListOwner
+  changedSince, enrolRegistered, estateOf, estateVersion, lockEnrolments, lockEstate, shareEstate,
+  updateEnrolments, type EnrolmentRow, type ListOwner
 } from '../store/enrolments.ts'
 
 const defaultHeartbeatSeconds = 300
@@ -70,7 +70,10 @@ export const terminalEnrolmentKind: ProposalKind = {
     const changes = await changesOf(tx, terminals)
     return {
       terminals: changes.slice(0, shownMax).map(({ before }) =>
-        ({ terminal: terminalKey(before), state: before.state, keys: before.keys?.check ?? null })),
+        ({
+          terminal: terminalKey(before), state: before.state, keys: before.keys?.check ?? null,
+          certificates: before.certificates ?? []
+        })),
       more: Math.max(0, changes.length - shownMax)
     }
   },
@@ -95,15 +98,31 @@ async function changesOf (tx: Tx, terminals: readonly TerminalEnrolment[]): Prom
       throw new Refusal('conditions_not_met', `${terminalKey(wanted)} was retired, which is for good`,
         `/terminals/${index}`)
     }
-    const heartbeatSeconds = wanted.heartbeatSeconds ?? before.heartbeatSeconds ?? defaultHeartbeatSeconds
-    const after: EnrolmentRow = { ...before, ...wanted, state: 'enrolled', heartbeatSeconds }
+    const after = enrolledAs(before, wanted)
     return canonical(before) === canonical(after) ? [] : [{ before, after, wanted }]
   })
 }
 
-/** It begins to serve, or it serves with other keys. */
+/** What is not said stays as it is. */
+function enrolledAs (before: EnrolmentRow, wanted: TerminalEnrolment): EnrolmentRow {
+  const { certificates: bound, ...standing } = before
+  const { certificates: said, ...rest } = wanted
+  const heartbeatSeconds = wanted.heartbeatSeconds ?? before.heartbeatSeconds ?? defaultHeartbeatSeconds
+  const certificates = [...said ?? bound ?? []].sort()
+  return {
+    ...standing, ...rest, state: 'enrolled', heartbeatSeconds,
+    ...certificates.length === 0 ? {} : { certificates }
+  }
+}
+
+/** It begins to serve, or it serves with other keys, or over other connections. */
 const opensDoors = ({ before, after }: Change): boolean =>
-  before.state !== 'enrolled' || canonical(before.keys) !== canonical(after.keys)
+  before.state !== 'enrolled' || canonical(before.keys) !== canonical(after.keys) ||
+  opensConnections(before.certificates ?? [], after.certificates ?? [])
+
+/** One of several is taken away at once, as what was stolen must be. Without the last one any would do. */
+const opensConnections = (before: readonly string[], after: readonly string[]): boolean =>
+  after.some(one => !before.includes(one)) || (after.length === 0 && before.length > 0)
 
 type How = { readonly by: string, readonly reason: string, readonly atMs: number }
 
@@ -182,11 +201,29 @@ export async function takeIn (tx: Tx, ledger: Ledger): Promise<void> {
 /** What a gateway lacks that holds version `have`; the whole list where it has none or one of the future. */
 export async function estateSince (ledger: Ledger, of: ListOwner, have: number | null): Promise<EstateReply> {
   return await inTransaction(ledger.db, async tx => {
-    await lockEstate(tx) // a version that is being written is not told half
+    await shareEstate(tx) // a version that is being written is not told half
     const to = await estateVersion(tx)
+    const digests = digestsOf(ledger)
+    const owner = `${of.gateway} ${of.party ?? ''}`
+    const known = digests.get(owner)
+    // Asked by each gateway once a minute, and mostly nothing has changed: the list is not read for it.
+    if (have === to && known?.version === to) {
+      return { from: have, to, add: [], remove: [], digest: known.digest }
+    }
     const all = await estateOf(tx, of)
     const digest = estateDigest(all.map(estateLine))
+    digests.set(owner, { version: to, digest })
     if (have === null || have > to) return { from: null, to, add: all, remove: [], digest }
     return { from: have, to, ...await changedSince(tx, of, have), digest }
   })
+}
+
+/** Of the whole list of each gateway, which is a function of its version. */
+type Digests = Map<string, { readonly version: number, readonly digest: string }>
+const digestsByLedger = new WeakMap<Db, Digests>()
+
+function digestsOf ({ db }: Ledger): Digests {
+  const digests = digestsByLedger.get(db) ?? new Map()
+  digestsByLedger.set(db, digests)
+  return digests
 }

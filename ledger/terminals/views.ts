@@ -21,6 +21,7 @@ export function terminalView (row: ViewRow): TerminalView {
     gateway,
     firmwareWanted,
     keys: row.keyName === null ? null : { name: row.keyName, check: row.keyCheck },
+    certificates: [...row.certificates],
     heartbeatSeconds: row.heartbeatSeconds,
     enrolledAt: orIso(row.enrolledAtMs),
     health,
