@@ -59,6 +59,7 @@ export async function openDesk (options: DeskOptions): Promise<Desk> {
   const journal = await openJournal<Entry>({
     files,
     clock,
+    limits: options.journal ?? {},
     apply: entry => {
       if ('open' in entry) open.set(entry.open.request.key, entry.open)
       else if ('done' in entry) open.delete(entry.done)

@@ -10,6 +10,7 @@ import { createHttpClient } from '../runtime/http-client.ts'
 import type { Log } from '../runtime/log.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import { type GatewayConfig } from '../schemas/gateway.ts'
+import type { Sip2Speaks } from '../schemas/sip2/config.ts'
 import type { TerminalRef } from '../schemas/terminals.ts'
 import { chargeBook } from './charges.ts'
 import { openDesk } from './desk.ts'
@@ -163,7 +164,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   const tapes = openTapes({ dir: join(spoolDir, 'tapes'), clock, log })
   const ports = await openPorts(config.ports ?? [], house, tapes)
   const onTap = gatewayMetrics(metrics, {
-    clock, spool, uplink, witness, readers, parameters, lanes, ports, loads, blocks, desk
+    clock, spool, uplink, witness, readers, parameters, lanes, ports, loads, blocks, desk, terminals: estate
   })
   const rules = config.cards ?? {}
   const shared = {
@@ -230,9 +231,15 @@ function tlsFrom ({ ca, cert, key }: NonNullable<GatewayConfig['ledger']['tls']>
 
 /** Terminals that ports name. */
 const posTerminals = ({ ports = [] }: GatewayConfig): TerminalRef[] => ports.flatMap(({ speaks }) => {
+  if (speaks.protocol === 'sip2') return selfChecks(speaks)
   const named: readonly TerminalRef[] = 'terminals' in speaks ? speaks.terminals : []
   return named.map(({ operator, terminal }) => ({ operator, terminal }))
 })
+
+function selfChecks ({ library: operator, logins = [], terminal }: Sip2Speaks): TerminalRef[] {
+  const named = [...logins.map(one => one.terminal), ...terminal === undefined ? [] : [terminal]]
+  return [...new Set(named)].map(terminal => ({ operator, terminal }))
+}
 
 /** `ID.SECRET`: as whom the ledger knows this gateway. */
 const clientIdIn = (token: string): string => token.slice(0, Math.max(0, token.lastIndexOf('.')))

@@ -9,6 +9,7 @@ import type { CardReaders } from './pcsc/card-readers.ts'
 import type { Lane } from './pcsc/lane.ts'
 import type { Ports } from './ports.ts'
 import type { Spool } from './spool/spool.ts'
+import type { Terminals } from './terminals/terminals.ts'
 import type { Parameters } from './uplink/parameters.ts'
 import type { Uplink } from './uplink/uplink.ts'
 import type { Witness } from './uplink/witness.ts'
@@ -25,13 +26,15 @@ export type Measured = {
   desk: Pick<Desk, 'view'>
   loads: Loads
   blocks: Blocks
+  terminals: Pick<Terminals, 'view'>
 }
 
 const tapMsBounds = [5, 10, 20, 50, 100, 200, 300, 500, 1_000, 3_000]
 
 /** Registers all of them; returns what to call for each tap. */
 export function gatewayMetrics (metrics: Metrics, measured: Measured): (tap: TapView) => void {
-  const { clock, spool, uplink, witness, readers, parameters, lanes, ports, loads, blocks, desk } = measured
+  const { clock, spool, uplink, witness, readers, parameters, lanes, ports } = measured
+  const { loads, blocks, desk, terminals } = measured
   const taps = metrics.counter('gateway_taps_total', 'taps by lane, outcome and reason')
   const tapMs = metrics.histogram('gateway_tap_ms', 'from card present to the open gate', tapMsBounds)
   const count = (name: string, help: string, read: () => number) => { metrics.gauge(name, help, read) }
@@ -53,6 +56,8 @@ export function gatewayMetrics (metrics: Metrics, measured: Measured): (tap: Tap
   count('gateway_loads_untold', 'outcomes of loads that the ledger has not heard', () => loads.view().untold)
   count('gateway_blocks_untold', 'blocks of cards that the ledger has not heard of', () =>
     blocks.view().untold)
+  metrics.gauge('gateway_terminal_events', 'what is wrong with terminals now, by kind', () =>
+    Object.entries(terminals.view().events).map(([kind, terminals]) => [{ kind }, terminals] as const))
   count('gateway_uplink_failures', 'failed deliveries in a row', () => uplink.status().failures)
   metrics.counter('gateway_uplink_results_total', 'records answered, by the reason of the ledger', () =>
     Object.entries(uplink.status().results).map(([reason, records]) => [{ reason }, records]))

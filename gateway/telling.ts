@@ -6,6 +6,7 @@ import { type HttpClient, pauseMs } from '../runtime/http-client.ts'
 import type { Log } from '../runtime/log.ts'
 import { napper } from './nap.ts'
 import type { FileLayer } from './spool/files.ts'
+import type { JournalLimits } from './spool/journal.ts'
 
 /** What everything needs that asks the ledger, and keeps on disk what it has to tell it. */
 export type AskAndTell = {
@@ -15,6 +16,8 @@ export type AskAndTell = {
   readonly nowMs: () => number
   readonly random: () => number
   readonly log: Log
+  /** Of what it keeps; absent: as every journal. */
+  readonly journal?: Partial<JournalLimits>
 }
 
 export type Telling = {

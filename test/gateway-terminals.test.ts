@@ -34,7 +34,7 @@ const listOf = (to: number, ...add: readonly EnrolledTerminal[]): EstateReply =>
   ({ from: null, to, add: [...add], remove: [], digest: digestOf(...add) })
 
 /** A centre that answers from what is put into it, and notes what it is asked and told. */
-function gatewayAt (t: Test, dir?: string, settings = {}) {
+function gatewayAt (t: Test, dir?: string, settings = {}, configured = [bus1]) {
   const home = dir ?? mkdtempSync(join(tmpdir(), 'terminals-'))
   const clock = manualClock(morningMs)
   const centre = {
@@ -56,7 +56,7 @@ function gatewayAt (t: Test, dir?: string, settings = {}) {
   }
   const time = { ms: 0 }
   const terminals = openTerminals({
-    dir: home, gateway: 'GW1', configured: [bus1], http, clock, nowMs: () => time.ms, log, settings
+    dir: home, gateway: 'GW1', configured, http, clock, nowMs: () => time.ms, log, settings
   })
   t.teardown(() => {
     terminals.close()
@@ -68,6 +68,11 @@ function gatewayAt (t: Test, dir?: string, settings = {}) {
   }
   return { terminals, centre, clock, dir: home, pass }
 }
+
+const laneOf = (of: typeof bus1): LaneView => ({
+  lane: 'one', ...of, mode: 'fare', state: 'idle', cardReader: 'empty', taps: 0,
+  psam: { state: 'ready', why: null, terminal: null, serial: null }
+})
 
 const said = (terminals: Terminals, terminal: string, operator?: string) => {
   const found = terminals.find(terminal, operator)
@@ -100,6 +105,51 @@ t.test('who is served: the list decides, before the first one the configuration'
   }
   t.match(terminals.find('S1'), { ok: false, reason: 'terminal_suspended' })
   t.match(terminals.find('B9'), { ok: false, reason: 'terminal_not_enrolled' })
+})
+
+t.test('who works and is not enrolled: an event, once; names that a peer makes up leave nothing', async t => {
+  const { terminals, centre, dir, pass } = gatewayAt(t)
+  const bus2 = { operator: 'BUS', terminal: 'B2' }
+  t.equal(said(terminals, 'B1', 'BUS'), 'BUS/B1')
+  t.same(terminals.view().events, {}, 'before the first list the configuration serves')
+  centre.lists.set('/v1/terminals/estate', listOf(1, enrolled('BUS', 'B2')))
+  await terminals.refresh()
+  for (let frame = 0; frame < 1_000; frame++) {
+    terminals.find('B1', 'BUS')
+    terminals.find(`Z${frame}`, 'BUS')
+    pass(1)
+  }
+  t.same(terminals.view().events, { not_enrolled: 1 })
+  lookAtLanes([laneOf(bus1), laneOf(bus2)], terminals)
+  for (const turn of [1, 2]) {
+    await terminals.report()
+    terminals.find('B1', 'BUS')
+    t.same(centre.told.flatMap(one => one.terminals).filter(one => one.terminal !== 'B2'), [{
+      ...bus1, events: [{
+        kind: 'not_enrolled', foundAt: eight, clearedAt: null, detail: 'terminal BUS/B1 is not enrolled here'
+      }]
+    }], `told once, and nothing else of it: report ${turn}`)
+  }
+
+  const add = async (from: number, ...list: readonly EnrolledTerminal[]) => {
+    centre.lists.set(`/v1/terminals/estate?have=${from}`,
+      { from, to: from + 1, add: [...list], remove: [], digest: digestOf(...list, enrolled('BUS', 'B2')) })
+    await terminals.refresh()
+    terminals.find('B1', 'BUS')
+    return terminals.view().events
+  }
+  t.same(await add(1, enrolled('BUS', 'B1')), {})
+  await terminals.report()
+  t.match(centre.told.at(-1)?.terminals[0]?.events, [{ kind: 'not_enrolled', clearedAt: String }])
+  t.same(await add(2, enrolled('BUS', 'B1', { gateway: 'GW2' })), { not_enrolled: 1 }, 'it is another\'s')
+  t.same(await add(3, enrolled('BUS', 'B1', { state: 'suspended' })), {}, 'whoever stopped it knows')
+  t.same(await add(4, enrolled('BUS', 'B1', { state: 'retired' })), { not_enrolled: 1 })
+  terminals.close()
+  t.ok(readFileSync(join(dir, 'sightings.json')).length < 1_000)
+  const later = gatewayAt(t, dir)
+  t.same(later.terminals.view().events, { not_enrolled: 1 }, 'over a restart')
+  later.terminals.close()
+  t.same(gatewayAt(t, dir, {}, [bus2]).terminals.view().events, {}, 'nobody expects it here any more')
 })
 
 t.test('the list: full, increment, gap, wrong digest; kept over a restart and an outage', async t => {
@@ -275,10 +325,7 @@ t.test('a report that tells of a newer list makes the gateway fetch it', async t
 
 t.test('lanes of card readers are there while their readers are', async t => {
   const { terminals } = gatewayAt(t)
-  const lane: LaneView = {
-    lane: 'one', ...bus1, mode: 'fare', state: 'idle', cardReader: 'empty', taps: 0,
-    psam: { state: 'ready', why: null, terminal: null, serial: null }
-  }
+  const lane = laneOf(bus1)
   const seen = (view: Partial<LaneView>) => {
     lookAtLanes([{ ...lane, ...view }], terminals)
     return terminals.view().events

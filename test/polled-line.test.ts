@@ -2,15 +2,21 @@
 // brought clock, prices and blacklist, and give their records, each kept before it is forgotten.
 import fc from 'fast-check'
 import { setTimeout as delay } from 'node:timers/promises'
-import t from 'tap'
+import t, { type Test } from 'tap'
+import type { EdgeHouse } from '../gateway/face.ts'
 import { openChangeBook } from '../gateway/polled/change-book.ts'
+import { polledFace } from '../gateway/polled/face.ts'
 import { readRecord } from '../gateway/polled/record.ts'
+import { manualClock } from '../runtime/clock.ts'
+import { createLog } from '../runtime/log.ts'
+import type { PolledTerminal } from '../schemas/polled/config.ts'
 import { buildPolled, cutPolled } from '../schemas/polled/frame.ts'
 import {
   layoutBytes, parametersLayout, readLayout, recordLayout, statusLayout, writeLayout
 } from '../schemas/polled/messages.ts'
 import type { PortConfig } from '../schemas/port.ts'
-import { cardKey, type TransactionRecord } from '../schemas/record.ts'
+import { cardKey, evidenceHash, type TransactionRecord } from '../schemas/record.ts'
+import type { Line } from '../terminal-sim/line/line.ts'
 import { whyNoPty } from '../terminal-sim/line/pty-pair.ts'
 import { newTerminal, serveLine, type StoredRecord } from '../terminal-sim/polled/terminal.ts'
 import { startDoors } from './support/ledger-http.ts'
@@ -82,6 +88,224 @@ t.test('changes of the list: numbered across versions and restarts', async t => 
   t.equal(told(9), undefined, 'a terminal of another gateway')
 })
 
+/* ---- who answers, and what: in this process, with a stranger on the wires ---- */
+
+/** What becomes of each answer of a terminal on its way; it may be kept, changed, or said again. */
+type Tamper = (answer: Uint8Array) => readonly Uint8Array[]
+const honest: Tamper = answer => [answer]
+
+function lineOf (t: Test, config: Partial<PolledTerminal> = {}, at = '2026-03-02T12:00:00+08:00') {
+  const listed = [1, 2].map(serial => ({ serial, on: true, card: card(10 + serial).card }))
+  const state = { enrolled: true, tamper: honest }
+  const [collected, events]: [TransactionRecord[], string[]] = [[], []]
+  const said: { boot?: boolean, clockMs?: number, applied?: readonly unknown[] }[] = []
+  const event = (what: string) => (_: unknown, kind: string) => {
+    const row = `${what} ${kind}`
+    if (what === 'raise' || events.includes(row.replace('clear', 'raise'))) events.push(row)
+  }
+  const house = {
+    log: createLog('polled', { level: 'silent' }), clock: manualClock(Date.parse(at)),
+    nowMs: () => performance.now(),
+    spool: { refusal: () => null, collect: async (record: TransactionRecord) => { collected.push(record) } },
+    changes: {
+      version: 1, serial: 2, follow: () => undefined, rest: () => listed, whole: () => listed,
+      since: (serial: number) => listed.filter(one => one.serial > serial)
+    },
+    parameters: { blacklistVersion: () => 1, blacklist: () => null, tariff: () => null },
+    terminals: {
+      find: () => state.enrolled ? { ok: true } : { ok: false, reason: 'terminal_not_enrolled', why: '' },
+      heard: (_: unknown, heard: typeof said[number]) => { said.push(heard) },
+      raise: event('raise'), clear: event('clear')
+    }
+  } as unknown as EdgeHouse
+  const face = polledFace({
+    protocol: 'polled', echoMs: 40, answerMs: 40, turnMs: 1, silentMsMax: 5,
+    terminals: [{ address: 1, operator: 'BUS', terminal: 'B1', ...config }]
+  }, house, 'LINE')
+  const asked: Uint8Array[] = []
+  let wake: () => void = () => undefined
+  const line = {
+    ended: false,
+    read: async () => {
+      if (asked.length === 0) await new Promise<void>(resolve => { wake = resolve })
+      return asked.shift() ?? null
+    },
+    write: async (bytes: Uint8Array) => {
+      await new Promise(setImmediate) // a wire takes its time
+      for (const one of bytes.length === 1 ? [bytes] : state.tamper(bytes)) talk.bytes(one)
+    }
+  }
+  const talk = face.begin({
+    name: 'LINE', certificate: null, end: () => undefined,
+    write: async bytes => {
+      asked.push(bytes)
+      wake()
+    }
+  })
+  t.teardown(async () => {
+    line.ended = true
+    wake()
+    await face.close()
+  })
+  return {
+    state, collected, events, said, line: line as unknown as Line, counts: () => face.view().counts,
+    until: async (what: () => boolean, name: string) => {
+      const giveUpAt = performance.now() + 20_000
+      while (!what()) {
+        if (performance.now() > giveUpAt) throw new Error(`waited in vain: ${name}`)
+        await delay(2)
+      }
+    }
+  }
+}
+
+const withRecords = (count: number, psam = '990000000001') => {
+  const terminal = newTerminal(1, psam, '20260302120000')
+  terminal.store.records = Array.from({ length: count }, (_, index) => stored(debit(1, index + 1, 'B1')))
+  return terminal
+}
+const counters = (records: readonly TransactionRecord[]): number[] =>
+  [...new Set(records.map(({ counter }) => counter))].sort()
+
+t.test('answers that come late, from elsewhere or again: nothing is believed, lost or doubled', async t => {
+  let held: Uint8Array | null = null
+  const recorded: Uint8Array[] = []
+  /** Addresses are covered by the check bytes: a stranger makes them anew. */
+  const readdressed = (bytes: Uint8Array, address: number): Uint8Array => {
+    const cut = cutPolled(bytes)
+    return cut?.ok === true ? buildPolled({ ...cut.frame, address }) : bytes
+  }
+  const tampers: Readonly<Record<string, Tamper>> = {
+    'each answer one question late': answer => {
+      const late = held
+      held = answer
+      return late === null ? [] : [late]
+    },
+    'the answer of another address': answer => [readdressed(answer, 2)],
+    'its first answer for ever': answer => {
+      recorded.push(answer)
+      return recorded.slice(0, 1)
+    },
+    'an old answer in place of each second one': answer => {
+      recorded.push(answer)
+      return recorded.length % 2 === 0 ? [answer] : [recorded[recorded.length * 5 % 11] ?? answer]
+    },
+    'done, whatever was asked': () => [buildPolled({ address: 1, code: 0x88, payload: new Uint8Array() })]
+  }
+  for (const [name, tamper] of Object.entries(tampers)) {
+    const terminal = withRecords(4)
+    const { line, state, collected, until, counts } = lineOf(t)
+    state.tamper = tamper
+    held = null
+    recorded.length = 0
+    void serveLine(line, [terminal])
+    const told = () => Object.values(terminal.heard).reduce((sum, one) => sum + one, 0)
+    await until(() => told() >= 60, `${name}: sixty questions`)
+    const left = new Set(terminal.store.records.map(({ counter }) => counter))
+    const taken = new Set(collected.map(({ counter }) => counter))
+    t.ok([101, 102, 103, 104].every(counter => left.has(counter) || taken.has(counter)), `${name}: none lost`)
+    state.tamper = honest
+    await until(() => terminal.store.records.length === 0, `${name}: the rest, once it is over`)
+    await until(() => terminal.store.blacklistSerial === 2, `${name}: the list`)
+    t.same(counters(collected), [101, 102, 103, 104], name)
+    t.equal(collected.length, 4, `${name}: each once`)
+    t.equal(terminal.store.list.size, 2, name)
+    const { strange = 0, garbled = 0 } = counts()
+    t.ok(strange + garbled > 0, `${name}: noticed, ${strange} strange and ${garbled} garbled`)
+  }
+})
+
+t.test('a whole session said again: the clock tells, and the records are the same events', async t => {
+  const answers = new Map<string, Uint8Array[]>()
+  const first = lineOf(t)
+  const terminal = withRecords(2)
+  const commandsOf = (one: typeof terminal) => Object.entries(one.heard)
+  first.state.tamper = answer => {
+    const name = commandsOf(terminal).find(([name, times]) => times > (answers.get(name)?.length ?? 0))?.[0]
+    if (name !== undefined) answers.set(name, [...answers.get(name) ?? [], answer])
+    return [answer]
+  }
+  void serveLine(first.line, [terminal])
+  await first.until(() => terminal.store.records.length === 0 && terminal.store.blacklistSerial === 2, 'all')
+
+  /** Says to each command what the terminal said, one after the other, the last answer again and again. */
+  const parrot = (at: string) => {
+    const line = lineOf(t, {}, at)
+    const mouth = withRecords(0)
+    const given = new Map<string, number>()
+    line.state.tamper = () => {
+      const name = commandsOf(mouth).find(([name, times]) => times > (given.get(name) ?? 0))?.[0] ?? ''
+      const nth = given.get(name) ?? 0
+      given.set(name, nth + 1)
+      const all = answers.get(name) ?? []
+      return all.slice(Math.min(nth, all.length - 1)).slice(0, 1)
+    }
+    void serveLine(line.line, [mouth])
+    return line
+  }
+  const soon = parrot('2026-03-02T12:00:00+08:00')
+  await soon.until(() => soon.collected.length >= 2, 'records of before')
+  const evidence = (records: readonly TransactionRecord[]) =>
+    [...new Set(records.map(one => Buffer.from(evidenceHash(one)).toString('hex')))].sort()
+  t.same(evidence(soon.collected), evidence(first.collected), 'the ledger knows them by their keys')
+  t.equal(soon.collected.length, 2)
+  const later = parrot('2026-03-02T15:00:00+08:00')
+  await later.until(() => later.said.length > 0, 'a word')
+  t.equal(later.said[0]?.clockMs, Date.parse('2026-03-02T12:00:00+08:00'), 'the centre hears of its clock')
+})
+
+/** Each status says something else than the terminal does. */
+const restated = (other: object): Tamper => answer => {
+  const cut = cutPolled(answer)
+  if (cut?.ok !== true || cut.frame.payload.length !== layoutBytes(statusLayout)) return [answer]
+  const read = readLayout(statusLayout, cut.frame.payload)
+  if (!read.ok) return []
+  return [buildPolled({ ...cut.frame, payload: writeLayout(statusLayout, { ...read.values, ...other }) })]
+}
+
+t.test('a clock that does not take the time keeps no record from coming', async t => {
+  const terminal = withRecords(3)
+  const { line, state, collected, said, until } = lineOf(t, {}, '2026-03-02T12:00:00+08:00')
+  state.tamper = restated({ clock: '20000101000000' })
+  void serveLine(line, [terminal])
+  await until(() => terminal.store.records.length === 0, 'its records')
+  t.same(counters(collected), [101, 102, 103])
+  await until(() => terminal.store.blacklistVersion === 1, 'its list')
+  t.ok((terminal.heard['clock'] ?? 0) >= 3, 'it was told the time')
+  t.equal(said.at(-1)?.clockMs, Date.parse('2000-01-01T00:00:00+08:00'), 'the centre hears of it')
+})
+
+t.test('who is not enrolled, or has another PSAM, gives its records and is brought nothing', async t => {
+  const brought = ['start', 'clock', 'parameters', 'blacklist']
+  const terminal = withRecords(2, '990000000004')
+  const { line, state, collected, events, said, until } = lineOf(t, { psam: '990000000001' })
+  state.enrolled = false
+  void serveLine(line, [terminal])
+  const nothing = async (name: string) => {
+    const before = terminal.heard['status'] ?? 0
+    await until(() => (terminal.heard['status'] ?? 0) > before + 20, name)
+    t.same(brought.filter(one => (terminal.heard[one] ?? 0) > 0), [], name)
+    t.same(said, [], `${name}: it was not heard`)
+  }
+  await until(() => terminal.store.records.length === 0, 'its records')
+  t.same(counters(collected), [101, 102])
+  await nothing('not enrolled')
+  state.enrolled = true
+  await nothing('another PSAM')
+  t.ok(events.includes('raise psam_refused'))
+  Object.assign(terminal.store, { psam: '990000000001' })
+  await until(() => terminal.store.blacklistVersion === 1 && !terminal.booted, 'served')
+  await until(() => said.some(({ applied = [] }) => applied.length > 0), 'it has the list')
+  t.equal(events.at(-1), 'clear psam_refused')
+  t.equal(said[0]?.boot, true)
+
+  // A version without the changes that make it is not applied: liability hangs on it.
+  state.tamper = restated({ blacklistSerial: 1 })
+  said.length = 0
+  await until(() => said.length > 3, 'it says the version')
+  t.ok(said.slice(1).every(({ applied = [] }) => applied.length === 0))
+})
+
 const noPty = whyNoPty()
 if (noPty !== null) {
   t.comment(noPty)
@@ -129,7 +353,7 @@ if (noPty !== null) {
       t.equal(one.store.records.length + two.store.records.length, 5, 'nothing is forgotten yet')
     }
 
-    const gateway = await city.gateway([port])
+    const gateway = await city.gateway([port], { config: { reportEverySeconds: 1 } })
     await until(() => one.store.records.length === 0 && two.store.records.length === 1, 'records')
     await until(() => [one, two].every(({ store }) => store.blacklistVersion === 1), 'the list')
     t.same([...one.store.list].sort(), listed.map(entry => cardKey(entry.card)).sort())
@@ -149,6 +373,12 @@ if (noPty !== null) {
     silent.mood = 'well'
     silent.store.records = [stored(debit(4, 1, 'B2', { terminal: 'B8' }))]
     await until(() => silent.store.records.length === 0, 'the silent one is back')
+    t.equal(silent.heard['blacklist'], undefined, 'nobody has enrolled it: it gives, and is brought nothing')
+    const page = await (await fetch(`${gateway.child.ready.url}/metrics`)).text()
+    t.match(page, /^gateway_terminal_events\{kind="not_enrolled"\} 1$/m)
+    const registered = { terminals: [{ terminal: 'B8', operator: 'BUS' }] }
+    await city.door.ok('registrar', 'PUT', '/v1/registry', registered)
+    await until(() => silent.store.blacklistVersion === 1, 'enrolled, it is served')
     const { counts } = await gateway.port('CANTEEN')
     t.match(counts, { odd: 1, kept: 1, collected: 5 })
     t.ok((counts['silent'] ?? 0) > 0 && (counts['garbled'] ?? 0) + (counts['noAnswer'] ?? 0) > 0)

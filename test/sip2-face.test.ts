@@ -303,6 +303,98 @@ t.test('signing in: tries, time, telnet, silence, line ends', async t => {
   await door.close()
 })
 
+/** A line of a self-check with its digit and its checksum, added up here. */
+const summed = (words: string, digit: number): string => {
+  const line = `${words}AY${digit}AZ`
+  const sum = Buffer.from(line).reduce((all, byte) => all + byte, 0)
+  return `${line}${(0x1_0000 - sum % 0x1_0000).toString(16).toUpperCase()}\r`
+}
+const answerOf = async (sc: SelfCheck, line: string): Promise<string> => {
+  sc.raw(line)
+  return String(await sc.line())
+}
+
+t.test('recorded frames: not without a sign-in, never money twice, not another day', async t => {
+  const door = await opened()
+  const logins = ['sc-1', 'sc-2'].map((user, index) =>
+    ({ user, password: `word of ${user}`, terminal: `L${index + 1}` }))
+  const port = await served(t, sip2Face({ ...speaks, logins, staleMinutes: 10 }, houseOf(door)))
+  const signIn = (user: string) => `9300CN${user}|COword of ${user}|`
+  const reader = `AOMAIN|AA${ann}|AC|AD2580|`
+  const sc = await terminal(t, port)
+  t.equal((await answerOf(sc, summed(signIn('sc-1'), 0))).slice(0, 3), '941')
+  const checkout = summed(`11YN${date}${date}${reader}ABone|`, 1)
+  t.match(await answerOf(sc, checkout), /^121NUY/)
+  door.clock.advance(65 * day)
+  const late = '20260407    100000'
+  const back = await answerOf(sc, summed(`09N${late}${late}AOMAIN|ABone|`, 2))
+  const [, fee = ''] = /^101YUY.*AF(F\d+) 3\.50/.exec(back) ?? []
+  const paid = summed(`37${late}0402CNYBV3.50|${reader}CG${fee}|BKBK-0001|`, 3)
+  t.match(await answerOf(sc, paid), /^38Y.*BKBK-0001/)
+  t.equal(await pendingOf(door, 'LIB'), 350)
+  const recorded = [checkout, paid, summed(`63001${late}          ${reader}`, 4)]
+
+  const stranger = await terminal(t, port)
+  for (const line of recorded) {
+    t.match(await answerOf(stranger, line), /^(120NUN|38N|64YYYY).*AF(This is not possible here|此处不能办理)/)
+  }
+  const other = await terminal(t, port)
+  t.equal((await answerOf(other, summed(signIn('sc-2'), 0))).slice(0, 3), '941')
+  t.match(await answerOf(other, paid), /^38Y.*BKBK-0001/, 'the first answer again')
+  t.equal(await pendingOf(door, 'LIB'), 350, 'once')
+  t.match(await answerOf(other, summed(`37${late}0402CNYBV0.50|${reader}BKBK-0001|`, 5)), /^38N.*交易号已使用/)
+  t.match(await answerOf(other, checkout), /^120NUN.*AF报文时间不符/, 'said 65 days ago')
+  for (const [said, answer] of [
+    [`11YN${late}${late}${reader}ABone|`, /^121NUY/], [`29NN${date}${late}${reader}ABone|`, /^300.*报文时间不符/],
+    [`09N${date}${late}AOMAIN|ABone|`, /^100.*报文时间不符/],
+    [`01Y${date}AOMAIN|AL|AA${ann}|AC|`, /^24YYYY.*报文时间不符/],
+    [`15+${date}AOMAIN|AA${ben}|ABone|`, /^160.*报文时间不符/], [`65${date}${reader}`, /^660.*报文时间不符/],
+    [`11YN${' '.repeat(18)}${late}${reader}ABtwo|`, /^120.*报文时间不符/],
+    [`17${date}AOMAIN|ABone|`, /^18/], [`35${date}${reader}`, /^36Y/]
+  ] as const) t.match(await answerOf(other, summed(said, 6)), answer)
+  door.clock.advance(11 * 60_000)
+  t.match(await answerOf(other, summed(`11YN${late}${late}${reader}ABtwo|`, 7)), /^120.*报文时间不符/)
+  await door.close()
+})
+
+t.test('a terminal that may not be served, signed in or not; no way down from checksums', async t => {
+  const door = await opened()
+  let why: string | null = 'terminal LIB/L1 is not enrolled here'
+  const heard: string[] = []
+  const house = houseOf(door)
+  const terminals = {
+    ...house.terminals, heard: ({ terminal }: { terminal: string }) => { heard.push(terminal) },
+    find: () => why === null ? { ok: true } : { ok: false, why }
+  }
+  const own = { ...house, terminals } as unknown as PortHouse
+  const open = sip2Face({ ...speaks, login: 'none', terminal: 'L1' }, own)
+  const without = await terminal(t, await served(t, open))
+  t.match(shown(await without.say(at['info']?.() as Said)), /^64YYYY.*AFThis is not possible here/)
+  t.match(shown(await without.say(at['status']?.() as Said)), /^98NNNNNY/)
+  t.same(heard, [], 'nobody heard it')
+  why = null
+  t.match(shown(await without.say(at['info']?.() as Said)), /^64 .*BLY/)
+  const signed = await terminal(t, await served(t, sip2Face(speaks, own)))
+  t.equal((await signed.say(login())).fixed['ok'], '1')
+  t.match(shown(await signed.say(at['info']?.() as Said)), /^64 .*BLY/)
+  why = 'terminal LIB/L1 is suspended'
+  for (const sc of [without, signed]) {
+    t.match(shown(await sc.say(at['info']?.() as Said)), /^64YYYY.*AFThis is not possible here/, 'stopped meanwhile')
+  }
+  why = null
+  t.match(shown(await signed.say(at['info']?.() as Said)), /^64 .*BLY/, 'and let in again')
+
+  const strict = sip2Face({ ...speaks, detection: 'required' }, houseOf(door))
+  const careful = await terminal(t, await served(t, strict))
+  t.equal(await answerOf(careful, '9300CNsc-1|COopen sesame|\r'), '96', 'asked for again, not signed in')
+  t.match(await answerOf(careful, summed('9300CNsc-1|COopen sesame|', 1)), /^941AY1/)
+  t.match(await answerOf(careful, summed(`63001${date}          AOMAIN|AA${ann}|`, 2)), /^64 .*AY2/)
+  t.equal(await answerOf(careful, `63001${date}          AOMAIN|AA${ann}|\r`), '96AZFEF6', 'no way down')
+  t.match(await answerOf(careful, summed('9900801.00', 3)), /^98YYYYYY.*2\.00.*AY3/, 'an older version, with checksum')
+  t.match(strict.view().counts, { errors: 2 })
+  await door.close()
+})
+
 t.test('GBK on the wire', async t => {
   const door = await opened()
   const port = await served(t, sip2Face({ ...speaks, codePage: 'gbk' }, houseOf(door)))

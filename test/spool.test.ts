@@ -19,7 +19,7 @@ import { manualClock, systemClock } from '../runtime/clock.ts'
 import { killPointFor } from '../runtime/kill-point.ts'
 import { type TransactionRecord, cardKey } from '../schemas/record.ts'
 import {
-  type Image, type Operation, type RecordingDisk, imageAfterPowerCut, recordingDisk
+  type Image, type Operation, type RecordingDisk, imageAfterPowerCut, powerCuts, recordingDisk
 } from './support/recording-disk.ts'
 import { recordOf } from './support/taps.ts'
 
@@ -104,19 +104,11 @@ t.test('power cut at every byte of a busy minute', async t => {
   t.ok(segmentsOf(disk).length >= 3, 'the minute spans several segments')
 
   let cuts = 0
-  for (const [cut, operation] of disk.operations.entries()) {
-    const bytes = operation.kind === 'append' ? operation.bytes.length : 1
-    for (let byte = 0; byte < bytes; byte++) {
-      const chance = seeded(cut * 10_007 + byte)
-      const all = imageAfterPowerCut(disk.operations, cut, byte, 'all')
-      const shuffled = imageAfterPowerCut(disk.operations, cut, byte, { chance })
-      const none = imageAfterPowerCut(disk.operations, cut, 0, 'none')
-      for (const image of byte === 0 ? [all, shuffled, none] : [all, shuffled]) {
-        const complaint = await complaintAfter(image, disk, cut)
-        if (complaint !== null) return t.fail(`${operation.kind} ${cut}, byte ${byte}: ${complaint}`)
-        cuts += 1
-      }
-    }
+  for (const { cut, byte, image } of powerCuts(disk.operations)) {
+    const complaint = await complaintAfter(image, disk, cut)
+    const at = `${disk.operations[cut]?.kind ?? 'end'} ${cut}, byte ${byte}`
+    if (complaint !== null) return t.fail(`${at}: ${complaint}`)
+    cuts += 1
   }
   t.ok(cuts > 10_000, `${cuts} power cuts`)
 })
@@ -433,15 +425,4 @@ let idCount = 1_000
 
 type Said = {
   intent?: number, record?: number, content?: string, card?: string, terminal?: string, recordNo?: number
-}
-
-/** Numbers from 0 to before 1, the same for the same seed (mulberry32). */
-function seeded (seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }

@@ -229,6 +229,41 @@ t.test('reports: many in one call, sent again without effect, late ones take not
   await door.close()
 })
 
+t.test('of a terminal that nobody has enrolled it is known that it works, and no more', async t => {
+  const door = await opened()
+  await enrol(door, wanted('MET', 'M1', { gateway: 'GW2' }))
+  door.clock.advance(24 * 3_600_000)
+  await door.ok('settler', 'POST', `/v1/days/${D}/close`)
+  await door.ok('registrar', 'PUT', '/v1/registry', { terminals: [{ terminal: 'B9', operator: 'BUS' }] })
+  const works = (clearedAt: string | null = null) =>
+    ({ kind: 'not_enrolled', foundAt: at(0), clearedAt, detail: 'terminal is not enrolled here' })
+  const [b9, m1] = [{ operator: 'BUS', terminal: 'B9' }, { operator: 'MET', terminal: 'M1' }]
+  const refused = async (...terminals: object[]) => (await tell(door, ...terminals)).refused
+  t.same(await refused({ ...b9, events: [works()] }, { ...m1, events: [works()] }), [])
+  t.same(await refused({ ...b9, events: [works()] }), [], 'sent again')
+  t.same(await refused({ ...b9, heardAt: at(1), events: [works()] }),
+    [{ ...b9, why: 'it is registered, not enrolled' }], 'what it says of itself is not taken')
+  t.same(await refused({ operator: 'BUS', terminal: 'B7', events: [works()] }),
+    [{ operator: 'BUS', terminal: 'B7', why: 'no such terminal' }])
+  await refused({ ...b9, events: [{ ...works(), kind: 'printer' }, works()] })
+  const { items } = await door.ok('clerk', 'GET', '/v1/terminals?event=not_enrolled')
+  t.match(items, [
+    { terminal: 'M1', state: 'enrolled', events: ['not_enrolled'] },
+    { terminal: 'B9', state: 'registered', heardAt: null, health: 'unknown', events: ['not_enrolled'] }])
+  const { items: [event] } = await door.ok('clerk', 'GET', '/v1/terminals/events?terminal=B9&open=true')
+  t.match(event, { kind: 'not_enrolled', gateway: 'GW1', clearedAt: null })
+  t.equal((await door.db.query("select from outbox where topic = 'terminal.event'")).rowCount, 2, 'once each')
+  const foreign = { id: 'GW-MET', kind: 'gateway' as const, secret: secretOf('GW-MET'), party: 'MET' }
+  await bootstrap(door.db, { clients: [foreign] }, 0)
+  const { json } = await door.ask(null, 'POST', '/v1/terminals/reports', {
+    json: report({ terminals: [{ ...b9, events: [works()] }] }), token: `GW-MET.${secretOf('GW-MET')}`
+  })
+  t.same(json.refused, [{ ...b9, why: 'no such terminal' }], 'of another company')
+  t.same(await refused({ ...b9, events: [works(at(5))] }), [], 'it is over')
+  t.equal((await door.ok('clerk', 'GET', '/v1/terminals?event=not_enrolled')).items.length, 1)
+  await door.close()
+})
+
 t.test('lists by what is wrong, page by page', async t => {
   const door = await opened()
   await tell(door, { ...b1, heardAt: at(0), firmware: '2.4' }, {

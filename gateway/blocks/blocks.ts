@@ -42,6 +42,7 @@ export async function openBlocks (options: BlocksOptions): Promise<Blocks> {
   const journal = await openJournal<Entry>({
     files,
     clock,
+    limits: options.journal ?? {},
     apply: entry => {
       if ('told' in entry) blocks.delete(entry.told)
       else blocks.set(cardKey(entry.block.card), entry.block)

@@ -4,7 +4,7 @@
 import type { Clock } from '../../runtime/clock.ts'
 import { type BatchTotals, type Kind, totalSides } from '../../schemas/iso8583/exchanges.ts'
 import type { FileLayer } from '../spool/files.ts'
-import { openJournal } from '../spool/journal.ts'
+import { type JournalLimits, openJournal } from '../spool/journal.ts'
 import type { SessionState } from './session.ts'
 
 /** A MAC key as it was sent: under the terminal's master key. */
@@ -65,7 +65,9 @@ export type Book = {
 
 export const itemsMax = 900
 
-export async function openBook (files: FileLayer, clock: Clock): Promise<Book> {
+export async function openBook (
+  files: FileLayer, clock: Clock, limits: Partial<JournalLimits> = {}
+): Promise<Book> {
   const terminals = new Map<string, TerminalState>()
   const of = (terminal: string): TerminalState => {
     const known = terminals.get(terminal) ?? nothingYet()
@@ -75,6 +77,7 @@ export async function openBook (files: FileLayer, clock: Clock): Promise<Book> {
   const journal = await openJournal<Entry>({
     files,
     clock,
+    limits,
     apply: ({ terminal, change }) => { terminals.set(terminal, applied(of(terminal), change)) },
     snapshot: () => [...terminals].map(([terminal, { items, ...rest }]) =>
       ({ terminal, change: { whole: { ...rest, items: [...items.values()] } } }))

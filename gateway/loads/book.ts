@@ -5,7 +5,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { LoadOutcome, LoadSource } from '../../schemas/load.ts'
 import { type CardRef, cardKey } from '../../schemas/record.ts'
 import type { FileLayer } from '../spool/files.ts'
-import { openJournal } from '../spool/journal.ts'
+import { type JournalLimits, openJournal } from '../spool/journal.ts'
 
 export type Load = {
   readonly key: string
@@ -60,7 +60,9 @@ export type Book = {
 const keptDays = 30
 const dayMs = 86_400_000
 
-export async function openBook (files: FileLayer, clock: Clock): Promise<Book> {
+export async function openBook (
+  files: FileLayer, clock: Clock, limits: Partial<JournalLimits> = {}
+): Promise<Book> {
   const loads = new Map<string, Load>()
   /** By card: every tap asks. */
   const open = new Map<string, Load>()
@@ -85,6 +87,7 @@ export async function openBook (files: FileLayer, clock: Clock): Promise<Book> {
   const journal = await openJournal<Entry>({
     files,
     clock,
+    limits,
     apply: entry => {
       if ('declined' in entry) loads.delete(entry.declined)
       else keep(entry.load)

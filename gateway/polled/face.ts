@@ -5,14 +5,16 @@ import { killPoint } from '../../runtime/kill-point.ts'
 import { bcdDateTime, fromDigits } from '../../runtime/instants.ts'
 import type { PolledSpeaks, PolledTerminal } from '../../schemas/polled/config.ts'
 import {
-  answers, type CommandName, commands, flags, type LayoutError, readLayout, statusLayout
+  answerBytes, answers, type CommandName, commands, flags, type LayoutError, readLayout, statusLayout
 } from '../../schemas/polled/messages.ts'
 import { evidenceHash } from '../../schemas/record.ts'
 import { hex } from '../../schemas/epurse/hex.ts'
 import type { EdgeHouse, Face } from '../face.ts'
 import { napper } from '../nap.ts'
 import { polledLine, type PolledLine, type TurnEnd } from './exchange.ts'
-import { type Command, type Known, nextCommand, type TerminalStatus, type Wanted } from './next-command.ts'
+import {
+  type Command, holdsList, type Known, nextCommand, type TerminalStatus, type Wanted
+} from './next-command.ts'
 import { readRecord } from './record.ts'
 
 const defaults = { echoMs: 100, answerMs: 800, turnMs: 500, silentMsMax: 15_000, driftMsMax: 2_000 } as const
@@ -24,13 +26,15 @@ type Member = {
   /** Turns that failed in a row, and when the next one is due. */
   failures: number
   dueMs: number
+  /** As of its last status: enrolled, and with the PSAM that it should have. */
+  serves: boolean
   /** Evidence that is on disk since the start: a record that is given again need not be kept twice. */
   readonly kept: Set<string>
 }
 
 const unknown: Known = {
-  status: null, stale: true, started: false, driftMs: 0, forget: null, keep: null, after: 0, given: false,
-  full: false, wholeList: false, building: null
+  status: null, stale: true, started: false, driftMs: 0, clockTold: 0, forget: null, keep: null, after: 0,
+  given: false, full: false, wholeList: false, building: null
 }
 const keptMax = 1_000
 
@@ -39,10 +43,10 @@ export function polledFace (speaks: PolledSpeaks, house: EdgeHouse, port: string
   const { log, spool, clock, nowMs } = house
   const counts = {
     turns: 0, silent: 0, noAnswer: 0, garbled: 0, boots: 0, clocksSet: 0, parametersSent: 0, listPackets: 0,
-    wholeLists: 0, collected: 0, repeats: 0, kept: 0, odd: 0, cardLocks: 0, noiseBytes: 0
+    wholeLists: 0, collected: 0, repeats: 0, kept: 0, odd: 0, strange: 0, cardLocks: 0, noiseBytes: 0
   }
   const members = speaks.terminals.map((config): Member =>
-    ({ config, known: unknown, failures: 0, dueMs: 0, kept: new Set() }))
+    ({ config, known: unknown, failures: 0, dueMs: 0, serves: false, kept: new Set() }))
   const running = new Set<Promise<void>>()
   const closing = new AbortController()
 
@@ -60,7 +64,7 @@ export function polledFace (speaks: PolledSpeaks, house: EdgeHouse, port: string
   }
 
   async function takeTurn (member: Member, line: PolledLine): Promise<void> {
-    const wanted = wantedBy(member.config)
+    const wanted = wantedBy(member)
     const command = nextCommand(member.known, wanted)
     const { name, payload } = command
     counts.turns += 1
@@ -96,12 +100,14 @@ export function polledFace (speaks: PolledSpeaks, house: EdgeHouse, port: string
     member: Member, { name, building }: Command, { frame }: Answered, wanted: Wanted
   ): Promise<boolean> {
     const { code, payload } = frame
+    const lengths: readonly number[] = answerBytes[name]
     if (code === answers.failed && name === 'blacklist') {
       // It has another serial than it said, or lost its list: it says so, and gets what it misses.
       member.known = { ...member.known, stale: true, wholeList: true }
       return true
     }
     if (code !== answers.done) return false
+    if (!lengths.includes(payload.length)) return strange()
     switch (name) {
       case 'status': return heardStatus(member, payload, wanted)
       case 'start':
@@ -110,7 +116,7 @@ export function polledFace (speaks: PolledSpeaks, house: EdgeHouse, port: string
         return true
       case 'clock':
         counts.clocksSet += 1
-        member.known = { ...member.known, stale: true }
+        member.known = { ...member.known, stale: true, clockTold: member.known.clockTold + 1 }
         return true
       case 'parameters':
         counts.parametersSent += 1
@@ -141,20 +147,24 @@ export function polledFace (speaks: PolledSpeaks, house: EdgeHouse, port: string
     const { operator, terminal } = member.config
     const booted = (status.flags & flags.booted) !== 0
     const { status: before, full, given } = member.known
+    const driftMs = shows === null ? Infinity : shows - now
     member.known = {
       ...member.known,
       given: given && status.records === before?.records,
       status,
       stale: false,
       started: booted && member.known.started,
-      driftMs: shows === null ? Infinity : shows - now,
+      driftMs,
+      ...(Math.abs(driftMs) <= wanted.driftMsMax ? { clockTold: 0 } : {}),
       // What was kept for want of room is asked for again.
       ...(before === null || booted || (full && wanted.room) ? { after: 0, given: false, full: false } : {})
     }
     const version = status.blacklistVersion
-    const applied = version > 0 && version === wanted.list.version
+    const applied = version > 0 && holdsList(status, wanted)
       ? [{ kind: 'blacklist' as const, version, atMs: now }]
       : []
+    member.serves = mayServe(member.config, status)
+    if (!member.serves) return true
     house.terminals.heard({ operator, terminal }, {
       applied, ...(booted && !member.known.started ? { boot: true } : {}),
       ...(shows === null ? {} : { clockMs: shows })
@@ -162,8 +172,26 @@ export function polledFace (speaks: PolledSpeaks, house: EdgeHouse, port: string
     return true
   }
 
+  /** One that has another's PSAM stands at the wrong address, or speaks for a terminal that it is not. */
+  function mayServe ({ operator, terminal, psam }: PolledTerminal, status: TerminalStatus): boolean {
+    const of = { operator, terminal }
+    const found = house.terminals.find(terminal, operator)
+    const isRight = psam === undefined || status.psam === psam
+    if (isRight) house.terminals.clear(of, 'psam_refused')
+    else if (found.ok) house.terminals.raise(of, 'psam_refused', `${status.psam} answers at its address`)
+    return found.ok && isRight
+  }
+
+  /** Not the answer to what was asked: late, recorded, or of a terminal that cannot count. */
+  function strange (): false {
+    counts.strange += 1
+    return false
+  }
+
   async function collect (member: Member, payload: Uint8Array): Promise<boolean> {
+    const { after, status } = member.known
     if (payload.length === 0) {
+      if (after === 0 && (status?.records ?? 0) > 0) return strange()
       member.known = { ...member.known, given: true, stale: true }
       return true
     }
@@ -173,6 +201,7 @@ export function polledFace (speaks: PolledSpeaks, house: EdgeHouse, port: string
       return keepThere(member, read.recordNo)
     }
     const { recordNo } = read
+    if (after > 0 && recordNo <= after) return strange()
     if (read.kind === 'lock') {
       counts.cardLocks += 1
       log.warn({ terminal: member.config.terminal, recordNo }, 'the terminal locked a card')
@@ -219,7 +248,7 @@ export function polledFace (speaks: PolledSpeaks, house: EdgeHouse, port: string
     return false
   }
 
-  function wantedBy ({ operator }: PolledTerminal): Wanted {
+  function wantedBy ({ config: { operator }, serves }: Member): Wanted {
     const { changes, parameters } = house
     if (parameters.blacklistVersion() !== changes.version) changes.follow(parameters.blacklist())
     const tariff = parameters.tariff()
@@ -235,7 +264,8 @@ export function polledFace (speaks: PolledSpeaks, house: EdgeHouse, port: string
       since: changes.since,
       rest: changes.rest,
       whole: changes.whole,
-      room: spool.refusal() === null
+      room: spool.refusal() === null,
+      serves
     }
   }
 

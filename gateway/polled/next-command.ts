@@ -17,6 +17,8 @@ export type Known = {
   readonly started: boolean
   /** How far its clock was off when it last said. */
   readonly driftMs: number
+  /** How often it was told the time since its clock was last right. */
+  readonly clockTold: number
   /** A record that is kept here, and it has not been told to forget. */
   readonly forget: number | null
   /** A record that could not be kept: it must keep it. */
@@ -45,6 +47,8 @@ export type Wanted = {
   readonly whole: () => readonly ListChange[]
   /** Records can be kept here now. */
   readonly room: boolean
+  /** It may serve. What chips have paid is taken from any other, too, and it is brought nothing. */
+  readonly serves: boolean
 }
 
 export type Command = {
@@ -58,21 +62,29 @@ export type Command = {
 export function nextCommand (known: Known, wanted: Wanted): Command {
   const { status } = known
   if (status === null || known.stale) return command('status')
-  if ((status.flags & flags.booted) !== 0 && !known.started) return command('start', startOf(wanted))
-  if (Math.abs(known.driftMs) > wanted.driftMsMax) {
+  const serving = wanted.serves
+  if (serving && (status.flags & flags.booted) !== 0 && !known.started) {
+    return command('start', startOf(wanted))
+  }
+  const isOff = Math.abs(known.driftMs) > wanted.driftMsMax
+  if (serving && isOff && known.clockTold < clockTellingsMax) {
     return command('clock', writeLayout(clockLayout, { clock: wanted.clock }))
   }
   if (known.forget !== null) return command('forget', recordNo(known.forget))
   if (known.keep !== null) return command('keep', recordNo(known.keep))
-  if (status.parametersVersion !== wanted.parameters.version) {
+  if (serving && status.parametersVersion !== wanted.parameters.version) {
     return command('parameters', writeLayout(parametersLayout, wanted.parameters))
   }
-  if (status.blacklistVersion !== wanted.list.version || status.blacklistSerial !== wanted.list.serial) {
-    return packetFor(status, known, wanted)
-  }
+  if (serving && !holdsList(status, wanted)) return packetFor(status, known, wanted)
   if (status.records > 0 && !known.given && wanted.room) return command('give', recordNo(known.after))
   return command('status')
 }
+
+/** A clock that does not take the time is for somebody to look at (`clock_drift`); no record waits for it. */
+const clockTellingsMax = 3
+
+export const holdsList = (status: TerminalStatus, { list }: Pick<Wanted, 'list'>): boolean =>
+  status.blacklistVersion === list.version && status.blacklistSerial === list.serial
 
 const startOf = ({ clock, parameters, list }: Wanted): Uint8Array => writeLayout(startLayout, {
   clock, parametersVersion: parameters.version, blacklistVersion: list.version, blacklistSerial: list.serial

@@ -14,7 +14,7 @@ import type { Conversation, Wire } from '../wire/wire.ts'
 import { ilsLibrary } from './ils.ts'
 import type { LibrarySystem } from './library.ts'
 import { ourLibrary } from './ours.ts'
-import { begins, detectionAfter, next, type Signal, type State } from './session.ts'
+import { begins, detectionAfter, isStale, next, type Signal, type State } from './session.ts'
 import { unavailable } from './unavailable.ts'
 import { dateOf, field, optional } from './words.ts'
 
@@ -73,6 +73,8 @@ function beginTalk (wire: Wire, { settings, house, library, counts }: Shared): T
   let tries = 0
   let user = ''
   let terminal = settings.terminal ?? null
+  /** Why it may not be served, as it was said last. */
+  let unserved: string | null = null
   /** Bytes of the last answer, and of the message it was for. */
   let last: { readonly asked: Uint8Array, readonly answer: Uint8Array } | null = null
   let waiting = 0
@@ -149,6 +151,11 @@ function beginTalk (wire: Wire, { settings, house, library, counts }: Shared): T
       log.warn({ code: message.code }, 'an answer where a request belongs')
       return await askAgain()
     }
+    if (settings.detection === 'required' && message.detection === null) {
+      counts.errors += 1
+      log.warn({ code: message.code }, 'a message without error detection is not taken here')
+      return await askAgain()
+    }
     follow(message)
     if (detection && last !== null && Buffer.from(line).equals(last.asked)) return await resend(last.answer)
     await answer(line, message)
@@ -189,12 +196,15 @@ function beginTalk (wire: Wire, { settings, house, library, counts }: Shared): T
       return say('94', { ok: right ? '1' : '0' })
     }
     if (message.code === '99') return await status(message, date)
-    if (state !== 'open') return unavailable(message, settings, date, 'not_possible')
+    if (!isServed()) return unavailable(message, settings, date, 'not_possible')
     if (terminal !== null) {
       const of = { operator: settings.library, terminal }
-      if (!mayServe(of)) return unavailable(message, settings, date, 'not_possible')
       house.terminals.heard(of)
       if (house.guard.tooBusy(of) !== null) return unavailable(message, settings, date)
+    }
+    if (isStale(message, house.clock.now(), settings.staleMinutes)) {
+      log.warn({ terminal, code: message.code }, 'a message of another time: recorded, or a clock is wrong')
+      return unavailable(message, settings, date, 'stale')
     }
     const transaction = valueOf(message, 'BK') || transactionOf(message)
     const answered = await library.answer({ message, terminal, transaction })
@@ -206,7 +216,7 @@ function beginTalk (wire: Wire, { settings, house, library, counts }: Shared): T
 
   async function status ({ fixed }: Message, date: string): Promise<Said> {
     if (fixed['statusCode'] === '2') log.warn({ terminal }, 'the self-check is about to shut down')
-    const there = state === 'open' && await library.isThere()
+    const there = isServed() && await library.isThere()
     const yes = yesNo(there)
     const { timeoutTenths, retries, institution, name } = settings
     return say('98', {
@@ -228,12 +238,16 @@ function beginTalk (wire: Wire, { settings, house, library, counts }: Shared): T
     signal(right ? 'right' : 'wrong')
     return right
   }
-  /** Asked with each message: a terminal may be suspended, or bound to a certificate, while it is here. */
   function mayServe (of: TerminalRef): boolean {
     const found = house.terminals.find(of.terminal, of.operator)
     const why = found.ok ? house.guard.stranger(wire, of) : found.why
-    if (why !== null) log.warn({ why }, 'the terminal may not be served')
+    if (why !== null && why !== unserved) log.warn({ why }, 'the terminal may not be served')
+    unserved = why
     return why === null
+  }
+  /** Asked with each message: a terminal may be stopped, or bound to a certificate, while it is here. */
+  function isServed (): boolean {
+    return state === 'open' && (terminal === null || mayServe({ operator: settings.library, terminal }))
   }
 
   /** Telnet's way: a name, a password, three times at most. */

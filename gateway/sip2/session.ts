@@ -1,5 +1,8 @@
 // The session of a self-check as a table: who may say what when, and what ends it. Pure; it refuses to know
 // wires, timers and what a message asks for.
+import { fromDigits } from '../../runtime/instants.ts'
+import { digitsOfDate, type Message } from '../../schemas/sip2/message.ts'
+import type { Code } from '../../schemas/sip2/messages.ts'
 
 export type State = 'signing_in' | 'asked_name' | 'asked_password' | 'open' | 'ended'
 export type Signal =
@@ -21,3 +24,16 @@ export const begins = { message: 'signing_in', prompt: 'asked_name', none: 'open
 /** Error detection follows the terminal: on with the first message that has it, off with one that has not. */
 export type Detection = { readonly on: boolean, readonly changed: boolean }
 export const detectionAfter = (on: boolean, seen: boolean): Detection => ({ on: seen, changed: on && !seen })
+
+/** What changes loans and readers. A payment is named by its BK, and may have to be said again much later. */
+const changing: ReadonlySet<Code> = new Set(['01', '09', '11', '15', '29', '65'])
+
+/** Recorded and said again, or by a terminal whose clock nobody sets. `minutesMax` undefined: never. */
+export function isStale (
+  { code, fixed }: Message, atMs: number, minutesMax: number | undefined
+): boolean {
+  if (minutesMax === undefined || !changing.has(code)) return false
+  const digits = digitsOfDate(fixed['date'] ?? '')
+  const saidMs = digits === null ? null : fromDigits(digits)
+  return saidMs === null || Math.abs(saidMs - atMs) > minutesMax * 60_000
+}

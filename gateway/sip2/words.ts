@@ -29,6 +29,7 @@ export function statusOf (patron: LibraryPatron): string {
 type Words = Pick<Sip2Settings, 'chinese' | 'institution'>
 const ownTexts = {
   away: { en: 'Not available now, please try again', zh: '系统暂不可用，请稍后再试' },
+  stale: { en: 'Not the time of this message', zh: '报文时间不符' },
   not_possible: { en: 'This is not possible here', zh: '此处不能办理' },
   amount: { en: 'The amount cannot be read', zh: '金额错误' },
   currency: { en: 'Only the currency of this city is taken', zh: '币种不支持' },

@@ -3,12 +3,15 @@
 import type { LaneView } from '../../schemas/gateway.ts'
 import type { Terminals } from './terminals.ts'
 
-/** Once before each report. */
+/** Once before each report. Of a lane that nobody has enrolled the centre hears that it is there, no more. */
 export function lookAtLanes (
-  lanes: Iterable<LaneView>, { heard, raise, clear }: Pick<Terminals, 'heard' | 'raise' | 'clear'>
+  lanes: Iterable<LaneView>,
+  { find, heard, raise, clear }: Pick<Terminals, 'find' | 'heard' | 'raise' | 'clear'>
 ): void {
   for (const { operator, terminal, cardReader, psam } of lanes) {
     const of = { operator, terminal }
+    const found = find(terminal, operator)
+    if (!found.ok && found.reason === 'terminal_not_enrolled') continue
     heard(of)
     if (cardReader === 'away') raise(of, 'reader_away')
     else clear(of, 'reader_away')

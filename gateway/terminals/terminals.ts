@@ -31,7 +31,11 @@ export type Said = {
 }
 
 export type Terminals = {
-  /** Whether it may be served. Without an operator the number must be of one operator only. */
+  /**
+   * Whether it may be served. Without an operator the number must be of one operator only. One that the
+   * configuration names and nobody has enrolled is an event, once, until it is enrolled: names that a peer
+   * makes up leave nothing behind.
+   */
   find (terminal: string, operator?: string): Found
   /** Certificates that it was enrolled with; none: it may be served over any connection. */
   certificates (terminal: TerminalRef): readonly string[]
@@ -66,7 +70,7 @@ export type TerminalsOptions = {
   dir: string
   /** Client id of this gateway at the ledger. */
   gateway: string
-  /** Terminals that the configuration names: served before the first list has come. */
+  /** Terminals that the configuration names: served before the first list has come, missed in it later. */
   configured: readonly TerminalRef[]
   http: Pick<HttpClient, 'get' | 'post'>
   clock: Clock
@@ -107,11 +111,25 @@ export function openTerminals (options: TerminalsOptions): Terminals {
   /** By the clock that only runs forward. */
   const lastMs = new Map<string, number>()
   let keeping: NodeJS.Timeout | null = null
+  const expected = new Set(configured.map(terminalKey))
+  for (const one of [...seen.values()]) if (!expected.has(terminalKey(one))) clear(one, 'not_enrolled')
 
   function find (terminal: string, operator?: string): Found {
     const sought = { terminal, operator, gateway }
-    if (estate.version() === null) return foundUnlisted(configured, sought)
-    return foundAmong(estate.named(terminal), sought)
+    const found = estate.version() === null
+      ? foundUnlisted(configured, sought)
+      : foundAmong(estate.named(terminal), sought)
+    if (found.ok) clear(found.terminal, 'not_enrolled')
+    else if (operator !== undefined && expected.has(terminalKey({ operator, terminal }))) {
+      missed({ operator, terminal }, found)
+    }
+    return found
+  }
+
+  /** A suspended one is enrolled: whoever stopped it knows. */
+  function missed (ref: TerminalRef, { reason, why }: Extract<Found, { ok: false }>): void {
+    if (reason === 'terminal_not_enrolled') raise(ref, 'not_enrolled', why)
+    else clear(ref, 'not_enrolled')
   }
 
   function heard (ref: TerminalRef, said: Said = {}): void {

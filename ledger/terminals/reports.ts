@@ -30,12 +30,13 @@ export async function takeReport (
       startedAtMs: instantIn(report.startedAt, '/startedAt'), software: report.software ?? null,
       estateVersion: report.estate ?? null, spoolDepth: report.spoolDepth ?? null
     })
-    const { taken, refused } = await sorted(tx, report.terminals, by)
+    const { taken, strangers, refused } = await sorted(tx, report.terminals, by)
     await putStates(tx, gateway, taken.map(stateOf))
     const applied = await sortedVersions(tx, taken)
     await putApplied(tx, applied.taken, atMs)
-    const told = await putEvents(tx, gateway, taken.flatMap(eventsOf))
-    await tellOthers(tx, taken, told, atMs)
+    const strange = strangers.flatMap(eventsOf).filter(({ kind }) => kind === 'not_enrolled')
+    const told = await putEvents(tx, gateway, [...taken.flatMap(eventsOf), ...strange])
+    await tellOthers(tx, [...taken, ...strangers], told, atMs)
     return { estate: await estateVersion(tx), refused: [...refused, ...applied.refused] }
   })
 }
@@ -43,28 +44,37 @@ export async function takeReport (
 type Refused = EstateReportReply['refused'][number]
 type Taken = { readonly of: Reporting, readonly told: TerminalReport, readonly index: number }
 
-/** Each terminal once, the last word counts. */
+/**
+ * Each terminal once, the last word counts. Of one that is not enrolled at this gateway nothing is taken but
+ * that it works there (`strangers`).
+ */
 async function sorted (
   tx: Tx, told: readonly TerminalReport[], { gateway, party }: ListOwner
-): Promise<{ taken: Taken[], refused: Refused[] }> {
+): Promise<{ taken: Taken[], strangers: Taken[], refused: Refused[] }> {
   const found = new Map((await findReporting(tx, told)).map(row => [terminalKey(row), row]))
   const taken = new Map<string, Taken>()
+  const strangers = new Map<string, Taken>()
   const refused: Refused[] = []
   for (const [index, one] of told.entries()) {
-    const of = found.get(terminalKey(one))
-    const why = whyNot(of, gateway, party)
-    if (of !== undefined && why === null) taken.set(terminalKey(one), { of, told: one, index })
-    else refused.push({ operator: one.operator, terminal: one.terminal, why: why ?? 'no such terminal' })
+    const key = terminalKey(one)
+    const row = found.get(key)
+    const of = row === undefined || (party !== null && row.operator !== party) ? null : row
+    const why = of === null ? 'no such terminal' : whyNot(of, gateway)
+    if (of !== null && why === null) taken.set(key, { of, told: one, index })
+    else if (of !== null && isOfStranger(one)) strangers.set(key, { of, told: one, index })
+    else refused.push({ operator: one.operator, terminal: one.terminal, why: why ?? '' })
   }
-  return { taken: [...taken.values()], refused }
+  return { taken: [...taken.values()], strangers: [...strangers.values()], refused }
 }
 
-function whyNot (of: Reporting | undefined, gateway: string, party: string | null): string | null {
-  if (of === undefined || (party !== null && of.operator !== party)) return 'no such terminal'
+function whyNot (of: Reporting, gateway: string): string | null {
   if (of.gateway !== null && of.gateway !== gateway) return 'it is enrolled at another gateway'
   if (of.state === 'registered' || of.state === 'retired') return `it is ${of.state}, not enrolled`
   return null
 }
+
+const isOfStranger = ({ heardAt, applied = [], events = [] }: TerminalReport): boolean =>
+  heardAt === undefined && applied.length === 0 && events.some(({ kind }) => kind === 'not_enrolled')
 
 function stateOf ({ of, told, index }: Taken): StateRow {
   const at = (text: string | undefined, name: string): number | null =>

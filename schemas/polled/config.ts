@@ -8,6 +8,10 @@ const Milliseconds = (description: string) =>
 
 export const PolledTerminal = Type.Object({
   address: Type.Integer({ minimum: 1, maximum: 127, description: 'on the line, once' }),
+  psam: Type.Optional(Type.String({
+    pattern: '^[0-9A-F]{12}$',
+    description: 'terminal number that its PSAM must have; absent: whatever answers at the address serves'
+  })),
   ...placed
 }, closed)
 export type PolledTerminal = Static<typeof PolledTerminal>

@@ -18,6 +18,14 @@ type Layout = Readonly<Record<string, readonly [Format, number]>>
 
 export const flags = { booted: 1, full: 2 } as const
 
+/**
+ * Bytes that the answer to each command has. Answers carry no number: one that comes too late, or was
+ * recorded, is told from the right one by its length alone.
+ */
+export const answerBytes = {
+  status: [28], start: [0], clock: [0], parameters: [0], blacklist: [0], give: [0, 67], forget: [0], keep: [0]
+} as const satisfies Record<CommandName, readonly number[]>
+
 /** What a terminal says of itself in each turn. */
 export const statusLayout = {
   flags: ['u8', 1], // 1 has just started · 2 its own store is full

@@ -41,6 +41,12 @@ export const Sip2Speaks = Type.Object({
   })),
   loginSeconds: seconds(3_600, 'who has not signed in by then is cut off; 30'),
   loginTries: Type.Optional(Type.Integer({ minimum: 1, maximum: 10, description: '3' })),
+  detection: literals(['terminal', 'required'],
+    'terminal: on and off as it says; required: a message without checksum is asked for again; terminal'),
+  staleMinutes: Type.Optional(Type.Integer({
+    minimum: 1, maximum: 10_080,
+    description: 'what changes loans or readers and is dated further from now is refused; absent: any date'
+  })),
   idleSeconds: seconds(86_400, 'who says nothing for so long is cut off; 0: never; 0'),
   lineEnd: literals(['cr', 'crlf'], 'of answers; cr'),
   codePage: literals<CodePageName>(codePages, 'utf-8'),
@@ -60,7 +66,7 @@ export type Sip2Speaks = Static<typeof Sip2Speaks>
 
 export const sip2Defaults = {
   login: 'message', logins: [], loginSeconds: 30, loginTries: 3, idleSeconds: 0, lineEnd: 'cr',
-  codePage: 'utf-8', answerSeconds: 8, timeoutTenths: 100, retries: 3, currency: 'CNY',
+  detection: 'terminal', codePage: 'utf-8', answerSeconds: 8, timeoutTenths: 100, retries: 3, currency: 'CNY',
   payments: { '00': 'cash', '01': 'online', '02': 'online' }, overdueFee: '04', chinese: '019'
 } as const satisfies Partial<Sip2Speaks>
 export type Sip2Settings = Sip2Speaks & Required<Pick<Sip2Speaks, keyof typeof sip2Defaults>>

@@ -11,10 +11,12 @@ const closing = [
 ] as const
 const approving = ['before-day-approved', 'after-day-approved'] as const
 const instructing = ['before-day-instructed', 'after-day-instructed'] as const
+const granting = ['before-load-commit', 'after-load-commit'] as const
 const keyed = ['before-keyed-commit', 'after-keyed-commit'] as const
 
 const passedBy: Partial<Record<WhenName, readonly string[]>> = {
-  deliver: taking, upload: taking, close_day: closing, approve_day: approving, instruct_day: instructing,
+  deliver: taking, upload: taking, load: granting, close_day: closing, approve_day: approving,
+  instruct_day: instructing,
   propose: keyed, decide: keyed, refund: keyed, dispute: keyed, answer_dispute: keyed, decide_dispute: keyed,
   escalate_dispute: keyed, redate: keyed, expire_grey: keyed, release_held: keyed, release_hold: keyed
 }

@@ -1,5 +1,5 @@
-// The gateway of a scenario, over the lanes and ports that it says: started once, and again where the ledger
-// has moved. It refuses to know cards and what is spoken at a port.
+// The gateway of a scenario, over the lanes and ports that it says, and its line to the ledger. It refuses to
+// know cards and what is spoken at a port.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +8,7 @@ import type { GatewayView } from '../../schemas/estate.ts'
 import type { GatewayConfig, SpoolView } from '../../schemas/gateway.ts'
 import type { PortState } from '../../schemas/port.ts'
 import type { EstateReply } from '../../schemas/terminals.ts'
+import { type Link, openLink } from './link.ts'
 import { layLanes, type FarmKeeper } from './readers.ts'
 import { portsOf } from './self-checks.ts'
 import { StepError } from './verb.ts'
@@ -19,13 +20,13 @@ export type Edge = {
   post (path: string, json: unknown): Promise<void>
   /** Of a port that listens. */
   tcpPort (name: string): Promise<number>
-  /**
-   * Until it works with the ledger as it is now: a gateway whose ledger came back elsewhere is started anew,
-   * and one that holds an older list of terminals has fetched the new one.
-   */
+  readonly link: Pick<Link, 'cut' | 'mend'>
+  /** Until it holds the lists of the ledger as they are now; of a ledger that it cannot reach, none. */
   follow (): Promise<void>
-  /** Until the ledger has answered for every record. */
+  /** Until the ledger has heard everything; not while it cannot be reached. */
   taken (): Promise<void>
+  /** Keeps a ledger alive that dies on the way, until this is done. */
+  whileAlive<T> (deed: Promise<T>): Promise<T>
   /** Somebody else has started the gateway again. */
   movedTo (url: string): void
   close (): Promise<void>
@@ -37,35 +38,50 @@ export async function openEdge (world: World, keeper: FarmKeeper): Promise<void>
   const bench = Object.keys(world.lanes).length === 0 ? null : await layLanes(world, keeper, world.lanes)
   if (bench === null && ports.length === 0) return
   const spoolDir = mkdtempSync(join(tmpdir(), 'cc-spool-'))
-  let url = ''
-  let ledgerUrl = ''
-
-  async function start (): Promise<void> {
-    ledgerUrl = world.ledgerUrl()
-    const config: GatewayConfig = {
-      gateway: 'GW1',
-      ledger: { url: ledgerUrl, token: world.access.tokens.gateway },
-      spoolDir,
-      ...(bench === null ? {} : { pcsc: { socket: bench.socket } }),
-      lanes: bench?.configs ?? [],
-      ports,
-      uplink: { lingerMs: 0, retryMs: 50, retryMaxMs: 200 },
-      parametersEverySeconds: 0.2,
-      reportEverySeconds: 1
-    }
-    url = (await world.stack.gateway({ config, env: {} })).url
+  const link = await openLink(world.ledgerUrl)
+  const config: GatewayConfig = {
+    gateway: 'GW1',
+    ledger: { url: link.url, token: world.access.tokens.gateway },
+    spoolDir,
+    ...(bench === null ? {} : { pcsc: { socket: bench.socket } }),
+    lanes: bench?.configs ?? [],
+    ports,
+    uplink: { lingerMs: 0, retryMs: 50, retryMaxMs: 200 },
+    parametersEverySeconds: 0.2,
+    reportEverySeconds: 1
   }
+  let { url } = await world.stack.gateway({ config, env: {} })
 
   async function follow (): Promise<void> {
+    if (link.isCut()) return
     for (let wait = 0; wait < waitsMax; wait++) {
-      // Asked first: where the ledger died it is up again after this, perhaps at another place.
+      // Asked first: where the ledger died it is up again after this.
       const { to } = await world.api.get<EstateReply>('/v1/terminals/estate', 'gateway')
-      if (world.ledgerUrl() !== ledgerUrl) await start()
       const gateways = await world.api.all<GatewayView>('/v1/terminals/gateways')
-      if (gateways.some(one => one.gateway === 'GW1' && one.estate === to)) return
+      const holds = gateways.some(one => one.gateway === 'GW1' && one.estate === to)
+      if (holds && (await fetch(new URL('/v1/parameters/refresh', url), { method: 'POST' })).ok) return
       await delay(pollMs)
     }
-    throw new Error('the gateway does not fetch the list of terminals')
+    throw new Error('the gateway does not fetch the lists of the ledger')
+  }
+
+  async function whileAlive<T> (deed: Promise<T>): Promise<T> {
+    const under = { way: true }
+    const done = deed.finally(() => { under.way = false })
+    void done.catch(() => undefined) // told to who waits for it
+    while (under.way) {
+      await world.api.get('/v1/terminals/estate', 'gateway').catch(() => undefined) // gone on purpose
+      await delay(5 * pollMs)
+    }
+    return await done
+  }
+
+  /** Records, and what chips have made of loads and blocks. */
+  async function untold (): Promise<number> {
+    const { depth } = await edge.ask<SpoolView>('/v1/spool')
+    const page = await (await told(await fetch(new URL('/metrics', url)), '/metrics')).text()
+    const counts = [...page.matchAll(/^gateway_(?:loads|blocks)_untold (\d+)$/gm)]
+    return counts.reduce((sum, [, count]) => sum + Number(count), depth)
   }
 
   const edge: Edge = {
@@ -81,23 +97,25 @@ export async function openEdge (world: World, keeper: FarmKeeper): Promise<void>
       if (port > 0) return port
       throw new StepError(`the gateway has no port ${name}`, states.map(one => one.port).join(', '))
     },
+    link,
     follow,
+    whileAlive,
     taken: async () => {
-      for (let wait = 0; wait < waitsMax; wait++) {
+      for (let wait = 0; wait < waitsMax && !link.isCut(); wait++) {
         await follow()
-        if ((await edge.ask<SpoolView>('/v1/spool')).depth === 0) return
+        if (await untold() === 0) return
         await delay(pollMs)
       }
-      throw new Error('the gateway still has records that the ledger has not answered')
+      if (!link.isCut()) throw new Error('the gateway still has something that the ledger has not heard')
     },
     movedTo: to => { url = to },
     close: async () => {
       await bench?.clear()
       await world.stack.drop() // it writes to its spool until it ends
+      link.close()
       rmSync(spoolDir, { recursive: true, force: true })
     }
   }
-  await start()
   await ready(() => url)
   world.edge = edge
   world.readers = bench?.readers(edge) ?? null

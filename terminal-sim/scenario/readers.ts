@@ -1,22 +1,27 @@
 // Real PC/SC readers for the scenarios that tap cards: one farm for all of them, lanes for each. Chips
 // are made from what the scenario says of its cards, and asked for the truth at the end.
+import { createHash } from 'node:crypto'
 import { mkdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { LaneConfig, LaneView, TapView } from '../../schemas/gateway.ts'
+import type { BlockForm } from '../../schemas/card-block.ts'
+import type { laneModes, LaneConfig, LaneView, TapView } from '../../schemas/gateway.ts'
+import type { LoadSource } from '../../schemas/load.ts'
 import type { CardDescription, CardReport } from '../card/description.ts'
 import { type Farm, startFarm } from '../reader/farm.ts'
 import { type Edge, pollMs, waitsMax } from './edge.ts'
 import { StepError } from './verb.ts'
-import { known, psamNumber, type World } from './world.ts'
+import { known, nextName, psamNumber, type World } from './world.ts'
 
 /** One farm for all scenarios of a run, started when the first needs it. */
 export type FarmKeeper = { get(): Promise<Farm>; close(): Promise<void> }
 
 export type LaneSaid = {
   readonly terminal?: string
-  readonly mode?: 'fare' | 'till'
+  readonly mode?: typeof laneModes[number]
+  readonly agent?: string
+  readonly block_listed?: BlockForm
   readonly line?: string
   readonly vehicle?: string
   readonly psam_sequence?: number
@@ -25,6 +30,8 @@ export type LaneSaid = {
 /** What a running scenario holds of readers. */
 export type Readers = {
   tap (lane: string, card: string, how: TapHow): Promise<TapView>
+  /** Value is asked for at the lane, then the card is held to it. */
+  load (lane: string, card: string, how: LoadHow): Promise<TapView>
   /** What the chip itself holds; null where it was never tapped. */
   inspect (card: string): Promise<CardReport | null>
 }
@@ -40,11 +47,24 @@ export type Bench = {
 }
 
 export type TapHow = { readonly torn: Torn | undefined, readonly amountFen: number | undefined }
+export type LoadHow = TapHow & {
+  /** As the gateway knows it: the same one again is the same load. */
+  readonly reference: string | undefined
+  readonly source: LoadSource
+  readonly disturbed: Disturbed | undefined
+}
 export const tornMoments = {
   'at init': { command: '8050', commit: 'before' },
   'before debit': { command: '8054', commit: 'before' },
-  'after debit': { command: '8054', commit: 'after' }
+  'after debit': { command: '8054', commit: 'after' },
+  'before credit': { command: '8052', commit: 'before' },
+  'after credit': { command: '8052', commit: 'after' },
+  'before block': { command: '841E', commit: 'before' },
+  'after block': { command: '841E', commit: 'after' }
 } as const
+/** What else may happen to a load: MAC2 does not fit the chip; the ledger is gone once it has granted it. */
+export const disturbances = ['signature wrong', 'ledger gone after grant'] as const
+export type Disturbed = typeof disturbances[number]
 export type Torn = keyof typeof tornMoments
 
 const pairs = ['LANE-1', 'LANE-2', 'LANE-3'] as const
@@ -100,6 +120,12 @@ export async function layLanes (
         const chip = await chipOf(world, farm, chips, mark, card)
         return await tap({ edge, farm, lane, reader, chip }, how)
       },
+      load: async (lane, card, how) => {
+        const { card: reader } = known(lanes, 'lane', lane)
+        const chip = await chipOf(world, farm, chips, mark, card)
+        const reference = how.reference ?? nextName(world, 'load')
+        return await load({ edge, farm, lane, reader, chip }, { ...how, reference })
+      },
       inspect: async card =>
         (chips.has(card) ? await farm.inspectCard({ chip: chips.get(card) ?? '' }) : null)
     }),
@@ -112,7 +138,9 @@ export async function layLanes (
 }
 
 let scenarios = 0
-const tapWaitMs = 15_000
+const tapWaitMs = 30_000
+/** A ledger that dies in the middle of a load is started again; on a busy machine that takes a while. */
+const loadWaitMs = 25_000
 
 function laneConfig (
   lane: string,
@@ -129,6 +157,9 @@ function laneConfig (
     terminal,
     psam: psamNumber(psam),
     mode: said.mode ?? 'fare',
+    ...(said.agent === undefined ? {} : { agent: said.agent }),
+    ...(said.block_listed === undefined ? {} : { blockListed: said.block_listed }),
+    ...(said.mode === 'load' ? { loadDeadlineMs: loadWaitMs } : {}),
     ...(said.line === undefined ? {} : { line: said.line }),
     ...(said.vehicle === undefined ? {} : { vehicle: said.vehicle })
   }
@@ -144,7 +175,7 @@ async function chipOf (
 ): Promise<string> {
   const there = chips.get(name)
   if (there !== undefined) return there
-  const { ref, suite, keyVersion, balanceFen, counter } = known(world.chips, 'card', name)
+  const { ref, suite, keyVersion, balanceFen, counter, forged } = known(world.chips, 'card', name)
   const chip = `${mark}-card-${name}`
   const card: CardDescription = {
     profile: 'cjt166',
@@ -153,11 +184,18 @@ async function chipOf (
     balanceFen,
     offlineCounter: counter,
     suite,
-    keyVersion
+    keyVersion,
+    ...(forged ? { keys: foreignKeys(name) } : {})
   }
   await farm.createCard({ chip, card })
   chips.set(name, chip)
   return chip
+}
+
+function foreignKeys (name: string): NonNullable<CardDescription['keys']> {
+  const key = (use: string) =>
+    createHash('sha256').update(`${use} of a forged ${name}`).digest('hex').slice(0, 32).toUpperCase()
+  return { dpk: key('dpk'), dlk: key('dlk'), dtk: key('dtk'), damk: key('damk') }
 }
 
 type Place = {
@@ -165,20 +203,62 @@ type Place = {
   readonly chip: string
 }
 
-/** Card in, the gateway's word, card out. A torn card is out already. */
 async function tap (place: Place, { torn, amountFen }: TapHow): Promise<TapView> {
-  const { edge, farm, lane, reader, chip } = place
+  const { edge, lane } = place
   await edge.follow()
-  const seen = (await edge.ask<TapView[]>('/v1/taps?limit=1000')).at(-1)?.seq ?? 0
+  const seen = await lastTap(edge)
   if (amountFen !== undefined) {
     await edge.post(`/v1/lanes/${lane}/charges`, { amountFen, reference: `tap-${seen + 1}` })
   }
+  return await hold(place, seen, torn, edge.ask)
+}
+
+async function load (
+  place: Place, { torn, amountFen, source, reference, disturbed }: LoadHow
+): Promise<TapView> {
+  const { edge, farm, lane, chip } = place
+  await edge.follow()
+  const seen = await lastTap(edge)
+  await edge.post(`/v1/lanes/${lane}/loads`,
+    { source, reference, ...(amountFen === undefined ? {} : { amountFen }) })
+  if (disturbed === 'signature wrong') {
+    await farm.arm({ chip, fault: { kind: 'status', sw: '9302', command: '8052' } })
+  }
+  const isGone = disturbed === 'ledger gone after grant'
+  if (isGone) await farm.setDelays({ chip, delays: { 8052: creditMs } })
+  const told = await hold(place, seen, torn, async <T>(path: string) => {
+    const said = edge.whileAlive(edge.ask<T>(path))
+    if (isGone) await cutOnceGranted(edge, lane)
+    return await said
+  })
+  if (isGone) await farm.setDelays({ chip, delays: {} })
+  return told
+}
+
+/** So long does the chip think about CREDIT when the ledger is to be gone meanwhile. */
+const creditMs = 1_500
+
+async function cutOnceGranted (edge: Edge, lane: string): Promise<void> {
+  for (let wait = 0; wait < loadWaitMs / pollMs; wait++) {
+    const lanes = await edge.ask<LaneView[]>('/v1/lanes')
+    if (lanes.some(one => one.lane === lane && one.state === 'crediting')) return edge.link.cut()
+    await delay(pollMs)
+  }
+  throw new Error(`no load was granted at ${lane}`)
+}
+
+const lastTap = async (edge: Edge): Promise<number> =>
+  (await edge.ask<TapView[]>('/v1/taps?limit=1000')).at(-1)?.seq ?? 0
+
+/** Card in, the gateway's word, card out. A torn card is out already. */
+async function hold (place: Place, seen: number, torn: Torn | undefined, ask: Edge['ask']): Promise<TapView> {
+  const { edge, farm, lane, reader, chip } = place
   if (torn !== undefined) {
     const { command, commit } = tornMoments[torn]
     await farm.arm({ chip, fault: { kind: 'tear', commit, command } })
   }
   await farm.insert({ chip, reader })
-  const [told] = await edge.ask<TapView[]>(`/v1/taps?after=${seen}&wait=${tapWaitMs}`)
+  const [told] = await ask<TapView[]>(`/v1/taps?after=${seen}&wait=${tapWaitMs}`)
   if ((await farm.occupants({}))[reader] === chip) await farm.remove({ reader })
   await farm.disarm({ chip })
   await empty(edge, lane)

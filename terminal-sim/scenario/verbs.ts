@@ -24,6 +24,7 @@ import * as daysNow from './then/days.ts'
 import * as exportsNow from './then/exports.ts'
 import * as filesNow from './then/files.ts'
 import * as librariesNow from './then/libraries.ts'
+import * as loadsNow from './then/loads.ts'
 import * as nationalNow from './then/national.ts'
 import * as parametersNow from './then/parameters.ts'
 import * as peopleNow from './then/people.ts'
@@ -89,6 +90,7 @@ export const when = {
   release_held: watch.releaseHeld,
   release_hold: watch.releaseHold,
   tap: readers.tap,
+  load: readers.load,
   put_up: terminals.putUp,
   enrol: terminals.enrol,
   stop_terminals: terminals.stopTerminals,
@@ -101,6 +103,7 @@ export const when = {
   change_readers: libraries.changeReaders,
   kill: processes.kill,
   start: processes.start,
+  link: processes.link,
   tamper: processes.tamper
 } as const satisfies Record<string, WhenVerb>
 
@@ -135,6 +138,8 @@ export const then = {
   liability: parametersNow.liability,
   tap: readersNow.tap,
   chips: readersNow.chips,
+  loads: loadsNow.loads,
+  card_blocks: loadsNow.cardBlocks,
   terminals: terminalsNow.terminals,
   served: terminalsNow.served,
   lagging: terminalsNow.lagging,

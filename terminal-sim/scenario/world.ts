@@ -18,6 +18,8 @@ export type Chip = {
   readonly suite: '3des' | 'sm4'
   readonly keyVersion: number
   readonly cityFactor: string | null
+  /** Its keys are not those of the city. */
+  readonly forged: boolean
   /** As it was handed out. */
   readonly opening: { readonly balanceFen: number, readonly counter: number }
   counter: number

@@ -110,6 +110,41 @@ export function imageAfterPowerCut (
   return image
 }
 
+export type PowerCut = {
+  /** Operations before this one had happened, and of it so many bytes. */
+  readonly cut: number, readonly byte: number
+  /** What the disk has kept. */
+  readonly image: Image
+}
+
+/**
+ * Power cuts at every byte, and behind the last one: each leaves all that was written, or of what was not
+ * flushed any part; those between two operations also nothing of it.
+ */
+export function * powerCuts (operations: readonly Operation[]): Generator<PowerCut> {
+  for (let cut = 0; cut <= operations.length; cut++) {
+    const operation = operations[cut]
+    const bytes = operation?.kind === 'append' ? operation.bytes.length : 1
+    for (let byte = 0; byte < bytes; byte++) {
+      const chance = seeded(cut * 10_007 + byte)
+      for (const kept of byte === 0 ? ['all', { chance }, 'none'] as const : ['all', { chance }] as const) {
+        yield { cut, byte, image: imageAfterPowerCut(operations, cut, byte, kept) }
+      }
+    }
+  }
+}
+
+/** Numbers from 0 to before 1, the same for the same seed (mulberry32). */
+function seeded (seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
 const cutOff = (operation: Operation | undefined, bytes: number): Operation[] =>
   operation?.kind === 'append' && bytes > 0
     ? [{ ...operation, bytes: operation.bytes.subarray(0, bytes) }]

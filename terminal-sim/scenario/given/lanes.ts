@@ -1,5 +1,7 @@
 // given: lanes, each a real card reader and a real PSAM reader behind a gateway.
 import { Type } from 'typebox'
+import { blockForms } from '../../../schemas/card-block.ts'
+import { laneModes } from '../../../schemas/gateway.ts'
 import { mappingOf } from '../check.ts'
 import { name, oneOf } from '../values.ts'
 import { givenVerb } from '../verb.ts'
@@ -13,7 +15,12 @@ export const lanes = givenVerb({
       {
         terminal: Type.Optional(name('the terminal it is; the one of its own name when absent')),
         mode: Type.Optional(
-          oneOf(['fare', 'till'], 'fare: the tariff; till: an amount asked for; fare when absent')
+          oneOf(laneModes,
+            'fare: the tariff; till: an amount asked for; load: value is written; fare when absent')
+        ),
+        agent: Type.Optional(name('at a load lane: who takes the cash; the operator when absent')),
+        block_listed: Type.Optional(
+          oneOf(blockForms, 'listed cards block themselves here; absent: they are declined')
         ),
         line: Type.Optional(name('line or counter')),
         vehicle: Type.Optional(name('vehicle or desk'))

@@ -124,6 +124,7 @@ export const cards = givenVerb({
           name('the agent that sold it; its deposit and balance are then owed by the agent')
         ),
         deposit: Type.Optional(yuan('0.00 when absent')),
+        forged: Type.Optional(yes('its chip has other keys than the city\'s')),
         branch: Type.Optional(name('the branch it belongs to; everybody\'s when absent')),
         issuer: Type.Optional(
           name('a card of another city, not registered here: first digits of its issuer identifier')
@@ -143,6 +144,7 @@ export const cards = givenVerb({
         suite: one.suite ?? '3des',
         keyVersion: one.key_version ?? 1,
         cityFactor: one.city_factor ?? null,
+        forged: one.forged ?? false,
         opening: { balanceFen: one.balance ?? 0, counter: one.counter ?? 0 },
         counter: one.counter ?? 0,
         balanceFen: one.balance ?? 0

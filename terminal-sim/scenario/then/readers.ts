@@ -2,8 +2,8 @@
 import { Type } from 'typebox'
 import { tapReasons, type TapView } from '../../../schemas/gateway.ts'
 import { mappingOf } from '../check.ts'
-import { name, oneOf, whole, yes, yuan } from '../values.ts'
-import { thenVerb } from '../verb.ts'
+import { name, oneOf, text, whole, yes, yuan } from '../values.ts'
+import { compare, thenVerb } from '../verb.ts'
 import { known } from '../world.ts'
 import { money, plain } from './balances.ts'
 
@@ -19,6 +19,7 @@ export const tap = thenVerb({
       reason: Type.Optional(oneOf(Object.keys(tapReasons), 'why')),
       amount: Type.Optional(yuan('what was debited')),
       balance: Type.Optional(yuan('what the card holds after it')),
+      because: Type.Optional(text('words that say more: of the ledger, or of the chip')),
       recovered: Type.Optional(yes('an interrupted payment that is proven now'))
     },
     closed
@@ -30,7 +31,10 @@ export const tap = thenVerb({
       ...plain('reason of the tap', said.reason, found.reason),
       ...money('amount of the tap', said.amount, Number(found.amountFen)),
       ...money('balance after the tap', said.balance, Number(found.balanceAfterFen)),
-      ...plain('tap recovered', said.recovered, found.recovered ?? false)
+      ...plain('tap recovered', said.recovered, found.recovered ?? false),
+      ...(said.because === undefined || found.why?.includes(said.because) === true
+        ? []
+        : compare('words of the tap', `…${said.because}…`, found.why ?? 'none'))
     ]
   }
 })
@@ -43,7 +47,9 @@ export const chips = thenVerb({
     Type.Object(
       {
         balance: Type.Optional(yuan()),
-        counter: Type.Optional(whole('committed offline counter'))
+        counter: Type.Optional(whole('committed offline counter')),
+        loads: Type.Optional(whole('committed online counter: how often value was written onto it')),
+        locked: Type.Optional(oneOf(['none', 'temporary', 'permanent'], 'whether it is blocked, and how'))
       },
       closed
     ),
@@ -58,7 +64,9 @@ export const chips = thenVerb({
         }
         return [
           ...money(`chip ${card} balance`, wanted.balance, report.purse.balanceFen),
-          ...plain(`chip ${card} counter`, wanted.counter, report.purse.offlineCounter)
+          ...plain(`chip ${card} counter`, wanted.counter, report.purse.offlineCounter),
+          ...plain(`chip ${card} loads`, wanted.loads, report.purse.onlineCounter),
+          ...plain<string>(`chip ${card} locked`, wanted.locked, report.lock)
         ]
       })
     )

@@ -1,7 +1,8 @@
-// when: a process dies and comes back, or bytes of the database are changed behind its back.
+// when: a process dies and comes back, the line between two of them is cut, or bytes of the database are
+// changed behind the ledger's back.
 import { Type } from 'typebox'
 import { oneOf, text } from '../values.ts'
-import { whenVerb } from '../verb.ts'
+import { StepError, whenVerb } from '../verb.ts'
 
 const processName = oneOf(['ledger', 'gateway'], 'a process')
 
@@ -27,6 +28,22 @@ export const start = whenVerb({
       act: async () => {
         const { url } = await world.stack.start(said)
         if (said === 'gateway') world.edge?.movedTo(url)
+      }
+    }
+  ]
+})
+
+export const link = whenVerb({
+  says: 'the line between gateway and ledger is cut, or mended',
+  example: 'link: cut',
+  schema: oneOf(['cut', 'mended'], 'what becomes of it'),
+  plan: (world, said) => [
+    {
+      act: async () => {
+        const { edge } = world
+        if (edge === null) throw new StepError('no gateway runs', 'given lanes: { BUS-1: {} }')
+        if (said === 'cut') edge.link.cut()
+        else edge.link.mend()
       }
     }
   ]

@@ -1,10 +1,15 @@
-// when: a card is tapped on a real reader, or torn off while it works.
+// when: a card is tapped on a real reader, gets value there, or is torn off while it works.
 import { Type } from 'typebox'
-import { tornMoments, type Torn } from '../readers.ts'
-import { name, oneOf, yuan } from '../values.ts'
+import { disturbances, tornMoments, type Readers, type Torn } from '../readers.ts'
+import { name, oneOf, yes, yuan } from '../values.ts'
 import { StepError, whenVerb } from '../verb.ts'
+import type { World } from '../world.ts'
 
 const moments = Object.keys(tornMoments) as Torn[]
+const torn = Type.Optional(
+  oneOf(moments, 'it leaves there; before: the chip has not carried out the command; after: it has')
+)
+const as = Type.Optional(name('a name for what the gateway said'))
 
 export const tap = whenVerb({
   says: 'a card is held to a reader until the gateway has decided, or leaves it at a named step',
@@ -13,21 +18,51 @@ export const tap = whenVerb({
     {
       card: name('a card'),
       lane: name('a lane'),
-      torn: Type.Optional(
-        oneOf(moments, 'at init; before debit: the chip has not paid; after debit: it has')
-      ),
+      torn,
       amount: Type.Optional(yuan('at a till: what is to be paid')),
-      as: Type.Optional(name('a name for what the gateway said'))
+      as
     },
     { additionalProperties: false }
   ),
   plan: (world, { card, lane, torn, amount, as }) => [
     {
       act: async () => {
-        const { readers } = world
-        if (readers === null) throw new StepError('no lane has a reader', 'given lanes: { BUS-1: {} }')
-        world.answers.set(as ?? 'last tap', await readers.tap(lane, card, { torn, amountFen: amount }))
+        const told = await readersOf(world).tap(lane, card, { torn, amountFen: amount })
+        world.answers.set(as ?? 'last tap', told)
       }
     }
   ]
 })
+
+export const load = whenVerb({
+  says: 'value is asked for at a load lane, and the card is held to it; what the gateway said is a tap',
+  example: 'load: { card: A, lane: SHP-1, amount: 30.00, torn: after credit }',
+  schema: Type.Object(
+    {
+      card: name('a card'),
+      lane: name('a lane'),
+      amount: Type.Optional(yuan('how much; all that waits for the card when absent')),
+      pending: Type.Optional(yes('true: it was waiting for the card; else cash is taken for it')),
+      reference: Type.Optional(name('the same one again is the same load; a new one when absent')),
+      torn,
+      disturbed: Type.Optional(oneOf(disturbances, 'what else goes wrong')),
+      as
+    },
+    { additionalProperties: false }
+  ),
+  plan: (world, { card, lane, amount, pending, reference, torn, disturbed, as }) => [
+    {
+      act: async () => {
+        const source = pending === true ? 'pending' : 'agent'
+        const told = await readersOf(world).load(
+          lane, card, { amountFen: amount, source, reference, torn, disturbed })
+        world.answers.set(as ?? 'last tap', told)
+      }
+    }
+  ]
+})
+
+function readersOf ({ readers }: World): Readers {
+  if (readers !== null) return readers
+  throw new StepError('no lane has a reader', 'given lanes: { BUS-1: {} }')
+}
