@@ -9,6 +9,7 @@ import { openDesk } from '../gateway/desk.ts'
 import { entriesOf } from '../gateway/spool/recover.ts'
 import { verifyBooks } from '../ledger/verifying/verify-books.ts'
 import { createHttpClient } from '../runtime/http-client.ts'
+import { type CardRef, cardKey } from '../schemas/record.ts'
 import type { NewRequest } from '../schemas/request.ts'
 import { whyNoFarm } from '../terminal-sim/reader/namespace.ts'
 import { breakPoints } from './support/cable.ts'
@@ -86,6 +87,70 @@ const stories: Readonly<Record<string, (scene: Scene) => Promise<Seen>>> = {
         ledger: `${breakPoints.length} requests, ${moved.rows[0]?.journals} transfers`
       }
     },
+
+  'a listed card leaves at the command that blocks it, before or after its chip obeys': async scene => {
+    const { city, lane, name } = scene
+    const gateway = await blocking(scene, [60, 61])
+    const told: string[] = []
+    let open = 0
+    for (const [index, commit] of (['before', 'after'] as const).entries()) {
+      const chip = await city.chip(60 + index, lane)
+      await city.farmOf(lane).arm({ chip, fault: { kind: 'tear', commit, command: '841E' } })
+      const first = await city.tap(gateway, lane, 60 + index)
+      open += blocksIn(gateway).open
+      const second = await city.tap(gateway, lane, 60 + index)
+      told.push(`${commit} it obeys ${first.reason}, then ${second.reason}`)
+    }
+    await blocksTold(gateway)
+    const left = inBook(gateway)
+    return {
+      resident: told.join(' · '),
+      spool: `${await spoolOf([gateway])}; in the book of blocks ${open} open, ${left} once they are back`,
+      ledger: await blocked(scene, [60, 61], name)
+    }
+  },
+
+  'the ledger is gone at each of five points of signing a block, and of hearing of it': async scene => {
+    const { city, lane, name } = scene
+    const cards = Array.from({ length: 2 * breakPoints.length }, (_, index) => 62 + index)
+    const cable = await city.cable(name)
+    const gateway = await blocking(scene, cards)
+    const answered = new Set<string>()
+    let silent = ''
+    for (const [index, no] of cards.entries()) {
+      const call = index < breakPoints.length ? 'POST /v1/card-blocks ' : 'POST /v1/card-blocks/outcome '
+      const point = breakPoints[index % breakPoints.length] ?? 'silence'
+      const broken = cable.breakNext(call, point)
+      const reasons = [(await city.tap(gateway, lane, no)).reason]
+      await broken
+      await blocksTold(gateway)
+      reasons.push((await city.tap(gateway, lane, no)).reason)
+      if (reasons[0] === 'blacklisted') silent = `at ${point} of signing ${reasons.join(', then ')}`
+      else answered.add(reasons.join(', then '))
+    }
+    return {
+      resident: `${[...answered].join(' or ')}; ${silent}`,
+      spool: `${await spoolOf([gateway])}; in the book of blocks ${inBook(gateway)} in the end`,
+      ledger: await blocked(scene, cards, name)
+    }
+  },
+
+  'no ledger when a listed card comes': async scene => {
+    const { city, lane, name } = scene
+    const cable = await city.cable(name)
+    const gateway = await blocking(scene, [72])
+    await cable.cut()
+    const reasons = [(await city.tap(gateway, lane, 72)).reason]
+    const sent = inBook(gateway)
+    await cable.mend()
+    reasons.push((await city.tap(gateway, lane, 72)).reason)
+    await blocksTold(gateway)
+    return {
+      resident: reasons.join(', then '),
+      spool: `${await spoolOf([gateway])}; in the book of blocks ${sent}: nothing was sent to the chip`,
+      ledger: await blocked(scene, [72], name)
+    }
+  },
 
   'SIGTERM in the middle of a tap': async scene => {
     const { t, city, lane, name, no } = scene
@@ -252,6 +317,60 @@ async function hungCard (scene: Scene): Promise<Seen> {
     spool: await spoolOf([gateway]),
     ledger: fares(counts)
   }
+}
+
+/* ---- cards on the list ---- */
+
+/** A lane that blocks listed cards on their chips; these are listed, and nobody else taps them. */
+async function blocking ({ city, lane, name }: Scene, cards: readonly number[]): Promise<Running> {
+  await city.door.ok('registrar', 'POST', '/v1/blacklist', {
+    add: cards.map(no => ({ card: cardOf(no), reason: 'fraud', at: '2026-03-02T07:00:00+08:00' })), remove: []
+  })
+  const gateway = await city.gateway(name, [lane], { lane: { blockListed: 'temporary' } })
+  await gateway.post('/v1/parameters/refresh', {})
+  return gateway
+}
+
+/** As they lie on disk: open while nobody knows what the chip did, untold until the ledger has heard. */
+function blocksIn ({ spoolDir }: Running): { open: number, untold: number } {
+  const dir = join(spoolDir, 'blocks')
+  const blocks = new Map<string, string | null>()
+  const entries = readdirSync(dir).flatMap(file => entriesOf(readFileSync(join(dir, file))))
+  for (const { payload } of entries) {
+    const { block, told } = payload as unknown as
+      { readonly block?: { readonly card: CardRef, readonly outcome: string | null }, readonly told?: string }
+    if (block !== undefined) blocks.set(cardKey(block.card), block.outcome)
+    if (told !== undefined) blocks.delete(told)
+  }
+  const untold = [...blocks.values()].filter(outcome => outcome !== null).length
+  return { open: blocks.size - untold, untold }
+}
+
+function inBook (gateway: Running): number {
+  const { open, untold } = blocksIn(gateway)
+  return open + untold
+}
+
+async function blocksTold (gateway: Running): Promise<void> {
+  while (blocksIn(gateway).untold > 0) await delay(10)
+}
+
+/** What the ledger has of the chips of these cards, and of their money. */
+async function blocked ({ city }: Scene, cards: readonly number[], gateway: string): Promise<string> {
+  const ends = cards.map(no => `${String(no).padStart(4, '0')}-1`)
+  const count = async (state: string) => {
+    const { blocks } = await city.door.ok('clerk', 'GET', `/v1/card-blocks?state=${state}`) as
+      { blocks: { card: string }[] }
+    return blocks.filter(({ card }) => ends.some(end => card.endsWith(end))).length
+  }
+  const counts = await Promise.all(cards.map(no => city.count(no)))
+  const locks = await Promise.all(cards.map(async no =>
+    (await city.farmOf(lanes[0] ?? '').inspectCard({ chip: await city.chip(no) })).lock))
+  const unlocked = locks.filter(lock => lock !== 'temporary').length
+  if (unlocked > 0) throw new Error(`${gateway}: ${unlocked} chips are not blocked`)
+  const open = await count('open')
+  const done = `${await count('blocked')} of ${cards.length} blocked${open === 0 ? '' : `, ${open} open`}`
+  return `${done}; ${fares(counts)}`
 }
 
 /* ---- the table ---- */

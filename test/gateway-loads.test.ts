@@ -4,11 +4,16 @@
 import { readFileSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { pino } from 'pino'
 import t, { type Test } from 'tap'
+import { openLoads } from '../gateway/loads/loads.ts'
 import { balances } from '../ledger/store/balances.ts'
 import { verifyBooks } from '../ledger/verifying/verify-books.ts'
+import { manualClock } from '../runtime/clock.ts'
+import { HttpAnswerError } from '../runtime/http-client.ts'
 import type { ChargeView, LaneConfig, TapView } from '../schemas/gateway.ts'
 import { cardKey } from '../schemas/record.ts'
+import { personalise, testMasterKeys } from '../terminal-sim/card/description.ts'
 import type { Fault } from '../terminal-sim/reader/fault.ts'
 import { whyNoFarm } from '../terminal-sim/reader/namespace.ts'
 import { breakPoints } from './support/cable.ts'
@@ -16,6 +21,7 @@ import { type City, fareFen, openCity, opening } from './support/edge-city.ts'
 import { type GatewayWish, type Running } from './support/lanes.ts'
 import { startDoors } from './support/ledger-http.ts'
 import { cardOf } from './support/posting.ts'
+import { recordingDisk } from './support/recording-disk.ts'
 
 const here = { skip: whyNoFarm() ?? false, timeout: 300_000 }
 const lanes = ['L1', 'L2', 'L3', 'L4', 'F5', 'K6', 'K7']
@@ -89,6 +95,43 @@ async function standing (city: City, no: number) {
     times: purse.onlineCounter
   }
 }
+/* ---- what is told to whoever watches the log ---- */
+
+t.test('alarms: a TAC that is wrong, an outcome that the ledger does not take; no card number', async t => {
+  const refused = () => { throw new HttpAnswerError('the ledger', 404, {}) }
+  const answers = [[() => ({ key: 'GW1-load-1', state: 'open', tacRight: false }), 'load_tac_wrong'],
+    [refused, 'load_outcome_refused']] as const
+  for (const [answer, alarm] of answers) {
+    const lines: string[] = []
+    const granted = {
+      key: 'GW1-load-1', outcome: 'approved', reason: 'ok', replayed: false, amountFen, mac2: '01020304',
+      dateTime: '20260302081530', state: 'open', clearingDate: '2026-03-02'
+    }
+    const book = await openLoads({
+      http: { post: async path => path === '/v1/loads' ? granted : answer() },
+      files: recordingDisk(), clock: manualClock(Date.parse('2026-03-02T08:15:30+08:00')), random: () => 0.5,
+      nowMs: () => performance.now(), newKey: () => 'GW1-load-1',
+      log: pino({ level: 'warn' }, { write: line => { lines.push(line) } })
+    })
+    const chip = {
+      balanceFen: 0, onlineCounter: 7, offlineCounter: 9, keyVersion: 1, algorithm: 0, random: '01020304',
+      mac1: '01020304'
+    }
+    const asked = await book.ask({
+      lane: 'L1', reference: 'R', deadlineMs: 1_000,
+      load: { card: cardOf(1), source: 'agent', amountFen, party: 'SHP', terminal: '990000000001', chip }
+    })
+    if (asked.kind !== 'granted') return t.fail(asked.kind)
+    await book.send(asked.load)
+    await book.conclude(asked.load, { outcome: 'written', tac: '01020304' })
+    while (book.view().untold > 0) await delay(1)
+    await book.close()
+    t.equal(lines.length, 1, `${alarm}: once`)
+    t.match(JSON.parse(lines[0] ?? '{}'), { alarm, load: 'GW1-load-1', outcome: 'written' })
+    t.notMatch(lines[0], cardOf(1).serial)
+  }
+})
+
 const once = { chip: amountFen, books: amountFen, times: 1 }
 const never = { chip: 0, books: 0, times: 0 }
 
@@ -351,6 +394,42 @@ t.test('loads at lanes', { ...here, jobs: 3 }, async t => {
       t.same(await standing(city, no), never)
     })
 
+    await t.test('a chip whose TAC is not its own: open until its counter proves it, and told', async t => {
+      const no = next()
+      const { issuer, serial } = cardOf(no)
+      const made = {
+        profile: 't-union', issuer, serial, balanceFen: opening.balanceFen, offlineCounter: opening.counter
+      } as const
+      const chip = `odd-${no}`
+      const keys = { ...personalise(made, testMasterKeys()), dtk: 'AB'.repeat(16) }
+      await city.farm.createCard({ chip, card: { ...made, keys } })
+      const loaded = async (reference: string) => {
+        await order(gateway, 'L1', reference)
+        const said = gateway.tap('L1')
+        await city.farm.insert({ chip, reader: 'L1 00 00' })
+        const { reason } = await said
+        await city.farm.remove({ reader: 'L1 00 00' })
+        while ((await gateway.lane('L1')).cardReader !== 'empty') await delay(20)
+        await told(gateway)
+        return reason
+      }
+      const states = async () => {
+        const { rows } = await city.door.db.query<{ state: number }>(`
+          select state from load join card using (bucket, card_id)
+          where encode(serial, 'hex') = $1 order by load_id`, [serial])
+        return rows.map(({ state }) => state)
+      }
+      t.equal(await loaded('ref-odd'), 'loaded', 'the chip has it, whatever it says')
+      t.same(await states(), [0], 'a wrong TAC decides nothing')
+      const { items: alerts } = await city.door.ok('auditor', 'GET', '/v1/alerts?kind=load_tac_wrong')
+      t.equal(alerts.length, 1, 'somebody has to look')
+      await city.farm.arm({ chip, fault: { kind: 'status', sw: '9302', command: '8052' } })
+      t.equal(await loaded('ref-odd-2'), 'load_refused')
+      t.same(await states(), [1, 2], 'its counter has moved once')
+      const { purse } = await city.farm.inspectCard({ chip })
+      t.equal(purse.balanceFen, opening.balanceFen + amountFen)
+    })
+
     await t.test('a listed card blocks itself where the lane says so', async t => {
       const [obeys, oral, torn, early, stubborn] = [next(), next(), next(), next(), next()]
       await list(city, [obeys, torn, early, stubborn], 'loss')
@@ -377,6 +456,18 @@ t.test('loads at lanes', { ...here, jobs: 3 }, async t => {
       const { rows } = await city.door.db.query(
         "select 1 from outbox where topic = 'card.blocked' and body ->> 'terminal' = 'L4'")
       t.equal(rows.length, 4, 'others are told')
+    })
+
+    await t.test('its counter was used at another gateway since: that proof is not of this load', async t => {
+      await city.rest('GW-F')
+      const other = await opened(city, 'GW-G', ['F5'])
+      const no = next()
+      await tear(no, 'before')
+      const reasons: string[] = [(await load(city, gateway, 'L1', no)).reason]
+      reasons.push((await load(city, other, 'F5', no)).reason, (await city.tap(gateway, 'L1', no)).reason)
+      t.same(reasons, ['torn', 'loaded', 'loaded'])
+      await Promise.all([told(gateway), told(other)])
+      t.same(await standing(city, no), { chip: 2 * amountFen, books: 2 * amountFen, times: 2 })
     })
   })
 

@@ -88,6 +88,35 @@ export const faults: readonly (readonly [part: string, rows: readonly Fault[]])[
       shown: [[loads, 'the ledger is gone at every point']]
     }
   ]],
+  ['Cards on the list', [
+    {
+      fault: 'a listed card leaves at the command that blocks it, before or after its chip obeys',
+      resident: 'before it obeys blacklisted, then card_blocked_now · ' +
+        'after it obeys blacklisted, then card_locked',
+      spool: '0 whole; in the book of blocks 2 open, 0 once they are back',
+      ledger: '2 of 2 blocked, 1 open; 0 of 0 fares'
+    },
+    {
+      fault: 'the ledger is gone at each of five points of signing a block, and of hearing of it',
+      resident: 'card_blocked_now, then card_locked; ' +
+        'at silence of signing blacklisted, then card_blocked_now',
+      spool: '0 whole; in the book of blocks 0 in the end',
+      ledger: '10 of 10 blocked, 1 open; 0 of 0 fares'
+    },
+    {
+      fault: 'no ledger when a listed card comes',
+      resident: 'blacklisted, then card_blocked_now',
+      spool: '0 whole; in the book of blocks 0: nothing was sent to the chip',
+      ledger: '1 of 1 blocked; 0 of 0 fares'
+    },
+    {
+      fault: 'the gateway is killed before or after the command that blocks a listed card',
+      resident: 'card_blocked_now where the chip had not obeyed, card_locked where it had',
+      spool: 'in the book of blocks: open until the card is back',
+      ledger: 'blocked; a command that came to nothing stays open',
+      shown: [[loads, 'kill -9 at every place, and the same order again']]
+    }
+  ]],
   ['Readers and security modules', [
     {
       fault: 'pcscd is killed, in the middle of a tap, and comes back',
@@ -214,6 +243,19 @@ export const faults: readonly (readonly [part: string, rows: readonly Fault[]])[
       shown: [['test/spool.test.ts', 'power cut at every byte of a busy minute']]
     },
     {
+      fault: 'the power goes at any byte of a journal: what was taken back, loads, blocks, sessions',
+      resident: 'the next request or the card that is back, as after kill -9',
+      spool: 'the last state that was promised, or the next, which was being written',
+      ledger: 'once: what it has not answered is told again, what it has is not',
+      shown: [
+        ['test/journal.test.ts', 'a journal: a beginning of what was told'],
+        ['test/journal.test.ts', 'what a desk took back is asked for until it is answered'],
+        ['test/journal.test.ts', 'loads: how far each one came'],
+        ['test/journal.test.ts', 'blocks of cards: open until the chip was heard'],
+        ['test/journal.test.ts', 'sessions of ISO 8583']
+      ]
+    },
+    {
       fault: 'SIGTERM in the middle of a tap',
       resident: 'paid',
       spool: '1 whole',
@@ -262,8 +304,8 @@ export const faults: readonly (readonly [part: string, rows: readonly Fault[]])[
 
 export function faultsPage (): string {
   const rowOf = ({ fault, resident, spool, ledger, shown }: Fault) => {
-    const where = (shown ?? [['test/faults.test.ts', '']]).map(([file]) => `\`${file}\``).join(', ')
-    return `| ${fault} | ${resident} | ${spool} | ${ledger} | ${where} |`
+    const files = new Set((shown ?? [['test/faults.test.ts', '']]).map(([file]) => `\`${file}\``))
+    return `| ${fault} | ${resident} | ${spool} | ${ledger} | ${[...files].join(', ')} |`
   }
   const parts = faults.map(([part, rows]) =>
     [`## ${part}`, '', ...head, ...rows.map(rowOf), ''].join('\n'))
