@@ -415,7 +415,7 @@ t.test('loads at lanes', { ...here, jobs: 3 }, async t => {
       }
       const states = async () => {
         const { rows } = await city.door.db.query<{ state: number }>(`
-          select state from load join card using (bucket, card_id)
+          select load.state from load join card using (bucket, card_id)
           where encode(serial, 'hex') = $1 order by load_id`, [serial])
         return rows.map(({ state }) => state)
       }
