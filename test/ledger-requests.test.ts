@@ -406,6 +406,7 @@ t.test('a reversal is taken back, and the original can be reversed again', async
     PARK  reinstatement  a4  a3             -> approved ok 6000 again
     PARK  reinstatement  a5  a3             -> declined amount_over_remaining -
     PARK  reinstatement  a6  a2             -> declined original_declined -
+    PARK  reversal       d1  a4 all         -> declined original_declined -
     PARK  reversal       a7  a2 1000        -> approved ok 7000
     PARK  reversal       a8  a2 all         -> approved ok 10000
     PARK  reversal       a9  a2 all         -> declined amount_over_remaining -

@@ -159,6 +159,36 @@ async function missing (tx: Tx, table: string, sort: string, column: Column): Pr
   return `${place} where ${sort}: ${says === '' ? 'not found' : `not named: ${says}`}`
 }
 
+/** Columns of which not only the last byte is changed. */
+const wholly = [
+  ['delivery', 'raw', 'delivery_no = 1'], ['delivery_raw', 'bytes', 'true'],
+  ['batch', 'root', "kind = 'records'"], ['batch', 'salt', "kind = 'records'"],
+  ['audit', 'hash', 'true'], ['audit', 'detail', "action = 'registry.change'"]
+] as const
+
+/** Bytes of a column, of the first row, whose change `verify` does not see or does not name. */
+async function unseenBytes (tx: Tx, table: string, column: string, where: string): Promise<number[]> {
+  const { rows: [{ type = '' } = {}] } = await tx.query<{ type: string }>(
+    `select format_type(atttypid, atttypmod) as type from pg_attribute
+     where attrelid = $1::regclass and attname = $2`, [table, column])
+  const isText = type === 'text'
+  const bytes = isText ? `convert_to(${column}, 'UTF8')` : column
+  const { rows: [row = { ctid: '', length: 0 }] } = await tx.query<{ ctid: string, length: number }>(
+    `select ctid::text, length(${bytes}) as length from ${table} where ${where} order by ctid limit 1`)
+  const unseen: number[] = []
+  for (const byte of someOf(row.length)) {
+    const other = `set_byte(${bytes}, ${byte}, get_byte(${bytes}, ${byte}) # 1)`
+    const value = isText ? `convert_from(${other}, 'UTF8')` : other
+    const found = await tamper(tx, table, `ctid = '${row.ctid}'`, { name: column, type }, value)
+    if (found === null || !names(table, found.row as Record<string, unknown>, found.says)) unseen.push(byte)
+  }
+  return unseen
+}
+
+/** The first bytes and the last one, and some between. */
+const someOf = (length: number): number[] =>
+  Array.from({ length }, (_, byte) => byte).filter(byte => byte < 4 || byte % 13 === 0 || byte === length - 1)
+
 /** Values at the end of what a type can hold, and what no ledger ever wrote. */
 const extremes: Readonly<Record<string, readonly string[]>> = {
   text: ["'{'", "'5'"],
@@ -214,22 +244,9 @@ t.test('one changed value in every column is found and named', async t => {
   const unknown = Object.keys(uncovered).filter(place => !(place.split('.')[0] as string in named))
   t.strictSame(unknown, [], 'what is not covered is listed under its table')
 
-  await tx.query('begin')
-  const { rows: [{ length = 0 } = {}] } = await tx.query<{ length: number }>(
-    'select length(raw) from delivery where delivery_no = 1')
-  const unseen: number[] = []
-  for (let byte = 0; byte < length; byte++) {
-    await tx.query('savepoint before_it')
-    await tx.query(`
-      update delivery set raw = set_byte(raw, $1, get_byte(raw, $1) # 255) where delivery_no = 1`, [byte])
-    const report = await verifyBooks({ connect: async () => inside(tx) } as never)
-    if (report.ok) unseen.push(byte)
-    await tx.query('rollback to before_it')
-    if (byte > 20) byte += 12 // the first bytes and the last one, and some between
-    if (byte < length - 1 && byte + 12 >= length) byte = length - 2
+  for (const [table, column, where] of wholly) {
+    t.strictSame(await unseenBytes(tx, table, column, where), [], `bytes of ${table}.${column}`)
   }
-  t.strictSame(unseen, [], `bytes of ${length} of a raw delivery`)
-  await tx.query('rollback')
   tx.release()
   await db.end()
   await door.close()
