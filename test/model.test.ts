@@ -223,7 +223,9 @@ async function play (t: Test, seed: string): Promise<void> {
  * What seeds of a smaller model showed has tests of its own.
  */
 const seeds: readonly (readonly [string, string])[] = [
-  ['model 0', ''], ['model 1', ''], ['model 2', ''], ['model 3', '']
+  ['model 0', ''], ['model 2', ''],
+  ['model 1', 'a record that was not the first claim on its keys was never dated'],
+  ['model 3', 'nor was another, whose chain contradicts it']
 ]
 const only = process.env['MODEL_SEED']
 const more = Array.from({ length: moreSeeds }, (_, at) =>
