@@ -512,7 +512,7 @@ t.test('loads at lanes', { ...here, jobs: 3 }, async t => {
   const alone = t.test('the ledger is gone at every point', { buffered: true }, async t => {
     const no = next()
     const cable = await city.cable('GW-L')
-    const gateway = await opened(city, 'GW-L', ['L3'], { lane: { loadDeadlineMs: 2_000 } })
+    const gateway = await opened(city, 'GW-L', ['L3'], { lane: { loadDeadlineMs: 5_000 } })
     let loads = 0
     const agree = async (gateway: Running, name: string) => {
       await told(gateway)
