@@ -165,6 +165,19 @@ const confined: Readonly<Record<string, Try>> = {
     path: `/v1/operators/BUS/income?date=${D}&by=line`, foreign: 'forbidden'
   },
   'GET /v1/operators/:party/terminals': { path: '/v1/operators/BUS/terminals', foreign: 'forbidden' },
+  'GET /v1/records': { path: '/v1/records?operator=BUS', foreign: 'forbidden' },
+  'GET /v1/positions/:date': { path: `/v1/positions/${D}`, foreign: 'nothing' },
+  'GET /v1/positions/:date/:party/:book': { path: `/v1/positions/${D}/BUS/commerce`, foreign: 'forbidden' },
+  'GET /v1/positions/:date/:party/:book/batches': {
+    path: `/v1/positions/${D}/BUS/commerce/batches`, foreign: 'forbidden'
+  },
+  'GET /v1/batches/:batch': { path: '/v1/batches/{batch}', foreign: 'not_found' },
+  'GET /v1/batches/:batch/lines': { path: '/v1/batches/{batch}/lines', foreign: 'not_found' },
+  'GET /v1/deliveries/:delivery/lines/:line': {
+    path: '/v1/deliveries/{delivery}/lines/1', foreign: 'not_found'
+  },
+  'GET /v1/journals/:journal': { path: '/v1/journals/{journal}', foreign: 'not_found' },
+  'GET /v1/transfers/:transfer': { path: '/v1/transfers/{transfer}', foreign: 'not_found' },
   'GET /v1/operators/:party/items': { path: '/v1/operators/BUS/items', foreign: 'forbidden' },
   'GET /v1/accounts/:account/statement': {
     path: '/v1/accounts/commerce%2Fmerchant-pending%2FBUS/statement', foreign: 'forbidden'
@@ -241,8 +254,13 @@ async function routeTable (): Promise<Map<string, readonly string[]>> {
   return table
 }
 
+/** Numbers that only the ledger gives out: of the batch of the file of BUS, and of its first line. */
+type Numbers = { readonly [Name in 'batch' | 'delivery' | 'journal' | 'transfer']: string }
+const filled = (path: string, numbers: Numbers): string =>
+  path.replace(/\{(\w+)\}/g, (_, name: keyof Numbers) => numbers[name])
+
 /** A day of BUS with a hole in a sequence, a dispute, an online sale and a webhook. */
-async function busyDay (door: Door, token: string): Promise<void> {
+async function busyDay (door: Door, token: string): Promise<Numbers> {
   await deliver(door, 'bus-taps', [debit(0, 1), debit(0, 2), debit(1, 5, 'B1'), debit(2, 1, 'M1')])
   const heardAt = new Date(door.clock.now()).toISOString()
   await door.ok('gateway', 'POST', '/v1/terminals/reports', {
@@ -264,11 +282,16 @@ async function busyDay (door: Door, token: string): Promise<void> {
   await door.ok('settler', 'POST', `/v1/days/${D}/close`)
   const dispute = { ...event, counter: 102, amountFen: 180, side: 'holder', reason: 'the gate did not open' }
   await door.ok('clerk', 'POST', '/v1/disputes', dispute)
+  const look = async (path: string) => (await door.ok('auditor', 'GET', path)).items
+  const batches = await look(`/v1/positions/${D}/BUS/commerce/batches`)
+  const { batch } = batches.find((one: { delivery: string }) => one.delivery === file.name)
+  const [{ delivery, journal, transfer }] = await look(`/v1/batches/${batch}/lines`)
+  return { batch, delivery, journal, transfer }
 }
 
 t.test('on every route a company is refused, or sees itself alone', async t => {
   const door = await opened()
-  await busyDay(door, await hired(door, 'bus.handler', 'BUS', 'handler'))
+  const numbers = await busyDay(door, await hired(door, 'bus.handler', 'BUS', 'handler'))
   const bus = (await door.signIn('bus.handler', wantedOf('bus.handler'))).json.token
   const viewer = await hired(door, 'bus.viewer', 'BUS', 'viewer')
   const met = await hired(door, 'met.handler', 'MET', 'handler')
@@ -292,7 +315,7 @@ t.test('on every route a company is refused, or sees itself alone', async t => {
       t.fail(`${name} lets companies in: say in \`confined\` how it keeps them apart`)
       continue
     }
-    const foreign = await door.ask(null, method, one.path, { token: met, ...one.sent })
+    const foreign = await door.ask(null, method, filled(one.path, numbers), { token: met, ...one.sent })
     if (one.foreign === 'nothing') {
       t.equal(foreign.status, 200, `${name} ${foreign.text}`)
       t.notMatch(foreign.text, ofBus, `${name} as MET`)
@@ -300,8 +323,9 @@ t.test('on every route a company is refused, or sees itself alone', async t => {
   }
   const ofItself = new RegExp(`${ofBus.source}|B1|SS0|NS0|QS0|claimsFen":[1-9]|${file.name}`)
   // What MET was refused is there: its own company gets it, and one who only looks is kept from acting.
-  for (const [name, { path, sent, self }] of Object.entries(confined)) {
+  for (const [name, { path: pattern, sent, self }] of Object.entries(confined)) {
     const [method = ''] = name.split(' ')
+    const path = filled(pattern, numbers)
     if (method !== 'GET') {
       const answer = await door.ask(null, method, path, { token: viewer, ...sent })
       t.equal(said(answer), '403 forbidden', `${name} as one who looks`)
@@ -313,6 +337,104 @@ t.test('on every route a company is refused, or sees itself alone', async t => {
   }
   await door.close()
 })
+
+/* ---- from a position to its bytes ---- */
+
+type Ask = (path: string) => Promise<Answer>
+/** Every path that leads down from the positions of a company, as its answers say; with the answers. */
+async function allTheWayDown (ask: Ask): Promise<Map<string, Answer>> {
+  const found = new Map<string, Answer>()
+  for (const waiting = [`/v1/positions/${D}`, `/v1/positions/${D1}`]; waiting.length > 0;) {
+    const path = waiting.pop() as string
+    if (found.has(path)) continue
+    const answer = await ask(path)
+    found.set(path, answer)
+    for (const [link] of answer.text.matchAll(/(?<=")\/v1\/[^"]+(?=")/g)) waiting.push(link)
+  }
+  return found
+}
+
+t.test('people of a company go from its position to its bytes, past what is of others', async t => {
+  const door = await opened()
+  const place = (line: string, vehicle: string, shift: string) => ({ line, vehicle, shift })
+  const taps = [
+    debit(0, 1, 'B1', place('7', 'D-1', 'early')), debit(1, 1, 'M1', place('M', 'TRAIN-5', 'night')),
+    debit(0, 2, 'B1', { ...place('9', 'D-1', 'late'), grey: true }),
+    debit(2, 1, 'B2', place('7', 'D-2', 'late')),
+    debit(3, 1, 'M1', { ...place('M', 'TRAIN-5', 'night'), amountFen: 7_717 }),
+    debit(2, 2, 'B2', { ...place('7', 'D-2', 'late'), tac: '00112233' }), { nonsense: 'of the gateway' }
+  ]
+  await door.ok('gateway', 'POST', '/v1/records', { delivery: 'mixed-morning', records: taps })
+  const handler = await hired(door, 'bus.boss', 'BUS', 'handler')
+  const json = {
+    delivery: 'by-bus-itself', records: [debit(3, 2, 'B2', { balanceBeforeFen: 2_283 }), { bad: 1 }]
+  }
+  await door.ask(null, 'POST', '/v1/records', { token: handler, json })
+  await door.ok('settler', 'POST', `/v1/days/${D}/close`)
+  door.clock.advance(24 * 3_600_000)
+  // The next use of its chip proves the grey one: a correction in the next date.
+  const next = { ...place('9', 'D-1', 'late'), dateTime: '20260303081500' }
+  await deliver(door, 'proof-of-it', [debit(0, 3, 'B1', next)])
+  await door.ok('settler', 'POST', `/v1/days/${D1}/close`)
+
+  const token = await hired(door, 'bus.viewer', 'BUS', 'viewer')
+  const ask: Ask = async path => await door.ask(null, 'GET', path, { token })
+  const seen = await allTheWayDown(ask)
+  const kinds = new Set([...seen.keys()].map(path => path.split('/')[2]))
+  t.strictSame([...kinds].sort(), ['batches', 'deliveries', 'journals', 'positions'])
+  const foreign = /MET|TRAIN|\b7717\b|nonsense|M1|990000000002/
+  for (const [path, { status, text }] of seen) {
+    t.equal(status, 200, `${path} leads somewhere`)
+    t.notMatch(text, foreign, path)
+  }
+  for (const date of [D, D1]) {
+    const { json: { items: [own], next } } = seen.get(`/v1/positions/${date}`) as Answer
+    t.match([own.party, next], ['BUS', null])
+    const batches = seen.get(own.links.batches)?.json.items as Summed[]
+    t.strictSame(sumOf(batches), sumOf([own]), `${date}: batches sum to the position`)
+    for (const batch of batches) {
+      const lines = seen.get(batch.links.lines)?.json.items as Summed[]
+      t.strictSame(sumOf(lines), sumOf([batch]), `${date}: lines sum to their batch`)
+      t.match(seen.get(batch.links.batch)?.json, { transfers: lines.length })
+    }
+    for (const by of ['line', 'vehicle', 'shift']) {
+      const { json } = await ask(`/v1/operators/BUS/income?date=${date}&by=${by}`)
+      const { claimsFen, adjustmentsFen } = json
+      t.match(own, { claimsFen, adjustmentsFen }, `${date} by ${by}`)
+      t.notMatch(JSON.stringify(json), foreign)
+    }
+  }
+  t.match((await ask(`/v1/operators/BUS/income?date=${D}&by=shift`)).json.items,
+    [{ name: '', claimsFen: 180 }, { name: 'early', claimsFen: 180 }, { name: 'late', claimsFen: 180 }])
+  const mixed = [...seen.values()].filter(({ json }) => json.delivery?.name === 'mixed-morning')
+  const share = { items: 4, transfers: 2, sumFen: 360, delivery: { lines: 4 } }
+  t.match(mixed.find(({ json }) => 'root' in json)?.json, share, 'its share of seven lines')
+
+  // Lines that moved nothing are found by their record; whose nobody knows are of whoever sent them.
+  t.equal((await ask('/v1/records')).json.items.length, 6, 'its records, those of no money too')
+  const rawOf = async (delivery: number, line: number) =>
+    await ask(`/v1/deliveries/${delivery}/lines/${line}`)
+  t.match((await rawOf(1, 6)).json, { raw: /00112233/, record: { reason: 'tac_wrong' }, transfers: [] })
+  t.strictSame(await Promise.all([2, 5, 7].map(async line => (await rawOf(1, line)).json.reason)),
+    ['not_found', 'not_found', 'not_found'], 'of the others, and of nobody')
+  t.match((await rawOf(2, 2)).json, { raw: '{"bad":1}', record: { reason: 'malformed' } })
+
+  const met = await hired(door, 'met.viewer', 'MET', 'viewer')
+  const ofBus = /BUS|D-[12]"|"B[12]"|990000000001|990000000004|early|late/
+  for (const path of seen.keys()) {
+    const answer = await door.ask(null, 'GET', path, { token: met })
+    if (answer.status === 200) t.notMatch(answer.text, ofBus, `${path} as MET`)
+    else t.match([403, 404].includes(answer.status), true, `${path} as MET`)
+  }
+  await door.close()
+})
+
+type Summed = {
+  readonly claimsFen: number, readonly adjustmentsFen: number, readonly loadsFen: number
+  readonly links: { readonly batch: string, readonly lines: string }
+}
+const sumOf = (all: readonly Summed[]) => (['claimsFen', 'adjustmentsFen', 'loadsFen'] as const)
+  .map(name => all.reduce((sum, one) => sum + one[name], 0))
 
 t.test('a company sees its gaps and differences, and not what the staff writes beside them', async t => {
   const door = await opened()

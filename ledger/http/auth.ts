@@ -82,6 +82,12 @@ export function callerIn (request: FastifyRequest): Caller {
   return request.caller
 }
 
+/** A company sees itself alone. Throws Refusal forbidden. */
+export function requireSelf ({ id, party: own }: Pick<Caller, 'id' | 'party'>, party: string): void {
+  if (own === null || own === party) return
+  throw new Refusal('forbidden', `${id} belongs to ${own}; this is of ${party}`)
+}
+
 /** The caller as somebody who starts and decides proposals. */
 export const memberOf = ({ id, capacities, branch, party }: Caller): Member =>
   ({ name: id, roles: capacities.filter(isRole), branch, party })

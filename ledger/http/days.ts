@@ -79,16 +79,20 @@ export const dayRoutes = (ledger: Ledger) => async (app: App): Promise<void> => 
   })
 
   app.get('/v1/positions/:date', {
-    config: { allow: looking },
+    config: { allow: [...looking, 'operator', 'agent'] },
     schema: {
       params: Day,
       querystring: Type.Object({ party: Party, ...paging(`^${book}/${party}$`) }, closed),
       response: { 200: pageOf(TracedPosition) }
     }
-  }, async ({ params: { date }, query }) => slice(
-    (await viewPositions(ledger, date)).filter(ofParty(query))
+  }, async request => {
+    const { params: { date }, query } = request
+    const { party: own } = callerIn(request)
+    return slice((await viewPositions(ledger, date)).filter(ofParty(query))
+      .filter(({ party }) => own === null || party === own)
       .map(position => ({ ...position, links: linksOf({ date, ...position }) })),
-    query, ({ book, party }) => `${book}/${party}`))
+    query, ({ book, party }) => `${book}/${party}`)
+  })
 
   app.get('/v1/charges/:date', {
     config: { allow: looking },

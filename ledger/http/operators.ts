@@ -7,12 +7,11 @@ import { LayerName, type ItemView } from '../../schemas/reconciliation.ts'
 import { incomeOf } from '../day/income.ts'
 import { viewItems } from '../reconciling/items.ts'
 import type { Ledger } from '../ledger.ts'
-import { Refusal } from '../refusal.ts'
 import {
   incomeColumns, incomeDates, readTerminals, type IncomeColumn, type IncomeDate
 } from '../store/income.ts'
 import type { App } from './app.ts'
-import { callerIn, type Caller, type Capacity } from './auth.ts'
+import { callerIn, requireSelf, type Capacity } from './auth.ts'
 import { page, pageLimit, pageOf, paging } from './page.ts'
 
 const closed = { additionalProperties: false } as const
@@ -105,8 +104,3 @@ function ownItem ({ owner, note, proposal, party, evidence, layer, ...same }: It
 
 /** Layers whose evidence is what the company itself told or sent. */
 const ownEvidence: ReadonlySet<string> = new Set(['A', 'B', 'C', 'E', 'F'])
-
-function requireSelf ({ id, party: own }: Caller, party: string): void {
-  if (own === null || own === party) return
-  throw new Refusal('forbidden', `${id} belongs to ${own}; this is of ${party}`)
-}

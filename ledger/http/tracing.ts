@@ -1,5 +1,6 @@
 // The doors from a net position down to raw bytes: position, batches, transfers, line, chain, journal. Each
-// reply says where the next level is. They change nothing.
+// reply says where the next level is. A company goes down from its own positions and sees its own share of
+// what it shares with others. They change nothing.
 import { Type } from 'typebox'
 import { LocalDate, type Position } from '../../schemas/api.ts'
 import { parseCardKey } from '../../schemas/record.ts'
@@ -15,11 +16,12 @@ import {
 } from '../tracing/position.ts'
 import { viewRawLine } from '../tracing/raw-line.ts'
 import type { App } from './app.ts'
-import type { Capacity } from './auth.ts'
+import { callerIn, requireSelf, type Capacity } from './auth.ts'
 import { pageLimit, pageOf, paging } from './page.ts'
 
 const closed = { additionalProperties: false } as const
-const allow: readonly Capacity[] = ['staff', 'auditor']
+const house: readonly Capacity[] = ['staff', 'auditor']
+const allow: readonly Capacity[] = [...house, 'operator', 'agent']
 const Party = Type.String({ pattern: '^[A-Z0-9-]{1,15}$' })
 const Book = Type.String({ pattern: '^[a-z]{1,12}$' })
 const Number19 = Type.String({ pattern: '^\\d{1,18}$' })
@@ -28,7 +30,9 @@ const OfPosition = Type.Object({ date: LocalDate, party: Party, book: Book }, cl
 export const tracingRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.get('/v1/positions/:date/:party/:book', {
     config: { allow }, schema: { params: OfPosition, response: { 200: TracedPosition } }
-  }, async ({ params: { date, ...whose } }) => {
+  }, async request => {
+    const { date, ...whose } = request.params
+    requireSelf(callerIn(request), whose.party)
     return { ...positionView(await positionOf(ledger, date, whose)), links: linksOf({ date, ...whose }) }
   })
 
@@ -38,28 +42,40 @@ export const tracingRoutes = (ledger: Ledger) => async (app: App): Promise<void>
       params: OfPosition, querystring: Type.Object(paging('^\\d{1,18}$'), closed),
       response: { 200: pageOf(PositionBatch) }
     }
-  }, async ({ params: { date, ...whose }, query: { after = '0', limit } }) =>
-    await positionBatches(ledger, date, whose, { after: BigInt(after), limit: pageLimit(limit) }))
+  }, async request => {
+    const { date, ...whose } = request.params
+    requireSelf(callerIn(request), whose.party)
+    const { after = '0', limit } = request.query
+    return await positionBatches(ledger, date, whose, { after: BigInt(after), limit: pageLimit(limit) })
+  })
 
   app.get('/v1/batches/:batch', {
     config: { allow },
     schema: { params: Type.Object({ batch: Number19 }, closed), response: { 200: BatchView } }
-  }, async ({ params }) => await viewBatch(ledger, BigInt(params.batch)))
+  }, async request =>
+    await viewBatch(ledger, BigInt(request.params.batch), callerIn(request).party))
 
   app.get('/v1/batches/:batch/lines', {
     config: { allow },
     schema: {
       params: Type.Object({ batch: Number19 }, closed),
       querystring: Type.Object({
-        party: Type.Optional(Party),
+        party: Type.Optional({
+          ...Party, description: 'those behind its position; a company asks for its own, also without it'
+        } as typeof Party),
         book: Type.Optional(Type.String({ pattern: '^[a-z]{1,12}$', description: 'commerce when absent' })),
         ...paging('^\\d{1,18}$')
       }, closed),
       response: { 200: pageOf(BatchLine) }
     }
-  }, async ({ params, query: { party, book = 'commerce', after = '0', limit } }) =>
-    await batchLines(ledger, BigInt(params.batch), party === undefined ? null : { party, book },
-      { after: BigInt(after), limit: pageLimit(limit) }))
+  }, async request => {
+    const caller = callerIn(request)
+    const { party = caller.party, book = 'commerce', after = '0', limit } = request.query
+    if (party !== null) requireSelf(caller, party)
+    const whose = party === null ? null : { party, book }
+    return await batchLines(ledger, BigInt(request.params.batch), { whose, by: caller.party },
+      { after: BigInt(after), limit: pageLimit(limit) })
+  })
 
   app.get('/v1/deliveries/:delivery/lines/:line', {
     config: { allow },
@@ -69,10 +85,13 @@ export const tracingRoutes = (ledger: Ledger) => async (app: App): Promise<void>
       }, closed),
       response: { 200: RawLineView }
     }
-  }, async ({ params }) => await viewRawLine(ledger, BigInt(params.delivery), Number(params.line)))
+  }, async request => {
+    const { delivery, line } = request.params
+    return await viewRawLine(ledger, BigInt(delivery), Number(line), callerIn(request).party)
+  })
 
   app.get('/v1/cards/:card/chain', {
-    config: { allow },
+    config: { allow: house },
     schema: {
       params: Type.Object({ card: Type.String({ maxLength: 48 }) }, closed),
       querystring: Type.Object(paging('^\\d{1,6}$'), closed), response: { 200: pageOf(ChainEntry) }
@@ -86,12 +105,16 @@ export const tracingRoutes = (ledger: Ledger) => async (app: App): Promise<void>
   app.get('/v1/journals/:journal', {
     config: { allow },
     schema: { params: Type.Object({ journal: Number19 }, closed), response: { 200: pageOf(TransferView) } }
-  }, async ({ params }) => ({ items: await viewJournal(ledger, BigInt(params.journal)), next: null }))
+  }, async request => {
+    const by = callerIn(request).party
+    return { items: await viewJournal(ledger, BigInt(request.params.journal), by), next: null }
+  })
 
   app.get('/v1/transfers/:transfer', {
     config: { allow },
     schema: { params: Type.Object({ transfer: Number19 }, closed), response: { 200: TransferView } }
-  }, async ({ params }) => await viewTransfer(ledger, BigInt(params.transfer)))
+  }, async request =>
+    await viewTransfer(ledger, BigInt(request.params.transfer), callerIn(request).party))
 }
 
 /** Where the next level of a position is. */

@@ -10,7 +10,7 @@ import {
   everyRecord, viewCard, viewCards, viewRecords, viewTotals, type RecordFilter
 } from '../store/views.ts'
 import type { App } from './app.ts'
-import type { Capacity } from './auth.ts'
+import { callerIn, requireSelf, type Capacity } from './auth.ts'
 import { pageLimit, pageOf, paging } from './page.ts'
 
 const allow: readonly Capacity[] = ['staff', 'auditor', 'registrar']
@@ -45,7 +45,7 @@ export const viewRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
   })
 
   app.get('/v1/records', {
-    config: { allow },
+    config: { allow: [...allow, 'operator', 'agent'] },
     schema: {
       querystring: Type.Object({
         card: Type.Optional(Type.String({ maxLength: 48 })),
@@ -59,11 +59,15 @@ export const viewRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
       }, closed),
       response: { 200: pageOf(RecordView) }
     }
-  }, async ({ query }) => {
+  }, async request => {
+    const caller = callerIn(request)
+    const { query } = request
+    const operator = query.operator ?? caller.party
+    if (operator !== null) requireSelf(caller, operator)
     const [delivery = '0', line = '0'] = (query.after ?? '0.0').split('.')
     return await viewRecords(ledger.db, {
-      ...await recordFilter(ledger, query), afterDelivery: BigInt(delivery), afterLine: Number(line),
-      limit: pageLimit(query.limit)
+      ...await recordFilter(ledger, query), operator, afterDelivery: BigInt(delivery),
+      afterLine: Number(line), limit: pageLimit(query.limit)
     })
   })
 

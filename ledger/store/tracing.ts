@@ -30,6 +30,24 @@ export const readBatch = async (db: Db | Tx, batchId: bigint): Promise<BatchRow 
   (await db.query<BatchRow>(`${batchSelect} where b.bucket = 0 and b.batch_id = $1`, [batchId]))
     .rows[0] ?? null
 
+/** What of a batch is about one party: lines of its terminals, and transfers on its accounts. */
+export type Share = { readonly lines: number, readonly transfers: number, readonly sumFen: bigint }
+
+export const shareOfBatch = async (
+  db: Db | Tx, { batchId }: Pick<BatchRow, 'batchId'>, party: string, accounts: readonly number[]
+): Promise<Share> =>
+  (await db.query<Share>(`
+    select (
+        select count(*) from (
+          select terminal_id from card_event where batch_id = $1
+          union all
+          select terminal_id from evidence where batch_id = $1 and kind <> 4) l
+        join terminal using (terminal_id) join party p using (party_id) where p.code = $2)::int as lines,
+      count(t.transfer_id)::int as transfers, coalesce(sum(t.amount_fen), 0)::bigint as "sumFen"
+    from batch b left join transfer t on ${ofBatch('b')}
+      and (t.debit_account = any($3) or t.credit_account = any($3))
+    where b.bucket = 0 and b.batch_id = $1`, [batchId, party, accounts])).rows[0] as Share
+
 /** Batches that moved one of these accounts on a date, in order, behind one of them. */
 export const batchesOf = async (
   db: Db | Tx, date: string, accounts: readonly number[], after: bigint, limit: number
@@ -122,6 +140,14 @@ export const readDelivery = async (db: Db | Tx, deliveryNo: bigint): Promise<Del
         where p.bucket = 0 and p.delivery_no = d.delivery_no
         union select d.clearing_date::text where d.bookings = 0 order by 1) as dates
     from delivery d where bucket = 0 and delivery_no = $1`, [deliveryNo])).rows[0] ?? null
+
+/** The company that a client or a person belongs to; null where it is of none. */
+export const partyOfSender = async (db: Db | Tx, source: string): Promise<string | null> =>
+  (await db.query<{ code: string }>(`
+    select p.code from party p join (
+      select party_id from client where client_id = $1
+      union all select party_id from staff where name = $1) s using (party_id) limit 1`, [source]))
+    .rows[0]?.code ?? null
 
 /** Batches that booked a line of a card, or changed its verdict later. */
 export const batchesOfLine = async (

@@ -12,10 +12,12 @@ import {
 import type { Ledger } from '../ledger.ts'
 import { accountCodes, codeName } from '../posting/account-statement.ts'
 import { Refusal } from '../refusal.ts'
+import { accountsOf, isAbout, type Looker } from './looker.ts'
 import type { Snapshot } from '../store/registry.ts'
 import { readPositions } from '../store/settlement.ts'
 import {
-  batchesOf, movementsOf, readBatch, transfersOfBatch, transfersOfJournal, type BatchRow, type TracedTransfer
+  batchesOf, movementsOf, readBatch, shareOfBatch, transfersOfBatch, transfersOfJournal, type BatchRow,
+  type TracedTransfer
 } from '../store/tracing.ts'
 
 /** Whose position, and in which book. */
@@ -99,9 +101,9 @@ const houseAccounts = ({ accounts }: Snapshot, book: Book): number[] =>
 
 /* ---- one batch ---- */
 
-/** Throws Refusal not_found. */
-export async function viewBatch ({ db }: Ledger, batchId: bigint): Promise<BatchView> {
-  const row = await knownBatch(db, batchId)
+/** To a company its counts and sums are those of its own share. Throws Refusal not_found. */
+export async function viewBatch (ledger: Ledger, batchId: bigint, by: Looker): Promise<BatchView> {
+  const row = await knownBatch(ledger, batchId, by)
   return {
     batch: String(batchId), kind: row.kind, clearingDate: row.clearingDate, at: formatIso(row.createdAtMs),
     items: row.items, transfers: row.transfers, sumFen: Number(row.sumFen),
@@ -117,20 +119,31 @@ export async function viewBatch ({ db }: Ledger, batchId: bigint): Promise<Batch
   }
 }
 
-async function knownBatch (db: Ledger['db'], batchId: bigint): Promise<BatchRow> {
-  const row = await readBatch(db, batchId)
-  if (row === null) throw new Refusal('not_found', `there is no batch ${batchId}`)
-  return row
+async function knownBatch (ledger: Ledger, batchId: bigint, by: Looker): Promise<BatchRow> {
+  const row = await readBatch(ledger.db, batchId)
+  const shown = row === null || by === null ? row : await shareOf(ledger, row, by)
+  if (shown === null) throw new Refusal('not_found', `there is no batch ${batchId}`)
+  return shown
+}
+
+/** What of a batch is about a party; null where nothing is. A file is of one operator, whatever it says. */
+async function shareOf (ledger: Ledger, row: BatchRow, party: string): Promise<BatchRow | null> {
+  const { lines, transfers, sumFen } =
+    await shareOfBatch(ledger.db, row, party, [...await accountsOf(ledger, party) ?? []])
+  const isOwnFile = row.deliveryKind === 'file' && row.source === party
+  if (isOwnFile) return { ...row, transfers, sumFen }
+  return lines === 0 && transfers === 0 ? null : { ...row, items: lines, lines, transfers, sumFen }
 }
 
 /** Transfers of a batch, those behind a position alone where one is asked for. Throws Refusal not_found. */
 export async function batchLines (
-  ledger: Ledger, batchId: bigint, whose: Whose | null, { after, limit }: Page
+  ledger: Ledger, batchId: bigint, { whose, by }: { readonly whose: Whose | null, readonly by: Looker },
+  { after, limit }: Page
 ): Promise<{ items: BatchLine[], next: string | null }> {
-  await knownBatch(ledger.db, batchId)
+  await knownBatch(ledger, batchId, by)
   const behind = whose === null ? null : await accountsBehind(ledger, whose)
   const rows = await transfersOfBatch(ledger.db, batchId, behind?.ids ?? null, after, limit)
-  const view = await transferViews(ledger)
+  const view = await transferViews(ledger, by)
   const sides = await sidesOf(ledger)
   return {
     items: rows.filter(({ code }) => behind === null || !isSettling(code)).map(row => ({
@@ -157,14 +170,18 @@ async function sidesOf (
 
 /* ---- transfers ---- */
 
-/** The linked transfers of one event. Throws Refusal not_found. */
-export async function viewJournal (ledger: Ledger, journalId: bigint): Promise<TransferView[]> {
-  const rows = await transfersOfJournal(ledger.db, journalId)
+/** The linked transfers of one event, to a company those on its accounts. Throws Refusal not_found. */
+export async function viewJournal (ledger: Ledger, journalId: bigint, by: Looker): Promise<TransferView[]> {
+  const own = await accountsOf(ledger, by)
+  const rows = (await transfersOfJournal(ledger.db, journalId)).filter(row => isAbout(row, own))
   if (rows.length === 0) throw new Refusal('not_found', `there is no journal ${journalId}`)
-  return rows.map(await transferViews(ledger))
+  return rows.map(await transferViews(ledger, by))
 }
 
-export async function transferViews (ledger: Ledger): Promise<(row: TracedTransfer) => TransferView> {
+/** Companies are shown no way to the chain of a card: it tells where else its holder goes. */
+export async function transferViews (
+  ledger: Ledger, by: Looker
+): Promise<(row: TracedTransfer) => TransferView> {
   const codes = await accountCodes(ledger)
   const account = (id: number): string => codes.get(id) ?? String(id)
   return row => {
@@ -182,7 +199,7 @@ export async function transferViews (ledger: Ledger): Promise<(row: TracedTransf
         line: row.deliveryNo === null || row.lineNo === null
           ? null
           : `/v1/deliveries/${row.deliveryNo}/lines/${row.lineNo}`,
-        chain: card === null ? null : `/v1/cards/${cardKey(card)}/chain`,
+        chain: card === null || by !== null ? null : `/v1/cards/${cardKey(card)}/chain`,
         corrects: row.corrects === null ? null : `/v1/transfers/${row.corrects}`
       }
     }
@@ -192,8 +209,11 @@ export async function transferViews (ledger: Ledger): Promise<(row: TracedTransf
 const hex = (bytes: Buffer): string => bytes.toString('hex').toUpperCase()
 
 /** One transfer by its number. Throws Refusal not_found. */
-export async function viewTransfer (ledger: Ledger, transferId: bigint): Promise<TransferView> {
+export async function viewTransfer (ledger: Ledger, transferId: bigint, by: Looker): Promise<TransferView> {
+  const own = await accountsOf(ledger, by)
   const [row] = await transfersOfBatch(ledger.db, transferId >> 20n, null, transferId - 1n, 1)
-  if (row?.transferId !== transferId) throw new Refusal('not_found', `there is no transfer ${transferId}`)
-  return (await transferViews(ledger))(row)
+  if (row?.transferId !== transferId || !isAbout(row, own)) {
+    throw new Refusal('not_found', `there is no transfer ${transferId}`)
+  }
+  return (await transferViews(ledger, by))(row)
 }

@@ -14,12 +14,17 @@ import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
 import { findCards } from '../store/cards.ts'
 import { readLinesAround, type RawLines } from '../store/income.ts'
-import { batchesOfLine, readDelivery, transfersOfLine, type DeliveryRow } from '../store/tracing.ts'
+import {
+  batchesOfLine, partyOfSender, readDelivery, transfersOfLine, type DeliveryRow
+} from '../store/tracing.ts'
 import { everyRecord, viewRecords } from '../store/views.ts'
+import { accountsOf, isOfNobodyElse, type Looker } from './looker.ts'
 import { transferViews } from './position.ts'
 
-/** Throws Refusal not_found. */
-export async function viewRawLine (ledger: Ledger, deliveryNo: bigint, lineNo: number): Promise<RawLineView> {
+/** A company sees the lines of its own terminals and all that it sent itself. Throws Refusal not_found. */
+export async function viewRawLine (
+  ledger: Ledger, deliveryNo: bigint, lineNo: number, by: Looker
+): Promise<RawLineView> {
   const { db } = ledger
   const delivery = await readDelivery(db, deliveryNo)
   const around = delivery === null ? null : await readLinesAround(db, deliveryNo, lineNo)
@@ -30,14 +35,28 @@ export async function viewRawLine (ledger: Ledger, deliveryNo: bigint, lineNo: n
   const { card: ref, ...shown } = line
   const card = ref === null ? null : (await findCards(db, [ref])).get(cardKey(ref)) ?? null
   const record = await recordOf(ledger, delivery, lineNo, card)
+  if (by !== null && !await isOf(ledger, by, delivery, record)) {
+    throw new Refusal('not_found', `delivery ${deliveryNo} has no line ${lineNo}`)
+  }
+  const own = await accountsOf(ledger, by)
+  const isShown = await isOfNobodyElse(ledger, own)
   const batches = card === null ? [] : await batchesOfLine(db, card, deliveryNo, lineNo)
   const { kind, name, source, digest, receivedAtMs } = delivery
   return {
     delivery: String(deliveryNo), kind, name, source, digest: digest.toString('hex').toUpperCase(),
     receivedAt: formatIso(receivedAtMs), line: lineNo, ...shown, record,
-    transfers: (await transfersOfLine(db, batches, deliveryNo, lineNo)).map(await transferViews(ledger)),
-    links: { chain: record === null ? null : chainLink(record) }
+    transfers: (await transfersOfLine(db, batches, deliveryNo, lineNo)).filter(isShown)
+      .map(await transferViews(ledger, by)),
+    links: { chain: record === null || by !== null ? null : chainLink(record) }
   }
+}
+
+/** Whose terminal it was decides; a line of no terminal that is known is of whoever sent it. */
+async function isOf (
+  { db }: Ledger, party: string, { kind, source }: DeliveryRow, record: RecordView | null
+): Promise<boolean> {
+  if (record !== null && record.operator !== '') return record.operator === party
+  return (kind === 'file' ? source : await partyOfSender(db, source)) === party
 }
 
 /** A few counters before it, so that it is seen where it stands. */
