@@ -18,6 +18,7 @@ import { positionsDigest } from '../ledger/core/day.ts'
 import {
   canonicalJson, itemsDigest, type CommittedItems, type CommittedLine
 } from '../ledger/core/items.ts'
+import { noteOf, notesDigest, noted } from '../ledger/core/notes.ts'
 import { batchLeaf, batchLeafText, openSigner, verifyHead } from '../ledger/proof/seal.ts'
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
@@ -82,6 +83,12 @@ const items: CommittedItems = {
   }]
 }
 
+/** As the database gives it, its columns in whatever order. */
+const block = {
+  state: 1, bucket: 9, card_id: 17n, client_id: 'GW1', key: 'block-0001', operator: 'BUS', terminal: 'B1', form: 0,
+  challenge: Buffer.from('C0FFEE01', 'hex'), listed_for: '挂失', requested_at: 1772411415000, decided_at: null
+}
+
 /* ---- positions and audit rows ---- */
 
 const noLoads = { loadCommissionFen: 0n, adjustmentsFen: 0n, book: 'commerce' as const }
@@ -136,6 +143,8 @@ t.test('golden bytes', async t => {
     ['positions of a day', hex(positionsDigest('2026-03-02', positions)), '6eeddc1ba743ece3fab63743108e5ad9aeac9914f626e393ff05c9eaf7fe396c'],
     ['first audit row', hex(audit1), 'f61b5781ad1570893bde73062e2f6e458346b287f07997c565af46bf8176492c'],
     ['second audit row', hex(audit2), '24aa389f1407f0cd84439ce2edd3c12b99c51f1f23bba9e94ba39c9664d0486a'],
+    ['note of a row', hex(noteOf('card_block', block)), '45335250ef21169fdb8b6fd5095569f4bb044a424765f8471336af1e632cc863'],
+    ['notes of a batch', hex(notesDigest('card_block', noteOf('card_block', block))), '093b623877e8fb4aec2cc15d8b2fa42e0782a6dd7f104ffb8ba3bf47b3dc4221'],
     ['rows of a delivery', hex(itemsDigest(items)), 'ba30029f7cb7e3f36543a51a6ef65dca3ead0ab714dd7b294a73d919c59e5fa7']
   ] as const) t.equal(value, golden, form)
 })
@@ -197,6 +206,9 @@ t.test('every field of a batch, a transfer and a verdict row moves its digest', 
       t.not(changed({ adjustments: [change] }), digest, `adjustment ${field}`)
     }
   }
+  const noteOfBlock = hex(noteOf('card_block', block))
+  for (const [field, change] of everyChange(block)) t.not(hex(noteOf('card_block', change)), noteOfBlock, field)
+  t.strictSame(Object.keys(block).sort(), [...noted.card_block].sort(), 'each column is noted')
   const [, first, second] = openLeaves(batch)
   t.notSame(first?.salt, second?.salt, 'each leaf has its own salt')
   t.equal(hex(commit(first as NonNullable<typeof first>)), hex(batchLeaves(batch)[1] as Uint8Array))

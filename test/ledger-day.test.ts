@@ -459,7 +459,7 @@ t.test('a process that dies at any stage is followed by one that goes on', async
     kind: string,
     n: bigint
   }>('select kind, count(*) as n from batch group by 1 order by 1')
-  t.strictSame(rows.map(row => `${row.kind} ${row.n}`), ['clearing 1', 'records 1', 'registry 1',
+  t.strictSame(rows.map(row => `${row.kind} ${row.n}`), ['clearing 1', 'notes 2', 'records 1', 'registry 1',
     'settlement 1'], 'nothing twice')
   await verified(t, door)
   await door.close()

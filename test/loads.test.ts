@@ -2,21 +2,18 @@
 // and why, torn before and after the chip took it, told late, twice and never; the money is in one place.
 import t, { type Test } from 'tap'
 import { bcdDateTime } from '../runtime/instants.ts'
-import {
-  creditLoad, initLoad, initPurchase, parseCreditLoad, parseInitLoad, parseInitPurchase, selectByName
-} from '../schemas/epurse/apdu.ts'
+import { selectByName } from '../schemas/epurse/apdu.ts'
 import { hex, unhex } from '../schemas/epurse/hex.ts'
 import { profiles } from '../schemas/epurse/profiles.ts'
 import { nodeCommand, superviseChild } from '../runtime/supervise.ts'
-import type { LoadReply, NewLoad } from '../schemas/load.ts'
+import type { LoadReply } from '../schemas/load.ts'
 import type { Registry } from '../schemas/api.ts'
 import { byNextBalance, byOnlineCounter } from '../ledger/core/load.ts'
 import { balances } from '../ledger/store/balances.ts'
 import { verifyBooks } from '../ledger/verifying/verify-books.ts'
-import { cardChip, type CardChip } from '../terminal-sim/card/card-chip.ts'
-import { createRandom } from '../terminal-sim/random.ts'
-import { putDown, type InHand } from './support/chips-in-hand.ts'
+import { putDown } from './support/chips-in-hand.ts'
 import { openWithClients, secretOf, startDoors, type Door } from './support/ledger-http.ts'
+import { credit, creditOf, initialise, newCard, say, terminal } from './support/loading.ts'
 import { cardOf, recordOf } from './support/posting.ts'
 
 const doors = await startDoors()
@@ -51,46 +48,6 @@ const send = async (door: Door, client: string, path: string, json: unknown) =>
 async function deliver (door: Door, delivery: string, records: readonly object[]): Promise<string[]> {
   const { results } = await door.ok('gateway', 'POST', '/v1/records', { delivery, records })
   return results.map((one: { reason: string }) => one.reason)
-}
-
-/* ---- a card at a terminal ---- */
-
-const terminal = '990000000099'
-const newCard = (number: number, more: object = {}): CardChip => cardChip({
-  profile: 't-union', issuer: cardOf(number).issuer, serial: cardOf(number).serial, balanceFen: 5_000,
-  offlineCounter: 100, ...more
-}, createRandom(`card ${number}`))
-
-async function say ({ channel }: InHand, command: Uint8Array): Promise<Uint8Array> {
-  const answer = await channel.transmit(command)
-  if (answer.kind === 'unknown') throw new Error(answer.why)
-  if (answer.sw !== 0x9000) throw new Error(answer.sw.toString(16))
-  return answer.data
-}
-
-/** What a terminal sends to the host after INITIALIZE. */
-async function initialise (hand: InHand, number: number, amountFen: number): Promise<Omit<NewLoad, 'key'>> {
-  await say(hand, selectByName(profiles['t-union'].aid))
-  const asked = { purse: 2, keyIndex: 1, amountFen, terminal6: unhex(terminal) } as const
-  const spent = parseInitPurchase(await say(hand, initPurchase({ ...asked, amountFen: 0 })))
-  const init = parseInitLoad(await say(hand, initLoad(asked)))
-  if (!init.ok || !spent.ok) throw new Error('INITIALIZE')
-  return {
-    card: cardOf(number), source: 'agent', amountFen, party: 'SHP', terminal,
-    chip: {
-      balanceFen: init.balanceFen, onlineCounter: init.counter, offlineCounter: spent.counter,
-      keyVersion: init.keyVersion, algorithm: init.algorithm, random: hex(init.rand4), mac1: hex(init.mac1)
-    }
-  }
-}
-
-const creditOf = ({ dateTime, mac2 }: LoadReply) => {
-  const moment = unhex(dateTime ?? '')
-  return creditLoad({ date4: moment.slice(0, 4), time3: moment.slice(4), mac2: unhex(mac2 ?? '') })
-}
-async function credit (hand: InHand, reply: LoadReply): Promise<string> {
-  const taken = parseCreditLoad(await say(hand, creditOf(reply)))
-  return taken.ok ? hex(taken.tac) : ''
 }
 
 async function books (door: Door): Promise<Record<string, number>> {

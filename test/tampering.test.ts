@@ -4,7 +4,10 @@
 import t from 'tap'
 import { openDb, type Tx } from '../ledger/store/db.ts'
 import { verifyBooks } from '../ledger/verifying/verify-books.ts'
-import { startDoors } from './support/ledger-http.ts'
+import { putDown } from './support/chips-in-hand.ts'
+import { startDoors, type Door } from './support/ledger-http.ts'
+import { credit, initialise, newCard } from './support/loading.ts'
+import { cardOf } from './support/posting.ts'
 import { wholeDay } from './support/small-day.ts'
 
 t.setTimeout(900_000)
@@ -38,7 +41,13 @@ const named: Readonly<Record<string, readonly string[]>> = {
   instruction: ['clearing_date'],
   national_batch: ['clearing_date'],
   national_receipt: ['part'],
-  national_return: ['return_id']
+  national_return: ['return_id'],
+  load: ['load_id', 'card_id', 'noted_in'],
+  card_block: ['key', 'card_id', 'noted_in'],
+  parameter_applied: ['terminal_id', 'version', 'noted_in'],
+  note: ['batch_id'],
+  terminal: ['terminal_id', 'code'],
+  terminal_enrolment: ['terminal_id']
 }
 
 /** Not found, and why nobody loses by it. */
@@ -62,6 +71,7 @@ const sorts: Readonly<Record<string, readonly string[]>> = {
   delivery: ["kind = 'json'", "kind = 'file'"],
   purse: ['last_counter > 100'], // nothing contradicts one that was never used
   national_return: ['refused is null', 'refused is not null'],
+  load: ['state = 1'],
   adjustment: ["batch_id in (select batch_id from batch where kind = 'records')",
     "batch_id in (select batch_id from batch where kind = 'correction')"]
 }
@@ -75,7 +85,7 @@ const other: Readonly<Record<string, string>> = {
 
 const keys = new Set([
   'bucket', 'account_id', 'batch_id', 'transfer_id', 'delivery_no', 'party_id',
-  'staff_id', 'leaf_index', 'seq', 'size'
+  'staff_id', 'terminal_id', 'leaf_index', 'seq', 'size'
 ])
 
 type Column = { readonly name: string, readonly type: string }
@@ -91,6 +101,7 @@ function changed (table: string, { name, type }: Column, was: unknown): string {
   if (type === 'boolean') return `not coalesce(${name}, false)`
   if (type === 'date') return `coalesce(${name}, '2026-03-02') + 1`
   if (type === 'text') return `coalesce(${name}, '') || 'x'`
+  if (type === 'text[]') return `array_append(coalesce(${name}, '{}'), 'x')`
   if (type === 'smallint[]') return `array_append(coalesce(${name}, '{}'), 99::smallint)`
   if (type.startsWith('timestamp')) return `coalesce(${name}, now()) + interval '1 microsecond'`
   if (type === 'jsonb') {
@@ -215,10 +226,38 @@ async function madness (tx: Tx, table: string, column: Column, value: string): P
   }
 }
 
+/** A load that the chip took, one that nobody knows the end of, one refused; a block; versions applied. */
+async function atTheCounter (door: Door): Promise<void> {
+  const used = { balanceFen: 4_820, offlineCounter: 101 }
+  for (const [number, chip, more] of [[2, used, {}], [3, {}, {}], [8, used, { party: 'TAXI' }]] as const) {
+    const hand = putDown(newCard(number, chip))
+    const load = { ...await initialise(hand, number, 1_000), ...more, key: `load-000${number}` }
+    const reply = await door.ok('gateway', 'POST', '/v1/loads', load)
+    if (number !== 2) continue
+    const tac = await credit(hand, reply)
+    await door.ok('gateway', 'POST', '/v1/loads/outcome',
+      { key: load.key, card: load.card, outcome: 'written', tac })
+  }
+  const card = cardOf(4)
+  const listed = { card, reason: 'loss', at: '2026-03-03T08:00:00+08:00' }
+  await door.ok('registrar', 'POST', '/v1/blacklist', { add: [listed], remove: [] })
+  const block = {
+    key: 'block-0001', card, operator: 'BUS', terminal: 'B1', form: 'temporary', keyVersion: 1,
+    challenge: 'C0FFEE01'
+  }
+  await door.ok('gateway', 'POST', '/v1/card-blocks', block)
+  await door.ok('gateway', 'POST', '/v1/card-blocks/outcome', { key: block.key, card, outcome: 'blocked' })
+  await door.ok('gateway', 'POST', '/v1/parameters/applied', {
+    operator: 'BUS', terminal: 'B1', kind: 'blacklist', version: 1, appliedAt: '2026-03-03T08:30:00+08:00'
+  })
+  await door.ledger.sealer.seal()
+}
+
 t.test('one changed value in every column is found and named', async t => {
   const doors = await startDoors()
   t.teardown(() => doors.stop())
   const door = await wholeDay(doors)
+  await atTheCounter(door)
   const db = openDb(door.databaseUrl, { max: 1 }) // a superuser: the role that serves could change little
   const before = await verifyBooks(db)
   t.strictSame(before.checks.filter(one => !one.ok), [], 'the books are in order')
@@ -271,6 +310,16 @@ t.test('what was taken away is missed, and an old batch excuses no other day', a
     values (1000000, '2026-01-01', 'clearing', '2026-01-01', 0, 0, 0, '', '', 1)`
   t.match(await says(ofBefore, 'update position_charge set rate_ppm = rate_ppm + 1'),
     /position_charge 2026-03-02/, 'one of form 1 committed to nothing, but only of its own day')
+  await atTheCounter(door)
+  t.equal(await says(), '')
+  t.match(await says("delete from load where key = 'load-0002'"),
+    /transfer \d+ of card \d+: its load is not there/)
+  t.match(await says("delete from note where noted = 'card_block'"), /card_block key block-0001/)
+  // Nobody but a process of the version before writes without a note, and that for a day at most.
+  const unnoted = "update load set noted_in = null where key = 'load-0003'"
+  t.equal(await says(unnoted), '')
+  t.match(await says(unnoted, "update load set requested_at = requested_at + interval '25 hours'"),
+    /load \d+: of no batch/)
   tx.release()
   await db.end()
   await door.close()

@@ -21,7 +21,7 @@ const afterLateRecords = 400
 export const retention: Readonly<Record<string, Stay | Ending>> = {
   transfer: 'evidence', delivery: 'evidence', delivery_raw: 'evidence', delivery_part: 'evidence',
 
-  batch: 'books', balance_delta: 'books', account_day: 'books', account_batch: 'books',
+  batch: 'books', note: 'books', balance_delta: 'books', account_day: 'books', account_batch: 'books',
   general_ledger: 'books', position: 'books', position_charge: 'books', statement: 'books',
   instruction: 'books', instruction_account: 'books', clearing_day: 'books', day_step: 'books',
   day_check: 'books', day_approval: 'books', settlement_override: 'books', settlement_hold: 'books',

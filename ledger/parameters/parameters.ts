@@ -17,14 +17,16 @@ import { appliedAt, listingAt } from '../core/listing.ts'
 import type { Ledger } from '../ledger.ts'
 import { propose, type Member, type ProposalKind } from '../people/proposals.ts'
 import { instantIn, Refusal } from '../refusal.ts'
+import { noteApplied } from './applied.ts'
 import { needsSecondPerson } from './set-up.ts'
 import { findApplied, findEntries, type ListEntry } from '../store/blacklist.ts'
 import { branchesOfCards } from '../store/branches.ts'
 import { findCards } from '../store/cards.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
+import { openDate } from '../store/lock.ts'
 import { news, tell } from '../store/outbox.ts'
 import {
-  addedSince, insertApplied, insertBlacklistVersion, insertEntries, insertTariff, lastBlacklist, listedAmong,
+  addedSince, insertBlacklistVersion, insertEntries, insertTariff, lastBlacklist, listedAmong,
   listedAt, listedCards, lockPublication, publishedAt, readTariffs, removedSince, removeEntries,
   usesOfListed, type CardPlace, type ListedUse
 } from '../store/parameters.ts'
@@ -259,7 +261,10 @@ export async function acknowledge (
   }
   // A clock that runs behind applies nothing before it was there: that would move who bears a listed card.
   const appliedAtMs = Math.max(saidMs, publishedMs)
-  await insertApplied(ledger.db, { terminalId, kind, version, appliedAtMs, reportedAtMs: ledger.clock.now() })
+  await inTransaction(ledger.db, async tx => {
+    const how = { clearingDate: await openDate(tx), atMs: ledger.clock.now() }
+    await noteApplied(tx, ledger, [{ terminalId, kind, version, appliedAtMs }], how)
+  })
 }
 
 function terminalOf (

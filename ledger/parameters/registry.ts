@@ -2,7 +2,7 @@
 // card brings its money. Once the ledger works, policies, commissions, holidays and terms of parties wait for
 // a second person.
 import { createHash } from 'node:crypto'
-import type { Card, Party, Product, Psam, Registry } from '../../schemas/api.ts'
+import type { Card, Party, Product, Psam, Registry, Terminal } from '../../schemas/api.ts'
 import { audit } from '../people/audit.ts'
 import { registerBankAccounts } from '../bank/bank-accounts.ts'
 import { canonical } from '../core/canonical.ts'
@@ -12,6 +12,7 @@ import { setHolidays } from './holidays.ts'
 import { withheldTerms } from './party-terms.ts'
 import { setParameters } from './policies.ts'
 import { requireAllowed } from '../posting/allowed.ts'
+import { note } from '../posting/note.ts'
 import { requireOwnBranch, type Member } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
 import { branchesOfParties, branchesOfTerminals, setCardBranches } from '../store/branches.ts'
@@ -21,8 +22,8 @@ import { readOpenDay, setFirstDay } from '../store/days.ts'
 import { openDate } from '../store/lock.ts'
 import { postBatch, type NewTransfer } from '../store/post.ts'
 import {
-  accountId, bumpVersion, unclearTerminal, upsertParties, upsertProducts, upsertPsams, upsertTerminals,
-  type Snapshot
+  accountId, bumpVersion, unclearTerminal, unknownParty, upsertParties, upsertProducts, upsertPsams,
+  upsertTerminals, type Snapshot
 } from '../store/registry.ts'
 import { takeIn } from '../terminals/enrolment.ts'
 import { lockInstructing } from '../store/settlement.ts'
@@ -39,6 +40,8 @@ export async function register (
 ): Promise<Record<string, number>> {
   const counts: Record<string, number> = {}
   await inTransaction(ledger.db, async tx => {
+    const { terminals: named = [] } = registry
+    const open = named.length === 0 ? null : await openDate(tx) // before all other locks
     await requireOwn(tx, registry, by)
     if (registry.holidays !== undefined) await lockInstructing(tx) // before the audit log, as who instructs
     if (registry.clearingDate !== undefined) await openLedger(tx, registry.clearingDate, ledger.partitionDays)
@@ -55,11 +58,10 @@ export async function register (
     await upsertProducts(tx, products)
     counts['products'] = products.length
     requireOnce('terminals', terminals, ({ operator, terminal }) => `${operator}/${terminal}`)
-    counts['terminals'] = await upsertTerminals(tx, terminals)
-    if (counts['terminals'] < terminals.length) {
-      throw new Refusal('registry_invalid', 'a terminal names a party that is not registered')
-    }
-    if (terminals.length > 0) await takeIn(tx, ledger)
+    await requireParties(tx, terminals.map(({ operator }) => operator))
+    const date = open ?? registry.clearingDate ?? null
+    if (terminals.length > 0) await enterTerminals(tx, ledger, terminals, date)
+    counts['terminals'] = terminals.length
     await requireTerminals(tx, psams)
     counts['psams'] = await upsertPsams(tx, psams)
     requireOnce('commissions', registry.commissions ?? [], ({ party, product, from }) =>
@@ -78,6 +80,25 @@ export async function register (
   })
   if (registry.cards !== undefined) counts['cards'] = await issue(ledger, registry.cards, by)
   return counts
+}
+
+async function requireParties (tx: Tx, operators: readonly string[]): Promise<void> {
+  const missing = await unknownParty(tx, operators)
+  if (missing === null) return
+  throw new Refusal('registry_invalid', 'a terminal names a party that is not registered',
+    `/terminals/${missing}`)
+}
+
+/** Whose a terminal is decides who is paid: it is under the tree, as soon as there is a date for it. */
+async function enterTerminals (
+  tx: Tx, ledger: Ledger, terminals: readonly Terminal[], clearingDate: string | null
+): Promise<void> {
+  if (clearingDate === null) await upsertTerminals(tx, terminals, null)
+  else {
+    await note(tx, ledger, { table: 'terminal', clearingDate, atMs: ledger.clock.now() }, notedIn =>
+      upsertTerminals(tx, terminals, notedIn))
+  }
+  await takeIn(tx, ledger, clearingDate)
 }
 
 /** SHA-256 over the call, whatever the order of its fields. */

@@ -9,18 +9,21 @@ import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
 import { decideBlock, findBlock, insertBlock, listedFor } from '../store/card-blocks.ts'
 import { findCards } from '../store/cards.ts'
-import { inTransaction } from '../store/db.ts'
+import { inTransaction, type Tx } from '../store/db.ts'
+import { openDate } from '../store/lock.ts'
 import { news, tell } from '../store/outbox.ts'
+import { note } from './note.ts'
 
-export type BlockBook = Pick<Ledger, 'db' | 'clock' | 'tac'>
+export type BlockBook = Pick<Ledger, 'db' | 'clock' | 'tac' | 'random'>
 
 /** Entries of these kinds lift by themselves. */
 const passing: ReadonlySet<string> = new Set(['oral_loss'])
 
-/** Throws Refusal request_conflict for a key that was used with another challenge. */
+/** Throws Refusal unavailable, and request_conflict for a key that was used with another challenge. */
 export async function askBlock (
-  { db, clock, tac }: BlockBook, { client, block }: { readonly client: string, readonly block: NewBlock }
+  ledger: BlockBook, { client, block }: { readonly client: string, readonly block: NewBlock }
 ): Promise<BlockReply> {
+  const { db, clock, tac } = ledger
   const { key, card: ref, challenge, form, keyVersion, operator, terminal } = block
   const no = (reason: BlockReason): BlockReply => ({ key, reason, mac: null })
   const card = (await findCards(db, [ref])).get(cardKey(ref))
@@ -28,6 +31,7 @@ export async function askBlock (
   const asked = { suite: card.suite, keyVersion, cardFactor: ref.serial.slice(4), challenge, form }
   const mac = await tac.block(asked)
   return await inTransaction(db, async tx => {
+    const clearingDate = await openDateOf(tx)
     const before = await findBlock(tx, card.bucket, client, key)
     if (before !== null && before.challenge.toString('hex').toUpperCase() !== challenge) {
       throw new Refusal('request_conflict', `${key} was used before with another challenge`, '/key')
@@ -38,27 +42,37 @@ export async function askBlock (
     if (mac === null) return no('key_unknown')
     if (before === null) {
       const { bucket, cardId } = card
-      await insertBlock(tx, {
+      const atMs = clock.now()
+      await note(tx, ledger, { table: 'card_block', clearingDate, atMs }, notedIn => insertBlock(tx, {
         bucket, cardId, client, key, operator, terminal, form, challenge: Buffer.from(challenge, 'hex'),
-        listedFor: reason, state: 'open', requestedAtMs: clock.now()
-      })
+        listedFor: reason, state: 'open', requestedAtMs: atMs
+      }, notedIn))
     }
     return { key, reason: 'ok', mac: Buffer.from(mac).toString('hex').toUpperCase() }
   })
 }
 
-/** Throws Refusal not_found. */
+async function openDateOf (tx: Tx): Promise<string> {
+  const date = await openDate(tx)
+  if (date === null) throw new Refusal('unavailable', 'no clearing date is set yet')
+  return date
+}
+
+/** Throws Refusal not_found, unavailable. */
 export async function tellBlock (
-  { db, clock }: BlockBook, { client, told }: { readonly client: string, readonly told: BlockOutcome }
+  ledger: BlockBook, { client, told }: { readonly client: string, readonly told: BlockOutcome }
 ): Promise<BlockOutcomeReply> {
+  const { db, clock } = ledger
   const { key, card: ref, outcome } = told
   const card = (await findCards(db, [ref])).get(cardKey(ref))
   if (card === undefined) throw new Refusal('not_found', 'no such card was issued', '/card')
   return await inTransaction(db, async tx => {
+    const clearingDate = await openDateOf(tx)
     const row = await findBlock(tx, card.bucket, client, key)
     if (row === null) throw new Refusal('not_found', `there is no block ${key}`, '/key')
     const atMs = clock.now()
-    const decided = await decideBlock(tx, row, outcome, atMs)
+    const decided = 0 < await note(tx, ledger, { table: 'card_block', clearingDate, atMs }, notedIn =>
+      decideBlock(tx, row, { state: outcome, atMs }, notedIn))
     if (decided && outcome === 'blocked') {
       const { operator, terminal, form, listedFor: why } = row
       const subject = `card/${masked(ref)}`

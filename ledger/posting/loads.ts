@@ -27,6 +27,7 @@ import { postBatch } from '../store/post.ts'
 import { accountId, type Snapshot } from '../store/registry.ts'
 import type { LoadAnswer } from '../tac/load-keys.ts'
 import { aboutCard } from '../watch/chains.ts'
+import { note } from './note.ts'
 import { postGuarded } from './post-guarded.ts'
 import { breachesIn, countUses } from './within-limits.ts'
 
@@ -157,7 +158,7 @@ async function writeDown (
     reason: answerNumbers[reason], state: approved ? 'open' as const : 'declined' as const, evidence: null,
     journalId, agentAccount, clearingDate, requestedAtMs: atMs
   }
-  await insertLoad(tx, row)
+  await note(tx, ledger, { table: 'load', clearingDate, atMs }, notedIn => insertLoad(tx, row, notedIn))
   return row
 }
 
@@ -238,7 +239,7 @@ export async function tellLoad (
     if (tacRight === false) {
       alerts = await raiseAlerts(tx, [wrongTac(client, told, card, clearingDate)], atMs)
     }
-    if (row === null) return await forbid(tx, client, told, card, clearingDate, atMs)
+    if (row === null) return await forbid(tx, ledger, { client, told, card, clearingDate, atMs })
     const written = writtenBy(row, told, tacRight)
     if (row.state === 'open' && written !== null) {
       const tac = told.tac === undefined ? null : Buffer.from(told.tac, 'hex')
@@ -282,17 +283,24 @@ async function isTacRight (
   return answer.right
 }
 
+type Forbidden = {
+  readonly client: string, readonly told: LoadOutcome, readonly card: CardRow, readonly clearingDate: string
+  readonly atMs: number
+}
+
 async function forbid (
-  tx: Tx, client: string, told: LoadOutcome, card: CardRow, clearingDate: string, atMs: number
+  tx: Tx, ledger: Posting, { client, told, card, clearingDate, atMs }: Forbidden
 ): Promise<LoadOutcomeReply> {
   if (told.outcome !== 'withdrawn') throw new Refusal('not_found', `there is no load ${told.key}`, '/key')
-  await insertLoad(tx, {
-    bucket: card.bucket, cardId: card.cardId, client, key: told.key, digest: Buffer.alloc(0), source: 'agent',
+  const row = {
+    bucket: card.bucket, cardId: card.cardId, client, key: told.key, digest: Buffer.alloc(0),
+    source: 'agent' as const,
     partyId: null, amountFen: 0n, offlineCounter: 0, onlineCounter: 0, balanceFen: 0n, keyVersion: 0,
     terminal: Buffer.alloc(6), dateTime: Buffer.alloc(7), mac2: null, outcome: 1,
-    reason: answerNumbers.withdrawn, state: 'declined', evidence: 'withdrawn', journalId: null,
+    reason: answerNumbers.withdrawn, state: 'declined' as const, evidence: 'withdrawn', journalId: null,
     agentAccount: null, clearingDate, requestedAtMs: atMs
-  })
+  }
+  await note(tx, ledger, { table: 'load', clearingDate, atMs }, notedIn => insertLoad(tx, row, notedIn))
   return { key: told.key, state: 'declined' }
 }
 
@@ -336,7 +344,9 @@ async function settle (
   tx: Tx, ledger: Posting, snapshot: Snapshot, row: LoadRow, written: boolean, evidence: string,
   atMs: number, tac: Buffer | null = null
 ): Promise<void> {
-  await decideLoad(tx, row, written ? 'written' : 'not_written', evidence, tac, atMs)
+  const decision = { state: written ? 'written' : 'not_written', evidence, tac, atMs } as const
+  await note(tx, ledger, { table: 'load', clearingDate: await openDateOf(tx), atMs }, notedIn =>
+    decideLoad(tx, row, decision, notedIn))
   if (written) await moveToPurse(tx, ledger, snapshot, row, atMs)
   else if (row.agentAccount !== null) await giveBack(tx, ledger, snapshot, row, row.agentAccount, atMs)
 }

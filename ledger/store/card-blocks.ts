@@ -1,6 +1,8 @@
 // Blocks of cards as rows. It refuses to know who may be blocked.
 import { blockForms, blockStates, type BlockForm, type BlockState } from '../../schemas/card-block.ts'
+import type { NotedRow } from '../core/notes.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
+import { notedColumns } from './notes.ts'
 
 export type BlockRow = {
   readonly bucket: number
@@ -48,24 +50,30 @@ export async function listedFor (
   return row?.reason ?? null
 }
 
-/** False where a row of that key is there already. */
-export async function insertBlock (tx: Tx, row: Omit<BlockRow, 'decidedAtMs'>): Promise<boolean> {
-  const { rowCount } = await tx.query(`
+/** None where a row of that key is there already. */
+export async function insertBlock (
+  tx: Tx, row: Omit<BlockRow, 'decidedAtMs'>, notedIn: bigint
+): Promise<NotedRow[]> {
+  const { rows } = await tx.query<NotedRow>(`
     insert into card_block (bucket, card_id, client_id, key, operator, terminal, form, challenge, listed_for,
-      state, requested_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing`, [
+      state, requested_at, noted_in)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing
+    returning ${notedColumns('card_block')}`, [
     row.bucket, row.cardId, row.client, row.key, row.operator, row.terminal, blockForms.indexOf(row.form),
-    row.challenge, row.listedFor, blockStates.indexOf(row.state), timestamp(row.requestedAtMs)])
-  return rowCount === 1
+    row.challenge, row.listedFor, blockStates.indexOf(row.state), timestamp(row.requestedAtMs),
+    notedIn])
+  return rows
 }
 
-/** Whether it was open until now. */
+/** None where it was not open any more. */
 export async function decideBlock (
-  tx: Tx, { bucket, client, key }: BlockRow, state: BlockState, atMs: number
-): Promise<boolean> {
-  const { rowCount } = await tx.query(`
-    update card_block set state = $4, decided_at = $5
-    where bucket = $1 and client_id = $2 and key = $3 and state = 0`,
-  [bucket, client, key, blockStates.indexOf(state), timestamp(atMs)])
-  return rowCount === 1
+  tx: Tx, { bucket, client, key }: BlockRow, { state, atMs }: { state: BlockState, atMs: number },
+  notedIn: bigint
+): Promise<NotedRow[]> {
+  const { rows } = await tx.query<NotedRow>(`
+    update card_block set state = $4, decided_at = $5, noted_in = $6
+    where bucket = $1 and client_id = $2 and key = $3 and state = 0
+    returning ${notedColumns('card_block')}`,
+  [bucket, client, key, blockStates.indexOf(state), timestamp(atMs), notedIn])
+  return rows
 }

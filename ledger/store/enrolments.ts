@@ -1,7 +1,9 @@
 // Which terminals are enrolled, as rows: one list whose version grows with each change. It refuses to know
 // who may change it.
 import type { EnrolledTerminal, TerminalRef, TerminalState } from '../../schemas/terminals.ts'
+import type { NotedRow } from '../core/notes.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
+import { notedColumns } from './notes.ts'
 
 /** Changes of the list come one after the other; the lock lasts until the transaction ends. */
 export async function lockEstate (tx: Tx): Promise<void> {
@@ -21,20 +23,24 @@ export async function estateVersion (db: Db | Tx): Promise<number> {
   return rows[0]?.version ?? 0
 }
 
-/** Every registered terminal that nobody has enrolled gets its row, in this state. Returns how many. */
+/**
+ * Every registered terminal that nobody has enrolled gets its row, in this state. `notedIn`: null before
+ * there is a clearing date.
+ */
 export async function enrolRegistered (
   tx: Tx, { state, version, atMs }: {
     readonly state: TerminalState, readonly version: number,
     readonly atMs: number
-  }
-): Promise<number> {
-  const { rowCount } = await tx.query(`
-    insert into terminal_enrolment (terminal_id, state, version, enrolled_at, changed_at)
+  }, notedIn: bigint | null
+): Promise<NotedRow[]> {
+  const { rows } = await tx.query<NotedRow>(`
+    insert into terminal_enrolment (terminal_id, state, version, enrolled_at, changed_at, noted_in)
     select terminal_id, $1, $2, case when $1 = 'enrolled' then $3::timestamptz end,
-      $3::timestamptz from terminal t
+      $3::timestamptz, $4::bigint from terminal t
     where not exists (select from terminal_enrolment e where e.terminal_id = t.terminal_id)
-    order by terminal_id`, [state, version, timestamp(atMs)])
-  return rowCount ?? 0
+    order by terminal_id returning ${notedColumns('terminal_enrolment')}`,
+  [state, version, timestamp(atMs), notedIn])
+  return rows
 }
 
 export type EnrolmentRow = EnrolledTerminal & { readonly terminalId: number }
@@ -78,25 +84,27 @@ export async function updateEnrolments (
   tx: Tx, rows: readonly EnrolmentRow[], { version, atMs }: {
     readonly version: number,
     readonly atMs: number
-  }
-): Promise<void> {
-  await tx.query(`
+  }, notedIn: bigint | null
+): Promise<NotedRow[]> {
+  const { rows: written } = await tx.query<NotedRow>(`
     update terminal_enrolment e set state = n.state, kind = n.kind, place = n.place, gateway = n.gateway,
       firmware = n.firmware, key_name = n.key_name, key_check = n.key_check,
       key_wrapped = n.key_wrapped,
       heartbeat_seconds = n.heartbeat_seconds, certificates = string_to_array(n.certificates, ' '),
-      version = $1, changed_at = $2,
+      version = $1, changed_at = $2, noted_in = $14,
       enrolled_at = case when n.state = 'enrolled' then coalesce(e.enrolled_at, $2) else e.enrolled_at end
     from unnest($3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
       $10::text[], $11::int[], $12::text[], $13::text[])
       as n (terminal_id, state, kind, place, gateway, firmware, key_name, key_check, heartbeat_seconds,
         key_wrapped, certificates)
-    where e.terminal_id = n.terminal_id`, [
+    where e.terminal_id = n.terminal_id returning ${notedColumns('terminal_enrolment', 'e')}`, [
     version, timestamp(atMs), rows.map(row => row.terminalId), rows.map(row => row.state),
     rows.map(row => row.kind), rows.map(row => row.place), rows.map(row => row.gateway),
     rows.map(row => row.firmware), rows.map(row => row.keys?.name ?? null),
     rows.map(row => row.keys?.check ?? null), rows.map(row => row.heartbeatSeconds),
-    rows.map(row => row.keys?.wrapped ?? null), rows.map(row => row.certificates?.join(' ') ?? null)])
+    rows.map(row => row.keys?.wrapped ?? null), rows.map(row => row.certificates?.join(' ') ?? null),
+    notedIn])
+  return written
 }
 
 /**

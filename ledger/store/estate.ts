@@ -2,7 +2,9 @@
 // know what a report means.
 import type { Health } from '../../schemas/estate.ts'
 import type { ParameterKind, TerminalEventKind, TerminalRef, TerminalState } from '../../schemas/terminals.ts'
+import type { NotedRow } from '../core/notes.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
+import { notedColumns } from './notes.ts'
 
 const orTimestamp = (atMs: number | null): string | null => atMs === null ? null : timestamp(atMs)
 
@@ -102,16 +104,21 @@ export async function publishedAmong (
   return new Set(rows.map(({ kind, version }) => `${kind} ${version}`))
 }
 
-/** The same acknowledgement again changes nothing; the state shows the one that was applied last. */
-export async function putApplied (tx: Tx, rows: readonly AppliedRow[], atMs: number): Promise<void> {
-  if (rows.length === 0) return
-  await tx.query(`
-    insert into parameter_applied (terminal_id, kind, version, applied_at, reported_at)
+/**
+ * Returns what is new: the same acknowledgement again changes nothing. The state shows the one that was
+ * applied last. `notedIn`: null before there is a clearing date.
+ */
+export async function putApplied (
+  tx: Tx, rows: readonly AppliedRow[], atMs: number, notedIn: bigint | null
+): Promise<NotedRow[]> {
+  if (rows.length === 0) return []
+  const { rows: fresh } = await tx.query<NotedRow>(`
+    insert into parameter_applied (terminal_id, kind, version, applied_at, reported_at, noted_in)
     select * from unnest($1::int[], $2::text[], $3::int[], $4::timestamptz[])
-      as n (terminal_id, kind, version, applied_at) cross join (select $5::timestamptz) r
-    order by 1, 2, 4, 3 on conflict do nothing`, [
+      as n (terminal_id, kind, version, applied_at) cross join (select $5::timestamptz, $6::bigint) r
+    order by 1, 2, 4, 3 on conflict do nothing returning ${notedColumns('parameter_applied')}`, [
     rows.map(row => row.terminalId), rows.map(row => row.kind), rows.map(row => row.version),
-    rows.map(row => timestamp(row.appliedAtMs)), timestamp(atMs)])
+    rows.map(row => timestamp(row.appliedAtMs)), timestamp(atMs), notedIn])
   // The history of a terminal has a row for each list of 400 days: only its end is read.
   await tx.query(`
     update terminal_state s set
@@ -128,6 +135,7 @@ export async function putApplied (tx: Tx, rows: readonly AppliedRow[], atMs: num
         order by applied_at desc, version desc limit 1) last
       group by n.terminal_id) a
     where s.terminal_id = a.terminal_id`, [rows.map(row => row.terminalId), rows.map(row => row.kind)])
+  return fresh
 }
 
 export type ToldEvent = {

@@ -92,14 +92,15 @@ export const sumIncome = async (db: Db, of: IncomeOf): Promise<IncomeSum[]> =>
 
 /** Bytes, deflated, that begin with line `firstLine`; those of a JSON delivery are all of it. */
 export type RawLines = {
-  readonly kind: 'json' | 'file', readonly name: string, readonly firstLine: number, readonly bytes: Buffer
+  readonly kind: 'json' | 'file', readonly name: string, readonly source: string, readonly firstLine: number
+  readonly bytes: Buffer
 }
 
 /** What a line of a delivery stands in: the part of a file, or the whole JSON. */
 export const readLinesAround = async (
   tx: Tx | Db, deliveryNo: bigint, lineNo: number
 ): Promise<RawLines | null> => (await tx.query<RawLines>(`
-    select d.kind, d.external_id as name, coalesce(r.first_line, 1) as "firstLine",
+    select d.kind, d.external_id as name, d.source, coalesce(r.first_line, 1) as "firstLine",
       coalesce(r.bytes, d.raw) as bytes
     from delivery d left join lateral (
       select first_line, bytes from delivery_raw p

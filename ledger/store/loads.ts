@@ -1,8 +1,12 @@
 // Loads as rows: what was asked, what was answered, what became of it. It refuses to know what is allowed.
 import type { LoadState } from '../../schemas/load.ts'
 import type { CardRef } from '../../schemas/record.ts'
+import { transferCodes } from '../core/chart.ts'
+import type { NotedRow } from '../core/notes.ts'
 import { numbers } from './columns.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
+import { notedColumns } from './notes.ts'
+import type { Start } from './verification.ts'
 
 /** Stored: never renumber. */
 export const stateNumbers = { open: 0, written: 1, not_written: 2, declined: 3 } as const
@@ -99,27 +103,35 @@ export async function pendingOf (
   return rows[0]?.fen ?? 0n
 }
 
-export async function insertLoad (tx: Tx, row: Omit<LoadRow, 'loadId' | 'decidedAtMs'>): Promise<void> {
-  await tx.query(`
+export async function insertLoad (
+  tx: Tx, row: Omit<LoadRow, 'loadId' | 'decidedAtMs'>, notedIn: bigint
+): Promise<NotedRow[]> {
+  const { rows } = await tx.query<NotedRow>(`
     insert into load (bucket, load_id, card_id, client_id, key, digest, source, party_id, amount_fen,
       offline_counter, online_counter, balance_fen, key_version, terminal, date_time, mac2, outcome, reason,
-      state, evidence, journal_id, agent_account, clearing_date, requested_at)
+      state, evidence, journal_id, agent_account, clearing_date, requested_at, noted_in)
     values ($1, nextval('load_id_seq'), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-      $17, $18, $19, $20, $21, $22, $23)`, [
+      $17, $18, $19, $20, $21, $22, $23, $24) returning ${notedColumns('load')}`, [
     row.bucket, row.cardId, row.client, row.key, row.digest, sourceNames.indexOf(row.source), row.partyId,
     row.amountFen, row.offlineCounter, row.onlineCounter, row.balanceFen, row.keyVersion, row.terminal,
     row.dateTime, row.mac2, row.outcome, row.reason, stateNumbers[row.state], row.evidence, row.journalId,
-    row.agentAccount, row.clearingDate, timestamp(row.requestedAtMs)])
+    row.agentAccount, row.clearingDate, timestamp(row.requestedAtMs), notedIn])
+  return rows
 }
 
 export async function decideLoad (
-  tx: Tx, { bucket, loadId }: LoadRow, state: 'written' | 'not_written', evidence: string,
-  tac: Buffer | null, atMs: number
-): Promise<void> {
-  await tx.query(`
-    update load set state = $3, evidence = $4, tac = $5, decided_at = $6
-    where bucket = $1 and load_id = $2 and state = 0`,
-  [bucket, loadId, stateNumbers[state], evidence, tac, timestamp(atMs)])
+  tx: Tx, { bucket, loadId }: LoadRow, { state, evidence, tac, atMs }: Decision, notedIn: bigint
+): Promise<NotedRow[]> {
+  const { rows } = await tx.query<NotedRow>(`
+    update load set state = $3, evidence = $4, tac = $5, decided_at = $6, noted_in = $7
+    where bucket = $1 and load_id = $2 and state = 0 returning ${notedColumns('load')}`,
+  [bucket, loadId, stateNumbers[state], evidence, tac, timestamp(atMs), notedIn])
+  return rows
+}
+
+export type Decision = {
+  readonly state: 'written' | 'not_written', readonly evidence: string, readonly tac: Buffer | null
+  readonly atMs: number
 }
 
 /** All that the chip is known to have signed at the counter behind a load. */
@@ -168,3 +180,40 @@ export async function findEvidence (db: Db, { afterMs, conflict, clock, limit }:
     order by l.requested_at, l.load_id, e.kind = 'reading', e.at limit $4`, [afterMs, conflict, clock, limit])
   return rows.map(({ beganWithFen, kind, ...row }) => ({ load: fromStored(row), beganWithFen, kind }))
 }
+
+/* ---- comparisons ---- */
+
+/**
+ * Loads against the transfers they made: what an agent owes for one, and what its purse took of all of its
+ * card. A purse that was opened with money has transfers of these kinds too, in a batch of the registry.
+ */
+export const loadDifferences = async (tx: Tx | Db, { date }: Start): Promise<string[]> =>
+  (await tx.query<{ what: string }>(`
+    with moved as (
+      select t.* from transfer t join batch b on b.bucket = 0 and b.batch_id = t.batch_id
+      where t.code = any($2) and b.kind = 'requests' and ($1::date is null or t.clearing_date >= $1))
+    select format('load %s: %s fen against transfer %s of %s', l.load_id, l.amount_fen, l.journal_id,
+      coalesce(t.amount_fen::text, 'nothing')) as what
+    from load l left join transfer t on t.bucket = l.bucket and t.clearing_date = l.clearing_date
+      and t.transfer_id = l.journal_id and t.card_id = l.card_id and t.debit_account = l.agent_account
+      and t.code = $3
+    where l.journal_id is not null and t.amount_fen is distinct from l.amount_fen
+      and ($1::date is null or l.clearing_date >= $1)
+    union all
+    select format('transfer %s of card %s: its load is not there', m.transfer_id, m.card_id) from moved m
+    where m.code = $3 and not exists (
+      select from load l where l.bucket = m.bucket and l.card_id = m.card_id
+        and l.journal_id = m.transfer_id)
+    union all
+    select format('load of card %s: %s fen written, transfers of %s', coalesce(l.card_id, m.card_id),
+      coalesce(l.fen, 0), coalesce(m.fen, 0))
+    from (
+      select bucket, card_id, sum(amount_fen) as fen from load where state = 1 group by 1, 2) l
+    full join (
+      select t.bucket, t.card_id, sum(t.amount_fen) as fen from transfer t
+      join batch b on b.bucket = 0 and b.batch_id = t.batch_id
+      where t.code = $4 and b.kind = 'requests' group by 1, 2) m using (bucket, card_id)
+    where $1::date is null and coalesce(l.fen, 0) <> coalesce(m.fen, 0)
+    order by 1 limit 20`, [date, [sold, written], sold, written])).rows.map(({ what }) => what)
+
+const { sale_load: sold, load_written: written } = transferCodes

@@ -149,20 +149,6 @@ export async function insertTariff (tx: Tx, tariff: Tariff, atMs: number): Promi
 
 /* ---- what terminals applied ---- */
 
-export type Acknowledgement = {
-  readonly terminalId: number, readonly kind: 'blacklist' | 'tariff' | 'cities', readonly version: number,
-  readonly appliedAtMs: number, readonly reportedAtMs: number
-}
-
-/** The same acknowledgement again changes nothing. */
-export async function insertApplied (db: Db, applied: Acknowledgement): Promise<void> {
-  await db.query(`
-    insert into parameter_applied (terminal_id, kind, version, applied_at, reported_at)
-    values ($1, $2, $3, $4, $5) on conflict do nothing`, [
-    applied.terminalId, applied.kind, applied.version, timestamp(applied.appliedAtMs),
-    timestamp(applied.reportedAtMs)])
-}
-
 export type ListedUse = CardPlace & CardRef & {
   readonly terminalId: number, readonly terminal: string, readonly reachable: boolean,
   readonly operator: string

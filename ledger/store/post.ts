@@ -28,7 +28,8 @@ export type NewTransfer = {
 }
 
 export type NewBatch = {
-  readonly kind: 'records' | 'registry' | 'correction' | 'clearing' | 'settlement' | 'requests' | 'bank'
+  readonly kind: 'records' | 'registry' | 'correction' | 'clearing' | 'settlement' | 'requests' | 'bank' |
+    'notes'
   readonly clearingDate: string
   readonly createdAtMs: number
   readonly salt: Uint8Array

@@ -8,12 +8,14 @@ import type { Tariff } from '../../schemas/tariff/tariff.ts'
 import {
   accountCode, books, headingRow, headings, transferCodes, type Book, type Heading, type TransferCode
 } from '../core/chart.ts'
+import type { NotedRow } from '../core/notes.ts'
 import { groupBy } from '../../runtime/collections.ts'
 import type { Db, Tx } from './db.ts'
 import type { AcceptedCity } from '../core/cities.ts'
 import { readCities } from './cities.ts'
 import { readUsageLimits } from './usage.ts'
 import { ensureGuarded, type GuardedAccount } from './guarded.ts'
+import { notedColumns } from './notes.ts'
 
 export type PartyRow = {
   readonly partyId: number, readonly code: string, readonly kind: Party['kind'], readonly nameZh: string,
@@ -224,16 +226,30 @@ export async function upsertCommissions (tx: Tx, commissions: readonly Commissio
   return rowCount ?? 0
 }
 
-export async function upsertTerminals (tx: Tx, terminals: readonly Terminal[]): Promise<number> {
-  const { rowCount } = await tx.query(`
-    insert into terminal (code, party_id, name, reachable)
-    select t.code, p.party_id, t.name, t.reachable
+/** The place of the first of these codes that is of no party; null where each is. */
+export async function unknownParty (tx: Tx, codes: readonly string[]): Promise<number | null> {
+  const { rows } = await tx.query<{ place: number }>(`
+    select (n - 1)::int as place from unnest($1::text[]) with ordinality as c (code, n)
+    where not exists (select from party p where p.code = c.code) order by n limit 1`, [codes])
+  return rows[0]?.place ?? null
+}
+
+/** Returns those that are new or changed. `notedIn`: null before there is a clearing date. */
+export async function upsertTerminals (
+  tx: Tx, terminals: readonly Terminal[], notedIn: bigint | null
+): Promise<NotedRow[]> {
+  const { rows } = await tx.query<NotedRow>(`
+    insert into terminal (code, party_id, name, reachable, noted_in)
+    select t.code, p.party_id, t.name, t.reachable, $5::bigint
     from unnest($1::text[], $2::text[], $3::text[], $4::boolean[]) as t (code, operator, name, reachable)
     join party p on p.code = t.operator
-    on conflict (party_id, code) do update set name = excluded.name, reachable = excluded.reachable`, [
+    on conflict (party_id, code) do update
+      set name = excluded.name, reachable = excluded.reachable, noted_in = excluded.noted_in
+      where terminal.name <> excluded.name or terminal.reachable <> excluded.reachable
+    returning ${notedColumns('terminal')}`, [
     terminals.map(t => t.terminal), terminals.map(t => t.operator), terminals.map(t => t.name ?? ''),
-    terminals.map(t => t.reachable ?? true)])
-  return rowCount ?? 0
+    terminals.map(t => t.reachable ?? true), notedIn])
+  return rows
 }
 
 /**

@@ -251,6 +251,7 @@ create table card_block (
   form smallint not null,
   key text not null,
   listed_for text not null,
+  noted_in bigint,
   operator text not null,
   requested_at timestamp with time zone not null,
   state smallint not null,
@@ -767,6 +768,7 @@ create table load (
   key_version smallint not null,
   load_id bigint not null,
   mac2 bytea,
+  noted_in bigint,
   offline_counter integer not null,
   online_counter integer not null,
   outcome smallint not null,
@@ -843,6 +845,14 @@ create table national_return (
 );
 CREATE UNIQUE INDEX national_return_claim ON public.national_return USING btree (claim) WHERE (refused IS NULL);
 
+create table note (
+  batch_id bigint not null,
+  bucket smallint not null default 0,
+  digests bytea not null,
+  noted text not null,
+  constraint note_pkey PRIMARY KEY (bucket, batch_id)
+);
+
 create table open_day (
   clearing_date date not null,
   one boolean not null default true,
@@ -869,6 +879,7 @@ CREATE INDEX outbox_fresh ON public.outbox USING btree (outbox_id) WHERE (fanned
 create table parameter_applied (
   applied_at timestamp with time zone not null,
   kind text not null,
+  noted_in bigint,
   reported_at timestamp with time zone not null,
   terminal_id integer not null,
   version integer not null,
@@ -1207,6 +1218,7 @@ CREATE INDEX telling_list ON public.telling USING btree (webhook_id, state, tell
 create table terminal (
   code text not null,
   name text not null default ''::text,
+  noted_in bigint,
   party_id integer not null,
   reachable boolean not null default true,
   terminal_id integer not null generated always as identity,
@@ -1237,6 +1249,7 @@ create table terminal_enrolment (
   key_name text,
   key_wrapped text,
   kind text not null default 'other'::text,
+  noted_in bigint,
   place text not null default ''::text,
   state text not null,
   terminal_id integer not null,

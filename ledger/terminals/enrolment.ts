@@ -12,13 +12,16 @@ import {
 } from '../../schemas/terminals.ts'
 import { sha256 } from '../../schemas/sha256.ts'
 import { canonical } from '../core/canonical.ts'
+import type { NotedRow } from '../core/notes.ts'
 import type { Ledger } from '../ledger.ts'
 import { needsSecondPerson } from '../parameters/set-up.ts'
 import { audit } from '../people/audit.ts'
 import { propose, requireOwnBranch, type Member, type ProposalKind } from '../people/proposals.ts'
+import { note } from '../posting/note.ts'
 import { Refusal } from '../refusal.ts'
 import { branchesOfParties } from '../store/branches.ts'
 import { inTransaction, type Db, type Tx } from '../store/db.ts'
+import { openDate } from '../store/lock.ts'
 import {
   changedSince, enrolRegistered, estateOf, estateVersion, lockEnrolments, lockEstate, shareEstate,
   updateEnrolments, type EnrolmentRow, type ListOwner
@@ -35,11 +38,11 @@ export async function enrol (
 ): Promise<EnrolmentReply> {
   return await inTransaction(ledger.db, async tx => {
     requireOwnBranch(by, await branchesOfParties(tx, terminals.map(one => one.operator)))
-    const changes = await changesOf(tx, terminals)
+    const { changes, clearingDate } = await changesOf(tx, terminals)
     const atOnce = await needsSecondPerson(tx, ledger) ? changes.filter(one => !opensDoors(one)) : changes
     const waiting = changes.filter(one => !atOnce.includes(one)).map(({ wanted }) => wanted)
     const atMs = ledger.clock.now()
-    const { version, done } = await carryOut(tx, atOnce, { by: by.name, reason, atMs })
+    const { version, done } = await carryOut(tx, ledger, atOnce, { by: by.name, reason, atMs, clearingDate })
     if (waiting.length === 0) return { version, done, waiting: 0 }
     const asked = { kind: 'terminal_enrolment', body: { terminals: waiting }, reason }
     const proposal = Number(await propose(tx, ledger, terminalEnrolmentKind, by, asked))
@@ -66,8 +69,7 @@ export const terminalEnrolmentKind: ProposalKind = {
     return `terminals/${terminals.length}#${digest.slice(0, 8)}`
   },
   look: async (tx, _ledger, { terminals }: Wanted) => {
-    await lockEstate(tx)
-    const changes = await changesOf(tx, terminals)
+    const { changes } = await changesOf(tx, terminals)
     return {
       terminals: changes.slice(0, shownMax).map(({ before }) =>
         ({
@@ -77,8 +79,11 @@ export const terminalEnrolmentKind: ProposalKind = {
       more: Math.max(0, changes.length - shownMax)
     }
   },
-  carryOut: async (tx, _ledger, { terminals }: Wanted, { approvedBy, reason, atMs }) =>
-    await carryOut(tx, await changesOf(tx, terminals), { by: approvedBy.join(' + '), reason, atMs })
+  carryOut: async (tx, ledger, { terminals }: Wanted, { approvedBy, reason, atMs }) => {
+    const { changes, clearingDate } = await changesOf(tx, terminals)
+    const how = { by: approvedBy.join(' + '), reason, atMs, clearingDate }
+    return await carryOut(tx, ledger, changes, how)
+  }
 }
 const shownMax = 100
 
@@ -87,12 +92,21 @@ type Change = {
   readonly wanted: TerminalEnrolment
 }
 
-/** What is not as it is wanted. Locked until the transaction ends. */
-async function changesOf (tx: Tx, terminals: readonly TerminalEnrolment[]): Promise<Change[]> {
+/** The open date, then the list: whoever changes it takes both locks in this order. */
+async function lockForChange (tx: Tx): Promise<string | null> {
+  const clearingDate = await openDate(tx)
   await lockEstate(tx)
+  return clearingDate
+}
+
+/** What is not as it is wanted. Locked until the transaction ends. */
+async function changesOf (
+  tx: Tx, terminals: readonly TerminalEnrolment[]
+): Promise<{ readonly changes: Change[], readonly clearingDate: string | null }> {
+  const clearingDate = await lockForChange(tx)
   refuseTwice(terminals)
   const found = await lockEnrolments(tx, terminals)
-  return terminals.flatMap((wanted, index) => {
+  const changes = terminals.flatMap((wanted, index) => {
     const before = rowAt(found, wanted, index)
     if (before.state === 'retired') {
       throw new Refusal('conditions_not_met', `${terminalKey(wanted)} was retired, which is for good`,
@@ -101,6 +115,7 @@ async function changesOf (tx: Tx, terminals: readonly TerminalEnrolment[]): Prom
     const after = enrolledAs(before, wanted)
     return canonical(before) === canonical(after) ? [] : [{ before, after, wanted }]
   })
+  return { changes, clearingDate }
 }
 
 /** What is not said stays as it is. */
@@ -124,15 +139,19 @@ const opensDoors = ({ before, after }: Change): boolean =>
 const opensConnections = (before: readonly string[], after: readonly string[]): boolean =>
   after.some(one => !before.includes(one)) || (after.length === 0 && before.length > 0)
 
-type How = { readonly by: string, readonly reason: string, readonly atMs: number }
+type How = {
+  readonly by: string, readonly reason: string, readonly atMs: number, readonly clearingDate: string | null
+}
 
 async function carryOut (
-  tx: Tx, changes: readonly Change[], { by, reason, atMs }: How
+  tx: Tx, ledger: Noting, changes: readonly Change[], { by, reason, atMs, clearingDate }: How
 ): Promise<{ version: number, done: number }> {
   const last = await estateVersion(tx)
   if (changes.length === 0) return { version: last, done: 0 }
   const version = last + 1
-  await updateEnrolments(tx, changes.map(({ after }) => after), { version, atMs })
+  const rows = changes.map(({ after }) => after)
+  await noteEnrolments(tx, ledger, { clearingDate, atMs }, notedIn =>
+    updateEnrolments(tx, rows, { version, atMs }, notedIn))
   const detail = { ...summaryOf(changes.map(({ after }) => after)), version, reason }
   await audit(tx, atMs, { by, action: 'terminal.enrol', subject: `terminals/${version}`, detail })
   return { version, done: changes.length }
@@ -144,7 +163,7 @@ export async function withdraw (
 ): Promise<EnrolmentReply> {
   return await inTransaction(ledger.db, async tx => {
     requireOwnBranch(by, await branchesOfParties(tx, terminals.map(one => one.operator)))
-    await lockEstate(tx)
+    const clearingDate = await lockForChange(tx)
     refuseTwice(terminals)
     const found = await lockEnrolments(tx, terminals)
     const standing = terminals.map((ref, index) => rowAt(found, ref, index))
@@ -153,7 +172,8 @@ export async function withdraw (
     if (standing.length === 0) return { version: last, done: 0, waiting: 0 }
     const atMs = ledger.clock.now()
     const version = last + 1
-    await updateEnrolments(tx, standing.map(row => withdrawn(row, to)), { version, atMs })
+    await noteEnrolments(tx, ledger, { clearingDate, atMs }, notedIn =>
+      updateEnrolments(tx, standing.map(row => withdrawn(row, to)), { version, atMs }, notedIn))
     const detail = { ...summaryOf(standing), to, version, reason }
     await audit(tx, atMs, {
       by: by.name, action: 'terminal.withdraw', subject: `terminals/${version}`,
@@ -192,10 +212,23 @@ const summaryOf = (rows: readonly EnrolmentRow[]) => ({
 })
 
 /** Terminals that the registry has just got: at work while the ledger is set up, afterwards they wait. */
-export async function takeIn (tx: Tx, ledger: Ledger): Promise<void> {
+export async function takeIn (tx: Tx, ledger: Ledger, clearingDate: string | null): Promise<void> {
   await lockEstate(tx)
   const state = await needsSecondPerson(tx, ledger) ? 'registered' : 'enrolled'
-  await enrolRegistered(tx, { state, version: await estateVersion(tx) + 1, atMs: ledger.clock.now() })
+  const atMs = ledger.clock.now()
+  const as = { state, version: await estateVersion(tx) + 1, atMs } as const
+  await noteEnrolments(tx, ledger, { clearingDate, atMs }, notedIn => enrolRegistered(tx, as, notedIn))
+}
+
+type Noting = Pick<Ledger, 'random'>
+
+/** Who may serve is under the tree, as soon as there is a date for it. */
+async function noteEnrolments (
+  tx: Tx, ledger: Noting, { clearingDate, atMs }: Pick<How, 'clearingDate' | 'atMs'>,
+  write: (notedIn: bigint | null) => Promise<readonly NotedRow[]>
+): Promise<void> {
+  if (clearingDate === null) await write(null)
+  else await note(tx, ledger, { table: 'terminal_enrolment', clearingDate, atMs }, write)
 }
 
 /** What a gateway lacks that holds version `have`; the whole list where it has none or one of the future. */

@@ -5,14 +5,16 @@ import type {
 } from '../../schemas/terminals.ts'
 import { terminalKey } from '../../schemas/terminals.ts'
 import type { Ledger } from '../ledger.ts'
+import { noteApplied } from '../parameters/applied.ts'
 import { instantIn } from '../refusal.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
 import { estateVersion, type ListOwner } from '../store/enrolments.ts'
 import {
-  findReporting, publishedAmong, putApplied, putEvents, putGateway, putStates, type AppliedRow,
+  findReporting, publishedAmong, putEvents, putGateway, putStates, type AppliedRow,
   type Reporting,
   type StateRow, type ToldEvent
 } from '../store/estate.ts'
+import { openDate } from '../store/lock.ts'
 import { news, tell } from '../store/outbox.ts'
 
 /**
@@ -24,6 +26,7 @@ export async function takeReport (
 ): Promise<EstateReportReply> {
   const atMs = ledger.clock.now()
   return await inTransaction(ledger.db, async tx => {
+    const clearingDate = report.terminals.some(hasApplied) ? await openDate(tx) : null
     const { gateway } = by
     await putGateway(tx, {
       gateway, reportedAtMs: atMs, everySeconds: report.everySeconds,
@@ -33,13 +36,15 @@ export async function takeReport (
     const { taken, strangers, refused } = await sorted(tx, report.terminals, by)
     await putStates(tx, gateway, taken.map(stateOf))
     const applied = await sortedVersions(tx, taken)
-    await putApplied(tx, applied.taken, atMs)
+    if (applied.taken.length > 0) await noteApplied(tx, ledger, applied.taken, { clearingDate, atMs })
     const strange = strangers.flatMap(eventsOf).filter(({ kind }) => kind === 'not_enrolled')
     const told = await putEvents(tx, gateway, [...taken.flatMap(eventsOf), ...strange])
     await tellOthers(tx, [...taken, ...strangers], told, atMs)
     return { estate: await estateVersion(tx), refused: [...refused, ...applied.refused] }
   })
 }
+
+const hasApplied = ({ applied }: TerminalReport): boolean => (applied?.length ?? 0) > 0
 
 type Refused = EstateReportReply['refused'][number]
 type Taken = { readonly of: Reporting, readonly told: TerminalReport, readonly index: number }

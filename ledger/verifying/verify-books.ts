@@ -10,13 +10,15 @@ import type { BookCheck, Findings, Reading } from './check.ts'
 import { dayChecks } from './days.ts'
 import { lineChecks } from './lines.ts'
 import { nationalChecks } from './national.ts'
+import { noteChecks } from './notes.ts'
 import { redressChecks } from './redress.ts'
+import { terminalChecks } from './terminals.ts'
 import { requireHead, treeChecks } from './tree.ts'
 
 /** In this order. A new check is a line in the list of its trade; a new trade a file and a line here. */
 export const bookChecks: readonly BookCheck[] = [
   ...accountChecks, ...lineChecks, ...batchChecks, ...treeChecks, ...dayChecks, ...auditChecks,
-  ...redressChecks, ...nationalChecks
+  ...redressChecks, ...nationalChecks, ...noteChecks, ...terminalChecks
 ]
 
 export type VerifyOptions = {

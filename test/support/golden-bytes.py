@@ -80,3 +80,8 @@ grey = f'\nline|1|2|1|9|17|2|102|6|180|4820|3|1002|4|1772411475000|{sha(content)
 proof = f'\nline|1|3|4|0|null|null|null|null|null|null|null|null|null|null|null|2|20|null|{sha(b"other").hex()}|true'
 changed = '\nadjustment|1|4|9|9|17|2|33|33|-180'
 show('items', sha(delivery + answer + (claim + grey + proof + changed).encode()))
+
+# a row beside money, and the notes of its batch
+row = sha(pack(['note', 1, 'card_block', 9, '17', 'GW1', 'block-0001', 'BUS', 'B1', 0, 'c0ffee01', '挂失', 1, 1772411415000, None]))
+show('note', row)
+show('notes', sha(b'notes|1|card_block|' + row))

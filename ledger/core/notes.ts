@@ -1,0 +1,47 @@
+// Which rows beside transfers and verdicts are committed to, column by column, and the digests of that. A row
+// that is changed in place is noted anew by the batch that changes it. Golden bytes: a change here breaks
+// every old note, so a column that comes later makes a new form. Pure.
+import { createHash } from 'node:crypto'
+
+/** All columns but `noted_in`, which names the batch. In this order they are hashed. */
+export const noted = {
+  load: [
+    'bucket', 'load_id', 'card_id', 'client_id', 'key', 'digest', 'source', 'party_id', 'amount_fen',
+    'offline_counter', 'online_counter', 'balance_fen', 'key_version', 'terminal', 'date_time', 'mac2',
+    'outcome', 'reason', 'state', 'evidence', 'tac', 'journal_id', 'agent_account', 'clearing_date',
+    'requested_at', 'decided_at'
+  ],
+  card_block: [
+    'bucket', 'card_id', 'client_id', 'key', 'operator', 'terminal', 'form', 'challenge', 'listed_for',
+    'state', 'requested_at', 'decided_at'
+  ],
+  parameter_applied: ['terminal_id', 'kind', 'version', 'applied_at', 'reported_at'],
+  terminal: ['terminal_id', 'party_id', 'code', 'name', 'reachable'],
+  terminal_enrolment: [
+    'terminal_id', 'state', 'kind', 'place', 'gateway', 'firmware', 'key_name', 'key_check', 'key_wrapped',
+    'heartbeat_seconds', 'certificates', 'version', 'enrolled_at', 'changed_at'
+  ]
+} as const satisfies Readonly<Record<string, readonly string[]>>
+export type NotedTable = keyof typeof noted
+export const notedTables = Object.keys(noted) as NotedTable[]
+
+/** A row as the database gives it, by the names of its columns. */
+export type NotedRow = Readonly<Record<string, unknown>>
+export const noteBytes = 32
+
+/** SHA-256 over the row as a JSON array: no field can flow into another. */
+export function noteOf (table: NotedTable, row: NotedRow): Buffer {
+  const values = noted[table].map(column => shown(row[column]))
+  return createHash('sha256').update(JSON.stringify(['note', 1, table, ...values]), 'utf8').digest()
+}
+
+/** What the batch commits to: the table, and its notes one after the other. */
+export const notesDigest = (table: string, digests: Uint8Array): Buffer =>
+  createHash('sha256').update(`notes|1|${table}|`, 'utf8').update(digests).digest()
+
+function shown (value: unknown): string | number | boolean | readonly string[] | null {
+  if (value === null || value === undefined) return null
+  if (typeof value === 'bigint') return value.toString()
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
+  return value as string | number | boolean | readonly string[]
+}

@@ -1,0 +1,100 @@
+// Notes as rows, and the rows they are about. It refuses to know what a note means.
+import { noted, noteBytes, type NotedRow, type NotedTable } from '../core/notes.ts'
+import type { Db, Tx } from './db.ts'
+import type { Start } from './verification.ts'
+
+/** For `returning`: what a note is made of; `of` names the table where others are beside it. */
+export const notedColumns = (table: NotedTable, of: string = table): string =>
+  noted[table].map(column => `${of}.${column}`).join(', ')
+
+export async function insertNote (
+  tx: Tx, batchId: bigint, table: NotedTable, digests: Uint8Array
+): Promise<void> {
+  await tx.query('insert into note (batch_id, noted, digests) values ($1, $2, $3)',
+    [batchId, table, digests])
+}
+
+/* ---- what a verification reads ---- */
+
+const rowsPerPage = 5_000
+
+/** Rows that name a batch, those of one batch one after the other, from a batch on. */
+export async function * notedPages (
+  tx: Tx, table: NotedTable, { batchId }: Start
+): AsyncGenerator<(NotedRow & { readonly noted_in: bigint })[]> {
+  const cursor = `noted_${table}`
+  await tx.query(`
+    declare ${cursor} no scroll cursor for
+    select noted_in, ${notedColumns(table)} from ${table}
+    where noted_in >= $1 or noted_in <= 0 order by noted_in`, [batchId]) // no batch has such a number
+  for (;;) {
+    const { rows } = await tx.query<NotedRow & { noted_in: bigint }>(`fetch ${rowsPerPage} from ${cursor}`)
+    if (rows.length === 0) break
+    yield rows
+  }
+  await tx.query(`close ${cursor}`) // after an error its savepoint or its transaction has closed it
+}
+
+/** The notes of some batches, by batch, as texts of hexadecimal digits. */
+export async function notesOf (
+  tx: Tx, table: NotedTable, batches: readonly bigint[]
+): Promise<Map<bigint, ReadonlySet<string>>> {
+  const { rows } = await tx.query<{ batchId: bigint, digests: Buffer }>(`
+    select batch_id as "batchId", digests from note
+    where bucket = 0 and batch_id = any($1) and noted = $2`, [batches, table])
+  return new Map(rows.map(({ batchId, digests }) => [batchId, new Set(notesIn(digests))]))
+}
+
+const notesIn = (digests: Buffer): string[] =>
+  Array.from({ length: Math.ceil(digests.length / noteBytes) }, (_, place) =>
+    digests.toString('hex', place * noteBytes, (place + 1) * noteBytes))
+
+export type NoteRow = {
+  readonly batchId: bigint, readonly noted: string | null, readonly digests: Buffer | null
+  /** Of its batch; null where that is no batch of notes. */
+  readonly items: number | null, readonly itemsDigest: Buffer | null
+}
+
+/** Notes and batches of notes, each beside the other, in order. */
+export async function * notePages (tx: Tx, { batchId }: Start): AsyncGenerator<NoteRow[]> {
+  for (let from = batchId; ;) {
+    const { rows } = await tx.query<NoteRow>(`
+      select coalesce(n.batch_id, b.batch_id) as "batchId", n.noted, n.digests, b.items,
+        b.items_digest as "itemsDigest"
+      from (select * from note where bucket = 0 and batch_id >= $1) n
+      full join (
+        select * from batch where bucket = 0 and kind = 'notes' and batch_id >= $1) b using (batch_id)
+      order by 1 limit ${rowsPerPage}`, [from])
+    const last = rows.at(-1)
+    if (last === undefined) return
+    yield rows
+    from = last.batchId + 1n
+  }
+}
+
+/** When a row came to be, and what names it; null where a table does not know. */
+const times = {
+  load: ['requested_at', "format('load %s', load_id)"],
+  card_block: ['requested_at', "format('card_block %s', key)"],
+  parameter_applied: [
+    'reported_at', "format('parameter_applied terminal %s version %s', terminal_id, version)"
+  ],
+  terminal: null,
+  terminal_enrolment: ['changed_at', "format('terminal_enrolment %s', terminal_id)"]
+} as const satisfies Readonly<Record<NotedTable, readonly [string, string] | null>>
+
+/**
+ * Rows that name no batch although others of their table did so a day before them: while a new version takes
+ * over, the one of before still writes without.
+ */
+export async function unnotedRows (tx: Tx | Db, table: NotedTable): Promise<string[]> {
+  const known = times[table]
+  if (known === null) return []
+  const [at, name] = known
+  const { rows } = await tx.query<{ what: string }>(`
+    select ${name} as what from ${table} where noted_in is null and ${at} > (
+      select min(b.created_at) + interval '1 day' from note n
+      join batch b on b.bucket = 0 and b.batch_id = n.batch_id where n.bucket = 0 and n.noted = $1)
+    order by ${at} limit 20`, [table])
+  return rows.map(({ what }) => what)
+}

@@ -1,0 +1,59 @@
+// Loads, blocks of cards, terminals with their enrolment and the versions they applied: each row is the one
+// that its batch noted, and the loads are the transfers they say.
+import { noteBytes, noteOf, notesDigest, notedTables, type NotedRow, type NotedTable } from '../core/notes.ts'
+import { loadDifferences } from '../store/loads.ts'
+import { notedPages, notePages, notesOf, unnotedRows, type NoteRow } from '../store/notes.ts'
+import { equal, faultList, type BookCheck, type Findings, type Reading } from './check.ts'
+
+export const noteChecks: readonly BookCheck[] = [
+  { name: 'notes are what their batches committed to', run: checkNotes },
+  ...notedTables.map(table => ({
+    name: `rows of ${table} are as they were noted`, run: (reading: Reading) => checkRows(reading, table)
+  })),
+  {
+    name: 'loads are the transfers they say',
+    run: async ({ tx, start }) => equal(await loadDifferences(tx, start))
+  }
+]
+
+async function checkNotes ({ tx, start }: Reading): Promise<Findings> {
+  const { faults, add } = faultList()
+  let count = 0
+  for await (const page of notePages(tx, start)) {
+    count += page.length
+    for (const { batchId } of page.filter(isOther)) {
+      add(`note of batch ${batchId}: not what the batch committed to`)
+    }
+  }
+  return { faults, seen: `${count} batches` }
+}
+
+function isOther ({ noted, digests, items, itemsDigest }: NoteRow): boolean {
+  if (noted === null || digests === null || itemsDigest === null) return true
+  return digests.length !== (items ?? 0) * noteBytes || !notesDigest(noted, digests).equals(itemsDigest)
+}
+
+async function checkRows ({ tx, start }: Reading, table: NotedTable): Promise<Findings> {
+  const { faults, add } = faultList()
+  let count = 0
+  for await (const page of notedPages(tx, table, start)) {
+    count += page.length
+    const notes = await notesOf(tx, table, [...new Set(page.map(row => row.noted_in))])
+    for (const row of page) {
+      const isNoted = notes.get(row.noted_in)?.has(noteOf(table, row).toString('hex')) === true
+      if (!isNoted) add(`${nameOf(table, row)} of batch ${row.noted_in}: not as it was noted`)
+    }
+  }
+  for (const row of await unnotedRows(tx, table)) add(`${row}: of no batch`)
+  return { faults, seen: `${count} rows` }
+}
+
+const nameOf = (table: NotedTable, row: NotedRow): string =>
+  [table, ...names[table].map(column => `${column} ${String(row[column])}`)].join(' ')
+const names = {
+  load: ['load_id', 'card_id'],
+  card_block: ['key', 'card_id'],
+  parameter_applied: ['terminal_id', 'version'],
+  terminal: ['terminal_id', 'code'],
+  terminal_enrolment: ['terminal_id', 'state']
+} as const satisfies Readonly<Record<NotedTable, readonly string[]>>
