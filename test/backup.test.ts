@@ -1,6 +1,7 @@
 // A backup as an operator makes it and brings it back: the files of a cold or a running server with its
 // write-ahead log, or a dump, into a server that is new. What the backup is too old for comes again from the
-// spool of the gateway; ledger, PostgreSQL and the commands of the docs are processes.
+// spool of the gateway. Ledger, gateway, PostgreSQL and the commands of the docs are processes; the books are
+// those of a ledger that never fell.
 import t, { type Test } from 'tap'
 import { execFile } from 'node:child_process'
 import {
@@ -13,16 +14,14 @@ import { promisify } from 'node:util'
 import { runLedger } from '../bin/stack.ts'
 import { startPostgres, type Postgres } from '../bin/postgres.ts'
 import { testKeys } from '../bin/test-keys.ts'
-import { systemClock } from '../runtime/clock.ts'
 import { createHttpClient, type HttpClient } from '../runtime/http-client.ts'
-import { createLog } from '../runtime/log.ts'
 import { nodeCommand, superviseChild } from '../runtime/supervise.ts'
-import { directoryLayer } from '../gateway/spool/files.ts'
-import { openSpool } from '../gateway/spool/spool.ts'
-import { startUplink } from '../gateway/uplink/uplink.ts'
-import { headWitness } from '../gateway/uplink/witness.ts'
 import { openDb, type Db } from '../ledger/store/db.ts'
-import type { TransactionRecord } from '../schemas/record.ts'
+import type { GatewayConfig, SpoolView } from '../schemas/gateway.ts'
+import type { PortState } from '../schemas/port.ts'
+import { cardKey, type TransactionRecord } from '../schemas/record.ts'
+import { connectTo } from '../terminal-sim/line/line.ts'
+import { openPos, type PosFields } from '../terminal-sim/pos/pos.ts'
 import { booksOf } from './support/books.ts'
 import { recordOf } from './support/posting.ts'
 import { city } from './support/small-day.ts'
@@ -31,7 +30,6 @@ t.setTimeout(900_000)
 const folder = mkdtempSync(join(tmpdir(), 'backup-'))
 chmodSync(folder, 0o755) // the server's user reads its archive here
 t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-const log = createLog('test', { level: 'silent' })
 const run = promisify(execFile)
 const database = 'citizen_card'
 const settings = { wal_level: 'replica' } as const
@@ -96,30 +94,95 @@ async function openHouse (t: Test, dir: string): Promise<House> {
   }
 }
 
-async function openGateway (t: Test, dir: string, http: HttpClient) {
-  const witness = headWitness(join(dir, 'heads.jsonl'), log)
-  const spool = await openSpool({ files: directoryLayer(join(dir, 'spool')), clock: systemClock })
-  let deliveries = 0
-  const uplink = startUplink({
-    spool, http, log, random: () => 0.5, onHead: witness.see,
-    newDelivery: () => `delivery-${String(++deliveries).padStart(6, '0')}`,
-    settings: { batchMax: 3, lingerMs: 1, retryMs: 50, retryMaxMs: 500, tryTimeoutMs: 60_000, parkedMax: 100 }
-  })
-  t.teardown(async () => {
-    await uplink.stop()
-    await spool.close()
-  })
-  const tap = async (card: number, nth: number, more: Partial<TransactionRecord> = {}) => {
-    const record = recordOf(card, nth, more)
-    const grey = { ...record, grey: true, tac: null }
-    const intent = await spool.intent({ record: grey, lane: '1', mac1: '00000000' })
-    await spool.record({ intent, lane: '1', record, settled: true })
-  }
-  const drained = async () => {
-    while (spool.status().depth > 0 || spool.status().redelivering) await pause()
-  }
-  return { witness, spool, tap, drained }
+/** Of a process with a spool on disk, to which terminals bring their records over TCP. */
+type Gateway = {
+  tap (record: TransactionRecord): Promise<void>
+  /** Everything was answered, and nothing is being delivered again. */
+  drained (): Promise<void>
+  /** SIGKILL, and a new process on what the old one left on disk. */
+  die (): Promise<void>
+  /** The command of the docs; what it says. */
+  redeliver (since: string): Promise<string>
+  /** How often the ledger denied what it had shown. */
+  contradictions (): Promise<number>
 }
+
+const terminals = [{ operator: 'BUS', terminal: 'B1' }, { operator: 'MET', terminal: 'M1' }]
+
+async function openGateway (t: Test, dir: string, ledgerUrl: string): Promise<Gateway> {
+  const path = join(dir, 'gateway.json')
+  const config: GatewayConfig = {
+    gateway: 'GW1',
+    ledger: { url: ledgerUrl, token: `GW1.${secretOf('GW1')}` },
+    spoolDir: join(dir, 'spool'),
+    lanes: [],
+    ports: [{ port: 'DEPOT', tcp: { port: 0 }, speaks: { protocol: 'pos-line', terminals } }],
+    uplink: { batchMax: 3, lingerMs: 1, retryMs: 50, retryMaxMs: 500 },
+    witnessEverySeconds: 0.5
+  }
+  writeFileSync(path, JSON.stringify(config))
+  const env = {
+    ...process.env, GATEWAY_CONFIG: path, GATEWAY_CLOCK: '2026-03-02T12:00:00+08:00', LOG_LEVEL: 'fatal'
+  }
+  const start = () => superviseChild<{ url: string }>({
+    name: 'GW1', ...nodeCommand('gateway/main.ts'), env, readyTimeoutMs: 120_000
+  })
+  const ask = async (what: string) => await fetch(child.ready.url + what)
+  const connect = async () => {
+    const [port] = await (await ask('/v1/ports')).json() as PortState[]
+    return await connectTo(Number(port?.address.split(':').at(-1)))
+  }
+  let child = await start()
+  let line = await connect()
+  const pos = openPos({ line })
+  t.teardown(async () => {
+    line.close()
+    await child.stop()
+  })
+  let taps = 0
+  return {
+    tap: async record => {
+      const key = `tap-${String(++taps).padStart(4, '0')}`
+      const { fields } = await pos.settle('RECORD', { key, ...fieldsOf(record) })
+      if (fields.reason !== 'stored') throw new Error(`${key}: ${fields.reason}`)
+    },
+    drained: async () => {
+      for (;;) {
+        const { depth, redelivering } = await (await ask('/v1/spool')).json() as SpoolView
+        if (depth === 0 && !redelivering) return
+        await pause()
+      }
+    },
+    die: async () => {
+      child.kill('SIGKILL')
+      await child.stop()
+      line.close()
+      child = await start()
+      line = await connect()
+      pos.use(line)
+    },
+    redeliver: async since => {
+      const { args = [], command } = nodeCommand('gateway/main.ts',
+        ['redeliver', '--url', child.ready.url, '--since', since])
+      return (await run(command, [...args])).stdout
+    },
+    contradictions: async () => Number(
+      /^gateway_head_contradictions_total (\d+)$/m.exec(await (await ask('/metrics')).text())?.[1])
+  }
+}
+
+/** A record as a POS line writes it. */
+function fieldsOf ({ card, tac, grey, terminal, ...record }: TransactionRecord): PosFields {
+  const names = [
+    'purse', 'type', 'counter', 'balanceBeforeFen', 'amountFen', 'psam', 'sequence', 'dateTime', 'keyVersion',
+    'algorithm', 'recordNo'
+  ] as const
+  return {
+    card: cardKey(card), terminal, ...Object.fromEntries(names.map(name => [name, String(record[name])])),
+    ...grey ? { grey: '1' } : {}, ...tac === null ? {} : { tac }
+  }
+}
+
 const pause = () => new Promise(resolve => setTimeout(resolve, 25))
 
 async function withDb<T> (postgres: Postgres, work: (db: Db) => Promise<T>): Promise<T> {
@@ -152,28 +215,69 @@ type Drill = {
   readonly restore: (house: House) => Promise<Postgres>
 }
 
-/** The whole road: a backup, a day that goes on, a dead disk, a new server, the same books. */
+const cards = [0, 1, 2, 3, 4, 5]
+/** Before the backup, after it, after what can be brought back, and while there is no ledger. */
+const day = {
+  morning: cards.map(card => recordOf(card, 1)),
+  noon: cards.map(card => recordOf(card, 2, card % 2 === 0 ? {} : { grey: true, tac: null })),
+  afternoon: [
+    ...cards.map(card => recordOf(card, 3)),
+    recordOf(2, 1, { sequence: 77, amountFen: 250, dateTime: '20260302091500' }) // a clone
+  ],
+  fire: [recordOf(6, 1), recordOf(7, 1, { terminal: 'M1', operator: 'MET', psam: '990000000002' })]
+} as const satisfies Record<string, readonly TransactionRecord[]>
+
+const beforeBackup = '2026-03-02T11:00:00+08:00'
+
+/** Books of a ledger that never fell and got the same records, each group in a call of its own. */
+let neverFell: Promise<unknown> | null = null
+async function booksWithoutFire (t: Test): Promise<unknown> {
+  const given = { ...settings, fsync: 'off' }
+  const postgres = await startPostgres({ dataDir: join(folder, 'twin'), settings: given })
+  const house = await openHouse(t, join(folder, 'twin-house'))
+  await house.start(postgres)
+  await house.http('REGISTRAR').put('/v1/registry', city(8))
+  for (const [name, records] of Object.entries(day)) {
+    await house.http('GW1').post('/v1/records', { delivery: `twin-${name}`, records })
+  }
+  await house.stop()
+  const books = await withDb(postgres, booksOf)
+  await postgres.destroy()
+  return books
+}
+
+/**
+ * The whole road: a backup, a day that goes on, a dead disk, a gateway that dies too, a new server, the books
+ * of a ledger that never fell.
+ */
 async function drill (t: Test, name: string, { postgres, backUp, mark, restore }: Drill): Promise<void> {
   const dir = join(folder, name)
   const house = await openHouse(t, dir)
   await house.start(postgres)
   await house.http('REGISTRAR').put('/v1/registry', city(8))
-  const { tap, drained, spool, witness } = await openGateway(t, dir, house.http('GW1'))
-  for (let card = 0; card < 6; card++) await tap(card, 1)
+  const gateway = await openGateway(t, dir, `http://127.0.0.1:${house.env['LEDGER_PORT']}`)
+  const { drained } = gateway
+  const tap = async (records: readonly TransactionRecord[]) => {
+    for (const record of records) await gateway.tap(record)
+  }
+  await tap(day.morning)
   await drained()
   const running = await backUp(house)
-  for (let card = 0; card < 6; card++) await tap(card, 2, card % 2 === 0 ? {} : { grey: true, tac: null })
+  await tap(day.noon)
   await drained()
   await mark?.(running)
-  for (let card = 0; card < 6; card++) await tap(card, 3)
-  await tap(2, 1, { sequence: 77, amountFen: 250, dateTime: '20260302091500' }) // a clone
+  await tap(day.afternoon)
+  await drained()
+  await sealed(house.http('GW1'), running)
+  await gateway.redeliver(beforeBackup) // answers bring the last head: the gateway remembers it
   await drained()
   const size = await sealed(house.http('GW1'), running)
-  witness.see(await house.http('GW1').get('/v1/head') as never)
-  const expected = await withDb(running, booksOf)
   await house.stop()
   await running.destroy()
+  await tap(day.fire)
+  await gateway.die()
 
+  const expected = await (neverFell ??= booksWithoutFire(t))
   const renewed = await restore(house)
   t.teardown(() => renewed.destroy())
   await house.start(renewed)
@@ -185,13 +289,13 @@ async function drill (t: Test, name: string, { postgres, backUp, mark, restore }
     /^the tree goes on under key [0-9A-F]{8}: publish it, then have the gateways redeliver\n$/)
   await t.rejects(runLedger(house.env, 'accept-restore', 'the same once more'), /the tree holds all/)
   await house.start(renewed)
-  t.ok(await spool.redeliver(0))
+  t.match(await gateway.redeliver(beforeBackup),
+    /^records \d+ to \d+ of the spool were delivered again\n$/)
   await drained()
   await sealed(house.http('GW1'), renewed)
-  witness.see(await house.http('GW1').get('/v1/head') as never)
-  await witness.check(house.http('GW1')) // a tree that has outgrown the old one lacks a proof
-  t.equal(witness.contradictions(), 1, 'the gateway was told another past, once')
-  t.strictSame(await withDb(renewed, booksOf), expected, 'books, purses and verdicts as before')
+  t.strictSame(await withDb(renewed, booksOf), expected, 'books, purses and verdicts as if nothing had been')
+  while (await gateway.contradictions() === 0) await pause()
+  t.equal(await gateway.contradictions(), 1, 'the gateway was told another past, once')
   const report = JSON.parse(await runLedger(house.env, 'verify')) as { ok: boolean }
   t.equal(report.ok, true, 'verify is clean')
   const [deed] = await withDb(renewed, async db =>

@@ -3,7 +3,7 @@
 import t, { type Test } from 'tap'
 import { bcdDateTime } from '../runtime/instants.ts'
 import { selectByName } from '../schemas/epurse/apdu.ts'
-import { hex, unhex } from '../schemas/epurse/hex.ts'
+import { hex } from '../schemas/epurse/hex.ts'
 import { profiles } from '../schemas/epurse/profiles.ts'
 import { nodeCommand, superviseChild } from '../runtime/supervise.ts'
 import type { LoadReply } from '../schemas/load.ts'
@@ -13,7 +13,7 @@ import { balances } from '../ledger/store/balances.ts'
 import { verifyBooks } from '../ledger/verifying/verify-books.ts'
 import { putDown } from './support/chips-in-hand.ts'
 import { openWithClients, secretOf, startDoors, type Door } from './support/ledger-http.ts'
-import { credit, creditOf, initialise, newCard, say, terminal } from './support/loading.ts'
+import { credit, initialise, newCard, say, terminal } from './support/loading.ts'
 import { cardOf, recordOf } from './support/posting.ts'
 
 const doors = await startDoors()

@@ -150,6 +150,8 @@ t.test('files, the watch and tellings that were given up', async t => {
   const late = await scrape(door)
   t.strictSame(quiet.map(name => samplesOf(late, name)['']), [1, 4_000, 1, 4_000, 1, 3],
     'one file lacks a part, the other has all')
+  door.clock.advance(12 * 86_400_000)
+  t.strictSame(samplesOf(await scrape(door), 'ledger_files_unfinished'), { '': 1 }, 'for as long as it takes')
   letGo()
   await Promise.all(parts)
   t.equal(door.ledger.lanes.waiting(), 0)

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startPostgres } from '../bin/postgres.ts'
 import { runLedger } from '../bin/stack.ts'
+import { addDays, daysBetween } from '../runtime/instants.ts'
 import { nodeCommand, superviseChild } from '../runtime/supervise.ts'
 import { auditGenesis, auditHash } from '../ledger/core/audit-chain.ts'
 import { batchRoot } from '../ledger/core/commitment.ts'
@@ -19,6 +20,7 @@ import { insertLeaves, leafHashes, lockTree, saveKey, unsealedBatches } from '..
 import { lockCards, lockGuarded, lockPurses, pretendSpread } from '../ledger/store/lock.ts'
 import { migrate } from '../ledger/store/migrate.ts'
 import { dumpSchema } from '../ledger/store/schema-dump.ts'
+import { readFigures } from '../ledger/store/figures.ts'
 import { partitionsAhead } from '../ledger/store/upkeep.ts'
 import { ensureHouseAccounts } from '../ledger/store/registry.ts'
 import { endsAfterDays, retention } from '../ledger/core/retention.ts'
@@ -28,6 +30,8 @@ import { verifyBooks } from '../ledger/verifying/verify-books.ts'
 import { machines, secretOf, startDoors, type Door } from './support/ledger-http.ts'
 import { bucketOf, cardKey } from '../schemas/record.ts'
 import { cardOf, recordOf } from './support/posting.ts'
+import { bankAccounts, debit, openCity as openSettling } from './support/settling.ts'
+import { card, deliver as deliverTo } from './support/small-city.ts'
 import { city, wholeDay } from './support/small-day.ts'
 
 t.setTimeout(600_000)
@@ -346,6 +350,76 @@ t.test('a date without a partition takes no transfer, and nothing of its deliver
     t.ok(await makeRoom(db, 20) >= 20)
     t.match(await door.ok('gateway', 'POST', '/v1/records', body), { results: [{ reason: 'ok' }] })
   })
+  await door.close()
+})
+
+/* ---- after a long time ---- */
+
+/** Dates from one to another, both inside. */
+const datesOf = (from: string, to: string): string[] =>
+  Array.from({ length: daysBetween(from, to) + 1 }, (_, day) => addDays(from, day))
+
+t.test('a ledger that was off for two weeks, over long holidays, catches up with all of it', async t => {
+  const rest = { worked: false, name: 'long holidays' }
+  const holidays = datesOf('2026-03-05', '2026-03-13').map(date => ({ date, ...rest }))
+  const door = await openSettling(doors, Array.from({ length: 15 }, (_, number) => card(number)),
+    { bankAccounts, holidays: { add: holidays, remove: [] } })
+  await deliverTo(door, 'the-day-before', [debit(0, 1)])
+  const sessions = (await door.ok('clerk', 'GET', '/v1/sessions')).items.length
+  t.equal(sessions, 1)
+  door.clock.set(Date.parse('2026-03-16T08:00:00+08:00'))
+  // Gateways kept what was tapped meanwhile, and there is room for five dates only.
+  const off = datesOf('2026-03-03', '2026-03-15')
+  const kept = off.map((date, index) =>
+    debit(1 + index, 1, 'B1', 180, 10_000, { dateTime: `${date.replaceAll('-', '')}083015` }))
+  const { results } = await deliverTo(door, 'two-weeks', kept)
+  t.strictSame([...new Set(results.map((one: { reason: string }) => one.reason))], ['ok'], 'none is too late')
+  const all = ['2026-03-02', ...off]
+  for (const date of all) {
+    const { digest } = await door.ok('settler', 'POST', `/v1/days/${date}/close`)
+    for (const who of ['approver-1', 'approver-2'] as const) {
+      await door.ok(who, 'POST', `/v1/days/${date}/approvals`, { digest })
+    }
+  }
+  for (const date of ['2026-03-02', '2026-03-03', '2026-03-04']) {
+    await door.ok('settler', 'POST', `/v1/days/${date}/instruct`)
+  }
+  const days = await Promise.all(all.map(date => door.ok('clerk', 'GET', `/v1/days/${date}`)))
+  t.strictSame(days.map(day => [day.date, day.valueDate, day.paidWith]), [
+    ['2026-03-02', '2026-03-16', '2026-03-02'], ['2026-03-03', '2026-03-16', '2026-03-03'],
+    ...off.slice(1).map(date => [date, '2026-03-16', '2026-03-15'])
+  ], 'twelve dates are paid together when people work again')
+  const { items } = await door.ok('clerk', 'GET', '/v1/alerts')
+  t.strictSame(items.filter((one: { kind: string }) => /overdue|clock/.test(one.kind)), [])
+  await door.ledger.watch.catchUp()
+  await door.ledger.sealer.seal()
+  await owner(door, async db => {
+    t.equal(await partitionsAhead(db), 4, 'each close made room for the dates after it')
+    const figures = await readFigures(db, door.clock.now())
+    t.match(figures, { sealing: { batches: 0 }, watch: { count: 0 }, files: { count: 0 } })
+    await retain(db, { nowMs: door.clock.now(), apply: true })
+    const old = await db.query("select from session where expires_at < '2026-03-09T08:00:00+08:00'")
+    t.equal(old.rowCount, 0, 'who signed in before is forgotten')
+    t.strictSame((await verifyBooks(db)).checks.filter(one => !one.ok), [])
+    const { rows } = await db.query<{ on_date: string }>(
+      'select distinct clearing_date as on_date from transfer order by 1 limit 2')
+    t.equal(rows[0]?.on_date, '2026-03-02', 'what came late is booked in the date that was open')
+  })
+  t.match((await door.ok('auditor', 'GET', '/v1/operators/BUS/income?date=2026-03-09&on=used&by=terminal')),
+    { claimsFen: 180 }, 'and counts on the day of its use')
+  await door.close()
+})
+
+t.test('years of rows that have had their time go in one night, portion by portion', async t => {
+  const door = await doors.open()
+  await door.db.query(`
+    insert into usage (bucket, subject, of, on_date, fen)
+    select n % 64, n::text, 'load', '2026-03-02'::date - n % 1000, 1 from generate_series(1, 12000) n`)
+  const nowMs = Date.parse('2026-03-02T12:00:00+08:00')
+  const wanted = (await door.db.query("select from usage where on_date < '2026-01-31'")).rowCount
+  const { over } = await retain(door.db, { nowMs, apply: true })
+  t.equal(over.find(one => one.table === 'usage')?.rows, wanted)
+  t.equal((await door.db.query("select from usage where on_date < '2026-01-31'")).rowCount, 0)
   await door.close()
 })
 

@@ -19,7 +19,7 @@ import {
  * of a day of use are what is known of it by now, in whatever clearing date it was booked.
  */
 export async function incomeOf (ledger: Ledger, of: IncomeOf): Promise<IncomeSum[]> {
-  // Nothing is booked in a clearing date that ended before it happened, but clocks may run ahead a little.
+  // Nothing is booked in a clearing date that was cut before it happened, but clocks may run ahead a little.
   const dates = of.on === 'cleared' ? [of.date] : await datesToFill(ledger.db, addDays(of.date, -1))
   for (const date of dates) await fillIncome(ledger, date)
   return await sumIncome(ledger.db, of)

@@ -71,8 +71,9 @@ export async function tellBlock (
     const row = await findBlock(tx, card.bucket, client, key)
     if (row === null) throw new Refusal('not_found', `there is no block ${key}`, '/key')
     const atMs = clock.now()
-    const decided = 0 < await note(tx, ledger, { table: 'card_block', clearingDate, atMs }, notedIn =>
+    const written = await note(tx, ledger, { table: 'card_block', clearingDate, atMs }, notedIn =>
       decideBlock(tx, row, { state: outcome, atMs }, notedIn))
+    const decided = written > 0
     if (decided && outcome === 'blocked') {
       const { operator, terminal, form, listedFor: why } = row
       const subject = `card/${masked(ref)}`

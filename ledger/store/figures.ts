@@ -16,7 +16,7 @@ export type Figures = {
   readonly days: Days
   /** 0 before the first date is set. */
   readonly partitionsAhead: number
-  /** Files of the last week that are not booked to their end. */
+  /** Files of the last three months that are not booked to their end. */
   readonly files: Waiting
   /** Batches that the watch has not looked at. */
   readonly watch: Waiting
@@ -46,7 +46,7 @@ export async function readFigures (db: Db, nowMs: number): Promise<Figures> {
 
 const unfinishedFiles = `
   select count(*)::int as count, min(d.received_at) as "oldestMs" from delivery d
-  where d.kind = 'file' and d.received_at > $1::timestamptz - interval '7 days' and d.bookings > (
+  where d.kind = 'file' and d.received_at > $1::timestamptz - interval '90 days' and d.bookings > (
     select count(*) from delivery_part p where p.bucket = d.bucket and p.delivery_no = d.delivery_no)`
 const unwatchedBatches = `
   select count(*)::int as count, min(b.created_at) as "oldestMs"

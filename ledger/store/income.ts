@@ -18,11 +18,19 @@ export const lockIncome = async (tx: Tx): Promise<void> => {
   await tx.query('select pg_advisory_xact_lock($1)', [incomeLock])
 }
 
-/** Clearing dates, from one on, of which some batches are not looked at yet. */
-export const datesToFill = async (tx: Tx | Db, from: string): Promise<string[]> =>
+/**
+ * Clearing dates that were open on a day or later, of which some batches are not looked at yet. Where days
+ * were not closed for a while, that begins with an earlier date than the day.
+ */
+export const datesToFill = async (tx: Tx | Db, day: string): Promise<string[]> =>
   (await tx.query<{ date: string }>(`
-    select distinct b.clearing_date as date from batch b where b.bucket = 0 and b.clearing_date >= $1
-      and not exists (select 1 from income_batch i where i.batch_id = b.batch_id) order by 1`, [from]))
+    with first as (
+      select least($1::date, (select clearing_date from open_day), (
+        select min(clearing_date) from day_step
+        where state = 'CUT' and at >= $1::date::timestamp at time zone 'Asia/Shanghai')) as date)
+    select distinct b.clearing_date as date from batch b, first
+    where b.bucket = 0 and b.clearing_date >= first.date
+      and not exists (select 1 from income_batch i where i.batch_id = b.batch_id) order by 1`, [day]))
     .rows.map(row => row.date)
 
 export const missingBatches = async (tx: Tx, date: string): Promise<bigint[]> =>
