@@ -9,21 +9,21 @@ import type { TapeView } from '../schemas/tape.ts'
 import type { Face } from './face.ts'
 
 /**
- * Cuts what passes in one direction of one conversation into messages and takes out what nobody may read.
- * Bytes of a message that is not whole yet stay inside.
+ * Cuts what passes in one direction of one conversation into messages; each says itself without what nobody
+ * may read, before the next bytes come or never. Bytes of a message that is not whole yet stay inside.
  */
-export type Masker = (bytes: Uint8Array) => string[]
+export type Masker = (bytes: Uint8Array) => (() => string)[]
 /** One for each direction of each conversation; null where a protocol has none: then lengths are told. */
 export type MaskerMaker = (() => Masker) | null
 
 /** Bytes as they come, cut into what is said; `cut` is given all that is left, and says null to wait. */
 export function bytesCutter (
-  cut: (bytes: Uint8Array) => { readonly said: string, readonly rest: Uint8Array } | null
+  cut: (bytes: Uint8Array) => { readonly said: () => string, readonly rest: Uint8Array } | null
 ): Masker {
   let rest: Uint8Array = new Uint8Array()
   return bytes => {
     rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes])
-    const said: string[] = []
+    const said: (() => string)[] = []
     for (let found = rest.length === 0 ? null : cut(rest); found !== null;) {
       said.push(found.said)
       rest = found.rest
@@ -80,7 +80,7 @@ export function openTapes (
   function taped (port: string, face: Face, masker: MaskerMaker): Face {
     const reel: Reel = { untilMs: 0, lines: 0, dropped: 0 }
     reels.set(port, reel)
-    const lengths = (): Masker => bytes => [`(${bytes.length} bytes)`]
+    const lengths = (): Masker => bytes => [() => `(${bytes.length} bytes)`]
     const make = masker ?? lengths
     return {
       ...face,
@@ -88,12 +88,13 @@ export function openTapes (
         const masks = { in: make(), out: make() }
         const tell = (way: 'in' | 'out', bytes: Uint8Array): void => {
           // Masks see all bytes, also while nothing is written: a tape that begins in the middle of a message
-          // must not take its rest for one.
+          // must not take its rest for one. But none is masked for nobody: that cost a purchase of ISO 8583
+          // a fifteenth of its processor time.
           const said = masks[way](bytes)
           const nowMs = clock.now()
           if (nowMs >= reel.untilMs) return
           const at = formatIso(nowMs)
-          for (const text of said) write(port, reel, { at, device: wire.name, way, said: text })
+          for (const say of said) write(port, reel, { at, device: wire.name, way, said: say() })
         }
         const talk = face.begin({
           name: wire.name,

@@ -220,7 +220,7 @@ export const GatewayConfig = Type.Object({
   }),
   pcsc: Type.Optional(PcscConfig),
   lanes: Type.Array(LaneConfig, { maxItems: 60, description: 'a pcscd serves 15 readers at most' }),
-  ports: Type.Optional(Type.Array(PortConfig, { maxItems: 64, description: 'serial lines and sockets' })),
+  ports: Type.Optional(Type.Array(PortConfig, { maxItems: 256, description: 'serial lines and sockets' })),
   cards: Type.Optional(CardRules),
   uplink: Type.Optional(Type.Object({
     batchMax: Type.Optional(Type.Integer({

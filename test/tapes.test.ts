@@ -214,7 +214,7 @@ t.test('ISO 8583, POS lines, polled lines and readers: what they said, and no se
   tapes.record('polled', 60)
   const frame = buildPolled({ address: 9, code: 0x30, payload: list })
   for (const piece of [Uint8Array.of(0x89), frame.subarray(0, 20), frame.subarray(20), Uint8Array.of(0)]) {
-    for (const said of masks(piece)) polled('LINE-9', 'out', said)
+    for (const say of masks(piece)) polled('LINE-9', 'out', say())
   }
 
   const said = Buffer.from(`${number}${master}`, 'hex')

@@ -16,6 +16,6 @@ NonNullable<MaskerMaker> {
     const found = cutFrame(rest, framing)
     return found === null
       ? null
-      : { said: told(found.cut, rest.length - found.rest.length), rest: found.rest }
+      : { said: () => told(found.cut, rest.length - found.rest.length), rest: found.rest }
   })
 }

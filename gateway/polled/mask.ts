@@ -11,10 +11,13 @@ const pollBit = 0x80
 
 export const polledMasker = (): NonNullable<MaskerMaker> => () => bytesCutter(rest => {
   const [first = 0] = rest
-  if (first > pollBit) return { said: `poll ${first - pollBit}`, rest: rest.subarray(1) }
+  if (first > pollBit) return { said: () => `poll ${first - pollBit}`, rest: rest.subarray(1) }
   const cut = cutPolled(rest)
   if (cut === null) return null
-  if (!cut.ok) return { said: `(${rest.length} bytes that are no frame)`, rest: rest.subarray(rest.length) }
+  if (!cut.ok) {
+    return { said: () => `(${rest.length} bytes that are no frame)`, rest: rest.subarray(rest.length) }
+  }
   const { address, code, payload } = cut.frame
-  return { said: `${address} ${names.get(code) ?? `code ${code}`} (${payload.length} bytes)`, rest: cut.rest }
+  const name = names.get(code) ?? `code ${code}`
+  return { said: () => `${address} ${name} (${payload.length} bytes)`, rest: cut.rest }
 })

@@ -17,6 +17,6 @@ NonNullable<MaskerMaker> {
   }
   return () => bytesCutter(rest => {
     const cut = cutPiece(rest, lrc)
-    return cut === null ? null : { said: told(cut.piece), rest: cut.rest }
+    return cut === null ? null : { said: () => told(cut.piece), rest: cut.rest }
   })
 }

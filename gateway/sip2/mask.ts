@@ -11,7 +11,7 @@ NonNullable<MaskerMaker> {
   return () => {
     const page = codePage(name)
     const lines = lineCutter()
-    return bytes => lines.push(bytes).map(one =>
+    return bytes => lines.push(bytes).map(one => () =>
       'line' in one ? maskLine(one.line, page, { numbers }) : `(${one.overlong} bytes that are no message)`)
   }
 }
