@@ -6,6 +6,7 @@ import { outcomeNumbers, reasonNumbers, verdictReasons } from '../../schemas/rea
 import { formatIso } from '../../runtime/instants.ts'
 import { isRemark } from '../core/verdict.ts'
 import { outcomeName, reasonName, unpackFindings } from '../judging/book.ts'
+import { numbers } from './columns.ts'
 import type { Db } from './db.ts'
 import { evidenceKinds } from './records.ts'
 
@@ -72,11 +73,11 @@ export async function viewCards (
 const lines = `
   select bucket, card_id, type, counter, amount_fen, balance_before_fen, terminal_id, psam_id, sequence,
     event_at, outcome,
-    reason, findings, content, delivery_no, line_no, clearing_date from card_event
+    reason, findings, content, delivery_no, line_no, clearing_date, batch_id from card_event
   union all
   select bucket, card_id, type, counter, amount_fen, balance_before_fen, terminal_id, psam_id, sequence,
     event_at, outcome,
-    reason, findings, content, delivery_no, line_no, clearing_date from evidence where kind <>
+    reason, findings, content, delivery_no, line_no, clearing_date, batch_id from evidence where kind <>
       ${evidenceKinds.completion}`
 
 export type RecordFilter = {
@@ -104,21 +105,113 @@ export type RecordRow = {
   adjusted: { outcome: number, reason: number, date: string }[] | null
 }
 
-/** Records in order of delivery and line, from a place on. */
+/**
+ * Records in order of delivery and line, from a place on. Those of one card are found by it; all others
+ * through the batches of the deliveries that follow, some at a time, so that a page costs the same however
+ * many records there are.
+ */
 export async function viewRecords (
   db: Db, filter: RecordFilter
 ): Promise<{ items: RecordView[], next: string | null }> {
-  const { text, values } = recordsQuery(filter)
-  const { rows } = await db.query<RecordRow>(text, values)
+  if (filter.card !== null && filter.cardId === null) return { items: [], next: null } // nobody knows it
+  const limit = filter.limit ?? Number.POSITIVE_INFINITY
+  const rows = filter.cardId !== null || filter.limit === null
+    ? await readRecords(db, filter, null)
+    : await readByWindows(db, filter, limit)
   const last = rows.at(-1)
   return {
     items: rows.map(recordView),
-    next: last === undefined || rows.length < (filter.limit ?? 0) ? null : `${last.deliveryNo}.${last.line}`
+    next: last === undefined || rows.length < limit ? null : `${last.deliveryNo}.${last.line}`
   }
 }
 
-/** Records in the order they came in; exports read the same query through a cursor. */
-export const recordsQuery = (filter: RecordFilter): { text: string, values: unknown[] } => ({
+async function readRecords (
+  db: Db, filter: RecordFilter, batches: readonly bigint[] | null
+): Promise<RecordRow[]> {
+  const { text, values } = recordsQuery(filter, batches)
+  return (await db.query<RecordRow>(text, values)).rows
+}
+
+async function readByWindows (db: Db, filter: RecordFilter, limit: number): Promise<RecordRow[]> {
+  const found: RecordRow[] = []
+  let after: Place = { delivery: filter.afterDelivery, line: filter.afterLine }
+  for (let linesMin = windowLinesMin; ; linesMin = Math.min(2 * linesMin, windowLinesMax)) {
+    const window = await nextWindow(db, filter.date, after, linesMin)
+    if (window === null) return found
+    const behind = { afterDelivery: after.delivery, afterLine: after.line, limit: limit - found.length }
+    found.push(...await readRecords(db, { ...filter, ...behind }, window.batches))
+    if (found.length === limit) return found
+    after = window.end
+  }
+}
+
+/* ---- windows of deliveries ---- */
+
+type Place = { readonly delivery: bigint, readonly line: number }
+/** Batches that hold all lines from one place on to another. */
+type Window = { readonly batches: readonly bigint[], readonly end: Place }
+
+/** Where hardly a line fits the filter, windows grow: a page must not take thousands of questions. */
+const windowLinesMin = 5_000
+const windowLinesMax = 320_000
+/** More than one delivery has: of a file, ten parts of ten lanes. */
+const windowBatchesMax = 512
+
+type WindowRow = {
+  readonly batchId: bigint, readonly lines: number, readonly delivery: bigint, readonly until: number
+  /** How many batches were looked at. */
+  readonly seen: number
+}
+
+/**
+ * The next deliveries behind a place, and of a file its next parts, until they have so many lines. A part is
+ * booked in several batches, each with lines from all over it: `until` is its last line.
+ */
+async function nextWindow (
+  db: Db, date: string | null, after: Place, linesMin: number
+): Promise<Window | null> {
+  const { rows } = await db.query<WindowRow>(`
+    select "batchId", lines, delivery, until, seen from (
+      select b.batch_id as "batchId", b.items as lines, b.delivery_no as delivery,
+        coalesce((
+          select min(r.first_line) - 1 from delivery_raw r
+          where r.bucket = 0 and r.delivery_no = b.delivery_no and r.part_no > p.part_no),
+        ${lastLine}) as until, count(*) over ()::int as seen
+      from (
+        select batch_id, delivery_no, items from batch
+        where bucket = 0 and delivery_no >= $1 and ($3::date is null or clearing_date = $3)
+        order by delivery_no limit ${windowBatchesMax}) b
+      left join delivery_part p on p.batch_id = b.batch_id) w
+    where delivery > $1 or until > $2
+    order by delivery, until`, [after.delivery, after.line, date])
+  // Of the last delivery that was looked at there may be more.
+  const cut = rows[0]?.seen === windowBatchesMax ? rows.at(-1)?.delivery : null
+  const taken: WindowRow[] = []
+  let found = 0
+  for (const row of rows) {
+    const last = taken.at(-1)
+    const isWhole = last === undefined || !isSamePart(row, last)
+    if (row.delivery === cut || (isWhole && found >= linesMin)) break
+    taken.push(row)
+    found += row.lines
+  }
+  const end = taken.at(-1)
+  return end === undefined
+    ? null
+    : { batches: taken.map(({ batchId }) => batchId), end: { delivery: end.delivery, line: end.until } }
+}
+const lastLine = 2_147_483_647
+
+const isSamePart = (one: WindowRow, other: WindowRow): boolean =>
+  one.delivery === other.delivery && one.until === other.until
+
+/**
+ * Records in the order they came in, of some batches or of all; exports read the same query through a cursor.
+ * Which they are is decided before anything is looked up for them.
+ */
+export const recordsQuery = (
+  filter: RecordFilter, batches: readonly bigint[] | null = null
+): { text: string, values: unknown[] } => ({
   text: `
     select c.issuer, c.serial, c.issue, l.type, l.counter, l.amount_fen as "amountFen",
       l.balance_before_fen as "balanceBeforeFen", coalesce(p.code, case when d.kind = 'file' then d.source
@@ -133,25 +226,39 @@ export const recordsQuery = (filter: RecordFilter): { text: string, values: unkn
           order by a.batch_id)
         from adjustment a where a.bucket = l.bucket and a.delivery_no = l.delivery_no and a.line_no =
           l.line_no) as adjusted
-    from (${lines}) l
+    from (
+      select * from (${lines}) l
+      where ($1::smallint is null or l.bucket = $1) and ($11::bigint is null or l.card_id = $11)
+        and ($2::bytea is null or exists (
+          select 1 from card c where c.bucket = l.bucket and c.card_id = l.card_id and c.issuer = $2
+            and c.serial = $3 and c.issue = $4))
+        and ($5::date is null or l.clearing_date = $5)
+        and ($6::text is null or l.terminal_id = any(array(
+          select t.terminal_id from terminal t join party p using (party_id) where p.code = $6)))
+        and ($7::smallint is null or l.outcome = $7) and ($12::smallint is null or l.reason = $12)
+        and ($13::bigint[] is null or (l.batch_id between $14 and $15 and l.batch_id = any($13)))
+        and (l.delivery_no, l.line_no) > ($8, $9)
+      order by l.delivery_no, l.line_no limit $10) l
     join delivery d on d.bucket = 0 and d.delivery_no = l.delivery_no
     left join card c on c.bucket = l.bucket and c.card_id = l.card_id
     left join terminal t on t.terminal_id = l.terminal_id left join party p using (party_id)
     left join psam s on s.psam_id = l.psam_id
-    where ($1::smallint is null or l.bucket = $1)
-      and ($2::bytea is null or (c.issuer = $2 and c.serial = $3 and c.issue = $4))
-      and ($5::date is null or l.clearing_date = $5) and ($6::text is null or p.code = $6)
-      and ($7::smallint is null or l.outcome = $7) and ($11::bigint is null or l.card_id = $11)
-      and ($12::smallint is null or l.reason = $12) and (l.delivery_no, l.line_no) > ($8, $9)
-    order by l.delivery_no, l.line_no limit $10`,
+    order by l.delivery_no, l.line_no`,
   values: [
     filter.bucket, filter.card === null ? null : Buffer.from(filter.card.issuer, 'hex'),
     filter.card === null ? null : Buffer.from(filter.card.serial, 'hex'), filter.card?.issue ?? null,
     filter.date,
     filter.operator, filter.outcome === null ? null : outcomeNumbers[filter.outcome], filter.afterDelivery,
     filter.afterLine, filter.limit, filter.cardId,
-    filter.reason === null ? null : reasonNumbers[filter.reason]]
+    filter.reason === null ? null : reasonNumbers[filter.reason],
+    batches === null ? null : numbers(batches), ...endsOf(batches ?? [])]
 })
+
+/** Neighbours on disk: read as one stretch, of which the strangers are left out. */
+const endsOf = (batches: readonly bigint[]): [bigint | null, bigint | null] => {
+  const [first, ...others] = [...batches].sort((one, other) => Number(one - other))
+  return first === undefined ? [null, null] : [first, others.at(-1) ?? first]
+}
 
 export const recordView = (row: RecordRow): RecordView => ({
   card: row.issuer === null || row.serial === null
@@ -188,7 +295,10 @@ export async function viewTotals (db: Db, date: string | null): Promise<RecordTo
     from (${lines}) l where $1::date is null or clearing_date = $1 group by 1, 2 order by 1, 2`, [date])
   const { rows: [delivered] } = await db.query<{ n: bigint }>(`
     select coalesce(sum(lines), 0)::bigint as n from (
-      select lines from delivery where bookings = 0 and ($1::date is null or clearing_date = $1)
+      select lines from delivery where $1::date is null and bookings = 0
+      union all
+      select d.lines from batch b join delivery d on d.bucket = 0 and d.delivery_no = b.delivery_no
+      where b.bucket = 0 and b.clearing_date = $1 and d.bookings = 0
       union all
       select lines from delivery_part where $1::date is null or clearing_date = $1) d`, [date])
   const of = (outcome: number) => rows.filter(row => row.outcome === outcome)
