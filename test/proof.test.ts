@@ -15,7 +15,10 @@ import { openDb, inTransaction } from '../ledger/store/db.ts'
 import type { AuditRow } from '../ledger/store/audit.ts'
 import { verifyBooks } from '../ledger/verifying/verify-books.ts'
 import { createLog } from '../runtime/log.ts'
-import { completeTiles, insertLeaves, leafHashes, subtreeRoot, tilesFrom } from '../ledger/store/tree.ts'
+import {
+  allHeads, completeTiles, insertLeaves, leafHashes, subtreeRoot, tilesFrom
+} from '../ledger/store/tree.ts'
+import { retain } from '../ledger/upkeep.ts'
 import { startDoors, type Door } from './support/ledger-http.ts'
 import { recordOf } from './support/posting.ts'
 import { city } from './support/small-day.ts'
@@ -218,6 +221,43 @@ t.test('a tree of thousands is proven from its tiles', async t => {
   t.strictSame(await subtreeRoot(db, { from: 0, to: 1_024 }), rootOf(hashes.slice(0, 1_024)),
     'a tile is missing')
   await db.end()
+  await door.close()
+})
+
+t.test('of old heads the last of each hour stay, and those that others were given', async t => {
+  const door = await doors.open()
+  await door.ok('registrar', 'PUT', '/v1/registry', city(3))
+  const signed: SignedHead[] = []
+  const at = (nth: number) => signed[nth] as SignedHead
+  for (let nth = 0; nth < 12; nth++) { // three an hour, in every fifth hour
+    const records = [recordOf(nth % 3, 1 + Math.floor(nth / 3))]
+    await door.ok('gateway', 'POST', '/v1/records', { delivery: `every-twenty-minutes-${nth}`, records })
+    signed.push(await door.ledger.sealer.seal())
+    if (nth === 6) t.strictSame(await door.ok(null, 'GET', '/v1/head'), at(6))
+    if (nth === 7) await door.ok(null, 'GET', '/v1/consistency' + query(at(2).size))
+    door.clock.advance(nth % 3 === 2 ? 260 * 60_000 : 20 * 60_000)
+  }
+  await door.db.query(`
+    insert into gateway_state (gateway, reported_at, every_seconds, started_at) values ('away', $1, 60, $1)`,
+  [at(4).at])
+  const after = async (days: number) =>
+    await retain(door.db, { nowMs: Date.parse(at(11).at) + days * 86_400_000, apply: true })
+  const kept = async () => (await allHeads(door.db)).map(({ head }) => head.size)
+  const all = await kept()
+  await after(39)
+  t.strictSame(await kept(), all, 'forty days all of them')
+  await after(41)
+  const wanted = [2, 3, 4, 5, 6, 7, 8, 11] // of the fourth to sixth a gateway is away with one
+  t.strictSame(await kept(), wanted.map(nth => at(nth).size))
+  t.strictSame(await faultsOf(door, at(0)), [], 'what was shown is proven by its leaves')
+  const grown: Consistency[] = []
+  for (const nth of wanted.slice(0, -1)) {
+    grown.push(await door.ok(null, 'GET', '/v1/consistency' + query(at(nth).size)))
+  }
+  t.equal(check(grown).code, 0, 'each that stays is the beginning of the last')
+  t.equal((await door.ask(null, 'GET', '/v1/consistency' + query(at(1).size))).status, 404)
+  await door.db.query('delete from tree_head where size = $1', [at(6).size])
+  t.match(await faultsOf(door), [new RegExp(`^head_given ${at(6).size} over \\d+ rows`)])
   await door.close()
 })
 

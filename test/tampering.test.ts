@@ -28,6 +28,7 @@ const named: Readonly<Record<string, readonly string[]>> = {
   purse: ['card_id'],
   tree_leaf: ['leaf_index', 'batch_id'],
   tree_head: ['size'],
+  head_given: ['size', 'audit_rows'],
   signing_key: ['key_id'],
   audit: ['seq'],
   clearing_day: ['clearing_date'],

@@ -8,6 +8,7 @@ import type { Ledger } from '../ledger.ts'
 import { inTransaction } from '../store/db.ts'
 import { news, tell } from '../store/outbox.ts'
 import type { PartyRow } from '../store/registry.ts'
+import { insertGiven } from '../store/tree.ts'
 import {
   countMissingStatements, insertStatements, readCharges, readMovements, readPositions
 } from '../store/settlement.ts'
@@ -31,6 +32,7 @@ export async function issueStatements (ledger: Ledger, date: string): Promise<vo
         : [{ book: position.book, statement: statementOf(party, date, position, of) }]
     }))
     if (Object.keys(issued).length === 0) return
+    await insertGiven(tx, head)
     await tell(tx, positions.filter(({ book, party }) => `${book}/${party}` in issued)
       .map(({ book, party, netFen }) => news({
         topic: 'statement.ready', subject: `statement/${party}/${date}/${book}`, party,

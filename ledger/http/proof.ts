@@ -4,6 +4,7 @@ import { SignedHead, VerifyReport } from '../../schemas/api.ts'
 import type { Ledger } from '../ledger.ts'
 import { Consistency, Proofs } from '../../schemas/proof.ts'
 import { prove, proveConsistency } from '../proof/prove.ts'
+import { insertGiven } from '../store/tree.ts'
 import { verifyBooks } from '../verifying/verify-books.ts'
 import type { App } from './app.ts'
 
@@ -21,7 +22,11 @@ const Grown = Type.Object({
 export const proofRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.get('/v1/head', {
     config: { allow: ['everyone'] }, schema: { response: { 200: SignedHead } }
-  }, async () => ledger.sealer.head() ?? await ledger.sealer.seal())
+  }, async () => {
+    const head = ledger.sealer.head() ?? await ledger.sealer.seal()
+    await insertGiven(ledger.db, head)
+    return head
+  })
 
   app.get('/v1/proofs', {
     config: { allow: ['staff', 'auditor'] }, schema: { querystring: Wanted, response: { 200: Proofs } }

@@ -8,7 +8,7 @@ import { auditGenesis } from '../core/audit-chain.ts'
 import { Refusal } from '../refusal.ts'
 import { auditHashAt, lastAudit } from '../store/audit.ts'
 import type { Db, Tx } from '../store/db.ts'
-import { headAt } from '../store/tree.ts'
+import { headAt, subtreeRoot } from '../store/tree.ts'
 
 export type HeadMemory = {
   /** The largest head that was shown; null where there is none. */
@@ -56,7 +56,11 @@ export async function refuseOlderTree (tx: Tx, memory: HeadMemory): Promise<void
 
 /** Whether tree and audit log in the database are, or have grown out of, those of this head. */
 export const holds = async (tx: Tx | Db, shown: SignedHead): Promise<boolean> =>
-  (await headAt(tx, shown.size))?.head.root === shown.root && await holdsAudit(tx, shown)
+  await rootAt(tx, shown.size) === shown.root && await holdsAudit(tx, shown)
+
+/** As it was signed; where that head was thinned out since, as its leaves say. */
+const rootAt = async (tx: Tx | Db, size: number): Promise<string> =>
+  (await headAt(tx, size))?.head.root ?? hex(await subtreeRoot(tx, { from: 0, to: size }))
 
 const outgrows = (head: SignedHead, shown: SignedHead): boolean =>
   head.size > shown.size || (head.size === shown.size && (head.audit?.rows ?? 0) > (shown.audit?.rows ?? 0))

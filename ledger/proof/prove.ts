@@ -1,6 +1,7 @@
 // `npm run prove`: an inclusion proof for one transfer, or for all that one record moved, which a resident
 // checks offline with bin/verify-proof.ts; proofs that one signed head grew into another, and that the audit
 // log is the one under them. It hands out one leaf's salt, and nothing about its neighbours.
+import type { SignedHead } from '../../schemas/api.ts'
 import { bucketOf, cardKey, parseCardKey } from '../../schemas/record.ts'
 import { commit, openLeaves } from '../core/commitment.ts'
 import type { Hash } from '../../schemas/merkle.ts'
@@ -11,7 +12,9 @@ import { Refusal } from '../refusal.ts'
 import { auditHashAt, readAudit } from '../store/audit.ts'
 import { findCards } from '../store/cards.ts'
 import type { Db, Tx } from '../store/db.ts'
-import { headAt, headOfAudit, leafIndexOf, lastHead, publicKeys, subtreeRoot } from '../store/tree.ts'
+import {
+  headAt, headOfAudit, insertGiven, leafIndexOf, lastHead, publicKeys, subtreeRoot
+} from '../store/tree.ts'
 import { committedBatch, findBatch, transfersOf, type BatchRow } from '../store/verification.ts'
 import { eventOf, transfersOfLine } from '../store/proof.ts'
 
@@ -20,7 +23,7 @@ import { eventOf, transfersOfLine } from '../store/proof.ts'
  * delivery that brought it. Throws Refusal not_found, or unavailable while the batch is not sealed yet.
  */
 export async function prove (db: Db, id: string): Promise<Proofs> {
-  return await inSnapshot(db, async tx => {
+  return await given<Proofs>(db, ({ head }) => head, async tx => {
     const wanted = await leavesFor(tx, id)
     const last = await lastHead(tx)
     if (last === null) throw new Refusal('unavailable', 'there is no signed head yet')
@@ -36,7 +39,7 @@ export async function prove (db: Db, id: string): Promise<Proofs> {
  * head where it is left out): nothing in it was changed or taken away. Throws Refusal not_found.
  */
 export async function proveConsistency (db: Db, first: number, second?: number): Promise<Consistency> {
-  return await inSnapshot(db, async tx => {
+  return await given<Consistency>(db, ({ second }) => second, async tx => {
     const older = await headAt(tx, first)
     const newer = second === undefined ? await lastHead(tx) : await headAt(tx, second)
     if (older === null || newer === null || first < 1 || newer.head.size < first) {
@@ -59,7 +62,7 @@ const auditRowsMax = 20_000
  * than twenty thousand rows ahead: whoever wants more asks again from there. Throws Refusal not_found.
  */
 export async function proveAudit (db: Db, after: number): Promise<AuditProof> {
-  return await inSnapshot(db, async tx => {
+  return await given<AuditProof>(db, ({ head }) => head, async tx => {
     const hash = after === 0 ? auditGenesis : await auditHashAt(tx, after)
     const head = await headOfAudit(tx, after + auditRowsMax)
     const rows = head?.audit?.rows ?? -1
@@ -76,6 +79,13 @@ export async function proveAudit (db: Db, after: number): Promise<AuditProof> {
       publicKey: await keyOf(tx, head.keyId)
     }
   })
+}
+
+/** What is handed out, all of one moment; the head that others go on from is kept for them. */
+async function given<T> (db: Db, headOf: (made: T) => SignedHead, make: (tx: Tx) => Promise<T>): Promise<T> {
+  const made = await inSnapshot(db, make)
+  await insertGiven(db, headOf(made))
+  return made
 }
 
 async function inSnapshot<T> (db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {

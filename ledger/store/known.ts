@@ -1,6 +1,6 @@
 // What the books said at a moment. Known at K is what the last head signed at or before K covers: the batches
-// of the tree's first `size` leaves. That is exact, provable to others, and never changes afterwards, where
-// `created_at` would change with every batch that commits late.
+// of the tree's first `size` leaves. That is exact and provable to others, where `created_at` would change
+// with every batch that commits late. Old heads are thinned out to one an hour: then the last that stayed.
 import type { Book, Heading, Side } from '../core/chart.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
 

@@ -183,6 +183,20 @@ export async function headOfAudit (tx: Tx, rowsMax: number): Promise<SignedHead 
   return row === undefined ? null : headOf(row)
 }
 
+/** It left the house: whoever has it may come back with it. */
+export async function insertGiven (db: Db | Tx, { size, audit, at }: SignedHead): Promise<void> {
+  await db.query('insert into head_given (size, audit_rows, at) values ($1, $2, $3) on conflict do nothing',
+    [size, audit?.rows ?? 0, timestamp(parseIso(at))])
+}
+
+/** Heads that were given to others and are not there any more. */
+export const missingGiven = async (tx: Tx): Promise<{ size: bigint, auditRows: bigint }[]> =>
+  (await tx.query<{ size: bigint, auditRows: bigint }>(`
+    select size, audit_rows as "auditRows" from head_given g
+    where not exists (
+      select 1 from tree_head h where h.size = g.size and h.audit_rows = g.audit_rows and h.at = g.at)
+    order by 1, 2 limit 20`)).rows
+
 /** Where a batch stands in the tree, or null while it is not sealed. */
 export async function leafIndexOf (tx: Tx | Db, batchId: bigint): Promise<number | null> {
   const { rows: [row] } = await tx.query<{ index: bigint }>(

@@ -7,7 +7,9 @@ import {
 import { holds } from '../proof/head-memory.ts'
 import { batchLeaf, keyIdOfPem, verifyHead } from '../proof/seal.ts'
 import type { Tx } from '../store/db.ts'
-import { allHeads, headAt, leafHashes, publicKeys, strayHeads, tilesFrom } from '../store/tree.ts'
+import {
+  allHeads, headAt, leafHashes, missingGiven, publicKeys, strayHeads, tilesFrom
+} from '../store/tree.ts'
 import { leafPages, unsealedBatches, type LeafRow } from '../store/verification.ts'
 import { equal, faultList, type BookCheck, type Findings, type Reading } from './check.ts'
 
@@ -17,6 +19,11 @@ export const treeChecks: readonly BookCheck[] = [
     run: async ({ tx }) => equal(await unsealedBatches(tx))
   },
   { name: 'leaves lead to the signed heads', run: checkTree },
+  {
+    name: 'heads that were given to others are there',
+    run: async ({ tx }) => equal((await missingGiven(tx)).map(({ size, auditRows }) =>
+      `head_given ${size} over ${auditRows} rows of the audit log: there is no such tree_head`))
+  },
   { name: 'the last head that was shown is there', run: checkShown }
 ]
 
