@@ -497,4 +497,101 @@ t.test('records of foreign cards inside a consumption file', async t => {
   await door.close()
 })
 
+/* ---- our cards in other cities ---- */
+
+const merchantOfCentre = '430400000000099'
+const away = (number: number, nth: number, more: Partial<TransactionRecord> = {}): TransactionRecord =>
+  debit(number, nth, 'B1', 180, 10_000, {
+    operator: 'NAT', terminal: 'CHD-BUS1', psam: '510100000007', sequence: 10 * number + nth, ...more
+  })
+
+/** A city whose national centre also claims: for operators elsewhere that took our cards. */
+async function claimedFrom (cards: number): Promise<Door> {
+  const door = await openCity(doors, Array.from({ length: cards }, (_, number) => card(number)))
+  const claimant = { ...centre('NAT'), merchant: merchantOfCentre, industry: '99' }
+  await door.ok('registrar', 'PUT', '/v1/registry', { parties: [claimant, centre('NAT-2')] })
+  await door.ok('registrar', 'POST', '/v1/cities', { add: [hengyang], remove: [] })
+  return door
+}
+
+const fileOf = (sequence: number, records: readonly TransactionRecord[]) => writeConsumptionFile(
+  { date: '20260302', industry: '99', merchant: merchantOfCentre, sequence },
+  records.map((record, index) =>
+    writeConsumptionRecord(toConsumptionRecord(record, merchantOfCentre, index + 1))))
+const bring = async (
+  door: Door, sequence: number, records: readonly TransactionRecord[], as: Who = 'centre'
+) => {
+  const { name, text } = fileOf(sequence, records)
+  const sent = { bytes: text, type: 'application/octet-stream' }
+  return { name, ...await door.ask(as, 'PUT', `/v1/files/${name}`, sent) }
+}
+
+t.test('our cards in other cities: whatever order their records come in', async t => {
+  const copy = { amountFen: 200, dateTime: '20260302080000' } // before the one at home, on the same counter
+  const steps: Record<string, (door: Door) => Promise<unknown>> = {
+    home: door => deliver(door, 'records-of-home', [debit(0, 1), debit(0, 3), debit(1, 2), debit(2, 1)]),
+    away: door => bring(door, 1, [away(0, 2), away(1, 1, { grey: true, tac: null })]),
+    copy: door => bring(door, 2, [away(2, 1, copy)])
+  }
+  const orders = [['home', 'away', 'copy'], ['copy', 'away', 'home'], ['away', 'home', 'copy']]
+  for (const order of orders) {
+    const door = await claimedFrom(3)
+    for (const step of order) await steps[step]?.(door)
+    await door.ledger.watch.catchUp()
+    const { rows } = await door.db.query(`
+      select last_counter as counter, last_balance_fen::int as chip, shadow_fen::int as shadow,
+        open_items as open
+      from purse join card using (bucket, card_id) order by serial`)
+    t.strictSame(rows, [
+      { counter: 103, chip: 10_000 - 3 * 180, shadow: 10_000 - 3 * 180, open: 0 },
+      { counter: 102, chip: 10_000 - 2 * 180, shadow: 10_000 - 2 * 180, open: 0 },
+      { counter: 101, chip: 10_000 - 200, shadow: 10_000 - 200, open: 1 } // the record at home is held
+    ], order.join())
+    t.equal(await balance(door, 'commerce/merchant-pending/NAT'), 180 + 180 + 200, 'the centre claims')
+    t.equal(await balance(door, 'commerce/merchant-pending/BUS'), 3 * 180, 'the copy at home is held')
+    t.equal(await balance(door, 'commerce/purse'), 30_000 - 560 - 3 * 180)
+    const items = (await door.ok('auditor', 'GET', '/v1/watch/items?layer=B')).items
+    t.strictSame(items.filter(({ about }: { about: string }) => about.includes('510100000007')), [],
+      'what else a PSAM elsewhere did is nobody\'s gap here')
+    await verified(t, door)
+    await door.close()
+  }
+})
+
+t.test('what is refused of our cards elsewhere goes back with its code, and the rest is netted', async t => {
+  const door = await claimedFrom(5)
+  await deliver(door, 'guests-of-monday', [ride(1, 1)])
+  await door.ok('registrar', 'POST', '/v1/blacklist', {
+    add: [{ card: card(4).card, reason: 'loss', at: '2026-02-20T00:00:00+08:00' }], remove: []
+  })
+  await door.db.query("update blacklist_version set published_at = published_at - interval '10 days'")
+  const { name, json } = await bring(door, 1, [
+    away(0, 1), away(1, 1, { tac: '00112233' }), away(2, 1, { psam: '990000000002' }),
+    away(3, 1, { dateTime: '20251101083015' }), away(4, 1), away(1, 1, { card: guest(7), tac: 'ABCDEF01' })
+  ])
+  t.strictSame(json.lines.map((line: { line: number, reason: string }) => [line.line, line.reason]), [
+    [2, 'tac_wrong'], [3, 'psam_terminal_mismatch'], [4, 'overdue'], [6, 'card_unknown']
+  ], 'a PSAM of our own was not there; a card of another city came the wrong way')
+  t.equal(await balance(door, 'commerce/issuer-loss'), 180, 'no list of ours had reached that terminal')
+  t.equal(await balance(door, 'commerce/unpaid-debits'), 360, 'those two chips have paid')
+  t.strictSame((await door.bytes('centre', `/v1/files/${name}/SS`)).toString('latin1').split(/[\r\n]+/)
+    .filter(line => line.length === 198).map(line => line.slice(46, 48)), ['01', '90', '05', '02'])
+  t.equal((await bring(door, 1, [away(0, 1)])).json.reason, 'file_sequence_used')
+  t.equal((await bring(door, 2, [away(0, 1)])).json.lines[0].reason, 'duplicate', 'in another file')
+
+  const { text } = fileOf(3, [])
+  const ofBus = await door.ask('centre', 'PUT', `/v1/files/XF2026030202${'430400000000002'}00001`,
+    { bytes: text, type: 'application/octet-stream' })
+  t.match(ofBus, { status: 403 }, 'a centre brings its own files only')
+  t.equal((await door.ask('centre', 'GET', `/v1/operators/BUS/QS/${D}`)).status, 403)
+
+  await closeAt(door, '2026-03-03T01:00:00', D)
+  const day = await door.ok('auditor', 'GET', `/v1/days/${D}`)
+  t.match(day.positions.find(({ party }: { party: string }) => party === 'NAT'),
+    { claimsFen: 360, netFen: 360 - 180 }, 'what it claims less what it owes for the guest')
+  t.strictSame((await batchOf(door, '20260302-NAT-1')).entries.length, 1, 'it is told of its guest alone')
+  await verified(t, door)
+  await door.close()
+})
+
 t.strictSame(doors.mismatches(), [], 'every answer is as described')

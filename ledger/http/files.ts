@@ -15,12 +15,14 @@ import type { PartyRow, Snapshot } from '../store/registry.ts'
 import { viewFiles, viewSummary } from '../store/views.ts'
 import { isWhole, takeFile } from '../intake/take-file.ts'
 import type { App } from './app.ts'
-import { callerIn, type Capacity } from './auth.ts'
+import { callerIn, type Caller, type Capacity } from './auth.ts'
+import { centreOf } from './national.ts'
 
 const Name = Type.Object({ name: Type.String({ maxLength: 64 }) })
 const OfDay = Type.Object({ party: Type.String({ maxLength: 15 }), date: LocalDate })
 const plainText = { content: { 'text/plain': { schema: Type.String() } } }
-const allow: readonly Capacity[] = ['gateway', 'operator', 'auditor', 'staff']
+const sending: readonly Capacity[] = ['gateway', 'operator', 'centre']
+const allow: readonly Capacity[] = [...sending, 'auditor', 'staff']
 const latin1 = 'text/plain; charset=latin1'
 const json = 'application/json; charset=utf-8'
 
@@ -30,13 +32,13 @@ export const fileRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
   app.addContentTypeParser('application/octet-stream', async (_request: unknown, body: Readable) => body)
 
   app.put('/v1/files/:name', {
-    config: { allow: ['gateway', 'operator'] },
+    config: { allow: sending },
     bodyLimit: limits.fileBytesMax,
     schema: { params: Name, response: { 200: FileReply } }
   }, async (request, reply) => {
     const { name } = request.params
     const operator = operatorOf(await ledger.registry(), name)
-    requireOwn(callerIn(request).party, operator)
+    requireOwn(await partyIn(ledger, callerIn(request)), operator)
     if (!(request.body instanceof Readable)) {
       throw new Refusal('unsupported_media_type', 'send the file as application/octet-stream')
     }
@@ -48,14 +50,14 @@ export const fileRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
   app.get('/v1/files/:name', {
     config: { allow }, schema: { params: Name, response: { 200: FileReply } }
   }, async (request, reply) => {
-    const { file } = await stored(ledger, request.params.name, callerIn(request).party)
+    const { file } = await stored(ledger, request.params.name, await partyIn(ledger, callerIn(request)))
     return await reply.type(json).send(bodyOf(replyTexts(ledger.db, file, false)))
   })
 
   app.get('/v1/files/:name/SS', {
     config: { allow }, schema: { params: Name, response: { 200: plainText } }
   }, async (request, reply) => {
-    const { file } = await stored(ledger, request.params.name, callerIn(request).party)
+    const { file } = await stored(ledger, request.params.name, await partyIn(ledger, callerIn(request)))
     return await reply.type(latin1).send(bodyOf(refusalBytes(ledger.db, file)))
   })
 
@@ -65,7 +67,7 @@ export const fileRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
   async (request, reply) => {
     const { party, date } = request.params
     const operator = merchantOf(await ledger.registry(), party)
-    requireOwn(callerIn(request).party, operator)
+    requireOwn(await partyIn(ledger, callerIn(request)), operator)
     const summary = await viewSummary(ledger.db, party, operator.merchant, date)
     return await reply.type('text/plain; charset=latin1').send(writeSummaries([summary]))
   })
@@ -76,7 +78,7 @@ export const fileRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
   async (request, reply) => {
     const { party, date } = request.params
     const operator = merchantOf(await ledger.registry(), party)
-    requireOwn(callerIn(request).party, operator)
+    requireOwn(await partyIn(ledger, callerIn(request)), operator)
     const files = await viewFiles(ledger.db, party, date)
     const names = files.map(name => ({ source: sourceName(name), date }))
     return await reply.type('text/plain; charset=latin1').send(writeNames(operator.industry ?? '00', names))
@@ -85,6 +87,10 @@ export const fileRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
 
 /** Pieces of a text as one body; the schema of the route says what they make together. */
 const bodyOf = (pieces: AsyncIterable<string | Buffer>): never => Readable.from(pieces) as never
+
+/** Whose files the caller sees; null: those of all. */
+const partyIn = async (ledger: Ledger, caller: Caller): Promise<string | null> =>
+  caller.capacities.includes('centre') ? (await centreOf(ledger, caller)).code : caller.party
 
 /** An operator's client sees its own files only; a gateway or staff see all. */
 function requireOwn (callerParty: string | null, operator: PartyRow): void {

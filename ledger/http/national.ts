@@ -68,7 +68,7 @@ const ownCentre = async (ledger: Ledger, caller: Caller): Promise<string | null>
   caller.capacities.includes('centre') ? (await centreOf(ledger, caller)).code : null
 
 /** A centre's machine that is bound to no party speaks for the city's centre. */
-async function centreOf (ledger: Ledger, { id, party }: Caller): Promise<PartyRow> {
+export async function centreOf (ledger: Ledger, { id, party }: Caller): Promise<PartyRow> {
   const { parties, policies } = await ledger.registry()
   const code = party ?? policies.nationalCentre
   const centre = parties.get(code)

@@ -1,6 +1,7 @@
 // Makes the lines of a delivery ready to be judged: whose card, which PSAM and terminal, is the TAC right.
 // None of it changes with other records.
 import { bucketOf } from '../../schemas/record.ts'
+import { awayTerminal } from './elsewhere.ts'
 import type { IncomingLine, ReadableLine } from './incoming.ts'
 import type { Asked } from './read-known.ts'
 import type { PlainLines } from './plain-lines.ts'
@@ -19,7 +20,8 @@ export async function prepare (
   ledger: Pick<Ledger, 'tac'>, snapshot: Snapshot, lines: readonly PlacedLine[],
   cards: ReadonlyMap<string, CardRow>
 ): Promise<Prepared[]> {
-  const found = lines.map(({ line }) => cards.get(line.cardKey) ?? null)
+  const found = lines.map(({ line: { cardKey, record } }) =>
+    cardFor(snapshot.parties.get(record.operator) ?? null, cards.get(cardKey)))
   const valid = await verifyTacs(ledger, snapshot, lines, found)
   return lines.map((line, place) => prepared(snapshot, line, found[place] ?? null, valid[place] ?? null))
 }
@@ -74,7 +76,7 @@ export function lookUp (
   known: ReadonlyMap<string, CardRow>
 ): Registered {
   return {
-    cards: cards.map(({ key }) => known.get(key) ?? null),
+    cards: cards.map(({ key }) => cardFor(operator, known.get(key))),
     psams: psams.map(psam => {
       const issues = snapshot.psams.get(psam) ?? none
       return issues.length === 1 ? issues[0] ?? null : null
@@ -96,6 +98,10 @@ export async function verifyPlain (
   }
   return await ledger.tac.verify(items.subarray(0, length * itemLength), policies.factorOrder)
 }
+
+/** A centre brings records of our own cards: one of another city came the wrong way, and nobody's here. */
+const cardFor = (operator: PartyRow | null, card: CardRow | undefined): CardRow | null =>
+  card === undefined || (operator?.kind === 'centre' && isForeign(card)) ? null : card
 
 const none: readonly never[] = []
 
@@ -136,8 +142,12 @@ const psamAt = (issues: readonly PsamRow[], atMs: number): PsamRow | null => iss
   : issues.findLast(one => one.fromMs <= atMs && (one.toMs === null || one.toMs > atMs)) ??
   issues.findLast(one => one.fromMs <= atMs) ?? issues.at(-1) ?? null
 
-/** The operator's own terminal of that number, or somebody else's: then the verdict says so. */
+/**
+ * The operator's own terminal of that number, or somebody else's: then the verdict says so. Of a centre, the
+ * one that stands for all terminals of other cities.
+ */
 function terminalOf (snapshot: Snapshot, operator: PartyRow | null, code: string): TerminalRow | null {
+  if (operator?.kind === 'centre') return awayTerminal(snapshot, operator)
   const all = snapshot.terminals.get(code)
   if (all === undefined) return null
   if (all.length === 1) return all[0] ?? null

@@ -31,7 +31,7 @@ import {
   type StoredEvent,
   type TerminalKey
 } from '../store/records.ts'
-import { accountId, type Snapshot } from '../store/registry.ts'
+import { accountId, type PartyRow, type Snapshot } from '../store/registry.ts'
 import { findReuses } from '../store/sequences.ts'
 
 /** A card outside a delivery whose records the delivery may change. */
@@ -267,10 +267,9 @@ function accountsBy (snapshot: Snapshot): Context['accountsOf'] {
   const look = (terminalId: number | null, foreign: boolean): PostingAccounts => {
     const terminal = snapshot.terminalById.get(terminalId ?? -1)
     const operator = snapshot.partyById.get(terminal?.partyId ?? -1)
-    const merchant =
-      operator?.kind === 'operator' || operator?.kind === 'agent' // a shop that loads also sells
-        ? accountId(snapshot, 'commerce', 'merchant-pending', operator.code)
-        : null
+    const merchant = operator !== undefined && claiming.has(operator.kind)
+      ? accountId(snapshot, 'commerce', 'merchant-pending', operator.code)
+      : null
     return { purse, unpaid, issuerLoss, merchant, centre: foreign ? centreAccount(snapshot) : null }
   }
   const own = new Map<number | null, PostingAccounts>()
@@ -283,6 +282,9 @@ function accountsBy (snapshot: Snapshot): Context['accountsOf'] {
     return found
   }
 }
+
+/** A shop that loads also sells; a centre claims for operators of other cities that took our cards. */
+const claiming: ReadonlySet<PartyRow['kind']> = new Set(['operator', 'agent', 'centre'])
 
 /** Throws Refusal unavailable where nobody is registered who owes: a gateway comes again with its records. */
 function centreAccount (snapshot: Snapshot): number {

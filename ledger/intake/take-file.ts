@@ -10,6 +10,7 @@ import { parseFileName } from '../../schemas/clearing-file/file-name.ts'
 import { afterBooking } from './after-booking.ts'
 import { bookLines, firstTry, type Again, type Booked, type Judged } from './book-lines.ts'
 import { countFile } from './file-gaps.ts'
+import { admitAway } from './elsewhere.ts'
 import { admitForeign } from './foreign-cards.ts'
 import { answerOf, laneLines, type FileAnswer, type LaneLines, type Source } from './file.ts'
 import { lanesFor } from './lanes.ts'
@@ -70,14 +71,14 @@ async function keepFile (
   ledger: Ledger, staged: StagedFile, operator: PartyRow
 ): Promise<{ kept: FileRow, replayed: boolean }> {
   const receivedAtMs = ledger.clock.now()
-  const snapshot = await ledger.registry()
+  let snapshot = await ledger.registry()
   const lanes = staged.lines <= linesAtOnceMax ? 1 : lanesFor(Math.min(staged.lines, recordsPerPart))
   const [first] = staged.parts
   const source = sourceOf(staged.name, operator)
   const [lines] = lanes > 1 || first === undefined
     ? []
     : await laneLines(await inflated(first.bytes), first.firstLine, source, lanes)
-  if (lines !== undefined) await admitAll(ledger, snapshot, lines, receivedAtMs)
+  if (lines !== undefined) snapshot = await admitAll(ledger, operator, lines, receivedAtMs)
   const again = firstTry()
   killPoint('after-raw')
   const lap = stopwatch()
@@ -137,7 +138,7 @@ async function bookFile (ledger: Ledger, file: FileRow): Promise<void> {
         const lines = await readLanes(ledger.db, file, partNo, operator)
         for (const lane of open) {
           const booked = ledger.lanes.run(lane, async () => {
-            await bookInLane(ledger, file, { partNo, lane, lines: lines.take(lane) })
+            await bookInLane(ledger, file, operator, { partNo, lane, lines: lines.take(lane) })
             under.delete(booked)
           })
           under.add(booked)
@@ -169,9 +170,10 @@ async function readLanes (
 
 const lanesOf = ({ lanes }: FileRow): number[] => Array.from({ length: lanes }, (_, lane) => lane)
 
-async function bookInLane (ledger: Ledger, file: FileRow, piece: Piece): Promise<void> {
-  const snapshot = await ledger.registry()
-  await admitAll(ledger, snapshot, piece.lines, file.receivedAtMs)
+async function bookInLane (
+  ledger: Ledger, file: FileRow, operator: PartyRow, piece: Piece
+): Promise<void> {
+  const snapshot = await admitAll(ledger, operator, piece.lines, file.receivedAtMs)
   const again = firstTry()
   const lap = stopwatch()
   const booked = await inTransaction(ledger.db, async tx => {
@@ -185,8 +187,15 @@ async function bookInLane (ledger: Ledger, file: FileRow, piece: Piece): Promise
   afterBooking(ledger, 'file', booked, lap())
 }
 
-const admitAll = async (ledger: Ledger, snapshot: Snapshot, lines: LaneLines, atMs: number): Promise<void> =>
+/** Cards of other cities used here, or PSAMs of other cities that took our cards, get their rows. */
+async function admitAll (
+  ledger: Ledger, operator: PartyRow, lines: LaneLines, atMs: number
+): Promise<Snapshot> {
+  const snapshot = await ledger.registry()
+  if (operator.kind === 'centre') return await admitAway(ledger, snapshot, operator, lines)
   await admitForeign(ledger, snapshot, lines.others, atMs, lines.plain.cards.map(({ ref }) => ref))
+  return snapshot
+}
 
 /**
  * Books some lines of a file. Where that is in a later clearing date than the one in which the file was kept,

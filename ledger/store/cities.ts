@@ -70,7 +70,7 @@ export const findBehind = async (tx: Tx, due: number): Promise<Behind[]> =>
     select t.code as terminal, p.code as operator, max(a.version) as version
     from terminal t join party p using (party_id)
       left join parameter_applied a on a.terminal_id = t.terminal_id and a.kind = 'cities'
-    where not exists (
+    where p.kind <> 'centre' and not exists (
       select 1 from alert l where l.kind = 'city_list_overdue' and l.about = 'terminal/' || t.code
         and (l.evidence ->> 'due')::int >= $1)
     group by t.terminal_id, p.code having coalesce(max(a.version), 0) < $1 order by t.code`, [due])).rows

@@ -36,8 +36,9 @@ export async function enrolRegistered (
   const { rows } = await tx.query<NotedRow>(`
     insert into terminal_enrolment (terminal_id, state, version, enrolled_at, changed_at, noted_in)
     select terminal_id, $1, $2, case when $1 = 'enrolled' then $3::timestamptz end,
-      $3::timestamptz, $4::bigint from terminal t
-    where not exists (select from terminal_enrolment e where e.terminal_id = t.terminal_id)
+      $3::timestamptz, $4::bigint from terminal t join party p using (party_id)
+    where p.kind <> 'centre'
+      and not exists (select from terminal_enrolment e where e.terminal_id = t.terminal_id)
     order by terminal_id returning ${notedColumns('terminal_enrolment')}`,
   [state, version, timestamp(atMs), notedIn])
   return rows

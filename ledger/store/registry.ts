@@ -291,6 +291,24 @@ export async function upsertPsams (tx: Tx, given: readonly Psam[]): Promise<numb
   return rowCount ?? 0
 }
 
+/**
+ * PSAMs of other cities, bound to the one terminal of the centre that brings their records; a PSAM that is
+ * there stays as it is. No list of ours reaches that terminal.
+ */
+export async function insertAway (
+  tx: Tx, centreId: number, terminal: string, psams: readonly string[]
+): Promise<void> {
+  await tx.query(`
+    insert into terminal (code, party_id, reachable) values ($1, $2, false)
+    on conflict (party_id, code) do nothing`, [terminal, centreId])
+  await tx.query(`
+    insert into psam (psam, issue, terminal_id, valid_from, test)
+    select k.psam, 1, t.terminal_id, '2001-01-01T00:00:00+08:00', false
+    from unnest($1::bytea[]) as k (psam) join terminal t on t.code = $2 and t.party_id = $3
+    where not exists (select from psam s where s.psam = k.psam)
+    on conflict (psam, issue) do nothing`, [psams.map(psam => Buffer.from(psam, 'hex')), terminal, centreId])
+}
+
 export async function upsertPolicies (tx: Tx, policies: Partial<Policies>): Promise<number> {
   const entries = Object.entries(policies)
   await tx.query(`

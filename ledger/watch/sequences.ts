@@ -13,7 +13,8 @@ export async function findGaps ({ tx, ledger, news, atMs, clearingDate }: Look):
   const psams = new Map([...snapshot.psams.values()].flat().map(psam => [psam.psamId, psam]))
   const found = (await addRuns(tx, news.runs)).flatMap(gaps => {
     const psam = psams.get(gaps.psamId)
-    return psam === undefined ? [] : [{ gaps, psam, key: `psam/${psam.psam}/${psam.issue}` }]
+    if (psam === undefined || isAway(snapshot, psam)) return []
+    return [{ gaps, psam, key: `psam/${psam.psam}/${psam.issue}` }]
   })
   const open = found.filter(({ gaps }) => gaps.records > 0)
   await openItems(tx, open.map(({ gaps, psam, key }) =>
@@ -33,6 +34,12 @@ const itemOf = ({ missing, records }: Gaps, key: string, { clearingDate, termina
     kind: 'gap', about: key, terminal, missing: missing.slice(0, runsShownMax), runs: missing.length
   }
 })
+
+/** In another city: what it did with cards that are not ours is told to others. */
+function isAway ({ terminalById, partyById }: Snapshot, { terminalId }: PsamRow): boolean {
+  const terminal = terminalById.get(terminalId ?? -1)
+  return partyById.get(terminal?.partyId ?? -1)?.kind === 'centre'
+}
 
 function placeOf (snapshot: Snapshot, psam: PsamRow): { terminal: string | null, party: string | null } {
   const terminal = snapshot.terminalById.get(psam.terminalId ?? -1)

@@ -45,6 +45,7 @@ export const given = {
   commissions: parties.commissions,
   psams: things.psams,
   terminals: things.terminals,
+  terminals_elsewhere: things.terminalsElsewhere,
   cards: things.cards,
   tariffs: published.tariffs,
   holidays: published.holidays,

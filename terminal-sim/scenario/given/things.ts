@@ -34,6 +34,23 @@ export const terminals = givenVerb({
   }
 })
 
+export const terminalsElsewhere = givenVerb({
+  says: 'terminals in other cities, each with its PSAM: nobody registers them, a centre brings their records',
+  example: 'terminals_elsewhere: { CHD-1: { centre: NAT } }',
+  schema: mappingOf(
+    name('a terminal, at most eight letters and digits'),
+    Type.Object({ centre: name('the national centre that claims for it') }, closed),
+    'terminals by number'
+  ),
+  prepare: (world, said) => {
+    for (const [terminal, { centre }] of Object.entries(said)) {
+      known(world.parties, 'party', centre)
+      world.terminals.set(terminal, { operator: centre, psam: terminal })
+      world.psams.set(terminal, { number: psamNumber(terminal), sequence: 0 })
+    }
+  }
+})
+
 type Entry<List extends 'terminals' | 'psams'> = NonNullable<World['registry'][List]>[number]
 
 /** As the registry wants them; from now on the scenario knows them. */
