@@ -84,11 +84,11 @@ export async function buildLedger (options: LedgerOptions): Promise<BuiltLedger>
     ...options.memory === undefined ? {} : { memory: options.memory }
   })
   const registry = registryCache(db)
-  const watch = startWatch({ db, clock, log, registry, random }, watchEveryMs)
   const metrics = createMetrics()
   const lanes = createLanes()
   const webhookKey = options.webhookKey ?? random(32)
   const meters = createMeters(metrics, { db, clock, lanesWaiting: lanes.waiting })
+  const watch = startWatch({ db, clock, log, registry, random, tac, meters }, watchEveryMs)
   const ledger: Ledger = {
     db, clock, log, metrics, meters, tac, registry, lanes, signer, sealer, watch,
     random, partitionDays, sessionMs, idleMs: options.idleMs ?? sessionMs,

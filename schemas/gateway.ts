@@ -178,6 +178,10 @@ export const CardRules = Type.Object({
   ),
   proofCountsSeconds: Type.Optional(
     Seconds('an interrupted payment that is proven at its own lane within this is the fare; 3600')),
+  tellsLastTac: Type.Optional(Type.Boolean({
+    description: 'true: before each debit the chip is asked for the TAC of the one before, which is told ' +
+      'with the record and proves it where another terminal never saw its end; two commands more'
+  })),
   profiles: Type.Optional(Type.Object({
     pboc: Type.Optional(ProfileRules),
     cjt166: Type.Optional(ProfileRules),

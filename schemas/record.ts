@@ -66,6 +66,8 @@ export const TransactionRecord = Type.Object({
   line: Type.Optional(Type.String({ maxLength: 8, description: 'line or counter at the operator' })),
   vehicle: Type.Optional(Type.String({ maxLength: 8, description: 'vehicle or desk' })),
   shift: Type.Optional(Type.String({ maxLength: 8, description: 'driver or clerk shift' })),
+  lastTac: Type.Optional(hexText(4,
+    'what the chip said, before this debit, of the debit before it: its TAC (GET TRANSACTION PROVE)')),
   tariffVersion: Type.Optional(Type.Integer({
     minimum: 0,
     description: 'tariff version the terminal priced with'

@@ -37,6 +37,10 @@ export const CardReading = Type.Object({
   counter: Type.Integer({
     minimum: 0, maximum: limits.counterMax, description: 'offline counter, committed'
   }),
-  balanceFen: Type.Integer({ minimum: -limits.balanceFenMax, maximum: limits.balanceFenMax })
+  balanceFen: Type.Integer({ minimum: -limits.balanceFenMax, maximum: limits.balanceFenMax }),
+  lastTac: Type.Optional(Type.String({
+    pattern: '^[0-9A-F]{8}$',
+    description: 'TAC of the debit on this counter, as GET TRANSACTION PROVE answers it; upper-case hex'
+  }))
 }, { ...closed, $id: 'CardReading', description: 'what a chip says when it is read at a counter' })
 export type CardReading = Static<typeof CardReading>

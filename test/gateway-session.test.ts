@@ -525,6 +525,21 @@ t.test('an equal balance proves nothing where the counter has moved', async t =>
   }
 })
 
+t.test('the next terminal tells what the chip remembers of a debit whose end another never saw', async t => {
+  for (const family of families) {
+    const asking = { ...family, rules: { ...family.rules, tellsLastTac: true } }
+    const { commands } = await (await city(asking)).tap('A')
+    const { tap, tacs, records } = await city(asking)
+    const debitAt = commands.findIndex(command => command.startsWith('8054'))
+    t.equal((await tap('A', { at: debitAt, commit: 'after' })).reason, 'torn')
+    t.equal((await tap('X')).reason, 'paid', `${family.name}: elsewhere`)
+    const told = new Map(records().map(({ counter, lastTac }) => [counter, lastTac]))
+    t.equal(told.get(42), undefined, 'the first debit of a chip has none before it')
+    t.match(tacs.get(42), /^[0-9A-F]{8}$/)
+    t.equal(told.get(43), tacs.get(42), `${family.name}: the TAC that the chip had made`)
+  }
+})
+
 t.test('a card that leaves again while it proves its payment', async t => {
   for (const family of families) {
     const { commands } = await (await city(family)).tap('A')

@@ -465,6 +465,8 @@ async function oldAndYoung (db: Db): Promise<void> {
     insert into outbox (topic, body, created_at, fanned_out_at)
       values ('day.moved', '{}', now(), '2027-04-01');
     insert into top_debit select 1, at, 1 from unnest(array['2026-03-02', '2027-04-01']::timestamptz[]) as at;
+    insert into last_tac select 1, 1, 2, 101, sha256(at::text::bytea), at, 'clerk', 0
+      from unnest(array['2026-03-02', '2027-04-01']::timestamptz[]) as at;
     insert into parameter_applied
       select 1, 'blacklist', version, '2026-03-02'::timestamptz + version * interval '1 day', now()
       from generate_series(1, 3) as version;
@@ -490,6 +492,12 @@ t.test('what has had its time goes, and nothing else', async t => {
   await oldAndYoung(db)
   await watched(db)
   const before = await counts(db)
+  const { rows: [{ headsThinned } = { headsThinned: NaN }] } = await db.query<{ headsThinned: number }>(`
+    select count(*)::int as "headsThinned" from (
+      select size, audit_rows, row_number() over (
+        partition by date_trunc('hour', at) order by size desc, audit_rows desc) as from_last
+      from tree_head) h
+    where from_last > 1 and (size, audit_rows) not in (select size, audit_rows from head_given)`)
   const nowMs = Date.parse('2027-04-08T12:00:00+08:00') // 402 days after the day
   const planned = await retain(db, { nowMs, apply: false })
   t.strictSame(await counts(db), before, 'asked what would go, nothing goes')
@@ -502,8 +510,8 @@ t.test('what has had its time goes, and nothing else', async t => {
   })
   t.strictSame(Object.fromEntries(gone), {
     session: before['session'], telling: 2, outbox: (before['outbox'] ?? 0) - 2, income: before['income'],
-    income_batch: before['income_batch'], top_debit: 1, parameter_applied: 1, terminal_total: 1,
-    party_position: 1, party_position_item: 2, audit: -1
+    income_batch: before['income_batch'], top_debit: 1, last_tac: 1, tree_head: headsThinned,
+    parameter_applied: 1, terminal_total: 1, party_position: 1, party_position_item: 2, audit: -1
   }, 'the waiting telling keeps its event; the version that a terminal had then stays')
   t.strictSame((await retain(db, { nowMs, apply: true })).over.filter(({ rows }) => rows > 0), [], 'once')
   t.strictSame(await income(), earned, 'income is made anew for whoever asks')

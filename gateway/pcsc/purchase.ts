@@ -14,6 +14,7 @@ import type { OpenIntent } from '../spool/state.ts'
 import type { Parameters } from '../uplink/parameters.ts'
 import { type Due, cardTypeOf, dueOf, refusalOf } from './checks.ts'
 import type { Answer, Channel } from './exchange.ts'
+import { askLastTac } from './last-tac.ts'
 import type { Psam } from './psam.ts'
 import { type CardSeen, readCard } from './read-card.ts'
 import { settle } from './recovery.ts'
@@ -189,9 +190,11 @@ function completed (tapping: Settling, seen: CardSeen, open: OpenIntent): TapRes
 
 async function sell (card: Channel, tapping: Selling, seen: CardSeen, due: Due): Promise<TapResult | null> {
   const { lane, rules, psam, spool, parameters, clock } = tapping
+  const last = rules.tellsLastTac === true ? await askLastTac(card) : null
+  if (last === 'lost') return declined(tapping, 'card_removed', seen, due)
   const recordNo = spool.nextRecordNo(lane)
   const sale = await prepareSale(card, psam, {
-    seen, due, lane, rules, recordNo, blacklistVersion: parameters.blacklistVersion(), atMs: clock.now()
+    seen, due, lane, rules, recordNo, blacklistVersion: parameters.blacklistVersion(), last, atMs: clock.now()
   })
   if (typeof sale === 'string') return declined(tapping, sale, seen, due)
   const intent = await keepIntent(card, tapping, seen, sale)

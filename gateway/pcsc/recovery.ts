@@ -70,6 +70,8 @@ export async function lastLogged (card: Channel): Promise<LogEntry | null | 'los
   return entry !== null && entry.ok ? entry.value : null
 }
 type LogEntry = {
+  /** Committed. */
+  readonly counter: number
   readonly amountFen: number, readonly type: number, readonly terminal: string
   readonly date: string, readonly time: string
 }

@@ -13,6 +13,7 @@ import type { CardRules, LaneConfig, TapReason } from '../../schemas/gateway.ts'
 import type { TransactionRecord } from '../../schemas/record.ts'
 import type { Due } from './checks.ts'
 import type { Answer, Channel } from './exchange.ts'
+import type { LastTac } from './last-tac.ts'
 import { type Psam, terminalBytes } from './psam.ts'
 import { type CardSeen, rulesOf } from './read-card.ts'
 
@@ -33,6 +34,8 @@ export type Offer = {
   readonly rules: CardRules
   readonly recordNo: number
   readonly blacklistVersion: number | null
+  /** What the chip says of its last debit; null where it was not asked, or does not say. */
+  readonly last: LastTac | null
   /** The instant that the card will sign. */
   readonly atMs: number
 }
@@ -125,7 +128,7 @@ function greyRecord (offer: Offer, psam: Psam, signed: Signed): TransactionRecor
   const { init, type, sequence, dateTime, usedFen } = signed
   const { operator, terminal, line, vehicle, shift } = offer.lane
   const { amountFen, tariffVersion } = offer.due
-  const { recordNo, blacklistVersion } = offer
+  const { recordNo, blacklistVersion, last } = offer
   return {
     card: offer.seen.card,
     purse: 'ep',
@@ -147,7 +150,9 @@ function greyRecord (offer: Offer, psam: Psam, signed: Signed): TransactionRecor
     ...(vehicle === undefined ? {} : { vehicle }),
     ...(shift === undefined ? {} : { shift }),
     ...(tariffVersion === undefined ? {} : { tariffVersion }),
-    ...(blacklistVersion === null ? {} : { blacklistVersion })
+    ...(blacklistVersion === null ? {} : { blacklistVersion }),
+    // Of the debit right before this one, or it would be held against another.
+    ...(last?.counter === init.counter ? { lastTac: last.tac } : {})
   }
 }
 

@@ -1,5 +1,6 @@
 // A card is read at a counter: its committed counter and its balance say what became of grey records. The
-// reading is kept and counts for records that arrive later too.
+// reading is kept and counts for records that arrive later too. A TAC that the chip remembers is kept for the
+// watch, which holds it against grey records.
 import { maskCards } from '../../runtime/log.ts'
 import { cardKey, type CardRef } from '../../schemas/record.ts'
 import type { CardReading } from '../../schemas/watch.ts'
@@ -9,11 +10,12 @@ import { reconsider } from '../intake/reconsider.ts'
 import { Refusal } from '../refusal.ts'
 import { findCards } from '../store/cards.ts'
 import { inTransaction } from '../store/db.ts'
+import { insertLastTacs } from '../store/last-tacs.ts'
 
 /** How many verdicts are others now. Throws Refusal not_found. */
 export async function readCardAtCounter (
   ledger: Pick<Ledger, 'db' | 'clock' | 'registry' | 'random'>, card: CardRef,
-  { counter, balanceFen }: CardReading, by: string
+  { counter, balanceFen, lastTac }: CardReading, by: string
 ): Promise<number> {
   const atMs = ledger.clock.now()
   return await inTransaction(ledger.db, async tx => {
@@ -27,8 +29,11 @@ export async function readCardAtCounter (
     // It speaks of the use of its counter, and of an attempt at the next one.
     const keys = [{ ...key, counter }, { ...key, counter: counter + 1 }]
     const changed = await reconsider(tx, ledger, keys, atMs, [reading])
+    const told = lastTac === undefined ? [] : [{ ...key, counter, tac: Buffer.from(lastTac, 'hex') }]
+    await insertLastTacs(tx, told, { source: by, atMs })
     const subject = `card/${maskCards(cardKey(card))}`
-    await audit(tx, atMs, { by, action: 'card.read', subject, detail: { counter, balanceFen, changed } })
+    const detail = { counter, balanceFen, changed, ...lastTac === undefined ? {} : { lastTac } }
+    await audit(tx, atMs, { by, action: 'card.read', subject, detail })
     return changed
   })
 }

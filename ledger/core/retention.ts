@@ -29,7 +29,7 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   redress_void: 'books', residual: 'books', library_payment: 'books', library_payment_part: 'books',
   library_rules: 'books',
   dispute: 'books', dispute_step: 'books', audit: 'books', proposal: 'books', proposal_decision: 'books',
-  tree_leaf: 'books', tree_tile: 'books', tree_head: 'books', signing_key: 'books', item: 'books',
+  tree_leaf: 'books', tree_tile: 'books', head_given: 'books', signing_key: 'books', item: 'books',
   alert: 'books', reconciliation_run: 'books', medical_total: 'books',
   national_batch: 'books', national_receipt: 'books', national_return: 'books',
 
@@ -48,6 +48,7 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   purse: 'state', guarded_balance: 'state', open_day: 'state', batch_news: 'state', psam_sequence: 'state',
   sign_in_failure: 'state', library_hold: 'state', terminal_state: 'state', gateway_state: 'state',
 
+  tree_head: { days: 40, why: 'a later one of its hour covers it; those given to others stay for ever' },
   keyed_reply: { days: 180, why: 'whoever comes back after weeks has; deeds stand in the audit log' },
   session: { days: 7, why: 'it is over; signing in and out stands in the audit log' },
   telling: { days: 90, why: 'the receiver has it, or was given up' },
@@ -55,6 +56,7 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   income: { days: 400, why: 'made anew from transfers and raw bytes when somebody asks' },
   library_loan: { days: 400, why: 'the item is back and cost nothing: what people read is their own' },
   income_batch: { days: 400, why: 'goes with its income' },
+  last_tac: { days: afterLateRecords, why: 'what it proved is booked; no record so old comes any more' },
   top_debit: { days: afterLateRecords, why: 'no record so old is booked any more' },
   parameter_applied: { days: afterLateRecords, why: 'a later version came, no record so old is booked' },
   usage: { days: 30, why: 'its day is over; what moved stands in the books' },

@@ -28,7 +28,11 @@ export type Submitted = {
   readonly results: readonly LineResult[]
 }
 
-export async function submit (ledger: Ledger, delivery: Delivery): Promise<Submitted> {
+/** What submitting takes of a ledger. */
+export type Submitting =
+  Pick<Ledger, 'db' | 'clock' | 'registry' | 'random' | 'tac' | 'meters' | 'log'>
+
+export async function submit (ledger: Submitting, delivery: Delivery): Promise<Submitted> {
   const known = await findDelivery(ledger.db, delivery)
   if (known !== null) return answered(ledger, repeat(delivery, known))
   killPoint('after-raw')
@@ -62,7 +66,7 @@ export async function submit (ledger: Ledger, delivery: Delivery): Promise<Submi
   return answered(ledger, submitted)
 }
 
-function answered ({ meters }: Ledger, submitted: Submitted): Submitted {
+function answered ({ meters }: Submitting, submitted: Submitted): Submitted {
   meters.answered('records', submitted.replayed)
   return submitted
 }

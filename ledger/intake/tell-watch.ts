@@ -3,10 +3,11 @@
 import { raiseAlerts } from '../alerts.ts'
 import type { Judged } from './book-lines.ts'
 import { alertsOf } from '../judging/alerts.ts'
-import { newsOf } from '../judging/news.ts'
+import { greysIn, lastTacsIn, newsOf } from '../judging/news.ts'
 import type { Prepared } from '../judging/sort-out.ts'
 import type { AlertRow } from '../store/alerts.ts'
 import type { Tx } from '../store/db.ts'
+import { insertLastTacs, lookAgainAt } from '../store/last-tacs.ts'
 import { insertNews } from '../store/news.ts'
 import { storeReuses } from '../store/sequences.ts'
 
@@ -19,5 +20,7 @@ export async function tellWatch (
 ): Promise<AlertRow[]> {
   await insertNews(tx, batchId, newsOf(lines, decision, topDebitFen, kept))
   await storeReuses(tx, decision.reuses)
+  await lookAgainAt(tx, greysIn(decision))
+  await insertLastTacs(tx, lastTacsIn(lines), { source: `batch/${batchId}`, atMs: given.receivedAtMs })
   return await raiseAlerts(tx, alertsOf(lines, decision.results, given), given.receivedAtMs)
 }

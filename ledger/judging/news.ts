@@ -1,10 +1,12 @@
 // What a delivery tells the watch: which PSAM sequences it knows of, which chains need another look, where
 // top-value debits were made. Pure, one walk over the lines.
+import type { LastTac } from '../store/last-tacs.ts'
 import type { News, TopDebits } from '../store/news.ts'
+import type { ChipKey } from '../store/records.ts'
 import type { Run } from '../store/sequences.ts'
 import type { Decision } from './book.ts'
 import type { Kept } from './plain.ts'
-import type { Prepared } from './sort-out.ts'
+import { isForeign, purseNumber, type Prepared } from './sort-out.ts'
 
 const minuteMs = 60_000
 
@@ -25,6 +27,7 @@ export function newsOf (
     else known.push(record.sequence)
     if (record.amountFen < topDebitFen || terminal === null || proofs.has(line.lineNo) ||
       isRepeat(decision, line)) continue
+    if (line.operator?.kind === 'centre') continue // one terminal stands for thousands
     const minute = Math.floor(line.eventAtMs / minuteMs) * minuteMs
     const key = `${terminal.terminalId} ${minute}`
     const top = tops.get(key)
@@ -34,6 +37,22 @@ export function newsOf (
   const runs = [...sequences].flatMap(([psamId, numbers]) => runsOf(psamId, numbers))
   return { runs, purses: [...kept?.troubled ?? [], ...decision.troubled], tops: [...tops.values()] }
 }
+
+/** What records say of the debit before theirs: a TAC that only we, who issued the card, can verify. */
+export const lastTacsIn = (lines: readonly Prepared[]): LastTac[] =>
+  lines.flatMap(({ record, card }) => record.lastTac === undefined || card === null || isForeign(card)
+    ? []
+    : [{
+        bucket: card.bucket, cardId: card.cardId, purse: purseNumber(record), counter: record.counter - 1,
+        tac: Buffer.from(record.lastTac, 'hex')
+      }])
+
+/** The counters of which a debit was told whose end nobody saw. */
+export const greysIn = ({ evidence }: Pick<Decision, 'evidence'>): ChipKey[] =>
+  evidence.flatMap(({ kind, bucket, cardId, purse, counter }) =>
+    kind !== 'grey' || cardId === null || purse === null || counter === null
+      ? []
+      : [{ bucket, cardId, purse, counter }])
 
 function sequencesOf ({ lines, places, psams }: Kept): Map<number, number[]> {
   const found = new Map<number, number[]>()

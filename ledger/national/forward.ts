@@ -2,20 +2,18 @@
 // record as the terminal told it, cut into batches that stay as they are. A date is told once it is cleared,
 // so its batches add up to what its positions say.
 import { createHash } from 'node:crypto'
-import { deflateSync, inflateSync } from 'node:zlib'
-import { parseFileName } from '../../schemas/clearing-file/file-name.ts'
+import { deflateSync } from 'node:zlib'
 import { limits } from '../../schemas/limits.ts'
 import type { NationalBatch, NationalEntry } from '../../schemas/national.ts'
 import { contentHash, type TransactionRecord } from '../../schemas/record.ts'
 import { transferCodes } from '../core/chart.ts'
 import { hasReached } from '../core/day.ts'
 import { batchName } from '../core/national.ts'
-import { fileLines } from '../intake/file.ts'
+import { storedLines, type StoredLine } from '../intake/stored-lines.ts'
 import type { Ledger } from '../ledger.ts'
 import { audit } from '../people/audit.ts'
 import { readDay } from '../store/days.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
-import { readLinesAround, type RawLines } from '../store/income.ts'
 import {
   findCompletion, foreignPages, insertNationalBatch, isForwarded, lockForwarding, untoldDates,
   type ForeignTransfer
@@ -101,46 +99,18 @@ function entryOf (
 
 /* ---- records, from the bytes they came in ---- */
 
-type Where = Pick<ForeignTransfer, 'deliveryNo' | 'lineNo'>
-
 /** The signed record of an event, where there is one: the line that told of it first may be a grey one. */
 function recordsIn (tx: Tx, snapshot: Snapshot): (of: ForeignTransfer) => Promise<TransactionRecord> {
-  const read = linesIn(tx, snapshot)
+  const lineAt = storedLines(tx, snapshot)
+  const read = async (line: StoredLine): Promise<TransactionRecord> => {
+    const record = await lineAt(line)
+    if (record === null) throw new Error(`line ${line.lineNo} of delivery ${line.deliveryNo} is gone`)
+    return record
+  }
   return async of => {
     const first = await read(of)
     if (first.tac !== null && !first.grey) return first
     const signed = await findCompletion(tx, { ...of, counter: first.counter, content: contentHash(first) })
     return signed === null ? first : await read(signed)
   }
-}
-
-/** Lines come delivery by delivery, so one part of one delivery is unpacked at a time. */
-function linesIn (tx: Tx, snapshot: Snapshot): (where: Where) => Promise<TransactionRecord> {
-  let openNo: bigint | null = null
-  let records: ReadonlyMap<number, TransactionRecord> = new Map()
-  return async ({ deliveryNo, lineNo }) => {
-    if (openNo !== deliveryNo || !records.has(lineNo)) {
-      const around = await readLinesAround(tx, deliveryNo, lineNo)
-      openNo = deliveryNo
-      records = around === null ? new Map() : unpacked(around, snapshot)
-    }
-    const record = records.get(lineNo)
-    if (record === undefined) throw new Error(`line ${lineNo} of delivery ${deliveryNo} is gone`)
-    return record
-  }
-}
-
-function unpacked (
-  { kind, name, firstLine, bytes: packed }: RawLines, { parties }: Snapshot
-): Map<number, TransactionRecord> {
-  const bytes = inflateSync(packed)
-  if (kind === 'json') {
-    const { records } = JSON.parse(bytes.toString('utf8')) as { records: TransactionRecord[] }
-    return new Map(records.map((record, index) => [index + firstLine, record]))
-  }
-  const merchant = parseFileName(name)?.merchant ?? ''
-  const operator = [...parties.values()].find(party => party.merchant === merchant)
-  if (operator === undefined) throw new Error(`no operator has the merchant number ${merchant} any more`)
-  return new Map(fileLines(bytes, firstLine, { operator, merchant }).flatMap(line =>
-    line.readable ? [[line.lineNo, line.record] as const] : []))
 }

@@ -3,11 +3,23 @@
 import { inTransaction, timestamp, type Db } from './db.ts'
 import { lockIncome } from './income.ts'
 
+/** A gateway that was away goes on from the last head it was told, some time around its last report. */
+const awakeSeconds = 2 * 3_600
+/** No head that stays is further from the next in the audit log than one proof of it reaches. */
+const auditRowsMax = 5_000
+
 /**
  * Which rows of a table are over before an instant, $1. In this order: what refers to other rows goes before
  * them.
  */
 const over = {
+  tree_head: `at < $1 and not exists (
+      select 1 from head_given g where g.size = t.size and g.audit_rows = t.audit_rows)
+    and not exists (
+      select 1 from gateway_state g where abs(extract(epoch from g.reported_at - t.at)) < ${awakeSeconds})
+    and (date_trunc('hour', t.at), t.key_id, t.audit_rows / ${auditRowsMax}) = (
+      select date_trunc('hour', n.at), n.key_id, n.audit_rows / ${auditRowsMax} from tree_head n
+      where (n.size, n.audit_rows) > (t.size, t.audit_rows) order by n.size, n.audit_rows limit 1)`,
   keyed_reply: 'made_at < $1',
   session: 'expires_at < $1',
   telling: "state <> 'waiting' and ended_at < $1",
@@ -15,6 +27,7 @@ const over = {
     select 1 from telling l where l.outbox_id = t.outbox_id and (l.state = 'waiting' or l.ended_at >= $1))`,
   library_loan: 'returned_at < $1 and fine_fen = 0',
   income: "clearing_date < ($1::timestamptz at time zone 'Asia/Shanghai')::date",
+  last_tac: 'told_at < $1',
   top_debit: 'minute < $1',
   parameter_applied: `applied_at < $1 and exists (
     select 1 from parameter_applied n where n.terminal_id = t.terminal_id and n.kind = t.kind

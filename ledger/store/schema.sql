@@ -186,7 +186,8 @@ create table batch (
   constraint batch_pkey PRIMARY KEY (bucket, batch_id)
 );
 CREATE INDEX batch_by_people ON public.batch USING btree (kind, batch_id) WHERE (kind = ANY (ARRAY['registry'::text, 'correction'::text]));
-CREATE INDEX batch_date ON public.batch USING btree (bucket, clearing_date);
+CREATE INDEX batch_date ON public.batch USING btree (bucket, clearing_date, delivery_no);
+CREATE INDEX batch_delivery ON public.batch USING btree (bucket, delivery_no) WHERE (delivery_no IS NOT NULL);
 
 create table batch_news (
   batch_id bigint not null,
@@ -530,6 +531,13 @@ create table guarded_balance (
   constraint guarded_balance_check CHECK ((balance_fen >= floor_fen))
 );
 
+create table head_given (
+  at timestamp with time zone not null,
+  audit_rows bigint not null,
+  size bigint not null,
+  constraint head_given_pkey PRIMARY KEY (size, audit_rows)
+);
+
 create table holiday (
   date date not null,
   note text not null default ''::text,
@@ -643,6 +651,19 @@ create table keyed_reply (
   constraint keyed_reply_pkey PRIMARY KEY (caller, key)
 );
 CREATE INDEX keyed_reply_age ON public.keyed_reply USING btree (made_at);
+
+create table last_tac (
+  bucket smallint not null,
+  card_id bigint not null,
+  counter integer not null,
+  due integer not null default 1,
+  purse smallint not null,
+  source text not null,
+  tac bytea not null,
+  told_at timestamp with time zone not null,
+  constraint last_tac_pkey PRIMARY KEY (bucket, card_id, purse, counter, tac)
+);
+CREATE INDEX last_tac_due ON public.last_tac USING btree (told_at) WHERE (due > 0);
 
 create table library_binding (
   bound_at timestamp with time zone not null,

@@ -10,11 +10,12 @@ import { logAlerts } from '../alerts.ts'
 import type { Ledger } from '../ledger.ts'
 import type { AlertRow } from '../store/alerts.ts'
 import { inTransaction, type Db, type Tx } from '../store/db.ts'
+import { proveByLastTacs } from '../intake/last-tacs.ts'
 import { openDate } from '../store/lock.ts'
 import { settleOpenLoads } from '../posting/loads.ts'
 import { takeNews, type News } from '../store/news.ts'
 
-export type Watching = Pick<Ledger, 'db' | 'clock' | 'log' | 'registry' | 'random'>
+export type Watching = Pick<Ledger, 'db' | 'clock' | 'log' | 'registry' | 'random' | 'tac' | 'meters'>
 
 /** What one look is made with. */
 export type Look = {
@@ -32,6 +33,7 @@ const batchesPerLook = 100
 
 /** Works off all that was told so far; whoever shows items, alerts or reports calls it before. */
 export async function catchUp (ledger: Watching): Promise<void> {
+  await proveByLastTacs(ledger)
   while (await isBehind(ledger.db)) await takeLook(ledger)
   await lookAround(ledger)
 }
@@ -74,6 +76,7 @@ export type Watchman = { readonly catchUp: () => Promise<void>, readonly stop: (
 export function startWatch (ledger: Watching, everyMs: number): Watchman {
   let looking: Promise<void> = Promise.resolve()
   const lookOnTime = async (): Promise<void> => {
+    await proveByLastTacs(ledger)
     if (await isBehind(ledger.db)) await takeLook(ledger)
     await lookAround(ledger)
   }

@@ -34,6 +34,7 @@ export const RecordSaid = Type.Object(
     line: Type.Optional(name('line or counter')),
     vehicle: Type.Optional(name('vehicle or desk')),
     shift: Type.Optional(name('driver or clerk shift')),
+    last_tac: Type.Optional(name('the record of the debit before, whose TAC the chip was asked for')),
     tariff_version: Type.Optional(whole('tariff version it was priced with')),
     blacklist_version: Type.Optional(whole('blacklist version the terminal held'))
   },
@@ -87,6 +88,7 @@ function newRecord (world: World, said: RecordSaid): TransactionRecord {
     operator: said.operator ?? facts.operator,
     terminal,
     recordNo: said.record_no ?? ++world.counter,
+    ...lastTacOf(world, said),
     ...extras(said)
   }
   // Only what the chip and the PSAM would have done themselves moves them on.
@@ -145,6 +147,13 @@ function chipOf (
     one => one.ref.serial === record.card.serial && one.ref.issue === record.card.issue
   )
   return { suite: '3des', cityFactor: null, ...chip, keyVersion: record.keyVersion, ref: record.card }
+}
+
+/** What a chip remembers of a debit, whether its terminal saw the answer or not. */
+function lastTacOf (world: World, { last_tac: label }: RecordSaid): { lastTac?: string } {
+  if (label === undefined) return {}
+  const { record } = known(world.records, 'record', label)
+  return { lastTac: tacOf(chipOf(world, record), record) }
 }
 
 /** One bit off. */
