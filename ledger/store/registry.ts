@@ -293,14 +293,11 @@ export async function upsertPsams (tx: Tx, given: readonly Psam[]): Promise<numb
 
 /**
  * PSAMs of other cities, bound to the one terminal of the centre that brings their records; a PSAM that is
- * there stays as it is. No list of ours reaches that terminal.
+ * there stays as it is.
  */
 export async function insertAway (
   tx: Tx, centreId: number, terminal: string, psams: readonly string[]
 ): Promise<void> {
-  await tx.query(`
-    insert into terminal (code, party_id, reachable) values ($1, $2, false)
-    on conflict (party_id, code) do nothing`, [terminal, centreId])
   await tx.query(`
     insert into psam (psam, issue, terminal_id, valid_from, test)
     select k.psam, 1, t.terminal_id, '2001-01-01T00:00:00+08:00', false
