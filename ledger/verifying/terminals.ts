@@ -4,6 +4,7 @@ import { inflateSync } from 'node:zlib'
 import { readConsumptionRecord } from '../../schemas/clearing-file/consumption.ts'
 import { parseFileName } from '../../schemas/clearing-file/file-name.ts'
 import { eachLine } from '../../schemas/clearing-file/lines.ts'
+import { away } from '../intake/elsewhere.ts'
 import { readLinesAround, type RawLines } from '../store/income.ts'
 import { lastRecords } from '../store/verify-terminals.ts'
 import { faultList, type BookCheck, type Findings, type Reading } from './check.ts'
@@ -22,12 +23,16 @@ async function checkTerminals ({ tx }: Reading): Promise<Findings> {
       last = { deliveryNo, told: around === null ? new Map() : toldIn(around) }
     }
     const told = last.told.get(lineNo)
-    if (told === undefined || (told.terminal === terminal && told.operator === operator)) continue
+    if (told === undefined || (told.operator === operator && isOf(terminal, told))) continue
     const line = `delivery ${deliveryNo} line ${lineNo}`
     add(`terminal ${terminalId} ${operator}/${terminal}: ${line} is of ${told.operator}/${told.terminal}`)
   }
   return { faults, seen: `${rows.length} terminals` }
 }
+
+/** One terminal stands for all those of other cities, which the bytes name. */
+const isOf = (terminal: string | null, told: Told): boolean =>
+  terminal === away || told.terminal === terminal
 
 type Opened = { readonly deliveryNo: bigint, readonly told: ReadonlyMap<number, Told> }
 type Told = { readonly operator: unknown, readonly terminal: unknown }
