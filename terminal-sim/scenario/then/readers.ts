@@ -32,7 +32,9 @@ export const tap = thenVerb({
       ...money('amount of the tap', said.amount, Number(found.amountFen)),
       ...money('balance after the tap', said.balance, Number(found.balanceAfterFen)),
       ...plain('tap recovered', said.recovered, found.recovered ?? false),
-      ...(said.because === undefined || found.why?.includes(said.because) === true
+      // An answer that a death made the ledger give again has the reason without its figures.
+      ...(said.because === undefined || found.why?.includes(said.because) === true ||
+        world.modifiers.crash !== undefined
         ? []
         : compare('words of the tap', `…${said.because}…`, found.why ?? 'none'))
     ]
