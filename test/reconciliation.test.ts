@@ -69,6 +69,7 @@ t.test('open items of many purses are found by their index, whatever the statist
     t.equal((await openKeysOf(tx, 'E', prefixes)).length, 750)
     t.equal(await scans() - before, 1_000, 'one look each: not each beginning against every item')
   })
+  await door.close()
 })
 
 t.test('a day of traffic agrees in every layer, again and again', async t => {
