@@ -101,6 +101,8 @@ export async function startDoors (): Promise<Doors> {
   const admin = new pg.Client({ connectionString: postgres.url('postgres') })
   await admin.connect()
   const contract = newContract()
+  /** Doors that nobody has closed yet: one left open would keep its file from ever ending. */
+  const openOnes = new Set<() => Promise<void>>()
   let databases = 0
 
   async function open (at = '2026-03-02T12:00:00+08:00', more: Partial<LedgerOptions> = {}): Promise<Door> {
@@ -118,6 +120,12 @@ export async function startDoors (): Promise<Doors> {
       sessionMs: 12 * 3_600_000, log: createLog('test', { level: 'info', destination: lines }),
       sealEveryMs: 3_600_000, ...more
     })
+    const shut = async (): Promise<void> => {
+      if (!openOnes.delete(shut)) return
+      await close()
+      await owner.end()
+    }
+    openOnes.add(shut)
     const url = await app.listen({ host: '127.0.0.1', port: 0 })
     if (!contract.known()) contract.learn(await (await fetch(`${url}/openapi.json`)).json())
     const tokens = new Map<string, Promise<{ token: string, untilMs: number }>>()
@@ -144,10 +152,7 @@ export async function startDoors (): Promise<Doors> {
     }
     return {
       url, ledger, db: owner, clock, databaseUrl, ask, signIn,
-      close: async () => {
-        await close()
-        await owner.end()
-      },
+      close: shut,
       bytes: async (as, path) => {
         const { status, text, raw } = await ask(as, 'GET', path)
         if (status !== 200) throw new Error(`GET ${path} as ${as}: ${status} ${text}`)
@@ -171,6 +176,7 @@ export async function startDoors (): Promise<Doors> {
     unused: contract.unused,
     mismatches: contract.mismatches,
     stop: async () => {
+      for (const shut of openOnes) await shut()
       await tac.close()
       await admin.end()
       await postgres.destroy()
