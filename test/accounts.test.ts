@@ -329,6 +329,8 @@ t.test('a closed account loses no record and blocks none', async t => {
     ['refused merchant_closed', 'accepted ok', 'accepted ok'], 'before it was closed it was open')
   t.equal(await balanceOf(unpaid), 180, 'the chip has paid, the operator is not')
   t.equal(await balanceOf(met), 180, 'what came before its end is its own, so the account is open again')
+  const later = await deliver(door, 'june-tenth-2', [debit(1, 2, 'M1', { dateTime: '20260610083100' })])
+  t.match(later.results, [{ reason: 'merchant_closed' }], 'and no record of after its end is paid for that')
   const alerts = async (kind: string) =>
     (await door.ok('auditor', 'GET', `/v1/alerts?kind=${kind}`)).items
       .map((one: { about: string }) => one.about)
@@ -343,10 +345,10 @@ t.test('a closed account loses no record and blocks none', async t => {
   const release = { card: cardOf(1), counter: 101, to: 'operator' }
   const people = ['approver-1', 'approver-2'] as const
   t.equal(await two('clerk', 'unpaid_release', release, people), 'done')
-  t.equal(await balanceOf(unpaid), 180, 'not to a closed account')
+  t.equal(await balanceOf(unpaid), 360, 'not to a closed account')
   // Somebody else used the counter of the first tap before: it is reversed, whatever became of its operator.
   const before = { dateTime: '20260302070000', sequence: 9, amountFen: 100 }
-  await deliver(door, 'june-tenth-2', [debit(0, 1, 'B1', before)])
+  await deliver(door, 'june-tenth-3', [debit(0, 1, 'B1', before)])
   t.equal(await balanceOf(met), -180, 'the operator owes it')
   at(door, '2026-06-11T01:00:00')
   await door.ok('settler', 'POST', '/v1/days/2026-03-04/close')

@@ -11,6 +11,8 @@ import { Refusal } from '../refusal.ts'
 import { branchesOfCards } from '../store/branches.ts'
 import { findCards } from '../store/cards.ts'
 import type { Tx } from '../store/db.ts'
+import { findFacts, type ChainFact } from '../store/facts.ts'
+import { receivedAt } from '../store/misdated.ts'
 import { findEvents, type StoredEvent } from '../store/records.ts'
 
 export const GreyExpiry = Type.Object({
@@ -46,15 +48,29 @@ export const greyExpiryKind: ProposalKind = {
 async function greysOf (tx: Tx, ledger: Ledger, { card, counter }: GreyExpiry): Promise<StoredEvent[]> {
   const row = (await findCards(tx, [card])).get(cardKey(card))
   if (row === undefined) throw new Refusal('not_found', 'no such card was issued', '/card')
-  const { bucket, cardId } = row
-  const events = await findEvents(tx, [{ bucket, cardId, purse: 2, from: counter, to: counter }])
+  const range = { bucket: row.bucket, cardId: row.cardId, purse: 2, from: counter, to: counter }
+  const events = await findEvents(tx, [range])
   const greys = events.filter(event => event.evidence === 'grey' && event.reason === reasonNumbers.grey)
   if (greys.length === 0) throw new Refusal('not_found', `no grey record is held at counter ${counter}`)
   const { greyDays } = (await ledger.registry()).policies
-  const young = greys.find(({ eventAtMs }) => ledger.clock.now() - eventAtMs < greyDays * 86_400_000)
-  if (young !== undefined) {
-    const since = formatIso(young.eventAtMs)
+  const youngest = Math.max(...await sinceWhen(tx, greys, await findFacts(tx, [range])))
+  if (ledger.clock.now() - youngest < greyDays * 86_400_000) {
+    const since = formatIso(youngest)
     throw new Refusal('too_early', `grey since ${since}; it expires after ${greyDays} days`)
   }
   return greys
+}
+
+/** When each happened; where its clock cannot be right and nobody has dated it, when it was told. */
+async function sinceWhen (
+  tx: Tx, greys: readonly StoredEvent[], facts: readonly ChainFact[]
+): Promise<number[]> {
+  const received = await receivedAt(tx, greys.map(({ deliveryNo }) => deliveryNo))
+  return greys.map(({ content, firstReason, firstFindings, eventAtMs, deliveryNo }) => {
+    const estimate = facts.findLast(fact => fact.kind === 'estimate' && fact.content?.equals(content))
+    const findings = estimate?.findings ?? firstFindings ?? [firstReason]
+    return findings.includes(reasonNumbers.clock_implausible)
+      ? received.get(deliveryNo) ?? eventAtMs
+      : estimate?.atMs ?? eventAtMs
+  })
 }

@@ -37,6 +37,7 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   evidence: 'verdicts', adjustment: 'verdicts', chain_fact: 'verdicts',
   blacklist_entry: 'verdicts', blacklist_version: 'verdicts', tariff_version: 'verdicts',
   city_list_version: 'verdicts', accepted_city: 'verdicts', psam_reuse: 'verdicts',
+  account_closing: 'verdicts',
 
   party: 'registry', account: 'registry', commission: 'registry', usage_limit: 'registry',
   terminal: 'registry', psam: 'registry',

@@ -17,7 +17,7 @@ export type Facts = {
   readonly card: { readonly test: boolean } | null
   /** When the city of a card that is not ours came onto the accepted list and left it; null for our own. */
   readonly city: { readonly addedAtMs: number, readonly deletedAtMs: number | null } | null
-  /** Two people closed the account of the operator before the event. */
+  /** The account of the operator was closed at the event: two people had decided so. */
   readonly merchantClosed: boolean
   /** False where cards of this type are not accepted at this kind of merchant. */
   readonly cardTypeAllowed: boolean

@@ -219,7 +219,7 @@ export async function readContext (tx: Tx, snapshot: Snapshot, asked: Asked, giv
   const applied = groupBy(
     await findApplied(tx, entries.size === 0 ? [] : asked.terminalIds), one => one.terminalId)
   const openFromMs = startOfDate(given.date)
-  const closedAt = closedBy(snapshot)
+  const wasClosed = closedBy(snapshot)
   return {
     kind: given.kind,
     receivedAtMs: given.receivedAtMs,
@@ -234,7 +234,7 @@ export async function readContext (tx: Tx, snapshot: Snapshot, asked: Asked, giv
       city: isForeign(line.card)
         ? cityAt(snapshot.cities, line.record.card.issuer, line.eventAtMs)
         : null,
-      merchantClosed: closedAt(line.terminal?.partyId) <= line.eventAtMs,
+      merchantClosed: wasClosed(line.terminal?.partyId, line.eventAtMs),
       cardTypeAllowed: isAllowed(policies, line.operator?.service ?? null, line.card?.cardType ?? null),
       abnormal: isTransit(line) && !plausible({
         operator: line.record.operator, cardType: line.card?.cardType ?? '', eventAtMs: line.eventAtMs,
@@ -248,16 +248,16 @@ export async function readContext (tx: Tx, snapshot: Snapshot, asked: Asked, giv
   }
 }
 
-/** When the account of a party was closed; never, where it is open. */
-function closedBy (snapshot: Snapshot): (partyId: number | undefined) => number {
-  const { closed, accounts, partyById } = snapshot
-  if (closed.size === 0) return never
-  return partyId => {
+/** Whether the account of a party was closed at an instant: what became of it since is no news of records. */
+function closedBy (snapshot: Snapshot): (partyId: number | undefined, atMs: number) => boolean {
+  const { closings, accounts, partyById } = snapshot
+  if (closings.size === 0) return () => false
+  return (partyId, atMs) => {
     const code = accountCode('commerce', 'merchant-pending', partyById.get(partyId ?? -1)?.code ?? '')
-    return closed.get(accounts.get(code) ?? -1) ?? Number.POSITIVE_INFINITY
+    return (closings.get(accounts.get(code) ?? -1) ?? [])
+      .some(({ fromMs, untilMs }) => fromMs <= atMs && (untilMs === null || atMs < untilMs))
   }
 }
-const never = (): number => Number.POSITIVE_INFINITY
 
 /** The accounts of a terminal's operator are looked up once: a delivery is about few terminals. */
 function accountsBy (snapshot: Snapshot): Context['accountsOf'] {

@@ -6,7 +6,9 @@ import { accountCode } from '../core/chart.ts'
 import type { Ledger } from '../ledger.ts'
 import type { ProposalKind } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
-import { findAccount, setClosed, turnoverOf, type AccountRow } from '../store/account-lines.ts'
+import {
+  closeAccount, findAccount, openAccount, turnoverOf, type AccountRow
+} from '../store/account-lines.ts'
 import { branchesOfParties } from '../store/branches.ts'
 import type { Tx } from '../store/db.ts'
 import { excludeBatches } from '../store/lock.ts'
@@ -34,14 +36,17 @@ export const accountClosingKind: ProposalKind = {
     const account = await partyAccount(tx, body.account)
     if (body.open === true) requireClosed(account)
     else await requireEmpty(tx, ledger, account)
-    const { closedAtMs } = account
-    return { account: body.account, closedAt: closedAtMs === null ? null : formatIso(closedAtMs) }
+    const { endedAtMs } = account
+    return { account: body.account, closedAt: endedAtMs === null ? null : formatIso(endedAtMs) }
   },
   carryOut: async (tx, ledger, body: Body, { atMs }) => {
     await excludeBatches(tx) // no batch is under way that has looked at the account already
     const account = await partyAccount(tx, body.account)
-    if (body.open !== true) await requireEmpty(tx, ledger, account)
-    await setClosed(tx, account.accountId, body.open === true ? null : atMs)
+    if (body.open === true) await openAccount(tx, account.accountId, atMs)
+    else {
+      await requireEmpty(tx, ledger, account)
+      await closeAccount(tx, account.accountId, atMs)
+    }
     await bumpVersion(tx)
     return { account: body.account, closed: body.open !== true }
   }
@@ -54,8 +59,8 @@ async function partyAccount (tx: Tx, code: string): Promise<AccountRow> {
   throw new Refusal('registry_invalid', `${code} is not an account of a party; those of the house stay open`)
 }
 
-function requireClosed ({ book, heading, party, closedAtMs }: AccountRow): void {
-  if (closedAtMs === null) {
+function requireClosed ({ book, heading, party, endedAtMs }: AccountRow): void {
+  if (endedAtMs === null) {
     throw new Refusal('registry_invalid', `${accountCode(book, heading, party)} is not closed`)
   }
 }

@@ -24,7 +24,7 @@ import {
 } from '../store/loads.ts'
 import { lockPurses, openDate } from '../store/lock.ts'
 import { postBatch } from '../store/post.ts'
-import { accountId, type Snapshot } from '../store/registry.ts'
+import { accountId, isEnded, type Snapshot } from '../store/registry.ts'
 import type { LoadAnswer } from '../tac/load-keys.ts'
 import { aboutCard } from '../watch/chains.ts'
 import { note } from './note.ts'
@@ -124,7 +124,7 @@ function agentOf (snapshot: Snapshot, code: string): number | null {
   if (party?.kind !== 'agent' && party?.kind !== 'operator') return null
   const heading = party.prepaid ? 'agent-prepaid' : 'receivable-agent'
   const account = snapshot.accounts.get(accountCode('commerce', heading, code))
-  return account === undefined || snapshot.closed.has(account) ? null : account
+  return account === undefined || isEnded(snapshot, account) ? null : account
 }
 
 type Decided = Asking & {

@@ -26,7 +26,7 @@ import {
   findRequests, insertRequests, readJournals, readPurseTotals, requestKey, requestKinds, type RequestRow,
   type StoredRequest
 } from '../store/requests.ts'
-import { accountId, type PartyRow, type Snapshot } from '../store/registry.ts'
+import { accountId, isEnded, type PartyRow, type Snapshot } from '../store/registry.ts'
 import { breachesIn, countUses, type LimitBreach, type UseOf } from './within-limits.ts'
 
 /** A request with who asks; `party` null where the asker may ask for any party. */
@@ -74,7 +74,7 @@ export async function answerRequests (
     const known = new Map((await findRequests(tx, all.map(one => one.key))).map(row => [textOf(row), row]))
     const fresh = all.filter(one => !known.has(textOf(one.key)))
     const facts = await readFacts(tx, snapshot, fresh)
-    const allowed = fresh.map(one => ({ ...one, decision: openOnly(decide(one, facts), snapshot) }))
+    const allowed = fresh.map(one => ({ ...one, decision: openOnly(decide(one, facts), one, snapshot) }))
     const uses = await usesOf(tx, allowed, facts, atMs)
     const breaches = await breachesIn(tx, snapshot, uses.map(use => use?.isLimited === true ? use : null))
     const decided = allowed.map((one, place) => withinLimit(one, breaches[place] ?? null))
@@ -213,12 +213,18 @@ function decide (asked: Prepared, facts: Facts): RequestDecision {
     : decideTopUp(amountFen, { online, agent: agentOf(snapshot, party), card, policies })
 }
 
-/** An account of a party that was closed takes part in nothing. */
-const openOnly = (decision: RequestDecision, { closed }: Snapshot): RequestDecision =>
-  decision.outcome === 'approved' &&
-  decision.transfers.some(({ debit, credit }) => closed.has(debit) || closed.has(credit))
+/**
+ * An account of a party that was closed takes part in nothing new; what is taken back moves as long as the
+ * account takes money.
+ */
+function openOnly (decision: RequestDecision, { request }: Asked, snapshot: Snapshot): RequestDecision {
+  const isShut = (account: number): boolean =>
+    'of' in request ? snapshot.closed.has(account) : isEnded(snapshot, account)
+  return decision.outcome === 'approved' &&
+    decision.transfers.some(({ debit, credit }) => isShut(debit) || isShut(credit))
     ? { outcome: 'declined', reason: 'account_closed' }
     : decision
+}
 
 const fenOrNull = (fen: number | undefined): bigint | null => fen === undefined ? null : BigInt(fen)
 

@@ -8,12 +8,18 @@ import { isKnown, type Known } from './known.ts'
 
 export type AccountRow = {
   readonly accountId: number, readonly book: Book, readonly heading: Heading, readonly party: string | null,
-  readonly normalSide: Side, readonly closedAtMs: number | null
+  readonly normalSide: Side
+  /** Since when it takes no money; null where it does. */
+  readonly closedAtMs: number | null
+  /** Since when it is closed as people decided, also where money that had to be booked opened it again. */
+  readonly endedAtMs: number | null
 }
 
 const accountSelect = `
   select a.account_id as "accountId", a.book, a.heading, p.code as party, a.normal_side as "normalSide",
-    a.closed_at as "closedAtMs"
+    a.closed_at as "closedAtMs", (
+      select from_at from account_closing c where c.account_id = a.account_id and until is null
+    ) as "endedAtMs"
   from account a left join party p using (party_id)`
 
 /** An account by book, heading and party; null where the chart has none. */
@@ -157,8 +163,17 @@ export const turnoverOf = async (tx: Tx, accountId: number): Promise<Turnover> =
       union all
       select debit_fen, credit_fen from balance_delta where account_id = $1) m`, [accountId])
 
-/** Closed accounts take no transfers: every batch looks. Null opens it again. */
-export async function setClosed (tx: Tx, accountId: number, atMs: number | null): Promise<void> {
-  await tx.query('update account set closed_at = $2 where account_id = $1',
-    [accountId, atMs === null ? null : timestamp(atMs)])
+/** It takes no transfers from now on: every batch looks. A closing that nobody has ended goes on. */
+export async function closeAccount (tx: Tx, accountId: number, atMs: number): Promise<void> {
+  await tx.query('update account set closed_at = $2 where account_id = $1', [accountId, timestamp(atMs)])
+  await tx.query(`
+    insert into account_closing (account_id, from_at)
+    select $1, $2 where not exists (select 1 from account_closing where account_id = $1 and until is null)`,
+  [accountId, timestamp(atMs)])
+}
+
+export async function openAccount (tx: Tx, accountId: number, atMs: number): Promise<void> {
+  await tx.query('update account set closed_at = null where account_id = $1', [accountId])
+  await tx.query('update account_closing set until = $2 where account_id = $1 and until is null',
+    [accountId, timestamp(atMs)])
 }

@@ -47,14 +47,25 @@ export type Snapshot = {
   readonly accounts: ReadonlyMap<string, number>
   /** Those of the accounts whose balances are guarded, by number. */
   readonly guarded: ReadonlyMap<number, GuardedAccount>
-  /** When those that are closed were closed, by number. */
-  readonly closed: ReadonlyMap<number, number>
+  /** Numbers of those that take no money now. */
+  readonly closed: ReadonlySet<number>
+  /** From when to when accounts were closed as people decided, by their number. */
+  readonly closings: ReadonlyMap<number, readonly Closing[]>
   readonly policies: Policies
   readonly tariffs: readonly Tariff[]
   /** Whose cards are accepted, every stay on the list. */
   readonly cities: readonly AcceptedCity[]
   readonly usageLimits: readonly UsageLimit[]
 }
+
+/** `untilMs`: null while it lasts. */
+export type Closing = {
+  readonly accountId: number, readonly fromMs: number, readonly untilMs: number | null
+}
+
+/** People closed it and have not opened it again, whatever money had to be booked on it since. */
+export const isEnded = ({ closings }: Pick<Snapshot, 'closings'>, account: number): boolean =>
+  closings.get(account)?.some(({ untilMs }) => untilMs === null) === true
 
 /** The account's number. Throws for an account that the chart does not have. */
 export function accountId (
@@ -80,7 +91,7 @@ export function registryCache (db: Db): () => Promise<Snapshot> {
 
 type AccountOf = {
   readonly id: number, readonly book: Book, readonly heading: Heading, readonly party: string | null,
-  readonly closedAtMs: number | null
+  readonly isClosed: boolean
 }
 
 async function readSnapshot (db: Db, version: number): Promise<Snapshot> {
@@ -96,8 +107,10 @@ async function readSnapshot (db: Db, version: number): Promise<Snapshot> {
       valid_from as "fromMs", valid_to as "toMs", stolen_at as "stolenAtMs", test from psam order by
         valid_from`)).rows
   const accounts = (await db.query<AccountOf>(`
-    select a.account_id as id, a.book, a.heading, p.code as party, a.closed_at as "closedAtMs"
+    select a.account_id as id, a.book, a.heading, p.code as party, a.closed_at is not null as "isClosed"
     from account a left join party p using (party_id)`)).rows
+  const closings = (await db.query<Closing>(`
+    select account_id as "accountId", from_at as "fromMs", until as "untilMs" from account_closing`)).rows
   const policies = (await db.query<{ name: string, value: unknown }>('select name, value from policy')).rows
   const tariffs = (await db.query<{ document: Tariff }>(
     'select document from tariff_version order by version')).rows
@@ -116,7 +129,8 @@ async function readSnapshot (db: Db, version: number): Promise<Snapshot> {
     }) => [accountCode(book, heading, party), id])),
     guarded: new Map(accounts.filter(({ heading }) => headingRow(heading).mode === 'guarded')
       .map(({ id, heading }) => [id, { accountId: id, heading, normalSide: headingRow(heading).side }])),
-    closed: new Map(accounts.flatMap(({ id, closedAtMs }) => closedAtMs === null ? [] : [[id, closedAtMs]])),
+    closed: new Set(accounts.flatMap(({ id, isClosed }) => isClosed ? id : [])),
+    closings: groupBy(closings, ({ accountId }) => accountId),
     policies: { ...defaultPolicies, ...Object.fromEntries(policies.map(({ name, value }) => [name, value])) }
   }
 }

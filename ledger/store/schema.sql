@@ -42,6 +42,13 @@ create table account_batch (
   constraint account_batch_pkey PRIMARY KEY (account_id, clearing_date, batch_id)
 );
 
+create table account_closing (
+  account_id integer not null,
+  from_at timestamp with time zone not null,
+  until timestamp with time zone,
+  constraint account_closing_pkey PRIMARY KEY (account_id, from_at)
+);
+
 create table account_day (
   account_id integer not null,
   bucket smallint not null,

@@ -6,11 +6,14 @@ import type { CardRef, TransactionRecord } from '../../schemas/record.ts'
 import type { Random } from '../../terminal-sim/random.ts'
 import { cardOf, recordOf } from '../support/posting.ts'
 import {
-  applied, at, blacklist, guestNumbers, guests, limits, ownCards, psams, topDebits, type Psam
+  applied, at, bankAccounts, blacklist, daysOfRest, ended, greyDays, guestNumbers, guests, houseParty, limits,
+  operators, ownCards, psams, rates, settleFromFen, shortAfterDays, topDebits, type Psam
 } from './city.ts'
-import type { NewLoad, ToldTap } from './model.ts'
+import type { NewLoad } from './loads.ts'
+import type { ToldTap } from './verdicts.ts'
 
-export const psamNumbers = { B1: '990000000001', M1: '990000000002', unknown: '990000000099' } as const
+export const psamNumbers =
+  { B1: '990000000001', M1: '990000000002', O1: '990000000003', unknown: '990000000099' } as const
 
 const isGuest = (card: number): boolean => guests[card] !== undefined
 
@@ -24,7 +27,8 @@ export function recordFor (tap: ToldTap): TransactionRecord {
     card: refOf(tap.card),
     balanceBeforeFen: tap.beforeFen, amountFen: tap.amountFen, psam: psamNumbers[tap.psam],
     sequence: tap.sequence, dateTime: Buffer.from(bcdDateTime(tap.atMs)).toString('hex'), grey: tap.grey,
-    terminal: tap.terminal === 'none' ? 'B9' : tap.terminal, operator: tap.terminal === 'M1' ? 'MET' : 'BUS',
+    terminal: tap.terminal === 'none' ? 'B9' : tap.terminal,
+    operator: tap.terminal === 'none' ? 'BUS' : operators[tap.terminal],
     ...tac === undefined ? {} : { tac }
   })
 }
@@ -32,23 +36,46 @@ export function recordFor (tap: ToldTap): TransactionRecord {
 /* ---- the city ---- */
 
 const instant = (ms: number): string => new Date(ms).toISOString()
+const operator = (code: 'BUS' | 'MET' | 'OLD', nameZh: string, nameEn: string) => ({
+  code, kind: 'operator', service: 'transit', nameZh, nameEn, settleFromFen: settleFromFen[code]
+}) as const
+const account = (party: string, number: string) =>
+  ({ party, number, holder: party, bankCode: '104554000001' })
+const issuesOf = (terminal: Psam) => psams[terminal].map(({ issue, fromMs, toMs }) => ({
+  psam: psamNumbers[terminal], issue, terminal, from: instant(fromMs),
+  to: toMs === null ? null : instant(toMs), stolenAt: null, test: false
+}))
+const [oldIssue, boundIssue] = issuesOf(ended.terminal)
+const oneOf = <T>(entry: T | undefined): T[] => entry === undefined ? [] : [entry]
 
-/** Beside the fixture of the bench, which has the cards, the operators and their terminals. */
+/** Beside the fixture of the bench, which has the cards, two operators and their terminals. */
 export const registry: Registry = {
-  parties: [{ code: 'NAT', kind: 'centre', nameZh: '全国清分中心', nameEn: 'National centre' }],
-  psams: Object.entries(psams).flatMap(([terminal, issues]) => issues.map(({ issue, fromMs, toMs }) => ({
-    psam: psamNumbers[terminal as Psam], issue, terminal, from: instant(fromMs),
-    to: toMs === null ? null : instant(toMs), stolenAt: null, test: false
-  }))),
-  policies: { topDebitFen: topDebits.fen, topDebitsPerHourMax: topDebits.perHourMax },
+  parties: [
+    operator('BUS', '公交', 'Bus'), operator('MET', '地铁', 'Metro'), operator('OLD', '旧公司', 'Old company'),
+    { code: 'NAT', kind: 'centre', nameZh: '全国清分中心', nameEn: 'National centre' }],
+  terminals: [{ terminal: ended.terminal, operator: ended.party }],
+  psams: [...issuesOf('B1'), ...issuesOf('M1'), ...oneOf(oldIssue)],
+  policies: {
+    topDebitFen: topDebits.fen, topDebitsPerHourMax: topDebits.perHourMax, greyDays,
+    shortAfterWorkingDays: shortAfterDays
+  },
   usageLimits: ([
     ['purchase', 'card_day', null, null, limits.purchaseCardDay],
     ['purchase', 'terminal_once', limits.limitedParty, limits.limitedTerminal, limits.purchaseOnce],
     ['purchase', 'terminal_day', limits.limitedParty, limits.limitedTerminal, limits.purchaseTerminalDay],
     ['load', 'card_day', null, null, limits.loadCardDay]
   ] as const).map(([of, per, operator, terminal, fenMax]) =>
-    ({ of, per, operator, terminal, from: '2026-01-01', fenMax }))
+    ({ of, per, operator, terminal, from: '2026-01-01', fenMax })),
+  products: [{ product: 'risk', base: 'debit', codes: ['issuer_risk', 'issuer_risk_reversed'] }],
+  commissions: [...rates],
+  holidays: { add: daysOfRest.map(date => ({ date, worked: false, name: 'a day of rest' })), remove: [] },
+  bankAccounts: [{ ...account(houseParty, bankAccounts.house), book: 'commerce' },
+    account('BUS', bankAccounts.BUS)]
 }
+
+/** A party that left, and its PSAM that is bound again all the same. */
+export const ending = { account: `commerce/merchant-pending/${ended.party}` }
+export const boundAgain: Registry = { psams: oneOf(boundIssue) }
 
 const prefixOf = (guest: number): string => refOf(guest).issuer.slice(0, 4)
 export const cityLists = {
@@ -90,7 +117,7 @@ function tapsOf (card: number, loads: PlannedLoad[], random: Random): ToldTap[] 
   let onlineCounter = 0
   return Array.from({ length: random.int(2, 6) }, (_, nth) => nth + 1).map(nth => {
     const amountFen = [0, 100, 180, 300][random.int(0, 3)] ?? 180
-    const terminal = random.int(0, 3) === 0 ? 'M1' as const : 'B1' as const
+    const terminal = random.pick(['B1', 'B1', 'B1', 'B1', 'M1', 'M1', 'O1'] as const)
     const tap: ToldTap = {
       card, counter: 100 + nth, beforeFen, amountFen, psam: terminal, terminal, sequence: 0,
       atMs: at('2026-03-02T06:00:00') + nth * 600_000 + (card + random.int(0, 500)) * 1_000,

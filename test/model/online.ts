@@ -1,10 +1,10 @@
 // Online accounts, from the rules alone: top-ups, purchases, reversals, reversals taken back, what a day may
 // take. Each key is answered once and for all. It refuses to know chips and their records.
-import { limits } from './city.ts'
+import { limits, type Party } from './city.ts'
 
 export type Wish = {
   readonly kind: 'top_up' | 'purchase', readonly card: number, readonly fen: number
-  readonly party: string, readonly terminal: string | null
+  readonly party: Party, readonly terminal: string | null
 }
 /** What is counted together, and how much it may be. */
 type Bound = readonly [name: string, maxFen: number]
@@ -14,7 +14,11 @@ type Moved = Wish & { readonly date: string, backFen: number }
 /** What a reversal gave back; `againFen` of it was moved again. */
 type Reversal = { readonly of: Moved, readonly fen: number, againFen: number }
 
-export function newOnline (isBlocked: (card: number) => boolean) {
+export function newOnline ({ isBlocked, isEnded }: {
+  readonly isBlocked: (card: number) => boolean
+  /** Whether people have closed the account of a party. */
+  readonly isEnded: (party: Party) => boolean
+}) {
   const answers = new Map<string, Answered>()
   const moves = new Map<string, Moved>()
   const reversals = new Map<string, Reversal>()
@@ -58,6 +62,7 @@ export function newOnline (isBlocked: (card: number) => boolean) {
 
   const ask = (key: string, wish: Wish, date: string): string => once(key, () => {
     if (isBlocked(wish.card)) return 'card_blocked'
+    if (wish.kind === 'purchase' && isEnded(wish.party)) return 'account_closed'
     const refused = breach(wish, date) ?? move(wish.card, signed(wish, wish.fen))
     if (refused !== null) return refused
     count(wish, date, wish.fen)
@@ -105,15 +110,15 @@ export function newOnline (isBlocked: (card: number) => boolean) {
   })
 
   /** A load of a chip is money taken in as a top-up is. */
+  const asTopUp = (card: number, fen: number): Wish =>
+    ({ kind: 'top_up', card, fen, party: 'BUS', terminal: null })
   const loadLimit = (card: number, fen: number, date: string): string | null =>
-    breach({ kind: 'top_up', card, fen, party: '', terminal: null }, date)
-  const countLoad = (card: number, fen: number, date: string): void => {
-    count({ kind: 'top_up', card, fen, party: '', terminal: null }, date, fen)
-  }
+    breach(asTopUp(card, fen), date)
+  const countLoad = (card: number, fen: number, date: string): void => count(asTopUp(card, fen), date, fen)
 
-  /** What stands between parties and holders: each with its party and the sum on the online accounts. */
-  const standing = (): { readonly party: string, readonly fen: number }[] =>
-    [...moves.values()].map(one => ({ party: one.party, fen: signed(one, one.fen - one.backFen) }))
+  /** What moved and did not go back. */
+  const standing = (): Pick<Wish, 'kind' | 'party' | 'fen'>[] =>
+    [...moves.values()].map(({ kind, party, fen, backFen }) => ({ kind, party, fen: fen - backFen }))
 
   return { ask, reverse, reinstate, loadLimit, countLoad, standing, keys: () => [...answers.keys()] }
 }
