@@ -3,11 +3,14 @@ import t from 'tap'
 import { createLog } from '../runtime/log.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import { createApp } from '../ledger/http/app.ts'
+import { refusals } from '../ledger/http/refusals.ts'
 import { routes } from '../ledger/http/routes.ts'
 
 type Operation = {
   summary?: string, tags?: string[], security?: object[], description?: string,
-  responses: Record<string, { content?: Record<string, { schema?: { $ref?: string } }> }>
+  responses: Record<string, {
+    description?: string, content?: Record<string, { schema?: { $ref?: string } }>
+  }>
 }
 /** Routes are told when they are made; nothing is served and no database is asked. */
 const bare = () => ({ log: createLog('openapi', { level: 'silent' }), metrics: createMetrics() }) as never
@@ -26,14 +29,23 @@ t.test('each operation has a summary, a tag, its callers and a problem', async t
     ...security?.length === 1 || (security?.length === 0 && description?.startsWith('For everyone.') === true)
       ? []
       : [`${name}: neither security nor for everyone`],
-    ...JSON.stringify(responses['default']?.content).includes('#/components/schemas/Problem')
-      ? []
-      : [`${name}: no problem`],
-    ...Object.keys(responses).some(status => status.startsWith('2')) ? [] : [`${name}: no answer`]
+    ...Object.entries(responses).flatMap(([status, { description, content }]) => {
+      if (/^2/.test(status)) return []
+      const isProblem = JSON.stringify(content?.['application/problem+json'])
+        .includes('#/components/schemas/Problem')
+      return isProblem && /^[45]/.test(status) && /^`\w+`: /.test(description ?? '')
+        ? []
+        : [`${name} ${status}: no problem with its reasons`]
+    }),
+    ...Object.keys(responses).some(status => status.startsWith('2')) ? [] : [`${name}: no answer`],
+    ...'default' in responses ? [`${name}: says nothing by \`default\``] : []
   ])
   t.strictSame(wrong, [])
   const summaries = operations.map(({ summary }) => summary)
   t.strictSame(summaries.filter((one, place) => summaries.indexOf(one) !== place), [], 'no two alike')
+  const named = new Set(operations.map(({ name }) => name.replace(/^\w+/, method => method.toUpperCase())))
+  const shown = (route: string) => route.replace(/:(\w+)/g, '{$1}')
+  t.strictSame(Object.keys(refusals).filter(route => !named.has(shown(route))), [], 'refusals of no route')
   await app.close()
 })
 

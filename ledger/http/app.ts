@@ -7,13 +7,13 @@ import Fastify, {
 } from 'fastify'
 import { maskCards } from '../../runtime/log.ts'
 import { limits } from '../../schemas/limits.ts'
-import { Problem } from '../../schemas/api.ts'
 import type { Ledger } from '../ledger.ts'
 import { authentication } from './auth.ts'
 import { parseJson, toJson, validatorCompiler } from './json.ts'
 import { once } from './once.ts'
 import { openapi } from './openapi.ts'
 import { answerError, problemOf, sendProblem } from './problems.ts'
+import { problemsOf } from './refusals.ts'
 import { summaries } from './summaries.ts'
 
 export type App =
@@ -48,7 +48,7 @@ export async function createApp (ledger: Ledger, tls?: DoorTls): Promise<App> {
   app.addHook('onRoute', route => {
     const response = route.schema?.response as object | undefined
     const summary = summaryOf(route)
-    route.schema = { ...route.schema, summary, response: { ...response, default: Problem } }
+    route.schema = { ...route.schema, summary, response: { ...response, ...problemsOf(route) } }
   })
   await app.register(once, { ledger })
   await app.register(openapi)

@@ -2,7 +2,7 @@
 // Every answer is held against the OpenAPI description that the ledger itself gives.
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
@@ -176,6 +176,7 @@ export async function startDoors (): Promise<Doors> {
     unused: contract.unused,
     mismatches: contract.mismatches,
     stop: async () => {
+      writeDown(contract.seen())
       for (const shut of openOnes) await shut()
       await tac.close()
       await admin.end()
@@ -183,6 +184,14 @@ export async function startDoors (): Promise<Doors> {
       rmSync(folder, { recursive: true, force: true })
     }
   }
+}
+
+/** What was answered, for the test that looks at all of them when the others are over (bin/test.ts). */
+function writeDown (seen: readonly string[]): void {
+  const folder = process.env['CITIZEN_CARD_SEEN']
+  if (folder === undefined) return
+  mkdirSync(folder, { recursive: true })
+  appendFileSync(join(folder, `${process.pid}.txt`), seen.map(line => `${line}\n`).join(''))
 }
 
 async function prepareTemplate (url: string): Promise<void> {
@@ -222,11 +231,14 @@ async function send (
 
 /* ---- the description, held against what is answered ---- */
 
-type Operation = { responses: Record<string, { content?: Record<string, { schema?: unknown }> }> }
+type Operation = {
+  responses: Record<string, { description?: string, content?: Record<string, { schema?: unknown }> }>
+}
 type Document = { paths: Record<string, Record<string, Operation>> }
 
 function newContract () {
   const used = new Set<string>()
+  const seen = new Set<string>()
   const wrong: string[] = []
   let document: Document | null = null
   const checking = { strict: false, allErrors: true, validateFormats: false }
@@ -251,12 +263,18 @@ function newContract () {
     const found = routeOf(method, path)
     if (found === null) return
     const { route, operation } = found
+    const status = String(answer.status)
     used.add(`${method} ${route}`)
-    const status = String(answer.status) in operation.responses ? String(answer.status) : 'default'
-    const contents = Object.entries(operation.responses[status]?.content ?? {})
+    seen.add(`${method} ${route} ${status}`)
+    const described = operation.responses[status]
+    const reason = status < '400' ? '' : String(answer.json?.reason)
+    if (described === undefined || !(described.description ?? '').includes(reason)) {
+      wrong.push(`${method} ${route} ${status} ${reason}: is not declared`)
+      return
+    }
     if (answer.status === 204) return
-    const [content] = contents.filter(([type]) => answer.type.startsWith(type.split(';')[0] ?? '') ||
-      (status === 'default' && answer.type.startsWith('application/problem+json')))
+    const [content] = Object.entries(described.content ?? {})
+      .filter(([type]) => answer.type.startsWith(type.split(';')[0] ?? ''))
     if (content === undefined) {
       wrong.push(`${method} ${route} ${answer.status}: ${answer.type} is not described`)
       return
@@ -276,6 +294,7 @@ function newContract () {
     learn, compare,
     known: () => document !== null,
     mismatches: () => wrong,
+    seen: () => [...seen],
     unused: () => Object.entries(document?.paths ?? {}).flatMap(([route, operations]) =>
       Object.keys(operations).map(method => `${method.toUpperCase()} ${route}`)).filter(one => !used.has(one))
   }

@@ -1,0 +1,165 @@
+// How each route may refuse, by the reasons of the registry: what its handler decides stands here, what the
+// hooks before it decide is worked out from how it is declared. The description is made of both, and no
+// answer may have another status. A route that is not listed refuses for the common reasons alone.
+import type { RouteOptions } from 'fastify'
+import { Problem } from '../../schemas/api.ts'
+import { requestReasons, type RequestReason } from '../../schemas/reasons.ts'
+
+export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
+  'POST /v1/session': ['credentials_wrong'],
+  'PUT /v1/session/password': ['credentials_wrong', 'password_weak'],
+  'DELETE /v1/sessions/:id': ['not_found'],
+  'POST /v1/staff/:name/lock': ['not_found'],
+  'POST /v1/staff/:name/initial-password': ['not_found'],
+  'PUT /v1/registry': ['amount_wrong', 'day_state', 'other_branch', 'proposal_pending', 'registry_invalid'],
+  'POST /v1/cities': ['other_branch', 'proposal_pending', 'registry_invalid'],
+  'POST /v1/loads': ['request_conflict'],
+  'POST /v1/loads/outcome': ['not_found'],
+  'POST /v1/loads/pending': ['not_found'],
+  'POST /v1/card-blocks': ['request_conflict'],
+  'POST /v1/card-blocks/outcome': ['not_found'],
+  'GET /v1/national/outbound/:batch': ['not_found'],
+  'POST /v1/national/outbound/:batch/receipt': ['conditions_not_met', 'not_found'],
+  'POST /v1/national/returns': ['request_conflict'],
+  'POST /v1/blacklist': ['not_found', 'other_branch', 'proposal_pending', 'registry_invalid'],
+  'GET /v1/blacklist-files/:file': ['not_found'],
+  'POST /v1/tariffs': ['other_branch', 'proposal_pending', 'registry_invalid'],
+  'POST /v1/parameters/applied': ['conditions_not_met', 'not_found', 'registry_invalid'],
+  'POST /v1/terminals/enrolments': [
+    'conditions_not_met', 'other_branch', 'proposal_pending', 'registry_invalid'
+  ],
+  'POST /v1/terminals/withdrawals': ['other_branch', 'registry_invalid'],
+  'POST /v1/terminals/events/:event/handled': ['not_found'],
+  'GET /v1/terminals/:operator/:terminal': ['not_found'],
+  'GET /v1/terminals/:operator/:terminal/held': ['not_found'],
+  'POST /v1/records': ['delivery_conflict'],
+  'POST /v1/requests': ['request_conflict'],
+  'PUT /v1/files/:name': [
+    'file_name_invalid', 'file_record_length_wrong', 'file_sequence_used', 'file_header_invalid',
+    'file_count_wrong', 'file_total_wrong', 'file_digest_wrong'
+  ],
+  'GET /v1/files/:name': ['not_found'],
+  'GET /v1/files/:name/SS': ['not_found'],
+  'GET /v1/operators/:party/QS/:date': ['not_found'],
+  'GET /v1/operators/:party/NS/:date': ['not_found'],
+  'GET /v1/cards/:card': ['not_found'],
+  'GET /v1/cards/:card/statement': ['not_found'],
+  'POST /v1/cards/:card/readings': ['not_found'],
+  'GET /v1/records': ['not_found'],
+  'GET /v1/accounts/:account/statement': ['not_found'],
+  'GET /v1/days/:date': ['not_found'],
+  'POST /v1/days/:date/close': ['check_failed', 'day_state', 'not_found'],
+  'POST /v1/days/:date/approvals': ['approval_stale', 'day_state', 'float_off', 'not_found', 'self_approval'],
+  'POST /v1/days/:date/instruct': ['approval_stale', 'day_state', 'not_found'],
+  'GET /v1/positions/:date': ['not_found'],
+  'GET /v1/positions/:date/:party/:book': ['not_found'],
+  'GET /v1/positions/:date/:party/:book/batches': ['not_found'],
+  'GET /v1/batches/:batch': ['not_found'],
+  'GET /v1/batches/:batch/lines': ['not_found'],
+  'GET /v1/deliveries/:delivery/lines/:line': ['not_found'],
+  'GET /v1/cards/:card/chain': ['not_found'],
+  'GET /v1/journals/:journal': ['not_found'],
+  'GET /v1/transfers/:transfer': ['not_found'],
+  'GET /v1/ledger/:date': ['not_found'],
+  'GET /v1/statements/:party/:date': ['not_found'],
+  'GET /v1/instructions/:date/pain001': ['bank_account_missing', 'not_found'],
+  'GET /v1/instructions/:date/csv': ['bank_account_missing', 'not_found'],
+  'POST /v1/instructions/:date/replacements': ['day_state', 'not_found'],
+  'POST /v1/bank-statements': ['bank_account_unknown', 'bank_file_invalid', 'statement_conflict'],
+  'POST /v1/reconciliation/:date': ['not_found'],
+  'POST /v1/terminal-totals': ['delivery_conflict', 'registry_invalid'],
+  'POST /v1/party-positions': ['not_found'],
+  'POST /v1/items/:id/owner': ['item_closed', 'not_found', 'registry_invalid'],
+  'POST /v1/items/:id/note': ['item_closed', 'not_found', 'registry_invalid'],
+  'POST /v1/items/:id/close': ['item_closed', 'not_found', 'registry_invalid'],
+  'POST /v1/items': ['item_closed', 'not_found', 'registry_invalid'],
+  'GET /v1/proofs': ['not_found'],
+  'GET /v1/consistency': ['not_found'],
+  'PUT /v1/library/:party/rules': ['day_state', 'not_found'],
+  'PUT /v1/library/:party/catalogue': ['not_found', 'registry_invalid'],
+  'POST /v1/library/:party/patrons/look-up': ['not_found'],
+  'POST /v1/library/:party/patrons/block': ['not_found'],
+  'POST /v1/library/:party/patrons/enable': ['not_found'],
+  'POST /v1/library/:party/checkouts': ['not_found'],
+  'POST /v1/library/:party/checkins': ['not_found'],
+  'POST /v1/library/:party/renewals': ['not_found'],
+  'POST /v1/library/:party/holds': ['not_found'],
+  'GET /v1/library/:party/items/:item': ['not_found'],
+  'PUT /v1/library/:party/items/:item': ['not_found'],
+  'POST /v1/library/:party/payments': [
+    'charge_conflict', 'conditions_not_met', 'dispute_unfinished', 'not_found', 'other_branch',
+    'proposal_pending', 'request_conflict'
+  ],
+  'GET /v1/library/:party/payments': ['not_found'],
+  'POST /v1/proposals': [
+    'account_not_empty', 'amount_wrong', 'cannot_return_twice', 'charge_conflict', 'conditions_not_met',
+    'day_state', 'dispute_state', 'dispute_unfinished', 'item_closed', 'not_found', 'other_branch',
+    'prior_step_missing', 'proposal_pending', 'registry_invalid', 'too_early'
+  ],
+  'GET /v1/proposals/:id': ['not_found'],
+  'POST /v1/proposals/:id/decisions': [
+    'account_not_empty', 'amount_wrong', 'approval_stale', 'cannot_return_twice', 'charge_conflict',
+    'conditions_not_met', 'day_state', 'dispute_state', 'dispute_unfinished', 'item_closed', 'not_found',
+    'other_branch', 'prior_step_missing', 'proposal_over', 'proposal_pending', 'registry_invalid',
+    'self_approval', 'too_early'
+  ],
+  'DELETE /v1/proposals/:id': ['not_found', 'proposal_over'],
+  'GET /v1/audit/proof': ['not_found'],
+  'POST /v1/refunds': [
+    'charge_conflict', 'conditions_not_met', 'dispute_unfinished', 'other_branch', 'proposal_pending'
+  ],
+  'POST /v1/disputes': [
+    'amount_wrong', 'cannot_return_twice', 'conditions_not_met', 'deadline_passed', 'dispute_over',
+    'dispute_state', 'dispute_unfinished', 'not_found', 'other_branch', 'prior_step_missing', 'too_early'
+  ],
+  'GET /v1/disputes/:id': ['not_found'],
+  'POST /v1/disputes/:id/answer': [
+    'answer_deadline_passed', 'dispute_state', 'not_found', 'other_branch', 'prior_step_missing',
+    'self_approval'
+  ],
+  'POST /v1/disputes/:id/decision': [
+    'amount_wrong', 'cannot_return_twice', 'conditions_not_met', 'dispute_state', 'not_found',
+    'other_branch', 'prior_step_missing', 'registry_invalid', 'self_approval', 'too_early'
+  ],
+  'POST /v1/disputes/:id/escalation': [
+    'deadline_passed', 'dispute_state', 'not_found', 'other_branch', 'prior_step_missing'
+  ],
+  'GET /v1/exports/records.csv': ['not_found'],
+  'GET /v1/exports/records.xlsx': ['not_found'],
+  'POST /v1/webhooks': ['webhook_invalid'],
+  'DELETE /v1/webhooks/:id': ['not_found'],
+  'GET /v1/webhooks/:id/secret': ['not_found'],
+  'PUT /v1/webhooks/:id/secret': ['not_found'],
+  'GET /v1/webhooks/:id/tellings': ['not_found'],
+  'POST /v1/webhooks/:id/tellings/:telling/resend': ['not_found']
+}
+
+type Declared = Pick<RouteOptions, 'method' | 'url' | 'schema' | 'config'>
+
+/** A response for each status that a refusal can have, with its reasons in words. */
+export function problemsOf (route: Declared): Record<string, object> {
+  const own = refusals[`${String(route.method)} ${route.url}`] ?? []
+  const reasons = [...new Set([...commonRefusals(route), ...own])]
+  const statuses = [...new Set(reasons.map(reason => requestReasons[reason].http))].sort()
+  return Object.fromEntries(statuses.map(status => [status, {
+    description: reasons.filter(reason => requestReasons[reason].http === status)
+      .map(reason => `\`${reason}\`: ${requestReasons[reason].en}`).join('; '),
+    content: { 'application/problem+json': { schema: Problem } }
+  }]))
+}
+
+/** Given before a handler is reached, or behind any of them. */
+export function commonRefusals ({ method, schema, config = {} }: Declared): RequestReason[] {
+  const { allow = [], cityWide, keyed } = config
+  const hasBody = method !== 'GET'
+  const isChecked = hasBody || schema?.params !== undefined || schema?.querystring !== undefined
+  const isOpen = allow.includes('everyone')
+  return [
+    ...isChecked ? ['body_invalid' as const] : [],
+    ...isOpen ? [] : ['unauthenticated', 'forbidden', 'password_change_needed'] as const,
+    ...cityWide === true ? ['other_branch' as const] : [],
+    ...hasBody ? ['too_large', 'unsupported_media_type'] as const : [],
+    ...keyed === true ? ['key_in_flight', 'key_reused'] as const : [],
+    'internal', 'unavailable'
+  ]
+}
