@@ -181,6 +181,16 @@ export const answerNumbers = {
   card_day_limit: 50, terminal_limit: 51, terminal_day_limit: 52
 } as const satisfies Record<AnswerReason, number>
 
+const answerNames = new Map<number, AnswerReason>(
+  Object.entries(answerNumbers).map(([name, number]) => [number, name as AnswerReason]))
+
+/** The reason that is stored as a number. Throws for one that was never given. */
+export function answerReasonOf (number: number): AnswerReason {
+  const name = answerNames.get(number)
+  if (name === undefined) throw new RangeError(`no reason of an answer has the number ${number}`)
+  return name
+}
+
 /**
  * What a host says to a terminal of a request that the ledger never answered: field 39 of ISO 8583. The order
  * of the keys is the order of the checks.

@@ -65,7 +65,7 @@ export const RequestReply = Type.Object({
   kind: Type.String(),
   outcome: Type.Unsafe<'approved' | 'declined'>(Type.String({ enum: ['approved', 'declined'] })),
   reason: Type.Unsafe<AnswerReason>(Type.String({ enum: reasonNames })),
-  rule: Type.Optional(Type.String({ description: 'the limit it would break, in words; not when replayed' })),
+  rule: Type.Optional(Type.String({ description: 'the limit it would break, in words' })),
   replayed: Type.Boolean({ description: 'true: asked before, this is the first answer again' }),
   amountFen: Type.Integer({ description: 'what moved; 0 where declined' }),
   balanceFen: Type.Union([Type.Integer(), Type.Null()], {

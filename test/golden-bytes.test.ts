@@ -164,6 +164,16 @@ t.test('the texts that are hashed, as a reader of a proof sees them', async t =>
     '{"10":1,"9":true,"b":[1,{"c":"卡","d":null}]}')
 })
 
+t.test('a column that came later leaves the notes of before as they were', async t => {
+  const row = Object.fromEntries(noted.load.map((column, place) => [column, place]))
+  const places = Object.values(row).join(',')
+  const ofBefore = hex(sha256(`["note",1,"load",${places}]`))
+  t.equal(hex(noteOf('load', row)), ofBefore)
+  t.equal(hex(noteOf('load', { ...row, rule: null })), ofBefore)
+  t.equal(hex(noteOf('load', { ...row, rule: 'at most' })),
+    hex(sha256(`["note",1,"load",${places},["rule","at most"]]`)))
+})
+
 /** `value` with each of its fields changed, by name. */
 function * everyChange<T extends object> (value: T): Generator<[string, T]> {
   for (const [field, was] of Object.entries(value)) yield [field, { ...value, [field]: another(field, was) }]

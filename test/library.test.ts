@@ -132,11 +132,15 @@ t.test('a payment counts once, whatever is repeated', async t => {
   await late(door)
   const [{ fee, steps }] = (await look(door, ann)).patron.loans
   t.match(steps[0], /17 days late.*closed on 1/)
-  await topUp(door, 0, 10_000)
   t.match(await pay(door, 'BK-0001', 160, { fee }), { outcome: 'declined', reason: 'fee_accruing' })
   const back = await say(door, 'checkins', { item: 'one' })
   t.match(back, { outcome: 'approved', token: ann, fee: { fee, fineFen: 160, leftFen: 160 } })
   await say(door, 'checkins', { item: 'two' })
+  for (const replayed of [false, true]) {
+    t.match(await pay(door, 'BK-0006', 160, { fee }),
+      { reason: 'payment_declined', why: 'account_unknown', replayed }, 'whatever is asked again says why')
+  }
+  await topUp(door, 0, 10_000)
 
   t.match(await pay(door, 'BK-0002', 161, { fee }), { reason: 'amount_over_fee' })
   t.match(await pay(door, 'BK-0003', 100, { fee }), { outcome: 'approved', replayed: false })
@@ -156,7 +160,8 @@ t.test('a payment counts once, whatever is repeated', async t => {
     '/transaction', 'what a chip has paid is named by its PSAM')
   t.match((await door.ok('gateway', 'GET', '/v1/library/LIB/payments')).items
     .map((one: { transaction: string, outcome: string }) => `${one.transaction} ${one.outcome}`), [
-    'BK-0001 declined', 'BK-0002 declined', 'BK-0003 approved', 'BK-0004 approved', 'BK-0005 approved'])
+    'BK-0001 declined', 'BK-0006 declined', 'BK-0002 declined', 'BK-0003 approved', 'BK-0004 approved',
+    'BK-0005 approved'])
   await whole(t, door)
   await door.db.query("update library_payment set amount_fen = 41 where transaction = 'BK-0005'")
   const report = await verifyBooks(door.db)

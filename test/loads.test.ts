@@ -144,6 +144,9 @@ t.test('every refusal, in its order, with the rule it comes from', async t => {
     const { json } = await send(door, 'SHOP', '/v1/loads', { key: `load-10${index}`, ...load })
     t.match(json, { outcome: 'declined', reason, mac2: null, state: 'declined' }, what)
     t.match(json.rule, rule ?? undefined, `${what}: the rule`)
+    const again = await send(door, 'SHOP', '/v1/loads', { key: `load-10${index}`, ...load })
+    const isKept = reason !== 'card_unknown' // of a card nobody knows there is nothing to keep
+    t.strictSame(again.json, { ...json, replayed: isKept }, `${what}: asked again`)
   }
   const unpaid = { key: 'load-2000', ...plain, party: 'PRE' }
   t.match((await send(door, 'FORE', '/v1/loads', unpaid)).json,

@@ -85,7 +85,7 @@ t.test('a card has its day: what comes back makes room, and midnight does', asyn
     top_up        a4 1  2000 SHP -> 2000
     purchase      b1 0  300  BUS -> 1700
     purchase      b2 0  201  MET -> card_day_limit (purchases of one card in a day: 5.00 yuan at most)
-    purchase      b2 0  201  MET -> card_day_limit
+    purchase      b2 0  201  MET -> card_day_limit (purchases of one card in a day: 5.00 yuan at most)
     purchase      b3 0  200  MET -> 1500
     purchase      b4 1  500  MET -> 1500
     reversal      c1 b1 100      -> 1600

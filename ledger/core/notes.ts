@@ -1,9 +1,9 @@
 // Which rows beside transfers and verdicts are committed to, column by column, and the digests of that. A row
 // that is changed in place is noted anew by the batch that changes it. Golden bytes: a change here breaks
-// every old note, so a column that comes later makes a new form. Pure.
+// every old note. Pure.
 import { createHash } from 'node:crypto'
 
-/** All columns but `noted_in`, which names the batch. In this order they are hashed. */
+/** The columns of each table as it began, in the order they are hashed in; `noted_in` names the batch. */
 export const noted = {
   load: [
     'bucket', 'load_id', 'card_id', 'client_id', 'key', 'digest', 'source', 'party_id', 'amount_fen',
@@ -25,13 +25,22 @@ export const noted = {
 export type NotedTable = keyof typeof noted
 export const notedTables = Object.keys(noted) as NotedTable[]
 
+/** Columns that came later: hashed by name, where they hold something. So a row of before keeps its note. */
+const later: Readonly<Partial<Record<NotedTable, readonly string[]>>> = { load: ['rule'] }
+
+/** Every column that a note is made of. */
+export const columnsOf = (table: NotedTable): readonly string[] => [...noted[table], ...later[table] ?? []]
+
 /** A row as the database gives it, by the names of its columns. */
 export type NotedRow = Readonly<Record<string, unknown>>
 export const noteBytes = 32
 
 /** SHA-256 over the row as a JSON array: no field can flow into another. */
 export function noteOf (table: NotedTable, row: NotedRow): Buffer {
-  const values = noted[table].map(column => shown(row[column]))
+  const values = [
+    ...noted[table].map(column => shown(row[column])),
+    ...(later[table] ?? []).map(column => [column, shown(row[column])]).filter(([, value]) => value !== null)
+  ]
   return createHash('sha256').update(JSON.stringify(['note', 1, table, ...values]), 'utf8').digest()
 }
 

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { bcdDateTime, localDate } from '../../runtime/instants.ts'
 import { killPoint } from '../../runtime/kill-point.ts'
 import type { LoadOutcome, LoadOutcomeReply, LoadReply, NewLoad } from '../../schemas/load.ts'
-import { answerNumbers, reasonNumbers, type AnswerReason } from '../../schemas/reasons.ts'
+import { answerNumbers, answerReasonOf, reasonNumbers, type AnswerReason } from '../../schemas/reasons.ts'
 import { cardKey, type CardRef } from '../../schemas/record.ts'
 import { logAlerts, raiseAlerts, type Alert } from '../alerts.ts'
 import { accountCode } from '../core/chart.ts'
@@ -55,7 +55,7 @@ export async function askLoad (ledger: LoadBook, { client, load }: Asking): Prom
       client, load, card, dateTime, macs, clearingDate, atMs, refusal
     })
     killPoint('before-load-commit')
-    return replyOf(row, false, refusal?.rule)
+    return replyOf(row, false)
   })
   killPoint('after-load-commit')
   return reply
@@ -155,7 +155,8 @@ async function writeDown (
     onlineCounter: load.chip.onlineCounter, balanceFen: BigInt(load.chip.balanceFen),
     keyVersion: load.chip.keyVersion, terminal: Buffer.from(load.terminal, 'hex'), dateTime,
     mac2: approved && macs.mac2 !== null ? Buffer.from(macs.mac2) : null, outcome: approved ? 0 : 1,
-    reason: answerNumbers[reason], state: approved ? 'open' as const : 'declined' as const, evidence: null,
+    reason: answerNumbers[reason], rule: refusal?.rule ?? null,
+    state: approved ? 'open' as const : 'declined' as const, evidence: null,
     journalId, agentAccount, clearingDate, requestedAtMs: atMs
   }
   await note(tx, ledger, { table: 'load', clearingDate, atMs }, notedIn => insertLoad(tx, row, notedIn))
@@ -189,15 +190,13 @@ function again (load: NewLoad, first: LoadRow): LoadReply {
   throw new Refusal('request_conflict', `${load.key} was used before for another load`, '/key')
 }
 
-function replyOf (
-  row: Omit<LoadRow, 'loadId' | 'decidedAtMs'>, replayed: boolean, rule?: string
-): LoadReply {
+function replyOf (row: Omit<LoadRow, 'loadId' | 'decidedAtMs'>, replayed: boolean): LoadReply {
   const approved = row.outcome === 0
   return {
     key: row.key,
     outcome: approved ? 'approved' : 'declined',
-    reason: reasonNames.get(row.reason) ?? 'ok',
-    ...(rule === undefined ? {} : { rule }),
+    reason: answerReasonOf(row.reason),
+    ...row.rule === null ? {} : { rule: row.rule },
     replayed,
     amountFen: approved ? Number(row.amountFen) : 0,
     dateTime: approved ? hexOf(row.dateTime) : null,
@@ -206,8 +205,6 @@ function replyOf (
     clearingDate: row.clearingDate
   }
 }
-const reasonNames = new Map<number, AnswerReason>(
-  Object.entries(answerNumbers).map(([name, number]) => [number, name as AnswerReason]))
 
 const declinedUnseen = ({ key }: NewLoad, reason: AnswerReason, clearingDate: string): LoadReply => ({
   key, outcome: 'declined', reason, replayed: false, amountFen: 0, dateTime: null, mac2: null,
@@ -297,8 +294,8 @@ async function forbid (
     source: 'agent' as const,
     partyId: null, amountFen: 0n, offlineCounter: 0, onlineCounter: 0, balanceFen: 0n, keyVersion: 0,
     terminal: Buffer.alloc(6), dateTime: Buffer.alloc(7), mac2: null, outcome: 1,
-    reason: answerNumbers.withdrawn, state: 'declined' as const, evidence: 'withdrawn', journalId: null,
-    agentAccount: null, clearingDate, requestedAtMs: atMs
+    reason: answerNumbers.withdrawn, rule: null, state: 'declined' as const, evidence: 'withdrawn',
+    journalId: null, agentAccount: null, clearingDate, requestedAtMs: atMs
   }
   await note(tx, ledger, { table: 'load', clearingDate, atMs }, notedIn => insertLoad(tx, row, notedIn))
   return { key: told.key, state: 'declined' }

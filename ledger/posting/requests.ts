@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { groupBy, uniqueBy } from '../../runtime/collections.ts'
 import { gather } from '../../runtime/gather.ts'
 import { localDate } from '../../runtime/instants.ts'
-import { answerNumbers, type AnswerReason } from '../../schemas/reasons.ts'
+import { answerNumbers, answerReasonOf, type AnswerReason } from '../../schemas/reasons.ts'
 import { cardKey, type CardRef } from '../../schemas/record.ts'
 import type { MoneyRequest, RequestReply } from '../../schemas/request.ts'
 import { headings } from '../core/chart.ts'
@@ -82,8 +82,7 @@ export async function answerRequests (
     const moved = uses.filter((_, place) => rows[place]?.outcome === 0)
     await countUses(tx, snapshot, moved.flatMap(use => use ?? []))
     await insertRequests(tx, [...rows, ...forestalled(decided, facts, rows)], atMs)
-    const answers = new Map(rows.map((row, place) =>
-      [textOf(row), { ...replyOf(row, false), ...ruleIn(decided[place]) }]))
+    const answers = new Map(rows.map(row => [textOf(row), replyOf(row, false)]))
     return all.map(one => {
       const first = known.get(textOf(one.key))
       if (first !== undefined) return again(one, first)
@@ -141,7 +140,8 @@ function replyOf (row: RequestRow, replayed: boolean): RequestReply {
     key: row.key,
     kind: kindNames[row.kind] ?? '',
     outcome: approved ? 'approved' : 'declined',
-    reason: reasonNames.get(row.reason) ?? 'ok',
+    reason: answerReasonOf(row.reason),
+    ...row.rule === null ? {} : { rule: row.rule },
     replayed,
     amountFen: approved ? Number(row.amountFen) : 0,
     balanceFen: row.balanceFen === null ? null : Number(row.balanceFen),
@@ -150,8 +150,6 @@ function replyOf (row: RequestRow, replayed: boolean): RequestReply {
   }
 }
 const kindNames = Object.keys(requestKinds)
-const reasonNames = new Map<number, AnswerReason>(
-  Object.entries(answerNumbers).map(([name, number]) => [number, name as AnswerReason]))
 
 /* ---- facts and decisions ---- */
 
@@ -306,9 +304,6 @@ async function originalBehind (tx: Tx, { content }: StoredRequest): Promise<Stor
 const withinLimit = (one: Allowed, breach: LimitBreach | null): Decided =>
   breach === null ? one : { ...one, decision: { outcome: 'declined', ...breach } }
 
-const ruleIn = (one: Decided | undefined): { readonly rule?: string } =>
-  one?.decision.outcome === 'declined' && one.decision.rule !== undefined ? { rule: one.decision.rule } : {}
-
 /* ---- posting ---- */
 
 type Decided = Prepared & { readonly decision: RequestDecision }
@@ -369,6 +364,7 @@ function rowOf (
     kind: requestKinds[request.kind],
     outcome: isPosted ? 0 : 1,
     reason: answerNumbers[reasonOf(decision, result, facts.snapshot)],
+    rule: decision.outcome === 'declined' ? decision.rule ?? null : null,
     cardBucket: bucket,
     cardId,
     partyId,
@@ -398,7 +394,8 @@ function forestalled (
     const content = JSON.stringify({ kind: 'forestalled', 'by/key': one.key.key })
     return [{
       ...answer, ...key, content, digest: createHash('sha256').update(content).digest(),
-      kind: requestKinds.forestalled, outcome: 1, reason: answerNumbers.taken_back, amountFen: 0n
+      kind: requestKinds.forestalled, outcome: 1, reason: answerNumbers.taken_back, rule: null,
+      amountFen: 0n
     }]
   })
 }

@@ -242,6 +242,15 @@ export async function markReturned (
   [partyId, transaction, timestamp(atMs)])
 }
 
+/** Whether some of a payment was for a fee that still grew when it was paid. */
+export const wasAhead = async (tx: Tx, partyId: number, transaction: string): Promise<boolean> =>
+  (await tx.query(`
+    select from library_payment p
+    join library_payment_part a on a.party_id = p.party_id and a.transaction = p.transaction
+    join library_loan l on l.party_id = a.party_id and l.loan = a.loan
+    where p.party_id = $1 and p.transaction = $2 and (l.returned_at is null or l.returned_at > p.paid_at)
+    limit 1`, [partyId, transaction])).rowCount === 1
+
 /** The list of a library, oldest first; `proven` null where no record is waited for. */
 export const listPayments = async (
   db: Db, partyId: number, { after, limit }: { readonly after: bigint, readonly limit: number }

@@ -32,6 +32,8 @@ export type LoadRow = {
   readonly mac2: Buffer | null
   readonly outcome: number
   readonly reason: number
+  /** What it was declined by, in words; null where no rule was named. */
+  readonly rule: string | null
   readonly state: LoadState
   readonly evidence: string | null
   readonly journalId: bigint | null
@@ -46,7 +48,7 @@ const columns = `
   l.bucket, l.load_id as "loadId", l.card_id as "cardId", l.client_id as client, l.key, l.digest,
   l.source, l.party_id as "partyId", l.amount_fen as "amountFen", l.offline_counter as "offlineCounter",
   l.online_counter as "onlineCounter", l.balance_fen as "balanceFen", l.key_version as "keyVersion",
-  l.terminal, l.date_time as "dateTime", l.mac2, l.outcome, l.reason, l.state, l.evidence,
+  l.terminal, l.date_time as "dateTime", l.mac2, l.outcome, l.reason, l.rule, l.state, l.evidence,
   l.journal_id as "journalId", l.agent_account as "agentAccount", l.clearing_date as "clearingDate",
   l.requested_at as "requestedAtMs", l.decided_at as "decidedAtMs"`
 
@@ -109,13 +111,13 @@ export async function insertLoad (
   const { rows } = await tx.query<NotedRow>(`
     insert into load (bucket, load_id, card_id, client_id, key, digest, source, party_id, amount_fen,
       offline_counter, online_counter, balance_fen, key_version, terminal, date_time, mac2, outcome, reason,
-      state, evidence, journal_id, agent_account, clearing_date, requested_at, noted_in)
+      state, evidence, journal_id, agent_account, clearing_date, requested_at, noted_in, rule)
     values ($1, nextval('load_id_seq'), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-      $17, $18, $19, $20, $21, $22, $23, $24) returning ${notedColumns('load')}`, [
+      $17, $18, $19, $20, $21, $22, $23, $24, $25) returning ${notedColumns('load')}`, [
     row.bucket, row.cardId, row.client, row.key, row.digest, sourceNames.indexOf(row.source), row.partyId,
     row.amountFen, row.offlineCounter, row.onlineCounter, row.balanceFen, row.keyVersion, row.terminal,
     row.dateTime, row.mac2, row.outcome, row.reason, stateNumbers[row.state], row.evidence, row.journalId,
-    row.agentAccount, row.clearingDate, timestamp(row.requestedAtMs), notedIn])
+    row.agentAccount, row.clearingDate, timestamp(row.requestedAtMs), notedIn, row.rule])
   return rows
 }
 

@@ -1,11 +1,11 @@
 // Notes as rows, and the rows they are about. It refuses to know what a note means.
-import { noted, noteBytes, type NotedRow, type NotedTable } from '../core/notes.ts'
+import { columnsOf, noteBytes, type NotedRow, type NotedTable } from '../core/notes.ts'
 import type { Db, Tx } from './db.ts'
 import type { Start } from './verification.ts'
 
 /** For `returning`: what a note is made of; `of` names the table where others are beside it. */
 export const notedColumns = (table: NotedTable, of: string = table): string =>
-  noted[table].map(column => `${of}.${column}`).join(', ')
+  columnsOf(table).map(column => `${of}.${column}`).join(', ')
 
 export async function insertNote (
   tx: Tx, batchId: bigint, table: NotedTable, digests: Uint8Array

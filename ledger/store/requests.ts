@@ -23,6 +23,8 @@ export type RequestRow = RequestKey & {
   /** 0 approved, 1 declined. */
   readonly outcome: number
   readonly reason: number
+  /** The limit it was declined by, in words; null where none was named. */
+  readonly rule: string | null
   readonly cardBucket: number
   readonly cardId: bigint | null
   readonly partyId: number | null
@@ -40,7 +42,7 @@ export async function findRequests (
 ): Promise<StoredRequest[]> {
   if (keys.length === 0) return []
   const { rows } = await tx.query<StoredRequest>(`
-    select r.bucket, r.client_id as client, r.key, r.digest, r.content, r.kind, r.outcome, r.reason,
+    select r.bucket, r.client_id as client, r.key, r.digest, r.content, r.kind, r.outcome, r.reason, r.rule,
       r.card_bucket as "cardBucket", r.card_id as "cardId", r.party_id as "partyId",
       r.amount_fen as "amountFen", r.balance_fen as "balanceFen", r.batch_id as "batchId",
       r.journal_id as "journalId", r.clearing_date as "clearingDate",
@@ -58,17 +60,17 @@ export async function insertRequests (tx: Tx, given: readonly RequestRow[], atMs
     a.bucket - b.bucket || compare(a.client, b.client) || compare(a.key, b.key))
   await tx.query(`
     insert into request (bucket, client_id, key, digest, content, kind, outcome, reason, card_bucket, card_id,
-      party_id, amount_fen, balance_fen, batch_id, journal_id, clearing_date, requested_at)
-    select r.*, $16, $17
+      party_id, amount_fen, balance_fen, batch_id, journal_id, rule, clearing_date, requested_at)
+    select r.*, $17, $18
     from unnest($1::smallint[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::smallint[],
       $7::smallint[], $8::smallint[], $9::smallint[], $10::bigint[], $11::int[], $12::bigint[], $13::bigint[],
-      $14::bigint[], $15::bigint[]) as r`, [
+      $14::bigint[], $15::bigint[], $16::text[]) as r`, [
     numbers(rows.map(r => r.bucket)), rows.map(r => r.client), rows.map(r => r.key),
     bytes(rows.map(r => r.digest)), rows.map(r => r.content), numbers(rows.map(r => r.kind)),
     numbers(rows.map(r => r.outcome)), numbers(rows.map(r => r.reason)), numbers(rows.map(r => r.cardBucket)),
     numbers(rows.map(r => r.cardId)), numbers(rows.map(r => r.partyId)), numbers(rows.map(r => r.amountFen)),
     numbers(rows.map(r => r.balanceFen)), numbers(rows.map(r => r.batchId)),
-    numbers(rows.map(r => r.journalId)), rows[0]?.clearingDate, timestamp(atMs)])
+    numbers(rows.map(r => r.journalId)), rows.map(r => r.rule), rows[0]?.clearingDate, timestamp(atMs)])
 }
 const compare = (one: string, other: string): number => one < other ? -1 : one > other ? 1 : 0
 

@@ -803,6 +803,7 @@ create table load (
   party_id integer,
   reason smallint not null,
   requested_at timestamp with time zone not null,
+  rule text,
   source smallint not null,
   state smallint not null,
   tac bytea,
@@ -1128,6 +1129,7 @@ create table request (
   party_id integer,
   reason smallint not null,
   requested_at timestamp with time zone not null,
+  rule text,
   constraint request_pkey PRIMARY KEY (bucket, client_id, key)
 );
 

@@ -4,15 +4,18 @@
 import type {
   LibraryPaymentReply, LibraryPaymentRequest, LibraryReason
 } from '../../../schemas/library.ts'
+import { answerReasonOf, type AnswerReason } from '../../../schemas/reasons.ts'
 import { answerRequests } from '../../posting/requests.ts'
 import { refund } from '../../redress/refund.ts'
 import { Refusal } from '../../refusal.ts'
 import { placeOf, standingCodes } from '../../core/redress.ts'
+import type { Tx } from '../../store/db.ts'
 import {
-  findPayment, insertPayment, markReturned, type PaymentRow
+  findPayment, insertPayment, markReturned, wasAhead, type PaymentRow
 } from '../../store/library.ts'
 import { cardRefs, findOwners, type ChipKey } from '../../store/records.ts'
 import { findEvent } from '../../store/redress.ts'
+import { findRequests, requestKey } from '../../store/requests.ts'
 import type { Ledger } from '../../ledger.ts'
 import { inLibrary, readerOf, type Desk, type Reader } from './reader.ts'
 import { spread, type Spread } from './rules.ts'
@@ -70,9 +73,20 @@ async function again (
     if (returned) await markReturned(desk.tx, desk.partyId, first.transaction, desk.atMs)
   }
   return {
-    transaction: first.transaction, outcome: first.outcome, reason: first.reason, why: null, replayed: true,
-    amountFen: approved ? Number(first.amountFen) : 0, owedFen: owed(reader), prepayment: false, returned
+    transaction: first.transaction, outcome: first.outcome, reason: first.reason,
+    why: await whyDeclined(desk.tx, first), replayed: true,
+    amountFen: approved ? Number(first.amountFen) : 0, owedFen: owed(reader),
+    prepayment: await wasAhead(desk.tx, desk.partyId, first.transaction), returned
   }
+}
+
+/** What the account of the card answered to a payment that it declined. */
+async function whyDeclined (
+  tx: Tx, { client, requestKey: key, reason }: PaymentRow
+): Promise<AnswerReason | null> {
+  if (reason !== 'payment_declined' || key === null) return null
+  const [asked] = await findRequests(tx, [requestKey(client, key)])
+  return asked === undefined ? null : answerReasonOf(asked.reason)
 }
 
 /** Reasons in the order of the registry; from its end on only the account of the card can still say no. */
