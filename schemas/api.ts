@@ -504,7 +504,7 @@ export const RecordView = Type.Object({
 export type RecordView = Static<typeof RecordView>
 
 export const RecordTotals = Type.Object({
-  clearingDate: orNull(LocalDate),
+  clearingDate: LocalDate,
   delivered: Type.Integer({ description: 'lines that arrived, repeats included' }),
   distinct: Type.Integer(),
   accepted: Type.Integer(),

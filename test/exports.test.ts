@@ -148,6 +148,10 @@ t.test('totals are those of the API, cards are masked, and the log knows', async
     lines.map(line => line[titles.indexOf('amount (yuan)')]), 'the same amounts in both')
   t.ok(sheet.some(row => row.some(cell => cell[0] === 'inlineStr' && cell[1] === '1' && cell[2] === shop)))
 
+  for (const rest of ['', '?operator=BUS', '?outcome=accepted']) {
+    t.match((await door.ask('clerk', 'GET', `/v1/exports/records.csv${rest}`)).json,
+      { status: 400, reason: 'body_invalid', where: '/date' }, 'all that ever came in leaves in no file')
+  }
   t.equal((await door.ask('clerk', 'GET', `/v1/exports/records.csv?${query}&unmasked=true`)).status, 403)
   const whole = await door.ask('inspector', 'GET', `/v1/exports/records.csv?card=${
     '02313750FFFFFFFF-03104990600000000007-1'}&unmasked=true&bom=false`)

@@ -209,6 +209,9 @@ t.test('hostile bodies are answered with what is wrong and where', async t => {
     'a negative version')
   isProblem(t, await door.ask('gateway', 'GET', '/v1/blacklist?have=1&page=2'), 'body_invalid',
     'an unknown parameter')
+  const undated = await door.ask('auditor', 'GET', '/v1/records/totals')
+  isProblem(t, undated, 'body_invalid', 'totals of no date in particular would read all there is')
+  t.equal(undated.json.where, '/date', 'what is missing is named')
   isProblem(t, await door.ask('auditor', 'GET', '/v1/nothing/here'), 'not_found', 'no such route')
   isProblem(t, await door.ask('auditor', 'DELETE', '/v1/registry'), 'not_found', 'no such method')
   isProblem(t, await door.ask('auditor', 'GET', `/v1/cards/${cardKey(cardOf(9))}`), 'not_found',
@@ -483,7 +486,7 @@ t.test('every route answers as described', async t => {
       `/v1/instructions/${D}`, `/v1/blacklist/liability?date=${D}`,
     `/v1/cards/${cardKey(cardOf(0))}`, '/v1/cards', '/v1/cards?limit=1', '/v1/records',
       `/v1/records?date=${D}&operator=BUS&outcome=held&limit=1`,
-      '/v1/records/totals', `/v1/records/totals?date=${D}`, '/v1/accounts', `/v1/accounts?asOf=${D}`,
+      `/v1/records/totals?date=${D}`, '/v1/accounts', `/v1/accounts?asOf=${D}`,
     `/v1/operators/BUS/QS/${D}`, `/v1/operators/BUS/NS/${D}`, `/v1/services/transit/price-findings?date=${D}`
   ]) t.equal((await door.ask('auditor', 'GET', path)).status, 200, path)
   for (const path of ['', '/integrity', '/proof']) await door.ok('auditor', 'GET', `/v1/audit${path}`)

@@ -107,6 +107,27 @@ t.test('every line once and in order, whatever the size of a page', async t => {
   }
 })
 
+t.test('a page ends where it has looked long enough, and goes on from there', async t => {
+  const filter = { ...everyRecord, outcome: 'refused' as const, limit: 1_000 }
+  const pages: number[] = []
+  const seen: string[] = []
+  for (let after: [bigint, number] = [0n, 0]; ;) {
+    const { items, next } =
+      await viewRecords(db, { ...filter, afterDelivery: after[0], afterLine: after[1] }, 12_000)
+    pages.push(items.length)
+    seen.push(...items.map(({ delivery, line }) => `${delivery}/${line}`))
+    if (next === null) break
+    t.match(next, /^\d{1,18}\.\d{1,9}$/, 'what the next page is asked with')
+    const [delivery = '', line = ''] = next.split('.')
+    after = [BigInt(delivery), Number(line)]
+  }
+  const { rows } = await db.query<{ what: string }>(`
+    select concat('delivery-', delivery_no, '/', line_no) as what from card_event
+    where outcome = 2 order by delivery_no, line_no`)
+  t.strictSame(seen, rows.map(({ what }) => what))
+  t.ok(pages.length > 3 && pages.every(count => count < 200), `none waited for a thousand: ${pages.join(', ')}`)
+})
+
 t.test('a page and the totals of a date cost the same in a ledger four times as large', async t => {
   const before: Record<string, number> = {}
   for (const [what, look] of Object.entries(looks)) before[what] = await blocksOf(look)

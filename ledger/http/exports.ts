@@ -47,8 +47,12 @@ const all: Readonly<Record<string, Export<TProperties>>> = {
       operator: Party,
       outcome: Type.Optional(Type.String({ enum: Object.keys(outcomeNumbers) }))
     }, closed),
-    sheet: async (ledger, query, shown) =>
-      recordsSheet(ledger, { ...await recordFilter(ledger, query), limit: null }, shown)
+    sheet: async (ledger, query, shown) => {
+      if (query.date === undefined && query.card === undefined) {
+        throw new Refusal('body_invalid', 'say of which date or of which card', '/date')
+      }
+      return recordsSheet(ledger, { ...await recordFilter(ledger, query), limit: null }, shown)
+    }
   }),
   transfers: one({
     summary: 'Transfers of a clearing date',

@@ -26,9 +26,12 @@ function checkOf (schema: TSchema): Check {
   return check
 }
 
-/** "schema is false" is how a checker says that nobody knows this field. */
-const explained = (error: FastifySchemaValidationError): FastifySchemaValidationError =>
-  error.keyword === 'boolean' ? { ...error, message: 'unknown field' } : error
+/** "schema is false" is how a checker says that nobody knows this field. What is missing is pointed at. */
+function explained (error: FastifySchemaValidationError): FastifySchemaValidationError {
+  if (error.keyword === 'boolean') return { ...error, message: 'unknown field' }
+  const { requiredProperties: [missing] = [] } = error.params as { requiredProperties?: string[] }
+  return missing === undefined ? error : { ...error, instancePath: `${error.instancePath}/${missing}` }
+}
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 

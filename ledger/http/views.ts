@@ -71,10 +71,11 @@ export const viewRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
     })
   })
 
+  // Of one date, always: whoever forgot to say which would have the ledger read all it ever took in.
   app.get('/v1/records/totals', {
     config: { allow },
-    schema: { querystring: Type.Object({ date: Type.Optional(LocalDate) }), response: { 200: RecordTotals } }
-  }, async request => await viewTotals(ledger.db, request.query.date ?? null))
+    schema: { querystring: Type.Object({ date: LocalDate }, closed), response: { 200: RecordTotals } }
+  }, async request => await viewTotals(ledger.db, request.query.date))
 }
 
 /** From a query to what it means; the first page, without a limit. */

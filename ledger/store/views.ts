@@ -108,21 +108,21 @@ export type RecordRow = {
 /**
  * Records in order of delivery and line, from a place on. Those of one card are found by it; all others
  * through the batches of the deliveries that follow, some at a time, so that a page costs the same however
- * many records there are.
+ * many records there are. A page that has looked at `linesMax` ends there, however few of them fit.
  */
 export async function viewRecords (
-  db: Db, filter: RecordFilter
+  db: Db, filter: RecordFilter, linesMax = pageLinesMax
 ): Promise<{ items: RecordView[], next: string | null }> {
   if (filter.card !== null && filter.cardId === null) return { items: [], next: null } // nobody knows it
   const limit = filter.limit ?? Number.POSITIVE_INFINITY
-  const rows = filter.cardId !== null || filter.limit === null
-    ? await readRecords(db, filter, null)
-    : await readByWindows(db, filter, limit)
+  const { rows, lookedUntil } = filter.cardId !== null || filter.limit === null
+    ? { rows: await readRecords(db, filter, null), lookedUntil: null }
+    : await readByWindows(db, filter, limit, linesMax)
   const last = rows.at(-1)
-  return {
-    items: rows.map(recordView),
-    next: last === undefined || rows.length < limit ? null : `${last.deliveryNo}.${last.line}`
-  }
+  const until = last !== undefined && rows.length === limit
+    ? { delivery: last.deliveryNo, line: last.line }
+    : lookedUntil
+  return { items: rows.map(recordView), next: until === null ? null : `${until.delivery}.${until.line}` }
 }
 
 async function readRecords (
@@ -132,28 +132,36 @@ async function readRecords (
   return (await db.query<RecordRow>(text, values)).rows
 }
 
-async function readByWindows (db: Db, filter: RecordFilter, limit: number): Promise<RecordRow[]> {
-  const found: RecordRow[] = []
+/** `lookedUntil`: where the search was given up; null where it came to its end, or found enough. */
+async function readByWindows (
+  db: Db, filter: RecordFilter, limit: number, linesMax: number
+): Promise<{ rows: RecordRow[], lookedUntil: Place | null }> {
+  const rows: RecordRow[] = []
   let after: Place = { delivery: filter.afterDelivery, line: filter.afterLine }
-  for (let linesMin = windowLinesMin; ; linesMin = Math.min(2 * linesMin, windowLinesMax)) {
+  let lines = 0
+  for (let linesMin = windowLinesMin; lines < linesMax; linesMin = Math.min(2 * linesMin, windowLinesMax)) {
     const window = await nextWindow(db, filter.date, after, linesMin)
-    if (window === null) return found
-    const behind = { afterDelivery: after.delivery, afterLine: after.line, limit: limit - found.length }
-    found.push(...await readRecords(db, { ...filter, ...behind }, window.batches))
-    if (found.length === limit) return found
+    if (window === null) return { rows, lookedUntil: null }
+    const behind = { afterDelivery: after.delivery, afterLine: after.line, limit: limit - rows.length }
+    rows.push(...await readRecords(db, { ...filter, ...behind }, window.batches))
+    if (rows.length === limit) return { rows, lookedUntil: null }
     after = window.end
+    lines += window.lines
   }
+  return { rows, lookedUntil: after }
 }
 
 /* ---- windows of deliveries ---- */
 
 type Place = { readonly delivery: bigint, readonly line: number }
 /** Batches that hold all lines from one place on to another. */
-type Window = { readonly batches: readonly bigint[], readonly end: Place }
+type Window = { readonly batches: readonly bigint[], readonly lines: number, readonly end: Place }
 
 /** Where hardly a line fits the filter, windows grow: a page must not take thousands of questions. */
 const windowLinesMin = 5_000
 const windowLinesMax = 320_000
+/** Lines that one page looks through: whoever waits for a page must not wait for a year of records. */
+const pageLinesMax = 1_000_000
 /** More than one delivery has: of a file, ten parts of ten lanes. */
 const windowBatchesMax = 512
 
@@ -196,9 +204,14 @@ async function nextWindow (
     found += row.lines
   }
   const end = taken.at(-1)
-  return end === undefined
-    ? null
-    : { batches: taken.map(({ batchId }) => batchId), end: { delivery: end.delivery, line: end.until } }
+  if (end === undefined) return null
+  return {
+    batches: taken.map(({ batchId }) => batchId),
+    lines: found,
+    end: end.until === lastLine
+      ? { delivery: end.delivery + 1n, line: 0 }
+      : { delivery: end.delivery, line: end.until }
+  }
 }
 const lastLine = 2_147_483_647
 
@@ -285,22 +298,17 @@ export const recordView = (row: RecordRow): RecordView => ({
     ({ outcome: outcomeName(outcome), reason: reasonName(reason), clearingDate: date }))
 })
 
-/**
- * First answers of a clearing date (all dates where null): accepted + held + excluded + all refused =
- * distinct.
- */
-export async function viewTotals (db: Db, date: string | null): Promise<RecordTotals> {
+/** First answers of a clearing date: accepted + held + excluded + all refused = distinct. */
+export async function viewTotals (db: Db, date: string): Promise<RecordTotals> {
   const { rows } = await db.query<{ outcome: number, reason: number, n: bigint, fen: bigint }>(`
     select outcome, reason, count(*) as n, coalesce(sum(amount_fen), 0)::bigint as fen
-    from (${lines}) l where $1::date is null or clearing_date = $1 group by 1, 2 order by 1, 2`, [date])
+    from (${lines}) l where clearing_date = $1 group by 1, 2 order by 1, 2`, [date])
   const { rows: [delivered] } = await db.query<{ n: bigint }>(`
     select coalesce(sum(lines), 0)::bigint as n from (
-      select lines from delivery where $1::date is null and bookings = 0
-      union all
       select d.lines from batch b join delivery d on d.bucket = 0 and d.delivery_no = b.delivery_no
       where b.bucket = 0 and b.clearing_date = $1 and d.bookings = 0
       union all
-      select lines from delivery_part where $1::date is null or clearing_date = $1) d`, [date])
+      select lines from delivery_part where clearing_date = $1) d`, [date])
   const of = (outcome: number) => rows.filter(row => row.outcome === outcome)
   const count = (some: typeof rows) => some.reduce((sum, row) => sum + Number(row.n), 0)
   return {

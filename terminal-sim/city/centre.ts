@@ -5,6 +5,7 @@ import type {
   DayView, DeliveryReply, RecordDelivery, RecordTotals, SignedHead, VerifyReport
 } from '../../schemas/api.ts'
 import type { TransactionRecord } from '../../schemas/record.ts'
+import { totalsOver, type RecordCounts } from '../record-totals.ts'
 import { days, tariff } from './cast.ts'
 import type { CityPlan } from './plan.ts'
 import type { Batch, Line } from './records.ts'
@@ -123,8 +124,12 @@ export async function settleDay (url: string, access: Access, onStep: () => void
   return settled
 }
 
-export const totals = (url: string, { tokens }: Access): Promise<RecordTotals> =>
-  as(url, tokens['AUDITOR'], http => http.get('/v1/records/totals')) as Promise<RecordTotals>
+/** Of all days. */
+export const totals = async (url: string, { tokens }: Access): Promise<RecordCounts> =>
+  await as(url, tokens['AUDITOR'], async http => {
+    const { items } = await http.get('/v1/days') as { readonly items: readonly DayView[] }
+    return await totalsOver(items, async path => await http.get(path) as RecordTotals)
+  })
 
 export const verify = (url: string, { tokens }: Access): Promise<VerifyReport> =>
   as(url, tokens['AUDITOR'], http => http.post('/v1/verify', {})) as Promise<VerifyReport>

@@ -1,6 +1,7 @@
 // What must come of a plan: totals, claims, the money on the chips; and how what came differs, in words.
 // Pure: it looks at answers, it asks nobody.
-import type { DayView, RecordTotals } from '../../schemas/api.ts'
+import type { DayView } from '../../schemas/api.ts'
+import type { RecordCounts } from '../record-totals.ts'
 import type { CardReport } from '../card/description.ts'
 import type { Answered } from './centre.ts'
 import type { TapSeen } from './lanes.ts'
@@ -41,7 +42,7 @@ export function chipSurprises (
  * What the ledger counts by first answers: a torn payment is a grey line, and the same line when it is
  * proven.
  */
-export function totalSurprises (plan: CityPlan, found: RecordTotals): string[] {
+export function totalSurprises (plan: CityPlan, found: RecordCounts): string[] {
   const lines = [...linesOf(plan)]
   const count = (outcome: string) => lines.filter(({ expect }) => expect.outcome === outcome).length
   const torn = plan.taps.filter(isTorn).length

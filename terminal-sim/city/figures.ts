@@ -1,9 +1,10 @@
 // The figures of a morning: what the report shows and `--json` writes. Pure; amounts in fen.
 import { maskCard } from '../../runtime/log.ts'
 import { localTime, parseIso } from '../../runtime/instants.ts'
-import type { DayView, RecordTotals, SignedHead, VerifyReport } from '../../schemas/api.ts'
+import type { DayView, SignedHead, VerifyReport } from '../../schemas/api.ts'
 import type { AuditReport } from '../auditor/audit.ts'
 import type { CardReport } from '../card/description.ts'
+import type { RecordCounts } from '../record-totals.ts'
 import { partyName } from './cast.ts'
 import type { TapSeen } from './lanes.ts'
 import type { CityPlan } from './plan.ts'
@@ -15,7 +16,7 @@ export type Findings = {
   readonly reports: ReadonlyMap<string, CardReport>
   readonly offlineLines: number
   readonly offlineMs: number
-  readonly totals: RecordTotals
+  readonly totals: RecordCounts
   readonly day: DayView
   readonly head: SignedHead
   readonly verify: VerifyReport

@@ -2,7 +2,10 @@
 // broken connection is tried again only where the scenario crashes the ledger on purpose, with the same
 // bytes.
 import { randomUUID } from 'node:crypto'
-import type { AccountBalance, CardView, Problem, RecordView, TrialBalance } from '../../schemas/api.ts'
+import type {
+  AccountBalance, CardView, DayView, Problem, RecordTotals, RecordView, TrialBalance
+} from '../../schemas/api.ts'
+import { totalsOver, type RecordCounts } from '../record-totals.ts'
 import type { Access } from './stack.ts'
 
 /** A machine by kind, a member of staff by name, or nobody in particular. */
@@ -41,6 +44,8 @@ export type Api = {
   all<T>(path: string, as?: Caller): Promise<T[]>
   cards(): Promise<CardView[]>
   records(): Promise<RecordView[]>
+  /** Records counted, of one clearing date or of all. */
+  totals(date?: string): Promise<RecordCounts>
   accounts(): Promise<TrialBalance>
 }
 
@@ -94,7 +99,11 @@ export function openApi ({ url, access, revive }: ApiOptions): Api {
     all: (path, as) => walk(one => get(one, as), path),
     cards: () => walk<CardView>(get, '/v1/cards'),
     records: () => walk<RecordView>(get, '/v1/records'),
-    accounts: () => get<TrialBalance>('/v1/accounts')
+    accounts: () => get<TrialBalance>('/v1/accounts'),
+    totals: async date => {
+      const days = date === undefined ? await walk<DayView>(get, '/v1/days') : [{ date }]
+      return await totalsOver(days, path => get<RecordTotals>(path))
+    }
   }
 }
 

@@ -1,5 +1,4 @@
 // What must hold after every scenario, unasked, as far as it can be seen from outside.
-import type { RecordTotals } from '../../schemas/api.ts'
 import { showYuan } from './values.ts'
 import { compare, type Miss } from './verb.ts'
 import type { World } from './world.ts'
@@ -11,7 +10,7 @@ export async function checkInvariants (world: World, provable: boolean): Promise
   const [trial, cards, totals] = [
     await world.api.accounts(),
     await world.api.cards(),
-    await world.api.get<RecordTotals>('/v1/records/totals')
+    await world.api.totals()
   ]
   const books = trial.books.flatMap(({ book, debitFen, creditFen }) =>
     compare(`debits less credits of the ${book} book`, '0.00', showYuan(Number(debitFen) - Number(creditFen)))

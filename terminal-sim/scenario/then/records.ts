@@ -1,6 +1,6 @@
 // then: what became of each record: its verdict now, its first answer, the totals over all of them.
 import { Type } from 'typebox'
-import type { PriceFinding, RecordTotals, RecordView } from '../../../schemas/api.ts'
+import type { PriceFinding, RecordView } from '../../../schemas/api.ts'
 import { outcomeNumbers, verdictReasons, type VerdictReason } from '../../../schemas/reasons.ts'
 import { cardKey } from '../../../schemas/record.ts'
 import { mappingOf } from '../check.ts'
@@ -154,9 +154,7 @@ export const totals = thenVerb({
   ),
   anyOrder: false,
   check: async (world, said) => {
-    const found = await world.api.get<RecordTotals>(
-      `/v1/records/totals${said.day === undefined ? '' : `?date=${said.day}`}`
-    )
+    const found = await world.api.totals(said.day)
     return [
       ...plain('distinct lines', said.distinct, found.distinct),
       ...plain('accepted lines', said.accepted, found.accepted),
