@@ -2,6 +2,7 @@
 // hooks before it decide is worked out from how it is declared. The description is made of both, and no
 // answer may have another status. A route that is not listed refuses for the common reasons alone.
 import type { RouteOptions } from 'fastify'
+import { groupBy } from '../../runtime/collections.ts'
 import { Problem } from '../../schemas/api.ts'
 import { requestReasons, type RequestReason } from '../../schemas/reasons.ts'
 
@@ -77,15 +78,15 @@ export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
   'GET /v1/consistency': ['not_found'],
   'PUT /v1/library/:party/rules': ['day_state', 'not_found'],
   'PUT /v1/library/:party/catalogue': ['not_found', 'registry_invalid'],
-  'POST /v1/library/:party/patrons/look-up': ['not_found'],
-  'POST /v1/library/:party/patrons/block': ['not_found'],
-  'POST /v1/library/:party/patrons/enable': ['not_found'],
-  'POST /v1/library/:party/checkouts': ['not_found'],
-  'POST /v1/library/:party/checkins': ['not_found'],
-  'POST /v1/library/:party/renewals': ['not_found'],
-  'POST /v1/library/:party/holds': ['not_found'],
-  'GET /v1/library/:party/items/:item': ['not_found'],
-  'PUT /v1/library/:party/items/:item': ['not_found'],
+  'POST /v1/library/:party/patrons/look-up': ['conditions_not_met', 'not_found'],
+  'POST /v1/library/:party/patrons/block': ['conditions_not_met', 'not_found'],
+  'POST /v1/library/:party/patrons/enable': ['conditions_not_met', 'not_found'],
+  'POST /v1/library/:party/checkouts': ['conditions_not_met', 'not_found'],
+  'POST /v1/library/:party/checkins': ['conditions_not_met', 'not_found'],
+  'POST /v1/library/:party/renewals': ['conditions_not_met', 'not_found'],
+  'POST /v1/library/:party/holds': ['conditions_not_met', 'not_found'],
+  'GET /v1/library/:party/items/:item': ['conditions_not_met', 'not_found'],
+  'PUT /v1/library/:party/items/:item': ['conditions_not_met', 'not_found'],
   'POST /v1/library/:party/payments': [
     'charge_conflict', 'conditions_not_met', 'dispute_unfinished', 'not_found', 'other_branch',
     'proposal_pending', 'request_conflict'
@@ -136,17 +137,19 @@ export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
 
 type Declared = Pick<RouteOptions, 'method' | 'url' | 'schema' | 'config'>
 
-/** A response for each status that a refusal can have, with its reasons in words. */
+/** A response for each status that a refusal can have: a problem with one of its reasons. */
 export function problemsOf (route: Declared): Record<string, object> {
   const own = refusals[`${String(route.method)} ${route.url}`] ?? []
   const reasons = [...new Set([...commonRefusals(route), ...own])]
-  const statuses = [...new Set(reasons.map(reason => requestReasons[reason].http))].sort()
-  return Object.fromEntries(statuses.map(status => [status, {
-    description: reasons.filter(reason => requestReasons[reason].http === status)
-      .map(reason => `\`${reason}\`: ${requestReasons[reason].en}`).join('; '),
-    content: { 'application/problem+json': { schema: Problem } }
-  }]))
+  return Object.fromEntries([...groupBy(reasons, reason => requestReasons[reason].http)]
+    .map(([status, its]) => [status, {
+      description: its.map(reason => `\`${reason}\`: ${requestReasons[reason].en}`).join('; '),
+      content: { 'application/problem+json': { schema: oneOfReasons(its) } }
+    }]))
 }
+
+const oneOfReasons = (reasons: readonly RequestReason[]): object =>
+  ({ allOf: [Problem, { properties: { reason: { enum: reasons } } }] })
 
 /** Given before a handler is reached, or behind any of them. */
 export function commonRefusals ({ method, schema, config = {} }: Declared): RequestReason[] {
