@@ -5,8 +5,7 @@ import { formatIso } from '../../runtime/instants.ts'
 import { Instant } from '../../schemas/api.ts'
 import {
   Availability, EnrolmentReply, GatewayView, HealthName, HeldAt, TerminalEnrolments, TerminalEventView,
-  TerminalView,
-  TerminalWithdrawal
+  TerminalView, TerminalWithdrawal
 } from '../../schemas/estate.ts'
 import { limits } from '../../schemas/limits.ts'
 import {
@@ -19,9 +18,10 @@ import { audit } from '../people/audit.ts'
 import { inTransaction } from '../store/db.ts'
 import {
   handleEvent, heldAt, readEvents, readGateways, readTerminals, type ViewFilter
-} from '../store/estate.ts'
+} from '../store/estate-views.ts'
 import { availabilityOf } from '../terminals/availability.ts'
-import { enrol, estateSince, withdraw } from '../terminals/enrolment.ts'
+import { enrol, withdraw } from '../terminals/enrolment.ts'
+import { estateSince } from '../terminals/estate-list.ts'
 import { takeReport } from '../terminals/reports.ts'
 import { eventView, gatewayView, terminalView } from '../terminals/views.ts'
 import type { App } from './app.ts'

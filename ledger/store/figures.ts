@@ -3,7 +3,7 @@
 import type { DayState } from '../../schemas/api.ts'
 import { timestamp, type Db } from './db.ts'
 import { downKinds } from '../../schemas/terminals.ts'
-import { estateFigures, type EstateFigures } from './estate.ts'
+import { estateFigures, type EstateFigures } from './estate-views.ts'
 import { outboxLag, type OutboxLag } from './outbox.ts'
 import { sealingLag, type SealingLag } from './tree.ts'
 import { partitionsAhead } from './upkeep.ts'

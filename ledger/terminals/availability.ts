@@ -4,7 +4,7 @@ import type { Availability } from '../../schemas/estate.ts'
 import { terminalEventKinds } from '../../schemas/terminals.ts'
 import { formatIso } from '../../runtime/instants.ts'
 import type { Db, Tx } from '../store/db.ts'
-import { countUnheard, readAvailability, type AvailabilityRow } from '../store/estate.ts'
+import { countUnheard, readAvailability, type AvailabilityRow } from '../store/estate-availability.ts'
 
 /** What a digital city is asked for. */
 export const goals = { intactPpm: 950_000, handledPpm: 900_000 } as const
@@ -12,10 +12,8 @@ export const goals = { intactPpm: 950_000, handledPpm: 900_000 } as const
 const kinds = Object.entries(terminalEventKinds).map(([kind, row]) => ({ kind, ...row }))
 
 export async function availabilityOf (
-  db: Db | Tx, { fromMs, toMs, nowMs }: {
-    readonly fromMs: number, readonly toMs: number,
-    readonly nowMs: number
-  },
+  db: Db | Tx,
+  { fromMs, toMs, nowMs }: { readonly fromMs: number, readonly toMs: number, readonly nowMs: number },
   party: string | null = null
 ): Promise<Availability> {
   const rows = (await readAvailability(db, { fromMs, toMs, nowMs, kinds }))

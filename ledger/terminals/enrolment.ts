@@ -1,15 +1,11 @@
-// Who may serve: terminals are enrolled, changed, suspended and retired, and gateways fetch the list. What
-// lets a terminal earn money takes a second person once the ledger works; what stops it does not. It
-// refuses to know how terminals are doing.
+// Who may serve: terminals are enrolled, changed, suspended and retired. What lets a terminal earn money
+// takes a second person once the ledger works; what stops it does not. It refuses to know how they are doing.
 import { Type } from 'typebox'
-import type {
-  EnrolmentReply, TerminalEnrolment, TerminalEnrolments, TerminalWithdrawal
-} from '../../schemas/estate.ts'
-import { TerminalEnrolment as EnrolmentSchema } from '../../schemas/estate.ts'
-import { limits } from '../../schemas/limits.ts'
 import {
-  estateDigest, estateLine, terminalKey, type EstateReply, type TerminalRef
-} from '../../schemas/terminals.ts'
+  TerminalEnrolment, type EnrolmentReply, type TerminalEnrolments, type TerminalWithdrawal
+} from '../../schemas/estate.ts'
+import { limits } from '../../schemas/limits.ts'
+import { estateDigest, estateLine, terminalKey, type TerminalRef } from '../../schemas/terminals.ts'
 import { sha256 } from '../../schemas/sha256.ts'
 import { canonical } from '../core/canonical.ts'
 import type { NotedRow } from '../core/notes.ts'
@@ -20,11 +16,10 @@ import { propose, requireOwnBranch, type Member, type ProposalKind } from '../pe
 import { note } from '../posting/note.ts'
 import { Refusal } from '../refusal.ts'
 import { branchesOfParties } from '../store/branches.ts'
-import { inTransaction, type Db, type Tx } from '../store/db.ts'
+import { inTransaction, type Tx } from '../store/db.ts'
 import { openDate } from '../store/lock.ts'
 import {
-  changedSince, enrolRegistered, estateOf, estateVersion, lockEnrolments, lockEstate, shareEstate,
-  updateEnrolments, type EnrolmentRow, type ListOwner
+  enrolRegistered, estateVersion, lockEnrolments, lockEstate, updateEnrolments, type EnrolmentRow
 } from '../store/enrolments.ts'
 
 const defaultHeartbeatSeconds = 300
@@ -55,7 +50,7 @@ type Wanted = { readonly terminals: readonly TerminalEnrolment[] }
 /** Records of a terminal that is enrolled are money for its operator: somebody else looks, too. */
 export const terminalEnrolmentKind: ProposalKind = {
   body: Type.Object({
-    terminals: Type.Array(EnrolmentSchema, { minItems: 1, maxItems: limits.registryItemsMax })
+    terminals: Type.Array(TerminalEnrolment, { minItems: 1, maxItems: limits.registryItemsMax })
   }, { additionalProperties: false }),
   start: ['registrar'],
   decide: ['approver'],
@@ -71,11 +66,10 @@ export const terminalEnrolmentKind: ProposalKind = {
   look: async (tx, _ledger, { terminals }: Wanted) => {
     const { changes } = await changesOf(tx, terminals)
     return {
-      terminals: changes.slice(0, shownMax).map(({ before }) =>
-        ({
-          terminal: terminalKey(before), state: before.state, keys: before.keys?.check ?? null,
-          certificates: before.certificates ?? []
-        })),
+      terminals: changes.slice(0, shownMax).map(({ before }) => ({
+        terminal: terminalKey(before), state: before.state, keys: before.keys?.check ?? null,
+        certificates: before.certificates ?? []
+      })),
       more: Math.max(0, changes.length - shownMax)
     }
   },
@@ -88,8 +82,7 @@ export const terminalEnrolmentKind: ProposalKind = {
 const shownMax = 100
 
 type Change = {
-  readonly before: EnrolmentRow, readonly after: EnrolmentRow,
-  readonly wanted: TerminalEnrolment
+  readonly before: EnrolmentRow, readonly after: EnrolmentRow, readonly wanted: TerminalEnrolment
 }
 
 /** The open date, then the list: whoever changes it takes both locks in this order. */
@@ -139,23 +132,10 @@ const opensDoors = ({ before, after }: Change): boolean =>
 const opensConnections = (before: readonly string[], after: readonly string[]): boolean =>
   after.some(one => !before.includes(one)) || (after.length === 0 && before.length > 0)
 
-type How = {
-  readonly by: string, readonly reason: string, readonly atMs: number, readonly clearingDate: string | null
-}
-
-async function carryOut (
-  tx: Tx, ledger: Noting, changes: readonly Change[], { by, reason, atMs, clearingDate }: How
-): Promise<{ version: number, done: number }> {
-  const last = await estateVersion(tx)
-  if (changes.length === 0) return { version: last, done: 0 }
-  const version = last + 1
-  const rows = changes.map(({ after }) => after)
-  await noteEnrolments(tx, ledger, { clearingDate, atMs }, notedIn =>
-    updateEnrolments(tx, rows, { version, atMs }, notedIn))
-  const detail = { ...summaryOf(changes.map(({ after }) => after)), version, reason }
-  await audit(tx, atMs, { by, action: 'terminal.enrol', subject: `terminals/${version}`, detail })
-  return { version, done: changes.length }
-}
+const carryOut = async (
+  tx: Tx, ledger: Noting, changes: readonly Change[], how: How
+): Promise<{ version: number, done: number }> =>
+  await writeVersion(tx, ledger, changes.map(({ after }) => after), 'terminal.enrol', how)
 
 /** Stops terminals, at once and by one person. Throws Refusal registry_invalid, other_branch. */
 export async function withdraw (
@@ -168,18 +148,9 @@ export async function withdraw (
     const found = await lockEnrolments(tx, terminals)
     const standing = terminals.map((ref, index) => rowAt(found, ref, index))
       .filter(({ state }) => state !== 'retired' && state !== to)
-    const last = await estateVersion(tx)
-    if (standing.length === 0) return { version: last, done: 0, waiting: 0 }
-    const atMs = ledger.clock.now()
-    const version = last + 1
-    await noteEnrolments(tx, ledger, { clearingDate, atMs }, notedIn =>
-      updateEnrolments(tx, standing.map(row => withdrawn(row, to)), { version, atMs }, notedIn))
-    const detail = { ...summaryOf(standing), to, version, reason }
-    await audit(tx, atMs, {
-      by: by.name, action: 'terminal.withdraw', subject: `terminals/${version}`,
-      detail
-    })
-    return { version, done: standing.length, waiting: 0 }
+    const how = { by: by.name, reason, atMs: ledger.clock.now(), clearingDate }
+    const rows = standing.map(row => withdrawn(row, to))
+    return { ...await writeVersion(tx, ledger, rows, 'terminal.withdraw', how, { to }), waiting: 0 }
   })
 }
 
@@ -203,6 +174,27 @@ function refuseTwice (terminals: readonly TerminalRef[]): void {
     if (seen.has(key)) throw new Refusal('registry_invalid', `${key} is told twice`, `/terminals/${index}`)
     seen.add(key)
   }
+}
+
+/* ---- versions of the list ---- */
+
+type How = {
+  readonly by: string, readonly reason: string, readonly atMs: number, readonly clearingDate: string | null
+}
+
+/** All rows in one new version, under the tree and in the audit log; none where nothing changes. */
+async function writeVersion (
+  tx: Tx, ledger: Noting, rows: readonly EnrolmentRow[], action: 'terminal.enrol' | 'terminal.withdraw',
+  { by, reason, atMs, clearingDate }: How, more: object = {}
+): Promise<{ version: number, done: number }> {
+  const last = await estateVersion(tx)
+  if (rows.length === 0) return { version: last, done: 0 }
+  const version = last + 1
+  await noteEnrolments(tx, ledger, { clearingDate, atMs }, notedIn =>
+    updateEnrolments(tx, rows, { version, atMs }, notedIn))
+  const detail = { ...summaryOf(rows), ...more, version, reason }
+  await audit(tx, atMs, { by, action, subject: `terminals/${version}`, detail })
+  return { version, done: rows.length }
 }
 
 /** The audit log names a few and tells the rest apart by their digest. */
@@ -229,34 +221,4 @@ async function noteEnrolments (
 ): Promise<void> {
   if (clearingDate === null) await write(null)
   else await note(tx, ledger, { table: 'terminal_enrolment', clearingDate, atMs }, write)
-}
-
-/** What a gateway lacks that holds version `have`; the whole list where it has none or one of the future. */
-export async function estateSince (ledger: Ledger, of: ListOwner, have: number | null): Promise<EstateReply> {
-  return await inTransaction(ledger.db, async tx => {
-    await shareEstate(tx) // a version that is being written is not told half
-    const to = await estateVersion(tx)
-    const digests = digestsOf(ledger)
-    const owner = `${of.gateway} ${of.party ?? ''}`
-    const known = digests.get(owner)
-    // Asked by each gateway once a minute, and mostly nothing has changed: the list is not read for it.
-    if (have === to && known?.version === to) {
-      return { from: have, to, add: [], remove: [], digest: known.digest }
-    }
-    const all = await estateOf(tx, of)
-    const digest = estateDigest(all.map(estateLine))
-    digests.set(owner, { version: to, digest })
-    if (have === null || have > to) return { from: null, to, add: all, remove: [], digest }
-    return { from: have, to, ...await changedSince(tx, of, have), digest }
-  })
-}
-
-/** Of the whole list of each gateway, which is a function of its version. */
-type Digests = Map<string, { readonly version: number, readonly digest: string }>
-const digestsByLedger = new WeakMap<Db, Digests>()
-
-function digestsOf ({ db }: Ledger): Digests {
-  const digests = digestsByLedger.get(db) ?? new Map()
-  digestsByLedger.set(db, digests)
-  return digests
 }

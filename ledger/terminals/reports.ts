@@ -1,17 +1,15 @@
 // What gateways tell of their terminals, many in one call: heard, booted, clocks, versions applied, events.
 // Sent again, it changes nothing. It refuses to know how a gateway found out.
-import type {
-  TerminalEventKind, EstateReport, EstateReportReply, TerminalReport
+import {
+  terminalKey, type EstateReport, type EstateReportReply, type TerminalEventKind, type TerminalReport
 } from '../../schemas/terminals.ts'
-import { terminalKey } from '../../schemas/terminals.ts'
 import type { Ledger } from '../ledger.ts'
 import { noteApplied } from '../parameters/applied.ts'
 import { instantIn } from '../refusal.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
 import { estateVersion, type ListOwner } from '../store/enrolments.ts'
 import {
-  findReporting, publishedAmong, putEvents, putGateway, putStates, type AppliedRow,
-  type Reporting,
+  findReporting, publishedAmong, putEvents, putGateway, putStates, type AppliedRow, type Reporting,
   type StateRow, type ToldEvent
 } from '../store/estate.ts'
 import { openDate } from '../store/lock.ts'
@@ -85,8 +83,8 @@ function stateOf ({ of, told, index }: Taken): StateRow {
   const at = (text: string | undefined, name: string): number | null =>
     text === undefined ? null : instantIn(text, `/terminals/${index}/${name}`)
   return {
-    terminalId: of.terminalId, heardAtMs: at(told.heardAt, 'heardAt'), bootedAtMs: at(told.bootedAt,
-      'bootedAt'),
+    terminalId: of.terminalId, heardAtMs: at(told.heardAt, 'heardAt'),
+    bootedAtMs: at(told.bootedAt, 'bootedAt'),
     firmware: told.firmware ?? null, driftMs: told.driftMs ?? null, latitude: told.where?.latitude ?? null,
     longitude: told.where?.longitude ?? null
   }
@@ -96,11 +94,11 @@ function stateOf ({ of, told, index }: Taken): StateRow {
 async function sortedVersions (
   tx: Tx, taken: readonly Taken[]
 ): Promise<{ taken: AppliedRow[], refused: Refused[] }> {
-  const all = taken.flatMap(({ of, told, index }) => (told.applied ?? []).map(({ kind, version, at },
-    place) => ({
-    of, kind, version, terminalId: of.terminalId,
-    appliedAtMs: instantIn(at, `/terminals/${index}/applied/${place}/at`)
-  })))
+  const all = taken.flatMap(({ of, told, index }) =>
+    (told.applied ?? []).map(({ kind, version, at }, place) => ({
+      of, kind, version, terminalId: of.terminalId,
+      appliedAtMs: instantIn(at, `/terminals/${index}/applied/${place}/at`)
+    })))
   const published = await publishedAmong(tx, all)
   const isThere = ({ kind, version }: typeof all[number]) => published.has(`${kind} ${version}`)
   return {

@@ -2,15 +2,12 @@
 import { formatIso } from '../../runtime/instants.ts'
 import type { GatewayView, TerminalEventView, TerminalView } from '../../schemas/estate.ts'
 import { terminalEventKinds, type TerminalKind } from '../../schemas/terminals.ts'
-import type { EventRow, GatewayViewRow, ViewRow } from '../store/estate.ts'
+import type { EventRow, GatewayViewRow, ViewRow } from '../store/estate-views.ts'
 
 const orIso = (atMs: number | null): string | null => atMs === null ? null : formatIso(atMs)
 
 export function terminalView (row: ViewRow): TerminalView {
-  const {
-    operator, terminal, name, state, place, gateway, firmwareWanted, health, heardBy, boots,
-    firmware
-  } = row
+  const { operator, terminal, name, state, place, gateway, health, heardBy, boots, firmware } = row
   return {
     operator,
     terminal,
@@ -19,7 +16,7 @@ export function terminalView (row: ViewRow): TerminalView {
     kind: row.kind as TerminalKind,
     place,
     gateway,
-    firmwareWanted,
+    firmwareWanted: row.firmwareWanted,
     keys: row.keyName === null ? null : { name: row.keyName, check: row.keyCheck },
     certificates: [...row.certificates],
     heartbeatSeconds: row.heartbeatSeconds,
