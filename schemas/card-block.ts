@@ -56,4 +56,4 @@ export const BlockView = Type.Object({
   card: Type.String(), ...ofTerminal, form: Form, listedFor: Type.String(), state: State,
   requestedAt: Instant, decidedAt: Type.Union([Instant, Type.Null()])
 }, { ...closed, $id: 'BlockView' })
-export const BlocksView = Type.Object({ blocks: Type.Array(BlockView) }, { ...closed, $id: 'BlocksView' })
+export type BlockView = Static<typeof BlockView>

@@ -94,6 +94,8 @@ export type PendingReply = Static<typeof PendingReply>
 export const LoadView = Type.Object({
   card: Type.String(), client: Type.String(), key: Type.String(),
   source: Type.String(), party: orNull(Type.String()), amountFen: Type.Integer(), state: State,
+  reason: Type.Unsafe<AnswerReason>(Type.String({ enum: Object.keys(answerReasons) })),
+  rule: Type.Optional(Type.String({ description: 'the rule a limit comes from, in words' })),
   evidence: orNull(Type.String()), requestedAt: Instant, decidedAt: orNull(Instant)
 }, { ...closed, $id: 'LoadView' })
-export const LoadsView = Type.Object({ loads: Type.Array(LoadView) }, { ...closed, $id: 'LoadsView' })
+export type LoadView = Static<typeof LoadView>

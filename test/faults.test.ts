@@ -359,9 +359,9 @@ async function blocksTold (gateway: Running): Promise<void> {
 async function blocked ({ city }: Scene, cards: readonly number[], gateway: string): Promise<string> {
   const ends = cards.map(no => `${String(no).padStart(4, '0')}-1`)
   const count = async (state: string) => {
-    const { blocks } = await city.door.ok('clerk', 'GET', `/v1/card-blocks?state=${state}`) as
-      { blocks: { card: string }[] }
-    return blocks.filter(({ card }) => ends.some(end => card.endsWith(end))).length
+    const { items } = await city.door.ok('clerk', 'GET', `/v1/card-blocks?state=${state}&limit=1000`) as
+      { items: { card: string }[] }
+    return items.filter(({ card }) => ends.some(end => card.endsWith(end))).length
   }
   const counts = await Promise.all(cards.map(no => city.count(no)))
   const locks = await Promise.all(cards.map(async no =>

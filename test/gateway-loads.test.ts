@@ -79,8 +79,8 @@ const fault = async (city: City, no: number, fault: Fault) =>
 
 async function blocksOf (city: City, lane: string) {
   const count = async (state: string) => {
-    const { blocks } = await city.door.ok('clerk', 'GET', `/v1/card-blocks?state=${state}`)
-    return blocks.filter((one: { terminal: string }) => one.terminal === lane).length
+    const { items } = await city.door.ok('clerk', 'GET', `/v1/card-blocks?state=${state}`)
+    return items.filter((one: { terminal: string }) => one.terminal === lane).length
   }
   return { blocked: await count('blocked'), refused: await count('refused'), open: await count('open') }
 }

@@ -148,12 +148,46 @@ t.test('every refusal, in its order, with the rule it comes from', async t => {
     const isKept = reason !== 'card_unknown' // of a card nobody knows there is nothing to keep
     t.strictSame(again.json, { ...json, replayed: isKept }, `${what}: asked again`)
   }
+  const listed: { key: string, reason: string, rule?: string }[] = []
+  for (let next: string | null = ''; next !== null;) {
+    const { items, next: place } = await door.ok('clerk', 'GET',
+      `/v1/loads?state=declined&limit=4${next === '' ? '' : `&before=${next}`}`)
+    listed.push(...items)
+    next = place
+  }
+  t.strictSame(listed.map(({ key, reason }) => `${key} ${reason}`),
+    [...table.entries()].slice(1).map(([index, [, , reason]]) => `load-10${index} ${reason}`).reverse(),
+    'all that were declined, the newest first, page by page')
+  t.match(listed.find(({ key }) => key === 'load-107')?.rule, /600\.00/)
   const unpaid = { key: 'load-2000', ...plain, party: 'PRE' }
   t.match((await send(door, 'FORE', '/v1/loads', unpaid)).json,
     { reason: 'agent_insufficient' }, 'an agent that has paid in nothing')
   t.match((await send(door, 'FORE', '/v1/loads', { key: 'load-2001', ...plain })).json,
     { reason: 'forbidden', where: '/party' })
   t.same(await books(door), { 'custody-bank': purseFen, purse: -purseFen }, 'no money moved')
+  await door.close()
+})
+
+t.test('blocked cards are listed page by page, the newest first', async t => {
+  const door = await opened()
+  const at = '2026-03-02T11:00:00+08:00'
+  await door.ok('registrar', 'POST', '/v1/blacklist',
+    { add: [2, 3, 4].map(number => ({ card: cardOf(number), reason: 'loss', at })), remove: [] })
+  for (const [place, number] of [2, 4, 3].entries()) {
+    if (place === 2) door.clock.advance(1) // two of one moment, and a later one
+    t.match(await door.ok('gateway', 'POST', '/v1/card-blocks', {
+      key: `block-000${number}`, card: cardOf(number), operator: 'BUS', terminal: 'B1', form: 'temporary',
+      keyVersion: 1, challenge: 'C0FFEE01'
+    }), { reason: 'ok' })
+  }
+  const pages: string[][] = []
+  for (let next: string | null = ''; next !== null;) {
+    const before = next === '' ? '' : `&before=${encodeURIComponent(next)}`
+    const page = await door.ok('clerk', 'GET', `/v1/card-blocks?state=open&limit=1${before}`)
+    pages.push(page.items.map((one: { card: string }) => one.card.slice(-3)))
+    next = page.next
+  }
+  t.strictSame([pages[0], ...pages.slice(1, 3).sort(), pages[3]], [['3-1'], ['2-1'], ['4-1'], []])
   await door.close()
 })
 
@@ -210,7 +244,7 @@ t.test('torn before and after the chip took it: waits until something decides, o
     const holdsFen = card.report().purse.balanceFen
     t.equal(holdsFen, commit === 'after' ? 7_000 : 5_000, `card ${no}: the chip`)
     const { json: waiting } = await door.ask('clerk', 'GET', '/v1/loads')
-    t.equal(waiting.loads.length, 1, 'nobody knows yet')
+    t.equal(waiting.items.length, 1, 'nobody knows yet')
 
     if (by === 'next_load') {
       const next = { key: `load-next-${no}`, ...await initialise(putDown(card), no, amountFen) }
@@ -236,13 +270,13 @@ t.test('torn before and after the chip took it: waits until something decides, o
     }
     const state = commit === 'after' ? 'written' : 'not_written'
     const { json: after } = await door.ask('clerk', 'GET', `/v1/loads?state=${state}`)
-    t.match(after.loads.find((one: { key: string }) => one.key === load.key), { evidence: by }, `card ${no}`)
+    t.match(after.items.find((one: { key: string }) => one.key === load.key), { evidence: by }, `card ${no}`)
   }
   const writtenFen = 4 * amountFen
   t.match(await books(door), { 'receivable-agent/SHP': writtenFen }, 'who took nothing owes nothing')
   t.notOk('pending-load' in await books(door), 'nothing waits any more')
   const { json: taken } = await door.ask('auditor', 'GET', '/v1/loads?state=open')
-  t.same(taken.loads, [])
+  t.same(taken.items, [])
   await soundBooks(t, door)
   await door.close()
 })

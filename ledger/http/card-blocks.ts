@@ -2,18 +2,17 @@
 import { Type } from 'typebox'
 import { formatIso } from '../../runtime/instants.ts'
 import {
-  BlockOutcome, BlockOutcomeReply, BlockReply, BlocksView, blockStates, NewBlock, type BlockState
+  BlockOutcome, BlockOutcomeReply, BlockReply, blockStates, BlockView, NewBlock, type BlockState
 } from '../../schemas/card-block.ts'
 import type { CardRef } from '../../schemas/record.ts'
 import { masked } from '../core/mask.ts'
 import type { Ledger } from '../ledger.ts'
 import { askBlock, tellBlock } from '../posting/block-card.ts'
-import { listBlocks } from '../store/card-blocks.ts'
+import { listBlocks, type BlockPlace, type BlockRow } from '../store/card-blocks.ts'
 import { cardsOf } from '../store/loads.ts'
 import type { App } from './app.ts'
 import { callerIn } from './auth.ts'
-
-const listMax = 200
+import { page, pageLimit, pageOf, pagingBack } from './page.ts'
 
 export const cardBlockRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.post('/v1/card-blocks', {
@@ -30,19 +29,32 @@ export const cardBlockRoutes = (ledger: Ledger) => async (app: App): Promise<voi
     config: { allow: ['registrar', 'clerk', 'auditor'] },
     schema: {
       querystring: Type.Object({
-        state: Type.Optional(Type.Unsafe<BlockState>(Type.String({ enum: [...blockStates] })))
+        state: Type.Optional(Type.Unsafe<BlockState>(Type.String({
+          enum: [...blockStates], description: 'blocked when absent'
+        }))),
+        ...pagingBack('^\\d{1,15}~\\d{1,2}~[!-}]{1,64}~[!-}]{1,64}$')
       }, { additionalProperties: false }),
-      response: { 200: BlocksView }
+      response: { 200: pageOf(BlockView) }
     }
-  }, async request => {
-    const rows = await listBlocks(ledger.db, request.query.state ?? 'blocked', listMax)
+  }, async ({ query: { state = 'blocked', before, limit: said } }) => {
+    const limit = pageLimit(said)
+    const rows = await listBlocks(ledger.db, {
+      state, before: before === undefined ? null : placeIn(before), limit
+    })
     const cards = await cardsOf(ledger.db, rows)
-    return {
-      blocks: rows.map(({ cardId, operator, terminal, form, listedFor, state, ...times }) => ({
-        card: masked(cards.get(cardId) as CardRef), operator, terminal, form, listedFor, state,
-        requestedAt: formatIso(times.requestedAtMs),
-        decidedAt: times.decidedAtMs === null ? null : formatIso(times.decidedAtMs)
-      }))
-    }
+    return page(rows, limit, ({ cardId, operator, terminal, form, listedFor, state, ...times }) => ({
+      card: masked(cards.get(cardId) as CardRef), operator, terminal, form, listedFor, state,
+      requestedAt: formatIso(times.requestedAtMs),
+      decidedAt: times.decidedAtMs === null ? null : formatIso(times.decidedAtMs)
+    }), placeOf)
   })
+}
+
+/** Blocks have no numbers: their place is when they were asked for, and their key. */
+const placeOf = ({ requestedAtMs, bucket, client, key }: BlockRow): string =>
+  [requestedAtMs, bucket, client, key].join('~')
+
+function placeIn (text: string): BlockPlace {
+  const [atMs, bucket, client = '', key = ''] = text.split('~')
+  return { requestedAtMs: Number(atMs), bucket: Number(bucket), client, key }
 }

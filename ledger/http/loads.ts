@@ -2,9 +2,10 @@
 import { Type } from 'typebox'
 import { formatIso } from '../../runtime/instants.ts'
 import {
-  LoadOutcome, LoadOutcomeReply, LoadReply, loadStates, LoadsView, NewLoad, PendingQuery, PendingReply,
+  LoadOutcome, LoadOutcomeReply, LoadReply, loadStates, LoadView, NewLoad, PendingQuery, PendingReply,
   type LoadState
 } from '../../schemas/load.ts'
+import { answerReasonOf } from '../../schemas/reasons.ts'
 import type { CardRef } from '../../schemas/record.ts'
 import { masked } from '../core/mask.ts'
 import type { Ledger } from '../ledger.ts'
@@ -13,9 +14,9 @@ import { Refusal } from '../refusal.ts'
 import { cardsOf, listLoads } from '../store/loads.ts'
 import type { App } from './app.ts'
 import { callerIn } from './auth.ts'
+import { page, pageLimit, pageOf, pagingBack } from './page.ts'
 
 const allow = ['gateway', 'operator', 'agent'] as const
-const listMax = 200
 
 export const loadRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.post('/v1/loads', {
@@ -43,22 +44,27 @@ export const loadRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
     config: { allow: ['clerk', 'settler', 'auditor'] },
     schema: {
       querystring: Type.Object({
-        state: Type.Optional(Type.Unsafe<LoadState>(Type.String({ enum: [...loadStates] })))
+        state: Type.Optional(Type.Unsafe<LoadState>(Type.String({
+          enum: [...loadStates], description: 'open when absent'
+        }))),
+        ...pagingBack('^\\d{1,18}$')
       }, { additionalProperties: false }),
-      response: { 200: LoadsView }
+      response: { 200: pageOf(LoadView) }
     }
-  }, async request => {
-    const rows = await listLoads(ledger.db, request.query.state ?? 'open', listMax)
+  }, async ({ query: { state = 'open', before, limit: said } }) => {
+    const limit = pageLimit(said)
+    const rows = await listLoads(ledger.db, {
+      state, before: before === undefined ? null : BigInt(before), limit
+    })
     const cards = await cardsOf(ledger.db, rows)
     const { partyById } = await ledger.registry()
-    return {
-      loads: rows.map(row => ({
-        card: masked(cards.get(row.cardId) as CardRef),
-        client: row.client, key: row.key, source: row.source,
-        party: partyById.get(row.partyId ?? -1)?.code ?? null, amountFen: Number(row.amountFen),
-        state: row.state, evidence: row.evidence, requestedAt: formatIso(row.requestedAtMs),
-        decidedAt: row.decidedAtMs === null ? null : formatIso(row.decidedAtMs)
-      }))
-    }
+    return page(rows, limit, row => ({
+      card: masked(cards.get(row.cardId) as CardRef),
+      client: row.client, key: row.key, source: row.source,
+      party: partyById.get(row.partyId ?? -1)?.code ?? null, amountFen: Number(row.amountFen),
+      state: row.state, reason: answerReasonOf(row.reason), ...row.rule === null ? {} : { rule: row.rule },
+      evidence: row.evidence, requestedAt: formatIso(row.requestedAtMs),
+      decidedAt: row.decidedAtMs === null ? null : formatIso(row.decidedAtMs)
+    }), ({ loadId }) => loadId)
   })
 }

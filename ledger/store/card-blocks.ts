@@ -36,8 +36,16 @@ export const findBlock = async (
 ): Promise<BlockRow | null> =>
   (await find(db, 'where bucket = $1 and client_id = $2 and key = $3', [bucket, client, key]))[0] ?? null
 
-export const listBlocks = (db: Db, state: BlockState, limit: number): Promise<BlockRow[]> =>
-  find(db, 'where state = $1 order by requested_at desc limit $2', [blockStates.indexOf(state), limit])
+export type BlockPlace = Pick<BlockRow, 'requestedAtMs' | 'bucket' | 'client' | 'key'>
+
+/** The newest first. */
+export const listBlocks = (db: Db, { state, before, limit }: {
+  readonly state: BlockState, readonly before: BlockPlace | null, readonly limit: number
+}): Promise<BlockRow[]> => find(db, `
+  where state = $1 and ($2::timestamptz is null or (requested_at, bucket, client_id, key) < ($2, $3, $4, $5))
+  order by requested_at desc, bucket desc, client_id desc, key desc limit $6`, [
+  blockStates.indexOf(state), before === null ? null : timestamp(before.requestedAtMs), before?.bucket ?? 0,
+  before?.client ?? '', before?.key ?? '', limit])
 
 /** Why the list holds the card now; null where it does not. */
 export async function listedFor (

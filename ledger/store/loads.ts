@@ -72,8 +72,11 @@ export const findOpenLoads = (db: Db | Tx, { bucket, cardId }: CardPlace): Promi
   find(db, 'where l.bucket = $1 and l.card_id = $2 and l.state = 0 order by l.load_id', [bucket, cardId])
 
 /** The newest first. */
-export const listLoads = (db: Db, state: LoadState, limit: number): Promise<LoadRow[]> =>
-  find(db, 'where l.state = $1 order by l.requested_at desc limit $2', [stateNumbers[state], limit])
+export const listLoads = (db: Db, { state, before, limit }: {
+  readonly state: LoadState, readonly before: bigint | null, readonly limit: number
+}): Promise<LoadRow[]> => find(db, `
+  where l.state = $1 and ($2::bigint is null or l.load_id < $2) order by l.load_id desc limit $3`,
+[stateNumbers[state], before, limit])
 
 /** The cards of some loads, by their number. */
 export async function cardsOf (db: Db, places: readonly CardPlace[]): Promise<Map<bigint, CardRef>> {

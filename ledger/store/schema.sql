@@ -813,6 +813,7 @@ create table load (
 CREATE UNIQUE INDEX load_counter ON public.load USING btree (bucket, card_id, online_counter) WHERE (state = ANY (ARRAY[0, 1]));
 CREATE UNIQUE INDEX load_key ON public.load USING btree (bucket, client_id, key);
 CREATE INDEX load_open ON public.load USING btree (requested_at) WHERE (state = 0);
+CREATE INDEX load_state ON public.load USING btree (state, load_id);
 
 create table medical_total (
   amount_fen bigint not null,

@@ -164,6 +164,6 @@ async function walk<T> (get: <P>(path: string) => Promise<P>, path: string): Pro
 
 /** Lists that begin with the newest. */
 const readBack = [
-  '/v1/alerts', '/v1/audit', '/v1/bank-lines', '/v1/bank-statements', '/v1/days', '/v1/disputes',
-  '/v1/proposals'
+  '/v1/alerts', '/v1/audit', '/v1/bank-lines', '/v1/bank-statements', '/v1/card-blocks', '/v1/days',
+  '/v1/disputes', '/v1/loads', '/v1/proposals'
 ]

@@ -1,7 +1,7 @@
 // then: what the ledger knows of value written onto chips, and of cards that were blocked on theirs.
-import { Type, type Static } from 'typebox'
-import { blockStates, type BlocksView } from '../../../schemas/card-block.ts'
-import { loadStates, type LoadsView } from '../../../schemas/load.ts'
+import { Type } from 'typebox'
+import { blockStates, type BlockView } from '../../../schemas/card-block.ts'
+import { loadStates, type LoadView } from '../../../schemas/load.ts'
 import { showYuan, text } from '../values.ts'
 import { compare, thenVerb } from '../verb.ts'
 import type { World } from '../world.ts'
@@ -13,8 +13,8 @@ export const loads = thenVerb({
   example: 'loads: [A 30.00 written, A 20.00 open, B 30.00 declined]',
   schema: Type.Array(text(`CARD AMOUNT ${loadStates.join('|')}`), { description: 'loads, in any order' }),
   check: async (world, said) => {
-    const found = await inEachState(loadStates, async state =>
-      (await world.api.get<Static<typeof LoadsView>>(`/v1/loads?state=${state}`)).loads)
+    const found = await inEachState(loadStates, state =>
+      world.api.all<LoadView>(`/v1/loads?state=${state}`))
     return compare('loads', listed(said), listed(found.map(({ card, amountFen, state }) =>
       `${nameOf(world, card)} ${showYuan(amountFen)} ${state}`)))
   }
@@ -25,8 +25,8 @@ export const cardBlocks = thenVerb({
   example: 'card_blocks: [A BUS-1 blocked, B BUS-1 open]',
   schema: Type.Array(text(`CARD TERMINAL ${blockStates.join('|')}`), { description: 'blocks, in any order' }),
   check: async (world, said) => {
-    const found = await inEachState(blockStates, async state =>
-      (await world.api.get<Static<typeof BlocksView>>(`/v1/card-blocks?state=${state}`)).blocks)
+    const found = await inEachState(blockStates, state =>
+      world.api.all<BlockView>(`/v1/card-blocks?state=${state}`))
     return compare('blocked cards', listed(said), listed(found.map(({ card, terminal, state }) =>
       `${nameOf(world, card)} ${terminal} ${state}`)))
   }
