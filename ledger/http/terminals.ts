@@ -32,7 +32,6 @@ import { page, pageLimit, pageOf, paging, pagingBack, slice } from './page.ts'
 const closed = { additionalProperties: false } as const
 const lookers = { allow: ['staff', 'auditor', 'operator'] } as const
 const OneTerminal = Type.Object(ofTerminal, closed)
-const query = <T extends Parameters<typeof Type.Optional>[0]>(schema: T) => Type.Optional(schema)
 const Version = Type.String({ pattern: '^\\d{1,9}$' })
 
 /** An operator sees its own terminals, whatever it asks for. */
@@ -53,7 +52,9 @@ export const terminalRoutes = (ledger: Ledger) => async (app: App): Promise<void
 
   app.get('/v1/terminals/estate', {
     config: { allow: ['gateway'] },
-    schema: { querystring: Type.Object({ have: query(Version) }, closed), response: { 200: EstateReply } }
+    schema: {
+      querystring: Type.Object({ have: Type.Optional(Version) }, closed), response: { 200: EstateReply }
+    }
   }, async request => {
     const { have } = request.query
     return await estateSince(ledger, ownerIn(callerIn(request)), have === undefined ? null : Number(have))
@@ -68,15 +69,15 @@ export const terminalRoutes = (ledger: Ledger) => async (app: App): Promise<void
     config: lookers,
     schema: {
       querystring: Type.Object({
-        operator: query(ofTerminal.operator),
-        terminal: query(ofTerminal.terminal),
-        gateway: query(Type.String({ maxLength: 32, description: 'enrolled there, or heard by it' })),
-        state: query(TerminalStateName),
-        kind: query(Type.Unsafe<string>(Type.String({ enum: [...terminalKinds] }))),
-        firmware: query(Type.String({ maxLength: 40, description: 'that it runs' })),
-        health: query(HealthName),
-        event: query(TerminalEventName),
-        blacklistBelow: query(Type.Unsafe<string>({
+        operator: Type.Optional(ofTerminal.operator),
+        terminal: Type.Optional(ofTerminal.terminal),
+        gateway: Type.Optional(Type.String({ maxLength: 32, description: 'enrolled there, or heard by it' })),
+        state: Type.Optional(TerminalStateName),
+        kind: Type.Optional(Type.Unsafe<string>(Type.String({ enum: [...terminalKinds] }))),
+        firmware: Type.Optional(Type.String({ maxLength: 40, description: 'that it runs' })),
+        health: Type.Optional(HealthName),
+        event: Type.Optional(TerminalEventName),
+        blacklistBelow: Type.Optional(Type.Unsafe<string>({
           ...Version, description: 'had applied an older blacklist than this, or none'
         })),
         ...paging('^\\d{1,9}$')
@@ -98,10 +99,10 @@ export const terminalRoutes = (ledger: Ledger) => async (app: App): Promise<void
     config: lookers,
     schema: {
       querystring: Type.Object({
-        operator: query(ofTerminal.operator),
-        terminal: query(ofTerminal.terminal),
-        kind: query(TerminalEventName),
-        open: query(Type.Unsafe<'true' | 'false'>(Type.String({
+        operator: Type.Optional(ofTerminal.operator),
+        terminal: Type.Optional(ofTerminal.terminal),
+        kind: Type.Optional(TerminalEventName),
+        open: Type.Optional(Type.Unsafe<'true' | 'false'>(Type.String({
           enum: ['true', 'false'], description: 'true: neither cleared nor dealt with'
         }))),
         ...pagingBack('^\\d{1,15}$')
@@ -124,10 +125,7 @@ export const terminalRoutes = (ledger: Ledger) => async (app: App): Promise<void
     schema: {
       params: Type.Object({ event: Type.String({ pattern: '^\\d{1,15}$' }) }, closed),
       body: Type.Object({
-        note: Type.String({
-          minLength: 4, maxLength: 200,
-          description: 'what was done'
-        })
+        note: Type.String({ minLength: 4, maxLength: 200, description: 'what was done' })
       }, closed),
       response: { 204: Type.Null() }
     }
@@ -162,7 +160,9 @@ export const terminalRoutes = (ledger: Ledger) => async (app: App): Promise<void
   app.get('/v1/terminals/availability', {
     config: lookers,
     schema: {
-      querystring: Type.Object({ from: Instant, to: Instant, operator: query(ofTerminal.operator) }, closed),
+      querystring: Type.Object({
+        from: Instant, to: Instant, operator: Type.Optional(ofTerminal.operator)
+      }, closed),
       response: { 200: Availability }
     }
   }, async request => {
@@ -199,8 +199,7 @@ export const terminalRoutes = (ledger: Ledger) => async (app: App): Promise<void
 const periodMsMax = 366 * 86_400_000
 const anything: Omit<ViewFilter, 'after' | 'limit'> = {
   operator: null, terminal: null, gateway: null, state: null, kind: null, firmware: null, health: null,
-  event: null,
-  blacklistBelow: null
+  event: null, blacklistBelow: null
 }
 
 const ownerIn = ({ id, party }: Caller) => ({ gateway: id, party })

@@ -68,7 +68,7 @@ function newWalk (checker: ts.TypeChecker): (from: ts.Node) => ReadonlySet<strin
   }
 }
 
-function readPiece (checker: ts.TypeChecker, root: ts.Node): Piece {
+function readPiece (checker: ts.TypeChecker, from: ts.Node): Piece {
   const reasons: string[] = []
   const names: ts.Node[] = []
   const visit = (node: ts.Node): void => {
@@ -79,7 +79,7 @@ function readPiece (checker: ts.TypeChecker, root: ts.Node): Piece {
     if (ts.isIdentifier(node)) names.push(...codeBehind(checker, node))
     ts.forEachChild(node, visit)
   }
-  visit(root)
+  visit(from)
   return { reasons, names }
 }
 
