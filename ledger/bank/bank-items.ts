@@ -7,6 +7,7 @@ import { requireAllowed } from '../posting/allowed.ts'
 import { attributionOf, settlesInstruction, voidOf } from '../core/bank.ts'
 import type { PlannedTransfer } from '../core/settlement.ts'
 import type { Ledger } from '../ledger.ts'
+import { openDateOf } from '../open-date.ts'
 import type { CarryingOut, ProposalKind } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
 import { confirmDays, instructionKey } from '../day/settle.ts'
@@ -159,8 +160,7 @@ async function lockUnpaid (tx: Tx, id: string) {
 async function post (
   tx: Tx, ledger: Ledger, transfers: readonly PlannedTransfer[], { atMs }: CarryingOut
 ): Promise<bigint> {
-  const clearingDate = await openDate(tx)
-  if (clearingDate === null) throw new Refusal('unavailable', 'no clearing date is set yet')
+  const clearingDate = await openDateOf(tx)
   const { batchId } = await postBatch(tx, {
     kind: 'bank', clearingDate, createdAtMs: atMs, salt: ledger.random(16), items: transfers.length,
     transfers: booked(await ledger.registry(), transfers, atMs)

@@ -16,6 +16,7 @@ import { addWorkingDays } from '../core/calendar.ts'
 import type { Book } from '../core/chart.ts'
 import type { PlannedTransfer } from '../core/settlement.ts'
 import type { Ledger } from '../ledger.ts'
+import { openDateOf } from '../open-date.ts'
 import { Refusal } from '../refusal.ts'
 import { confirmDays, instructionKey } from '../day/settle.ts'
 import {
@@ -27,7 +28,6 @@ import { findBookOfAccount, readPayers } from '../store/bank-accounts.ts'
 import { readHolidays } from '../store/calendar.ts'
 import { inTransaction, type Db, type Tx } from '../store/db.ts'
 import { closeItems, openItems, openKeys, type FoundItem } from '../store/items.ts'
-import { openDate } from '../store/lock.ts'
 import { postBatch } from '../store/post.ts'
 import { prefundsAmong } from '../store/proposals.ts'
 import type { Snapshot } from '../store/registry.ts'
@@ -45,8 +45,7 @@ export async function takeStatements (
   const snapshot = await ledger.registry()
   const digest = createHash('sha256').update(bytes).digest()
   return await inTransaction(ledger.db, async tx => {
-    const clearingDate = await openDate(tx)
-    if (clearingDate === null) throw new Refusal('unavailable', 'no clearing date is set yet')
+    const clearingDate = await openDateOf(tx)
     await lockBank(tx)
     const known = await findStatementsOfFile(tx, digest)
     if (known.length > 0) return { ...await replyOf(tx, known), replayed: true }

@@ -5,6 +5,7 @@ import { addDays, localDate } from '../../runtime/instants.ts'
 import { cardKey, CardRef, bucketOf } from '../../schemas/record.ts'
 import type { TransferCode } from '../core/chart.ts'
 import type { Ledger } from '../ledger.ts'
+import { openDateOf } from '../open-date.ts'
 import type { ProposalKind } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
 import { branchesOfCards } from '../store/branches.ts'
@@ -97,8 +98,7 @@ async function takenFrom (tx: Tx, purse: PurseRow): Promise<bigint> {
 async function move (tx: Tx, ledger: Ledger, purse: PurseRow, of: {
   readonly code: TransferCode, readonly fen: bigint, readonly atMs: number, readonly corrects?: bigint | null
 }): Promise<bigint> {
-  const clearingDate = await openDate(tx)
-  if (clearingDate === null) throw new Refusal('unavailable', 'no clearing date is set yet')
+  const clearingDate = await openDateOf(tx)
   const snapshot = await ledger.registry()
   const own = accountId(snapshot, 'commerce', 'purse')
   const income = accountId(snapshot, 'commerce', 'breakage')

@@ -7,11 +7,12 @@ import type { NationalReturn, NationalReturnResult } from '../../schemas/nationa
 import { decideReturn, returnUntil, type ReturnDecision } from '../core/national.ts'
 import { reconsider } from '../intake/reconsider.ts'
 import type { Ledger } from '../ledger.ts'
+import { openDateOf } from '../open-date.ts'
 import { audit } from '../people/audit.ts'
 import { Refusal } from '../refusal.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
 import { openItems, type FoundItem } from '../store/items.ts'
-import { lockPurses, openDate } from '../store/lock.ts'
+import { lockPurses } from '../store/lock.ts'
 import {
   findChargebacks, findClaims, findReturns, insertReturns, lockReturns, type ForwardedClaim, type ReturnRow
 } from '../store/national.ts'
@@ -33,8 +34,7 @@ export async function takeReturns (
   const { returnDays } = (await ledger.registry()).policies
   const told = returns.map(toldOf)
   return await inTransaction(ledger.db, async tx => {
-    const clearingDate = await openDate(tx)
-    if (clearingDate === null) throw new Refusal('unavailable', 'no clearing date is set yet')
+    const clearingDate = await openDateOf(tx)
     await lockReturns(tx, centre.partyId)
     const known = await findReturns(tx, centre.partyId, told.map(({ id }) => id))
     const news = newsAmong(told, known)

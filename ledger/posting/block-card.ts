@@ -6,11 +6,11 @@ import type {
 import { cardKey } from '../../schemas/record.ts'
 import { masked } from '../core/mask.ts'
 import type { Ledger } from '../ledger.ts'
+import { openDateOf } from '../open-date.ts'
 import { Refusal } from '../refusal.ts'
 import { decideBlock, findBlock, insertBlock, listedFor } from '../store/card-blocks.ts'
 import { findCards } from '../store/cards.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
-import { openDate } from '../store/lock.ts'
 import { news, tell } from '../store/outbox.ts'
 import { note } from './note.ts'
 
@@ -50,12 +50,6 @@ export async function askBlock (
     }
     return { key, reason: 'ok', mac: Buffer.from(mac).toString('hex').toUpperCase() }
   })
-}
-
-async function openDateOf (tx: Tx): Promise<string> {
-  const date = await openDate(tx)
-  if (date === null) throw new Refusal('unavailable', 'no clearing date is set yet')
-  return date
 }
 
 /** Throws Refusal not_found, unavailable. */

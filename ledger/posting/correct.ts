@@ -5,6 +5,7 @@ import { limits } from '../../schemas/limits.ts'
 import { cardKey, CardRef } from '../../schemas/record.ts'
 import { books, type Book } from '../core/chart.ts'
 import type { Ledger } from '../ledger.ts'
+import { openDateOf } from '../open-date.ts'
 import { Refusal } from '../refusal.ts'
 import { requireAllowed } from './allowed.ts'
 import { branchesOfCards, branchesOfParties } from '../store/branches.ts'
@@ -12,7 +13,7 @@ import { findCards, movePurses } from '../store/cards.ts'
 import { audit } from '../people/audit.ts'
 import type { ProposalKind } from '../people/proposals.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
-import { lockPurses, openDate } from '../store/lock.ts'
+import { lockPurses } from '../store/lock.ts'
 import { postBatch, type NewTransfer } from '../store/post.ts'
 import { lastCorrection } from '../store/proposals.ts'
 import { accountId } from '../store/registry.ts'
@@ -88,8 +89,7 @@ export async function correct (ledger: Needs, { reason, transfers }: Correction)
 export async function postCorrection (
   tx: Tx, ledger: Pick<Ledger, 'random' | 'registry'>, transfers: Correction['transfers'], atMs: number
 ): Promise<bigint> {
-  const clearingDate = await openDate(tx)
-  if (clearingDate === null) throw new Refusal('unavailable', 'no clearing date is set yet')
+  const clearingDate = await openDateOf(tx)
   const planned = await plan(tx, ledger, transfers, atMs)
   await movePurseRows(tx, ledger, planned)
   await requireAllowed(tx, await ledger.registry(), planned)

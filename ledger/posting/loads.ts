@@ -12,6 +12,7 @@ import { accountCode } from '../core/chart.ts'
 import { byNextBalance, byOnlineCounter, refusalOfLoad, type LoadRefusal } from '../core/load.ts'
 import type { Use } from '../core/usage-limits.ts'
 import type { Ledger } from '../ledger.ts'
+import { openDateOf } from '../open-date.ts'
 import { reconsider } from '../intake/reconsider.ts'
 import { Refusal } from '../refusal.ts'
 import { findEntries } from '../store/blacklist.ts'
@@ -22,7 +23,7 @@ import { guardedKey, readGuarded } from '../store/guarded.ts'
 import {
   decideLoad, findEvidence, findLoad, findOpenLoads, insertLoad, lastWritten, pendingOf, type LoadRow
 } from '../store/loads.ts'
-import { lockPurses, openDate } from '../store/lock.ts'
+import { lockPurses } from '../store/lock.ts'
 import { postBatch } from '../store/post.ts'
 import { accountId, isEnded, type Snapshot } from '../store/registry.ts'
 import type { LoadAnswer } from '../tac/load-keys.ts'
@@ -59,12 +60,6 @@ export async function askLoad (ledger: LoadBook, { client, load }: Asking): Prom
   })
   killPoint('after-load-commit')
   return reply
-}
-
-async function openDateOf (tx: Tx): Promise<string> {
-  const date = await openDate(tx)
-  if (date === null) throw new Refusal('unavailable', 'no clearing date is set yet')
-  return date
 }
 
 async function checkMacs (

@@ -4,6 +4,7 @@ import { Type, type Static } from 'typebox'
 import { limits } from '../../schemas/limits.ts'
 import { accountCode } from '../core/chart.ts'
 import type { Ledger } from '../ledger.ts'
+import { openDateOf } from '../open-date.ts'
 import { postGuarded } from './post-guarded.ts'
 import type { ProposalKind } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
@@ -54,8 +55,7 @@ export const prefundKind: ProposalKind = {
     return { enough: (balance?.balanceFen ?? 0n) + BigInt(amountFen) >= 0n }
   },
   carryOut: async (tx, ledger, { agent, amountFen }: Prefund, { atMs }) => {
-    const clearingDate = await openDate(tx)
-    if (clearingDate === null) throw new Refusal('unavailable', 'no clearing date is set yet')
+    const clearingDate = await openDateOf(tx)
     const snapshot = await ledger.registry()
     const bank = accountId(snapshot, 'commerce', 'custody-bank')
     const { account } = await prepaidAccount(ledger, agent)

@@ -15,13 +15,14 @@ import {
 } from '../core/request.ts'
 import type { Use } from '../core/usage-limits.ts'
 import type { Ledger } from '../ledger.ts'
+import { openDateOf } from '../open-date.ts'
 import { postGuarded, type Journal, type JournalResult, type PostedJournals } from './post-guarded.ts'
 import { Refusal } from '../refusal.ts'
 import { findEntries } from '../store/blacklist.ts'
 import { findCards } from '../store/cards.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
 import { guardedKey, guardedText, openGuarded, readGuarded } from '../store/guarded.ts'
-import { lockRequests, openDate, type GuardedKey, type RequestKey } from '../store/lock.ts'
+import { lockRequests, type GuardedKey, type RequestKey } from '../store/lock.ts'
 import {
   findRequests, insertRequests, readJournals, readPurseTotals, requestKey, requestKinds, type RequestRow,
   type StoredRequest
@@ -69,8 +70,7 @@ export async function answerRequests (
   const atMs = ledger.clock.now()
   const all = asked.map(prepare)
   return await inTransaction(ledger.db, async tx => {
-    const clearingDate = await openDate(tx)
-    if (clearingDate === null) throw new Refusal('unavailable', 'no clearing date is set yet')
+    const clearingDate = await openDateOf(tx)
     const known = new Map((await findRequests(tx, all.map(one => one.key))).map(row => [textOf(row), row]))
     const fresh = all.filter(one => !known.has(textOf(one.key)))
     const facts = await readFacts(tx, snapshot, fresh)

@@ -6,10 +6,10 @@ import type {
 import { audit } from '../people/audit.ts'
 import type { ClassTotal } from '../core/terminal-check.ts'
 import type { Ledger } from '../ledger.ts'
+import { openDateOf } from '../open-date.ts'
 import { checkOf, receivedOf } from './terminals.ts'
 import { Refusal } from '../refusal.ts'
 import { inTransaction } from '../store/db.ts'
-import { openDate } from '../store/lock.ts'
 import {
   saveMedicalTotals, savePartyPosition, saveTerminalTotal, type TerminalTotalRow
 } from '../store/reconciliation.ts'
@@ -35,8 +35,7 @@ export async function takeTerminalTotals (
   }
   const atMs = ledger.clock.now()
   return await inTransaction(ledger.db, async tx => {
-    const clearingDate = await openDate(tx)
-    if (clearingDate === null) throw new Refusal('unavailable', 'no clearing date is set yet')
+    const clearingDate = await openDateOf(tx)
     const row = {
       terminalId: terminal.terminalId, batch: told.batch, psamId: psam.psamId, clearingDate,
       fromSequence: BigInt(told.fromSequence), toSequence: BigInt(told.toSequence),

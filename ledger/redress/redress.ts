@@ -6,12 +6,13 @@ import {
   moveOf, placeOf, standingCodes, type Place, type RedressKind, type Towards
 } from '../core/redress.ts'
 import type { Ledger } from '../ledger.ts'
+import { openDateOf } from '../open-date.ts'
 import { requireAllowed } from '../posting/allowed.ts'
 import { Refusal } from '../refusal.ts'
 import { findCards } from '../store/cards.ts'
 import type { Tx } from '../store/db.ts'
 import { unfinishedDispute } from '../store/disputes.ts'
-import { lockPurses, openDate } from '../store/lock.ts'
+import { lockPurses } from '../store/lock.ts'
 import { postBatch } from '../store/post.ts'
 import { findEvent, insertRedress, type EventRow } from '../store/redress.ts'
 import { accountId } from '../store/registry.ts'
@@ -40,8 +41,7 @@ export const eventSubject = ({ card, counter }: Original, { nameCard }: Pick<Led
 export async function standingOf (
   tx: Tx, { clock }: Pick<Ledger, 'clock'>, { card, counter }: Original
 ): Promise<Standing> {
-  const date = await openDate(tx)
-  if (date === null) throw new Refusal('unavailable', 'no clearing date is set yet')
+  const date = await openDateOf(tx)
   const known = (await findCards(tx, [card])).get(cardKey(card))
   if (known === undefined) throw new Refusal('not_found', 'no such card is registered', '/card')
   const key = { bucket: bucketOf(card), cardId: known.cardId, purse, counter }

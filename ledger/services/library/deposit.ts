@@ -15,6 +15,7 @@ import { isDone } from '../../store/proposals.ts'
 import { accountId } from '../../store/registry.ts'
 import type { Tx } from '../../store/db.ts'
 import type { Ledger } from '../../ledger.ts'
+import { openDateOf } from '../../open-date.ts'
 import { openLibrary, readReader, type Reader } from './reader.ts'
 
 const LibraryDeposit = Type.Object({
@@ -52,8 +53,7 @@ export const libraryDepositKind: ProposalKind = {
     return { patron: reader.row.patron }
   },
   carryOut: async (tx, ledger, deposit: LibraryDeposit, { atMs }) => {
-    const clearingDate = await openDate(tx)
-    if (clearingDate === null) throw new Refusal('unavailable', 'no clearing date is set yet')
+    const clearingDate = await openDateOf(tx)
     const { row: { depositBucket: bucket, depositCardId: cardId } } = await readerIn(tx, ledger, deposit)
     const snapshot = await ledger.registry()
     const account = accountId(snapshot, 'library', 'library-deposit')
