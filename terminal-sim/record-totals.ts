@@ -17,7 +17,9 @@ export async function totalsOver (
 
 function sumOf (one: RecordCounts, other: RecordCounts): RecordCounts {
   const refused = { ...one.refused }
-  for (const [reason, count] of Object.entries(other.refused)) refused[reason] = (refused[reason] ?? 0) + count
+  for (const [reason, count] of Object.entries(other.refused)) {
+    refused[reason] = (refused[reason] ?? 0) + count
+  }
   return {
     delivered: one.delivered + other.delivered,
     distinct: one.distinct + other.distinct,

@@ -88,8 +88,8 @@ export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
   'GET /v1/library/:party/items/:item': ['conditions_not_met', 'not_found'],
   'PUT /v1/library/:party/items/:item': ['conditions_not_met', 'not_found'],
   'POST /v1/library/:party/payments': [
-    'charge_conflict', 'conditions_not_met', 'dispute_unfinished', 'not_found', 'other_branch',
-    'proposal_pending', 'request_conflict'
+    'charge_conflict', 'conditions_not_met', 'dispute_unfinished', 'not_found', 'proposal_pending',
+    'registry_invalid', 'request_conflict'
   ],
   'GET /v1/library/:party/payments': ['not_found'],
   'POST /v1/proposals': [
@@ -101,17 +101,17 @@ export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
   'POST /v1/proposals/:id/decisions': [
     'account_not_empty', 'amount_wrong', 'approval_stale', 'cannot_return_twice', 'charge_conflict',
     'conditions_not_met', 'day_state', 'dispute_state', 'dispute_unfinished', 'item_closed', 'not_found',
-    'other_branch', 'prior_step_missing', 'proposal_over', 'proposal_pending', 'registry_invalid',
-    'self_approval', 'too_early'
+    'other_branch', 'prior_step_missing', 'proposal_over', 'registry_invalid', 'self_approval', 'too_early'
   ],
   'DELETE /v1/proposals/:id': ['not_found', 'proposal_over'],
   'GET /v1/audit/proof': ['not_found'],
   'POST /v1/refunds': [
-    'charge_conflict', 'conditions_not_met', 'dispute_unfinished', 'other_branch', 'proposal_pending'
+    'amount_wrong', 'cannot_return_twice', 'charge_conflict', 'conditions_not_met', 'dispute_unfinished',
+    'not_found', 'other_branch', 'proposal_pending', 'registry_invalid'
   ],
   'POST /v1/disputes': [
     'amount_wrong', 'cannot_return_twice', 'conditions_not_met', 'deadline_passed', 'dispute_over',
-    'dispute_state', 'dispute_unfinished', 'not_found', 'other_branch', 'prior_step_missing', 'too_early'
+    'dispute_unfinished', 'not_found', 'other_branch', 'too_early'
   ],
   'GET /v1/disputes/:id': ['not_found'],
   'POST /v1/disputes/:id/answer': [

@@ -10,7 +10,7 @@ import { openDateOf } from '../open-date.ts'
 import { Refusal } from '../refusal.ts'
 import { decideBlock, findBlock, insertBlock, listedFor } from '../store/card-blocks.ts'
 import { findCards } from '../store/cards.ts'
-import { inTransaction, type Tx } from '../store/db.ts'
+import { inTransaction } from '../store/db.ts'
 import { news, tell } from '../store/outbox.ts'
 import { note } from './note.ts'
 

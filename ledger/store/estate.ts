@@ -2,7 +2,7 @@
 // It refuses to know what a report means.
 import type { ParameterKind, TerminalEventKind, TerminalRef, TerminalState } from '../../schemas/terminals.ts'
 import type { NotedRow } from '../core/notes.ts'
-import { timestamp, type Db, type Tx } from './db.ts'
+import { timestamp, type Tx } from './db.ts'
 import { notedColumns } from './notes.ts'
 
 const orTimestamp = (atMs: number | null): string | null => atMs === null ? null : timestamp(atMs)

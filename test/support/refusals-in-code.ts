@@ -1,6 +1,6 @@
-// Which reasons the code of each route can refuse for: what is reached from its handler, name by name, through
-// everything of the ledger. Reads code as the compiler does, runs none of it. What an object of the ledger
-// does behind its type (`ledger.sealer.head()`) is not followed.
+// Which reasons the code of each route can refuse for: what is reached from its handler, name by name,
+// through everything of the ledger. Reads code as the compiler does, runs none of it. What stands behind a
+// dot (`ledger.sealer.head()`) is not followed.
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
@@ -17,7 +17,8 @@ export type RouteInCode = {
 /** All routes of `ledger/http`. */
 export function routesInCode (): RouteInCode[] {
   const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), path => ts.sys.readFile(path))
-  const { options } = ts.parseJsonConfigFileContent({ ...config as object, files: [], include: [] }, ts.sys, root)
+  const { options } =
+    ts.parseJsonConfigFileContent({ ...config as object, files: [], include: [] }, ts.sys, root)
   const program = ts.createProgram([join(house, 'http/routes.ts')], { ...options, noEmit: true })
   const walk = newWalk(program.getTypeChecker())
   return program.getSourceFiles().filter(({ fileName }) => fileName.startsWith(join(house, 'http')))
@@ -73,9 +74,11 @@ function readPiece (checker: ts.TypeChecker, from: ts.Node): Piece {
   const names: ts.Node[] = []
   const visit = (node: ts.Node): void => {
     if (ts.isTypeNode(node)) return
-    if (ts.isNewExpression(node) && node.expression.getText() === 'Refusal' && node.arguments?.[0] !== undefined) {
-      reasons.push(...textsOf(checker.getTypeAtLocation(node.arguments[0])))
+    if (ts.isNewExpression(node) && node.expression.getText() === 'Refusal') {
+      reasons.push(...(node.arguments ?? []).slice(0, 1).flatMap(one => textsOf(checker, one)))
     }
+    // What stands behind a dot has no scope: to find it, types would have to be worked out, which takes long.
+    if (ts.isPropertyAccessExpression(node)) return visit(node.expression)
     if (ts.isIdentifier(node)) names.push(...codeBehind(checker, node))
     ts.forEachChild(node, visit)
   }
@@ -83,8 +86,11 @@ function readPiece (checker: ts.TypeChecker, from: ts.Node): Piece {
   return { reasons, names }
 }
 
-const textsOf = (type: ts.Type): string[] =>
-  (type.isUnion() ? type.types : [type]).flatMap(one => one.isStringLiteral() ? [one.value] : [])
+function textsOf (checker: ts.TypeChecker, reason: ts.Expression): string[] {
+  if (ts.isStringLiteral(reason)) return [reason.text]
+  const type = checker.getTypeAtLocation(reason)
+  return (type.isUnion() ? type.types : [type]).flatMap(one => one.isStringLiteral() ? [one.value] : [])
+}
 
 /** The functions and values of the ledger that a name stands for. */
 function codeBehind (checker: ts.TypeChecker, name: ts.Identifier): ts.Node[] {
