@@ -182,6 +182,8 @@ export async function startDoors (): Promise<Doors> {
       await admin.end()
       await postgres.destroy()
       rmSync(folder, { recursive: true, force: true })
+      const wrong = contract.mismatches()
+      if (wrong.length > 0) throw new Error(`answers that are not as described:\n${wrong.join('\n')}`)
     }
   }
 }
