@@ -40,6 +40,7 @@ export const terminalEventKinds = {
   out_of_order: { down: true, handleMinutes: 480, en: 'it reports that it does not work' },
   line_errors: { down: false, handleMinutes: 480, en: 'its line garbles more than it should' },
   clock_drift: { down: false, handleMinutes: 480, en: 'its clock is off by more than is allowed' },
+  not_updated: { down: false, handleMinutes: 480, en: 'it does not take the list or the prices' },
   too_busy: { down: false, handleMinutes: 480, en: 'it says more than a terminal may' },
   not_enrolled: { down: false, handleMinutes: 1_440, en: 'it works, and nobody has enrolled it there' },
   keys_refused: { down: false, handleMinutes: 240, en: 'what it sends is signed with other keys' },

@@ -9,7 +9,7 @@ import { polledFace } from '../gateway/polled/face.ts'
 import { readRecord } from '../gateway/polled/record.ts'
 import { manualClock } from '../runtime/clock.ts'
 import { createLog } from '../runtime/log.ts'
-import type { PolledTerminal } from '../schemas/polled/config.ts'
+import type { PolledSpeaks, PolledTerminal } from '../schemas/polled/config.ts'
 import { buildPolled, cutPolled } from '../schemas/polled/frame.ts'
 import {
   layoutBytes, parametersLayout, readLayout, recordLayout, statusLayout, writeLayout
@@ -18,7 +18,7 @@ import type { PortConfig } from '../schemas/port.ts'
 import { cardKey, evidenceHash, type TransactionRecord } from '../schemas/record.ts'
 import type { Line } from '../terminal-sim/line/line.ts'
 import { whyNoPty } from '../terminal-sim/line/pty-pair.ts'
-import { newTerminal, serveLine, type StoredRecord } from '../terminal-sim/polled/terminal.ts'
+import { type Balk, newTerminal, serveLine, type StoredRecord } from '../terminal-sim/polled/terminal.ts'
 import { startDoors } from './support/ledger-http.ts'
 import { card, debit } from './support/small-city.ts'
 import { openCity } from './support/terminals.ts'
@@ -94,8 +94,13 @@ t.test('changes of the list: numbered across versions and restarts', async t => 
 type Tamper = (answer: Uint8Array) => readonly Uint8Array[]
 const honest: Tamper = answer => [answer]
 
-function lineOf (t: Test, config: Partial<PolledTerminal> = {}, at = '2026-03-02T12:00:00+08:00') {
-  const listed = [1, 2].map(serial => ({ serial, on: true, card: card(10 + serial).card }))
+function lineOf (
+  t: Test, config: Partial<PolledTerminal> = {}, at = '2026-03-02T12:00:00+08:00',
+  { entries = 2, ...more }: Partial<PolledSpeaks> & { entries?: number } = {}
+) {
+  const listed = Array.from({ length: entries }, (_, index) =>
+    ({ serial: index + 1, on: true, card: card(11 + index).card }))
+  const after = (serial: number) => listed.filter(one => one.serial > serial)
   const state = { enrolled: true, tamper: honest }
   const [collected, events]: [TransactionRecord[], string[]] = [[], []]
   const said: { boot?: boolean, clockMs?: number, applied?: readonly unknown[] }[] = []
@@ -108,10 +113,12 @@ function lineOf (t: Test, config: Partial<PolledTerminal> = {}, at = '2026-03-02
     nowMs: () => performance.now(),
     spool: { refusal: () => null, collect: async (record: TransactionRecord) => { collected.push(record) } },
     changes: {
-      version: 1, serial: 2, follow: () => undefined, rest: () => listed, whole: () => listed,
-      since: (serial: number) => listed.filter(one => one.serial > serial)
+      version: 1, serial: entries, follow: () => undefined, rest: after, whole: () => listed,
+      since: (serial: number) => serial > entries ? null : after(serial)
     },
-    parameters: { blacklistVersion: () => 1, blacklist: () => null, tariff: () => null },
+    parameters: {
+      blacklistVersion: () => 1, blacklist: () => null, tariff: () => ({ version: 7, operators: {} })
+    },
     terminals: {
       find: () => state.enrolled ? { ok: true } : { ok: false, reason: 'terminal_not_enrolled', why: '' },
       heard: (_: unknown, heard: typeof said[number]) => { said.push(heard) },
@@ -119,7 +126,7 @@ function lineOf (t: Test, config: Partial<PolledTerminal> = {}, at = '2026-03-02
     }
   } as unknown as EdgeHouse
   const face = polledFace({
-    protocol: 'polled', echoMs: 40, answerMs: 40, turnMs: 1, silentMsMax: 5,
+    protocol: 'polled', echoMs: 40, answerMs: 40, turnMs: 1, silentMsMax: 5, ...more,
     terminals: [{ address: 1, operator: 'BUS', terminal: 'B1', ...config }]
   }, house, 'LINE')
   const asked: Uint8Array[] = []
@@ -275,6 +282,67 @@ t.test('a clock that does not take the time keeps no record from coming', async 
   t.equal(said.at(-1)?.clockMs, Date.parse('2000-01-01T00:00:00+08:00'), 'the centre hears of it')
 })
 
+t.test('what a terminal does not take keeps no record from coming, and the centre hears of it', async t => {
+  const cases: readonly (readonly [string, Balk])[] = [
+    ['blacklist', 'failed'], ['blacklist', 'done'], ['blacklist', 'nothing'], ['parameters', 'failed'],
+    ['parameters', 'done'], ['start', 'failed'], ['start', 'nothing']
+  ]
+  for (const [command, balk] of cases) {
+    const name = `${command}: it says ${balk}`
+    const terminal = withRecords(3)
+    terminal.balks[command] = balk
+    const { line, collected, events, said, until } = lineOf(t)
+    void serveLine(line, [terminal])
+    await until(() => terminal.store.records.length === 0, `${name}, its records`)
+    t.same(counters(collected), [101, 102, 103], name)
+    await until(() => events.includes('raise not_updated'), `${name}, an event`)
+    const before = terminal.heard['status'] ?? 0
+    await until(() => (terminal.heard['status'] ?? 0) > before + 100, `${name}, a hundred turns`)
+    t.equal(terminal.heard[command], 3, `${name}: three times, and it rests`)
+    t.equal(said.filter(({ boot }) => boot === true).length, 1, `${name}: it has started once`)
+    if (command === 'blacklist') t.ok(said.every(({ applied = [] }) => applied.length === 0), name)
+    else t.equal(terminal.store.blacklistVersion, 1, `${name}: what it takes it has`)
+  }
+})
+
+t.test('what was not taken is brought once more after a while, and the event is over', async t => {
+  const terminal = withRecords(0)
+  terminal.balks['blacklist'] = 'failed'
+  const { line, events, said, until } = lineOf(t, {}, undefined, { tellAgainMs: 50 })
+  void serveLine(line, [terminal])
+  await until(() => (terminal.heard['blacklist'] ?? 0) > 5, 'twice more')
+  t.ok((terminal.heard['status'] ?? 0) > 10, 'the line has time for others')
+  delete terminal.balks['blacklist']
+  await until(() => terminal.store.blacklistVersion === 1, 'its list')
+  await until(() => said.some(({ applied = [] }) => applied.length > 0), 'the centre hears of it')
+  t.equal(terminal.store.list.size, 2)
+  t.same([events[0], events.at(-1)], ['raise not_updated', 'clear not_updated'])
+})
+
+t.test('a list longer than a memory, in part again and again; one over a line that loses half', async t => {
+  const small = withRecords(3)
+  small.listMax = 30
+  const one = lineOf(t, {}, undefined, { entries: 40 })
+  void serveLine(one.line, [small])
+  await one.until(() => small.store.records.length === 0, 'its records')
+  t.same(counters(one.collected), [101, 102, 103])
+  await one.until(() => one.events.includes('raise not_updated'), 'an event')
+  const before = small.heard['status'] ?? 0
+  await one.until(() => (small.heard['status'] ?? 0) > before + 100, 'a hundred turns')
+  // Twelve cards, twelve more, no room for the next; from the beginning, twelve more: nothing new in three.
+  t.equal(small.heard['blacklist'], 5, 'and it rests')
+
+  // 240 cards are twenty packets, of which each second answer is lost: it goes on, and nothing is wrong.
+  const far = withRecords(0)
+  const two = lineOf(t, {}, undefined, { entries: 240, answerMs: 15 })
+  two.state.tamper = answer => (far.heard['blacklist'] ?? 0) % 2 === 1 && answer.length === 5 ? [] : [answer]
+  void serveLine(two.line, [far])
+  await two.until(() => far.store.blacklistVersion === 1, 'the whole list')
+  t.equal(far.store.list.size, 240)
+  t.equal(far.heard['blacklist'], 20, 'no packet twice')
+  t.notOk(two.events.includes('raise not_updated'))
+})
+
 t.test('who is not enrolled, or has another PSAM, gives its records and is brought nothing', async t => {
   const brought = ['start', 'clock', 'parameters', 'blacklist']
   const terminal = withRecords(2, '990000000004')
@@ -322,7 +390,7 @@ if (noPty !== null) {
     const config = (terminal: string, address: number) => ({ address, operator: 'BUS', terminal })
     const port: PortConfig = {
       port: 'CANTEEN', serial: { path: cable.near, baudRate: 9_600 }, speaks: {
-        protocol: 'polled', echoMs: 300, answerMs: 1_000, turnMs: 50, silentMsMax: 400,
+        protocol: 'polled', echoMs: 300, answerMs: 1_000, turnMs: 50, silentMsMax: 400, tellAgainMs: 500,
         terminals: [config('B1', 1), config('B2', 2), config('B8', 8), config('B9', 9)]
       }
     }
@@ -345,6 +413,7 @@ if (noPty !== null) {
     one.store.records = [1, 2, 3].map(nth => stored(debit(1, nth, 'B1')))
     two.store.records = [stored(debit(2, 1, 'B2')), { ...stored(debit(2, 9, 'B2')), counter: 0 }]
     one.lose['forget'] = 1
+    two.balks['blacklist'] = 'failed'
 
     // Killed before the record is on disk, and after it but before the terminal hears of it: given once more.
     for (const killAt of ['polled-before-collect', 'polled-after-collect']) {
@@ -355,6 +424,14 @@ if (noPty !== null) {
 
     const gateway = await city.gateway([port], { config: { reportEverySeconds: 1 } })
     await until(() => one.store.records.length === 0 && two.store.records.length === 1, 'records')
+    const eventsOf = async (terminal: string) =>
+      (await city.door.ok('clerk', 'GET', `/v1/terminals/BUS/${terminal}`) as { events: string[] }).events
+    for (const giveUpAt = performance.now() + 60_000; !(await eventsOf('B2')).includes('not_updated');) {
+      if (performance.now() > giveUpAt) throw new Error('the centre does not hear that it takes no list')
+      await delay(50)
+    }
+    t.equal(two.store.blacklistVersion, 0, 'it has given its records without a list')
+    delete two.balks['blacklist']
     await until(() => [one, two].every(({ store }) => store.blacklistVersion === 1), 'the list')
     t.same([...one.store.list].sort(), listed.map(entry => cardKey(entry.card)).sort())
     t.same([...two.store.list].sort(), [...one.store.list].sort())
@@ -364,6 +441,7 @@ if (noPty !== null) {
     await gateway.drained()
     t.same(await city.booked(card(1).card), ['101 180 ok', '102 180 ok', '103 180 ok'])
     t.same(await city.booked(card(2).card), ['101 180 ok'])
+    while ((await eventsOf('B2')).includes('not_updated')) await delay(50)
     t.equal(two.store.refused, 1, 'what no chip can have done stays where it is, and is not asked for again')
 
     // A gap: the terminal lost its list, says an old number, and gets the whole.

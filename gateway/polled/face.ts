@@ -5,7 +5,7 @@ import { killPoint } from '../../runtime/kill-point.ts'
 import { bcdDateTime, fromDigits } from '../../runtime/instants.ts'
 import type { PolledSpeaks, PolledTerminal } from '../../schemas/polled/config.ts'
 import {
-  answerBytes, answers, type CommandName, commands, flags, type LayoutError, readLayout, statusLayout
+  answerBytes, answers, type CommandName, commands, type LayoutError, readLayout, statusLayout
 } from '../../schemas/polled/messages.ts'
 import { evidenceHash } from '../../schemas/record.ts'
 import { hex } from '../../schemas/epurse/hex.ts'
@@ -13,11 +13,14 @@ import type { EdgeHouse, Face } from '../face.ts'
 import { napper } from '../nap.ts'
 import { polledLine, type PolledLine, type TurnEnd } from './exchange.ts'
 import {
-  type Command, holdsList, type Known, nextCommand, type TerminalStatus, type Wanted
+  afterStatus, type Brought, broughtKinds, type Command, hasBooted, hasRestarted, holdsList, isBrought,
+  type Known, nextCommand, tellingsMax, type TerminalStatus, type Wanted
 } from './next-command.ts'
 import { readRecord } from './record.ts'
 
-const defaults = { echoMs: 100, answerMs: 800, turnMs: 500, silentMsMax: 15_000, driftMsMax: 2_000 } as const
+const defaults = {
+  echoMs: 100, answerMs: 800, turnMs: 500, silentMsMax: 15_000, driftMsMax: 2_000, tellAgainMs: 60_000
+} as const
 
 type Answered = Extract<TurnEnd, { kind: 'answer' }>
 type Member = {
@@ -28,13 +31,18 @@ type Member = {
   dueMs: number
   /** As of its last status: enrolled, and with the PSAM that it should have. */
   serves: boolean
+  /** The centre has heard of the start that it speaks of. */
+  bootTold: boolean
   /** Evidence that is on disk since the start: a record that is given again need not be kept twice. */
   readonly kept: Set<string>
+  /** When it was last brought each. */
+  readonly toldMs: Record<Brought, number>
 }
 
+const never: Readonly<Record<Brought, number>> = { start: 0, clock: 0, parameters: 0, blacklist: 0 }
 const unknown: Known = {
-  status: null, stale: true, started: false, driftMs: 0, clockTold: 0, forget: null, keep: null, after: 0,
-  given: false, full: false, wholeList: false, building: null
+  status: null, stale: true, started: false, driftMs: 0, told: never, serialBest: 0, forget: null, keep: null,
+  after: 0, given: false, full: false, wholeList: false, building: null
 }
 const keptMax = 1_000
 
@@ -45,8 +53,10 @@ export function polledFace (speaks: PolledSpeaks, house: EdgeHouse, port: string
     turns: 0, silent: 0, noAnswer: 0, garbled: 0, boots: 0, clocksSet: 0, parametersSent: 0, listPackets: 0,
     wholeLists: 0, collected: 0, repeats: 0, kept: 0, odd: 0, strange: 0, cardLocks: 0, noiseBytes: 0
   }
-  const members = speaks.terminals.map((config): Member =>
-    ({ config, known: unknown, failures: 0, dueMs: 0, serves: false, kept: new Set() }))
+  const members = speaks.terminals.map((config): Member => ({
+    config, known: unknown, failures: 0, dueMs: 0, serves: false, bootTold: false, kept: new Set(),
+    toldMs: { ...never }
+  }))
   const running = new Set<Promise<void>>()
   const closing = new AbortController()
 
@@ -70,11 +80,19 @@ export function polledFace (speaks: PolledSpeaks, house: EdgeHouse, port: string
     counts.turns += 1
     const end = await line.turn(member.config.address, commands[name], payload)
     if (end.kind === 'ended') return
+    if (isBrought(name)) countTelling(member, name)
     const well = end.kind === 'answer' && await understood(member, command, end, wanted)
     if (end.kind !== 'answer') counts[end.kind === 'no_answer' ? 'noAnswer' : end.kind] += 1
     if (well) member.failures = 0
     else fail(member, end.kind)
     member.dueMs = nowMs() + pauseOf(member, name)
+  }
+
+  /** Whether it had an effect the next status says. */
+  function countTelling (member: Member, name: Brought): void {
+    const { told } = member.known
+    member.toldMs[name] = nowMs()
+    member.known = { ...member.known, told: { ...told, [name]: told[name] + 1 } }
   }
 
   /** A terminal that is silent or mad costs the line a deadline now and then, and no more. */
@@ -116,7 +134,7 @@ export function polledFace (speaks: PolledSpeaks, house: EdgeHouse, port: string
         return true
       case 'clock':
         counts.clocksSet += 1
-        member.known = { ...member.known, stale: true, clockTold: member.known.clockTold + 1 }
+        member.known = { ...member.known, stale: true }
         return true
       case 'parameters':
         counts.parametersSent += 1
@@ -145,19 +163,21 @@ export function polledFace (speaks: PolledSpeaks, house: EdgeHouse, port: string
     const shows = fromDigits(status.clock)
     const now = clock.now()
     const { operator, terminal } = member.config
-    const booted = (status.flags & flags.booted) !== 0
+    const booted = hasBooted(status)
     const { status: before, full, given } = member.known
     const driftMs = shows === null ? Infinity : shows - now
     member.known = {
       ...member.known,
+      ...afterStatus(member.known, status, driftMs, wanted),
       given: given && status.records === before?.records,
       status,
       stale: false,
       started: booted && member.known.started,
       driftMs,
-      ...(Math.abs(driftMs) <= wanted.driftMsMax ? { clockTold: 0 } : {}),
       // What was kept for want of room is asked for again.
-      ...(before === null || booted || (full && wanted.room) ? { after: 0, given: false, full: false } : {})
+      ...(hasRestarted(before, status) || (full && wanted.room)
+        ? { after: 0, given: false, full: false }
+        : {})
     }
     const version = status.blacklistVersion
     const applied = version > 0 && holdsList(status, wanted)
@@ -165,11 +185,30 @@ export function polledFace (speaks: PolledSpeaks, house: EdgeHouse, port: string
       : []
     member.serves = mayServe(member.config, status)
     if (!member.serves) return true
+    sayWhatIsNotTaken(member, status, wanted)
     house.terminals.heard({ operator, terminal }, {
-      applied, ...(booted && !member.known.started ? { boot: true } : {}),
+      applied, ...(booted && !member.bootTold ? { boot: true } : {}),
       ...(shows === null ? {} : { clockMs: shows })
     })
+    member.bootTold = booted
     return true
+  }
+
+  /** Somebody has to look: for what it does not know its operator is liable one day. A clock has its own. */
+  function sayWhatIsNotTaken (
+    { config: { operator, terminal }, known: { told } }: Member, status: TerminalStatus, wanted: Wanted
+  ): void {
+    const of = { operator, terminal }
+    const refused = broughtKinds.filter(one => one !== 'clock' && told[one] >= tellingsMax)
+    const { parameters: { version }, list } = wanted
+    if (refused.length > 0) {
+      const { parametersVersion, blacklistVersion, blacklistSerial } = status
+      const detail = `${refused.join(', ')}; tariff ${parametersVersion} of ${version}, ` +
+        `blacklist ${blacklistVersion}/${blacklistSerial} of ${list.version}/${list.serial}`
+      house.terminals.raise(of, 'not_updated', detail)
+    } else if (status.parametersVersion === version && holdsList(status, wanted)) {
+      house.terminals.clear(of, 'not_updated')
+    }
   }
 
   /** One that has another's PSAM stands at the wrong address, or speaks for a terminal that it is not. */
@@ -248,7 +287,7 @@ export function polledFace (speaks: PolledSpeaks, house: EdgeHouse, port: string
     return false
   }
 
-  function wantedBy ({ config: { operator }, serves }: Member): Wanted {
+  function wantedBy ({ config: { operator }, serves, known: { told }, toldMs }: Member): Wanted {
     const { changes, parameters } = house
     if (parameters.blacklistVersion() !== changes.version) changes.follow(parameters.blacklist())
     const tariff = parameters.tariff()
@@ -265,7 +304,9 @@ export function polledFace (speaks: PolledSpeaks, house: EdgeHouse, port: string
       rest: changes.rest,
       whole: changes.whole,
       room: spool.refusal() === null,
-      serves
+      serves,
+      resting: new Set(broughtKinds.filter(one =>
+        told[one] >= tellingsMax && nowMs() < toldMs[one] + settings.tellAgainMs))
     }
   }
 

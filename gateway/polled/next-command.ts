@@ -7,6 +7,13 @@ import {
 
 export type TerminalStatus = Values<typeof statusLayout>
 
+/** What a terminal is brought. One that takes none of it keeps no record from coming. */
+export type Brought = Extract<CommandName, 'start' | 'clock' | 'parameters' | 'blacklist'>
+export const broughtKinds: readonly Brought[] = ['start', 'clock', 'parameters', 'blacklist']
+
+/** So often in a row it is brought what it does not take; then its records go first, and it rests. */
+export const tellingsMax = 3
+
 /** What is known of a terminal between its turns. */
 export type Known = {
   /** Null: it has not said anything since the line began. */
@@ -17,8 +24,10 @@ export type Known = {
   readonly started: boolean
   /** How far its clock was off when it last said. */
   readonly driftMs: number
-  /** How often it was told the time since its clock was last right. */
-  readonly clockTold: number
+  /** How often it was told each since that last had an effect. */
+  readonly told: Readonly<Record<Brought, number>>
+  /** How far it came with a list that it does not hold yet: a part that it takes again is no progress. */
+  readonly serialBest: number
   /** A record that is kept here, and it has not been told to forget. */
   readonly forget: number | null
   /** A record that could not be kept: it must keep it. */
@@ -49,6 +58,8 @@ export type Wanted = {
   readonly room: boolean
   /** It may serve. What chips have paid is taken from any other, too, and it is brought nothing. */
   readonly serves: boolean
+  /** What it did not take again and again, and is not brought now. */
+  readonly resting: ReadonlySet<Brought>
 }
 
 export type Command = {
@@ -62,26 +73,56 @@ export type Command = {
 export function nextCommand (known: Known, wanted: Wanted): Command {
   const { status } = known
   if (status === null || known.stale) return command('status')
-  const serving = wanted.serves
-  if (serving && (status.flags & flags.booted) !== 0 && !known.started) {
+  const brings = (one: Brought) => wanted.serves && !wanted.resting.has(one)
+  if (brings('start') && hasBooted(status) && !known.started) {
     return command('start', startOf(wanted))
   }
-  const isOff = Math.abs(known.driftMs) > wanted.driftMsMax
-  if (serving && isOff && known.clockTold < clockTellingsMax) {
+  if (brings('clock') && Math.abs(known.driftMs) > wanted.driftMsMax) {
     return command('clock', writeLayout(clockLayout, { clock: wanted.clock }))
   }
   if (known.forget !== null) return command('forget', recordNo(known.forget))
   if (known.keep !== null) return command('keep', recordNo(known.keep))
-  if (serving && status.parametersVersion !== wanted.parameters.version) {
+  if (brings('parameters') && status.parametersVersion !== wanted.parameters.version) {
     return command('parameters', writeLayout(parametersLayout, wanted.parameters))
   }
-  if (serving && !holdsList(status, wanted)) return packetFor(status, known, wanted)
+  if (brings('blacklist') && !holdsList(status, wanted)) return packetFor(status, known, wanted)
   if (status.records > 0 && !known.given && wanted.room) return command('give', recordNo(known.after))
   return command('status')
 }
 
-/** A clock that does not take the time is for somebody to look at (`clock_drift`); no record waits for it. */
-const clockTellingsMax = 3
+export const isBrought = (name: CommandName): name is Brought =>
+  (broughtKinds as readonly CommandName[]).includes(name)
+
+/** What a status says of all that was brought: whatever had an effect is counted from the beginning. */
+export function afterStatus (
+  { told, serialBest, status: before }: Pick<Known, 'told' | 'serialBest' | 'status'>, status: TerminalStatus,
+  driftMs: number, wanted: Wanted
+): Pick<Known, 'told' | 'serialBest'> {
+  const holds = holdsList(status, wanted)
+  const serial = status.blacklistSerial > wanted.list.serial ? 0 : status.blacklistSerial
+  const best = hasRestarted(before, status) ? 0 : serialBest
+  const tookEffect: Readonly<Record<Brought, boolean>> = {
+    start: !hasBooted(status),
+    clock: Math.abs(driftMs) <= wanted.driftMsMax,
+    parameters: status.parametersVersion === wanted.parameters.version,
+    blacklist: holds || serial > best
+  }
+  const count = (one: Brought) => tookEffect[one] ? 0 : told[one]
+  return {
+    told: {
+      start: count('start'), clock: count('clock'), parameters: count('parameters'),
+      blacklist: count('blacklist')
+    },
+    serialBest: holds ? 0 : Math.max(best, serial)
+  }
+}
+
+/** It has started, and nobody has told it so yet; it may never take that it was told. */
+export const hasBooted = (status: TerminalStatus): boolean => (status.flags & flags.booted) !== 0
+
+/** The line is new, or it has started since its last word. */
+export const hasRestarted = (before: TerminalStatus | null, status: TerminalStatus): boolean =>
+  before === null || (hasBooted(status) && !hasBooted(before))
 
 export const holdsList = (status: TerminalStatus, { list }: Pick<Wanted, 'list'>): boolean =>
   status.blacklistVersion === list.version && status.blacklistSerial === list.serial

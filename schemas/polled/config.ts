@@ -23,6 +23,7 @@ export const PolledSpeaks = Type.Object({
   answerMs: Milliseconds('the answer to a command is whole after so long; 800'),
   turnMs: Milliseconds('between two turns of one terminal that has nothing to tell; 500'),
   silentMsMax: Milliseconds('between two polls of a terminal that stays silent or mad, at most; 15000'),
-  driftMsMax: Milliseconds('a clock that is further off is set; 2000')
+  driftMsMax: Milliseconds('a clock that is further off is set; 2000'),
+  tellAgainMs: Milliseconds('until what a terminal did not take is brought to it once more; 60000')
 }, closed)
 export type PolledSpeaks = Static<typeof PolledSpeaks>

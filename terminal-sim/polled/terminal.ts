@@ -32,14 +32,20 @@ export type PolledTerminal = {
   readonly heard: Record<string, number>
   /** Answers that get lost on their way, by command. */
   readonly lose: Record<string, number>
+  /** Commands that it does not carry out, and what it says to them. */
+  readonly balks: Record<string, Balk>
+  /** How many cards its list can hold. */
+  listMax: number
 }
+/** `failed`: it says so. `done`: it says that it did. `nothing`: it says nothing. */
+export type Balk = 'failed' | 'done' | 'nothing'
 
 export function newTerminal (address: number, psam: string, clock: string): PolledTerminal {
   const store: TerminalStore = {
     address, psam, clock, parameters: { version: 0, priced: 0, fareFen: 0, cardFareFen: 0 },
     blacklistVersion: 0, blacklistSerial: 0, list: new Set(), records: [], refused: 0
   }
-  return { store, mood: 'well', booted: true, heard: {}, lose: {} }
+  return { store, mood: 'well', booted: true, heard: {}, lose: {}, balks: {}, listMax: Infinity }
 }
 
 /** Serves all terminals of a line until it ends. */
@@ -79,8 +85,12 @@ async function answer (
 ): Promise<void> {
   if (terminal.mood !== 'well') return
   const name = Object.entries(commands).find(([, one]) => one === code)?.[0] ?? 'unknown'
-  const [said, back] = carryOut(terminal, name, payload)
+  const balk = terminal.balks[name]
+  const [said, back] = balk === undefined
+    ? carryOut(terminal, name, payload)
+    : [answers[balk === 'failed' ? 'failed' : 'done'], nothing]
   terminal.heard[name] = (terminal.heard[name] ?? 0) + 1
+  if (balk === 'nothing') return
   const lost = terminal.lose[name] ?? 0
   if (lost > 0) {
     terminal.lose[name] = lost - 1
@@ -107,7 +117,7 @@ function carryOut (terminal: PolledTerminal, name: string, payload: Uint8Array):
     case 'parameters':
       store.parameters = must(readLayout(parametersLayout, payload))
       return done()
-    case 'blacklist': return takePacket(store, payload) ? done() : [answers.failed, nothing]
+    case 'blacklist': return takePacket(terminal, payload) ? done() : [answers.failed, nothing]
     case 'give': {
       const { recordNo } = must(readLayout(recordNoLayout, payload))
       const next = store.records.find(one => one.recordNo > recordNo)
@@ -136,10 +146,11 @@ const statusOf = ({ store, booted }: PolledTerminal): Uint8Array => writeLayout(
 })
 
 /** False: it does not continue what is here, and nothing of it is taken. */
-function takePacket (store: TerminalStore, payload: Uint8Array): boolean {
+function takePacket ({ store, listMax }: PolledTerminal, payload: Uint8Array): boolean {
   const head = must(readLayout(packetLayout, payload))
   const first = (head.flags & packetFlags.first) !== 0
   if (!first && head.before !== store.blacklistSerial) return false
+  if ((first ? 0 : store.list.size) + (head.flags & packetFlags.count) > listMax) return false
   if (first) store.list.clear()
   let offset = 13
   for (let count = head.flags & packetFlags.count; count > 0; count--) {
