@@ -88,7 +88,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
     baseUrl: config.ledger.url,
     headers: { authorization: `Bearer ${config.ledger.token}` },
     random,
-    ...config.ledger.tls === undefined ? {} : { tls: tlsFrom(config.ledger.tls) },
+    ...config.ledger.tls === undefined ? {} : { tls: tlsFrom(config.ledger.url, config.ledger.tls) },
     tries: 1 // uplink and parameters come again by themselves
   })
   const { gateway: name, spoolDir } = config
@@ -222,8 +222,12 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   }
 }
 
-/** Read once: a new certificate is taken up at a start. */
-function tlsFrom ({ ca, cert, key }: NonNullable<GatewayConfig['ledger']['tls']>) {
+/** Read once: a new certificate is taken up at a start. Throws where the token would travel in clear. */
+function tlsFrom (url: string, { ca, cert, key }: NonNullable<GatewayConfig['ledger']['tls']>) {
+  if (!url.startsWith('https:')) throw new Error(`configuration: ledger has tls, and ${url} is not https`)
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new Error('configuration: cert and key of ledger.tls go together')
+  }
   const read = (path: string) => readFileSync(path, 'utf8')
   const own = cert === undefined || key === undefined ? {} : { cert: read(cert), key: read(key) }
   return { ca: read(ca), ...own }

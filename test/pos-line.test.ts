@@ -10,13 +10,13 @@ import {
   buildFrame, control, cutPiece, frameLimits, lrcOf, type LrcRule, type Piece, plainLrc
 } from '../schemas/serial/lrc-frame.ts'
 import type { PortConfig } from '../schemas/port.ts'
-import { cardKey, type TransactionRecord } from '../schemas/record.ts'
+import { cardKey } from '../schemas/record.ts'
 import { connectTo } from '../terminal-sim/line/line.ts'
 import { whyNoPty } from '../terminal-sim/line/pty-pair.ts'
 import { openPos, type PosFields } from '../terminal-sim/pos/pos.ts'
 import { startDoors } from './support/ledger-http.ts'
 import { card, debit } from './support/small-city.ts'
-import { openCity } from './support/terminals.ts'
+import { openCity, upload } from './support/terminals.ts'
 
 const text = (words: string) => Buffer.from(words)
 const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex').toUpperCase()
@@ -178,16 +178,6 @@ if (noPty !== null) {
   })
   const sale = (key: string, number: number, amountFen: number): PosFields =>
     ({ key, card: cardKey(card(number).card), amountFen: String(amountFen) })
-  const upload = (key: string, record: TransactionRecord): PosFields => ({
-    key,
-    card: cardKey(record.card),
-    ...Object.fromEntries([
-      'purse', 'type', 'counter', 'balanceBeforeFen', 'amountFen', 'psam', 'sequence', 'dateTime',
-      'keyVersion', 'algorithm', 'recordNo'
-    ].map(name => [name, String(record[name as keyof TransactionRecord])])),
-    ...(record.tac === null ? {} : { tac: record.tac })
-  })
-
   t.test('a day at a till, on a line that is as bad as lines are', async t => {
     const city = await openCity(t, doors, { topUps: [1, 2] })
     const cable = await city.cable('till')

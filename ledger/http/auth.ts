@@ -4,6 +4,7 @@ import { timingSafeEqual } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { formatIso } from '../../runtime/instants.ts'
 import { roles, type Role } from '../../schemas/api.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
@@ -135,9 +136,8 @@ async function machineOf (db: Ledger['db'], id: string, proof: Proof): Promise<C
   const client = await findClient(db, id)
   const right = timingSafeEqual(client?.secretHash ?? Buffer.alloc(32), hashOf(proof.secret))
   if (client === null || !right) return null
-  if (!callsWithItsOwn(client.certificates, proof)) {
-    throw new Refusal('unauthenticated', `${id} calls with a certificate that is bound to it, or not at all`)
-  }
+  const why = whyNotWith(client.certificates, proof)
+  if (why !== null) throw new Refusal('unauthenticated', `${id} ${why}`)
   const { kind, party } = client
   return {
     id, capacities: [kind], party, looksOnly: false, staffId: null, sessionId: null, branch: null,
@@ -147,8 +147,18 @@ async function machineOf (db: Ledger['db'], id: string, proof: Proof): Promise<C
 
 type Proof = { readonly secret: string, readonly fingerprint: string | null, readonly nowMs: number }
 
-/** Who never had a certificate needs none; who had one needs one that holds, also when all are revoked. */
-const callsWithItsOwn = (
+/**
+ * Who never had a certificate needs none; who had one needs one that holds, also when all are revoked. Told
+ * to those alone whose token is right.
+ */
+function whyNotWith (
   certificates: readonly Certificate[] | null, { fingerprint, nowMs }: Proof
-): boolean => certificates === null || certificates.some(one =>
-  one.fingerprint === fingerprint && !one.revoked && nowMs <= one.notAfterMs)
+): string | null {
+  if (certificates === null) return null
+  if (fingerprint === null) return 'calls with a certificate, and showed none of our authority'
+  const shown = certificates.find(one => one.fingerprint === fingerprint)
+  if (shown === undefined) return 'is not bound to the certificate that it showed'
+  if (shown.revoked) return 'showed a certificate that was revoked'
+  if (nowMs <= shown.notAfterMs) return null
+  return `showed a certificate that is over since ${formatIso(shown.notAfterMs)}`
+}

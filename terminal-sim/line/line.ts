@@ -2,6 +2,7 @@
 // without the serial library of the other side. It refuses to know what they mean.
 import { constants, openSync } from 'node:fs'
 import { type Socket, connect } from 'node:net'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { ReadStream } from 'node:tty'
 
 export type Line = {
@@ -27,6 +28,18 @@ export function connectTo (port: number, host = '127.0.0.1'): Promise<Line> {
   return new Promise((resolve, reject) => {
     socket.once('error', reject)
     socket.once('connect', () => resolve(lineOn(socket)))
+  })
+}
+
+/**
+ * The same over TLS. Rejects where the other side does not prove itself; that it does not like our
+ * certificate it says later, and the line ends.
+ */
+export function connectSecurely (to: ConnectionOptions): Promise<Line> {
+  const socket = connectTls(to)
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject)
+    socket.once('secureConnect', () => resolve(lineOn(socket)))
   })
 }
 

@@ -9,9 +9,10 @@ import { bootstrap } from '../../ledger/people/bootstrap.ts'
 import { type Child, type Ended, nodeCommand, superviseChild } from '../../runtime/supervise.ts'
 import type { GatewayConfig, SpoolView } from '../../schemas/gateway.ts'
 import type { PortConfig, PortState } from '../../schemas/port.ts'
-import { cardKey, type CardRef } from '../../schemas/record.ts'
+import { cardKey, type CardRef, type TransactionRecord } from '../../schemas/record.ts'
 import { type Line, openDevice } from '../../terminal-sim/line/line.ts'
 import { type PtyPair, openPtyPair } from '../../terminal-sim/line/pty-pair.ts'
+import type { PosFields } from '../../terminal-sim/pos/pos.ts'
 import { secretOf, type Door, type Doors } from './ledger-http.ts'
 import { card, smallCity } from './small-city.ts'
 
@@ -98,6 +99,17 @@ export async function openCity (
     }
   }
 }
+
+/** A record as a POS uploads it. */
+export const upload = (key: string, record: TransactionRecord): PosFields => ({
+  key,
+  card: cardKey(record.card),
+  ...Object.fromEntries([
+    'purse', 'type', 'counter', 'balanceBeforeFen', 'amountFen', 'psam', 'sequence', 'dateTime', 'keyVersion',
+    'algorithm', 'recordNo'
+  ].map(name => [name, String(record[name as keyof TransactionRecord])])),
+  ...(record.tac === null ? {} : { tac: record.tac })
+})
 
 async function startGateway (
   dir: string, url: string, ports: readonly PortConfig[],
