@@ -1,7 +1,11 @@
-// What the ledger says of itself: each figure after a known day, the format by a reader of its own, and the
-// table of the docs held against the page both ways.
+// What ledger and gateway say of themselves: each figure after a known day, the format by a reader of its
+// own, and the tables of the docs held against the pages both ways.
 import t from 'tap'
+import { gatewayMetrics, type Measured } from '../gateway/metrics.ts'
 import { startCourier } from '../ledger/jobs/courier.ts'
+import { manualClock } from '../runtime/clock.ts'
+import { createMetrics } from '../runtime/metrics.ts'
+import type { TapView } from '../schemas/gateway.ts'
 import { startDoors, type Door } from './support/ledger-http.ts'
 import { holdMetrics, parse, type Family } from './support/metrics-page.ts'
 import { card, D, debit, deliver, smallCity } from './support/small-city.ts'
@@ -183,6 +187,96 @@ t.test('the format, and the table of the docs', async t => {
   await scrape(door)
   holdMetrics(t, await scrape(door), 'ledger')
   await door.close()
+})
+
+/** Every part says another number, so that no figure can be taken for its neighbour. */
+const measured = (agoMs: (seconds: number) => number) => ({
+  clock: manualClock(agoMs(0)),
+  spool: {
+    refusal: () => 'spool_full',
+    status: () => ({
+      depth: 11, oldestAtMs: agoMs(12), segments: 13, delivered: 14, parked: Array(15), highWater: true,
+      flushes: 16, openIntents: 17
+    })
+  },
+  uplink: { status: () => ({ failures: 18, results: { ok: 19, duplicate: 20 } }) },
+  witness: { contradictions: () => 21 },
+  readers: { failures: () => 22 },
+  parameters: { blacklistVersion: () => 23, tariff: () => ({ version: 24 }) },
+  lanes: new Map([['L1', 'empty', 'ready'], ['L2', 'card', 'ready'], ['L3', 'away', 'refused']]
+    .map(([lane = '', cardReader, state]) =>
+      [lane, { view: () => ({ lane, cardReader, psam: { state }, state: `of ${lane}` }) }])),
+  ports: {
+    states: () => [
+      { port: 'A', protocol: 'sip2', state: 'open', wires: 25, counts: { answers: 26, errors: 27 } },
+      { port: 'B', protocol: 'polled', state: 'away', wires: 0, counts: { turns: 28 } }
+    ]
+  },
+  loads: { view: () => ({ open: 29, untold: 30 }) },
+  blocks: { view: () => ({ open: 31, untold: 32 }) },
+  desk: { view: () => ({ open: 33, oldestAtMs: agoMs(34), refused: 35 }) },
+  terminals: { view: () => ({ events: { silent: 36, printer: 37 } }) }
+}) as unknown as Measured
+
+t.test('each figure of a gateway is of what its name says', async t => {
+  const nowMs = Date.parse('2026-03-02T12:00:00+08:00')
+  const metrics = createMetrics()
+  const tapped = gatewayMetrics(metrics, measured(seconds => nowMs - seconds * 1_000))
+  const tap = (outcome: string, reason: string, total: number) =>
+    tapped({ lane: 'L1', outcome, reason, ms: { total } } as TapView)
+  tap('approved', 'paid', 40)
+  tap('approved', 'paid', 250)
+  tap('declined', 'blacklisted', 30)
+  tap('approved', 'paid_before', 0)
+  const page = parse(metrics.render())
+  holdMetrics(t, page, 'gateway')
+  t.match(samplesOf(page, 'gateway_tap_ms'), {
+    '_bucket{le="20"}': 0, '_bucket{le="50"}': 1, '_bucket{le="300"}': 2, _sum: 290, _count: 2
+  }, 'of open gates alone')
+  page.delete('gateway_tap_ms')
+  const all = Object.fromEntries([...page.values()].flatMap(({ samples }) => [...samples]))
+  const { gateway_memory_bytes: memory, gateway_handles: handles, ...figures } = all
+  t.ok(Number(memory) > 2 ** 24 && Number(handles) > 0)
+  t.strictSame(figures, {
+    'gateway_taps_total{lane="L1",outcome="approved",reason="paid"}': 2,
+    'gateway_taps_total{lane="L1",outcome="approved",reason="paid_before"}': 1,
+    'gateway_taps_total{lane="L1",outcome="declined",reason="blacklisted"}': 1,
+    gateway_spool_depth: 11,
+    gateway_spool_oldest_seconds: 12,
+    gateway_spool_refuses: 1,
+    gateway_spool_segments: 13,
+    gateway_spool_delivered_total: 14,
+    gateway_spool_parked: 15,
+    gateway_spool_high_water: 1,
+    gateway_spool_flushes_total: 16,
+    gateway_open_intents: 17,
+    gateway_loads_open: 29,
+    gateway_loads_untold: 30,
+    gateway_blocks_untold: 32,
+    'gateway_terminal_events{kind="silent"}': 36,
+    'gateway_terminal_events{kind="printer"}': 37,
+    gateway_uplink_failures: 18,
+    'gateway_uplink_results_total{reason="ok"}': 19,
+    'gateway_uplink_results_total{reason="duplicate"}': 20,
+    gateway_head_contradictions_total: 21,
+    gateway_pcsc_failures_total: 22,
+    gateway_blacklist_version: 23,
+    gateway_tariff_version: 24,
+    'gateway_lane_state{lane="L1",psam="ready",reader="empty",session="of L1"}': 1,
+    'gateway_lane_state{lane="L2",psam="ready",reader="card",session="of L2"}': 1,
+    'gateway_lane_state{lane="L3",psam="refused",reader="away",session="of L3"}': 1,
+    gateway_psams_ready: 2,
+    'gateway_port_open{port="A"}': 1,
+    'gateway_port_open{port="B"}': 0,
+    'gateway_port_wires{port="A"}': 25,
+    'gateway_port_wires{port="B"}': 0,
+    'gateway_port_events_total{event="answers",port="A",protocol="sip2"}': 26,
+    'gateway_port_events_total{event="errors",port="A",protocol="sip2"}': 27,
+    'gateway_port_events_total{event="turns",port="B",protocol="polled"}': 28,
+    gateway_desk_open: 33,
+    gateway_desk_oldest_seconds: 34,
+    gateway_desk_refused: 35
+  })
 })
 
 t.test('each answer is what the description says', async t => {

@@ -352,8 +352,14 @@ t.test('recorded frames: not without a sign-in, never money twice, not another d
     [`11YN${' '.repeat(18)}${late}${reader}ABtwo|`, /^120.*报文时间不符/],
     [`17${date}AOMAIN|ABone|`, /^18/], [`35${date}${reader}`, /^36Y/]
   ] as const) t.match(await answerOf(other, summed(said, 6)), answer)
-  door.clock.advance(11 * 60_000)
-  t.match(await answerOf(other, summed(`11YN${late}${late}${reader}ABtwo|`, 7)), /^120.*报文时间不符/)
+  const ahead = '20260407    101001'
+  const early = await answerOf(other, summed(`11YN${ahead}${ahead}${reader}ABtwo|`, 7))
+  t.match(early, /^120.*报文时间不符/, 'of a time to come')
+  door.clock.advance(10 * 60_000)
+  t.match(await answerOf(other, summed(`11YN${late}${late}${reader}ABtwo|`, 8)), /^121NUY/, 'ten minutes late')
+  door.clock.advance(1_000)
+  const over = await answerOf(other, summed(`09N${late}${late}AOMAIN|ABtwo|`, 9))
+  t.match(over, /^100.*报文时间不符/, 'and a second')
   await door.close()
 })
 
