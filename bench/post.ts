@@ -13,7 +13,8 @@ import { clients, copyTurn, naiveTurn, pgledgerTurn, prepareOthers, type Turn } 
 import { compareAll, guardedPath, recordedPath, requestTurn, type RequestTurn } from './post/ours.ts'
 import { setStage, setSize, type Stage } from './post/stage.ts'
 
-const writers = 2
+/** As many as the ledger has at work on files. */
+const writers = 3
 const copySets = 16
 const ourSets = 8
 const naiveEach = 200

@@ -3,18 +3,18 @@
 // should have done.
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
-import type { NewTransfer } from '../../ledger/store/post.ts'
+import { claimRows, terminalRows, transferRows, type KeptLines } from '../../ledger/intake/kept-rows.ts'
+import type { PlainLines } from '../../ledger/intake/plain-lines.ts'
 import { postGuarded, type Journal } from '../../ledger/posting/post-guarded.ts'
 import { requestDesk } from '../../ledger/posting/requests.ts'
 import { accountDifferences, purseDifferences } from '../../ledger/store/balances.ts'
-import { movePurses } from '../../ledger/store/cards.ts'
+import { movePurses, type PurseMove } from '../../ledger/store/cards.ts'
 import { inTransaction, type Tx } from '../../ledger/store/db.ts'
 import { guardedDifferences } from '../../ledger/store/guarded.ts'
 import { lockPurses, openDate, type PurseRow } from '../../ledger/store/lock.ts'
 import { nextBatchId, postBatch } from '../../ledger/store/post.ts'
-import {
-  claimTerminals, insertClaims, psamBucket, type Line, type TerminalClaim
-} from '../../ledger/store/records.ts'
+import { claimTerminals, insertClaims, psamBucket } from '../../ledger/store/records.ts'
+import { hashBytes } from '../../schemas/sha256.ts'
 import type { Turn } from './others.ts'
 import { fareFen, setSize, type BenchCard, type Stage } from './stage.ts'
 
@@ -22,9 +22,8 @@ export type Spread = 'hot' | 'spread'
 
 /* ---- recorded: what taps do ---- */
 
-type Tap = {
-  readonly card: BenchCard, readonly line: Line, readonly claim: TerminalClaim, readonly operator: number
-}
+/** A set of taps, a card each, in columns as the lines of a file are, and who is paid for them. */
+type Taps = Omit<KeptLines, 'places' | 'cards'> & { readonly cards: readonly BenchCard[] }
 
 /**
  * Counters of cards and sequences of PSAMs go on from turn to turn, as those of chips do. `everyCard`: each
@@ -32,42 +31,38 @@ type Tap = {
  */
 export function recordedPath (stage: Stage, writers: number) {
   const counters = new Map<bigint, number>()
-  const sequences = new Map<number, bigint>()
+  const sequences = new Float64Array(stage.psams.length)
   const nowMs = Date.UTC(2026, 2, 2, 2)
-  let lines = 0
+  let taps = 0
 
-  function tapOf (card: BenchCard, operator: number): Tap {
-    const counter = (counters.get(card.cardId) ?? 100) + 1
-    counters.set(card.cardId, counter)
-    const psamId = stage.psams[lines % stage.psams.length] ?? 0
-    const sequence = (sequences.get(psamId) ?? 0n) + 1n
-    sequences.set(psamId, sequence)
-    const { bucket, cardId } = card
-    const content = createHash('sha256').update(`${cardId} ${counter}`).digest()
-    const line: Line = {
-      bucket, cardId, purse: 2, counter, type: 6, amountFen: fareFen, balanceBeforeFen: 0n, psamId, sequence,
-      terminalId: psamId, eventAtMs: nowMs + lines, content, outcome: 0, reason: 0, findings: null,
-      lineNo: 1 + lines++ % setSize
+  function tapsOf (cards: readonly BenchCard[], operators: Spread): Taps {
+    const lines = emptyLines(cards.length)
+    cards.forEach(({ cardId }, place) => {
+      const counter = (counters.get(cardId) ?? 100) + 1
+      counters.set(cardId, counter)
+      const tap = taps++
+      const psam = tap % stage.psams.length
+      sequences[psam]! += 1
+      lines.cardPlace[place] = place
+      lines.psamPlace[place] = psam
+      lines.terminalPlace[place] = operators === 'hot' ? 0 : tap % stage.operators.length
+      lines.lineNo[place] = place + 1
+      lines.counter[place] = counter
+      lines.sequence[place] = sequences[psam] as number
+      lines.eventAtMs[place] = nowMs + tap
+      createHash('sha256').update(`${cardId} ${counter}`).digest().copy(lines.content, place * hashBytes)
+    })
+    return {
+      lines, cards, psams: stage.psams.map(psamId => ({ psamId })),
+      terminals: stage.operators.map((_, terminalId) => ({ terminalId })),
+      sides: stage.operators.map(credit => ({ debit: stage.accounts.purse, credit })),
+      findings: new Map(), isKept: new Uint8Array(cards.length).fill(1)
     }
-    return { card, line, operator, claim: { psamId, sequence, owner: { bucket, cardId, purse: 2, counter } } }
   }
 
-  return {
-    turn: (sets: number, operators: Spread): Promise<Turn> => {
-      const shares = sharesOf(stage.cards, writers)
-      return taps(Array.from({ length: sets }, (_, set) => sample(shares[set % writers] ?? [], setSize)),
-        operators)
-    },
-    everyCard: (): Promise<Turn> =>
-      taps(sharesOf(stage.cards, Math.ceil(stage.cards.length / setSize)), 'spread')
-  }
-
-  async function taps (cards: readonly (readonly BenchCard[])[], operators: Spread): Promise<Turn> {
-    const operatorOf = (place: number): number =>
-      stage.operators[operators === 'hot' ? 0 : place % stage.operators.length] ?? 0
-    const made = cards.map((set, nth) =>
-      set.map((card, place) => tapOf(card, operatorOf(nth * setSize + place))))
-    const count = BigInt(made.flat().length)
+  async function post (sets: readonly (readonly BenchCard[])[], operators: Spread): Promise<Turn> {
+    const made = sets.map(cards => tapsOf(cards, operators))
+    const count = BigInt(made.reduce((sum, { lines }) => sum + lines.length, 0))
     const before = await turnover(stage)
     const turn = await timed(made, writers, set => recordSet(stage, set))
     const after = await turnover(stage)
@@ -77,10 +72,32 @@ export function recordedPath (stage: Stage, writers: number) {
     for (const set of made) await compareKeys(stage, set)
     return turn
   }
+
+  return {
+    turn: (sets: number, operators: Spread): Promise<Turn> => {
+      const shares = sharesOf(stage.cards, writers)
+      return post(Array.from({ length: sets }, (_, set) => sample(shares[set % writers] ?? [], setSize)),
+        operators)
+    },
+    everyCard: (): Promise<Turn> =>
+      post(sharesOf(stage.cards, Math.ceil(stage.cards.length / setSize)), 'spread')
+  }
+}
+
+function emptyLines (length: number): PlainLines {
+  const ints = () => new Int32Array(length)
+  return {
+    length, cards: [], psams: [], terminals: [], cardPlace: ints(), psamPlace: ints(), terminalPlace: ints(),
+    lineNo: ints(), counter: ints(), amountFen: ints().fill(Number(fareFen)), balanceBeforeFen: ints(),
+    sequence: new Float64Array(length), eventAtMs: new Float64Array(length),
+    type: new Uint8Array(length).fill(6), content: Buffer.alloc(length * hashBytes), items: Buffer.alloc(0),
+    at: ints()
+  }
 }
 
 /** Each tap has taken its two keys. */
-async function compareKeys ({ db }: Stage, taps: readonly Tap[]): Promise<void> {
+async function compareKeys ({ db, psams }: Stage, { lines, cards }: Taps): Promise<void> {
+  const psamIds = Array.from(lines.psamPlace, place => psams[place] ?? 0)
   const { rows: [found] } = await db.query<{ chips: bigint, terminals: bigint }>(`
     select count(e.card_id) as chips, count(c.psam_id) as terminals
     from unnest($1::smallint[], $2::bigint[], $3::int[], $4::smallint[], $5::int[], $6::bigint[])
@@ -89,40 +106,37 @@ async function compareKeys ({ db }: Stage, taps: readonly Tap[]): Promise<void> 
       and e.counter_kind = 0 and e.counter = k.counter
     left join terminal_claim c on c.bucket = k.psam_bucket and c.psam_id = k.psam_id
       and c.sequence = k.sequence`, [
-    taps.map(tap => tap.card.bucket), taps.map(tap => tap.card.cardId), taps.map(tap => tap.line.counter),
-    taps.map(tap => psamBucket(tap.claim.psamId)), taps.map(tap => tap.claim.psamId),
-    taps.map(tap => tap.claim.sequence)])
-  const all = BigInt(taps.length)
+    cards.map(card => card.bucket), cards.map(card => card.cardId), [...lines.counter],
+    psamIds.map(psamBucket), psamIds, [...lines.sequence]])
+  const all = BigInt(lines.length)
   assert.deepEqual(found, { chips: all, terminals: all }, 'recorded: both keys of every tap')
 }
 
-/** One batch of taps as the ledger writes it once each line has its verdict. */
-async function recordSet ({ ledger, accounts }: Stage, taps: readonly Tap[]): Promise<Outcome> {
+/** One transaction of taps as the ledger writes it once each line has its verdict. */
+async function recordSet ({ ledger }: Stage, taps: Taps): Promise<Outcome> {
+  const { lines: { length }, cards } = taps
   return await inTransaction(ledger.db, async tx => {
     const clearingDate = await openDate(tx) ?? ''
-    const purses = new Map((await lockPurses(tx, taps.map(tap => tap.card))).map(row => [row.cardId, row]))
+    const placeOf = new Map(cards.map(({ cardId }, place) => [cardId, place]))
+    const purses = await lockPurses(tx, cards)
+    assert.equal(purses.length, length, 'every card of the bench has its purse')
+    const kept = { ...taps, places: Int32Array.from(purses, ({ cardId }) => placeOf.get(cardId) ?? -1) }
     const batchId = await nextBatchId(tx)
-    await claimTerminals(tx, taps.map(tap => tap.claim))
-    await insertClaims(tx, { deliveryNo: batchId, batchId, clearingDate }, taps.map(tap => tap.line))
-    await movePurses(tx, taps.map(({ line, card }) => moveOf(line, purses.get(card.cardId))))
-    const transfers = taps.map(({ line, card, operator }, journal): NewTransfer => ({
-      ...card, journal, code: 'tap', book: 'commerce', debit: accounts.purse, credit: operator,
-      amountFen: fareFen, eventAtMs: line.eventAtMs ?? 0, deliveryNo: batchId, lineNo: line.lineNo
-    }))
+    await claimTerminals(tx, [], terminalRows(kept))
+    await insertClaims(tx, { deliveryNo: batchId, batchId, clearingDate }, [], claimRows(kept))
+    await movePurses(tx, purses.map((purse, nth) => moveOf(purse, taps, kept.places[nth] as number)))
     await postBatch(tx, {
-      kind: 'records', clearingDate, createdAtMs: Date.now(), salt: randomBytes(16), items: taps.length,
-      transfers
+      kind: 'records', clearingDate, createdAtMs: Date.now(), salt: randomBytes(16), items: length,
+      transfers: [], ahead: transferRows(kept, batchId)
     }, batchId)
-    return { posted: taps.length, rejected: 0 }
+    return { posted: length, rejected: 0 }
   })
 }
-
-function moveOf (line: Line, purse: PurseRow | undefined) {
-  assert(purse !== undefined, 'a purse of the bench is missing')
-  const { bucket, cardId, lastBalanceFen, openItems } = purse
+function moveOf (purse: PurseRow, { lines }: Taps, place: number): PurseMove {
+  const { bucket, cardId, purse: which, lastBalanceFen, openItems } = purse
   return {
-    bucket, cardId, purse: 2, lastCounter: line.counter ?? 0, lastBalanceFen: lastBalanceFen - fareFen,
-    shadowDeltaFen: -fareFen, openItems
+    bucket, cardId, purse: which, lastCounter: lines.counter[place] as number,
+    lastBalanceFen: lastBalanceFen - fareFen, shadowDeltaFen: -fareFen, openItems
   }
 }
 

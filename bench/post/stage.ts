@@ -16,7 +16,8 @@ import { accountId, bumpVersion, registryCache, type Snapshot } from '../../ledg
 export const date = '2026-03-02'
 export const nextDate = '2026-03-03'
 export const parties = 10_000
-export const setSize = 5_000
+/** As many as a transaction of the ledger has lines of a file. */
+export const setSize = 10_000
 export const fareFen = 180n
 const topUpFen = 50_000n
 const openingFen = 20_000

@@ -15,7 +15,7 @@ export type CommittedTransfer = {
   readonly bucket: number
   readonly transferId: Whole, readonly journalId: Whole
   readonly clearingDate: string, readonly code: number, readonly book: string
-  readonly debit: number, readonly credit: number, readonly amountFen: bigint
+  readonly debit: number, readonly credit: number, readonly amountFen: Whole
   readonly cardId: bigint | null, readonly eventAtMs: number, readonly corrects: bigint | null
   /** The evidence: which delivery, and which line of it from 1. */
   readonly deliveryNo?: bigint | null, readonly lineNo?: number | null

@@ -6,20 +6,27 @@ import { outcomeNumbers, reasonNumbers } from '../../schemas/reasons.ts'
 import { hashBytes } from '../../schemas/sha256.ts'
 import type { Kept } from '../judging/plain.ts'
 import type { CardRow } from '../store/cards.ts'
-import type { Ahead, NewTransfer } from '../store/post.ts'
+import type { Ahead, AheadTransfer } from '../store/post.ts'
 import { psamBucket, type WrittenLine, type WrittenTerminal } from '../store/records.ts'
 import type { PsamRow, TerminalRow } from '../store/registry.ts'
 
 type Writable<T> = { -readonly [Name in keyof T]: T[Name] }
 
+/** Of `Kept`, what rows are made of; of what is registered, the numbers alone. */
+export type KeptLines = Pick<Kept, 'lines' | 'places' | 'isKept' | 'sides' | 'findings'> & {
+  readonly cards: readonly (Pick<CardRow, 'bucket' | 'cardId'> | null)[]
+  readonly psams: readonly (Pick<PsamRow, 'psamId'> | null)[]
+  readonly terminals: readonly (Pick<TerminalRow, 'terminalId'> | null)[]
+}
+
 /** In the order of the chips' keys. */
-export function * claimRows (kept: Kept): Generator<WrittenLine> {
+export function * claimRows (kept: KeptLines): Generator<WrittenLine> {
   const line = emptyLine()
   for (const place of kept.places) yield fill(line, kept, place)
 }
 
 /** In the order of the lines. */
-export function * lineRows (kept: Kept): Generator<CommittedLine> {
+export function * lineRows (kept: KeptLines): Generator<CommittedLine> {
   const line = emptyLine()
   for (let place = 0; place < kept.lines.length; place++) {
     if (kept.isKept[place] === 1) yield fill(line, kept, place)
@@ -34,7 +41,7 @@ function emptyLine (): Writable<WrittenLine> {
   }
 }
 
-function fill (line: Writable<WrittenLine>, kept: Kept, place: number): WrittenLine {
+function fill (line: Writable<WrittenLine>, kept: KeptLines, place: number): WrittenLine {
   const { lines } = kept
   const { bucket, cardId } = cardAt(kept, place)
   line.bucket = bucket
@@ -54,15 +61,15 @@ function fill (line: Writable<WrittenLine>, kept: Kept, place: number): WrittenL
 }
 
 // What is kept is registered.
-const cardAt = ({ cards, lines }: Kept, place: number): CardRow =>
+const cardAt = ({ cards, lines }: KeptLines, place: number): Pick<CardRow, 'bucket' | 'cardId'> =>
   cards[lines.cardPlace[place] as number] as CardRow
-const psamAt = ({ psams, lines }: Kept, place: number): PsamRow =>
+const psamAt = ({ psams, lines }: KeptLines, place: number): Pick<PsamRow, 'psamId'> =>
   psams[lines.psamPlace[place] as number] as PsamRow
-const terminalAt = ({ terminals, lines }: Kept, place: number): TerminalRow =>
+const terminalAt = ({ terminals, lines }: KeptLines, place: number): Pick<TerminalRow, 'terminalId'> =>
   terminals[lines.terminalPlace[place] as number] as TerminalRow
 
 /** In the order of the terminals' keys. */
-export function * terminalRows (kept: Kept): Generator<WrittenTerminal> {
+export function * terminalRows (kept: KeptLines): Generator<WrittenTerminal> {
   const { lines } = kept
   const owner = { bucket: 0, cardId: 0n, purse: 2, counter: 0 }
   const claim = { psamId: 0, sequence: 0, owner }
@@ -77,7 +84,7 @@ export function * terminalRows (kept: Kept): Generator<WrittenTerminal> {
   }
 }
 
-function byTerminal ({ lines, places, psams }: Kept): Int32Array {
+function byTerminal ({ lines, places, psams }: KeptLines): Int32Array {
   const { psamPlace, sequence } = lines
   const order = new Float64Array(psams.length)
   const ids = psams.map(psam => psam?.psamId ?? 0)
@@ -91,15 +98,15 @@ function byTerminal ({ lines, places, psams }: Kept): Int32Array {
 }
 
 /** One each, in the order of the claims. */
-export const transferRows = (kept: Kept, deliveryNo: bigint): Ahead => ({
+export const transferRows = (kept: KeptLines, deliveryNo: bigint): Ahead => ({
   length: kept.places.length,
   [Symbol.iterator]: () => eachTransfer(kept, deliveryNo)
 })
 
-function * eachTransfer (kept: Kept, deliveryNo: bigint): Generator<Omit<NewTransfer, 'journal'>> {
+function * eachTransfer (kept: KeptLines, deliveryNo: bigint): Generator<AheadTransfer> {
   const { lines, sides } = kept
-  const transfer: Writable<Omit<NewTransfer, 'journal'>> = {
-    bucket: 0, code: 'tap', book: 'commerce', debit: 0, credit: 0, amountFen: 0n, cardId: 0n, eventAtMs: 0,
+  const transfer: Writable<AheadTransfer> = {
+    bucket: 0, code: 'tap', book: 'commerce', debit: 0, credit: 0, amountFen: 0, cardId: 0n, eventAtMs: 0,
     deliveryNo, lineNo: 0, corrects: null
   }
   for (const place of kept.places) {
@@ -109,7 +116,7 @@ function * eachTransfer (kept: Kept, deliveryNo: bigint): Generator<Omit<NewTran
     transfer.cardId = cardId
     transfer.debit = side?.debit ?? 0
     transfer.credit = side?.credit ?? 0
-    transfer.amountFen = BigInt(lines.amountFen[place] as number)
+    transfer.amountFen = lines.amountFen[place] as number
     transfer.eventAtMs = lines.eventAtMs[place] as number
     transfer.lineNo = lines.lineNo[place] as number
     yield transfer

@@ -4,8 +4,11 @@
 
 import type { CardRef } from '../../schemas/record.ts'
 
-/** How many transactions of files are under way at once: as many as there are processors to keep busy. */
-const lanesAtOnce = 2
+/**
+ * How many transactions of files are under way at once: one more than the processors there are to keep busy,
+ * for while one waits for the disk. With two of them two processors were idle a fifth of the time.
+ */
+const lanesAtOnce = 3
 const linesPerLane = 10_000
 
 /**
@@ -36,8 +39,9 @@ export function laneAt (bytes: Uint8Array, end: number, lanes: number): number {
 
 export type Lanes = {
   /**
-   * Runs the work when all that was given to this lane before is over, well or not. Lanes whose numbers are
-   * both even or both odd are one lane here: those of one file are those of another that has fewer of them.
+   * Runs the work when all that was given to this lane before is over, well or not. Lanes whose numbers leave
+   * the same when divided by how many run at once are one lane here: those of one file are those of another
+   * that has fewer of them.
    */
   readonly run: <T>(lane: number, work: () => Promise<T>) => Promise<T>
   /** The work under this key, once: whoever asks while it runs waits for the same. */

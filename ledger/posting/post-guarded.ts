@@ -3,7 +3,7 @@
 // moves.
 import { decideGuarded, type Breach, type Effect, type Guarded } from '../core/guarded.ts'
 import type { Tx } from '../store/db.ts'
-import { guardedMoves, type GuardedAccount } from '../store/guarded.ts'
+import { guardedMoves, type GuardedAccount, type GuardedMove } from '../store/guarded.ts'
 import { byGuardedKey, lockGuarded, type GuardedKey } from '../store/lock.ts'
 import { postBatch, type NewBatch, type NewTransfer } from '../store/post.ts'
 
@@ -36,8 +36,11 @@ export async function postGuarded (
 ): Promise<PostedJournals> {
   const { keys, places, effects } = touchedBy(journals, rules.accounts)
   const balances = keys.map((): Guarded | null => null)
-  for (const row of await lockGuarded(tx, keys)) {
-    balances[places.of(row) ?? -1] = { ...row, ceilingFen: rules.ceilingOf(row) }
+  const inOrder = [...keys.keys()].sort((one, other) =>
+    byGuardedKey(keys[one] as GuardedKey, keys[other] as GuardedKey))
+  for (const row of await lockGuarded(tx, inOrder.map(at => keys[at] as GuardedKey))) {
+    const { balanceFen, floorFen, closed } = row
+    balances[places.of(row) ?? -1] = { balanceFen, floorFen, closed, ceilingFen: rules.ceilingOf(row) }
   }
   const { breaches, afterFen } = decideGuarded(effects, balances)
   // From here on nothing is refused any more.
@@ -48,8 +51,8 @@ export async function postGuarded (
     return { first, end: transfers.length }
   })
   const changeOf = (at: number): bigint => (afterFen[at] ?? 0n) - (balances[at]?.balanceFen ?? 0n)
-  const moves = keys.map((key, at) => ({ ...key, fen: changeOf(at) }))
-    .filter(move => move.fen !== 0n).sort(byGuardedKey)
+  const moves = inOrder.map((at): GuardedMove => ({ ...keys[at] as GuardedKey, fen: changeOf(at) }))
+    .filter(move => move.fen !== 0n)
   const { batchId, transferIds } = await postBatch(tx, { ...batch, transfers, moves })
   return {
     batchId,
@@ -71,11 +74,19 @@ function touchedBy (
 ): { keys: GuardedKey[], places: Places, effects: Effect[][] } {
   const keys: GuardedKey[] = []
   const places = newPlaces()
-  const effects = journals.map(({ transfers, comesBack = false }) =>
-    transfers.flatMap(transfer => guardedMoves(transfer, accounts).map(({ fen, ...key }): Effect => {
-      const at = places.of(key) ?? places.put(key, keys.push(key) - 1)
-      return { at, fen, comesBack }
-    })))
+  const placeOf = ({ bucket, accountId, cardId }: GuardedKey): number => {
+    const key = { bucket, accountId, cardId }
+    return places.of(key) ?? places.put(key, keys.push(key) - 1)
+  }
+  const effects = journals.map(({ transfers, comesBack = false }) => {
+    const own: Effect[] = []
+    for (const transfer of transfers) {
+      for (const move of guardedMoves(transfer, accounts)) {
+        own.push({ at: placeOf(move), fen: move.fen, comesBack })
+      }
+    }
+    return own
+  })
   return { keys, places, effects }
 }
 

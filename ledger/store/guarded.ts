@@ -39,8 +39,10 @@ export function guardedMoves (
   for (const side of sides) {
     const account = accounts.get(transfer[side])
     if (account === undefined) continue
+    const { bucket, accountId, cardId } =
+      guardedKey(account, { bucket: transfer.bucket, cardId: transfer.cardId ?? null })
     const fen = side === account.normalSide ? transfer.amountFen : -transfer.amountFen
-    moves.push({ ...guardedKey(account, { bucket: transfer.bucket, cardId: transfer.cardId ?? null }), fen })
+    moves.push({ bucket, accountId, cardId, fen })
   }
   return moves
 }

@@ -112,17 +112,19 @@ export async function lockGuarded (tx: Tx, keys: readonly GuardedKey[]): Promise
   const sorted = [...keys].sort(byGuardedKey)
   const locked: GuardedRow[] = []
   await inShards(tx, sorted, async (some, and) => {
-    const { rows } = await tx.query<GuardedRow>(`
-      select g.bucket, g.account_id as "accountId", g.card_id as "cardId", g.balance_fen as "balanceFen",
-        g.floor_fen as "floorFen", g.closed_at is not null as closed
-      from unnest($1::smallint[], $2::int[], $3::bigint[]) as k (bucket, account_id, card_id)
-      cross join lateral (
-        select * from guarded_balance g
-        where g.bucket = k.bucket and g.account_id = k.account_id and g.card_id = k.card_id${and('g')}
-        for update) g`, [
+    const { rows: [found] } = await tx.query<Flat>(`
+      with locked as materialized (
+        select g.*, g.closed_at is not null as closed
+        from unnest($1::smallint[], $2::int[], $3::bigint[]) as k (bucket, account_id, card_id)
+        cross join lateral (
+          select * from guarded_balance g
+          where g.bucket = k.bucket and g.account_id = k.account_id and g.card_id = k.card_id${and('g')}
+          for update) g)
+      select ${flat(guardedFields)} from locked`, [
       numbers(some.map(k => k.bucket)), numbers(some.map(k => k.accountId)),
       numbers(some.map(k => k.cardId))])
-    for (const row of rows) locked.push(row)
+    const values = valuesOf(found)
+    for (let at = 0; at < values.length; at += guardedFields.length) locked.push(guardedAt(values, at))
   })
   return locked
 }
@@ -206,6 +208,17 @@ type Flat = { readonly text: string | null }
 const flat = (fields: readonly string[]): string =>
   `string_agg(concat_ws(',', ${fields.join(', ')}), ',') as text`
 const valuesOf = (found: Flat | undefined): string[] => found?.text?.split(',') ?? []
+
+const guardedFields = ['bucket', 'account_id', 'card_id', 'balance_fen', 'floor_fen', 'closed'] as const
+
+const guardedAt = (values: readonly string[], at: number): GuardedRow => ({
+  bucket: Number(values[at]),
+  accountId: Number(values[at + 1]),
+  cardId: BigInt(values[at + 2] as string),
+  balanceFen: BigInt(values[at + 3] as string),
+  floorFen: BigInt(values[at + 4] as string),
+  closed: values[at + 5] === 't'
+})
 
 const purseAt = (values: readonly string[], at: number): PurseRow => ({
   bucket: Number(values[at]),

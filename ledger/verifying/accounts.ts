@@ -1,12 +1,12 @@
 // Balances, deltas and purses against the transfers they are sums of.
-import { deltasOf } from '../store/post.ts'
+import { deltasOf, type Delta } from '../store/post.ts'
 import { accountBatchDifferences } from '../store/account-lines.ts'
 import { accountDifferences, purseDifferences, type Difference } from '../store/balances.ts'
 import { bookDifferences } from '../store/checks.ts'
 import { guardedDifferences } from '../store/guarded.ts'
 import {
   batchPages, datesFrom, deltasOfBatches, doubleJournals, purseRowDifferences, shadowDifferences,
-  strayPurses, strayTransfers, transfersOf, type DeltaRow
+  strayPurses, strayTransfers, transfersOf
 } from '../store/verification.ts'
 import { equal, faultList, worded, type BookCheck, type Findings, type Reading } from './check.ts'
 
@@ -81,5 +81,5 @@ async function checkDeltas ({ tx, start }: Reading): Promise<Findings> {
   return { faults, seen: `${count} deltas` }
 }
 
-const deltaText = ({ bucket, account, debitFen, creditFen }: Omit<DeltaRow, 'batchId'>): string =>
+const deltaText = ({ bucket, account, debitFen, creditFen }: Delta): string =>
   `${bucket}/${account}: ${debitFen} ${creditFen}`

@@ -20,7 +20,7 @@ async function checkBatches ({ tx, start }: Reading): Promise<Findings> {
 
 function faultsOf (batch: BatchRow, own: readonly TransferRow[]): string[] {
   const { batchId, root } = batch
-  const foundFen = own.reduce((sum, transfer) => sum + transfer.amountFen, 0n)
+  const foundFen = own.reduce((sum, transfer) => sum + BigInt(transfer.amountFen), 0n)
   const faults: string[] = []
   if (batch.deliveryNo !== null && batch.deliveryDigest === null) {
     faults.push(`delivery ${batch.deliveryNo} of batch ${batchId} is not there`)
