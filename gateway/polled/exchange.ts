@@ -3,10 +3,13 @@
 import { buildPolled, cutPolled, pollByte, type PolledFrame } from '../../schemas/polled/frame.ts'
 import type { Wire } from '../wire/wire.ts'
 
-/** `silent`: no echo. `garbled`: something came, and it was no answer of this terminal. */
+/**
+ * `silent`: no echo. `garbled`: something came, and it was no answer of this terminal. `sent`: the command
+ * has left, and may have been carried out.
+ */
 export type TurnEnd =
-  | { readonly kind: 'answer', readonly frame: PolledFrame }
-  | { readonly kind: 'silent' | 'no_answer' | 'garbled' | 'ended' }
+  | { readonly kind: 'answer', readonly sent: true, readonly frame: PolledFrame }
+  | { readonly kind: 'silent' | 'no_answer' | 'garbled' | 'ended', readonly sent: boolean }
 
 export type PolledLine = {
   turn (address: number, code: number, payload: Uint8Array): Promise<TurnEnd>
@@ -53,16 +56,16 @@ export function polledLine (wire: Wire, { echoMs, answerMs }: PolledTimes): Poll
     heard = new Uint8Array(0)
     void wire.write(Uint8Array.of(poll))
     const echoed = await hear(echoMs, bytes => bytes.includes(poll) ? true : null)
-    if (over) return { kind: 'ended' }
-    if (echoed === null) return { kind: heard.length > 0 ? 'garbled' : 'silent' }
+    if (over) return { kind: 'ended', sent: false }
+    if (echoed === null) return { kind: heard.length > 0 ? 'garbled' : 'silent', sent: false }
     heard = new Uint8Array(0)
     void wire.write(buildPolled({ address, code, payload }))
     const cut = await hear(answerMs, cutPolled)
-    if (over) return { kind: 'ended' }
-    if (cut === null) return { kind: heard.length > 0 ? 'garbled' : 'no_answer' }
+    if (over) return { kind: 'ended', sent: true }
+    if (cut === null) return { kind: heard.length > 0 ? 'garbled' : 'no_answer', sent: true }
     return cut.ok && cut.frame.address === address
-      ? { kind: 'answer', frame: { ...cut.frame, payload: Uint8Array.from(cut.frame.payload) } }
-      : { kind: 'garbled' }
+      ? { kind: 'answer', sent: true, frame: { ...cut.frame, payload: Uint8Array.from(cut.frame.payload) } }
+      : { kind: 'garbled', sent: true }
   }
 
   return {

@@ -80,7 +80,7 @@ export function polledFace (speaks: PolledSpeaks, house: EdgeHouse, port: string
     counts.turns += 1
     const end = await line.turn(member.config.address, commands[name], payload)
     if (end.kind === 'ended') return
-    if (isBrought(name)) countTelling(member, name)
+    if (isBrought(name) && end.sent) countTelling(member, name)
     const well = end.kind === 'answer' && await understood(member, command, end, wanted)
     if (end.kind !== 'answer') counts[end.kind === 'no_answer' ? 'noAnswer' : end.kind] += 1
     if (well) member.failures = 0
