@@ -21,6 +21,9 @@ type HostName = 'ledger' | 'gateway'
 type Host = Child<{ url: string }>
 type Stack = { id: string, url: string }
 
+/** A host starts in a second, and on a machine that many share in more than thirty. */
+const hostReadyMs = 180_000
+
 let postgres: Postgres | null = null
 let admin: pg.Pool | null = null
 let ledgerEnv: NodeJS.ProcessEnv = {}
@@ -183,6 +186,7 @@ async function hostOf (name: HostName, env: NodeJS.ProcessEnv = {}): Promise<Hos
     name: `${name} host`,
     ...nodeCommand(join(root, name, 'host.ts')),
     env: { ...ledgerEnv, ...env },
+    readyTimeoutMs: hostReadyMs,
     onLine: line => console.error(line)
   })
   hosts.set(name, host)

@@ -31,12 +31,13 @@ import {
 import { requestSomething } from './model/deeds/requests.ts'
 import { member, often, propose, worldOf, type Deed, type Scene } from './model/deeds/scene.ts'
 import {
-  attributeSomething, bankSomething, cancelSomething, replaceSomething, settleAll, settleSomething
+  attributeSomething, bankSomething, cancelSomething, replaceSomething, settleAll, settleSomething,
+  type AtTheBank
 } from './model/deeds/settling.ts'
 import {
   acknowledgement, blacklistVersions, boundAgain, cityLists, ending, morning, recordFor, registry
 } from './model/history.ts'
-import { newModel } from './model/model.ts'
+import { newModel, type Model } from './model/model.ts'
 import { beside, pastUpTo } from './model/reality.ts'
 import type { ToldTap } from './model/verdicts.ts'
 import { deliver, noon, startBench } from './support/posting.ts'
@@ -95,6 +96,12 @@ const deeds: readonly (readonly [string, number, Deed])[] = [
   ['a bank line found out', 2, attributeSomething]
 ]
 
+/** In the end: what is collected comes late, and so much is lost that the float of the last date is off. */
+const lastDates: readonly AtTheBank[] = [
+  { carriesOut: 'payments', lostFen: 0 }, { carriesOut: 'payments', lostFen: 20_000 },
+  { carriesOut: 'everything', lostFen: 0 }
+]
+
 async function play (t: Test, seed: string): Promise<void> {
   const random = createRandom(seed)
   const { ledger, clock } = await openCity(t)
@@ -128,16 +135,16 @@ async function play (t: Test, seed: string): Promise<void> {
     if (random.int(0, 2) === 0) await closeDate(scene, clock)
     else clock.advance(random.int(0, 15) * 60_000)
   }
-  for (const last of ['second last', 'last']) {
+  for (const [nth, bank] of lastDates.entries()) {
     if (!t.passing()) break
     await closeDate(scene, clock)
-    const { real, model: expected } = await settleAll(scene, `${seed}-${last}`)
-    t.strictSame(real, expected, `${seed}: all that can be is settled, ${last}`)
-    await compare(`${seed}, ${last}`)
+    const { real, model: expected } = await settleAll(scene, `${seed}-end-${nth}`, bank)
+    t.strictSame(real, expected, `${seed}, end ${nth}: all that can be is settled`)
+    await compare(`${seed}, end ${nth}`)
   }
-  const states = scene.model.settling.days.map(({ state }) => state.toLowerCase())
-  t.comment(`${seed}: ${told.length} lines, ${scene.model.distinct()} events, ${scene.crashes} crashes, ` +
-    `${scene.model.settling.instructions.length} instructions; ${states.join(', ')}`)
+  const { model, crashes } = scene
+  t.comment(`${seed}: ${told.length} lines, ${model.distinct()} events, ${crashes} crashes, ` +
+    `${model.settling.days.length} dates, ${model.settling.instructions.length} instructions`)
 }
 
 /** Tells a piece of the morning, and some of what was told before; a repeat gets its first answer. */
@@ -182,6 +189,7 @@ async function comparer (t: Test, scene: Scene): Promise<(where: string) => Prom
     for (const [what, real, expected] of await beside(db, model, scene.openDate)) {
       t.strictSame(real, expected, `${where}: ${what}`)
     }
+    for (const word of happened(model)) seen.add(word)
     t.equal(await pastUpTo(db, past.batchId), past.sum, `${where}: the past is as it was`)
     const { checks } = await verifyBooks(db)
     t.strictSame(checks.filter(one => !one.ok), [], `${where}: everything verifies`)
@@ -190,10 +198,47 @@ async function comparer (t: Test, scene: Scene): Promise<(where: string) => Prom
   }
 }
 
+/* ---- what came to pass ---- */
+
+const seen = new Set<string>()
+
+/** What there is in a history now, in words: verdicts, and what became of dates and payments. */
+const happened = ({ settling, ...model }: Model): string[] => [
+  ...model.verdicts().map(({ reason }) => reason),
+  ...settling.days.flatMap(({ state, isOverridden, date, paidWith }) => [
+    `a date ${state.toLowerCase()}`, ...isOverridden ? ['a red date that goes on'] : [],
+    ...paidWith !== null && paidWith !== date ? ['dates paid together'] : []]),
+  ...settling.instructions.flatMap(({ id, fen, state, paid, isShort, replacedBy }) => [
+    `${fen < 0 ? 'a collection' : 'a payment'} ${state}`, ...isShort ? ['a collection short'] : [],
+    ...state === 'returned' && !paid ? ['returned before it was paid'] : [],
+    ...replacedBy === null ? [] : [replacedBy === id ? 'netted away' : 'paid once more']]),
+  ...settling.lines.map(({ state }) => `a line ${state}`),
+  ...settling.holds.size > 0 ? ['a settlement held'] : [],
+  ...model.isReopened() ? ['an account opened for money'] : []
+]
+
+/** In the seeds of the table together; with a hundred more there is hardly anything else. */
+const mustHappen: readonly string[] = [
+  'ok', 'late', 'grey', 'grey_cancelled', 'grey_expired', 'tac_wrong', 'clock_implausible', 'conflict',
+  'chain_broken', 'overdue', 'blacklisted', 'issuer_risk', 'merchant_closed', 'psam_terminal_mismatch',
+  'a date confirmed', 'a red date that goes on', 'dates paid together', 'a payment confirmed',
+  'a payment returned', 'paid once more', 'a collection confirmed', 'a collection short', 'a line attributed',
+  'a line paid_in', 'a line unidentified', 'an account opened for money'
+]
+
 /** Seeds that once failed, each with what it showed, and some that never did. */
-const seeds: readonly (readonly [string, string])[] = [['model 0', ''], ['model 1', '']]
+const seeds: readonly (readonly [string, string])[] = [
+  ['model 3', ''], ['model 16', ''], ['model 20', ''],
+  ['model 57', 'what our city had paid for a returned event of a guest went back as a charge on the centre']
+]
 const only = process.env['MODEL_SEED']
 const more = Array.from({ length: moreSeeds }, (_, at) => [`model ${10 + at}`, ''] as const)
 for (const [seed, showed] of only === undefined ? [...seeds, ...more] : [[only, ''] as const]) {
   t.test(`${seed}${showed === '' ? '' : `: ${showed}`}`, async t => { await play(t, seed) })
+}
+
+if (only === undefined) {
+  t.test('the histories have in them what may happen', async t => {
+    t.strictSame(mustHappen.filter(word => !seen.has(word)), [])
+  })
 }

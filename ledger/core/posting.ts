@@ -56,6 +56,7 @@ export function postingOf (
   return { code, debit: purse, credit: merchant, fromPurseFen: amountFen }
 }
 
+const owedByCentre: ReadonlySet<TransferCode> = new Set(['foreign_tap', 'foreign_tap_adjusted'])
 const reversals: Partial<Record<TransferCode, TransferCode>> = {
   tap: 'tap_reversed',
   tap_adjusted: 'tap_reversed',
@@ -67,11 +68,13 @@ const reversals: Partial<Record<TransferCode, TransferCode>> = {
 }
 
 /**
- * The exact negative of a posting, sides swapped: amounts never turn negative. Where the issuer returned the
- * event it is a chargeback, whatever else is found with it.
+ * The exact negative of a posting, sides swapped: amounts never turn negative. What the centre owes for an
+ * event that its issuer returned is charged back, whatever else is found with it; what our own city paid for
+ * such an event since is taken back as any other.
  */
 export function reverse (posting: Posting, findings: readonly VerdictReason[] = []): Posting {
-  const code = findings.includes('returned_by_issuer') ? 'chargeback' : reversals[posting.code]
+  const isReturned = owedByCentre.has(posting.code) && findings.includes('returned_by_issuer')
+  const code = isReturned ? 'chargeback' : reversals[posting.code]
   if (code === undefined) throw new RangeError(`a transfer of kind ${posting.code} has no reversal`)
   return { code, debit: posting.credit, credit: posting.debit, fromPurseFen: -posting.fromPurseFen }
 }

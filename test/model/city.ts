@@ -86,4 +86,4 @@ export const houseParty = 'ISS'
 /** Ours at the bank, and that of the party that also pays in what it took. */
 export const bankAccounts = { house: '43040099000000001', BUS: '43040011000000002' } as const
 /** A collection that the bank has not brought so many working days after its value date is short. */
-export const shortAfterDays = 1
+export const shortAfterDays = 0

@@ -24,17 +24,23 @@ export const settleSomething: Deed = async scene => {
   return { real: [approved.real, instructed.real], model: [approved.model, instructed.model] }
 }
 
-/** Everything that can be settled is, and the bank carries all of it out. */
-export async function settleAll (scene: Scene, reference: string): Promise<Answers> {
+/** Everything that can be settled is. What the bank carries out of it, and what it loses of our money. */
+export type AtTheBank = { readonly carriesOut: 'payments' | 'everything', readonly lostFen: number }
+export async function settleAll (
+  scene: Scene, reference: string, { carriesOut, lostFen }: AtTheBank
+): Promise<Answers> {
   const { model: { settling } } = scene
   const answers: Answers[] = []
   for (const { date, state } of settling.days) {
     if (state === 'CLEARED') answers.push(await approve(scene, date))
   }
   for (const { date } of settling.days) answers.push(await instruct(scene, date))
-  const due = settling.instructions.filter(({ state, paid }) => state === 'sent' && !paid)
-    .map(({ id, fen }, nth) => ({ reference: `${reference}-${nth}`, fen: -fen, names: id, from: null }))
-  answers.push(await tell(scene, due))
+  const due = settling.instructions
+    .filter(({ state, fen }) => state === 'sent' && (fen > 0 || carriesOut === 'everything'))
+    .map(({ id, fen }) => ({ fen: -fen, names: id, from: null }))
+  const lost = lostFen === 0 ? [] : [{ fen: -lostFen, names: null, from: null }]
+  answers.push(await tell(scene, [...due, ...lost].map((line, nth) =>
+    ({ ...line, reference: `${reference}-${nth}` }))))
   return { real: answers.map(({ real }) => real), model: answers.map(({ model }) => model) }
 }
 
@@ -117,7 +123,7 @@ export const bankSomething: Deed = async (scene, reference) => {
   const others = [
     ...inTwelve(4) ? [{ fen: random.int(1, 900), names: null, from: bankAccounts.BUS }] : [],
     ...inTwelve(3) ? [{ fen: random.int(1, 500), names: null, from: '62000000' }] : [],
-    ...inTwelve(2) ? [{ fen: -random.int(1, 100), names: null, from: bankAccounts.BUS }] : []]
+    ...inTwelve(2) ? [{ fen: -random.int(1, 3_000), names: null, from: bankAccounts.BUS }] : []]
   const lines = random.shuffle([...about, ...others]).filter(({ fen }) => fen !== 0)
   return await tell(scene, lines.map((line, nth) => ({ ...line, reference: `${reference}-${nth}` })))
 }
