@@ -402,7 +402,7 @@ t.test('what the list of cities refuses', async t => {
   t.match(await publish(add('0421')), refused(), 'nobody is registered who would owe')
   await door.ok('registrar', 'PUT', '/v1/registry', { parties: [centre('NAT')] })
   for (const [what, json, answer] of [
-    ['no removals', { add: [] }, invalid('')], ['a list', [], invalid('')],
+    ['no removals', { add: [] }, invalid('/remove')], ['a list', [], invalid('')],
     ['one digit', add('0'), invalid('/add/0/prefix')],
     ['small letters', add('04ab'), invalid('/add/0/prefix')],
     ['more than an issuer', add('0'.repeat(17)), invalid('/add/0/prefix')],

@@ -449,6 +449,11 @@ t.test('every route answers as described', async t => {
     bytes: text,
     type: 'application/octet-stream'
   })).json.status, 'already_processed')
+  const other = writeConsumptionFile({ date: '20260302', industry: '02', merchant, sequence: 1 }, [raw])
+  t.equal(other.name, name)
+  isProblem(t, await door.ask('gateway', 'PUT', `/v1/files/${name}`, {
+    bytes: other.text, type: 'application/octet-stream'
+  }), 'file_sequence_used', 'a name used twice')
   isProblem(t, await door.ask('gateway', 'PUT', `/v1/files/${name}`, { json: {} }),
     'unsupported_media_type', 'JSON for a file')
   isProblem(t, await door.ask('gateway', 'PUT', '/v1/files/XF', {

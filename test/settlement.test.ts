@@ -683,6 +683,7 @@ t.test('without accounts nothing is sent; they may come later', async t => {
   await settleDay(door, D)
   const ask = () => door.ask('settler', 'GET', `/v1/instructions/${D}/pain001`)
   t.match((await ask()).json, { reason: 'bank_account_missing', detail: /BUS, ours of the commerce book/ })
+  t.equal((await door.ask('settler', 'GET', `/v1/instructions/${D}/csv`)).json.reason, 'bank_account_missing')
   await door.ok('registrar', 'PUT', '/v1/registry', { bankAccounts })
   await door.ok('registrar', 'PUT', '/v1/registry', { bankAccounts })
   const first = await ask()
