@@ -82,6 +82,22 @@ t.test('what is not there', async t => {
   }
   await said('registry_invalid', ['registrar', 'PUT', '/v1/library/LIB/catalogue',
     { patrons: [{ patron: 'R1', name: 'Ann', card: stranger }] }])
+
+  const { id } = await door.ok('clerk', 'POST', '/v1/proposals', {
+    kind: 'correction', reason: 'a fen was booked to the wrong side',
+    body: {
+      transfers: [{
+        debit: 'commerce/unidentified-receipts', credit: 'commerce/merchant-pending/BUS', amountFen: 1
+      }]
+    }
+  })
+  await door.ok('clerk', 'DELETE', `/v1/proposals/${id}`)
+  await said('proposal_over', ['clerk', 'DELETE', `/v1/proposals/${id}`])
+
+  door.clock.set(Date.parse('2026-03-03T01:00:00+08:00'))
+  for (const date of [D, '2026-03-03']) await door.ok('settler', 'POST', `/v1/days/${date}/close`)
+  await said('day_state', ['settler', 'POST', '/v1/days/2026-03-04/close'])
+  await said('not_found', ['registrar', 'POST', '/v1/blacklist', { add: [], remove: [cardOf(0)] }])
   t.strictSame(doors.mismatches(), [])
   await door.close()
 })
