@@ -145,7 +145,7 @@ t.test('each paid record of a foreign card is forwarded once, with what the chip
   t.ok(again.equals(bytes), 'the same bytes again')
 
   const receipt = `/v1/national/outbound/${batch.batch}/receipt`
-  t.equal((await door.ask('centre', 'POST', receipt.replace(batch.batch, 'none'),
+  t.equal((await door.ask('centre', 'POST', receipt.replace(batch.batch, '20260302-NAT-99'),
     { json: { digest: batch.digest } })).json.reason, 'not_found')
   t.match(await door.ask('centre', 'POST', receipt, { json: { digest: digestOf(Buffer.from('x')) } }),
     { status: 409, json: { reason: 'conditions_not_met', where: '/digest' } }, 'other bytes')

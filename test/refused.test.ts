@@ -17,7 +17,7 @@ const rules = {
   closedDates: [], accruing: 'refuse'
 }
 
-const absent: readonly (readonly [Who, string, string, object?])[] = [
+const absent: readonly (readonly [Who, string, string, (object | undefined)?])[] = [
   ['auditor', 'GET', `/v1/days/${noDay}`],
   ['auditor', 'GET', `/v1/positions/${noDay}`],
   ['auditor', 'GET', `/v1/positions/${noDay}/BUS/commerce`],
@@ -70,7 +70,7 @@ t.test('what is not there', async t => {
   })
   await door.ledger.sealer.seal()
   const said = async (
-    reason: RequestReason, [who, method, path, json]: readonly [Who, string, string, object?]
+    reason: RequestReason, [who, method, path, json]: readonly [Who, string, string, (object | undefined)?]
   ) => {
     const answer = await door.ask(who, method, path, json === undefined ? {} : { json })
     t.equal(answer.json?.reason, reason, `${method} ${path}`)
