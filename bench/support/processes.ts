@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs'
 import { errorCode, readIfThere } from '../../runtime/files.ts'
 
-/** Processor seconds of a process, its threads, and its children of now. */
+/** Processor seconds of a process, its threads, and its children, those that it has seen end included. */
 export function cpuSeconds (pid: number): number {
   const ticks = [pid, ...childrenOf(pid)].reduce((sum, one) => sum + (statOf(one)?.ticks ?? 0), 0)
   return ticks / ticksPerSecond
@@ -22,10 +22,11 @@ export function descriptorsOf (pid: number): number {
   }
 }
 
-/** Fields 4, 14 and 15 of proc(5) stat, counted from behind the name, which may hold anything. */
+/** Fields 4 and 14 to 17 of proc(5) stat, counted from behind the name, which may hold anything. */
 function statOf (pid: number): { parent: number, ticks: number } | null {
   const stat = readIfThere(`/proc/${pid}/stat`)
   if (stat === null) return null
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return { parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) }
+  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
+  return { parent: Number(fields[1]), ticks }
 }
