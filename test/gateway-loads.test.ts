@@ -492,10 +492,12 @@ t.test('loads at lanes', { ...here, jobs: 3 }, async t => {
         await city.rest(`GW-${no}`)
       }
     }))
-    for (const at of ['block-after-intent', 'block-after-command']) {
+    // A chip that is blocked for good says no more whose it was: what became of that block stays open.
+    for (const [at, form] of [
+      ['block-after-intent', 'permanent'], ['block-after-command', 'temporary']] as const) {
       const no = next()
       await list(city, [no], 'fraud')
-      const blocking: GatewayWish = { lane: { mode: 'fare', blockListed: 'permanent' } }
+      const blocking: GatewayWish = { lane: { mode: 'fare', blockListed: form } }
       const first = await opened(city, `GW-${no}`, ['K6'], { ...blocking, killAt: at })
       await first.post('/v1/parameters/refresh', {})
       await city.farm.insert({ chip: await city.chip(no), reader: 'K6 00 00' })
@@ -504,7 +506,10 @@ t.test('loads at lanes', { ...here, jobs: 3 }, async t => {
       const second = await opened(city, `GW-${no}`, ['K6'], blocking)
       const obeyed = at === 'block-after-command'
       t.equal((await city.tap(second, 'K6', no)).reason, obeyed ? 'card_locked' : 'card_blocked_now', at)
-      t.equal((await city.farm.inspectCard({ chip: await city.chip(no) })).lock, 'permanent', at)
+      t.equal((await city.farm.inspectCard({ chip: await city.chip(no) })).lock, form, at)
+      const heard = obeyed ? 2 : 1
+      for (let n = 0; n < 400 && (await blocksOf(city, 'K6')).blocked < heard; n++) await delay(25)
+      t.match(await blocksOf(city, 'K6'), { blocked: heard }, `${at}: the ledger has heard what the chip did`)
       await city.rest(`GW-${no}`)
     }
   })
