@@ -4,9 +4,9 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { Tap } from '../schemas/tariff/journey.ts'
 import { dueByTap, priceCard } from '../schemas/tariff/price-card.ts'
-import { at, busyDocuments, faresFrom, firstDocument, gate, history, secondDocument, tap } from '../test/support/fare-city.ts'
-import { randomHistory } from '../test/support/random-days.ts'
-import { slowFares } from '../test/support/slow-fares.ts'
+import { at, busyDocuments, faresFrom, firstDocument, gate, history, secondDocument, tap } from './fares/city.ts'
+import { randomHistory } from './fares/random-days.ts'
+import { slowFares } from './fares/slow.ts'
 
 const journeysWanted = 1_000_000
 const journeysPerCard = 50

@@ -18,9 +18,9 @@ import { rateOf } from '../schemas/tariff/rate.ts'
 import { priceBoarding } from '../schemas/tariff/tariff.ts'
 import {
   at, busyDocuments, faresFrom, firstDocument, gate, history, secondDocument, senior, student, tap
-} from './support/fare-city.ts'
-import { randomHistory } from './support/random-days.ts'
-import { slowFares } from './support/slow-fares.ts'
+} from '../bench/fares/city.ts'
+import { randomHistory } from '../bench/fares/random-days.ts'
+import { slowFares } from '../bench/fares/slow.ts'
 
 const city = faresFrom(firstDocument)
 const priced = (taps: readonly Tap[], more: Partial<CardHistory> = {}): readonly Journey[] =>
@@ -314,7 +314,7 @@ t.test('explanations', async t => {
   const [, metro] = priced([tap(1, '2026-02-27 08:00:00'), gate(2, '2026-02-27 08:30:00', 'in', 'M0'),
     gate(3, '2026-02-27 09:00:00', 'out', 'M1')])
   t.strictSame(tellSteps(metro?.steps ?? [], 'en', 'CNY'), [
-    'metro M0 to M1, 6000 m: 3.00', 'transfer from bus after 1800 s: -1.00', 'total 2.00 CNY'.replace('total ', 'total: ')])
+    'metro M0 to M1, 6000 m: 3.00', 'transfer from bus after 1800 s: -1.00', 'total: 2.00 CNY'])
   t.strictSame(tellSteps(metro?.steps ?? [], 'zh', 'CNY'), [
     'metro M0 至 M1，6000 米：3.00', '1800 秒内自 bus 换乘：-1.00', '合计：2.00 CNY'])
   const holes = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort()

@@ -1,8 +1,8 @@
-// The fares of test/support/fare-city.ts a second time, by another route: no state that is carried on, but
+// The fares of bench/fares/city.ts a second time, by another route: no state that is carried on, but
 // questions that look back (which trip was open before this tap, whose window is this). Reads no tariff: the
 // rules of the busy city stand here in its own words. Slow, and meant to be.
 import type { CardHistory, Tap } from '../../schemas/tariff/journey.ts'
-import { stages, stations } from './fare-city.ts'
+import { stages, stations } from './city.ts'
 
 export type SlowResult = { readonly dueByTap: Map<number, bigint>, readonly treasuryFen: bigint, readonly totalFen: bigint }
 

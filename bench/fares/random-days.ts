@@ -1,8 +1,8 @@
-// Random days of one card in the city of test/support/fare-city.ts, as fast-check makes and shrinks them:
+// Random days of one card in the city of bench/fares/city.ts, as fast-check makes and shrinks them:
 // around the borders of a transit day, a week, a month and a tariff, with exits missing and decided later.
 import fc from 'fast-check'
 import type { CardHistory, Entitlement, Tap } from '../../schemas/tariff/journey.ts'
-import { at, gate, stages, stations, tap } from './fare-city.ts'
+import { at, gate, stages, stations, tap } from './city.ts'
 
 /** Seconds between two taps: around the guard, the window, the longest trips, and over night. */
 const gaps = [1, 5, 6, 300, 900, 1_800, 3_599, 3_600, 3_601, 7_200, 10_801, 14_400, 14_401, 21_601, 40_000]
