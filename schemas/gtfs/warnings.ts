@@ -1,5 +1,7 @@
 // What a feed got wrong and what GTFS cannot say, one line each: where, what, and what to do about it, in
 // Chinese and English. A table of words and nothing else.
+import { yuan } from '../tariff/explain.ts'
+
 export type Severity = 'error' | 'warning' | 'note'
 type Row = { readonly severity: Severity, readonly zh: string, readonly en: string }
 
@@ -37,14 +39,16 @@ export const warningTexts = {
     en: '{column} “{value}” is not in {target}; the row is left out'
   },
   reference_empty: {
-    severity: 'warning', zh: '{column} 的“{value}”在 {target} 中没有成员', en: '{column} “{value}” has nothing in {target}'
+    severity: 'warning', zh: '{column} 的“{value}”在 {target} 中没有成员',
+    en: '{column} “{value}” has nothing in {target}'
   },
   currency_mixed: {
     severity: 'error', zh: '币种 {value} 与其余的 {currency} 不同；该行忽略',
     en: 'currency {value} where the others have {currency}; the row is left out'
   },
   default_category: {
-    severity: 'warning', zh: '有 {count} 个默认乘客类别，应为一个', en: '{count} default rider categories; there should be one'
+    severity: 'warning', zh: '有 {count} 个默认乘客类别，应为一个',
+    en: '{count} default rider categories; there should be one'
   },
   no_ordinary_price: {
     severity: 'error', zh: '规则 {rule} 没有普通乘客的票价；该规则忽略',
@@ -75,17 +79,20 @@ export const warningTexts = {
     en: 'timeframe {timeframe}: the exceptions of service {service} in calendar_dates.txt are not taken over'
   },
   window_assumed: {
-    severity: 'warning', zh: '换乘没有时限；按 {seconds} 秒', en: 'the transfer has no time limit; {seconds} s are taken'
+    severity: 'warning', zh: '换乘没有时限；按 {seconds} 秒',
+    en: 'the transfer has no time limit; {seconds} s are taken'
   },
   transfer_of_class: {
-    severity: 'warning', zh: '换乘产品 {product} 按普通乘客的价格', en: 'transfer {product} has its ordinary price for every class'
+    severity: 'warning', zh: '换乘产品 {product} 按普通乘客的价格',
+    en: 'transfer {product} has its ordinary price for every class'
   },
   group_without_rules: {
     severity: 'warning', zh: '换乘中的 {group} 没有票价规则；该行忽略',
     en: 'no leg rule has the group {group} of this transfer; the row is left out'
   },
   v1_ignored: {
-    severity: 'note', zh: '已有 Fares v2；忽略 fare_attributes.txt', en: 'Fares v2 is there; fare_attributes.txt is not read'
+    severity: 'note', zh: '已有 Fares v2；忽略 fare_attributes.txt',
+    en: 'Fares v2 is there; fare_attributes.txt is not read'
   },
   time_zone_unknown: {
     severity: 'warning', zh: '时区“{value}”未知；采用东八区', en: 'time zone “{value}” is not known; UTC+8 is taken'
@@ -128,7 +135,7 @@ export function warnings (): { readonly all: Warning[], readonly warn: Warn } {
 export function tellWarning ({ code, file, line, inputs }: Warning, language: 'zh' | 'en'): string {
   const text = warningTexts[code][language].replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = inputs[name]
-    return typeof value === 'number' && name.endsWith('Fen') ? (value / 100).toFixed(2) : String(value ?? '–')
+    return typeof value === 'number' && name.endsWith('Fen') ? yuan(value) : String(value ?? '–')
   })
   return `${file}${line === null ? '' : `:${line}`}: ${text}`
 }

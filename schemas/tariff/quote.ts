@@ -1,0 +1,45 @@
+// What a journey would cost by itself, for whoever asks before riding: no transfer, ladder or cap, since nobody
+// knows the card. Pure.
+import { concessionFen } from './reductions.ts'
+import { ordinary, type TariffDocument } from './document.ts'
+import { add, newSheet, type Step } from './explain.ts'
+import { type Fares, serviceOf, versionAt } from './fares.ts'
+import { baseOf } from './legs.ts'
+
+export type Question = {
+  readonly operator: string, readonly line: string
+  readonly from: string | null, readonly to: string | null
+  readonly atMs: number
+  /** At the same instant when absent. */
+  readonly endMs?: number
+  readonly class?: string
+}
+export type Quote = {
+  readonly amountFen: number, readonly currency: string, readonly tariffVersion: number,
+  readonly steps: readonly Step[]
+}
+
+/** Null where no tariff speaks of such a journey. */
+export function quote (fares: Fares, question: Question): Quote | null {
+  const { operator, line, from, to, atMs, endMs = atMs, class: name = ordinary } = question
+  const version = versionAt(fares, atMs)
+  const service = version === null ? null : serviceOf(version, operator, line)
+  if (version === null || service === null) return null
+  const { document } = version
+  const base = baseOf(service, { line, from, to, startMs: atMs, endMs }, document)
+  if (base === null) return null
+  const sheet = newSheet()
+  add(sheet, base.code, base.fareFen, base.inputs)
+  const reducedFen = concessionFen(document, service, name, base.fareFen, base.byClass)
+  if (reducedFen !== null) add(sheet, 'concession', reducedFen - base.fareFen, { class: name })
+  return {
+    amountFen: sheet.totalFen, currency: document.currency, tariffVersion: document.version, steps: sheet.steps
+  }
+}
+
+/** The pass that a class buys: one made for it, else the cheapest that anybody may buy. */
+export function passOf ({ passes = [] }: TariffDocument, name: string): { id: string, priceFen: number } | null {
+  const cheapest = (of: string | undefined) =>
+    passes.filter(pass => pass.class === of).sort((one, other) => one.priceFen - other.priceFen)[0]
+  return cheapest(name) ?? cheapest(undefined) ?? null
+}
