@@ -1,17 +1,21 @@
-// How many journeys a core prices, what a month of a million costs again after a tariff was corrected, and ten
-// thousand random days beside the slow calculator of the tests. `npm run bench -- fares [DAYS]`.
+// How many journeys a core prices, a month of a million of them priced again after a tariff was corrected,
+// and ten thousand random days beside the slow calculator. `npm run bench -- fares [DAYS]`.
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { Tap } from '../schemas/tariff/journey.ts'
 import { dueByTap, priceCard } from '../schemas/tariff/price-card.ts'
-import { at, busyDocuments, faresFrom, firstDocument, gate, history, secondDocument, tap } from './fares/city.ts'
+import {
+  at, busyDocuments, faresFrom, firstDocument, gate, history, secondDocument, tap
+} from './fares/city.ts'
 import { randomHistory } from './fares/random-days.ts'
 import { slowFares } from './fares/slow.ts'
 
 const journeysWanted = 1_000_000
 const journeysPerCard = 50
 
-export async function bench ({ args }: { readonly args: readonly string[] }): Promise<Record<string, unknown>> {
+export async function bench (
+  { args }: { readonly args: readonly string[] }
+): Promise<Record<string, unknown>> {
   const days = Number(args[0] ?? 10_000)
   const month = repriceMonth()
   const compared = compareDays(days)
@@ -20,7 +24,8 @@ export async function bench ({ args }: { readonly args: readonly string[] }): Pr
 
 /** One card after the other, as a job would read them: what is held is one card and two sums. */
 function repriceMonth (): Record<string, unknown> {
-  const [before, after] = [faresFrom(firstDocument), faresFrom(firstDocument, { ...secondDocument, from: '2026-03-01T04:30:00+08:00' })]
+  const corrected = { ...secondDocument, from: '2026-03-01T04:30:00+08:00' }
+  const [before, after] = [faresFrom(firstDocument), faresFrom(firstDocument, corrected)]
   let [journeys, paidFen, dueFen, peakBytes] = [0, 0, 0, 0]
   let seconds = 0
   for (let card = 0; journeys < journeysWanted; card++) {
@@ -36,12 +41,13 @@ function repriceMonth (): Record<string, unknown> {
   }
   const perSecond = Math.round(2 * journeys / seconds)
   const heapMiB = Math.round(peakBytes / 2 ** 20)
-  console.log(`${journeys} journeys priced and priced again in ${seconds.toFixed(1)} s: ${perSecond} journeys/s, ` +
-    `heap at most ${heapMiB} MiB; paid ${paidFen}, due ${dueFen}`)
+  console.log(`${journeys} journeys priced and priced again in ${seconds.toFixed(1)} s: ` +
+    `${perSecond} journeys/s, heap at most ${heapMiB} MiB; paid ${paidFen}, due ${dueFen}`)
   return { journeys, seconds, perSecond, heapMiB, paidFen, dueFen }
 }
 
-const sumOf = (all: readonly { readonly amountFen: number }[]): number => all.reduce((sum, { amountFen }) => sum + amountFen, 0)
+const sumOf = (all: readonly { readonly amountFen: number }[]): number =>
+  all.reduce((sum, { amountFen }) => sum + amountFen, 0)
 
 /** Two thirds on a bus, one by metro, twice a day, of a month with 31 days. */
 function monthOf (card: number): Tap[] {
@@ -68,7 +74,9 @@ function compareDays (days: number): Record<string, unknown> {
     const { journeys } = priceCard(fares, card)
     const slow = slowFares(card)
     assert.equal(sumOf(journeys), Number(slow.totalFen))
-    for (const [counter, fen] of dueByTap(journeys)) assert.equal(fen, Number(slow.dueByTap.get(counter) ?? 0n))
+    for (const [counter, fen] of dueByTap(journeys)) {
+      assert.equal(fen, Number(slow.dueByTap.get(counter) ?? 0n), `tap ${counter}`)
+    }
   }), { numRuns: days })
   const comparedSeconds = (performance.now() - startMs) / 1_000
   console.log(`${days} random days (${taps} taps) equal to the fen in ${comparedSeconds.toFixed(0)} s`)

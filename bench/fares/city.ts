@@ -1,4 +1,4 @@
-// A made-up city's tariffs for tests of pricing: two flat bus lines, a section bus of each mode, a metro of three
+// A made-up city's tariffs for tests of pricing: flat bus lines, a section bus of each mode, a metro of three
 // owners, transfers, caps, a ladder, concessions; a second version from 2026-03-02 05:00 on.
 import { checkDocument } from '../../schemas/tariff/check-document.ts'
 import type { TariffDocument } from '../../schemas/tariff/document.ts'
@@ -115,16 +115,20 @@ export const at = (local: string): number => Date.parse(`${local.replace(' ', 'T
 export function tap (counter: number, local: string, more: Partial<Tap> = {}): Tap {
   const { line = '1', vehicle = 'V1' } = more
   return {
-    counter, atMs: at(local), operator: 'BUS', line, vehicle, reader: `${line}/${vehicle}/${more.stop ?? ''}`, stop: null,
+    counter, atMs: at(local), operator: 'BUS', line, vehicle, reader: `${line}/${vehicle}`, stop: null,
     sense: 'either', rider: 1, riders: 1, ...more
   }
 }
 
-export const gate = (counter: number, local: string, sense: 'in' | 'out', stop: string, more: Partial<Tap> = {}): Tap =>
-  tap(counter, local, { operator: 'MET', line: '', vehicle: '', reader: `${stop}/${sense}`, stop, sense, ...more })
+export const gate = (
+  counter: number, local: string, sense: 'in' | 'out', stop: string, more: Partial<Tap> = {}
+): Tap => tap(counter, local, {
+  operator: 'MET', line: '', vehicle: '', reader: `${stop}/${sense}`, stop, sense, ...more
+})
 
 export const history = (
-  taps: readonly Tap[], entitlements: readonly Entitlement[] = [], corrections: CardHistory['corrections'] = []
+  taps: readonly Tap[], entitlements: readonly Entitlement[] = [],
+  corrections: CardHistory['corrections'] = []
 ): CardHistory => ({ taps, entitlements, corrections })
 
 export const student = (until: string): Entitlement => ({ class: 'student', from: null, until })

@@ -6,11 +6,13 @@ import { at, gate, stages, stations, tap } from './city.ts'
 
 /** Seconds between two taps: around the guard, the window, the longest trips, and over night. */
 const gaps = [1, 5, 6, 300, 900, 1_800, 3_599, 3_600, 3_601, 7_200, 10_801, 14_400, 14_401, 21_601, 40_000]
-const starts = ['2026-02-28 22:00:00', '2026-03-01 03:40:00', '2026-03-01 20:00:00', '2026-03-02 04:00:00', '2026-03-31 23:00:00']
+const starts = ['2026-02-28 22:00:00', '2026-03-01 03:40:00', '2026-03-01 20:00:00', '2026-03-02 04:00:00',
+  '2026-03-31 23:00:00']
 
 const stop = fc.constantFrom(...Object.keys(stages))
 const station = fc.constantFrom(...Object.keys(stations))
-const sense = fc.constantFrom('in', 'out', 'either')
+const sense = fc.constantFrom('in' as const, 'out' as const, 'either' as const)
+const gateSense = fc.constantFrom('in' as const, 'out' as const)
 const vehicle = fc.constantFrom('V1', 'V2')
 const riders = fc.constantFrom(1, 1, 1, 1, 1, 1, 3)
 
@@ -20,8 +22,8 @@ const flat = fc.record({ line: fc.constantFrom('1', '2', '3'), vehicle }).map(({
   (counter, local) => tap(counter, local, { line, vehicle }))
 const section = fc.record({ line: fc.constantFrom('S1', 'S2'), vehicle, stop, sense }).map((more): Build =>
   (counter, local) => tap(counter, local, more))
-const metro = fc.record({ stop: station, sense: fc.constantFrom('in', 'out') }).map(({ stop, sense }): Build =>
-  (counter, local) => gate(counter, local, sense as 'in' | 'out', stop))
+const metro = fc.record({ stop: station, sense: gateSense }).map(({ stop, sense }): Build =>
+  (counter, local) => gate(counter, local, sense, stop))
 const lost = fc.constant<Build>((counter, local) => tap(counter, local, { stop: 'nowhere', line: 'S1' }))
 const shop = fc.constant<Build>((counter, local) => tap(counter, local, { operator: 'SHP' }))
 

@@ -4,13 +4,24 @@
 import type { CardHistory, Tap } from '../../schemas/tariff/journey.ts'
 import { stages, stations } from './city.ts'
 
-export type SlowResult = { readonly dueByTap: Map<number, bigint>, readonly treasuryFen: bigint, readonly totalFen: bigint }
+export type SlowResult = {
+  readonly dueByTap: Map<number, bigint>, readonly treasuryFen: bigint, readonly totalFen: bigint
+}
 
 type Kind = 'flat' | 'mark' | 'debit' | 'metro' | 'none'
 type Role = 'none' | 'repeat' | 'declined' | 'alone' | 'enter' | 'leave' | 'leave_only'
-type Trip = { first: number, last: number | null, kind: Kind, alone: boolean, decided: { stop: string, atMs: number } | null, closedBy: number | null }
+type Place = { readonly stop: string | null, readonly atMs: number }
+type Trip = {
+  readonly first: number, readonly last: number | null, readonly kind: Kind, readonly alone: boolean
+  /** Its end by a decision. */
+  readonly decided: Place | null
+  /** The tap at which it was settled, for want of an exit. */
+  readonly closedBy: number | null
+}
 
-const wallClock = new Intl.DateTimeFormat('sv-SE', { timeZone: 'Asia/Shanghai', dateStyle: 'short', timeStyle: 'medium' })
+const wallClock = new Intl.DateTimeFormat('sv-SE', {
+  timeZone: 'Asia/Shanghai', dateStyle: 'short', timeStyle: 'medium'
+})
 
 export function slowFares ({ taps: unsorted, entitlements, corrections }: CardHistory): SlowResult {
   const taps: Tap[] = []
@@ -69,9 +80,11 @@ export function slowFares ({ taps: unsorted, entitlements, corrections }: CardHi
     const kind = kindOf(index)
     for (const { class: name, from, until } of entitlements) {
       const served = name === 'senior' ? kind === 'flat' : kind === 'flat' || kind === 'metro'
-      if (!served || (from !== null && dayOf(index) < from) || (until !== null && dayOf(index) > until)) continue
+      const day = dayOf(index)
+      if (!served || (from !== null && day < from) || (until !== null && day > until)) continue
       if (name !== 'senior') return name
-      const earlier = range(0, index).filter(other => begins(other) && classOf(other) === 'senior' && dayOf(other) === dayOf(index))
+      const earlier = range(0, index)
+        .filter(other => begins(other) && classOf(other) === 'senior' && dayOf(other) === day)
       return earlier.length < 5 ? 'senior' : 'declined'
     }
     return 'ordinary'
@@ -89,22 +102,26 @@ export function slowFares ({ taps: unsorted, entitlements, corrections }: CardHi
 
   /* ---- trips, in the order in which they are settled ---- */
   const settledAt = (trip: Trip): number => trip.last ?? trip.closedBy ?? (trip.alone ? trip.first : Infinity)
-  const trips: Trip[] = range(0, taps.length).filter(index => ['alone', 'enter', 'leave_only'].includes(roleOf(index)))
-    .map(first => {
-      const role = roleOf(first)
-      if (role !== 'enter') {
-        return { first, last: role === 'alone' && kindOf(first) === 'flat' ? first : null, kind: kindOf(first), alone: true, decided: null, closedBy: first }
-      }
-      const next = range(first + 1, taps.length).find(index => openBefore(index) === first &&
-        !['none', 'repeat'].includes(roleOf(index)) && of(index).rider === 1)
-      const last = next !== undefined && roleOf(next) === 'leave' ? next : null
-      const decided = corrections.filter(one => one.entryCounter === of(first).counter)
-        .sort((one, other) => other.atMs - one.atMs || (one.stop < other.stop ? 1 : -1))[0] ?? null
-      return { first, last, kind: kindOf(first), alone: false, decided: last === null ? decided : null, closedBy: next ?? null }
-    })
+  const tripFrom = (first: number): Trip => {
+    const kind = kindOf(first)
+    if (roleOf(first) !== 'enter') {
+      const last = kind === 'flat' ? first : null
+      return { first, last, kind, alone: true, decided: null, closedBy: first }
+    }
+    const next = range(first + 1, taps.length).find(index => openBefore(index) === first &&
+      !['none', 'repeat'].includes(roleOf(index)) && of(index).rider === 1)
+    const last = next !== undefined && roleOf(next) === 'leave' ? next : null
+    const [latest = null] = corrections.filter(one => one.entryCounter === of(first).counter)
+      .sort((one, other) => other.atMs - one.atMs || (one.stop < other.stop ? 1 : -1))
+    const decided = last === null ? latest : null
+    return { first, last, kind, alone: false, decided, closedBy: next ?? null }
+  }
+  const trips = range(0, taps.length)
+    .filter(index => ['alone', 'enter', 'leave_only'].includes(roleOf(index)))
+    .map(tripFrom)
     .sort((one, other) => settledAt(one) - settledAt(other) || one.first - other.first)
 
-  const endOf = (trip: Trip): { stop: string | null, atMs: number } | null => {
+  const endOf = (trip: Trip): Place | null => {
     if (trip.last !== null) return of(trip.last)
     if (trip.decided === null) return null
     return trip.closedBy !== null || trip.kind === 'debit' ? trip.decided : null
@@ -158,7 +175,8 @@ export function slowFares ({ taps: unsorted, entitlements, corrections }: CardHi
     const [from, to] = [groupOf(trips[opener] as Trip), groupOf(trip)]
     if (from === 'bus' && to === 'metro') return own > 100n ? own - 100n : 0n
     if (from === 'metro' && to === 'bus') return own < 80n ? own : 80n
-    const ridden = range(opener, index).filter(other => isWhole(other) && rider(other).rider === 1).map(other => rider(other).line)
+    const ridden = range(opener, index).filter(other => isWhole(other) && rider(other).rider === 1)
+      .map(other => rider(other).line)
     return from === 'bus' && to === 'bus' && !ridden.includes(rider(index).line) ? 0n : own
   })
 
@@ -168,18 +186,21 @@ export function slowFares ({ taps: unsorted, entitlements, corrections }: CardHi
       .reduce((sum, other) => sum + fareOf(other), 0n)
   const day = (index: number): string => dayOf((trips[index] as Trip).first)
   const isOrdinary = (index: number): boolean => classOf((trips[index] as Trip).first) === 'ordinary'
+  const isMetro = (index: number): boolean => groupOf(trips[index] as Trip) === 'metro'
   /** Without the surcharge for time. */
   const fareOf = remembered((index: number): bigint => {
     if (rider(index).rider > 1) return ownPrice(trips[index] as Trip) as bigint
     let price = withTransfer(index)
-    if (groupOf(trips[index] as Trip) === 'metro') {
-      const month = paidBefore(index, other => groupOf(trips[other] as Trip) === 'metro' && day(other).slice(0, 7) === day(index).slice(0, 7))
+    if (isMetro(index)) {
+      const month = paidBefore(index, other =>
+        isMetro(other) && day(other).slice(0, 7) === day(index).slice(0, 7))
       if (month >= 1_000n && month < 1_500n) price = halfUp(price, 800_000n)
       if (month >= 1_500n && month < 2_500n) price = halfUp(price, 500_000n)
     }
     if (!isOrdinary(index)) return price
     const today = paidBefore(index, other => isOrdinary(other) && day(other) === day(index))
-    const thisWeek = paidBefore(index, other => isOrdinary(other) && mondayOf(day(other)) === mondayOf(day(index)))
+    const thisWeek = paidBefore(index, other =>
+      isOrdinary(other) && mondayOf(day(other)) === mondayOf(day(index)))
     return least(price, left(1_500n, today), left(3_300n, thisWeek))
   })
 
@@ -195,8 +216,8 @@ export function slowFares ({ taps: unsorted, entitlements, corrections }: CardHi
     const end = endOf(trip)
     const taken = trip.kind === 'debit' && !trip.alone ? most(trip) : 0n
     let price: bigint | null = null
-    if (isWhole(index)) {
-      const late = trip.kind === 'metro' && (end as { atMs: number }).atMs - of(trip.first).atMs > 4 * 3_600_000
+    if (end !== null && isWhole(index)) {
+      const late = trip.kind === 'metro' && end.atMs - of(trip.first).atMs > 4 * 3_600_000
       price = fareOf(index) + (late ? 300n : 0n)
       if (classOf(trip.first) === 'senior') treasuryFen += 200n
     } else if (trip.closedBy !== null || taken > 0n) price = most(trip)

@@ -3,7 +3,9 @@
 import type { Warn } from './warnings.ts'
 
 export type Row = { readonly line: number, readonly cells: Readonly<Record<string, string>> }
-export type Table = { readonly file: string, readonly columns: readonly string[], readonly rows: readonly Row[] }
+export type Table = {
+  readonly file: string, readonly columns: readonly string[], readonly rows: readonly Row[]
+}
 
 /** The value of a column, empty where the column or the value is not there. */
 export const cell = ({ cells }: Row, column: string): string =>

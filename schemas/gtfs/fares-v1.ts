@@ -1,8 +1,7 @@
 // GTFS fare_attributes and fare_rules as rules of our own. It refuses to know documents.
 import type { TransferRule, ZoneRule } from '../tariff/document.ts'
 import { cell, type Row } from './csv.ts'
-import type { FeedFares } from './fares-v2.ts'
-import { windowAssumedSeconds } from './fares-v2.ts'
+import { type FeedFares, windowAssumedSeconds } from './fares-v2.ts'
 import type { Feed } from './files.ts'
 import { amountIn, gathered, idsIn, ofOneCurrency, refers, wholeIn } from './values.ts'
 import type { Warn } from './warnings.ts'
@@ -49,20 +48,25 @@ function fareOf (row: Row, conditions: Conditions, warn: Warn): Fare[] {
   const window = wholeIn(row, 'transfer_duration', file, warn, undefined, value => value >= 0)
   if (fareFen === null || count === null || window === null) return []
   const plain = { id, group: id, priority: 0, fareFen }
-  const rules = conditions.get(id)?.flatMap(one => one === null ? [] : [{ ...plain, id: `${id}#${one.line}`, ...whereOf(one) }])
-  if (count > 0 && window === undefined) warn('window_assumed', file, row.line, { seconds: windowAssumedSeconds })
+  const rules = conditions.get(id)?.flatMap(one =>
+    one === null ? [] : [{ ...plain, id: `${id}#${one.line}`, ...whereOf(one) }])
+  if (count > 0 && window === undefined) {
+    warn('window_assumed', file, row.line, { seconds: windowAssumedSeconds })
+  }
   const transfer: TransferRule = {
-    from: id, to: id, windowSeconds: Math.min(window ?? windowAssumedSeconds, 7 * 86_400), measured: 'start_end',
-    ...count === Infinity ? {} : { transfersMax: Math.max(1, count) }, price: { kind: 'fare', fen: 0 }
+    from: id, to: id, windowSeconds: Math.min(window ?? windowAssumedSeconds, 7 * 86_400),
+    measured: 'start_end', ...count === Infinity ? {} : { transfersMax: Math.max(1, count) },
+    price: { kind: 'fare', fen: 0 }
   }
   return [{ rules: rules ?? [plain], transfers: count === 0 || rules?.length === 0 ? [] : [transfer] }]
 }
 
 function whereOf (row: Row): Pick<ZoneRule, 'lines' | 'from' | 'to'> {
-  const [route, origin, destination] = ['route_id', 'origin_id', 'destination_id'].map(column => cell(row, column))
+  const [route, origin, destination] = [
+    cell(row, 'route_id'), cell(row, 'origin_id'), cell(row, 'destination_id')]
   return {
-    ...route === undefined || route === '' ? {} : { lines: [route] },
-    ...origin === undefined || origin === '' ? {} : { from: [origin] },
-    ...destination === undefined || destination === '' ? {} : { to: [destination] }
+    ...route === '' ? {} : { lines: [route] },
+    ...origin === '' ? {} : { from: [origin] },
+    ...destination === '' ? {} : { to: [destination] }
   }
 }

@@ -6,7 +6,9 @@ import type { Feed, FileName } from './files.ts'
 import { amountIn, gathered, idsIn, ofOneCurrency, refers, wholeIn } from './values.ts'
 import type { Warn } from './warnings.ts'
 
-export type Pass = { readonly id: string, readonly name?: string, readonly class?: string, readonly priceFen: number }
+export type Pass = {
+  readonly id: string, readonly name?: string, readonly class?: string, readonly priceFen: number
+}
 export type FeedFares = {
   readonly currency: string | null
   readonly areas: Record<string, string[]>
@@ -22,10 +24,11 @@ export function readFaresV2 (feed: Feed, warn: Warn): FeedFares {
   const { currency, products } = productsOf(feed, categories, warn)
   const rules = legRules(feed, products, warn)
   const transfers = transferRules(feed, products, new Set(rules.map(({ group }) => group ?? '')), warn)
-  if (feed.rows('fare_leg_join_rules.txt').length > 0) warn('join_unsupported', 'fare_leg_join_rules.txt', null)
+  const joins = feed.rows('fare_leg_join_rules.txt')
+  if (joins[0] !== undefined) warn('join_unsupported', 'fare_leg_join_rules.txt', joins[0].line)
   return {
     currency, areas: areasOf(feed, warn), rules, transfers,
-    passes: passesOf(feed, products, categories, warn), classes: categories.others
+    passes: passesOf(feed, products, warn), classes: categories.others
   }
 }
 
@@ -37,7 +40,9 @@ function categoriesOf (feed: Feed, warn: Warn): Categories {
   const file = 'rider_categories.txt'
   const rows = feed.rows(file)
   const defaults = rows.filter(row => cell(row, 'is_default_fare_category') === '1')
-  if (rows.length > 0 && defaults.length !== 1) warn('default_category', file, null, { count: defaults.length })
+  if (rows.length > 0 && defaults.length !== 1) {
+    warn('default_category', file, null, { count: defaults.length })
+  }
   const ordinary = defaults[0] === undefined ? null : cell(defaults[0], 'rider_category_id')
   const others = rows.map(row => [cell(row, 'rider_category_id'), cell(row, 'rider_category_name')] as const)
     .filter(([id]) => id !== ordinary)
@@ -81,26 +86,30 @@ function productOf (
   }
   const anyFen = (ordinary === null ? undefined : prices.get(ordinary)) ?? prices.get('') ?? null
   const byClass = [...prices].filter(([category]) => category !== '' && category !== ordinary)
-  return { name: cell(rows[0] ?? { line: 0, cells: {} }, 'fare_product_name'), anyFen, byClass: Object.fromEntries(byClass) }
+  const [first] = rows
+  const name = first === undefined ? '' : cell(first, 'fare_product_name')
+  return { name, anyFen, byClass: Object.fromEntries(byClass) }
 }
 
-/** What is paid with a card comes first: a transit card, anything, nothing at all, a bank card, an app, paper. */
+/** What is paid with a card comes first: a transit card, anything, nothing, a bank card, an app, paper. */
 const mediaRanks: Readonly<Record<string, number>> = { 2: 0, '': 1, 0: 2, 3: 3, 4: 4, 1: 5 }
 
 function mediumRank (feed: Feed, product: Row): number {
-  const medium = feed.rows('fare_media.txt').find(row => cell(row, 'fare_media_id') === cell(product, 'fare_media_id'))
+  const id = cell(product, 'fare_media_id')
+  const medium = feed.rows('fare_media.txt').find(row => cell(row, 'fare_media_id') === id)
   return mediaRanks[medium === undefined ? '' : cell(medium, 'fare_media_type')] ?? 6
 }
 
 /** What no rule sells for a leg is bought once and used many times. */
-function passesOf (feed: Feed, products: Products, { ordinary }: Categories, warn: Warn): Pass[] {
+function passesOf (feed: Feed, products: Products, warn: Warn): Pass[] {
   const sold = new Set([...idsIn(feed, 'fare_leg_rules.txt', 'fare_product_id'),
     ...idsIn(feed, 'fare_transfer_rules.txt', 'fare_product_id')])
   return [...products].filter(([id]) => !sold.has(id)).flatMap(([id, { name, anyFen, byClass }]) => {
     warn('product_as_pass', 'fare_products.txt', null, { product: id })
     const named = name === '' ? { id } : { id, name }
     const general = anyFen === null ? [] : [{ ...named, priceFen: anyFen }]
-    const special = Object.entries(byClass).map(([category, priceFen]) => ({ ...named, class: category, priceFen }))
+    const special = Object.entries(byClass)
+      .map(([category, priceFen]) => ({ ...named, class: category, priceFen }))
     return [...general, ...special].filter(({ priceFen }) => priceFen >= 0)
   })
 }
@@ -125,7 +134,9 @@ function networksOf (feed: Feed, warn: Warn): ReadonlyMap<string, readonly strin
   const routes = idsIn(feed, 'routes.txt', 'route_id')
   const listed = feed.rows('route_networks.txt')
     .filter(row => refers(row, 'route_id', routes, 'routes.txt', 'route_networks.txt', warn))
-  const rows = listed.length > 0 ? listed : feed.rows('routes.txt').filter(row => cell(row, 'network_id') !== '')
+  const rows = listed.length > 0
+    ? listed
+    : feed.rows('routes.txt').filter(row => cell(row, 'network_id') !== '')
   return gathered(rows.map(row => [cell(row, 'network_id'), cell(row, 'route_id')] as const))
 }
 
@@ -142,7 +153,8 @@ function timeframesOf (feed: Feed, warn: Warn): ReadonlyMap<string, Times> {
     const [timeframe, service] = [cell(row, 'timeframe_group_id'), cell(row, 'service_id')]
     const days = calendar.get(service)
     if (days === undefined) {
-      warn('reference_unknown', file, row.line, { column: 'service_id', value: service, target: 'calendar.txt' })
+      const inputs = { column: 'service_id', value: service, target: 'calendar.txt' }
+      warn('reference_unknown', file, row.line, inputs)
       return []
     }
     if (exceptional.has(service)) warn('calendar_exceptions', file, row.line, { timeframe, service })
@@ -191,7 +203,8 @@ function legRules (feed: Feed, products: Products, warn: Warn): ZoneRule[] {
     areas: [...areas],
     listed: column => new Set(feed.rows(legFile).map(row => cell(row, column)).filter(value => value !== ''))
   }
-  const alike = gathered(rows.map(row => [JSON.stringify(criteria.map(column => cell(row, column))), row] as const))
+  const alike = gathered(rows.map(row =>
+    [JSON.stringify(criteria.map(column => cell(row, column))), row] as const))
   const names = new Set<string>()
   return [...alike.values()].flatMap(rows => ruleOf(rows, sources, names, warn))
 }
@@ -247,7 +260,8 @@ function linesOf (row: Row, { networks, prioritised, routes, listed }: Sources, 
   if (network !== '') {
     const lines = networks.get(network)
     if (lines === undefined) {
-      warn('reference_empty', legFile, row.line, { column: 'network_id', value: network, target: 'route_networks.txt' })
+      const inputs = { column: 'network_id', value: network, target: 'route_networks.txt' }
+      warn('reference_empty', legFile, row.line, inputs)
     }
     return [...lines ?? []]
   }
@@ -271,7 +285,9 @@ const durationTypes = ['start_end', 'start_start', 'end_start', 'end_end'] as co
 /** Where a feed gives no limit. */
 export const windowAssumedSeconds = 86_400
 
-function transferRules (feed: Feed, products: Products, groups: ReadonlySet<string>, warn: Warn): TransferRule[] {
+function transferRules (
+  feed: Feed, products: Products, groups: ReadonlySet<string>, warn: Warn
+): TransferRule[] {
   const rows = feed.rows(transferFile)
   const listed = (column: string) => new Set(rows.map(row => cell(row, column)))
   const [froms, tos] = [listed('from_leg_group_id'), listed('to_leg_group_id')]
@@ -294,16 +310,21 @@ function transferRules (feed: Feed, products: Products, groups: ReadonlySet<stri
 type Terms = Omit<TransferRule, 'from' | 'to'>
 
 function termsOf (row: Row, products: Products, warn: Warn): Terms | null {
-  if (!refers(row, 'fare_product_id', new Set(products.keys()), 'fare_products.txt', transferFile, warn)) return null
-  const type = wholeIn(row, 'fare_transfer_type', transferFile, warn, null, value => value >= 0 && value <= 2)
-  const count = wholeIn(row, 'transfer_count', transferFile, warn, -1, value => value === -1 || value > 0)
-  const limit = wholeIn(row, 'duration_limit', transferFile, warn, undefined, value => value > 0)
-  const limitType = wholeIn(row, 'duration_limit_type', transferFile, warn, 1, value => value >= 0 && value <= 3)
+  const known = new Set(products.keys())
+  if (!refers(row, 'fare_product_id', known, 'fare_products.txt', transferFile, warn)) return null
+  const whole = <T>(column: string, absent: T, fits: (value: number) => boolean) =>
+    wholeIn(row, column, transferFile, warn, absent, fits)
+  const type = whole('fare_transfer_type', null, value => value >= 0 && value <= 2)
+  const count = whole('transfer_count', -1, value => value === -1 || value > 0)
+  const limit = whole('duration_limit', undefined, value => value > 0)
+  const limitType = whole('duration_limit_type', 1, value => value >= 0 && value <= 3)
   if (type === null || count === null || limit === null || limitType === null) return null
   if (limit === undefined) warn('window_assumed', transferFile, row.line, { seconds: windowAssumedSeconds })
   const id = cell(row, 'fare_product_id')
   const product = products.get(id)
-  if (Object.keys(product?.byClass ?? {}).length > 0) warn('transfer_of_class', transferFile, row.line, { product: id })
+  if (Object.keys(product?.byClass ?? {}).length > 0) {
+    warn('transfer_of_class', transferFile, row.line, { product: id })
+  }
   const fen = product?.anyFen ?? 0
   return {
     windowSeconds: Math.min(limit ?? windowAssumedSeconds, 7 * 86_400),

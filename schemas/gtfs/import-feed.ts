@@ -34,7 +34,7 @@ export function importFeed (files: FeedFiles, settings: ImportSettings): Importe
   warn('not_in_gtfs', 'fare_leg_rules.txt', null)
   const checked = checkDocument(document)
   if (checked.ok) return { document: checked.document, warnings: all }
-  for (const { where, text } of checked.problems) warn('document_wrong', 'fare_leg_rules.txt', null, { where, text })
+  for (const problem of checked.problems) warn('document_wrong', 'fare_leg_rules.txt', null, { ...problem })
   return { document: null, warnings: all }
 }
 
@@ -77,7 +77,8 @@ function zoneService (
     warn('incomplete_assumed', 'fare_leg_rules.txt', null, { amountFen: dearestFen })
   }
   const fare = { kind: 'zone' as const, areas, rules: [...rules], incompleteFen, openMinutesMax }
-  return { services: [{ id: operator, operators: [operator], fare }], concessions: concessionsOf(classes, []) }
+  const services = [{ id: operator, operators: [operator], fare }]
+  return { services, concessions: concessionsOf(classes, []) }
 }
 
 function flatServices ({ rules, classes }: FeedFares, { operator }: ImportSettings, warn: Warn): Served {
@@ -115,6 +116,7 @@ function concessionsOf (
 /* ---- local time ---- */
 
 const chinaMinutes = 480
+const halfAYearMs = 182 * 86_400_000
 
 /** A document has one offset; a zone with summer time has two. */
 function offsetIn (feed: Feed, from: string, warn: Warn): number {
@@ -126,8 +128,9 @@ function offsetIn (feed: Feed, from: string, warn: Warn): number {
     warn('time_zone_unknown', 'agency.txt', agency?.line ?? null, { value: zone })
     return chinaMinutes
   }
-  const inHalfAYear = offsetAt(zone, atMs + 182 * 86_400_000)
-  if (inHalfAYear !== minutes) warn('summer_time', 'agency.txt', agency?.line ?? null, { value: zone, minutes })
+  if (offsetAt(zone, atMs + halfAYearMs) !== minutes) {
+    warn('summer_time', 'agency.txt', agency?.line ?? null, { value: zone, minutes })
+  }
   return minutes
 }
 

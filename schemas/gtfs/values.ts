@@ -48,9 +48,9 @@ export function ofOneCurrency (
   return {
     currency,
     rows: sound.filter(row => {
-      const same = cell(row, column) === currency
-      if (!same) warn('currency_mixed', file, row.line, { value: cell(row, column), currency: currency ?? '' })
-      return same
+      const value = cell(row, column)
+      if (value !== currency) warn('currency_mixed', file, row.line, { value, currency: currency ?? '' })
+      return value === currency
     })
   }
 }

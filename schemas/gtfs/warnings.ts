@@ -5,7 +5,7 @@ import { yuan } from '../tariff/explain.ts'
 export type Severity = 'error' | 'warning' | 'note'
 type Row = { readonly severity: Severity, readonly zh: string, readonly en: string }
 
-/** An error leaves a row out or ends the import; a warning takes something in another way than it is written. */
+/** An error leaves a row out or ends the import; a warning takes something otherwise than it is written. */
 export const warningTexts = {
   file_missing: { severity: 'error', zh: '缺少文件', en: 'the file is missing' },
   no_fares: {
@@ -68,7 +68,7 @@ export const warningTexts = {
   },
   contains_unsupported: {
     severity: 'error', zh: 'contains_id 需要途经区域，刷卡记录中没有；该行忽略',
-    en: 'contains_id needs the zones passed through, which two taps do not tell; the row is left out'
+    en: 'contains_id needs zones that are passed, which two taps do not tell; the row is left out'
   },
   join_unsupported: {
     severity: 'warning', zh: '未导入合并区段规则；请改用一个服务覆盖这些线路',
@@ -76,7 +76,7 @@ export const warningTexts = {
   },
   calendar_exceptions: {
     severity: 'warning', zh: '时段 {timeframe} 的 {service} 有例外日期，未导入',
-    en: 'timeframe {timeframe}: the exceptions of service {service} in calendar_dates.txt are not taken over'
+    en: 'timeframe {timeframe}: the exceptions of {service} in calendar_dates.txt are not taken over'
   },
   window_assumed: {
     severity: 'warning', zh: '换乘没有时限；按 {seconds} 秒',
@@ -99,7 +99,7 @@ export const warningTexts = {
   },
   summer_time: {
     severity: 'warning', zh: '{value} 有夏令时；票价文件采用固定偏移 {minutes} 分钟',
-    en: '{value} has summer time; the document has a fixed offset of {minutes} minutes: import again at the change'
+    en: '{value} has summer time; the document has one offset of {minutes} minutes: import again then'
   },
   incomplete_assumed: {
     severity: 'warning', zh: 'GTFS 没有不完整行程的票价；采用最高票价 {amountFen}',
@@ -107,9 +107,11 @@ export const warningTexts = {
   },
   not_in_gtfs: {
     severity: 'note', zh: 'GTFS 不能表达：封顶、月累计、每日次数、财政补贴、下车退差；请在票价文件中补充',
-    en: 'GTFS cannot say caps, monthly ladders, rides a day, treasury shares and what alighting gives back: add them'
+    en: 'GTFS cannot say caps, ladders, rides a day, treasury shares and what alighting gives back: add them'
   },
-  document_wrong: { severity: 'error', zh: '{where}：{text}', en: 'the document that comes of it: {where} {text}' }
+  document_wrong: {
+    severity: 'error', zh: '生成的票价文件：{where} {text}', en: 'the document that comes of it: {where} {text}'
+  }
 } as const satisfies Record<string, Row>
 export type WarningCode = keyof typeof warningTexts
 

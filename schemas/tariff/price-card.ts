@@ -1,6 +1,6 @@
 // From the taps of a card to its journeys and what is due at each tap: one pure function for the terminal
-// (one tap, on the state that the card keeps) and for the ledger (all taps of a period, in whatever order they
-// came). It refuses to know what the chip paid.
+// (one tap, on the state that the card keeps) and for the ledger (all taps of a period, in whatever order
+// they came). It refuses to know what the chip paid.
 import type { TariffDocument } from './document.ts'
 import { entitle, nobody } from './entitle.ts'
 import { type Fares, serviceOf, versionAt } from './fares.ts'

@@ -1,10 +1,10 @@
-// What a journey would cost by itself, for whoever asks before riding: no transfer, ladder or cap, since nobody
-// knows the card. Pure.
-import { concessionFen } from './reductions.ts'
+// What a journey would cost by itself, for whoever asks before riding: no transfer, ladder or cap, since
+// nobody knows the card. Pure.
 import { ordinary, type TariffDocument } from './document.ts'
 import { add, newSheet, type Step } from './explain.ts'
 import { type Fares, serviceOf, versionAt } from './fares.ts'
 import { baseOf } from './legs.ts'
+import { concessionFen } from './reductions.ts'
 
 export type Question = {
   readonly operator: string, readonly line: string
@@ -32,13 +32,14 @@ export function quote (fares: Fares, question: Question): Quote | null {
   add(sheet, base.code, base.fareFen, base.inputs)
   const reducedFen = concessionFen(document, service, name, base.fareFen, base.byClass)
   if (reducedFen !== null) add(sheet, 'concession', reducedFen - base.fareFen, { class: name })
-  return {
-    amountFen: sheet.totalFen, currency: document.currency, tariffVersion: document.version, steps: sheet.steps
-  }
+  const { currency, version: tariffVersion } = document
+  return { amountFen: sheet.totalFen, currency, tariffVersion, steps: sheet.steps }
 }
 
 /** The pass that a class buys: one made for it, else the cheapest that anybody may buy. */
-export function passOf ({ passes = [] }: TariffDocument, name: string): { id: string, priceFen: number } | null {
+export function passOf (
+  { passes = [] }: Pick<TariffDocument, 'passes'>, name: string
+): { id: string, priceFen: number } | null {
   const cheapest = (of: string | undefined) =>
     passes.filter(pass => pass.class === of).sort((one, other) => one.priceFen - other.priceFen)[0]
   return cheapest(name) ?? cheapest(undefined) ?? null

@@ -33,7 +33,8 @@ export function daysOfCard (
 ): { readonly days: readonly DayOfCard[], readonly journeys: readonly Journey[] } {
   const { journeys } = priceCard(fares, history)
   const due = dueByTap(journeys)
-  const unpriced = new Set(journeys.filter(({ kind }) => kind === 'unpriced').flatMap(({ counters }) => counters))
+  const unpriced = new Set(journeys.filter(({ kind }) => kind === 'unpriced')
+    .flatMap(({ counters }) => counters))
   const byDay = new Map<string, Map<number, TapDifference>>()
   for (const { counter, atMs, operator, paidFen } of history.taps) {
     const version = unpriced.has(counter) ? null : versionAt(fares, atMs)
