@@ -36,7 +36,8 @@ const changed = (files: FeedFiles, file: string, change: (text: string) => strin
 
 t.test('Fares v2', async t => {
   const imported = importFeed(hengyang, settings)
-  t.strictSame(told(imported), ['media_left_out', 'product_as_pass', 'incomplete_assumed', 'not_in_gtfs'])
+  t.strictSame(told(imported), ['media_left_out', 'blank_trimmed', 'product_as_pass', 'incomplete_assumed',
+    'not_in_gtfs'])
   const fares = faresIn(imported)
   const price = (line: string, from: string, to: string, more: { class?: string, local?: string } = {}) => {
     const { local = '2026-03-02 08:00:00', ...rest } = more
@@ -129,14 +130,14 @@ t.test('feeds that are broken', async t => {
       'timeframes.txt:2: start_time cannot be “9h30”; the row is left out'],
     ['exceptions of a calendar', hengyang, 'calendar_dates.txt',
       () => 'service_id,date,exception_type\nworkdays,20260501,2\n',
-      'timeframes.txt:2: timeframe off_peak: the exceptions of workdays in calendar_dates.txt are not taken over'],
+      'timeframes.txt:2: timeframe off_peak: the exceptions of workdays in calendar_dates.txt are not read'],
     ['a zone with summer time', hengyang, 'agency.txt',
       text => text.replace('Asia/Shanghai', 'Europe/Warsaw'),
-      'agency.txt:2: Europe/Warsaw has summer time; the document has one offset of 60 minutes: import again then'],
+      'agency.txt:2: Europe/Warsaw has summer time; the document has one offset, 60 minutes: import again'],
     ['a zone that is none', hengyang, 'agency.txt', text => text.replace('Asia/Shanghai', 'China'),
       'agency.txt:2: time zone “China” is not known; UTC+8 is taken'],
     ['zones passed through', older, 'fare_rules.txt', text => text.replace('far,102,A,B,', 'far,102,A,B,A'),
-      'fare_rules.txt:4: contains_id needs zones that are passed, which two taps do not tell; the row is left out'],
+      'fare_rules.txt:4: contains_id needs zones on the way, which taps do not tell; the row is left out'],
     ['too many transfers', older, 'fare_attributes.txt', text => text.replace('0,1,3600', '0,unlimited,3600'),
       'fare_attributes.txt:2: transfers cannot be “unlimited”; the row is left out'],
     ['both versions', { ...older, ...hengyang }, 'feed_info.txt', text => text,
@@ -188,5 +189,5 @@ t.test('the feed of Zakroczym', { skip: absent }, async t => {
   const classes = [['ordinary', 14_000], ['3', 8_820], ['2', 7_000], ['1', 0]] as const
   for (const [name, fen] of classes) t.equal(passOf(imported.document as never, name)?.priceFen, fen, name)
   t.strictSame([...new Set(told(imported))].sort(),
-    ['incomplete_assumed', 'not_in_gtfs', 'product_as_pass', 'summer_time'])
+    ['blank_trimmed', 'incomplete_assumed', 'not_in_gtfs', 'product_as_pass', 'summer_time'])
 })

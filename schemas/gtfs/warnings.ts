@@ -68,7 +68,7 @@ export const warningTexts = {
   },
   contains_unsupported: {
     severity: 'error', zh: 'contains_id 需要途经区域，刷卡记录中没有；该行忽略',
-    en: 'contains_id needs zones that are passed, which two taps do not tell; the row is left out'
+    en: 'contains_id needs zones on the way, which taps do not tell; the row is left out'
   },
   join_unsupported: {
     severity: 'warning', zh: '未导入合并区段规则；请改用一个服务覆盖这些线路',
@@ -76,7 +76,7 @@ export const warningTexts = {
   },
   calendar_exceptions: {
     severity: 'warning', zh: '时段 {timeframe} 的 {service} 有例外日期，未导入',
-    en: 'timeframe {timeframe}: the exceptions of {service} in calendar_dates.txt are not taken over'
+    en: 'timeframe {timeframe}: the exceptions of {service} in calendar_dates.txt are not read'
   },
   window_assumed: {
     severity: 'warning', zh: '换乘没有时限；按 {seconds} 秒',
@@ -99,7 +99,7 @@ export const warningTexts = {
   },
   summer_time: {
     severity: 'warning', zh: '{value} 有夏令时；票价文件采用固定偏移 {minutes} 分钟',
-    en: '{value} has summer time; the document has one offset of {minutes} minutes: import again then'
+    en: '{value} has summer time; the document has one offset, {minutes} minutes: import again'
   },
   incomplete_assumed: {
     severity: 'warning', zh: 'GTFS 没有不完整行程的票价；采用最高票价 {amountFen}',

@@ -24,8 +24,7 @@ export const stepTexts = {
   },
   transfer: { zh: '{seconds} 秒内自 {from} 换乘', en: 'transfer from {from} after {seconds} s' },
   ladder: {
-    zh: '本月已付 {paidFen}，按百万分之 {paidPpm} 计',
-    en: '{paidFen} paid this month: {paidPpm} ppm of the price'
+    zh: '本月已付 {paidFen}，按 {percent}% 计', en: '{paidFen} paid this month: {percent} % of the price'
   },
   cap: { zh: '封顶 {cap}：{capFen}，已付 {spentFen}', en: 'cap {cap} of {capFen}, {spentFen} paid before' },
   over_time: { zh: '乘车 {minutes} 分钟，超时加收', en: 'surcharge: {minutes} minutes under way' },
@@ -56,7 +55,7 @@ export function add (sheet: Sheet, code: StepCode, amountFen: number, inputs: In
   sheet.steps.push({ code, amountFen, afterFen: sheet.totalFen, inputs })
 }
 
-/** One line a step, then the sum: `cap day of 15.00, 14.10 paid before: -0.90`. */
+/** One line a step, then the sum: `cap adult day of 15.00, 14.40 paid before: -1.20`. */
 export function tellSteps (steps: readonly Step[], language: Language, currency: string): string[] {
   const sumFen = steps.reduce((sum, { amountFen }) => sum + amountFen, 0)
   const lines = steps.map(step => `${tellStep(step, language)}${colon[language]}${yuan(step.amountFen)}`)

@@ -2,7 +2,7 @@
 // what is looked up at every tap. It refuses to know cards.
 import assert from 'node:assert/strict'
 import { instantOf } from './check-document.ts'
-import type { Fare, Service, TariffDocument } from './document.ts'
+import type { Fare, Service, TariffDocument, ZoneRule } from './document.ts'
 
 export type Fares = readonly Version[]
 export type Version = {
@@ -17,8 +17,13 @@ export type ReadyService = {
   readonly fare: Fare
   /** Ways between stations, where the fare goes by distance. */
   readonly ways: ReadonlyMap<string, Way>
+  readonly rules: RuleIndex
   /** Classes that its rules have prices for, besides the concessions of the document. */
   readonly classes: ReadonlySet<string>
+}
+/** Rules of a zone fare by the areas in which they let a journey begin. */
+export type RuleIndex = {
+  readonly byArea: ReadonlyMap<string, readonly ZoneRule[]>, readonly anywhere: readonly ZoneRule[]
 }
 export type Way = { readonly metres: number, readonly legs: readonly WayLeg[] }
 export type WayLeg = { readonly operator: string, readonly metres: number }
@@ -57,8 +62,9 @@ function index (services: readonly Service[]): ReadonlyMap<string, ReadyService>
   return new Map(services.flatMap(service => {
     const { id, group = id, fare, operators, lines } = service
     const ways = fare.kind === 'distance' ? waysOf(fare.pairs) : new Map<string, Way>()
-    const classes = fare.kind === 'zone' ? fare.rules.flatMap(({ byClass = {} }) => Object.keys(byClass)) : []
-    const ready = { id, group, fare, ways, classes: new Set(classes) }
+    const rules = fare.kind === 'zone' ? fare.rules : []
+    const classes = new Set(rules.flatMap(({ byClass = {} }) => Object.keys(byClass)))
+    const ready = { id, group, fare, ways, rules: ruleIndex(rules), classes }
     return operators.flatMap(operator => lines === undefined
       ? [[operator, ready] as const]
       : lines.map(line => [ofLine(operator, line), ready] as const))
@@ -74,4 +80,16 @@ function waysOf (pairs: Pairs): ReadonlyMap<string, Way> {
     const back = [wayKey(to, from), { metres, legs: legs.toReversed() }] as const
     return oneWay === true ? [there] : [there, back]
   }))
+}
+
+function ruleIndex (rules: readonly ZoneRule[]): RuleIndex {
+  const byArea = new Map<string, ZoneRule[]>()
+  for (const rule of rules) {
+    for (const area of rule.from ?? []) {
+      const known = byArea.get(area)
+      if (known === undefined) byArea.set(area, [rule])
+      else known.push(rule)
+    }
+  }
+  return { byArea, anywhere: rules.filter(({ from }) => from === undefined) }
 }

@@ -78,9 +78,11 @@ export function distanceFare (
 type KnownLeg = Leg & { readonly from: string, readonly to: string }
 
 function zoneBase (
-  service: ReadyService, { areas, rules }: Of<'zone'>, leg: KnownLeg, document: TariffDocument
+  service: ReadyService, { areas }: Of<'zone'>, leg: KnownLeg, document: TariffDocument
 ): Base | null {
-  const rule = bestRule(rules.filter(one => fits(one, leg, areas, document)))
+  const { byArea, anywhere } = service.rules
+  const near = (own(areas, leg.from) ?? []).flatMap(area => byArea.get(area) ?? [])
+  const rule = bestRule([...near, ...anywhere].filter(one => fits(one, leg, areas, document)))
   if (rule === null) return null
   const inputs = { from: leg.from, to: leg.to, rule: rule.id }
   return base(service, 'zone_fare', rule.fareFen, inputs,
@@ -94,11 +96,11 @@ const bestRule = (rules: readonly ZoneRule[]): ZoneRule | null =>
     ? one
     : best, null)
 
+/** Where it begins is what it was found by. */
 function fits (rule: ZoneRule, leg: KnownLeg, areas: Of<'zone'>['areas'], document: TariffDocument): boolean {
-  const lies = (stop: string, wanted: readonly string[] | undefined): boolean =>
-    wanted === undefined || (own(areas, stop) ?? []).some(area => wanted.includes(area))
-  return (rule.lines === undefined || rule.lines.includes(leg.line)) &&
-    lies(leg.from, rule.from) && lies(leg.to, rule.to) &&
+  const { lines, to } = rule
+  return (lines === undefined || lines.includes(leg.line)) &&
+    (to === undefined || (own(areas, leg.to) ?? []).some(area => to.includes(area))) &&
     inTime(rule.startTimes, leg.startMs, document) && inTime(rule.endTimes, leg.endMs, document)
 }
 
