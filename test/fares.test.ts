@@ -151,8 +151,22 @@ t.test('transfers', async t => {
   `, {}, faresFrom({ ...firstDocument, services: [...free, ...firstDocument.services] }))
 })
 
+type Rule = NonNullable<TariffDocument['transfers']>[number]
+
+t.test('two transfers and no more', async t => {
+  const rule: Rule = {
+    from: 'bus', to: 'bus', windowSeconds: 7_200, measured: 'start_start', transfersMax: 2,
+    price: { kind: 'fare', fen: 0 }
+  }
+  check(t, 'any line', `
+    08:00:00  bus 1  1.80
+    08:30:00  bus 1  0.00
+    10:00:00  bus 2  0.00
+    10:00:00  bus 3  1.80
+  `, {}, faresFrom({ ...uncapped, transfers: [rule] }))
+})
+
 t.test('other transfer prices', async t => {
-  type Rule = NonNullable<TariffDocument['transfers']>[number]
   const rows: [string, Partial<Rule>, string][] = [
     ['the dearer of both in all', {}, '1.20'],
     ['both together', { price: { kind: 'total', fen: 400 } }, '2.20'],
@@ -225,6 +239,16 @@ t.test('what a terminal is told', async t => {
   t.match(priceTap(city, getBack as Tap, [], paid.state), { dueFen: 0, backFen: 100 })
   const used = priceCard(city, history(of(sixRides).slice(0, 5), [senior])).state
   t.match(priceTap(city, of(sixRides)[5] as Tap, [senior], used), { dueFen: 0, declined: true })
+})
+
+t.test('a terminal without the tariff by which a trip began', async t => {
+  const [board, alight] = dayOfTaps(`
+    08:00:00  metro in M0   0.00
+    08:30:00  metro out M1  9.00`).taps as [Tap, Tap]
+  const { state } = priceTap(city, board, [], newCard)
+  const later = faresFrom({ ...firstDocument, from: '2026-02-27T08:10:00+08:00' })
+  const price = priceTap(later, alight, [], state)
+  t.match(price, { dueFen: 900, journeys: [{ kind: 'unpriced' }, { kind: 'one_sided' }] })
 })
 
 t.test('the same reader twice, and groups', async t => {

@@ -3,11 +3,11 @@
 // they came). It refuses to know what the chip paid.
 import type { TariffDocument } from './document.ts'
 import { entitle, nobody } from './entitle.ts'
-import { type Fares, serviceOf, versionAt } from './fares.ts'
+import type { Fares } from './fares.ts'
 import type { CardHistory, Correction, Entitlement, Journey, Tap } from './journey.ts'
 import type { Allowance, Sums } from './reductions.ts'
 import {
-  complete, debitFen, declined, nothing, oneSided, type OpenTrip, stillOpen, type Visit, visitOf
+  complete, debitFen, declined, findVisit, nothing, oneSided, type OpenTrip, stillOpen, type Visit, visitOf
 } from './trips.ts'
 
 /** What a card carries from tap to tap. */
@@ -28,6 +28,7 @@ export function priceCard (fares: Fares, history: CardHistory, start: CardState 
     fares, entitlements: history.entitlements, corrections: decided(history.corrections),
     open: start.open, allowance: start.allowance, last: start.last, sums: new Map(start.sums), journeys: []
   }
+  forgetUnknown(run)
   for (const tap of inOrder(history.taps)) take(run, tap)
   finish(run)
   const { open, allowance, last, sums, journeys } = run
@@ -97,16 +98,14 @@ const decided = (corrections: readonly Correction[]): ReadonlyMap<number, Correc
     .map(one => [one.entryCounter, one]))
 
 function take (run: Run, tap: Tap): void {
-  const version = versionAt(run.fares, tap.atMs)
-  const service = version === null ? null : serviceOf(version, tap.operator, tap.line)
-  if (version === null || service === null) {
-    run.journeys.push(nothing('unpriced', tap, version, { code: 'no_tariff', inputs: {} }))
+  const visit = findVisit(run.fares, tap)
+  if (visit === null) {
+    run.journeys.push(nothing('unpriced', run.fares, tap, noTariff))
     return
   }
-  const visit = { tap, version, service }
-  const seconds = repeatedAfter(run.last, tap, version.document)
+  const seconds = repeatedAfter(run.last, tap, visit.version.document)
   if (seconds !== null) {
-    run.journeys.push(nothing('duplicate', tap, version, { code: 'duplicate', inputs: { seconds } }))
+    run.journeys.push(nothing('duplicate', run.fares, tap, { code: 'duplicate', inputs: { seconds } }))
     return
   }
   run.last = { reader: tap.reader, atMs: tap.atMs }
@@ -116,6 +115,16 @@ function take (run: Run, tap: Tap): void {
     if (run.open !== null) giveUp(run, run.open, tap)
     board(run, visit)
   }
+}
+
+const noTariff = { code: 'no_tariff', inputs: {} } as const
+
+/** A terminal may not hold the tariff by which the card's open trip began. */
+function forgetUnknown (run: Run): void {
+  const { open } = run
+  if (open === null || findVisit(run.fares, open.tap) !== null) return
+  run.open = null
+  run.journeys.push(nothing('unpriced', run.fares, open.tap, noTariff))
 }
 
 /** Seconds since the same card was at the same reader, or null where this tap counts. */
@@ -139,7 +148,7 @@ function board (run: Run, visit: Visit): void {
   const { tap, service } = visit
   const entitled = entitle(run.entitlements, run.sums, visit)
   if (entitled.declined !== undefined) {
-    run.journeys.push(declined(visit, entitled.class, entitled.declined))
+    run.journeys.push(declined(run.fares, visit, entitled.class, entitled.declined))
     return
   }
   const trip = { tap, entitled }
@@ -155,7 +164,7 @@ function companion (run: Run, visit: Visit): void {
   const asHolder = document.companions?.asHolder === true
   const found = asHolder ? entitle(run.entitlements, run.sums, visit) : nobody
   if (found.declined !== undefined) {
-    run.journeys.push(declined(visit, found.class, found.declined))
+    run.journeys.push(declined(run.fares, visit, found.class, found.declined))
     return
   }
   const note = { code: 'companion', inputs: { rider: tap.rider } } as const

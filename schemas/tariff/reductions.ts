@@ -107,7 +107,8 @@ export function reduceByLadders (
     const step = ladder.steps.findLast(({ fromFen }) => fromFen <= paidFen)
     if (step === undefined) continue
     const lessFen = rateOf(sheet.totalFen, step.paidPpm) - sheet.totalFen
-    if (lessFen !== 0) add(sheet, 'ladder', lessFen, { ladder: ladder.id, paidFen, percent: step.paidPpm / 10_000 })
+    const percent = step.paidPpm / 10_000
+    if (lessFen !== 0) add(sheet, 'ladder', lessFen, { ladder: ladder.id, paidFen, percent })
   }
 }
 

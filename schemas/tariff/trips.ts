@@ -22,12 +22,18 @@ export type End = {
 /** What a card has earned. */
 export type Earned = { readonly fares: Fares, readonly sums: Sums, allowance: Allowance | null }
 
-/** The version and service of a trip are those of its beginning, whatever counts when it ends. */
-export function visitOf (fares: Fares, tap: Tap): Visit {
+/** Null where no tariff speaks of it. */
+export function findVisit (fares: Fares, tap: Tap): Visit | null {
   const version = versionAt(fares, tap.atMs)
   const service = version === null ? null : serviceOf(version, tap.operator, tap.line)
-  assert(version !== null && service !== null, `no tariff for the open trip of ${tap.operator}`)
-  return { tap, version, service }
+  return version === null || service === null ? null : { tap, version, service }
+}
+
+/** The version and service of a trip are those of its beginning, whatever counts when it ends. */
+export function visitOf (fares: Fares, tap: Tap): Visit {
+  const visit = findVisit(fares, tap)
+  assert(visit !== null, `no tariff for the open trip of ${tap.operator}`)
+  return visit
 }
 
 export function complete (earned: Earned, trip: OpenTrip, end: End): Journey {
@@ -85,7 +91,8 @@ export const debitFen = (visit: Visit, trip: OpenTrip): number => {
 }
 
 /** A tap without a journey. */
-export function nothing (kind: JourneyKind, tap: Tap, version: Version | null, note: Note): Journey {
+export function nothing (kind: JourneyKind, fares: Fares, tap: Tap, note: Note): Journey {
+  const version = versionAt(fares, tap.atMs)
   const sheet = newSheet()
   add(sheet, note.code, 0, note.inputs)
   return {
@@ -96,8 +103,8 @@ export function nothing (kind: JourneyKind, tap: Tap, version: Version | null, n
   }
 }
 
-export const declined = ({ tap, version, service }: Visit, name: string, note: Note): Journey =>
-  ({ ...nothing('declined', tap, version, note), service: service.id, class: name })
+export const declined = (fares: Fares, { tap, service }: Visit, name: string, note: Note): Journey =>
+  ({ ...nothing('declined', fares, tap, note), service: service.id, class: name })
 
 /* ---- amounts ---- */
 
