@@ -2,11 +2,13 @@
 // where it is at hand a public one.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import t from 'tap'
-import { type FeedFiles } from '../schemas/gtfs/files.ts'
+import type { FeedFiles } from '../schemas/gtfs/files.ts'
 import { importFeed, type Imported, type ImportSettings } from '../schemas/gtfs/import-feed.ts'
-import { tellWarning, warningTexts } from '../schemas/gtfs/warnings.ts'
 import { hundredths } from '../schemas/gtfs/values.ts'
+import { tellWarning, warningTexts } from '../schemas/gtfs/warnings.ts'
+import { checkDocument } from '../schemas/tariff/check-document.ts'
 import { faresOf, type Fares } from '../schemas/tariff/fares.ts'
 import { priceCard } from '../schemas/tariff/price-card.ts'
 import { passOf, quote } from '../schemas/tariff/quote.ts'
@@ -165,6 +167,45 @@ t.test('what files in the wild do', async t => {
   const quoted = changed(hengyang, 'fare_products.txt', text => text.replace('城区内', '"城区,\n""内"""'))
   t.strictSame(quoted.document, same.document)
   t.strictSame(['4.00', '4', '-1.5', '4.000', '4.001', ''].map(hundredths), [400, 400, -150, 400, null, null])
+})
+
+t.test('a large feed', async t => {
+  const zones = Array.from({ length: 100 }, (_, at) => `Z${at}`)
+  const pairs = zones.flatMap((from, at) =>
+    zones.map((to, other) => ({ from, to, fare: Math.abs(at - other) })))
+  const startMs = performance.now()
+  const imported = importFeed({
+    'stops.txt': `stop_id,zone_id\n${zones.map(zone => `S${zone},${zone}`).join('\n')}`,
+    'fare_attributes.txt': 'fare_id,price,currency_type,payment_method,transfers\n' +
+      zones.map((_, steps) => `F${steps},${200 + steps},JPY,0,0`).join('\n'),
+    'fare_rules.txt': 'fare_id,origin_id,destination_id\n' +
+      pairs.map(({ from, to, fare }) => `F${fare},${from},${to}`).join('\n')
+  }, settings)
+  const far = { operator: 'BUS', line: '', from: 'SZ3', to: 'SZ99', atMs: at('2026-03-02 08:00:00') }
+  t.match(quote(faresIn(imported), far), { amountFen: 29_600, currency: 'JPY' })
+  t.ok(performance.now() - startMs < 10_000, '10,000 rules in seconds')
+})
+
+t.test('a feed with bytes changed at random throws nothing', async t => {
+  const names = Object.keys(hengyang).filter(name => name.startsWith('fare') || name === 'stop_areas.txt')
+  const bits = fc.constantFrom(
+    '', '"', ',', '\n', '\r\n', ' ', '-', '0', '9999999', 'bus', 'urban', '__proto__')
+  const edit = fc.record({
+    file: fc.constantFrom(...names), at: fc.nat(400), length: fc.nat(12), put: bits
+  })
+  fc.assert(fc.property(fc.array(edit, { minLength: 1, maxLength: 6 }), edits => {
+    const files: Record<string, string> = { ...hengyang }
+    for (const { file, at, length, put } of edits) {
+      const text = files[file] ?? ''
+      files[file] = text.slice(0, at) + put + text.slice(at + length)
+    }
+    const { document, warnings } = importFeed(files, settings)
+    const isSound = document === null
+      ? warnings.some(({ severity }) => severity === 'error')
+      : checkDocument(structuredClone(document)).ok
+    if (!isSound) throw new Error('a document that is wrong, or none and nobody says why')
+  }), { numRuns: 300 })
+  t.pass('300 feeds')
 })
 
 t.test('every warning in both languages', async t => {

@@ -201,7 +201,11 @@ function legRules (feed: Feed, products: Products, warn: Warn): ZoneRule[] {
     prioritised: feed.hasColumn(legFile, 'rule_priority'),
     routes: [...idsIn(feed, 'routes.txt', 'route_id')],
     areas: [...areas],
-    listed: column => new Set(feed.rows(legFile).map(row => cell(row, column)).filter(value => value !== ''))
+    listed: {
+      network_id: idsIn(feed, legFile, 'network_id'),
+      from_area_id: idsIn(feed, legFile, 'from_area_id'),
+      to_area_id: idsIn(feed, legFile, 'to_area_id')
+    }
   }
   const alike = gathered(rows.map(row =>
     [JSON.stringify(criteria.map(column => cell(row, column))), row] as const))
@@ -219,7 +223,7 @@ type Sources = {
   readonly prioritised: boolean
   readonly routes: readonly string[]
   readonly areas: readonly string[]
-  readonly listed: (column: 'network_id' | 'from_area_id' | 'to_area_id') => ReadonlySet<string>
+  readonly listed: Readonly<Record<'network_id' | 'from_area_id' | 'to_area_id', ReadonlySet<string>>>
 }
 
 function ruleOf (rows: readonly Row[], sources: Sources, names: Set<string>, warn: Warn): ZoneRule[] {
@@ -265,7 +269,7 @@ function linesOf (row: Row, { networks, prioritised, routes, listed }: Sources, 
     }
     return [...lines ?? []]
   }
-  const taken = new Set([...listed('network_id')].flatMap(name => networks.get(name) ?? []))
+  const taken = new Set([...listed.network_id].flatMap(name => networks.get(name) ?? []))
   return prioritised || taken.size === 0 ? null : routes.filter(route => !taken.has(route))
 }
 
@@ -274,7 +278,7 @@ function areasIn (
 ): string[] | null {
   const area = cell(row, column)
   if (area !== '') return [area]
-  const taken = listed(column)
+  const taken = listed[column]
   return prioritised || taken.size === 0 ? null : areas.filter(one => !taken.has(one))
 }
 
@@ -292,6 +296,7 @@ function transferRules (
   const listed = (column: string) => new Set(rows.map(row => cell(row, column)))
   const [froms, tos] = [listed('from_leg_group_id'), listed('to_leg_group_id')]
   const named = [...groups].filter(group => group !== '')
+  const ids = new Set(products.keys())
   const groupsIn = (row: Row, column: string, taken: ReadonlySet<string>): string[] => {
     const group = cell(row, column)
     if (group === '') return named.filter(one => !taken.has(one))
@@ -302,7 +307,8 @@ function transferRules (
   return rows.flatMap(row => {
     const from = groupsIn(row, 'from_leg_group_id', froms)
     const to = groupsIn(row, 'to_leg_group_id', tos)
-    const terms = termsOf(row, products, warn)
+    const sold = refers(row, 'fare_product_id', ids, 'fare_products.txt', transferFile, warn)
+    const terms = sold ? termsOf(row, products, warn) : null
     return terms === null ? [] : from.flatMap(one => to.map(other => ({ from: one, to: other, ...terms })))
   })
 }
@@ -310,8 +316,6 @@ function transferRules (
 type Terms = Omit<TransferRule, 'from' | 'to'>
 
 function termsOf (row: Row, products: Products, warn: Warn): Terms | null {
-  const known = new Set(products.keys())
-  if (!refers(row, 'fare_product_id', known, 'fare_products.txt', transferFile, warn)) return null
   const whole = <T>(column: string, absent: T, fits: (value: number) => boolean) =>
     wholeIn(row, column, transferFile, warn, absent, fits)
   const type = whole('fare_transfer_type', null, value => value >= 0 && value <= 2)

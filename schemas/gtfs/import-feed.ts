@@ -71,7 +71,7 @@ function servicesOf (fares: FeedFares, settings: ImportSettings, warn: Warn): Se
 function zoneService (
   { areas, rules, classes }: FeedFares, { operator, openMinutesMax, ...settings }: ImportSettings, warn: Warn
 ): Served {
-  const dearestFen = Math.max(...rules.map(({ fareFen }) => fareFen))
+  const dearestFen = rules.reduce((most, { fareFen }) => Math.max(most, fareFen), 0)
   const { incompleteFen = dearestFen } = settings
   if (settings.incompleteFen === undefined) {
     warn('incomplete_assumed', 'fare_leg_rules.txt', null, { amountFen: dearestFen })

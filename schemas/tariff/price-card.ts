@@ -86,10 +86,11 @@ type Run = {
   last: CardState['last']
 }
 
-/** By counter, each once. */
+/** By counter, each once; of two that claim one counter the earlier counts: it is the one that is paid. */
 function inOrder (taps: readonly Tap[]): Tap[] {
-  const byCounter = new Map(taps.map(tap => [tap.counter, tap]))
-  return [...byCounter.values()].sort((one, other) => one.counter - other.counter)
+  const sorted = taps.toSorted((one, other) => one.counter - other.counter || one.atMs - other.atMs ||
+    (one.reader < other.reader ? -1 : 1))
+  return sorted.filter((tap, at) => tap.counter !== sorted[at - 1]?.counter)
 }
 
 /** Of several decisions about one journey, that with the latest end. */
