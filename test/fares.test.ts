@@ -40,7 +40,7 @@ const amounts = (journeys: readonly Journey[]): number[] => journeys.map(({ amou
 const journeysOf = (taps: readonly Tap[], fares = city): readonly Journey[] =>
   priceCard(fares, history(taps)).journeys
 
-t.test('flat fares and concessions that end', async t => {
+t.test('flat fares and concessions that end (T1, T2)', async t => {
   check(t, 'a card', '08:00:00 bus 1 1.80')
   const [, , ended] = check(t, 'a student until the last of February', `
     2026-02-28
@@ -65,7 +65,7 @@ const sixRides = `
   2026-03-04
   04:30:00  bus 1  0.00
 `
-t.test('a senior rides five times a day, the treasury pays', async t => {
+t.test('a senior rides five times a day, the treasury pays (T3)', async t => {
   const journeys = check(t, 'free', sixRides, { entitlements: [senior] })
   t.equal(kinds(journeys), 'complete complete complete complete complete declined complete')
   t.strictSame(journeys.map(({ treasuryFen }) => treasuryFen), [200, 200, 200, 200, 200, 0, 200])
@@ -77,7 +77,7 @@ t.test('a senior rides five times a day, the treasury pays', async t => {
     { entitlements: [senior] }, faresFrom(paying))
 })
 
-t.test('metro distances', async t => {
+t.test('metro distances (T4)', async t => {
   const { fare } = firstDocument.services[3] ?? {}
   if (fare?.kind !== 'distance') throw new Error('the metro goes by distance')
   const rows = [
@@ -102,7 +102,7 @@ t.test('metro distances', async t => {
   `)
 })
 
-t.test('transfers', async t => {
+t.test('transfers (T9)', async t => {
   check(t, 'on time, then a second late', `
     08:00:00  bus 1  1.80
     09:00:00  bus 2  0.00
@@ -189,7 +189,7 @@ t.test('other transfer prices', async t => {
   }
 })
 
-t.test('section fares', async t => {
+t.test('section fares (T10)', async t => {
   const rows: [string, string, string][] = [
     ['debit, two sections', `
       08:00:00  bus S2 X0   4.00
@@ -251,7 +251,7 @@ t.test('a terminal without the tariff by which a trip began', async t => {
   t.match(price, { dueFen: 900, journeys: [{ kind: 'unpriced' }, { kind: 'one_sided' }] })
 })
 
-t.test('the same reader twice, and groups', async t => {
+t.test('the same reader twice, and groups (T11)', async t => {
   t.equal(kinds(check(t, 'within five seconds', `
     08:00:00  bus 1  1.80
     08:00:05  bus 1  0.00
@@ -360,7 +360,7 @@ t.test('transit days', async t => {
   t.not(weekOf('2026-03-01'), weekOf('2026-03-02'))
 })
 
-t.test('a new tariff counts from its instant', async t => {
+t.test('a new tariff counts from its instant (K9)', async t => {
   const both = faresFrom(secondDocument, firstDocument)
   const journeys = check(t, 'old and new', `
     2026-03-02
@@ -390,7 +390,7 @@ t.test('tariffs of before cost the same', async t => {
   }
 })
 
-t.test('below zero once', async t => {
+t.test('below zero once (T15)', async t => {
   const rows = [
     [100, 180, 'paid'], [-80, 180, 'insufficient_funds'], [1_920, 180, 'paid'],
     [0, 180, 'insufficient_funds'], [100, 900, 'paid'], [100, 901, 'insufficient_funds'], [180, 180, 'paid'],
@@ -402,7 +402,7 @@ t.test('below zero once', async t => {
   t.equal(mayPay(100, 180, 0), 'insufficient_funds', 'a city without it')
 })
 
-t.test('shares of operators', async t => {
+t.test('shares of operators (T14)', async t => {
   const leg = (operator: string, metres: number) => ({ operator, metres })
   const legs = [leg('A', 13_200), leg('B', 7_900), leg('C', 700)]
   const shares = apportion(500n, legs, 'A')

@@ -217,7 +217,7 @@ t.test('every warning in both languages', async t => {
 const zakroczym = ['../../shared/data', '../../../shared/data']
   .map(dir => join(import.meta.dirname, dir, 'gtfs-zakroczym')).find(dir => existsSync(dir))
 const absent = zakroczym === undefined && 'extra: the public feed is not beside this clone'
-t.test('the feed of Zakroczym', { skip: absent }, async t => {
+t.test('the feed of Zakroczym (T12)', { skip: absent }, async t => {
   const startMs = performance.now()
   const imported = importFeed(readFeed(zakroczym ?? ''), { ...settings, from: '2026-01-01T00:00:00+01:00' })
   t.ok(performance.now() - startMs < 5_000, 'in seconds')

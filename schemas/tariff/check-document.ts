@@ -1,5 +1,5 @@
-// Is this a tariff document, and does it say one thing about everything it speaks of? Answers all that is
-// wrong at once, with the place of each. It refuses to repair.
+// Is this a tariff document, and does it say one thing about everything it speaks of? Answers what is wrong,
+// with the place of each: first its shape, then how its parts belong together. It refuses to repair.
 import type { TSchema } from 'typebox'
 import { Errors } from 'typebox/value'
 import {
