@@ -459,6 +459,7 @@ t.test('documents that are wrong', async t => {
     ['a field nobody knows', '/services/0/fare/price', 1, '/services/0/fare'],
     ['a kind nobody knows', '/services/0/fare/kind', 'taxi'],
     ['no instant', '/from', '2026-01-01'],
+    ['no date', '/from', '2026-02-30T00:00:00+08:00'],
     ['a misspelt group', '/transfers/0/to', 'buss'],
     ['one line, two services', '/services/2/lines', ['S1'], '/services/2'],
     ['steps that fall', '/services/3/fare/steps/1/uptoM', 6_000],

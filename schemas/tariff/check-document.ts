@@ -22,8 +22,15 @@ export function checkDocument (value: unknown): Checked {
 /** An instant as ISO 8601 with seconds and an offset, or null: a time without an offset is none. */
 export function instantOf (text: string): number | null {
   if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?(Z|[+-]\d\d:\d\d)$/.test(text)) return null
+  const [date = ''] = text.split('T')
   const atMs = Date.parse(text)
-  return Number.isNaN(atMs) ? null : atMs
+  return Number.isNaN(atMs) || !isDate(date) ? null : atMs
+}
+
+/** The platform rolls the 30th of February over. */
+const isDate = (date: string): boolean => {
+  const startMs = Date.parse(`${date}T00:00:00Z`)
+  return !Number.isNaN(startMs) && new Date(startMs).toISOString().startsWith(date)
 }
 
 /* ---- shape ---- */
