@@ -1,9 +1,11 @@
 // GTFS fare_attributes and fare_rules as rules of our own. It refuses to know documents.
 import type { TransferRule, ZoneRule } from '../tariff/document.ts'
 import { cell, type Row } from './csv.ts'
-import { type FeedFares, windowAssumedSeconds } from './fares-v2.ts'
+import type { FeedFares } from './fares-v2.ts'
 import type { Feed } from './files.ts'
-import { amountIn, gathered, idsIn, ofOneCurrency, refers, wholeIn } from './values.ts'
+import {
+  amountIn, gathered, idsIn, ofOneCurrency, refers, wholeIn, windowAssumedSeconds
+} from './values.ts'
 import type { Warn } from './warnings.ts'
 
 const file = 'fare_attributes.txt'

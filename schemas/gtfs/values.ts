@@ -4,6 +4,9 @@ import { cell, type Row } from './csv.ts'
 import type { Feed, FileName } from './files.ts'
 import type { Warn } from './warnings.ts'
 
+/** How long a transfer may be made where a feed gives no limit. */
+export const windowAssumedSeconds = 86_400
+
 /** Hundredths of any currency: `4.00`, `4`, `-1.5`. */
 export function hundredths (text: string): number | null {
   const found = /^(-?)(\d{1,7})(?:\.(\d{1,2})0*)?$/.exec(text)
