@@ -1,5 +1,5 @@
-// The leg rules of GTFS Fares v2 as zone rules: what a leg costs each class, where and when. It refuses to know
-// transfers.
+// The leg rules of GTFS Fares v2 as zone rules: what a leg costs each class, where and when. It refuses to
+// know transfers.
 import type { ZoneRule } from '../tariff/document.ts'
 import { cell, type Row } from './csv.ts'
 import type { Feed, FileName } from './files.ts'

@@ -9,7 +9,12 @@ export type Pass = {
   readonly id: string, readonly name?: string, readonly class?: string, readonly priceFen: number
 }
 
-export type Categories = { readonly ordinary: string | null, readonly others: Readonly<Record<string, string>> }
+export type Categories = {
+  /** Null where no category is the default. */
+  readonly ordinary: string | null
+  /** Names by id. */
+  readonly others: Readonly<Record<string, string>>
+}
 
 export function categoriesOf (feed: Feed, warn: Warn): Categories {
   const file = 'rider_categories.txt'
