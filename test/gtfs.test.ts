@@ -75,6 +75,20 @@ t.test('Fares v2', async t => {
     'free, one yuan less, too late')
 })
 
+t.test('an empty cell means what no other rule names, or with priorities anything', async t => {
+  const ask = (rules: string, line: string, name = 'ordinary') => {
+    const fares = faresIn(changed(hengyang, 'fare_leg_rules.txt', () => rules))
+    const question = { operator: 'BUS', line, from: null, to: null, atMs: at('2026-03-02 08:00:00') }
+    return quote(fares, { ...question, class: name })?.amountFen ?? null
+  }
+  const plain = 'network_id,fare_product_id\nbus,outer\n,rail\n'
+  t.strictSame([ask(plain, '101'), ask(plain, '101', 'student'), ask(plain, 'R1'), ask(plain, '9')],
+    [300, 150, 400, null])
+  const prioritised = 'network_id,fare_product_id,rule_priority\nbus,outer,\n,inner,\n'
+  t.strictSame([ask(prioritised, '101'), ask(prioritised, 'R1'), ask(prioritised, '9')], [180, 180, 180],
+    'the cheaper of both')
+})
+
 t.test('Fares v1', async t => {
   const imported = importFeed(older, settings)
   t.strictSame(told(imported), ['window_assumed', 'incomplete_assumed', 'not_in_gtfs'])
