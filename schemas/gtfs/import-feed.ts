@@ -81,12 +81,15 @@ function zoneService (
   return { services, concessions: concessionsOf(classes, []) }
 }
 
+const everyLine = ''
+
+/** From the cheapest on: what a cheaper one prices already is left to it. */
 function flatServices ({ rules, classes }: FeedFares, { operator }: ImportSettings, warn: Warn): Served {
   const owners = new Map<string, string>()
   const kept = rules.toSorted((one, other) => one.fareFen - other.fareFen).flatMap(rule => {
-    const lines = rule.lines ?? ['']
-    const mine = lines.filter(line => !owners.has(line))
-    const other = lines.flatMap(line => owners.get(line) ?? [])[0]
+    const lines = rule.lines ?? [everyLine]
+    const mine = lines.filter(line => !owners.has(line) && !owners.has(everyLine))
+    const other = lines.flatMap(line => owners.get(line) ?? owners.get(everyLine) ?? [])[0]
     if (other !== undefined) warn('same_lines', 'fare_leg_rules.txt', null, { rule: rule.id, other })
     for (const line of mine) owners.set(line, rule.id)
     return mine.length === 0 ? [] : [{ ...rule, ...rule.lines === undefined ? {} : { lines: mine } }]
