@@ -51,9 +51,12 @@ function documentOf (
 ): TariffDocument {
   const { version, from, transitDay, duplicateTapSeconds } = settings
   const { services, concessions } = servicesOf(fares, settings, warn)
+  const groups = new Set(services.flatMap(({ id, group, fare }) =>
+    fare.kind === 'zone' ? fare.rules.map(rule => rule.group ?? id) : [group ?? id]))
+  const transfers = fares.transfers.filter(({ from, to }) => groups.has(from) && groups.has(to))
   return {
     version, from, currency, utcOffsetMinutes, transitDay, duplicateTapSeconds, services,
-    ...fares.transfers.length === 0 ? {} : { transfers: [...fares.transfers] },
+    ...transfers.length === 0 ? {} : { transfers },
     ...Object.keys(concessions).length === 0 ? {} : { concessions },
     ...fares.passes.length === 0 ? {} : { passes: fares.passes.map(pass => ({ ...pass })) }
   }
