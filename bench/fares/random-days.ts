@@ -24,14 +24,20 @@ const section = fc.record({ line: fc.constantFrom('S1', 'S2'), vehicle, stop, se
   (counter, local) => tap(counter, local, more))
 const metro = fc.record({ stop: station, sense: gateSense }).map(({ stop, sense }): Build =>
   (counter, local) => gate(counter, local, sense, stop))
+/** In and out again. */
+const metroRide = fc.record({ from: station, to: station }).map(({ from, to }): readonly Build[] => [
+  (counter, local) => gate(counter, local, 'in', from), (counter, local) => gate(counter, local, 'out', to)])
+const alone = (builds: fc.Arbitrary<Build>): fc.Arbitrary<readonly Build[]> => builds.map(one => [one])
 const lost = fc.constant<Build>((counter, local) => tap(counter, local, { stop: 'nowhere', line: 'S1' }))
 const shop = fc.constant<Build>((counter, local) => tap(counter, local, { operator: 'SHP' }))
 
 const move = fc.record({
   gapSeconds: fc.constantFrom(...gaps),
-  build: fc.oneof(
-    { weight: 5, arbitrary: flat }, { weight: 5, arbitrary: section }, { weight: 8, arbitrary: metro },
-    { weight: 1, arbitrary: lost }, { weight: 1, arbitrary: shop }),
+  builds: fc.oneof(
+    { weight: 6, arbitrary: alone(flat) }, { weight: 5, arbitrary: alone(section) },
+    { weight: 3, arbitrary: alone(metro) }, { weight: 5, arbitrary: metroRide },
+    { weight: 1, arbitrary: alone(lost) }, { weight: 1, arbitrary: alone(shop) }),
+  rideSeconds: fc.constantFrom(600, 1_800, 3_600, 14_400, 14_401),
   riders,
   /** Where somebody decides later that the trip begun here has ended. */
   decided: fc.option(fc.oneof(station, stop), { nil: null, freq: 6 })
@@ -45,18 +51,20 @@ const entitlement: fc.Arbitrary<Entitlement> = fc.record({
 
 export const randomHistory: fc.Arbitrary<CardHistory> = fc.record({
   start: fc.constantFrom(...starts),
-  moves: fc.array(move, { minLength: 1, maxLength: 24 }),
+  moves: fc.array(move, { minLength: 1, maxLength: 24, size: 'max' }),
   entitlements: fc.array(entitlement, { maxLength: 2 })
 }).map(({ start, moves, entitlements }) => {
   const taps: Tap[] = []
   const corrections: CardHistory['corrections'][number][] = []
   let atMs = at(start)
   let counter = 100
-  for (const { gapSeconds, build, riders, decided } of moves) {
-    atMs += gapSeconds * 1_000
-    for (let rider = 1; rider <= riders; rider++) {
-      counter += 1
-      taps.push({ ...build(counter, start), atMs, rider, riders })
+  for (const { gapSeconds, builds, rideSeconds, riders, decided } of moves) {
+    for (const [part, build] of builds.entries()) {
+      atMs += (part === 0 ? gapSeconds : rideSeconds) * 1_000
+      for (let rider = 1; rider <= riders; rider++) {
+        counter += 1
+        taps.push({ ...build(counter, start), atMs, rider, riders })
+      }
     }
     if (decided !== null) corrections.push({ entryCounter: counter, stop: decided, atMs: atMs + 1_200_000 })
   }

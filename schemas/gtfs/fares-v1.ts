@@ -16,7 +16,7 @@ export function readFaresV1 (feed: Feed, warn: Warn): FeedFares {
   const conditions = conditionsOf(feed, warn)
   const fares = rows.flatMap(row => fareOf(row, conditions, warn))
   const zones = feed.rows('stops.txt').filter(row => cell(row, 'zone_id') !== '')
-    .map(row => [cell(row, 'stop_id'), [cell(row, 'zone_id')]] as const)
+    .map(row => [cell(row, 'stop_id'), [cell(row, 'zone_id')]] as [string, string[]])
   return {
     currency, areas: Object.fromEntries(zones), rules: fares.flatMap(({ rules }) => rules),
     transfers: fares.flatMap(({ transfers }) => transfers), passes: [], classes: {}

@@ -67,15 +67,12 @@ function choicesIn (value: unknown): Choice[] {
 }
 
 const problemsOf = (schema: TSchema, value: unknown, prefix: string): Problem[] =>
-  Errors(schema, value).map(error => ({ where: prefix + error.instancePath, text: wording(error) }))
+  Errors(schema, value).filter(({ keyword }) => keyword !== 'additionalProperties')
+    .map(error => ({ where: prefix + error.instancePath, text: wording(error) }))
 
-type SchemaError = { readonly keyword: string, readonly message: string, readonly params: object }
-
-function wording ({ keyword, message, params }: SchemaError): string {
-  if (keyword !== 'additionalProperties') return message
-  const { additionalProperties = [] } = params as { additionalProperties?: readonly string[] }
-  return `must not have ${additionalProperties.join(', ')}`
-}
+/** A field too many is told twice, of itself and of what it is in: the former says where. */
+const wording = ({ keyword, message }: { readonly keyword: string, readonly message: string }): string =>
+  keyword === 'boolean' ? 'is no field of a tariff document' : message
 
 const inside = (value: unknown, key: string): unknown =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined
