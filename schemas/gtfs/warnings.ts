@@ -128,8 +128,9 @@ export function warnings (): { readonly all: Warning[], readonly warn: Warn } {
   const all: Warning[] = []
   return {
     all,
-    warn: (code, file, line, inputs = {}) =>
-      void all.push({ severity: warningTexts[code].severity, code, file, line, inputs })
+    warn: (code, file, line, inputs = {}) => {
+      all.push({ severity: warningTexts[code].severity, code, file, line, inputs })
+    }
   }
 }
 

@@ -27,7 +27,9 @@ export function dayOfTaps (table: string): Day {
       continue
     }
     const [, time, what, amount] = /^(\S+)\s+(.*?)\s+(-?\d+\.\d\d)$/.exec(line) ?? []
-    if (time === undefined || what === undefined || amount === undefined) throw new Error(`not a tap: ${line}`)
+    if (time === undefined || what === undefined || amount === undefined) {
+      throw new Error(`not a tap: ${line}`)
+    }
     taps.push(tapOf(taps.length + 1, `${date} ${time}`, what))
     rows.push(`${date} ${time} ${what}: ${amount}`)
   }
@@ -43,7 +45,8 @@ function tapOf (counter: number, local: string, what: string): Tap {
     const [sense, stop = ''] = words
     return gate(counter, local, sense === 'in' ? 'in' : 'out', stop, people)
   }
-  const [, line = '', stop = null, vehicle = 'V1'] = /^(\S+)(?: (X\S+))?(?: of (V\S+))?$/.exec(words.join(' ')) ?? []
+  const bus = /^(\S+)(?: (X\S+))?(?: of (V\S+))?$/.exec(words.join(' ')) ?? []
+  const [, line = '', stop = null, vehicle = 'V1'] = bus
   return tap(counter, local, { line, stop, vehicle, ...people })
 }
 
