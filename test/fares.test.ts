@@ -315,6 +315,8 @@ t.test('caps by day and week', async t => {
   t.strictSame(sums, [1_500, 1_500, 1_500, 1_500, 0, 0, 0, 1_500], 'Monday to Sunday')
   const oneSided = [gate(0, '2026-02-24 05:00:00', 'out', 'M0'), ...rides(9, '2026-02-24', 1)]
   t.strictSame(amounts(journeysOf(oneSided)), [900, ...eight, 60], 'one-sided journeys are outside')
+  const students = priceCard(city, history(rides(17, '2026-02-24', 1), [student('2099-01-01')])).journeys
+  t.strictSame(amounts(students), Array.from({ length: 17 }, () => 100), 'the caps are for adults')
   const night = [...rides(9, '2026-02-24', 1), tap(10, '2026-02-25 04:29:59', { line: '8' }),
     tap(11, '2026-02-25 04:30:00', { line: '7' })]
   t.strictSame(amounts(journeysOf(night)).slice(-2), [0, 180], 'to half past four')
