@@ -414,8 +414,8 @@ t.test('shares of operators (T14)', async t => {
   t.strictSame(apportion(-500n, legs, 'A'), reversed(shares), 'split again it would be the same')
   t.strictSame(parts(apportion(1n, [leg('A', 5), leg('B', 5), leg('C', 5)], 'A')), [1n, 0n, 0n])
   t.strictSame(apportion(500n, [], 'MET'), [{ operator: 'MET', amountFen: 500n }])
-  const again = apportion(10n, [...legs, leg('A', 1)], 'A')
-  t.strictSame(again.map(({ operator }) => operator), ['A', 'B', 'C'], 'each once')
+  t.strictSame(apportion(9n, [leg('A', 5), leg('B', 5), leg('A', 5)], 'A'),
+    [{ operator: 'A', amountFen: 6n }, { operator: 'B', amountFen: 3n }], 'each once, with all its metres')
   const [journey] = journeysOf([gate(1, '2026-02-27 08:00:00', 'in', 'M1'),
     gate(2, '2026-02-27 08:40:00', 'out', 'M5')])
   t.strictSame(journey?.legs, [leg('MET', 7_200), leg('MET2', 7_900), leg('MET3', 900)])
