@@ -50,10 +50,14 @@ function tapOf (counter: number, local: string, what: string): Tap {
   return tap(counter, local, { line, stop, vehicle, ...people })
 }
 
+export type Priced = {
+  readonly wanted: readonly string[], readonly found: readonly string[], readonly journeys: readonly Journey[]
+}
+
 /** The same table with what is due by the tariff, and the journeys that it comes of. */
 export function priceDay (
   fares: Fares, table: string, more: Partial<CardHistory> = {}
-): { readonly wanted: readonly string[], readonly found: readonly string[], readonly journeys: readonly Journey[] } {
+): Priced {
   const { taps, rows } = dayOfTaps(table)
   const { journeys } = priceCard(fares, { taps, entitlements: [], corrections: [], ...more })
   const due = dueByTap(journeys)
