@@ -180,6 +180,9 @@ t.test('what files in the wild do', async t => {
   t.strictSame(importFeed(cut, settings).document, same.document, 'no end of the last line')
   const quoted = changed(hengyang, 'fare_products.txt', text => text.replace('城区内', '"城区,\n""内"""'))
   t.strictSame(quoted.document, same.document)
+  const below = changed(hengyang, 'fare_products.txt', text =>
+    text.replace('城区内', '"城区\n内"').replace('4.00', '4.005'))
+  t.match(below.warnings.find(({ code }) => code === 'value_wrong'), { line: 8 }, 'lines as an editor counts')
   t.strictSame(['4.00', '4', '-1.5', '4.000', '4.001', ''].map(hundredths), [400, 400, -150, 400, null, null])
 })
 
