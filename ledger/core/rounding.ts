@@ -16,6 +16,12 @@ export function rateOf (amountFen: bigint, ratePpm: number): bigint {
   return BigInt(new Exact(amountFen.toString()).times(ratePpm).dividedBy(million).toFixed(0))
 }
 
+/** The whole of which a rate in parts per million comes to `partFen`, half up to the fen. */
+export function wholeOf (partFen: bigint, ratePpm: number): bigint {
+  assert(Number.isSafeInteger(ratePpm) && ratePpm > 0, `not a rate in parts per million: ${ratePpm}`)
+  return BigInt(new Exact(partFen.toString()).times(million).dividedBy(ratePpm).toFixed(0))
+}
+
 /**
  * Largest remainder on integers; ties go to the earlier part; the parts always sum to the whole. A negative
  * whole gives the exact negative of the positive one.
