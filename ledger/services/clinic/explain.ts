@@ -53,10 +53,13 @@ const sentences: { readonly [K in LayerKind]: Sentence<K> } = {
     const product = sums.length === 0 ? yuan : `${sums.join(' + ')} = ${yuan}`
     return { en: `Own share first: ${product}`, zh: `先行自付：${product}` }
   },
-  deductible: ({ bounds, repeated }, yuan) => ({
-    en: `Deductible${repeated ? ' of a later stay' : ''}: ${yuan}, least of ${boundsIn(bounds, 0).join(', ')}`,
-    zh: `${repeated ? '年内再次住院' : ''}起付线：${yuan}，取最小值：${boundsIn(bounds, 1).join('、')}`
-  }),
+  deductible: ({ bounds, repeated }, yuan) => {
+    const [en, zh] = repeated ? ['Deductible of a later stay', '年内再次住院起付线'] : ['Deductible', '起付线']
+    return {
+      en: `${en}: ${yuan}, the least of ${boundsIn(bounds, 0).join(', ')}`,
+      zh: `${zh}：${yuan}，取最小值：${boundsIn(bounds, 1).join('、')}`
+    }
+  },
   fund: ({ fund, scopeFen, ratePpm, ...given }) => {
     const product = `${yuanText(scopeFen)} × ${percent(ratePpm)} = ${yuanText(given.wantedFen)}`
     return funded(fund, given, product, product)
@@ -101,10 +104,11 @@ const boundNames: Readonly<Record<keyof Bounds, readonly [string, string]>> = {
   scopeFen: ['in policy', '政策范围内'], visitFen: ['for the visit', '本次标准'],
   rowLeftFen: ['left of this level', '本级别年度剩余'], yearLeftFen: ['left of the year', '年度剩余']
 }
-const boundsIn = (bounds: Bounds, language: 0 | 1): string[] => Object.entries(bounds).flatMap(([name, fen]) => {
-  if (fen === null) return []
-  const title = boundNames[name as keyof Bounds][language]
-  return [language === 0 ? `${yuanText(fen)} ${title}` : `${title}${yuanText(fen)}`]
-})
+const boundsIn = (bounds: Bounds, language: 0 | 1): string[] =>
+  (Object.keys(boundNames) as (keyof Bounds)[]).flatMap(name => {
+    const [fen, title] = [bounds[name], boundNames[name][language]]
+    if (fen === null) return []
+    return [language === 0 ? `${yuanText(fen)} ${title}` : `${title}${yuanText(fen)}`]
+  })
 
 const sum = (moves: readonly Move[]): bigint => moves.reduce((total, { amountFen }) => total + amountFen, 0n)
