@@ -137,7 +137,7 @@ const parsers: Readonly<Record<Format, (text: string) => bigint | number | strin
     ? text
     : null,
   // A control character would break the lines of 3202.
-  text: text => /^[^\u0000-\u001f\u007f]+$/.test(text) ? text : null
+  text: text => /^\P{Cc}+$/u.test(text) ? text : null
 }
 
 function isDate (text: string): boolean {

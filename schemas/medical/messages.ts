@@ -1,5 +1,5 @@
-// The message set of the national medical insurance platform as a table: number, what it does, the bodies that
-// we read and write. What provinces number otherwise is a dialect: data too. It refuses to know bytes.
+// The message set of the national medical insurance platform as a table: number, what it does, the bodies we
+// read and write. What provinces number otherwise is a dialect: data too. It refuses to know bytes.
 import { fundFields, settlementFields } from './fields.ts'
 import type { Layout } from './layout.ts'
 
