@@ -2,8 +2,6 @@
 // repeated. None may throw, hang or keep memory, and each error says which field it is about and where.
 // `npm run bench -- fuzz [CASES [CODEC]]`: a million for each codec unless told.
 import assert from 'node:assert/strict'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { cutHop, cutAnswers, cutSteps, hopFrame, packAnswers, packSteps } from '../gateway/pcsc/hop-frames.ts'
 import { cutFrames, encodeFrame, findFrame } from '../gateway/spool/frame.ts'
@@ -19,6 +17,9 @@ import {
   cutFrame, frameOf, lengthHeaders, type LengthStyle, openEnvelope
 } from '../schemas/iso8583/framing.ts'
 import { buildMessage, parseMessage } from '../schemas/iso8583/message.ts'
+import { readLines } from '../schemas/medical/layout.ts'
+import { parseAnswer, parseRequest } from '../schemas/medical/message.ts'
+import { dialects, resultColumns, statementColumns } from '../schemas/medical/messages.ts'
 import { buildPolled, cutPolled } from '../schemas/polled/frame.ts'
 import * as polled from '../schemas/polled/messages.ts'
 import { readPosMessage } from '../schemas/pos-line/messages.ts'
@@ -28,6 +29,7 @@ import { lineCutter } from '../schemas/sip2/lines.ts'
 import { readMessage } from '../schemas/sip2/message.ts'
 import { buildSsseRecord, readSsseRecord } from '../schemas/ssse/files.ts'
 import { identityIn } from '../schemas/ssse/identity.ts'
+import { collector } from './support/collector.ts'
 
 export type Codec = {
   readonly name: string
@@ -246,6 +248,26 @@ export const codecs: readonly Codec[] = [
       const read = [line, file, ...answers, readBlacklist(text)]
       return read.flatMap(one => one.ok ? [] : [JSON.stringify(one)])
     }
+  },
+  {
+    name: 'medical messages',
+    samples: [
+      Buffer.from('{"infno":"2601","msgid":"H1","mdtrtarea_admvs":"430400","recer_sys_code":"YBXT",' +
+        '"infver":"V1.0","opter_type":"1","opter":"T1","opter_name":"收费员","inf_time":"2026-03-02 08:15:30",' +
+        '"fixmedins_code":"H1","fixmedins_name":"医院",' +
+        '"input":{"data":{"psn_no":"P1","omsgid":"M1","oinfno":"2207"}}}'),
+      Buffer.from('{"infcode":0,"output":{"stmtinfo":{"setl_optins":"430400","stmt_rslt":"0"}}}'),
+      Buffer.from('S1\tV1\tP1\t480.00\t157.20\t150.00\t0\r\n'),
+      Buffer.from('P1\tV1\tS1\tM1\t3\t0\tnull\t480.00\t157.20\t150.00\n')
+    ],
+    read: bytes => {
+      const text = Buffer.from(bytes).toString('utf8')
+      const read = [
+        parseRequest(dialects.national, bytes), parseAnswer('totals', bytes), parseAnswer('settle', bytes),
+        readLines(statementColumns, text), readLines(resultColumns, text)
+      ]
+      return read.flatMap(one => one.ok ? [] : [JSON.stringify(one)])
+    }
   }
 ]
 
@@ -270,7 +292,7 @@ function casesOf (samples: readonly Uint8Array[]): fc.Arbitrary<Uint8Array> {
 }
 
 /** Where in the bytes, or how many there are in place of how many. */
-const saysWhere = /offset|columns|at byte|wanted|\blong\b|(in|of) \d+ bytes|"detail"/
+const saysWhere = /offset|columns|at byte|wanted|\blong\b|(in|of) \d+ bytes|"detail"|"field":"\w/
 
 /** Throws with the bytes where a decoder fails. Answers how many errors were told. */
 export function fuzz ({ name, samples, read }: Codec, cases: number, seed: number): number {
@@ -314,14 +336,4 @@ export async function bench (
       `${seconds.toFixed(0)} s, heap ${(grownBytes / 1_024).toFixed(0)} KiB more`)
   }
   return figures
-}
-
-/** Collects garbage and says what is left. */
-function collector (): () => number {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  return () => {
-    collect()
-    return process.memoryUsage().heapUsed
-  }
 }

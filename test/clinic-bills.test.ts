@@ -8,6 +8,7 @@ import { accumulate, noneYet, takenBack, type Accumulators } from '../ledger/ser
 import { explain } from '../ledger/services/clinic/explain.ts'
 import { fundFieldsOf, settlementFieldsOf, type Whose } from '../ledger/services/clinic/national-fields.ts'
 import { postingsOf } from '../ledger/services/clinic/postings.ts'
+import { restate } from '../ledger/services/clinic/restate.ts'
 import { readRuleSet, rulesOn } from '../ledger/services/clinic/rule-set.ts'
 import {
   ageOn, fundsFen, personFen, settleBill, type MeansFen, type Split
@@ -500,6 +501,25 @@ t.test('the year of a bill, and each year by itself', async t => {
   t.strictSame(accumulatedIn(standing, '2027'), accumulatedIn(standing, '2026'))
   t.strictSame([...accumulatedIn(standing, '2028')], [])
   t.equal(standing.settlements.find(({ year }) => year === '2027')?.split.rules.version, 2)
+})
+
+t.test('a year settled again: by the same rules, by corrected ones, after a cancellation', async t => {
+  const { standing } = play(['m1', 'm2', 'm3', 'm4'].map(id => settle(id)))
+  const live = liveIn(standing, '2026')
+  t.strictSame(restate(live, [hengyang]), [])
+  const said = (all: ReturnType<typeof restate>) =>
+    all.map(one => 'reason' in one ? `${one.settlement} ${one.reason}` : `${one.settlement} ${one.fundsFen}`)
+  // 10 % less deductible: 362.00 − 90.00 are 272.00, of which the fund has 60 %: 163.20, 6.00 more. The fourth
+  // had none left of the 300.00 of a year; now 30.00 are: 332.00 × 60 % = 199.20, 18.00 less than 217.20.
+  const corrected = structuredClone(hengyang)
+  for (const layer of corrected.plans[0]?.layers ?? []) {
+    if (layer.kind === 'deductible') layer.rows.forEach(row => { row.visitFen = (row.visitFen ?? 0) * 9 / 10 })
+  }
+  t.strictSame(said(restate(live, [corrected])), ['S1 600', 'S2 600', 'S3 600', 'S4 -1800'])
+  const cancelled = play([cancel('m5', 'S1')], standing).standing
+  t.strictSame(said(restate(liveIn(cancelled, '2026'), [hengyang])), ['S4 -6000'],
+    'its 100.00 of a deductible were used up by what was cancelled')
+  t.strictSame(said(restate(live.slice(0, 1), [dearer])), ['S1 rules_missing'])
 })
 
 t.test('a lost answer ends in one of three ways, whatever comes', async t => {

@@ -12,9 +12,9 @@ export type Whose = Pick<SettlementFields,
   'clr_type'>
 
 /** `sign` -1n: the bill as a cancellation gives it back, each amount the exact negative. */
-export function settlementFieldsOf (
-  split: Split, whose: Whose, { balanceFen, sign = 1n }: { readonly balanceFen: bigint, readonly sign?: 1n | -1n }
-): SettlementFields {
+export function settlementFieldsOf (split: Split, whose: Whose, { balanceFen, sign = 1n }: {
+  readonly balanceFen: bigint, readonly sign?: 1n | -1n
+}): SettlementFields {
   const { classes, paid } = split
   const amounts = {
     medfee_sumamt: split.totalFen,

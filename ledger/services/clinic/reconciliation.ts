@@ -1,5 +1,5 @@
-// Compares settlements of an institution with those of the centre: totals as 3201 does, lines as 3202 does, with
-// the rows of its result file. Pure; from either side, because a simulated centre answers with the same rows.
+// Compares settlements of an institution with those of the centre: totals as 3201 does, lines as 3202 does,
+// with the rows of its result file. Pure, and for either side: a centre answers with the same rows.
 import type { Values } from '../../../schemas/medical/layout.ts'
 import {
   results, type Dialect, type Result, type resultColumns, type statementColumns
@@ -123,10 +123,11 @@ export function lineOf (row: Values<typeof statementColumns>, { refund }: Dialec
 export function resultRow (one: LineResult, dialect: Dialect): Values<typeof resultColumns> {
   const line = one.centre ?? one.institution
   if (line === null) throw new RangeError('a result of no line')
-  const { medfee_sumamt, fund_pay_sumamt, acct_pay, ...named } = statementRow(line, dialect)
   return {
-    ...named, msgid: line.message ?? one.institution?.message ?? null, stmt_rslt: dialect.results[one.result],
-    memo: one.differs.length === 0 ? null : one.differs.join('; '), medfee_sumamt, fund_pay_sumamt, acct_pay
+    ...statementRow(line, dialect),
+    msgid: line.message ?? one.institution?.message ?? null,
+    stmt_rslt: dialect.results[one.result],
+    memo: one.differs.length === 0 ? null : one.differs.join('; ')
   }
 }
 

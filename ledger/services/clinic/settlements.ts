@@ -51,6 +51,7 @@ export type Settlement = {
   /** The message that settled it. */
   readonly message: string
   readonly year: string
+  readonly bill: Bill
   readonly split: Split
   /** Null while it is live; the message that took it back otherwise. */
   readonly takenBackBy: string | null
@@ -123,9 +124,8 @@ function settle (standing: Standing, request: Extract<Request, { do: 'settle' }>
     return { next: standing, reply: declined('basis_changed', '/basis') }
   }
   const settlement = city.newId()
-  const made: Settlement = {
-    settlement, message: request.message, year: yearOf(request.bill), split, takenBackBy: null
-  }
+  const { bill, message } = request
+  const made: Settlement = { settlement, message, year: yearOf(bill), bill, split, takenBackBy: null }
   return {
     next: { ...standing, settlements: [...standing.settlements, made] },
     reply: { outcome: 'approved', does: 'settled', settlement, split }
