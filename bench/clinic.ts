@@ -1,5 +1,5 @@
-// `npm run bench -- clinic [BILLS]`: clinic bills shared out by one core, each checked, and all of them settled
-// again after the rules were corrected. Memory is looked at between rounds: it may not grow with the bills.
+// `npm run bench -- clinic [BILLS]`: clinic bills shared out by one core, each checked, and years of them
+// settled again after the rules were corrected. The heap may not grow with the bills.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'

@@ -509,11 +509,12 @@ t.test('a year settled again: by the same rules, by corrected ones, after a canc
   t.strictSame(restate(live, [hengyang]), [])
   const said = (all: ReturnType<typeof restate>) =>
     all.map(one => 'reason' in one ? `${one.settlement} ${one.reason}` : `${one.settlement} ${one.fundsFen}`)
-  // 10 % less deductible: 362.00 − 90.00 are 272.00, of which the fund has 60 %: 163.20, 6.00 more. The fourth
-  // had none left of the 300.00 of a year; now 30.00 are: 332.00 × 60 % = 199.20, 18.00 less than 217.20.
+  // A tenth less: of 362.00 − 90.00 the fund has 60 %: 163.20, 6.00 more. The fourth had nothing left of the
+  // 300.00 of a year; now 30.00 are: 332.00 × 60 % = 199.20, 18.00 less than 217.20.
   const corrected = structuredClone(hengyang)
   for (const layer of corrected.plans[0]?.layers ?? []) {
-    if (layer.kind === 'deductible') layer.rows.forEach(row => { row.visitFen = (row.visitFen ?? 0) * 9 / 10 })
+    if (layer.kind !== 'deductible') continue
+    for (const row of layer.rows) row.visitFen = (row.visitFen ?? 0) * 9 / 10
   }
   t.strictSame(said(restate(live, [corrected])), ['S1 600', 'S2 600', 'S3 600', 'S4 -1800'])
   const cancelled = play([cancel('m5', 'S1')], standing).standing

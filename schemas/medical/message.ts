@@ -119,8 +119,8 @@ function readBody (body: Body | null, value: unknown, at: string): Parsed<unknow
   if (typeof value !== 'object' || value === null) return { ok: false, field: at, why: 'is missing' }
   const nodes: Record<string, unknown> = {}
   for (const [name, { fields, list }] of Object.entries(body)) {
-    const part = (value as Whole)[name]
-    const read = (list === true ? readList : readObject)(fields, part, `${at}.${name}`)
+    const [part, where] = [(value as Whole)[name], `${at}.${name}`]
+    const read = list === true ? readList(fields, part, where) : readObject(fields, part, where)
     if (!read.ok) return read
     nodes[name] = read.value
   }

@@ -158,6 +158,9 @@ export type MessageName = keyof typeof messages
 export const messageNames = Object.keys(messages) as readonly MessageName[]
 export const rowOf = (name: MessageName): MessageRow => messages[name]
 
+/** Lines that one call of 3260 answers at most. */
+export const crossRegionRowsMax = 100
+
 /** Applications to be paid: 3691 to 3704, one after the other; their bodies are a province's own. */
 export const claimNumbers = { from: 3691, to: 3704 } as const
 

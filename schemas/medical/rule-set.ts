@@ -129,8 +129,8 @@ export const layerSchemas = {
 } as const
 export type LayerKind = keyof typeof layerSchemas
 export const layerKinds = Object.keys(layerSchemas) as readonly LayerKind[]
-export type LayerOf<K extends LayerKind> = Static<typeof layerSchemas[K]>
-export type Layer = { [K in LayerKind]: LayerOf<K> }[LayerKind]
+export type LayerOf<K extends LayerKind> = K extends LayerKind ? Static<typeof layerSchemas[K]> : never
+export type Layer = LayerOf<LayerKind>
 
 /* ---- the document ---- */
 

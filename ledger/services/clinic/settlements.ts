@@ -152,7 +152,7 @@ function reverse (standing: Standing, { message, original }: Extract<Request, { 
     return { next: standing, reply: declined('original_is_reversal', '/original') }
   }
   const next = { ...standing, reversed: new Set([...standing.reversed, original]) }
-  const { reply } = first ?? {}
+  const reply = first?.reply
   if (reply?.outcome !== 'approved' || standing.reversed.has(original)) return { next, reply: nothing }
   const found = standing.settlements.find(one => 'settlement' in reply && one.settlement === reply.settlement)
   if (found === undefined) return { next, reply: nothing }
