@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import fc from 'fast-check'
 import { parse } from 'yaml'
+import { wholeOf } from '../ledger/core/rounding.ts'
 import { accumulate, noneYet, takenBack, type Accumulators } from '../ledger/services/clinic/accumulators.ts'
 import { explain } from '../ledger/services/clinic/explain.ts'
 import { fundFieldsOf, settlementFieldsOf, type Whose } from '../ledger/services/clinic/national-fields.ts'
@@ -308,6 +309,13 @@ t.test('a split explains itself', async t => {
     /the cap of the year is reached, 2000\.00 was left$/)
 })
 
+t.test('what a fund has shared in when its money ends: half up', async t => {
+  for (const [paidFen, ppm, wholeFen] of [
+    [150_000_00n, 850_000, 176_470_59n], [100_00n, 650_000, 153_85n], [0n, 1, 0n], [1n, 1_000_000, 1n],
+    [1n, 666_667, 1n], [1n, 666_666, 2n], [33n, 330_000, 100n], [500_000_00n, 1, 50_000_000_000_000n]
+  ] as const) t.equal(wholeOf(paidFen, ppm), wholeFen, `${paidFen} at ${ppm}`)
+})
+
 /* ---- rule sets ---- */
 
 type Changes = (set: { plans: { layers: Record<string, unknown>[] }[] } & Record<string, unknown>) => void
@@ -347,6 +355,10 @@ t.test('a rule set that is wrong says where', async t => {
       ['/plans/0/layers/4/yearFenMax no row for grassroots, active, aged 0']],
     ['a row of a deductible twice', set => { rowsIn(set, 0, 3, 'rows')[1]!.name = 'none' },
       ['/plans/0/layers/3/rows/1/name row 0 is none too']],
+    ['a deductible without end', set => { delete rowsIn(set, 1, 3, 'rows')[0]!.visitFen }, [
+      '/plans/1/layers/3/rows/0 nothing bounds it: visitFen or a yearFenMax is missing',
+      '/plans/1/layers/3/rows/0/repeatPpm it is a part of visitFen, which is missing'
+    ]],
     ['bands that fall', set => { set.plans[3]!.layers[5]!.bands = [
       { aboveFen: 5, ratePpm: 1 }, { aboveFen: 5, ratePpm: 1 }] },
     ['/plans/3/layers/5/bands/1/aboveFen bands rise: it must be above 5']],

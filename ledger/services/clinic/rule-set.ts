@@ -107,7 +107,7 @@ function planProblems (plan: Plan, index: number): Problem[] {
     ...plan.layers.flatMap((layer, place) => [
       ...rowLists(layer).flatMap(list => rowProblems(plan, list, at(place))),
       ...(layer.kind === 'relief' ? bandProblems(layer, at(place)) : []),
-      ...(layer.kind === 'deductible' ? nameProblems(layer, at(place)) : [])
+      ...(layer.kind === 'deductible' ? deductibleProblems(layer, at(place)) : [])
     ])
   ]
 }
@@ -190,11 +190,20 @@ function bandProblems ({ bands }: LayerOf<'relief'>, at: string): Problem[] {
   })
 }
 
-function nameProblems ({ rows }: LayerOf<'deductible'>, at: string): Problem[] {
+function deductibleProblems ({ rows, yearFenMax: allRows }: LayerOf<'deductible'>, at: string): Problem[] {
   const names = rows.map(({ name }) => name)
-  return names.flatMap((name, place) => names.indexOf(name) === place
-    ? []
-    : [{ where: `${at}/rows/${place}/name`, what: `row ${names.indexOf(name)} is ${name} too` }])
+  return rows.flatMap(({ name, visitFen, yearFenMax, repeatPpm }, place) => {
+    const first = names.indexOf(name)
+    const where = `${at}/rows/${place}`
+    const bounded = visitFen !== undefined || yearFenMax !== undefined || allRows !== undefined
+    return [
+      ...(first === place ? [] : [{ where: `${where}/name`, what: `row ${first} is ${name} too` }]),
+      ...(bounded ? [] : [{ where, what: 'nothing bounds it: visitFen or a yearFenMax is missing' }]),
+      ...(repeatPpm === undefined || visitFen !== undefined
+        ? []
+        : [{ where: `${where}/repeatPpm`, what: 'it is a part of visitFen, which is missing' }])
+    ]
+  })
 }
 
 /** One sum counts one thing: what a fund pays and what a deductible took are never added up. */
