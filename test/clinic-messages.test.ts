@@ -1,5 +1,6 @@
 // The messages of the medical insurance platform as bytes, the identities of their figures, and what is the
 // same and what is not between a hospital's settlements and the centre's. Noise: test/fuzz.test.ts.
+import { execFileSync } from 'node:child_process'
 import t from 'tap'
 import fc from 'fast-check'
 import { settleBill } from '../ledger/services/clinic/settle-bill.ts'
@@ -14,6 +15,7 @@ import {
   dialects, messageNames, messages, nameOf, numberOf, resultColumns, statementColumns
 } from '../schemas/medical/messages.ts'
 import { funds, type Bill, type Fund, type RuleSet } from '../schemas/medical/rule-set.ts'
+import { unzipOne, zipOne } from '../schemas/medical/zip.ts'
 
 const { national, nationalSixDigits, jiangsuInjury } = dialects
 const bytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value), 'utf8')
@@ -302,6 +304,56 @@ t.test('the file of lines, and of results', async t => {
   t.strictSame(back.ok ? back.value.map(row => resultNamed(nationalSixDigits, row.stmt_rslt)) : [],
     ['equal', 'institutionMore'])
   t.equal(resultNamed(national, '000102'), null)
+})
+
+/** What another program makes of it, or says of what we made. */
+const python = (program: string, input: Uint8Array = new Uint8Array()): Buffer =>
+  execFileSync('python3', ['-c', `import io, sys, zipfile\n${program}`], { input })
+
+t.test('the archive of 3202, beside another program', async t => {
+  const lines = Buffer.from('S1\tV-1\tP-1\t480.00\t157.20\t150.00\t0\n'.repeat(50))
+  const ours = zipOne('对账.txt', lines)
+  const said = python(`
+z = zipfile.ZipFile(io.BytesIO(sys.stdin.buffer.read()))
+assert z.testzip() is None
+sys.stdout.buffer.write(z.namelist()[0].encode() + b'|' + z.read(z.namelist()[0]))`, ours)
+  t.equal(said.toString('utf8'), `对账.txt|${lines.toString('utf8')}`)
+  t.ok(ours.length < lines.length / 4)
+  t.strictSame(unzipOne(ours, 1 << 20), { ok: true, name: '对账.txt', bytes: Uint8Array.from(lines) })
+  t.strictSame(unzipOne(zipOne('', new Uint8Array()), 0), { ok: true, name: '', bytes: new Uint8Array() })
+
+  const theirs = (method: string, more = '') => python(`
+b = io.BytesIO()
+z = zipfile.ZipFile(b, 'w', zipfile.${method})
+z.writestr('a.txt', 'line\\n' * 9)${more}
+z.close()
+sys.stdout.buffer.write(b.getvalue())`)
+  const bytes = Uint8Array.from(Buffer.from('line\n'.repeat(9)))
+  const read = { ok: true, name: 'a.txt', bytes }
+  for (const archive of [
+    theirs('ZIP_STORED'), theirs('ZIP_DEFLATED'), theirs('ZIP_DEFLATED', "\nz.writestr('folder/', '')"),
+    theirs('ZIP_DEFLATED', "\nz.comment = b'PK\\x05\\x06' + b' ' * 40")
+  ]) t.strictSame(unzipOne(archive, 45), read)
+
+  for (const [archive, bytesMax, field, why] of [
+    [theirs('ZIP_DEFLATED'), 44, 'a.txt', 'is longer than 44 bytes'],
+    [theirs('ZIP_STORED', "\nz.writestr('b.txt', '')"), 45, 'archive', 'has 2 files, not one'],
+    [theirs('ZIP_BZIP2'), 45, 'a.txt', 'cannot be unpacked'],
+    [Buffer.from('no archive'), 45, 'end of central directory', 'is missing: this is no ZIP archive']
+  ] as const) t.strictSame(unzipOne(archive, bytesMax), { ok: false, field, why })
+  const stored = theirs('ZIP_STORED')
+  const changed = Buffer.from(stored)
+  changed[stored.indexOf('line')] = 0x4c
+  t.strictSame(unzipOne(changed, 45), { ok: false, field: 'a.txt', why: 'is not what its checksum says' })
+  for (let cut = 0; cut < ours.length; cut++) {
+    t.notOk(unzipOne(ours.subarray(0, cut), 1 << 20).ok, `cut at ${cut}`)
+  }
+  for (let place = 0; place < ours.length; place++) {
+    const broken = Uint8Array.from(ours)
+    broken[place] = (broken[place] ?? 0) ^ 0x40
+    const found = unzipOne(broken, 1 << 20)
+    if (found.ok) t.strictSame(Buffer.from(found.bytes), lines, `changed at ${place}, and read as it was`)
+  }
 })
 
 /* ---- 3201 and 3202: what is compared ---- */
