@@ -652,6 +652,25 @@ t.test('order where it says nothing', async t => {
   }), { numRuns: 300 })
 })
 
+t.test('a visit and a stay share no sum: either may come first', async t => {
+  fc.assert(fc.property(randomBill, randomBill, (one, other) => {
+    const [visit, stay] = [fastBill({ ...one, stay: false }), fastBill({ ...other, stay: true })]
+    const inOrder = (bills: readonly Bill[]) => {
+      let sums: Accumulators = noneYet
+      const splits = bills.map(bill => {
+        const shared = settleBill(bill, hengyang, sums)
+        if (!shared.ok) throw new Error(shared.reason)
+        sums = accumulate(shared.split.adds, sums)
+        return shared.split
+      })
+      return { splits, sums }
+    }
+    const [there, back] = [inOrder([visit, stay]), inOrder([stay, visit])]
+    same(there.splits, [...back.splits].reverse())
+    same(there.sums, back.sums)
+  }), { numRuns: 300 })
+})
+
 function shuffled<T> (all: readonly T[], order: Iterator<number>): T[] {
   const rest = [...all]
   return all.map(() => rest.splice((order.next().value as number) % rest.length, 1)[0] as T)
