@@ -359,9 +359,9 @@ t.test('a rule set that is wrong says where', async t => {
       '/plans/1/layers/3/rows/0 nothing bounds it: visitFen or a yearFenMax is missing',
       '/plans/1/layers/3/rows/0/repeatPpm it is a part of visitFen, which is missing'
     ]],
-    ['bands that fall', set => { set.plans[3]!.layers[5]!.bands = [
-      { aboveFen: 5, ratePpm: 1 }, { aboveFen: 5, ratePpm: 1 }] },
-    ['/plans/3/layers/5/bands/1/aboveFen bands rise: it must be above 5']],
+    ['bands that fall',
+      set => { set.plans[3]!.layers[5]!.bands = [5, 5].map(aboveFen => ({ aboveFen, ratePpm: 1 })) },
+      ['/plans/3/layers/5/bands/1/aboveFen bands rise: it must be above 5']],
     ['items after the fund', ({ plans: [plan] }) => { plan!.layers.splice(5, 0, plan!.layers.shift()!) },
       ['/plans/0/layers/5 own-pay looks at items: own-pay, over-limit, pre-own come first, in this order']],
     ['own pay twice', set => { set.plans[0]!.layers.unshift(structuredClone(set.plans[0]!.layers[0]!)) },

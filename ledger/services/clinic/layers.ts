@@ -198,7 +198,7 @@ const inBands = (bands: LayerOf<'relief'>['bands'], burdenFen: bigint): bigint =
 
 function fromMeans (
   { kind, pays }: LayerOf<Purse>, { open, paid }: Stand, { means }: About
-): Result<Purse> {
+): { readonly inputs: Paid, readonly moves: readonly Move[] } {
   const availableFen = means[kind] - paid[kind]
   const owedFen = sum(pays.map(one => open[one]))
   const paidFen = least(availableFen, owedFen)
