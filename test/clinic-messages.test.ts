@@ -237,6 +237,12 @@ t.test('an error names the field, and never what a person is', async t => {
   const numbers = changed(request, one => { at(one, 'input', 'data').medfee_sumamt = 480.5 })
   t.match(parseRequest(national, numbers),
     { ok: true, message: { body: { data: { medfee_sumamt: 480_50n } } } })
+  for (const [said, ppm] of [
+    [0.6, 600_000], ['0.05', 50_000], ['1', 1_000_000], ['0.1234', 123_400]
+  ] as const) {
+    const rated = changed(answer, one => { at(one, 'output', 'setlinfo').pool_prop_selfpay = said })
+    t.match(parseAnswer('settle', rated), { message: { body: { setlinfo: { pool_prop_selfpay: ppm } } } })
+  }
   const more = changed(request, one => { at(one, 'input', 'data').exp_content = { a: 1 } })
   t.match(parseRequest(national, more), { ok: true }, 'what a province adds is let pass')
   const data = { setl_id: 'S', mdtrt_id: 'V', psn_no: 'P' }
