@@ -3,8 +3,11 @@
 
 import { createHash } from 'node:crypto'
 
-/** MPK purchase, MLK load, MTK TAC, MAMK application maintenance. */
-export type MasterKeyName = 'MPK' | 'MLK' | 'MTK' | 'MAMK'
+/**
+ * MPK purchase, MLK load, MTK TAC, MAMK application maintenance, MPUK and MRPK unblocking and reloading of
+ * PINs, MMK writing of keys; TRK is the transport key of every blank card.
+ */
+export type MasterKeyName = 'MPK' | 'MLK' | 'MTK' | 'MAMK' | 'MPUK' | 'MRPK' | 'MMK' | 'TRK'
 
 /** The first 16 bytes of SHA-256 of `citycard-test-NAME`. */
 export const testMasterKey = (name: MasterKeyName | string): Uint8Array =>

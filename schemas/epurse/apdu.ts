@@ -49,6 +49,9 @@ export const updateBinary = (sfi: number, offset: number, data: Uint8Array): Uin
   command(0x00, 0xD6, 0x80 | shortId(sfi), offset, data)
 export const updateBinarySecured = (sfi: number, offset: number, data: Uint8Array, sign: Sign): Uint8Array =>
   secured(0x04, 0xD6, 0x80 | shortId(sfi), offset, data, sign)
+/** Of the selected file; its offset has 15 bits. */
+export const updateSelectedSecured = (offset: number, data: Uint8Array, sign: Sign): Uint8Array =>
+  secured(0x04, 0xD6, offset >> 8 & 0x7F, offset & 0xFF, data, sign)
 
 /** `record` is a number (1 is the newest of a cyclic file), or the tag of the record where `by` says so. */
 export const readRecord = (
@@ -95,6 +98,10 @@ export const blockApplication = (how: 'temporary' | 'permanent', sign: Sign): Ui
 /** APPLICATION UNBLOCK; three failures lock the application for ever. */
 export const unblockApplication = (sign: Sign): Uint8Array => secured(0x84, 0x18, 0x00, 0x00, none, sign)
 export const blockCard = (sign: Sign): Uint8Array => secured(0x84, 0x16, 0x00, 0x00, none, sign)
+
+/** WRITE KEY with the key enciphered, as in personalisation. */
+export const writeKeySecured = (cryptogram: Uint8Array, sign: Sign): Uint8Array =>
+  secured(0x84, 0xD4, 0x00, 0x00, cryptogram, sign)
 
 /** Nine-byte security authentication code of a city-union card. */
 export const getAuthCode = (): Uint8Array => command(0x80, 0xCA, 0x00, 0x00, none, 9)

@@ -1,15 +1,15 @@
-// What each command of a virtual card does: a refusal, or data and what changes. Each is pure; the moment
-// of the commit is the caller's. It refuses to know which command may come when.
+// What each command of a virtual card does; those of files and purses stand here. Each is pure: the moment of
+// the commit is the caller's. It refuses to know which command may come when.
 
 import type { Command } from '../../schemas/epurse/apdu.ts'
 import { logRecord } from '../../schemas/epurse/files.ts'
 import {
   concat, equalConstantTime, hex, readU16, readU32, u16, u24, u32, u8, unhex
 } from '../../schemas/epurse/hex.ts'
+import type { KeyName } from '../../schemas/epurse/key-set.ts'
 import { encode } from '../../schemas/epurse/layout.ts'
 import {
-  loadMac1, loadMac2, loadSessionKey, loadTac, purchaseMac1, purchaseMac2, purchaseSessionKey, purchaseTac,
-  secureMessagingMac
+  loadMac1, loadMac2, loadSessionKey, loadTac, purchaseMac1, purchaseMac2, purchaseSessionKey, purchaseTac
 } from '../../schemas/epurse/mac.ts'
 import { ppse, profiles, pse } from '../../schemas/epurse/profiles.ts'
 import { transactionTypes as types } from '../../schemas/epurse/transaction-types.ts'
@@ -18,24 +18,18 @@ import {
   type Found, appendRecord, checkUpdate, fidOf, fidOfSfi, isFid, readBinary, readRecord, recordReference,
   updateRecord
 } from './files.ts'
+import {
+  binaryUpdate, block, blockCard, recordUpdate, unblock, unsecured, writeKey
+} from './maintenance.ts'
 import { tlv } from './maker.ts'
+import { type Draw, type Outcome, type Run, done, refusal } from './outcome.ts'
+import { changePin, reloadPin, unblockPin, verifyPin } from './pin.ts'
 import { type Purse, fits, load, spend, spendableFen } from './purse.ts'
 import { sw } from './response.ts'
 import {
-  type CardState, type Initialised, type Memory, type PurseName, type Session, pinTriesLeft
+  type CardState, type Initialised, type Memory, type PurseName, keyOf, pinOf
 } from './state.ts'
 import type { Step } from './session.ts'
-
-/** Without `data` a status word other than 9000 is a refusal, and nothing changes. */
-export type Outcome = {
-  readonly sw: number, readonly data?: Uint8Array
-  readonly memory?: Memory, readonly session?: Partial<Session>
-}
-
-/** That many random bytes. */
-export type Draw = (count: number) => Uint8Array
-
-type Run = (card: CardState, command: Command, random: Draw) => Outcome
 
 export const runs: Readonly<Record<Step, Run>> = {
   select,
@@ -54,12 +48,15 @@ export const runs: Readonly<Record<Step, Run>> = {
   block,
   unblock,
   block_card: blockCard,
-  verify_pin: verifyPin
+  verify_pin: verifyPin,
+  change_pin: changePin,
+  reload_pin: reloadPin,
+  unblock_pin: unblockPin,
+  update_binary: binaryUpdate,
+  update_record: recordUpdate,
+  write_key: writeKey,
+  unsecured
 }
-
-const refusal = (status: number): Outcome => ({ sw: status })
-const done = (data?: Uint8Array, session?: Partial<Session>): Outcome =>
-  ({ sw: sw.ok, ...(data && { data }), ...(session && { session }) })
 
 /* ---- files ---- */
 
@@ -169,8 +166,10 @@ function initialiseLoad (card: CardState, command: Command, random: Draw): Outco
   const asked = askedOf(memory, command)
   if ('sw' in asked) return asked
   const { purse, name, keyIndex, amountFen, terminal6 } = asked
-  if (chip.description.pin !== undefined && !card.session.pinVerified) return refusal(sw.securityNotMet)
-  if (keyIndex !== chip.settings.loadKeyIndex) return refusal(sw.keyIndex)
+  if (pinOf(card) !== null && !card.session.pinVerified) return refusal(sw.securityNotMet)
+  const key = keyOf(card, 'load')
+  const hasKeys = key !== null && keyOf(card, 'tac') !== null
+  if (keyIndex !== chip.settings.loadKeyIndex || !hasKeys) return refusal(sw.keyIndex)
   if (purse.onlineCounter >= limits.counterMax) return refusal(sw.counterMax)
   if (!fits(purse, amountFen)) return refusal(sw.badData)
   const type = name === 'ep' ? types.epLoad : types.edLoad
@@ -178,7 +177,7 @@ function initialiseLoad (card: CardState, command: Command, random: Draw): Outco
   const initialised = { purse: name, type, amountFen, counter, terminal6, rand4: random(4) }
   const mac1 = loadMac1({ ...loadSession(card, initialised), ...initialised, oldBalanceFen: purse.realFen })
   return done(concat(
-    u32(purse.realFen), u16(counter), u8(chip.keyVersion), u8(chip.algorithm), initialised.rand4, mac1
+    u32(purse.realFen), u16(counter), u8(key.version), u8(chip.algorithm), initialised.rand4, mac1
   ), { initialised })
 }
 
@@ -193,32 +192,37 @@ function credit (card: CardState, { p1, p2, data }: Command): Outcome {
   if (!equalConstantTime(mac2, expected)) return refusal(sw.macWrong)
 
   const purse = load(purseOf(memory, initialised.purse), initialised.amountFen)
-  const tac = loadTac({ ...signed, suite: chip.suite, dtk: chip.keys.dtk, newBalanceFen: purse.realFen })
+  const tac = loadTac({ ...signed, suite: chip.suite, dtk: keyAt(card, 'tac'), newBalanceFen: purse.realFen })
   const written = commit(memory, signed, purse, mac2, tac)
   const application = appendRecord(written.application, '001A', logOf(signed, purse))
   return { sw: sw.ok, data: tac, memory: { ...written, application } }
 }
 
-const loadSession = ({ chip: { suite, keys } }: CardState, { rand4, counter }: Initialised) =>
-  ({ suite, sessionKey: loadSessionKey({ suite, dlk: keys.dlk, rand4, counter }) })
+function loadSession (card: CardState, { rand4, counter }: Initialised) {
+  const { suite } = card.chip
+  return { suite, sessionKey: loadSessionKey({ suite, dlk: keyAt(card, 'load'), rand4, counter }) }
+}
 
 /* ---- purchase ---- */
 
 function initialisePurchase (
-  { chip, memory }: CardState, command: Command, random: Draw, form: 'simple' | 'capp'
+  card: CardState, command: Command, random: Draw, form: 'simple' | 'capp'
 ): Outcome {
+  const { chip, memory } = card
   const asked = askedOf(memory, command)
   if ('sw' in asked) return asked
   const { purse, name, keyIndex, amountFen, terminal6 } = asked
   if (form === 'capp' && name !== 'ep') return refusal(sw.badP1P2)
-  if (keyIndex !== chip.settings.purchaseKeyIndex) return refusal(sw.keyIndex)
+  const key = keyOf(card, 'purchase')
+  const hasKeys = key !== null && keyOf(card, 'tac') !== null
+  if (keyIndex !== chip.settings.purchaseKeyIndex || !hasKeys) return refusal(sw.keyIndex)
   if (purse.offlineCounter >= limits.counterMax) return refusal(sw.counterMax)
   if (amountFen > spendableFen(purse)) return refusal(sw.insufficient)
   const type = form === 'capp' ? types.cappPurchase : name === 'ep' ? types.epPurchase : types.edPurchase
   const rand4 = random(4)
   return done(concat(
     u32(purse.realFen), u16(purse.offlineCounter), u24(purse.limitFen),
-    u8(chip.keyVersion), u8(chip.algorithm), rand4
+    u8(key.version), u8(chip.algorithm), rand4
   ), { initialised: { purse: name, type, amountFen, counter: purse.offlineCounter, terminal6, rand4 } })
 }
 
@@ -232,21 +236,23 @@ function updateCapp ({ memory, session }: CardState, { p1, p2, data }: Command):
   return done(undefined, { cache: [...session.cache, { fid, record: p1, data: hex(data) }] })
 }
 
-function debit ({ chip, memory, session }: CardState, { p1, p2, data }: Command): Outcome {
-  const { initialised, cache } = session
+function debit (card: CardState, { p1, p2, data }: Command): Outcome {
+  const { chip, memory, session: { initialised, cache } } = card
   if (initialised === null) return refusal(chip.settings.outOfOrderSw)
   if (p1 !== 0x01 || p2 !== 0x00) return refusal(sw.badP1P2)
   if (data.length !== 15) return refusal(sw.wrongLength)
-  const { suite, keys, authCode9 } = chip
+  const { suite, authCode9 } = chip
   const sequence4 = data.slice(0, 4)
   const signed = { ...initialised, date4: data.slice(4, 8), time3: data.slice(8, 11) }
-  const sessionKey = purchaseSessionKey({ ...initialised, suite, dpk: keys.dpk, sequence4 })
+  const sessionKey = purchaseSessionKey({
+    ...initialised, suite, dpk: keyAt(card, 'purchase'), sequence4
+  })
   const expected = purchaseMac1({ ...signed, suite, sessionKey, ...(authCode9 && { authCode9 }) })
   if (!equalConstantTime(data.subarray(11), expected)) return refusal(sw.macWrong)
 
   const purse = spend(purseOf(memory, initialised.purse), initialised.amountFen)
   const mac2 = purchaseMac2({ suite, sessionKey, amountFen: initialised.amountFen })
-  const tac = purchaseTac({ ...signed, suite, dtk: keys.dtk, sequence4 })
+  const tac = purchaseTac({ ...signed, suite, dtk: keyAt(card, 'tac'), sequence4 })
   const written = commit(memory, signed, purse, mac2, tac)
   const application = cache.reduce(updateRecord, written.application)
   return { sw: sw.ok, data: concat(tac, mac2), memory: { ...written, application } }
@@ -258,73 +264,6 @@ function prove ({ memory: { proof } }: CardState, { p1, p2, data }: Command): Ou
   if (data.length !== 2) return refusal(sw.wrongLength)
   if (proof === null || proof.type !== p2 || proof.counter !== readU16(data)) return refusal(sw.noProof)
   return done(concat(unhex(proof.mac2), unhex(proof.tac)))
-}
-
-/* ---- PIN ---- */
-
-/** The right one gives back all tries. */
-function verifyPin ({ chip: { description }, memory }: CardState, { p1, p2, data }: Command): Outcome {
-  const triesLeft = pinTriesLeft(description, memory)
-  if (p1 !== 0x00) return refusal(sw.badP1P2)
-  if (p2 !== 0x00 || triesLeft === null) return refusal(sw.dataMissing)
-  if (data.length < 2 || data.length > 6) return refusal(sw.wrongLength)
-  if (triesLeft === 0) return refusal(sw.pinBlocked)
-  if (equalConstantTime(data, unhex(description.pin?.digits ?? ''))) {
-    const all = pinTriesLeft(description, {}) ?? 0
-    return { sw: sw.ok, memory: { ...memory, pinTriesLeft: all }, session: { pinVerified: true } }
-  }
-  const left = triesLeft - 1
-  return {
-    sw: wrongPin | left, memory: { ...memory, pinTriesLeft: left }, session: { pinVerified: false }
-  }
-}
-/** 63Cx: x tries are left. */
-const wrongPin = 0x63C0
-
-/* ---- maintenance, under secure messaging ---- */
-
-/** Blocked for ever stays so; a temporary block may become a permanent one. */
-function block (card: CardState, command: Command): Outcome {
-  const { memory, session } = card
-  if (session.directory !== 'application') return refusal(sw.conditions)
-  if (memory.lock === 'permanent') return refusal(sw.lockedForEver)
-  if (command.p1 !== 0x00 || command.p2 > 0x01) return refusal(sw.badP1P2)
-  const status = macStatus(card, command)
-  if (status !== sw.ok) return refusal(status)
-  return { sw: sw.ok, memory: { ...memory, lock: command.p2 === 0x01 ? 'permanent' : 'temporary' } }
-}
-
-/** Three wrong MACs in a row lock the application for ever. */
-function unblock (card: CardState, command: Command): Outcome {
-  const { memory, session } = card
-  if (session.directory !== 'application') return refusal(sw.conditions)
-  if (memory.lock === 'permanent') return refusal(sw.lockedForEver)
-  if (memory.lock !== 'temporary') return refusal(sw.conditions)
-  if (command.p1 !== 0x00 || command.p2 !== 0x00) return refusal(sw.badP1P2)
-  const status = macStatus(card, command)
-  if (status === sw.ok) return { sw: status, memory: { ...memory, lock: 'none', unblockFailures: 0 } }
-  if (status !== sw.smMacWrong) return refusal(status)
-  const unblockFailures = (memory.unblockFailures ?? 0) + 1
-  const lock = unblockFailures >= unblockFailuresMax ? 'permanent' : memory.lock
-  const answer = lock === 'permanent' ? sw.lockedForEver : status
-  return { sw: answer, memory: { ...memory, lock, unblockFailures } }
-}
-const unblockFailuresMax = 3
-
-function blockCard (card: CardState, command: Command): Outcome {
-  if (command.p1 !== 0x00 || command.p2 !== 0x00) return refusal(sw.badP1P2)
-  const status = macStatus(card, command)
-  return status === sw.ok ? { sw: sw.ok, memory: { ...card.memory, lock: 'card' } } : refusal(status)
-}
-
-/** The challenge of the command before is the initial value. */
-function macStatus ({ chip: { suite, keys }, session }: CardState, command: Command): number {
-  const { cla, ins, p1, p2, data } = command
-  if (data.length !== 4) return sw.wrongLength
-  if (session.challenge?.length !== 4) return sw.noRandom
-  const message = Uint8Array.of(cla, ins, p1, p2, data.length)
-  const expected = secureMessagingMac({ suite, key: keys.damk, challenge: session.challenge, message })
-  return equalConstantTime(data, expected) ? sw.ok : sw.smMacWrong
 }
 
 /* ---- shared ---- */
@@ -361,6 +300,13 @@ const logOf = ({ counter, amountFen, type, terminal6, date4, time3 }: Signed, { 
     counter: counter + 1, overdraftFen: limitFen, amountFen, type,
     terminal: hex(terminal6), date: hex(date4), time: hex(time3)
   }))
+
+/** Of a transaction that INITIALIZE has begun. */
+function keyAt (card: CardState, name: KeyName): Uint8Array {
+  const key = keyOf(card, name)
+  if (key === null) throw new Error(`INITIALIZE found the key ${name}, and now it is gone`)
+  return key.bytes
+}
 
 function purseOf (memory: Memory, name: PurseName): Purse {
   const purse = memory[name]

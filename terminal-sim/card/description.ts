@@ -3,6 +3,7 @@
 
 import { cardFactor, diversify, orderFactors, type FactorOrder } from '../../schemas/epurse/keys.ts'
 import { hex, unhex } from '../../schemas/epurse/hex.ts'
+import { type KeyUsages, keyUsages } from '../../schemas/epurse/key-set.ts'
 import { profiles, type ProfileName } from '../../schemas/epurse/profiles.ts'
 import { suites, type SuiteName } from '../../schemas/epurse/suite.ts'
 import { limits } from '../../schemas/limits.ts'
@@ -37,6 +38,11 @@ export type CardDescription = {
   readonly lock?: Lock
   /** Wanted before a load; absent: the card has none. */
   readonly pin?: CardPin
+  /**
+   * As its maker delivers it: files of FF, no keys but the transport key, no PIN. Issuer and serial are those
+   * of file 0015 then, whatever stands above.
+   */
+  readonly blank?: Blank
   readonly keyVersion?: number
   readonly suite?: SuiteName
   /** As the INITIALIZE answers it; 00 for 3DES. No value is public for SM4: 04 here. */
@@ -55,9 +61,16 @@ export type Lock = 'none' | 'temporary' | 'permanent' | 'card'
 /** 4 to 12 digits, and how often wrong ones are taken in a row: 3 unless given. */
 export type CardPin = { readonly digits: string, readonly tries?: number }
 
-/** Purchase, load, TAC and maintenance key of one card, 16 bytes each. */
+/** 16 bytes; the test scheme's own unless given. */
+export type Blank = { readonly transportKey?: string }
+
+/**
+ * Purchase, load, TAC and maintenance key of one card, those that unblock and reload its PIN, and the one
+ * that writes keys: 16 bytes each.
+ */
 export type CardKeys = {
   readonly dpk: string, readonly dlk: string, readonly dtk: string, readonly damk?: string
+  readonly dpuk?: string, readonly drpk?: string, readonly dmk?: string
 }
 
 /** What differs between chips of one family, or is not settled by public sources. */
@@ -73,23 +86,36 @@ export type CardSettings = {
   readonly fciVersion: number | null
   readonly purchaseKeyIndex: number
   readonly loadKeyIndex: number
+  /** How often in a row a wrong MAC is taken under a key that counts. */
+  readonly keyTries: number
+  /** RELOAD PIN with a wrong MAC. */
+  readonly reloadMacSw: number
+  /** Where PIN UNBLOCK names the PIN. */
+  readonly unblockNames: 'p1' | 'p2'
+  /** Usage byte of each key in WRITE KEY. */
+  readonly keyUsages: KeyUsages
 }
 
+const common = {
+  answers: 'direct', purchaseKeyIndex: 1, loadKeyIndex: 1, keyTries: 3, reloadMacSw: 0x9302,
+  unblockNames: 'p2', keyUsages
+} as const
+
 const cityUnion: CardSettings = {
-  answers: 'direct', lockedSw: profiles.cjt166.blockedSw, outOfOrderSw: 0x6901, balanceSelectors: false,
-  fciVersion: 1, purchaseKeyIndex: 1, loadKeyIndex: 1
+  ...common, lockedSw: profiles.cjt166.blockedSw, outOfOrderSw: 0x6901, balanceSelectors: false,
+  fciVersion: 1
 }
 
 const settings: Readonly<Record<ProfileName, CardSettings>> = {
   't-union': {
-    answers: 'direct', lockedSw: profiles['t-union'].blockedSw, outOfOrderSw: 0x6985, balanceSelectors: true,
-    fciVersion: 2, purchaseKeyIndex: 1, loadKeyIndex: 1
+    ...common, lockedSw: profiles['t-union'].blockedSw, outOfOrderSw: 0x6985, balanceSelectors: true,
+    fciVersion: 2
   },
   cjt166: cityUnion,
   'cjt166-auth': cityUnion,
   pboc: {
-    answers: 'direct', lockedSw: profiles.pboc.blockedSw, outOfOrderSw: 0x6901, balanceSelectors: false,
-    fciVersion: null, purchaseKeyIndex: 1, loadKeyIndex: 1
+    ...common, lockedSw: profiles.pboc.blockedSw, outOfOrderSw: 0x6901, balanceSelectors: false,
+    fciVersion: null
   }
 }
 
@@ -101,12 +127,14 @@ export const algorithmOf = ({ algorithm, suite = '3des' }: CardDescription): num
 
 export type MasterKeys = {
   readonly purchase: Uint8Array, readonly load: Uint8Array, readonly tac: Uint8Array
-  readonly maintenance: Uint8Array
+  readonly maintenance: Uint8Array, readonly pinUnblock: Uint8Array, readonly pinReload: Uint8Array
+  readonly master: Uint8Array
 }
 
 export const testMasterKeys = (): MasterKeys => ({
   purchase: testMasterKey('MPK'), load: testMasterKey('MLK'), tac: testMasterKey('MTK'),
-  maintenance: testMasterKey('MAMK')
+  maintenance: testMasterKey('MAMK'), pinUnblock: testMasterKey('MPUK'), pinReload: testMasterKey('MRPK'),
+  master: testMasterKey('MMK')
 })
 
 /**
@@ -124,7 +152,10 @@ export function personalise (
     dpk: hex(diversify(suite, masters.purchase, orderFactors(order, city, card))),
     dlk: hex(diversify(suite, masters.load, [card])),
     dtk: hex(diversify(suite, masters.tac, [card])),
-    damk: hex(diversify(suite, masters.maintenance, [card]))
+    damk: hex(diversify(suite, masters.maintenance, [card])),
+    dpuk: hex(diversify(suite, masters.pinUnblock, [card])),
+    drpk: hex(diversify(suite, masters.pinReload, [card])),
+    dmk: hex(diversify(suite, masters.master, [card]))
   }
 }
 
@@ -139,6 +170,7 @@ export function checkDescription (description: CardDescription): void {
     throw new RangeError('card.pin.digits: 4 to 12 digits wanted, an even number of them')
   }
   wantNumber('card.pin.tries', pin?.tries, 0, 15)
+  if (description.blank !== undefined) checkBlank(description, description.blank)
   if (authCode !== undefined) wantBytes('card.authCode', authCode, 9)
   for (const [name, key] of Object.entries(keys ?? {})) wantBytes(`card.keys.${name}`, key, 16)
   wantNumber('card.balanceFen', description.balanceFen, 0, limits.balanceFenMax)
@@ -150,6 +182,14 @@ export function checkDescription (description: CardDescription): void {
   if ((overdraft?.usedFen ?? 0) > 0 && (description.balanceFen ?? 0) > 0) {
     throw new RangeError('card.overdraft.usedFen: a purse with real value has no used overdraft')
   }
+}
+
+/** What only an issued card has. */
+function checkBlank (description: CardDescription, { transportKey }: Blank): void {
+  if (transportKey !== undefined) wantBytes('card.blank.transportKey', transportKey, 16)
+  const filled = (['pin', 'keys', 'files', 'balanceFen', 'lock'] as const)
+    .find(field => description[field] !== undefined)
+  if (filled !== undefined) throw new RangeError(`card.${filled}: a blank card has none`)
 }
 
 /** The true state of a card. Amounts in fen, records newest first, hex in upper case. */

@@ -83,7 +83,38 @@ function checkStored (
   return bytes[file.lockAt] === 0x00 ? sw.ok : sw.conditions
 }
 
-/** The files after the update, which {@link checkUpdate} has passed. */
+/** 9000, or why UPDATE BINARY must refuse that many bytes there. */
+export function checkBinaryWrite (file: File | undefined, offset: number, length: number): number {
+  if (file === undefined) return sw.fileMissing
+  if (file.kind !== 'binary') return sw.wrongFileType
+  const size = file.bytes.length / 2
+  if (offset >= size) return sw.badOffset
+  return length >= 1 && offset + length <= size ? sw.ok : sw.wrongLength
+}
+
+/** 9000, or why UPDATE RECORD must refuse it. The chip alone writes logs. */
+export function checkRecordWrite (
+  file: File | undefined, p1: number, byTag: boolean, data: Uint8Array
+): number {
+  if (file === undefined) return sw.fileMissing
+  if (file.kind === 'binary' || file.kind === 'cyclic') return sw.wrongFileType
+  const stored = recordAt(file, p1, byTag)
+  if (stored === undefined) return sw.recordMissing
+  if (data.length !== stored.length / 2) return sw.wrongLength
+  const keepsHead = file.kind === 'linear' || hex(data.subarray(0, 2)) === stored.slice(0, 4)
+  return keepsHead ? sw.ok : sw.badData
+}
+
+/** The files after the update, which {@link checkBinaryWrite} has passed. */
+export function updateBinary (files: Files, fid: string, offset: number, data: Uint8Array): Files {
+  const file = files[fid]
+  if (file?.kind !== 'binary') return files
+  const bytes = unhex(file.bytes)
+  bytes.set(data, offset)
+  return { ...files, [fid]: { ...file, bytes: hex(bytes) } }
+}
+
+/** The files after the update, which {@link checkUpdate} or {@link checkRecordWrite} has passed. */
 export function updateRecord (files: Files, { fid, record, data }: RecordUpdate): Files {
   const file = files[fid]
   if (file === undefined || file.kind === 'binary') return files

@@ -14,6 +14,17 @@ import type { File, Files } from './files.ts'
 export type Directories = { readonly master: Files, readonly application: Files }
 
 export function makeFiles (description: CardDescription): Directories {
+  const made = filledFiles(description)
+  return description.blank === undefined
+    ? made
+    : { master: emptied(made.master), application: emptied(made.application) }
+}
+
+/** As a maker delivers them: the files are there, and nobody has written into the binary ones. */
+const emptied = (files: Files): Files => Object.fromEntries(Object.entries(files).map(([fid, file]) =>
+  [fid, file.kind === 'binary' ? { ...file, bytes: 'F'.repeat(file.bytes.length) } : file]))
+
+function filledFiles (description: CardDescription): Directories {
   const { master, application } = makers[description.profile](description)
   const given = Object.entries(description.files ?? {}).map(([fid, text]) => [fid, binary(unhex(text))])
   return {

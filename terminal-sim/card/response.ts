@@ -14,11 +14,11 @@ export type Response = { readonly bytes: Uint8Array, readonly waiting: Waiting |
 /** The status words that the chips here give (ISO/IEC 7816-4; 93xx and 94xx of the electronic purse). */
 export const sw = {
   ok: 0x9000, wrongLength: 0x6700,
-  outOfOrder: 0x6901, wrongFileType: 0x6981, securityNotMet: 0x6982, pinBlocked: 0x6983, conditions: 0x6985,
-  noFile: 0x6986,
+  outOfOrder: 0x6901, wrongFileType: 0x6981, securityNotMet: 0x6982, pinBlocked: 0x6983, keyBlocked: 0x6983,
+  conditions: 0x6985, noFile: 0x6986,
   authenticationFailed: 0x6300, badData: 0x6A80, locked: 0x6A81, fileMissing: 0x6A82, recordMissing: 0x6A83,
   badP1P2: 0x6A86, dataMissing: 0x6A88, badOffset: 0x6B00, badIns: 0x6D00, badCla: 0x6E00,
-  noRandom: 0x6984, smMacWrong: 0x6988, macWrong: 0x9302, lockedForEver: 0x9303,
+  noRandom: 0x6984, smMissing: 0x6987, smMacWrong: 0x6988, macWrong: 0x9302, lockedForEver: 0x9303,
   insufficient: 0x9401, counterMax: 0x9402, keyIndex: 0x9403, noProof: 0x9406
 } as const
 

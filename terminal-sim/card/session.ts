@@ -4,7 +4,8 @@
 export type Step =
   | 'select' | 'read_binary' | 'read_record' | 'get_balance' | 'get_challenge' | 'get_auth_code'
   | 'init_load' | 'init_purchase' | 'init_capp' | 'update_capp' | 'credit' | 'debit' | 'prove'
-  | 'block' | 'unblock' | 'block_card' | 'verify_pin'
+  | 'block' | 'unblock' | 'block_card' | 'verify_pin' | 'change_pin' | 'reload_pin' | 'unblock_pin'
+  | 'update_binary' | 'update_record' | 'write_key' | 'unsecured'
 
 export type State = 'idle' | 'init_load' | 'init_purchase' | 'init_capp' | 'capp_cached'
 
@@ -35,7 +36,16 @@ export const steps: readonly { cla: number, ins: number, p1?: number, step: Step
   { cla: 0x80, ins: 0x5A, step: 'prove' },
   { cla: 0x84, ins: 0x1E, step: 'block' },
   { cla: 0x84, ins: 0x18, step: 'unblock' },
-  { cla: 0x84, ins: 0x16, step: 'block_card' }
+  { cla: 0x84, ins: 0x16, step: 'block_card' },
+  { cla: 0x80, ins: 0x5E, p1: 0x00, step: 'reload_pin' },
+  { cla: 0x80, ins: 0x5E, p1: 0x01, step: 'change_pin' },
+  { cla: 0x84, ins: 0x24, step: 'unblock_pin' },
+  { cla: 0x04, ins: 0xD6, step: 'update_binary' },
+  { cla: 0x04, ins: 0xDC, step: 'update_record' },
+  { cla: 0x84, ins: 0xD4, step: 'write_key' },
+  { cla: 0x00, ins: 0xD6, step: 'unsecured' },
+  { cla: 0x00, ins: 0xDC, step: 'unsecured' },
+  { cla: 0x80, ins: 0xD4, step: 'unsecured' }
 ]
 
 /** Steps that only a transaction under way can take. */
@@ -43,5 +53,5 @@ export const onlyWithin: ReadonlySet<Step> = new Set(['update_capp', 'credit', '
 /** Steps that a locked application refuses. */
 export const onlyUnlocked: ReadonlySet<Step> = new Set([
   'init_load', 'init_purchase', 'init_capp', 'update_capp', 'credit', 'debit', 'prove', 'get_auth_code',
-  'verify_pin'
+  'verify_pin', 'change_pin', 'reload_pin', 'unblock_pin', 'write_key'
 ])

@@ -4,12 +4,14 @@
 import { contactlessAtr, givenAtr } from '../atr.ts'
 import { decode } from '../../schemas/epurse/layout.ts'
 import { logRecord } from '../../schemas/epurse/files.ts'
-import { unhex } from '../../schemas/epurse/hex.ts'
+import { hex, unhex } from '../../schemas/epurse/hex.ts'
+import type { KeyName } from '../../schemas/epurse/key-set.ts'
 import { profiles } from '../../schemas/epurse/profiles.ts'
 import { suites, type Suite } from '../../schemas/epurse/suite.ts'
+import { testMasterKey } from '../keys.ts'
 import {
-  type CardDescription, type CardReport, type CardSettings, type Lock, type LogEntry, type Proof,
-  type PurseReport,
+  type Blank, type CardDescription, type CardKeys, type CardReport, type CardSettings, type Lock,
+  type LogEntry, type Proof, type PurseReport,
   algorithmOf, checkDescription, personalise, settingsOf, testMasterKeys
 } from './description.ts'
 import type { Files, RecordUpdate } from './files.ts'
@@ -25,7 +27,8 @@ export type ChipFacts = {
   readonly description: CardDescription
   readonly settings: CardSettings
   readonly suite: Suite
-  readonly keys: Readonly<Record<'dpk' | 'dlk' | 'dtk' | 'damk', Uint8Array>>
+  /** As described; a key that was written since stands in the memory. */
+  readonly keys: Readonly<Record<keyof Required<CardKeys>, Uint8Array>>
   readonly keyVersion: number
   readonly algorithm: number
   readonly authCode9: Uint8Array | null
@@ -44,7 +47,16 @@ export type Memory = {
   readonly unblockFailures?: number
   /** How often a PIN may still be tried; absent: as often as the description says. */
   readonly pinTriesLeft?: number
+  /** The PIN, where it is another than the description's. */
+  readonly pinDigits?: string
+  /** Written by WRITE KEY; a blank card has no others. */
+  readonly keys?: Readonly<Partial<Record<KeyName, StoredKey>>>
+  /** Wrong MACs in a row under keys that count them. */
+  readonly macFailures?: Readonly<Partial<Record<KeyName, number>>>
 }
+
+/** 16 bytes, hex. */
+export type StoredKey = { readonly version: number, readonly key: string }
 
 export type PurseName = 'ep' | 'ed'
 
@@ -84,11 +96,17 @@ export function createCard (description: CardDescription): CardState {
       ep: newPurse(description, description.balanceFen ?? 0, overdraft),
       ed: depositFen === undefined ? null : newPurse({}, depositFen, undefined),
       ...makeFiles(description),
+      ...description.blank === undefined ? {} : { keys: transportKeys(description.blank) },
       lock: description.lock ?? 'none',
       proof: null
     },
     session: afterReset
   }
+}
+
+function transportKeys ({ transportKey }: Blank): Memory['keys'] {
+  const key = { version: 0, key: transportKey ?? hex(testMasterKey('TRK')) }
+  return { maintenance: key, master: key }
 }
 
 /** The card as {@link Memory} kept it. */
@@ -100,20 +118,37 @@ export const powerOff = (card: CardState): CardState => ({ ...card, session: aft
 
 function factsOf (description: CardDescription): ChipFacts {
   const made = personalise(description, testMasterKeys())
-  const { dpk, dlk, dtk, damk = made.damk } = description.keys ?? made
+  const keys = { ...made, ...description.keys }
   const hasAuthCode = profiles[description.profile].authCode
   const authCode = description.authCode ?? (hasAuthCode ? defaultAuthCode : undefined)
   return {
     description,
     settings: settingsOf(description),
     suite: suites[description.suite ?? '3des'],
-    keys: { dpk: unhex(dpk), dlk: unhex(dlk), dtk: unhex(dtk), damk: unhex(damk) },
+    keys: {
+      dpk: unhex(keys.dpk), dlk: unhex(keys.dlk), dtk: unhex(keys.dtk), damk: unhex(keys.damk),
+      dpuk: unhex(keys.dpuk), drpk: unhex(keys.drpk), dmk: unhex(keys.dmk)
+    },
     keyVersion: description.keyVersion ?? 1,
     algorithm: algorithmOf(description),
     authCode9: authCode === undefined ? null : unhex(authCode),
     atr: description.atr === undefined ? contactlessAtr(Buffer.from('CITYCARD')) : givenAtr(description.atr)
   }
 }
+
+/** Null where the card has no such key yet. */
+export function keyOf (
+  { chip, memory }: CardState, name: KeyName
+): { readonly version: number, readonly bytes: Uint8Array } | null {
+  const stored = memory.keys?.[name]
+  if (stored !== undefined) return { version: stored.version, bytes: unhex(stored.key) }
+  if (chip.description.blank !== undefined) return null
+  return { version: chip.keyVersion, bytes: chip.keys[describedKeys[name]] }
+}
+const describedKeys = {
+  purchase: 'dpk', load: 'dlk', tac: 'dtk', maintenance: 'damk', pin_unblock: 'dpuk', pin_reload: 'drpk',
+  master: 'dmk'
+} as const satisfies Record<KeyName, keyof CardKeys>
 
 /** How a code is made is not public; 85 in front is. */
 const defaultAuthCode = '850011223300112233'
@@ -126,13 +161,12 @@ const newPurse = (
 })
 
 export function reportCard ({ chip, memory }: CardState): CardReport {
-  const { profile, issuer, serial } = chip.description
+  const { profile } = chip.description
   return {
     profile,
-    issuer,
-    serial,
+    ...identityOf(chip.description, memory),
     lock: memory.lock,
-    pinTriesLeft: pinTriesLeft(chip.description, memory),
+    pinTriesLeft: pinOf({ chip, memory })?.triesLeft ?? null,
     purse: reportPurse(memory.ep),
     deposit: memory.ed === null ? null : reportPurse(memory.ed),
     log: recordsOf(memory.application['0018']).map(logEntry),
@@ -141,10 +175,25 @@ export function reportCard ({ chip, memory }: CardState): CardReport {
   }
 }
 
+function identityOf ({ blank, issuer, serial }: CardDescription, { application }: Memory) {
+  const file = application['0015']
+  if (blank === undefined || file?.kind !== 'binary') return { issuer, serial }
+  return { issuer: file.bytes.slice(0, 16), serial: file.bytes.slice(20, 40) }
+}
+
+export type PinState = { readonly digits: string, readonly triesLeft: number }
+
 /** Null for a card without a PIN. */
-export const pinTriesLeft = (
-  { pin }: CardDescription, memory: Pick<Memory, 'pinTriesLeft'>
-): number | null => pin === undefined ? null : memory.pinTriesLeft ?? pin.tries ?? pinTries
+export function pinOf ({ chip, memory }: Pick<CardState, 'chip' | 'memory'>): PinState | null {
+  const digits = memory.pinDigits ?? chip.description.pin?.digits
+  return digits === undefined ? null : { digits, triesLeft: memory.pinTriesLeft ?? pinTriesMax(chip) }
+}
+
+/** Whether a PIN can be loaded: a blank card is made for one, another card only if it has one. */
+export const hasPinFile = ({ chip: { description } }: CardState): boolean =>
+  description.pin !== undefined || description.blank !== undefined
+
+export const pinTriesMax = ({ description: { pin } }: ChipFacts): number => pin?.tries ?? pinTries
 const pinTries = 3
 
 const cappFiles = {

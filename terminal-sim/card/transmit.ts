@@ -3,7 +3,8 @@
 
 import type { Power } from '../reader/chip.ts'
 import { type Command, parseCommand } from '../../schemas/epurse/apdu.ts'
-import { type Draw, type Outcome, runs } from './commands.ts'
+import { runs } from './commands.ts'
+import type { Draw, Outcome } from './outcome.ts'
 import { isWrongLe, respond, type Response, statusOnly, sw, takeWaiting, wrongLe } from './response.ts'
 import { type Step, next, onlyUnlocked, onlyWithin, steps } from './session.ts'
 import { type CardState, type Memory, type Session, powerOff } from './state.ts'
@@ -42,11 +43,14 @@ function execute (card: CardState, bytes: Uint8Array, random: Draw): Done {
 
 /** The step, or the status word for a command that the chip does not know. */
 function stepOf ({ cla, ins, p1 }: Command): Step | number {
-  if (cla !== 0x00 && cla !== 0x80 && cla !== 0x84) return sw.badCla
+  if (!classes.has(cla)) return sw.badCla
   const known = steps.filter(row => row.cla === cla && row.ins === ins)
   if (known.length === 0) return sw.badIns
   return known.find(row => row.p1 === undefined || row.p1 === p1)?.step ?? sw.badP1P2
 }
+
+/** 04 and 84: under secure messaging. */
+const classes: ReadonlySet<number> = new Set([0x00, 0x04, 0x80, 0x84])
 
 function refusalOf ({ chip, memory, session }: CardState, step: Step): number | null {
   if (onlyUnlocked.has(step) && session.directory !== 'application') return sw.conditions
