@@ -58,8 +58,9 @@ export type Plan = {
 export function planOf (spec: CardSpec): Plan {
   const published = spec.files.find(isPublished)
   if (published === undefined) throw new RangeError('a card needs its file 0015')
-  const others = spec.files.filter(file => !isPublished(file))
   const asleep = { ...published, bytes: withFlag(published.bytes, spec.profile, '00') }
+  if (asleep.bytes === published.bytes) throw new RangeError('file 0015 must say that the card is enabled')
+  const others = spec.files.filter(file => !isPublished(file))
   for (const file of [asleep, ...others]) {
     if (isUnwritten(file.bytes)) throw new RangeError(`file ${fidOf(file)} of FF is as a blank one`)
   }
@@ -136,6 +137,8 @@ export const readsOf = ({ steps }: Plan): readonly PlainFile[] =>
 export const readCommand = ({ sfi }: Pick<PlainFile, 'sfi'>): Uint8Array => readBinary(sfi, 0, 0)
 
 export type Standing =
+  /** Nobody has written into it. */
+  | { readonly kind: 'blank' }
   /** The next step; all before it are done. */
   | { readonly kind: 'at', readonly step: number }
   /** Files are written, keys may be: the probe tells. */
@@ -148,13 +151,17 @@ export type Standing =
 export function standingOf (plan: Plan, read: readonly (string | null)[]): Standing {
   const [published = null] = read
   if (published === null) return { kind: 'other' }
-  if (isUnwritten(published)) return { kind: 'at', step: 0 }
+  if (isUnwritten(published)) return { kind: 'blank' }
   const isOurs = published.slice(0, 16) === plan.issuer && published.slice(20, 40) === plan.serial
   if (!isOurs) return { kind: 'other' }
-  if (published === plan.steps[plan.steps.length - 1]?.done?.bytes) return { kind: 'done' }
+  if (isEnabled(plan, published)) return { kind: 'done' }
   const step = readsOf(plan).findIndex(({ bytes }, index) => read[index] !== bytes)
   return step < 0 ? { kind: 'among_keys' } : { kind: 'at', step }
 }
+
+/** Whether that is file 0015 of the card when all is done. */
+export const isEnabled = ({ steps }: Plan, published: string): boolean =>
+  published === steps[steps.length - 1]?.done?.bytes
 
 /* ---- signing ---- */
 
