@@ -654,9 +654,8 @@ function strike (table: Table, { attack, power }: Cut, heard: readonly string[])
 function isNoLooser (before: CardState, after: CardState): boolean {
   const tries = (card: CardState) => pinOf(card)?.triesLeft ?? 0
   const locks = ['none', 'temporary', 'permanent', 'card']
-  const rest = (memory: Memory) => JSON.stringify({
-    ...memory, lock: null, pinTriesLeft: null, macFailures: null, unblockFailures: null
-  })
+  const rest = ({ ep, ed, master, application, proof, keys, pinDigits }: Memory) =>
+    JSON.stringify([ep, ed, master, application, proof, keys, pinDigits])
   return rest(after.memory) === rest(before.memory) &&
     pinOf(after)?.digits === pin1 && tries(after) <= tries(before) && !after.session.pinVerified &&
     locks.indexOf(after.memory.lock) >= locks.indexOf(before.memory.lock) &&

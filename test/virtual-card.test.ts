@@ -426,6 +426,7 @@ const cardRefusals: readonly Refusal[] = [
   ['wrong MAC2', wrongCredit, '9302', { before: [initLoad] }],
   ['block without a challenge', '841E000004 00000000', '6984'],
   ['block with a wrong MAC', '841E000004 00000000', '6988', { before: ['0084000004'] }],
+  ['a file without secure messaging', '00D6950001AA', '6987'],
   ['permanently locked application', selectCityUnion, '9303', { card: { lock: 'permanent' } }],
   ['more than there is, at INITIALIZE', '805001020B01 00002711 990000000001 0F', '9401'],
   ['offline counter used up', initPurchase, '9402', { card: { offlineCounter: 0xFFFF } }],

@@ -31,6 +31,8 @@ export type Batch = {
   /** The plan of a chip with this file 0015, or why it gets nothing. */
   resume (published: string): Promise<Plan | Unserved>
   named (plan: Plan): Promise<void>
+  /** The blank chip that it was meant for has not heard of it. */
+  giveBack (plan: Plan): Promise<void>
   issued (plan: Plan): Promise<void>
   spoiled (plan: Plan, at: string, why: string): Promise<void>
   /** A chip that refused before anything was on it: its serial goes to the next one. */
@@ -90,6 +92,12 @@ export async function openBatch (options: BatchOptions): Promise<Batch> {
   })
   const stateOf = (plan: Plan): Card => states.get(keyOf(plan)) ?? { state: 'waiting' }
   const set = (plan: Plan, card: Card): Promise<void> => journal.append({ key: keyOf(plan), card })
+  async function giveBack (plan: Plan): Promise<void> {
+    const before = stateOf(plan)
+    if (before.state !== 'begun') return
+    // An earlier chip may carry the serial all the same.
+    await set(plan, before.given === 1 ? { state: 'waiting' } : { ...before, given: before.given - 1 })
+  }
   /** One that is begun comes first: the chip that comes back blank is most likely its own. */
   const forBlank = (): Plan | null => idle('begun') ?? idle('waiting') ?? null
   const idle = (state: CardState): Plan | undefined => [...plans.values()].find(plan =>
@@ -128,12 +136,12 @@ export async function openBatch (options: BatchOptions): Promise<Batch> {
       assert('given' in before, 'a chip is named after its card was begun')
       await set(plan, { ...before, state: 'named' })
     },
+    giveBack,
     issued: plan => set(plan, { state: 'issued' }),
     spoiled: (plan, at, why) => set(plan, { state: 'spoiled', at, why }),
     unusable: async (plan, why) => {
-      const before = plan === null ? null : stateOf(plan)
       const counted = journal.append({ unusable: why, times: 1 + (unusable.get(why) ?? 0) })
-      if (plan !== null && before !== null && 'given' in before) await set(plan, returned(before.given))
+      if (plan !== null) await giveBack(plan)
       await counted
     },
     release: plan => { atWork.delete(keyOf(plan)) },
@@ -141,10 +149,6 @@ export async function openBatch (options: BatchOptions): Promise<Batch> {
     close: () => journal.close()
   }
 }
-
-/** What this chip refused it does not carry; an earlier one may. */
-const returned = (given: number): Card =>
-  given === 1 ? { state: 'waiting' } : { state: 'begun', given: given - 1 }
 
 const keyOf = ({ issuer, serial }: Plan): string => `${issuer} ${serial}`
 

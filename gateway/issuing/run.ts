@@ -67,7 +67,9 @@ async function conclude (batch: Batch, plan: Plan, result: Issued): Promise<Chip
     case 'issued':
       await batch.issued(plan)
       return { kind: 'issued', serial }
-    case 'interrupted': return { kind: 'interrupted', serial, why: `${result.at}: ${result.why}` }
+    case 'interrupted':
+      if (result.untouched) await batch.giveBack(plan)
+      return { kind: 'interrupted', serial, why: `${result.at}: ${result.why}` }
     case 'spoiled': {
       if (result.first) {
         await batch.unusable(plan, result.why)

@@ -13,8 +13,13 @@ import { type Given, type Signed, giveOrder } from './order.ts'
 
 export type Issued =
   | { readonly kind: 'issued' }
-  /** The card left, or nobody signed: it goes on where it is when it comes back. */
-  | { readonly kind: 'interrupted', readonly at: string, readonly why: string }
+  /**
+   * The card left, or nobody signed: it goes on where it is when it comes back. `untouched`: nothing has been
+   * sent to it that would change it.
+   */
+  | {
+    readonly kind: 'interrupted', readonly at: string, readonly why: string, readonly untouched: boolean
+  }
   /** The chip refused: nothing more will be tried with it. `first`: nothing was ever written into it. */
   | { readonly kind: 'spoiled', readonly at: string, readonly why: string, readonly first: boolean }
 
@@ -27,18 +32,19 @@ export type IssuingDesk = {
 
 export async function issueCard (card: Channel, plan: Plan, desk: IssuingDesk): Promise<Issued> {
   const first = await readStanding(card, plan)
-  if (first === 'lost') return interrupted('reading', left)
+  if (first === 'lost') return interrupted('reading', left, true)
   const written = first.kind === 'done' ? null : await writeFrom(card, plan, first, desk)
   if (written !== null) return written
   const last = await readStanding(card, plan)
-  if (last === 'lost') return interrupted('reading back', left)
+  if (last === 'lost') return interrupted('reading back', left, false)
   return last.kind === 'done'
     ? { kind: 'issued' }
     : { kind: 'spoiled', at: 'reading back', why: 'it does not hold what was written', first: false }
 }
 
 const left = 'the card left'
-const interrupted = (at: string, why: string): Issued => ({ kind: 'interrupted', at, why })
+const interrupted = (at: string, why: string, untouched: boolean): Issued =>
+  ({ kind: 'interrupted', at, why, untouched })
 
 /* ---- reading ---- */
 
@@ -114,8 +120,8 @@ function endOf (
 ): Issued {
   const at = describeStep(plan, step)
   switch (given.kind) {
-    case 'lost': return interrupted(at, left)
-    case 'unsent': return interrupted(at, given.why)
+    case 'lost': return interrupted(at, left, first && !given.sent)
+    case 'unsent': return interrupted(at, given.why, first)
     case 'refused': return { kind: 'spoiled', at, why: describeStatus(given.sw), first }
   }
 }
