@@ -1,6 +1,6 @@
-// INITIALIZE FOR LOAD at a chip that wants the PIN of its holder first: VERIFY once, with the PIN that came
-// with the order. It refuses to know who gave the PIN and keeps none.
-import { verifyPin } from '../../schemas/epurse/apdu.ts'
+// The PIN of a holder at a chip: VERIFY once before a load, with the PIN that came with the order, and CHANGE
+// by who knows the old one. It refuses to know who gave a PIN and keeps none.
+import { changePin, verifyPin } from '../../schemas/epurse/apdu.ts'
 import { describeStatus, isLocked, isOk } from '../../schemas/epurse/status-words.ts'
 import type { TapReason } from '../../schemas/gateway.ts'
 import type { Answer, Channel } from './exchange.ts'
@@ -31,6 +31,17 @@ export async function initialiseWithPin (
   if (verified.kind === 'answer' && isOk(verified.sw)) return await card.transmit(command)
   pin?.forget()
   return verified.kind === 'unknown' ? { kind: 'refused', reason: 'card_removed' } : refusalOf(verified.sw)
+}
+
+type PinChange = { readonly keyId: number, readonly old: Uint8Array, readonly next: Uint8Array }
+
+/** `card_removed`: nobody knows which of the two it has now; VERIFY with the new one tells. */
+export async function changePinAt (
+  card: Channel, { keyId, old, next }: PinChange
+): Promise<{ readonly kind: 'changed' } | PinRefusal> {
+  const answer = await card.transmit(changePin(keyId, old, next))
+  if (answer.kind === 'unknown') return { kind: 'refused', reason: 'card_removed' }
+  return isOk(answer.sw) ? { kind: 'changed' } : refusalOf(answer.sw)
 }
 
 const securityNotMet = 0x6982

@@ -154,3 +154,21 @@ function pinOf (pin: Uint8Array): Uint8Array {
   if (isPinLong(pin)) return pin
   throw new RangeError(`a PIN has 2 to 6 bytes, not ${pin.length}`)
 }
+
+/* ---- what a command is ---- */
+
+/** CLA and INS, and P1 where one INS is several commands. */
+const orderCommands: readonly { cla: number, ins: number, p1?: number, order: OrderName }[] = [
+  { cla: 0x84, ins: 0x1E, order: 'block_application' },
+  { cla: 0x84, ins: 0x18, order: 'unblock_application' },
+  { cla: 0x84, ins: 0x16, order: 'block_card' },
+  { cla: 0x04, ins: 0xD6, order: 'update_binary' },
+  { cla: 0x04, ins: 0xDC, order: 'update_record' },
+  { cla: 0x84, ins: 0xD4, order: 'write_key' },
+  { cla: 0x84, ins: 0x24, order: 'unblock_pin' },
+  { cla: 0x80, ins: 0x5E, p1: 0x00, order: 'reload_pin' }
+]
+
+/** Null for everything that is no order, such as a debit. */
+export const orderIn = ({ cla, ins, p1 }: Pick<Command, 'cla' | 'ins' | 'p1'>): OrderName | null =>
+  orderCommands.find(row => row.cla === cla && row.ins === ins && (row.p1 ?? p1) === p1)?.order ?? null
