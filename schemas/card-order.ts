@@ -1,5 +1,5 @@
-// The JSON of orders for a chip that lies on a reader: the ledger decides what is to be done with it and signs
-// the whole command, the lane carries it and tells what the chip said. It refuses to know keys.
+// The JSON of orders for a chip that lies on a reader: the ledger decides what is to be done with it and
+// signs the whole command, the lane carries it and tells what the chip said. It refuses to know keys.
 import { Type, type Static } from 'typebox'
 import type { OrderName } from './epurse/maintenance.ts'
 import { CardRef } from './record.ts'

@@ -1,5 +1,6 @@
 // Blank chips become cards: the plan and how far a chip is, every family and suite against a card made in
-// one piece, torn or killed at every command, chips mixed up, chips that fail, a real reader.
+// one piece, torn or killed at every command, chips mixed up, chips that fail, a real reader. And orders of
+// the ledger for cards that are in use, with the same ends.
 import fc from 'fast-check'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,8 +9,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { openBatch } from '../gateway/issuing/batch.ts'
 import { type ChipResult, type Run, serveChip } from '../gateway/issuing/run.ts'
+import { openOrders } from '../gateway/orders/orders.ts'
 import { answerOf, channelOf, type Channel } from '../gateway/pcsc/exchange.ts'
+import { type Obeyed, obeyOrders } from '../gateway/pcsc/obey.ts'
 import { type Giving, giveOrder } from '../gateway/pcsc/order.ts'
+import { changePinAt } from '../gateway/pcsc/pin.ts'
 import { openReaderChild } from '../gateway/pcsc/reader-child.ts'
 import { manualClock } from '../runtime/clock.ts'
 import { createLog } from '../runtime/log.ts'
@@ -18,6 +22,7 @@ import {
   type CardSpec, type Directory, type Plan, keyring, planOf, readsOf, signStep, standingOf
 } from '../schemas/epurse/issuing.ts'
 import { type KeyName, keyNames, keyUsages } from '../schemas/epurse/key-set.ts'
+import { type Order, orderRules, signOrder } from '../schemas/epurse/maintenance.ts'
 import { type CardDescription, algorithmOf } from '../terminal-sim/card/description.ts'
 import { type CardState, createCard, keyOf, pinOf, powerOff, reportCard } from '../terminal-sim/card/state.ts'
 import { transmit } from '../terminal-sim/card/transmit.ts'
@@ -406,6 +411,195 @@ t.test('an order: sent once, and only with a challenge and a signature', async t
     })
     t.same([given, told.join(' '), script.left()], [expected, order, 0], what)
   }
+})
+
+/* ---- orders of the ledger for a card in use ---- */
+
+const inUse = descriptionOf(1, { pin: { digits: firstPin }, balanceFen: 1_000 })
+const secondPin = '24680246'
+const nextKey = '0F1E2D3C4B5A69788796A5B4C3D2E1F0'
+type Wanted = { readonly order: Order, readonly secret?: string }
+const wantedOrders: readonly Wanted[] = [
+  { order: { order: 'unblock_application' } },
+  { order: { order: 'unblock_pin' }, secret: secondPin },
+  { order: { order: 'update_binary', sfi: 0x16, offset: 0, data: '02' } },
+  { order: { order: 'write_key', key: 'load', version: 2, algorithm: 0 }, secret: nextKey }
+]
+
+/** A stand-in: hands out one order after the other until it has heard that the chip obeyed. */
+function orderingLedger (wanted: readonly Wanted[]) {
+  const whole = createCard(inUse)
+  const waiting = [...wanted]
+  const heard: string[] = []
+  const asked = new Map<string, Wanted>()
+  const ledger = {
+    heard,
+    silent: false,
+    /** In place of what it would answer. */
+    answer: undefined as unknown,
+    http: {
+      post: async (path: string, body: unknown): Promise<unknown> => {
+        const { key, challenge, outcome, sw } = body as Record<string, string>
+        if (ledger.silent || key === undefined) throw new Error('no ledger')
+        if (path === '/v1/card-orders/outcome') {
+          const told = asked.get(key)
+          heard.push(`${told?.order.order} ${outcome} ${sw}`)
+          // Not locked any more: an earlier answer of the chip was lost.
+          const isDone = outcome === 'obeyed' || sw === '6985'
+          if (isDone && told !== undefined) waiting.splice(waiting.indexOf(told), 1)
+          return { key, outcome }
+        }
+        const [next] = waiting
+        if (ledger.answer !== undefined) return { key, order: ledger.answer }
+        if (next === undefined) return { key, order: null }
+        asked.set(key, next)
+        const { order, secret } = next
+        const command = signOrder(order, {
+          suite: whole.chip.suite,
+          key: bytesOf(whole, orderRules[order.order].key),
+          challenge: unhex(challenge ?? ''),
+          ...secret === undefined ? {} : { secret: unhex(secret) }
+        })
+        return { key, order: { name: order.order, command: hex(command) } }
+      }
+    }
+  }
+  return ledger
+}
+
+/** Its PIN is blocked and its application locked. */
+async function lockedChip (seed: string): Promise<Chip> {
+  const chip = chipOf({ ...inUse, lock: 'temporary' }, seed)
+  chip.card = { ...chip.card, memory: { ...chip.card.memory, pinTriesLeft: 0 } }
+  return chip
+}
+
+async function laneOf (wanted: readonly Wanted[]) {
+  const ledger = orderingLedger(wanted)
+  const image = new Map<string, Buffer>()
+  let keys = 0
+  let ms = 0
+  const open = () => openOrders({
+    http: ledger.http,
+    files: recordingDisk(image),
+    clock,
+    nowMs: () => {
+      ms += 400
+      return ms
+    },
+    random: () => 0,
+    log: createLog('t', { level: 'silent' }),
+    newKey: () => `GW1-order-${++keys}`
+  })
+  const lane = {
+    ledger,
+    orders: await open(),
+    async serve (chip: Chip, cut?: Cut): Promise<Obeyed | 'killed'> {
+      const channel = chip.present(cut)
+      try {
+        await channel.transmit(unhex(selectCityUnion))
+        const { issuer, serial } = inUse
+        const terminal = { operator: 'BUS', terminal: 'DESK-1' }
+        return await obeyOrders(channel, { terminal, orders: lane.orders }, { issuer, serial, issue: 1 })
+      } catch (error) {
+        if (!(error instanceof KilledError)) throw error
+        await lane.orders.close()
+        lane.orders = await open()
+        return 'killed'
+      }
+    },
+    async told (): Promise<void> {
+      while (lane.orders.view().untold > 0) await delay(1)
+    }
+  }
+  return lane
+}
+
+t.test('the ledger\'s orders for a card, one after the other', async t => {
+  const lane = await laneOf(wantedOrders)
+  t.teardown(() => lane.orders.close())
+  const chip = await lockedChip('orders')
+  t.same(await lane.serve(chip), {
+    orders: ['unblock_application', 'unblock_pin', 'update_binary', 'write_key'], end: 'done'
+  })
+  await lane.told()
+  t.same(lane.ledger.heard, [
+    'unblock_application obeyed 9000', 'unblock_pin obeyed 9000', 'update_binary obeyed 9000',
+    'write_key obeyed 9000'
+  ])
+  t.same(lane.orders.view(), { open: 0, untold: 0 })
+  t.match(reportCard(chip.card), { lock: 'none', pinTriesLeft: 3, purse: { balanceFen: 1_000 } })
+  t.match(pinOf(chip.card), { digits: secondPin })
+  t.match(keyOf(chip.card, 'load'), { version: 2 })
+
+  lane.ledger.silent = true
+  const before = chip.card.memory
+  t.same(await lane.serve(chip), { orders: [], end: 'unanswered' })
+  lane.ledger.silent = false
+  const debit = '805401000F' + '00'.repeat(15)
+  for (const command of [debit, '841E00000400000000']) {
+    lane.ledger.answer = { name: 'block_card', command }
+    const count = chip.commands.length
+    t.same(await lane.serve(chip), { orders: [], end: 'unanswered' }, 'no order, whatever the ledger says')
+    t.equal(chip.commands.length, count + 2, 'SELECT and GET CHALLENGE')
+  }
+  lane.ledger.answer = { name: 'block_card', command: '841600000400000000' }
+  t.same(await lane.serve(chip), { orders: [], end: 'refused' }, 'signed with another key')
+  t.strictSame(chip.card.memory, before, 'and nothing of that changed the card')
+  await lane.told()
+  t.equal(lane.ledger.heard.at(-1), 'undefined refused 6988')
+})
+
+t.test('orders cut at every command: torn or killed, each is done once and told', async t => {
+  const straight = await lockedChip('straight')
+  const first = await laneOf(wantedOrders)
+  await first.serve(straight)
+  await first.orders.close()
+  const commands = straight.commands.length
+  t.equal(commands, 10, 'SELECT, a challenge for each order and one for none, four orders')
+  for (let at = 1; at <= commands; at++) {
+    for (const power of ['cut_before_commit', 'cut_after_commit'] as const) {
+      for (const dies of [false, true]) {
+        const what = `${dies ? 'killed' : 'torn'} at ${at}, ${power}`
+        const lane = await laneOf(wantedOrders)
+        const chip = await lockedChip(what)
+        const cut = await lane.serve(chip, { at, power, dies })
+        await lane.told()
+        let last = await lane.serve(chip)
+        await lane.told()
+        if (typeof last !== 'string' && last.end === 'refused') last = await lane.serve(chip)
+        await lane.told()
+        t.match([cut, last], [dies ? 'killed' : { end: 'lost' }, { end: 'done' }], what)
+        t.strictSame(chip.card.memory, straight.card.memory, what)
+        const names = new Set(lane.ledger.heard.map(line => line.split(' ')[0]))
+        t.equal(names.size, 4, `${what}: ${lane.ledger.heard.join(', ')}`)
+        t.same(lane.orders.view(), { open: 0, untold: 0 }, what)
+        await lane.orders.close()
+      }
+    }
+  }
+})
+
+t.test('a holder changes the PIN', async t => {
+  const chip = chipOf(inUse, 'pin')
+  const [old, next, wrong] = [unhex(firstPin), unhex(secondPin), unhex('000000')]
+  const at = async (one: Uint8Array, cut?: Cut) => {
+    const channel = chip.present(cut)
+    await channel.transmit(unhex(selectCityUnion))
+    return await changePinAt(channel, { keyId: 0, old: one, next })
+  }
+  t.match(await at(wrong), { kind: 'refused', reason: 'pin_wrong', triesLeft: 2 })
+  const torn = { at: 2, power: 'cut_after_commit', dies: false } as const
+  t.match(await at(old, torn), { kind: 'refused', reason: 'card_removed' }, 'nobody knows')
+  t.match(pinOf(chip.card), { digits: secondPin, triesLeft: 3 })
+  t.same(await at(next), { kind: 'changed' })
+  for (const reason of ['pin_wrong', 'pin_wrong', 'pin_blocked', 'pin_blocked']) {
+    t.match(await at(wrong), { kind: 'refused', reason })
+  }
+  const without = chipOf(descriptionOf(2), 'without')
+  const channel = without.present()
+  await channel.transmit(unhex(selectCityUnion))
+  t.match(await changePinAt(channel, { keyId: 0, old, next }), { kind: 'refused', reason: 'no_pin' })
 })
 
 /* ---- a real reader ---- */

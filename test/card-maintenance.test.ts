@@ -9,7 +9,7 @@ import { concat, hex, u16, unhex } from '../schemas/epurse/hex.ts'
 import { keyNames, keyOfUsage, keyRecord, keyUsages, parseKeyRecord } from '../schemas/epurse/key-set.ts'
 import { loadMac1, loadSessionKey } from '../schemas/epurse/mac.ts'
 import {
-  type Order, type OrderName, openReload, openSecured, orderRules, parseChangePin, signOrder
+  type Order, type OrderName, openReload, openSecured, orderIn, orderRules, parseChangePin, signOrder
 } from '../schemas/epurse/maintenance.ts'
 import { suites, type SuiteName } from '../schemas/epurse/suite.ts'
 import { type CardDescription, personalise, testMasterKeys } from '../terminal-sim/card/description.ts'
@@ -187,6 +187,18 @@ t.test('a chip finds what was ordered, and nothing else: every flipped bit', asy
       if (openReload(flipped, { suite, drpk: key }) !== null) t.fail(`RELOAD PIN: bit ${bit}`)
     }
   }
+})
+
+t.test('a command says which order it is', async t => {
+  const signing = { suite: suites['3des'], key: unhex(damk), challenge: unhex('C0FFEE01') }
+  for (const name of orderNames) {
+    const { order, secret = newKey } = orders[name]
+    const command = commandIn(signOrder(order, { ...signing, secret: unhex(secret) }))
+    t.equal(orderIn(command), name)
+    t.equal(orderIn({ ...command, cla: 0x00 }), null, `${name} without secure messaging`)
+  }
+  const others = [initLoad, verify(pin1), change(pin1, pin2), '805401000F' + '00'.repeat(15), '0084000004']
+  for (const command of others) t.equal(orderIn(commandIn(unhex(command))), null, command)
 })
 
 t.test('what cannot be ordered, and what is no CHANGE PIN', async t => {

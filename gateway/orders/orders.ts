@@ -95,7 +95,8 @@ export async function openOrders (options: OrdersOptions): Promise<Orders> {
     if (asked.outcome === 'unknown') return asked.why
     if (asked.outcome === 'refused') {
       if (asked.status !== 404) return asked.why
-      log.error({ alarm: 'order_unknown', order: key, why: asked.why }, 'the ledger does not know of an order')
+      const { why } = asked
+      log.error({ alarm: 'order_unknown', order: key, why }, 'the ledger does not know of an order')
     }
     await journal.append({ gone: key })
     return null

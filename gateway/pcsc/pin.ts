@@ -35,14 +35,27 @@ export async function initialiseWithPin (
 
 type PinChange = { readonly keyId: number, readonly old: Uint8Array, readonly next: Uint8Array }
 
-/** `card_removed`: nobody knows which of the two it has now; VERIFY with the new one tells. */
-export async function changePinAt (
-  card: Channel, { keyId, old, next }: PinChange
-): Promise<{ readonly kind: 'changed' } | PinRefusal> {
+/**
+ * `card_removed`: nobody knows which of the two it has now; VERIFY with the new one tells. `no_pin`: it has
+ * none.
+ */
+export type PinChanged =
+  | { readonly kind: 'changed' }
+  | {
+    readonly kind: 'refused', readonly triesLeft?: number, readonly why?: string,
+    readonly reason: 'card_removed' | 'card_locked' | 'pin_wrong' | 'pin_blocked' | 'no_pin' | 'not_changed'
+  }
+
+export async function changePinAt (card: Channel, { keyId, old, next }: PinChange): Promise<PinChanged> {
   const answer = await card.transmit(changePin(keyId, old, next))
   if (answer.kind === 'unknown') return { kind: 'refused', reason: 'card_removed' }
-  return isOk(answer.sw) ? { kind: 'changed' } : refusalOf(answer.sw)
+  if (isOk(answer.sw)) return { kind: 'changed' }
+  if (answer.sw === keyMissing) return { kind: 'refused', reason: 'no_pin' }
+  const { reason, ...said } = refusalOf(answer.sw)
+  const isOfPin = reason === 'card_locked' || reason === 'pin_wrong' || reason === 'pin_blocked'
+  return { ...said, reason: isOfPin ? reason : 'not_changed' }
 }
+const keyMissing = 0x6A88
 
 const securityNotMet = 0x6982
 const pinBlocked = 0x6983
