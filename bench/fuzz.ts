@@ -8,11 +8,17 @@ import { cutFrames, encodeFrame, findFrame } from '../gateway/spool/frame.ts'
 import { readAnswer, readBlacklist } from '../schemas/clearing-file/answers.ts'
 import { readConsumptionFile, readConsumptionRecord } from '../schemas/clearing-file/consumption.ts'
 import {
-  debit, initPurchase, parseCommand, parseDebit, parseFci, parseInitPurchase, splitResponse
+  changePin, debit, initPurchase, parseCommand, parseDebit, parseFci, parseInitPurchase, splitResponse
 } from '../schemas/epurse/apdu.ts'
 import * as files from '../schemas/epurse/files.ts'
 import { unhex } from '../schemas/epurse/hex.ts'
+import { parseKeyRecord } from '../schemas/epurse/key-set.ts'
 import { decode } from '../schemas/epurse/layout.ts'
+import { secureMessagingDecrypt } from '../schemas/epurse/mac.ts'
+import {
+  openReload, openSecured, orderIn, parseChangePin, signOrder
+} from '../schemas/epurse/maintenance.ts'
+import { suites } from '../schemas/epurse/suite.ts'
 import {
   cutFrame, frameOf, lengthHeaders, type LengthStyle, openEnvelope
 } from '../schemas/iso8583/framing.ts'
@@ -67,6 +73,11 @@ function cutAll<P> (bytes: Uint8Array, cut: Cutter<P>): P[] {
     pieces.push(found.piece)
   }
   return pieces
+}
+
+const signing = {
+  suite: suites['3des'], key: unhex('681B429A8E3F8EDEC036AE34A5A83627'), challenge: unhex('C0FFEE01'),
+  secret: unhex('0F1E2D3C4B5A69788796A5B4C3D2E1F0')
 }
 
 const ascii = (text: string): Uint8Array => Buffer.from(text, 'latin1')
@@ -126,6 +137,27 @@ export const codecs: readonly Codec[] = [
     ],
     read: bytes => errorsOf(parseCommand(bytes), parseFci(bytes), parseDebit(bytes), parseInitPurchase(bytes),
       splitResponse(bytes))
+  },
+  {
+    name: 'card orders',
+    samples: [
+      signOrder({ order: 'update_binary', sfi: 0x15, offset: 9, data: '02' }, signing),
+      signOrder({ order: 'write_key', key: 'load', version: 1, algorithm: 0 }, signing),
+      changePin(0, unhex('135790'), unhex('24680246')), unhex('135790FF24680246'), signing.secret
+    ],
+    read: bytes => {
+      const parsed = parseCommand(bytes)
+      if (parsed.ok) {
+        for (const suite of Object.values(suites)) {
+          openSecured(parsed, { ...signing, suite, field: 'clear' })
+          openSecured(parsed, { ...signing, suite, field: 'enciphered' })
+          openReload(parsed.data, { suite, drpk: signing.key })
+          secureMessagingDecrypt({ suite, key: signing.key, cryptogram: parsed.data })
+        }
+        orderIn(parsed)
+      }
+      return errorsOf(parsed, parseKeyRecord(bytes), parseChangePin(bytes))
+    }
   },
   {
     name: 'card files',
