@@ -7,8 +7,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { Check } from 'typebox/value'
 import { openBatch } from '../gateway/issuing/batch.ts'
+import { openIssuingDesk } from '../gateway/issuing/desk.ts'
 import { type ChipResult, type Run, serveChip } from '../gateway/issuing/run.ts'
+import { ledgerSigner } from '../gateway/issuing/signer.ts'
 import { openOrders } from '../gateway/orders/orders.ts'
 import { answerOf, channelOf, type Channel } from '../gateway/pcsc/exchange.ts'
 import { type Obeyed, obeyOrders } from '../gateway/pcsc/obey.ts'
@@ -17,6 +20,7 @@ import { changePinAt } from '../gateway/pcsc/pin.ts'
 import { openReaderChild } from '../gateway/pcsc/reader-child.ts'
 import { manualClock } from '../runtime/clock.ts'
 import { createLog } from '../runtime/log.ts'
+import { IssuingBatch, StepAsk } from '../schemas/card-issuing.ts'
 import { hex, unhex } from '../schemas/epurse/hex.ts'
 import {
   type CardSpec, type Directory, type Plan, keyring, planOf, readsOf, signStep, standingOf
@@ -375,6 +379,42 @@ t.test('the report of a run with spoiled chips', async t => {
   })
 })
 
+t.test('a run that the ledger signs', async t => {
+  const descriptions = [descriptionOf(1)]
+  const cards = descriptions.map(one => specOf(one))
+  t.ok(Check(IssuingBatch, { batch: 'B3', cards }), 'as it travels')
+  const signer = signerFor(descriptions)
+  const plan = planOf(cards[0] as CardSpec)
+  let mode: 'away' | 'another card' | 'another step' | 'right' = 'away'
+  const post = async (path: string, body: unknown): Promise<unknown> => {
+    t.equal(path, '/v1/issuing/steps')
+    t.ok(Check(StepAsk, body), JSON.stringify(body))
+    const { card, step, challenge } = body as StepAsk
+    if (mode === 'away') throw new Error('nobody')
+    const signed = await signer(plan, mode === 'another step' ? plan.probe : step, unhex(challenge))
+    const command = 'command' in signed ? hex(signed.command) : ''
+    return { card: mode === 'another card' ? { ...card, serial: '0'.repeat(20) } : card, step, command }
+  }
+  let ms = 0
+  const nowMs = () => {
+    ms += 1_000
+    return ms
+  }
+  const run = {
+    batch: await openBatch({ batch: 'B3', cards, clock, files: recordingDisk() }),
+    sign: ledgerSigner({ http: { post }, nowMs, batch: 'B3' })
+  }
+  const chip = chipOf(blankOf(descriptionOf(1)), 'signed')
+  for (const one of ['away', 'another card', 'another step'] as const) {
+    mode = one
+    t.match(await serveChip(chip.present(), run), { kind: 'interrupted' }, one)
+    t.notOk(chip.commands.some(command => /^(04|84)/.test(command)), 'nothing went to the chip')
+  }
+  mode = 'right'
+  t.match(await serveChip(chip.present(), run), { kind: 'issued' })
+  checkCard(t, chip.card, descriptionOf(1), 'signed by the ledger')
+})
+
 /* ---- one order ---- */
 
 t.test('an order: sent once, and only with a challenge and a signature', async t => {
@@ -623,18 +663,18 @@ t.test('a run at a reader of a real pcscd', { skip: whyNoFarm() ?? false, timeou
     sign: signerFor(descriptions)
   }
   const reader = child.reader('ISSUE 00 00')
+  let told: (result: ChipResult) => void = () => undefined
+  const desk = openIssuingDesk({
+    reader, run, deadlineMs: 5_000, log: createLog('t', { level: 'silent' }), onChip: result => told(result)
+  })
   async function present (chip: string): Promise<ChipResult> {
+    const result = new Promise<ChipResult>(resolve => { told = resolve })
     await farm.insert({ chip, reader: reader.name })
-    while (reader.state() !== 'chip') await delay(5)
-    const connection = await reader.connect(5_000)
-    try {
-      return await serveChip(connection, run)
-    } finally {
-      await connection.close('leave')
-      const occupied = await farm.occupants({})
-      if (occupied[reader.name] !== null) await farm.remove({ reader: reader.name })
-      while (reader.state() === 'chip') await delay(5)
-    }
+    const said = await result
+    const occupied = await farm.occupants({})
+    if ((occupied[reader.name] ?? null) !== null) await farm.remove({ reader: reader.name })
+    while (reader.state() === 'chip') await delay(5)
+    return said
   }
   for (const chip of ['A', 'B']) {
     await farm.createCard({ chip, card: blankOf({ ...descriptionOf(1), profile: 't-union' }) })
@@ -649,4 +689,5 @@ t.test('a run at a reader of a real pcscd', { skip: whyNoFarm() ?? false, timeou
     const { serial, pinTriesLeft } = await farm.inspectCard({ chip })
     t.same({ serial, pinTriesLeft }, { serial: descriptions[index]?.serial, pinTriesLeft: 3 })
   }
+  await desk.close()
 })

@@ -1,0 +1,54 @@
+// The JSON of making cards: the cards of a batch without their secrets, and one signed step for the chip that
+// lies on the reader of an issuing desk. It refuses to know keys.
+import { Type, type Static } from 'typebox'
+import type { ProfileName } from './epurse/profiles.ts'
+import type { SuiteName } from './epurse/suite.ts'
+import { CardRef } from './record.ts'
+
+const closed = { additionalProperties: false } as const
+const literals = <T extends string>(values: readonly T[], description?: string) =>
+  Type.Unsafe<T>(Type.String({ enum: [...values], ...(description === undefined ? {} : { description }) }))
+const Byte = (description: string) => Type.Integer({ minimum: 0, maximum: 255, description })
+const BatchName = Type.String({ pattern: '^[0-9A-Za-z._-]{1,40}$', description: 'of the run' })
+
+const profileNames = ['pboc', 'cjt166', 'cjt166-auth', 't-union'] as const satisfies readonly ProfileName[]
+const suiteNames = ['3des', 'sm4'] as const satisfies readonly SuiteName[]
+
+/** What becomes of a blank card. */
+export const IssuedCard = Type.Object({
+  profile: literals(profileNames),
+  suite: literals(suiteNames),
+  keyVersion: Byte('as INITIALIZE will answer it'),
+  algorithm: Byte('as INITIALIZE will answer it'),
+  files: Type.Array(Type.Object({
+    directory: literals(['master', 'application'] as const),
+    sfi: Type.Integer({ minimum: 1, maximum: 31, description: 'short file id' }),
+    bytes: Type.String({ pattern: '^(?:[0-9A-F]{2}){1,251}$', description: 'the whole file' })
+  }, closed), { minItems: 1, maxItems: 16, description: 'file 0015 of the application is among them' }),
+  pin: Type.Boolean({ description: 'it gets a first PIN' })
+}, { ...closed, $id: 'IssuedCard' })
+export type IssuedCard = Static<typeof IssuedCard>
+
+export const IssuingBatch = Type.Object({
+  batch: BatchName,
+  cards: Type.Array(IssuedCard, { minItems: 1, maxItems: 10_000 })
+}, { ...closed, $id: 'IssuingBatch' })
+export type IssuingBatch = Static<typeof IssuingBatch>
+
+export const StepAsk = Type.Object({
+  batch: BatchName,
+  card: CardRef,
+  step: Type.Integer({ minimum: 0, maximum: 63, description: 'of the plan of this card, from 0' }),
+  challenge: Type.String({
+    pattern: '^(?:[0-9A-F]{8})?$',
+    description: 'of the chip: GET CHALLENGE just before; empty where none is wanted'
+  })
+}, { ...closed, $id: 'StepAsk' })
+export type StepAsk = Static<typeof StepAsk>
+
+export const StepReply = Type.Object({
+  card: CardRef,
+  step: Type.Integer(),
+  command: Type.String({ pattern: '^(?:[0-9A-F]{2}){9,260}$', description: 'as the chip wants it' })
+}, { ...closed, $id: 'StepReply' })
+export type StepReply = Static<typeof StepReply>
