@@ -36,7 +36,7 @@ import type { Power } from '../terminal-sim/reader/chip.ts'
 import { startFarm } from '../terminal-sim/reader/farm.ts'
 import { whyNoFarm } from '../terminal-sim/reader/namespace.ts'
 import { ask, atWork, loadBy, purchase, selectCityUnion, selectTUnion } from './support/chip-table.ts'
-import { recordingDisk } from './support/recording-disk.ts'
+import { type RecordingDisk, powerCuts, recordingDisk } from './support/recording-disk.ts'
 import { type Line, scripted } from './support/scripted-channel.ts'
 
 const clock = manualClock(Date.parse('2026-03-02T08:00:00+08:00'))
@@ -323,6 +323,60 @@ t.test('chips mixed up, torn and killed in any order: no serial works on two of 
       issued + waiting + open.length + spoiled.length === 3
   }), { numRuns: 150, seed: 20260105 })
   t.pass('150 histories')
+})
+
+t.test('a run on disk: power cut at every byte', async t => {
+  const cards = [1, 2, 3].map(no => specOf(descriptionOf(no)))
+  const open = (files: RecordingDisk) =>
+    openBatch({ batch: 'B4', cards, clock, files, journal: { segmentBytesMax: 400 } })
+  const disk = recordingDisk()
+  const batch = await open(disk)
+  const states: string[] = []
+  const now = () => {
+    states.push(JSON.stringify(batch.report()))
+    disk.operations.push({ kind: 'promise', promise: states.length })
+  }
+  const begin = async () => {
+    const plan = await batch.begin()
+    if (plan === null) throw new Error('no card is left')
+    now()
+    return plan
+  }
+  const after = async (written: Promise<void>) => {
+    await written
+    now()
+  }
+  now()
+  const first = await begin()
+  await after(batch.named(first))
+  const second = await begin()
+  await after(batch.giveBack(second))
+  batch.release(second)
+  await after(batch.issued(first))
+  await after(batch.unusable(null, '6A82'))
+  const again = await begin()
+  await after(batch.named(again))
+  await after(batch.spoiled(again, 'tac key', '6A88'))
+  const third = await begin()
+  await after(batch.named(third))
+  await after(batch.issued(third))
+  await batch.close()
+
+  let promised = 0
+  const before = disk.operations.map(({ kind }) => kind === 'promise' ? promised++ : promised)
+  let cuts = 0
+  for (const { cut, byte, image } of powerCuts(disk.operations)) {
+    const last = before[cut] ?? promised
+    const left = await open(recordingDisk(image))
+    const found = JSON.stringify(left.report())
+    await left.close()
+    if (!states.slice(Math.max(0, last - 1), last + 1).includes(found)) {
+      t.fail(`operation ${cut}, byte ${byte}: ${found}`)
+      return
+    }
+    cuts += 1
+  }
+  t.ok(cuts > 500, `${cuts} power cuts`)
 })
 
 /* ---- chips that fail, and what is said of them ---- */

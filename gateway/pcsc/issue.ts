@@ -23,14 +23,14 @@ export type Issued =
   /** The chip refused: nothing more will be tried with it. `first`: nothing was ever written into it. */
   | { readonly kind: 'spoiled', readonly at: string, readonly why: string, readonly first: boolean }
 
-export type IssuingDesk = {
+export type Writing = {
   /** The finished command of a step, from whoever holds the keys. */
   sign (step: number, challenge: Uint8Array): Promise<Signed>
   /** The chip carries the serial now. */
   onNamed (): Promise<void>
 }
 
-export async function issueCard (card: Channel, plan: Plan, desk: IssuingDesk): Promise<Issued> {
+export async function issueCard (card: Channel, plan: Plan, desk: Writing): Promise<Issued> {
   const first = await readStanding(card, plan)
   if (first === 'lost') return interrupted('reading', left, true)
   const written = first.kind === 'done' ? null : await writeFrom(card, plan, first, desk)
@@ -82,7 +82,7 @@ const masterFid = 0x3F00
 
 /** Null when every step has been obeyed. */
 async function writeFrom (
-  card: Channel, plan: Plan, standing: Exclude<Standing, { kind: 'done' }>, desk: IssuingDesk
+  card: Channel, plan: Plan, standing: Exclude<Standing, { kind: 'done' }>, desk: Writing
 ): Promise<Issued | null> {
   if (standing.kind === 'other') {
     return { kind: 'spoiled', at: 'reading', why: 'it is the chip of another card', first: false }
@@ -107,7 +107,7 @@ async function writeFrom (
 const smMacWrong = 0x6988
 
 async function giveStep (
-  card: Channel, { steps }: Plan, at: number, desk: IssuingDesk, line: ReturnType<typeof walker>
+  card: Channel, { steps }: Plan, at: number, desk: Writing, line: ReturnType<typeof walker>
 ): Promise<Given> {
   const step = steps[at]
   if (step === undefined || !await line.into(step.directory)) return { kind: 'lost', sent: false }
