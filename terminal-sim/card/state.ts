@@ -104,7 +104,7 @@ export function createCard (description: CardDescription): CardState {
   }
 }
 
-function transportKeys ({ transportKey }: Blank): Memory['keys'] {
+function transportKeys ({ transportKey }: Blank): NonNullable<Memory['keys']> {
   const key = { version: 0, key: transportKey ?? hex(testMasterKey('TRK')) }
   return { maintenance: key, master: key }
 }
