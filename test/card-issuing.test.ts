@@ -173,7 +173,7 @@ t.test('a plan, and how far a chip is after each of its steps', async t => {
     const given = await giveOrder(channel, {
       challenge: true, sign: challenge => desk.sign(plan, step, challenge)
     })
-    t.equal(given.kind, 'obeyed', plan.steps[step]?.name)
+    t.equal(given.kind, 'obeyed', plan.steps[step]?.name ?? '')
   }
   t.same(standings, ['blank', 'at 1', 'at 2', ...Array(9).fill('among_keys'), 'done'])
   const ofAnother = readsOf(plan).map(({ bytes }) => bytes)
