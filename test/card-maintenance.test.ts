@@ -491,9 +491,9 @@ t.test('keys under secure messaging', async t => {
     t.equal(giveNamed(table, 'write_key'), '9000')
     const init = unhex(ask(table, 'card', initLoad) ?? '')
     t.equal(init[6], 2, 'INITIALIZE tells the new version')
-    const session = { suite: suites[suite], sessionKey: loadSessionKey({
-      suite: suites[suite], dlk: unhex(newKey), rand4: init.slice(8, 12), counter: 7
-    }) }
+    const drawn = { rand4: init.slice(8, 12), counter: 7 }
+    const sessionKey = loadSessionKey({ suite: suites[suite], dlk: unhex(newKey), ...drawn })
+    const session = { suite: suites[suite], sessionKey }
     const terminal6 = unhex('990000000001')
     const mac1 = loadMac1({ ...session, oldBalanceFen: 0x2710, amountFen: 200, type: 2, terminal6 })
     t.equal(hex(init.slice(12, 16)), hex(mac1), 'and signs with it')

@@ -1,5 +1,5 @@
-// An issuing desk at work: a reader, and what is said of each chip that is laid on it. It refuses to know what
-// is written onto chips.
+// An issuing desk at work: a reader, and what is said of each chip that is laid on it. It refuses to know
+// what is written onto chips.
 import type { Log } from '../../runtime/log.ts'
 import type { Reader } from '../pcsc/port.ts'
 import { type ChipResult, type Run, serveChip } from './run.ts'
