@@ -479,6 +479,12 @@ t.test('files under secure messaging', async t => {
     t.equal(give(table, order, way), status, what)
     t.strictSame(table.card.memory, memory, 'and nothing happened')
   }
+  const table = atWork()
+  ask(table, 'card', '0084000004')
+  const order = hex(signOrder(updateOf(0x16, 0, '01'), {
+    suite: suites['3des'], key: unhex(damk), challenge: new Uint8Array(4)
+  }))
+  t.same([ask(table, 'card', order), ask(table, 'card', order)], ['9000', '6984'], 'a challenge is good for one')
   for (const plain of ['00D6950001AA', '00DC02B801AA', '80D4000013' + '00'.repeat(19)]) {
     t.equal(ask(atWork(), 'card', plain), '6987', `${plain.slice(0, 4)} without secure messaging`)
   }
