@@ -325,6 +325,21 @@ t.test('chips mixed up, torn and killed in any order: no serial works on two of 
   t.pass('150 histories')
 })
 
+t.test('the first chip comes back after another was given its serial', async t => {
+  const { serial } = descriptionOf(1)
+  const desk = await deskOf([descriptionOf(1)])
+  const first = chipOf(blankOf(descriptionOf(1)), 'first')
+  const second = chipOf(blankOf(descriptionOf(1)), 'second')
+  const torn = { power: 'cut_after_commit', dies: false } as const
+  t.match(await desk.serve(first, { ...torn, at: 10 }), { kind: 'interrupted', serial }, 'it has it')
+  t.match(await desk.serve(second, { ...torn, at: 33 }), { kind: 'interrupted', serial }, 'so does this one')
+  t.same(enabledIn([first, second]), [serial], 'and it is enabled, but nobody has heard that')
+  t.same(await desk.serve(first), { kind: 'doubtful', serial })
+  t.same(await desk.serve(second), { kind: 'spoiled_before', serial })
+  t.same(enabledIn([first, second]), [serial], 'not both')
+  t.match(desk.batch.report(), { issued: 0, open: [], spoiled: [{ serial }] })
+})
+
 t.test('a run on disk: power cut at every byte', async t => {
   const cards = [1, 2, 3].map(no => specOf(descriptionOf(no)))
   const open = (files: RecordingDisk) =>
