@@ -32,8 +32,11 @@ const amountFen = 2_000
 const pin = '918273645546'
 
 const loadLane: Partial<LaneConfig> = { mode: 'load', agent: 'SHP', loadDeadlineMs: 20_000 }
+/** Its list and its tariff are as old as the test wants: it asks for newer ones when it is told to. */
 const opened = (city: City, name: string, own: readonly string[], wish: GatewayWish = {}) =>
-  city.gateway(name, own, { ...wish, lane: { ...loadLane, ...wish.lane } })
+  city.gateway(name, own, {
+    ...wish, lane: { ...loadLane, ...wish.lane }, config: { parametersEverySeconds: 86_400, ...wish.config }
+  })
 const laneOf = (lane: string, more: Partial<LaneConfig>): LaneConfig => ({
   lane, readers: { card: `${lane} 00 00`, psam: `${lane} 00 01` }, operator: 'BUS', terminal: lane,
   mode: 'fare', transmitDeadlineMs: 1_500, ...more
