@@ -122,7 +122,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   const estate = openTerminals({
     dir: spoolDir, gateway: clientIdIn(config.ledger.token),
     configured: [...terminals, ...posTerminals(config)], http, clock, nowMs, log,
-    spoolDepth: () => spool.status().depth, settings: { reportEverySeconds }
+    spoolDepth: () => spool.level().depth, settings: { reportEverySeconds }
   })
   const reporting = keepFresh({
     refresh: async () => {

@@ -39,7 +39,7 @@ export function gatewayMetrics (metrics: Metrics, measured: Measured): (tap: Tap
   const tapMs = metrics.histogram('gateway_tap_ms', 'from card present to the open gate', tapMsBounds)
   const count = (name: string, help: string, read: () => number) => { metrics.gauge(name, help, read) }
   const counted = (name: string, help: string, read: () => number) => { metrics.counter(name, help, read) }
-  count('gateway_spool_depth', 'records not answered by the ledger yet', () => spool.status().depth)
+  count('gateway_spool_depth', 'records not answered by the ledger yet', () => spool.level().depth)
   count('gateway_spool_oldest_seconds', 'age of the oldest of them; 0: none', () => {
     const { oldestAtMs } = spool.status()
     return oldestAtMs === null ? 0 : Math.max(0, Math.round((clock.now() - oldestAtMs) / 1_000))
@@ -49,7 +49,7 @@ export function gatewayMetrics (metrics: Metrics, measured: Measured): (tap: Tap
   count('gateway_spool_segments', 'files of the spool', () => spool.status().segments)
   counted('gateway_spool_delivered_total', 'records answered by the ledger', () => spool.status().delivered)
   count('gateway_spool_parked', 'deliveries set aside', () => spool.status().parked.length)
-  count('gateway_spool_high_water', '1 while the spool is filling up', () => spool.status().highWater ? 1 : 0)
+  count('gateway_spool_high_water', '1 while the spool is filling up', () => spool.level().highWater ? 1 : 0)
   counted('gateway_spool_flushes_total', 'disk flushes', () => spool.status().flushes)
   count('gateway_open_intents', 'cards that are expected back', () => spool.status().openIntents)
   count('gateway_loads_open', 'cards whose load nobody saw the end of', () => loads.view().open)

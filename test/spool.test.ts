@@ -214,6 +214,35 @@ t.test('a damaged place in an old segment is told and stepped over', async t => 
   t.match(damage[0], new RegExp(`^${oldest?.name}@\\d+`))
 })
 
+t.test('whoever follows the spool reads what is new, not its file from the beginning', async t => {
+  const disk = recordingDisk()
+  let readBytes = 0
+  const counting = {
+    ...disk,
+    read: (name: string, offset: number, length: number) => {
+      const bytes = disk.read(name, offset, length)
+      readBytes += bytes.length
+      return bytes
+    }
+  }
+  const limits = { segmentBytesMax: 1e6, freeBytesMin: 0 }
+  const spool = await openSpool({ files: counting, clock: manualClock(morningMs), limits })
+  const spent: number[] = []
+  for (let serial = 1; serial <= 200; serial++) {
+    const name = segmentsOf(disk)[0]?.name ?? ''
+    const [sizeBefore, readBefore] = [disk.sizeOf(name), readBytes]
+    await tap(spool, 'A', serial)
+    t.equal(spool.status().oldestAtMs, morningMs)
+    const batch = await spool.nextBatch(5_000, () => `GW1-${1_000 + serial}`)
+    t.equal(batch === null ? 0 : spool.recordsOf(batch).length, 1)
+    await spool.ack(batch?.delivery ?? '')
+    spent.push((readBytes - readBefore) / (disk.sizeOf(name) - sizeBefore))
+  }
+  t.equal(segmentsOf(disk).length, 1, 'one file all the way')
+  const most = Math.max(...spent)
+  t.ok(most < 4, `each is read three times: at most ${most.toFixed(1)}`)
+})
+
 t.test('one flush serves all lanes that wait, two flushes serve a tap', async t => {
   const disk = recordingDisk()
   const spool = await openOn(disk, manualClock(morningMs), { segmentBytesMax: 1e6 })

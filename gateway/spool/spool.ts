@@ -81,6 +81,8 @@ export type Spool = {
    * null where there is nothing. What waits for its first answer is delivered anyway.
    */
   redeliver (sinceMs: number): Promise<{ from: number, to: number } | null>
+  /** Without a look at the disk. */
+  level (): SpoolLevel
   status (): SpoolStatus
   /** Calls back after each record that reached the disk. */
   onRecord (listener: () => void): void
@@ -88,13 +90,17 @@ export type Spool = {
   close (): Promise<void>
 }
 
-export type SpoolStatus = {
+export type SpoolLevel = {
+  /** Records that are not answered yet. */
   readonly depth: number
+  readonly highWater: boolean
+}
+
+export type SpoolStatus = SpoolLevel & {
   readonly delivered: number
   readonly parked: readonly (Batch & { why: string })[]
   readonly openIntents: number
   readonly oldestAtMs: number | null
-  readonly highWater: boolean
   readonly redelivering: boolean
   readonly segments: number
   readonly flushes: number
@@ -112,6 +118,7 @@ export async function openSpool (
   const reader = recordReader(files, onDamage)
   const listeners: (() => void)[] = []
   let redeliveryTurn = false
+  let oldest: { readonly after: number, readonly atMs: number } | null = null
 
   /** The state moves at once, in the order of the sequences; the promise waits for the disk. */
   async function append<T extends SpoolEntryType> (type: T, payload: Omit<Payloads[T],
@@ -210,15 +217,26 @@ export async function openSpool (
     return state.depth >= limits.recordsMax || files.freeBytes() < limits.freeBytesMin ? 'spool_full' : null
   }
 
+  /** When the first record that is not answered was kept; looked up once. */
+  function oldestAtMs (): number | null {
+    if (state.depth === 0) return null
+    if (oldest?.after !== state.cursor) {
+      const [first] = reader.read(state.cursor + 1, log.durable, 1)
+      oldest = first === undefined ? null : { after: state.cursor, atMs: first.atMs }
+    }
+    return oldest?.atMs ?? null
+  }
+
+  const level = (): SpoolLevel =>
+    ({ depth: state.depth, highWater: state.depth >= limits.highWaterRecords })
+
   function status (): SpoolStatus {
-    const oldest = state.depth === 0 ? undefined : reader.read(state.cursor + 1, log.durable, 1)[0]
     return {
-      depth: state.depth,
+      ...level(),
       delivered: state.delivered,
       parked: state.parked,
       openIntents: state.open.size,
-      oldestAtMs: oldest?.atMs ?? null,
-      highWater: state.depth >= limits.highWaterRecords,
+      oldestAtMs: oldestAtMs(),
       redelivering: state.redeliver !== null,
       segments: segmentsOf(files).length,
       flushes: log.flushes,
@@ -249,6 +267,7 @@ export async function openSpool (
     ack: delivery => append('ack', { delivery }),
     park: (delivery, why) => append('park', { delivery, why }),
     redeliver,
+    level,
     status,
     onRecord: listener => { listeners.push(listener) },
     close: () => log.close()

@@ -10,7 +10,7 @@ export function watchSpool (spool: Spool, log: Log): { stop (): void } {
   let refusal: string | null = null
 
   function look (): void {
-    const { highWater: isHigh, depth } = spool.status()
+    const { highWater: isHigh, depth } = spool.level()
     const why = spool.refusal()
     if (isHigh && !highWater) log.error({ alarm: 'spool_high_water', depth }, 'records wait for the ledger')
     if (why !== null && why !== refusal) log.error({ alarm: why, depth }, 'no tap is taken')
