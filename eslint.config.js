@@ -38,13 +38,23 @@ export default [
     }
   },
   {
-    files: ['**/*.ts'],
+    files: ['**/*.{ts,tsx}'],
     rules: { '@typescript-eslint/no-explicit-any': 'error' }
   },
   {
     // Where time and chance come from, or are measured, and no money is decided.
     files: ['**/main.ts', 'runtime/**', 'terminal-sim/**', 'bin/**', 'bench/**', 'test/**'],
     rules: { 'no-restricted-syntax': ['error', ...neverSyntax] }
+  },
+  {
+    // What runs in a browser takes types of the houses' messages, and of their values the registry of reasons.
+    files: ['console/**'],
+    rules: {
+      'no-restricted-syntax': ['error', ...neverSyntax, ...timeAndChance, {
+        selector: 'ImportDeclaration[importKind!="type"][source.value=/\\u002F(schemas|runtime)\\u002F(?!reasons.ts)/]',
+        message: 'The console imports types of the schemas, no code.'
+      }]
+    }
   },
   {
     files: ['eslint.config.js'],

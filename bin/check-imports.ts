@@ -41,6 +41,9 @@ const homes: Readonly<Record<string, readonly RegExp[]>> = {
   serialport: [/^gateway\/[^/]+\/port\.ts$/],
   'decimal.js': [/^ledger\/core\/rounding\.ts$/],
   yazl: [/^ledger\/exports\/xlsx\.ts$/],
+  react: [/^console\//],
+  'react-dom': [/^console\/main\.tsx$/],
+  'playwright-core': [/^test\//],
   bullmq: [/^ledger\/jobs\//],
   ioredis: [/^ledger\/jobs\//, /^test\//],
   pg: [/^ledger\/store\//, /^ledger\/[^/]*main\.ts$/, /^(bin|runtime|bench|test)\//]
@@ -105,7 +108,7 @@ function importsOf (path: string, source: string): { specifier: string, line: nu
 function sourceFiles (dir: string): string[] {
   if (!existsSync(dir)) return []
   return readdirSync(dir, { recursive: true, withFileTypes: true })
-    .filter(entry => entry.isFile() && /\.(ts|mjs|js)$/.test(entry.name))
+    .filter(entry => entry.isFile() && /\.(tsx?|mjs|js)$/.test(entry.name))
     .map(entry => join(entry.parentPath ?? entry.path, entry.name))
 }
 

@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { buildConsole } from './build-console.ts'
 import { runCity } from './city.ts'
 import { type Figures, isOk, report } from './demo-report.ts'
 import { openProgress } from './progress.ts'
@@ -32,7 +33,8 @@ async function main (): Promise<number> {
   process.once('SIGINT', () => stop.abort()).once('SIGTERM', () => stop.abort())
   const progress = openProgress(process.stderr)
   const stack = startStack({
-    dir: options.dir, keys: testKeys, onLine: (name, line) => keepLast(logs, `${name}: ${line}`)
+    dir: options.dir, keys: testKeys, onLine: (name, line) => keepLast(logs, `${name}: ${line}`),
+    ...options.keep ? { console: await buildConsole() } : {}
   })
   stack.catch(() => undefined) // told to the city, which asks for it
   try {
@@ -137,10 +139,11 @@ function addresses (stack: Stack, { dir }: Options): string {
   const { ledger, gateway } = stack.urls()
   const people = Object.entries(stack.access.passwords).map(([name, password]) => `    ${name}  ${password}`)
   return [
+    `  console  ${ledger}/console/   控制台`,
     `  ledger   ${ledger}   API: ${ledger}/openapi.json`,
     `  gateway  ${gateway}   lanes: ${gateway}/v1/lanes`,
     `  database ${stack.postgres().url('citizen_card')}`,
-    '  sign-ins of this demo (POST /v1/session):',
+    '  sign-ins of this demo (the console, or POST /v1/session):',
     ...people,
     `  tokens of machines: ${join(relative(process.cwd(), dir), 'access.json')}`,
     '  Ctrl-C ends it.'

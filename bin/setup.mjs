@@ -36,6 +36,7 @@ const debianPackages = [
   { name: 'socat', without: 'serial lines are not tested', onlyFor: 'test' },
   { name: 'redis-server', without: 'job tests on Redis are skipped', onlyFor: 'test' },
   { name: 'postgresql', without: 'backups by its own tools are not tested', onlyFor: 'test' },
+  { name: 'chromium', without: 'nobody looks at the console in a browser', onlyFor: 'test' },
   { name: 'hledger', without: 'nobody else balances our journals in the tests', onlyFor: 'test' }
 ]
 

@@ -25,6 +25,8 @@ export type StackOptions = {
   readonly dir: string
   /** Key file in clear, as `ledger/main.ts keys` takes it. */
   readonly keys: unknown
+  /** Folder of a build of the console; absent: no pages for people. */
+  readonly console?: string
   /** Gets what the processes log. */
   readonly onLine?: (name: ProcessName, line: string) => void
 }
@@ -68,7 +70,7 @@ const staff = {
 const machines = { GW1: 'gateway', DEPOT: 'gateway', REGISTRAR: 'registrar', AUDITOR: 'auditor' } as const
 
 /** PostgreSQL is up, keys, tables, staff and machines are there; ledger and gateway wait to be started. */
-export async function startStack ({ dir, keys, onLine }: StackOptions): Promise<Stack> {
+export async function startStack ({ dir, keys, console, onLine }: StackOptions): Promise<Stack> {
   clear(dir)
   const say = (name: ProcessName) => (line: string) => onLine?.(name, line)
   const secrets = writeSecrets(dir, keys)
@@ -76,7 +78,10 @@ export async function startStack ({ dir, keys, onLine }: StackOptions): Promise<
   const { port } = postgres
   const memory = watchPostgres(() => postgres.pid)
   let postgresUp = true
-  const env = { ...secrets.env, LEDGER_DATABASE_URL: await postgres.ensureDatabase(database) }
+  const env = {
+    ...secrets.env, LEDGER_DATABASE_URL: await postgres.ensureDatabase(database),
+    ...console === undefined ? {} : { LEDGER_CONSOLE: console }
+  }
   const houses = {
     ledger: house('ledger', say('ledger')),
     gateway: house('gateway', say('gateway'))

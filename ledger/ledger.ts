@@ -5,6 +5,7 @@ import type { Log } from '../runtime/log.ts'
 import { createMetrics, type Metrics } from '../runtime/metrics.ts'
 import { cardNamer, type CardNamer } from './core/mask.ts'
 import { createApp, type App, type DoorTls } from './http/app.ts'
+import { readConsole, type Console } from './http/console.ts'
 import { createLanes, type Lanes } from './intake/lanes.ts'
 import { routes } from './http/routes.ts'
 import type { HeadMemory } from './proof/head-memory.ts'
@@ -45,6 +46,8 @@ export type Ledger = {
   readonly sessionMs: number
   /** A session that is not used for so long is over. */
   readonly idleMs: number
+  /** The pages for people; null: none are served. */
+  readonly console: Console | null
 }
 
 export type LedgerOptions = {
@@ -61,6 +64,8 @@ export type LedgerOptions = {
   readonly privateWebhooks?: boolean
   /** Absent: plain HTTP, behind something that speaks TLS. */
   readonly tls?: DoorTls
+  /** Folder of a build of the console. */
+  readonly consoleFolder?: string
 } & Pick<Ledger, 'clock' | 'log' | 'tac' | 'signer' | 'random' | 'partitionDays' | 'sessionMs'>
 
 export type BuiltLedger = {
@@ -92,7 +97,8 @@ export async function buildLedger (options: LedgerOptions): Promise<BuiltLedger>
   const ledger: Ledger = {
     db, clock, log, metrics, meters, tac, registry, lanes, signer, sealer, watch,
     random, partitionDays, sessionMs, idleMs: options.idleMs ?? sessionMs,
-    webhookKey, nameCard: cardNamer(webhookKey), privateWebhooks: options.privateWebhooks === true
+    webhookKey, nameCard: cardNamer(webhookKey), privateWebhooks: options.privateWebhooks === true,
+    console: options.consoleFolder === undefined ? null : readConsole(options.consoleFolder)
   }
   const app = await createApp(ledger, options.tls)
   await app.register(routes(ledger))

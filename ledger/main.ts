@@ -84,6 +84,9 @@ const Serving = Type.Object({
   LEDGER_TLS_CLIENT_CA: Type.Optional(Type.String({
     description: 'path of the authority whose certificates machine clients call with, PEM'
   })),
+  LEDGER_CONSOLE: Type.Optional(Type.String({
+    description: 'folder of a build of the console (npm run console); absent: no pages for people'
+  })),
   LEDGER_SESSION_HOURS: Type.Integer({ minimum: 1, maximum: 24 * 7, default: 12 }),
   LEDGER_IDLE_MINUTES: Type.Integer({ minimum: 1, maximum: 24 * 60, default: 30 })
 })
@@ -143,6 +146,7 @@ async function serve (): Promise<void> {
     idleMs: config.LEDGER_IDLE_MINUTES * 60_000,
     webhookKey: webhookKeyIn(config.LEDGER_WEBHOOK_KEY ?? `${config.LEDGER_SIGNING_KEY}.webhooks`),
     privateWebhooks: config.LEDGER_PRIVATE_WEBHOOKS,
+    ...config.LEDGER_CONSOLE === undefined ? {} : { consoleFolder: config.LEDGER_CONSOLE },
     ...tlsFrom(config)
   })
   const courier = !config.LEDGER_COURIER

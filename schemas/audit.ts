@@ -27,3 +27,4 @@ export const AuditIntegrity = Type.Object({
   head: { ...Hash, description: 'hash of the last of them' } as typeof Hash,
   broken: Type.Union([Type.String(), Type.Null()], { description: 'the first broken link, in words' })
 }, { ...closed, $id: 'AuditIntegrity' })
+export type AuditIntegrity = Static<typeof AuditIntegrity>

@@ -32,6 +32,17 @@ export const SignInReply = Type.Object({
   mustChange: Type.Boolean({ description: 'choose another password before anything else' })
 }, { ...closed, $id: 'SignInReply' })
 
+export const OwnSession = Type.Object({
+  name: Type.String(), expiresAt: Instant, roles: PersonRoles,
+  branch: Type.Union([Type.String(), Type.Null()], { description: 'null: the whole city' }),
+  party: Type.Union([Type.String(), Type.Null()], { description: 'a person of this company; null: staff' }),
+  mustChange: Type.Boolean({ description: 'choose another password before anything else' }),
+  csrf: Type.Union([Type.String(), Type.Null()], {
+    description: 'in a browser: sent as `x-csrf-token` beside each deed; null with a bearer token'
+  })
+}, { ...closed, $id: 'OwnSession', description: 'the token itself is in a cookie that no script can read' })
+export type OwnSession = Static<typeof OwnSession>
+
 export const SessionView = Type.Object({
   id: Type.String(), name: Type.String(), openedAt: Instant, seenAt: Instant, expiresAt: Instant
 }, { ...closed, $id: 'SessionView' })

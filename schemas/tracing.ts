@@ -20,6 +20,7 @@ const parts = {
 export const TracedPosition = Type.Object({
   ...Position.properties, links: Type.Object({ batches: Link }, closed)
 }, { ...closed, $id: 'TracedPosition' })
+export type TracedPosition = Static<typeof TracedPosition>
 
 export const PositionBatch = Type.Object({
   batch: Id,

@@ -109,11 +109,12 @@ const open = new Set([
   'GET /v1/blacklist', 'GET /v1/blacklist-files/:file', 'GET /v1/tariffs', 'GET /v1/cities',
   'GET /v1/usage-limits',
   'GET /v1/calendar',
-  'POST /v1/session'
+  'POST /v1/session', 'POST /v1/session/browser'
 ])
 /** About whoever asks. */
 const own = new Set([
-  'DELETE /v1/session', 'PUT /v1/session/password', 'GET /v1/sessions', 'DELETE /v1/sessions/:id',
+  'GET /v1/session', 'DELETE /v1/session', 'PUT /v1/session/password', 'GET /v1/sessions',
+  'DELETE /v1/sessions/:id',
   'POST /v1/webhooks'
 ])
 

@@ -38,6 +38,9 @@ t.test('the table', async t => {
     ledger/core/split.ts         decimal.js                    refused
     ledger/store/purses.ts       pg                            fine
     ledger/main.ts               pg                            fine
+    console/pages/day.tsx        react                         fine
+    gateway/main.ts              react                         refused
+    ledger/http/console.ts       ../../console/pages.tsx       refused
     ledger/upkeep.ts             pg                            refused
     gateway/spool.ts             pg                            refused
     test/store.test.ts           ../ledger/store/pool.ts       fine

@@ -1,5 +1,5 @@
-// Who is calling: machine clients by `Bearer id.secret`, staff by the token of their session. Every route
-// says whom it allows; a route that says nothing does not start.
+// Who is calling: machine clients by `Bearer id.secret`, staff by the token of their session, as a bearer or
+// in the cookie of a browser. Every route says whom it allows; a route that says nothing does not start.
 import { timingSafeEqual } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import type { FastifyRequest } from 'fastify'
@@ -13,6 +13,7 @@ import type { Branch } from '../core/branches.ts'
 import type { Member } from '../people/proposals.ts'
 import { findClient, findSession, touchSession, type Certificate, type ClientKind } from '../store/staff.ts'
 import type { App } from './app.ts'
+import { cookieTokenIn, csrfOf, requireOwnPage } from './browser.ts'
 
 /**
  * `staff` is any member of staff, `person` whoever has signed in, of the staff or of a company, `everyone`
@@ -31,6 +32,8 @@ export type Caller = {
   /** Null for machines. */
   readonly staffId: number | null
   readonly sessionId: bigint | null
+  /** Of a browser: what it sends beside each deed. Null for whoever sends a bearer token. */
+  readonly csrf: string | null
   /** Null: of the whole city, as every machine is. */
   readonly branch: Branch
   /** The password was chosen by somebody else. */
@@ -57,11 +60,18 @@ export const authentication = fp(async (app: App, { ledger }: { ledger: Ledger }
   app.addHook('onRoute', ({ method, url, config }) => {
     if (config?.allow === undefined) throw new Error(`${String(method)} ${url} does not say whom it allows`)
   })
-  app.addHook('onRequest', async request => {
+  app.addHook('onRequest', async (request, reply) => {
     const { allow, beforePasswordChange, cityWide } = request.routeOptions.config
     if (allow === undefined || allow.includes('everyone')) return
-    const caller = await callerOf(ledger, bearerOf(request), fingerprintOf(request))
+    const cookie = request.headers.authorization === undefined ? cookieTokenIn(request) : null
+    const token = cookie ?? bearerOf(request)
+    const caller = await callerOf(ledger, token, fingerprintOf(request), cookie !== null)
     if (caller === null) throw new Refusal('unauthenticated')
+    if (cookie !== null) {
+      requireOwnPage(request, cookie)
+      // Nothing of it stays behind in a browser that others use after.
+      reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+    }
     if (!caller.capacities.some(capacity => allow.includes(capacity))) {
       const is = caller.capacities.join(', ')
       throw new Refusal('forbidden', `${caller.id} is ${is}; allowed: ${allow.join(', ')}`)
@@ -111,7 +121,7 @@ function fingerprintOf ({ raw: { socket } }: FastifyRequest): string | null {
 }
 
 async function callerOf (
-  { db, clock, idleMs }: Ledger, token: string | null, fingerprint: string | null
+  { db, clock, idleMs }: Ledger, token: string | null, fingerprint: string | null, inBrowser: boolean
 ): Promise<Caller | null> {
   if (token === null) return null
   const dot = token.lastIndexOf('.')
@@ -128,7 +138,8 @@ async function callerOf (
     ? ['person', 'staff', ...roles.filter(isRole)]
     : ['person', partyKind === 'agent' ? 'agent' : 'operator']
   const looksOnly = party !== null && !roles.includes('handler')
-  return { id: name, capacities, party, looksOnly, staffId, sessionId, branch, mustChange }
+  const csrf = inBrowser ? csrfOf(token) : null
+  return { id: name, capacities, party, looksOnly, staffId, sessionId, csrf, branch, mustChange }
 }
 
 /** An unknown client costs the same comparison as a wrong secret. */
@@ -140,8 +151,8 @@ async function machineOf (db: Ledger['db'], id: string, proof: Proof): Promise<C
   if (why !== null) throw new Refusal('unauthenticated', `${id} ${why}`)
   const { kind, party } = client
   return {
-    id, capacities: [kind], party, looksOnly: false, staffId: null, sessionId: null, branch: null,
-    mustChange: false
+    id, capacities: [kind], party, looksOnly: false, staffId: null, sessionId: null, csrf: null,
+    branch: null, mustChange: false
   }
 }
 

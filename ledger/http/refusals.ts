@@ -8,6 +8,7 @@ import { requestReasons, type RequestReason } from '../../schemas/reasons.ts'
 
 export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
   'POST /v1/session': ['credentials_wrong'],
+  'POST /v1/session/browser': ['credentials_wrong', 'forbidden'],
   'PUT /v1/session/password': ['credentials_wrong', 'password_weak'],
   'DELETE /v1/sessions/:id': ['not_found'],
   'POST /v1/staff/:name/lock': ['not_found'],

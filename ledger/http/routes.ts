@@ -8,6 +8,7 @@ import { bankRoutes } from './bank.ts'
 import { psamRoutes } from './psams.ts'
 import { calendarRoutes } from './calendar.ts'
 import { cityRoutes } from './cities.ts'
+import { consoleRoutes } from './console.ts'
 import { dayRoutes } from './days.ts'
 import { exportRoutes } from './exports.ts'
 import { fileRoutes } from './files.ts'
@@ -69,7 +70,8 @@ const all = [
   alertRoutes,
   exportRoutes,
   watchRoutes,
-  webhookRoutes
+  webhookRoutes,
+  consoleRoutes
 ]
 
 export const routes = (ledger: Ledger) => async (app: App): Promise<void> => {

@@ -2,15 +2,18 @@
 import { Type } from 'typebox'
 import { SignIn } from '../../schemas/api.ts'
 import {
-  InitialPassword, PasswordChange, SessionView, SignInReply, StaffView, type SessionView as Session
+  InitialPassword, OwnSession, PasswordChange, SessionView, SignInReply, StaffView,
+  type SessionView as Session
 } from '../../schemas/staff.ts'
 import { formatIso } from '../../runtime/instants.ts'
 import type { Ledger } from '../ledger.ts'
 import { changePassword, revokeSession, signIn, signOut, type SignedIn } from '../people/sign-in.ts'
 import { fetchInitialPassword, lockMember } from '../people/staff.ts'
-import { readSessions, readStaff, type SessionRow } from '../store/staff.ts'
+import { findSessionById, findStaff, readSessions, readStaff, type SessionRow } from '../store/staff.ts'
+import { Refusal } from '../refusal.ts'
 import type { App } from './app.ts'
 import { callerIn, memberOf, type Caller } from './auth.ts'
+import { csrfOf, forgetSession, keepSession, requireSameOrigin } from './browser.ts'
 import { pageOf, paging, slice } from './page.ts'
 
 const closed = { additionalProperties: false } as const
@@ -29,10 +32,29 @@ export const staffRoutes = (ledger: Ledger) => async (app: App): Promise<void> =
     return { ...same, expiresAt: formatIso(expiresAtMs), roles: [...roles] }
   })
 
+  app.post('/v1/session/browser', {
+    config: { allow: ['everyone'], repeated: 'Each call opens another session.' },
+    schema: { body: SignIn, response: { 200: OwnSession } }
+  }, async ({ body, headers }, reply) => {
+    requireSameOrigin(headers)
+    const { token, expiresAtMs, roles, ...same } = await signIn(ledger, body.name, body.password)
+    reply.header('set-cookie', keepSession(token, expiresAtMs - ledger.clock.now()))
+      .header('cache-control', 'no-store')
+    return {
+      name: body.name, ...same, expiresAt: formatIso(expiresAtMs), roles: [...roles], csrf: csrfOf(token)
+    }
+  })
+
+  app.get('/v1/session', {
+    config: { allow: ['person'], beforePasswordChange: true }, schema: { response: { 200: OwnSession } }
+  }, async request => await ownSession(ledger, callerIn(request)))
+
   app.delete('/v1/session', {
     config: { allow: ['person'], beforePasswordChange: true }, schema: { response: { 204: Type.Null() } }
   }, async (request, reply) => {
-    await signOut(ledger, signedIn(callerIn(request)))
+    const caller = callerIn(request)
+    await signOut(ledger, signedIn(caller))
+    if (caller.csrf !== null) reply.header('set-cookie', forgetSession)
     return await reply.code(204).send(null)
   })
 
@@ -93,6 +115,16 @@ export const staffRoutes = (ledger: Ledger) => async (app: App): Promise<void> =
 }
 
 const signedIn = ({ id, sessionId }: Caller): SignedIn => ({ name: id, sessionId: sessionId ?? 0n })
+
+async function ownSession (ledger: Ledger, caller: Caller) {
+  const { id: name, branch, party, mustChange, csrf } = caller
+  const session = await findSessionById(ledger.db, signedIn(caller).sessionId)
+  const staff = await findStaff(ledger.db, name)
+  if (session === null || staff === null) throw new Refusal('unauthenticated')
+  return {
+    name, branch, party, mustChange, csrf, roles: [...staff.roles], expiresAt: formatIso(session.expiresAtMs)
+  }
+}
 
 async function sessionsOf ({ db, clock, idleMs }: Ledger, name: string): Promise<Session[]> {
   return (await readSessions(db, { name, nowMs: clock.now(), idleMs })).map(sessionView)

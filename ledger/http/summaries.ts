@@ -9,6 +9,8 @@ export const summaries: Readonly<Record<string, string>> = {
   'POST /v1/session': 'Sign in: a token for a name and a password',
   'DELETE /v1/session': 'Sign out',
   'PUT /v1/session/password': 'Choose a password of your own',
+  'POST /v1/session/browser': 'Sign in from a browser: the token goes into a cookie',
+  'GET /v1/session': 'Who is signed in, and until when',
   'GET /v1/sessions': 'Your sessions',
   'DELETE /v1/sessions/:id': 'End one of your sessions',
   'GET /v1/staff': 'Members of staff with their roles',

@@ -178,7 +178,7 @@ export const readSessions = async (
     where ($1::text is null or s.name = $1) and x.expires_at > $2 and x.seen_at > $3 order by x.session_id`,
 [of.name, timestamp(of.nowMs), timestamp(of.nowMs - of.idleMs)])).rows
 
-export const findSessionById = async (tx: Tx, sessionId: bigint): Promise<SessionRow | null> =>
+export const findSessionById = async (tx: Db | Tx, sessionId: bigint): Promise<SessionRow | null> =>
   (await tx.query<SessionRow>(`
     select ${sessionColumns} from session x join staff s using (staff_id) where x.session_id = $1`,
   [sessionId])).rows[0] ?? null

@@ -51,6 +51,7 @@ export type Sent = {
   readonly token?: string
   /** Idempotency-Key. */
   readonly key?: string
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export type Door = {
@@ -209,7 +210,7 @@ async function prepareTemplate (url: string): Promise<void> {
 }
 
 async function send (
-  url: string, token: string | null, method: string, path: string, { json, bytes, type, key }: Sent
+  url: string, token: string | null, method: string, path: string, { json, bytes, type, key, headers }: Sent
 ): Promise<Answer> {
   const body = bytes ?? (json === undefined ? undefined : JSON.stringify(json))
   const response = await fetch(new URL(path, url), {
@@ -217,7 +218,8 @@ async function send (
     headers: {
       ...(token === null ? {} : { authorization: `Bearer ${token}` }),
       ...(body === undefined ? {} : { 'content-type': type ?? 'application/json' }),
-      ...(key === undefined ? {} : { 'idempotency-key': key })
+      ...(key === undefined ? {} : { 'idempotency-key': key }),
+      ...headers
     },
     ...(body === undefined ? {} : { body })
   })

@@ -1,0 +1,79 @@
+// The doors of the ledger that the console knocks at, typed by the schemas that the ledger itself checks
+// with.
+import type { DayView, Instruction } from '../../schemas/api.ts'
+import type { AuditEntryView, AuditIntegrity } from '../../schemas/audit.ts'
+import type { GatewayView, TerminalView } from '../../schemas/estate.ts'
+import type { ProposalView } from '../../schemas/proposal.ts'
+import type { FloatView, ItemsAction, ItemView, RunView } from '../../schemas/reconciliation.ts'
+import type { BankLineView, BankStatementReply, BankStatementView } from '../../schemas/settlement.ts'
+import type { OwnSession } from '../../schemas/staff.ts'
+import type {
+  BatchLine, BatchView, ChainEntry, PositionBatch, RawLineView, TracedPosition
+} from '../../schemas/tracing.ts'
+import { call, get, pathOf, type Page, type Query } from './client.ts'
+
+type Whose = { readonly date: string, readonly party: string, readonly book: string }
+
+/** Rows on one page of a table. */
+const limit = '50'
+/** Of lists whose rows are few by nature: parties, layers of some days. */
+const most = '1000'
+
+export const looks = {
+  session: () => get<OwnSession>('/v1/session'),
+  days: (before: string | null) => get<Page<DayView>>(pathOf('/v1/days', { before, limit: '14' })),
+  waitingDays: () => get<Page<DayView>>(pathOf('/v1/days', { state: 'CLEARED', limit: '14' })),
+  day: (date: string) => get<DayView>(`/v1/days/${date}`),
+  positions: (date: string) => get<Page<TracedPosition>>(pathOf(`/v1/positions/${date}`, { limit: most })),
+  position: ({ date, party, book }: Whose) => get<TracedPosition>(`/v1/positions/${date}/${party}/${book}`),
+  instructions: (date: string) => get<Page<Instruction>>(pathOf(`/v1/instructions/${date}`, { limit: most })),
+  batches: ({ date, party, book }: Whose, after: string | null) =>
+    get<Page<PositionBatch>>(pathOf(`/v1/positions/${date}/${party}/${book}/batches`, { after, limit })),
+  batch: (batch: string) => get<BatchView>(`/v1/batches/${batch}`),
+  lines: (batch: string, whose: Query, after: string | null) =>
+    get<Page<BatchLine>>(pathOf(`/v1/batches/${batch}/lines`, { ...whose, after, limit })),
+  rawLine: (delivery: string, line: string) => get<RawLineView>(`/v1/deliveries/${delivery}/lines/${line}`),
+  chain: (card: string, after: string | null) =>
+    get<Page<ChainEntry>>(pathOf(`/v1/cards/${card}/chain`, { after, limit })),
+  items: (query: Query, after: string | null) =>
+    get<Page<ItemView>>(pathOf('/v1/items', { ...query, after, limit })),
+  proposals: (query: Query, before: string | null) =>
+    get<Page<ProposalView>>(pathOf('/v1/proposals', { ...query, before, limit })),
+  runs: (from: string, to: string) =>
+    get<Page<RunView>>(pathOf('/v1/reconciliation', { from, to, limit: most })),
+  float: (date: string) => get<FloatView>(`/v1/float/${date}`),
+  statements: (before: string | null) =>
+    get<Page<BankStatementView>>(pathOf('/v1/bank-statements', { before, limit })),
+  bankLines: (query: Query, before: string | null) =>
+    get<Page<BankLineView>>(pathOf('/v1/bank-lines', { ...query, before, limit })),
+  terminals: (query: Query, after: string | null) =>
+    get<Page<TerminalView>>(pathOf('/v1/terminals', { ...query, after, limit })),
+  gateways: () => get<Page<GatewayView>>(pathOf('/v1/terminals/gateways', { limit: most })),
+  audit: (query: Query, before: string | null) =>
+    get<Page<AuditEntryView>>(pathOf('/v1/audit', { ...query, before, limit })),
+  integrity: () => get<AuditIntegrity>('/v1/audit/integrity')
+} as const
+
+export const deeds = {
+  signIn: (name: string, password: string) =>
+    call<OwnSession>('POST', '/v1/session/browser', { json: { name, password } }),
+  signOut: () => call<void>('DELETE', '/v1/session', {}),
+  changePassword: (old: string, wanted: string) =>
+    call<void>('PUT', '/v1/session/password', { json: { old, wanted } }),
+  closeDay: (date: string) => call<DayView>('POST', `/v1/days/${date}/close`, {}),
+  approveDay: (date: string, digest: string, key: string) =>
+    call<DayView>('POST', `/v1/days/${date}/approvals`, { json: { digest }, key }),
+  instructDay: (date: string) => call<DayView>('POST', `/v1/days/${date}/instruct`, {}),
+  actOnItems: (action: ItemsAction, key: string) =>
+    call<{ items: readonly ItemView[] }>('POST', '/v1/items', { json: action, key }),
+  propose: (proposal: { kind: string, body: unknown, reason: string }, key: string) =>
+    call<ProposalView>('POST', '/v1/proposals', { json: proposal, key }),
+  decide: (id: number, approves: boolean, note: string, key: string) =>
+    call<ProposalView>('POST', `/v1/proposals/${id}/decisions`, {
+      json: { approves, ...note === '' ? {} : { note } }, key
+    }),
+  withdraw: (id: number) => call<ProposalView>('DELETE', `/v1/proposals/${id}`, {}),
+  reconcile: (date: string) => call<{ items: readonly RunView[] }>('POST', `/v1/reconciliation/${date}`, {}),
+  takeStatement: (type: string, content: Blob) =>
+    call<BankStatementReply>('POST', '/v1/bank-statements', { bytes: { type, content } })
+} as const

@@ -1,0 +1,93 @@
+// Which page an address leads to, and the frame around it: menu, language, who is signed in.
+import type { ReactNode } from 'react'
+import type { OwnSession, PersonRole } from '../schemas/staff.ts'
+import { useSession } from './api/session.tsx'
+import { AuditPage } from './pages/audit.tsx'
+import { BankPage } from './pages/bank.tsx'
+import { BatchPage } from './pages/batch.tsx'
+import { ChainPage } from './pages/chain.tsx'
+import { DayPage, LatestDayPage } from './pages/day.tsx'
+import { ExceptionsPage } from './pages/exceptions.tsx'
+import { ExportsPage } from './pages/exports.tsx'
+import { ApprovalsPage } from './pages/approvals.tsx'
+import { PositionPage } from './pages/position.tsx'
+import { LatestPositionsPage, PositionsPage } from './pages/positions.tsx'
+import { RawLinePage } from './pages/raw-line.tsx'
+import { ReconciliationPage } from './pages/reconciliation.tsx'
+import { TerminalsPage } from './pages/terminals.tsx'
+import { Button } from './parts/button.tsx'
+import { LanguageSwitch } from './parts/language-switch.tsx'
+import { Link, useAddress, type Address } from './router.tsx'
+import { useWords } from './words/words.tsx'
+import type { Words } from './words/zh.ts'
+
+type Row = {
+  readonly name: keyof Words['pages']
+  readonly path: string
+  /** Whom the ledger answers there; absent: all staff. */
+  readonly roles?: readonly PersonRole[]
+}
+
+const menu: readonly Row[] = [
+  { name: 'days', path: '/' },
+  { name: 'positions', path: '/positions' },
+  { name: 'exceptions', path: '/exceptions' },
+  { name: 'approvals', path: '/approvals' },
+  { name: 'reconciliation', path: '/reconciliation' },
+  { name: 'bank', path: '/bank' },
+  { name: 'terminals', path: '/terminals' },
+  { name: 'audit', path: '/audit', roles: ['auditor', 'admin'] },
+  { name: 'exports', path: '/exports' }
+]
+
+export function Pages ({ who }: { readonly who: OwnSession }) {
+  const address = useAddress()
+  const { words } = useWords()
+  const { signOut } = useSession()
+  const shown = menu.filter(({ roles }) =>
+    roles === undefined || who.roles.some(role => roles.includes(role)))
+  return (
+    <div className='frame'>
+      <a className='skip' href='#content'>{words.skip}</a>
+      <header className='top'>
+        <strong>{words.title}</strong>
+        <LanguageSwitch />
+        <span>
+          {[who.name, ...who.roles.map(role => words.roles[role]), who.branch].filter(Boolean).join(' · ')}
+        </span>
+        <Button onClick={() => { void signOut() }}>{words.signIn.out}</Button>
+      </header>
+      <nav className='menu' aria-label={words.menu}>
+        <ul>
+          {shown.map(({ name, path }) => (
+            <li key={name} data-here={isHere(path, address)}><Link to={path}>{words.pages[name]}</Link></li>
+          ))}
+        </ul>
+      </nav>
+      <main id='content' key={address.pieces.join('/')}>{pageAt(address)}</main>
+    </div>
+  )
+}
+
+const isHere = (path: string, { pieces: [first = 'days'] }: Address): boolean =>
+  path === '/' ? first === 'days' : path === `/${first}`
+
+function pageAt ({ pieces: [first = '', a = '', b = '', c = ''], query }: Address): ReactNode {
+  switch (first) {
+    case 'days': return <DayPage date={a} />
+    case 'positions':
+      if (c !== '') return <PositionPage date={a} party={b} book={c} />
+      return a === '' ? <LatestPositionsPage /> : <PositionsPage date={a} />
+    case 'batches': return <BatchPage batch={a} party={query.get('party')} book={query.get('book')} />
+    case 'lines': return <RawLinePage delivery={a} line={b} />
+    case 'cards': return <ChainPage card={a} />
+    case 'exceptions': return <ExceptionsPage />
+    case 'approvals': return <ApprovalsPage />
+    case 'reconciliation': return <ReconciliationPage />
+    case 'bank': return <BankPage />
+    case 'terminals': return <TerminalsPage />
+    case 'audit': return <AuditPage />
+    case 'exports': return <ExportsPage />
+    default: return <LatestDayPage />
+  }
+}
