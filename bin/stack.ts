@@ -65,7 +65,8 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const database = 'citizen_card'
 
 const staff = {
-  settler: ['settler'], 'approver-1': ['approver'], 'approver-2': ['approver'], auditor: ['auditor']
+  settler: ['settler'], 'approver-1': ['approver'], 'approver-2': ['approver'], auditor: ['auditor'],
+  clerk: ['clerk'], admin: ['admin']
 } as const
 const machines = { GW1: 'gateway', DEPOT: 'gateway', REGISTRAR: 'registrar', AUDITOR: 'auditor' } as const
 

@@ -75,6 +75,12 @@ t.test('staff sign in, and nobody learns which names exist', async t => {
   isProblem(t, await door.ask(null, 'GET', '/v1/days', { token }), 'unauthenticated',
     'a session ends after twelve hours')
   const again = (await door.signIn('settler', password)).json.token
+  const whoAsks = await door.ask(null, 'GET', '/v1/session', { token: again })
+  t.match(whoAsks.json, { name: 'settler', expiresAt: '2026-03-03T12:00:00.000+08:00', csrf: null })
+  const credentials = { name: 'settler', password }
+  const { json: inBrowser } = await door.ask(null, 'POST', '/v1/session/browser', { json: credentials })
+  t.match(inBrowser, { name: 'settler', roles: ['settler'], csrf: /^[\w-]{43}$/ })
+  t.notOk('token' in inBrowser, 'it is in the cookie alone')
   t.equal((await door.ask(null, 'DELETE', '/v1/session', { token: again })).status, 204)
   isProblem(t, await door.ask(null, 'GET', '/v1/days', { token: again }), 'unauthenticated', 'signed out')
   await door.close()
