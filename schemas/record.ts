@@ -25,6 +25,23 @@ export const Purse = Type.Union([Type.Literal('ep'), Type.Literal('ed')], {
   description: 'ep: electronic purse (chip id 02), ed: electronic deposit (chip id 01)'
 })
 
+/** Where and how a card was at a validator: what its price needs beside line and vehicle. */
+export const Ride = Type.Object({
+  stop: Type.Optional(Type.String({
+    minLength: 1, maxLength: 64, description: 'stop or station, as tariffs name it'
+  })),
+  sense: Type.Union([Type.Literal('in'), Type.Literal('out'), Type.Literal('either')], {
+    description: 'either: a reader that does not know, as on a bus with one door'
+  }),
+  rider: Type.Optional(Type.Integer({
+    minimum: 1, maximum: 99, description: '1 the holder, 2, 3, … whom the holder pays for; 1 when absent'
+  })),
+  riders: Type.Optional(Type.Integer({
+    minimum: 1, maximum: 99, description: 'how many the terminal was told of; 1 when absent'
+  }))
+}, { ...closed, description: 'no content of the event: evidence of a price, never of a debit' })
+export type Ride = Static<typeof Ride>
+
 /** A debit (05 ED purchase, 06 EP purchase, 09 composite purchase) that a chip made, or may have made. */
 export const TransactionRecord = Type.Object({
   card: CardRef,
@@ -66,6 +83,7 @@ export const TransactionRecord = Type.Object({
   line: Type.Optional(Type.String({ maxLength: 8, description: 'line or counter at the operator' })),
   vehicle: Type.Optional(Type.String({ maxLength: 8, description: 'vehicle or desk' })),
   shift: Type.Optional(Type.String({ maxLength: 8, description: 'driver or clerk shift' })),
+  ride: Type.Optional(Ride),
   lastTac: Type.Optional(hexText(4,
     'what the chip said, before this debit, of the debit before it: its TAC (GET TRANSACTION PROVE)')),
   tariffVersion: Type.Optional(Type.Integer({

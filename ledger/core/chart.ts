@@ -139,7 +139,9 @@ export const transferCodes = {
   refund_reversed: 55, unpaid_release_reversed: 56, dispute_reversed: 57,
   bank_paid: 60, bank_collected: 61, payment_returned: 62, collection_returned: 63, bank_over: 64,
   bank_out: 65, agent_pay_in: 66, short: 67, short_reversed: 68, line_attributed: 69, instruction_voided: 70,
-  library_deposit: 80, library_deposit_returned: 81
+  library_deposit: 80, library_deposit_returned: 81,
+  fare_refund: 90, fare_refund_reversed: 91, fare_share: 92, fare_share_reversed: 93, concession_claim: 94,
+  concession_claim_reversed: 95
 } as const
 export type TransferCode = keyof typeof transferCodes
 
@@ -153,7 +155,9 @@ export const claimCodes = {
     transferCodes.foreign_tap_reversed, transferCodes.chargeback, transferCodes.issuer_risk_reversed,
     transferCodes.online_purchase_reversed, transferCodes.refund, transferCodes.unpaid_released,
     transferCodes.dispute_adjusted, transferCodes.refund_reversed, transferCodes.unpaid_release_reversed,
-    transferCodes.dispute_reversed
+    transferCodes.dispute_reversed, transferCodes.fare_refund, transferCodes.fare_refund_reversed,
+    transferCodes.fare_share, transferCodes.fare_share_reversed, transferCodes.concession_claim,
+    transferCodes.concession_claim_reversed
   ]
 } as const
 

@@ -26,7 +26,8 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   instruction: 'books', instruction_account: 'books', clearing_day: 'books', day_step: 'books',
   day_check: 'books', day_approval: 'books', settlement_override: 'books', settlement_hold: 'books',
   bank_account: 'books', bank_line: 'books', bank_statement: 'books', redress: 'books',
-  redress_void: 'books', residual: 'books', library_payment: 'books', library_payment_part: 'books',
+  redress_void: 'books', fare_entry: 'books', exit_decision: 'books',
+  residual: 'books', library_payment: 'books', library_payment_part: 'books',
   library_rules: 'books',
   dispute: 'books', dispute_step: 'books', audit: 'books', proposal: 'books', proposal_decision: 'books',
   tree_leaf: 'books', tree_tile: 'books', head_given: 'books', signing_key: 'books', item: 'books',
@@ -37,15 +38,17 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   evidence: 'verdicts', adjustment: 'verdicts', chain_fact: 'verdicts',
   blacklist_entry: 'verdicts', blacklist_version: 'verdicts', tariff_version: 'verdicts',
   city_list_version: 'verdicts', accepted_city: 'verdicts', psam_reuse: 'verdicts',
-  account_closing: 'verdicts',
+  account_closing: 'verdicts', ride: 'verdicts',
 
   party: 'registry', account: 'registry', commission: 'registry', usage_limit: 'registry',
   terminal: 'registry', psam: 'registry',
   policy: 'registry', product: 'registry', client: 'registry', staff: 'registry', card: 'registry',
+  concession_right: 'registry',
   library_patron: 'registry', library_binding: 'registry', library_item: 'registry',
   terminal_enrolment: 'registry', client_certificate: 'registry', holiday: 'registry',
   webhook: 'registry', migration: 'registry',
 
+  fare_due: 'state', fare_day: 'state',
   purse: 'state', guarded_balance: 'state', open_day: 'state', batch_news: 'state', psam_sequence: 'state',
   sign_in_failure: 'state', library_hold: 'state', terminal_state: 'state', gateway_state: 'state',
 

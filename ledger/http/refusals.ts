@@ -26,6 +26,11 @@ export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
   'POST /v1/blacklist': ['not_found', 'other_branch', 'proposal_pending', 'registry_invalid'],
   'GET /v1/blacklist-files/:file': ['not_found'],
   'POST /v1/tariffs': ['other_branch', 'proposal_pending', 'registry_invalid'],
+  'POST /v1/services/transit/tariffs': ['other_branch', 'proposal_pending', 'registry_invalid'],
+  'GET /v1/services/transit/quotes': ['not_found'],
+  'GET /v1/services/transit/passes': ['not_found'],
+  'GET /v1/services/transit/cards/:card/journeys': ['not_found'],
+  'PUT /v1/services/transit/cards/:card/concessions': ['not_found', 'other_branch'],
   'POST /v1/parameters/applied': ['conditions_not_met', 'not_found', 'registry_invalid'],
   'POST /v1/terminals/enrolments': [
     'conditions_not_met', 'other_branch', 'proposal_pending', 'registry_invalid'

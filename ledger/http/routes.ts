@@ -11,6 +11,7 @@ import { cityRoutes } from './cities.ts'
 import { consoleRoutes } from './console.ts'
 import { dayRoutes } from './days.ts'
 import { exportRoutes } from './exports.ts'
+import { fareRoutes } from './fares.ts'
 import { fileRoutes } from './files.ts'
 import { healthRoutes } from './health.ts'
 import { itemRoutes } from './items.ts'
@@ -64,6 +65,7 @@ const all = [
   reportRoutes,
   proofRoutes,
   transitRoutes,
+  fareRoutes,
   libraryRoutes,
   proposalRoutes,
   auditRoutes, redressRoutes,

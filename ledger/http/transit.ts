@@ -2,6 +2,7 @@
 import { Type } from 'typebox'
 import { LocalDate, PriceFinding } from '../../schemas/api.ts'
 import { formatIso } from '../../runtime/instants.ts'
+import { serviceOf, versionAt } from '../../schemas/tariff/fares.ts'
 import type { Ledger } from '../ledger.ts'
 import { priceDifference } from '../services/transit/price-difference.ts'
 import { readBoardings } from '../store/boardings.ts'
@@ -20,8 +21,12 @@ export const transitRoutes = (ledger: Ledger) => async (app: App): Promise<void>
     }
   }, async request => {
     const tariffs = await readTariffs(ledger.db)
+    const { fares } = await ledger.registry()
     const boardings = await readBoardings(ledger.db, request.query.date)
-    return byPlace(boardings.flatMap(({ amountFen, eventAtMs, ...boarding }) => {
+    return byPlace(boardings.flatMap(({ amountFen, eventAtMs, line, ...boarding }) => {
+      const version = line === null ? null : versionAt(fares, eventAtMs)
+      // Priced with the other journeys of its card: `fare-days` says what differs.
+      if (version !== null && serviceOf(version, boarding.operator, line ?? '') !== null) return []
       const paidFen = Number(amountFen)
       const found = priceDifference(tariffs, { ...boarding, eventAtMs, amountFen: paidFen })
       if (found === null) return []

@@ -5,6 +5,7 @@ import { startOfDate } from '../../runtime/instants.ts'
 import type { Policies } from '../../schemas/api.ts'
 import { reasonNumbers } from '../../schemas/reasons.ts'
 import { evidenceHash, type CardRef } from '../../schemas/record.ts'
+import { serviceOf, versionAt, type Fares } from '../../schemas/tariff/fares.ts'
 import { accountCode } from '../core/chart.ts'
 import { appliedAt, listingAt } from '../core/listing.ts'
 import { beginsElsewhere } from '../core/chain.ts'
@@ -236,7 +237,7 @@ export async function readContext (tx: Tx, snapshot: Snapshot, asked: Asked, giv
         : null,
       merchantClosed: wasClosed(line.terminal?.partyId, line.eventAtMs),
       cardTypeAllowed: isAllowed(policies, line.operator?.service ?? null, line.card?.cardType ?? null),
-      abnormal: isTransit(line) && !plausible({
+      abnormal: isTransit(line) && !isRide(snapshot.fares, line) && !plausible({
         operator: line.record.operator, cardType: line.card?.cardType ?? '', eventAtMs: line.eventAtMs,
         amountFen: line.record.amountFen
       }),
@@ -246,6 +247,12 @@ export async function readContext (tx: Tx, snapshot: Snapshot, asked: Asked, giv
     }),
     accountsOf: accountsBy(snapshot)
   }
+}
+
+/** Journeys of a card are priced together, when all of them are known. */
+const isRide = (fares: Fares, { record: { ride, operator, line = '' }, eventAtMs }: Prepared): boolean => {
+  const version = ride === undefined ? null : versionAt(fares, eventAtMs)
+  return version !== null && serviceOf(version, operator, line) !== null
 }
 
 /** Whether the account of a party was closed at an instant: what became of it since is no news of records. */

@@ -18,6 +18,7 @@ import { DecideAgain, type Tx } from '../store/db.ts'
 import { insertFacts, type ChainFact } from '../store/facts.ts'
 import { lockPurses, openDate, type PurseRow } from '../store/lock.ts'
 import { insertNews } from '../store/news.ts'
+import { markRidden } from '../store/rides.ts'
 import { nextBatchId, postBatch } from '../store/post.ts'
 import { insertAdjustments, resetTops, type ChipKey } from '../store/records.ts'
 import { storeReuses } from '../store/sequences.ts'
@@ -67,6 +68,7 @@ export async function reconsider (
     items: decision.adjustments.length, transfers
   }, batchId)
   await noteTakenBack(tx, takenBack, transferIds, { date, atMs })
+  await markRidden(tx, decision.adjustments.map(({ event }) => event))
   return decision.adjustments.length
 }
 

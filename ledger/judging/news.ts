@@ -3,6 +3,7 @@
 import type { LastTac } from '../store/last-tacs.ts'
 import type { News, TopDebits } from '../store/news.ts'
 import type { ChipKey } from '../store/records.ts'
+import type { RideRow } from '../store/rides.ts'
 import type { Run } from '../store/sequences.ts'
 import type { Decision } from './book.ts'
 import type { Kept } from './plain.ts'
@@ -53,6 +54,17 @@ export const greysIn = ({ evidence }: Pick<Decision, 'evidence'>): ChipKey[] =>
     kind !== 'grey' || cardId === null || purse === null || counter === null
       ? []
       : [{ bucket, cardId, purse, counter }])
+
+/** What signed records of our cards told of where the card was. */
+export const ridesIn = (lines: readonly Prepared[]): RideRow[] =>
+  lines.flatMap(({ record, card, bucket, content, tacValid, eventAtMs: atMs }) => {
+    const { ride, line = '', vehicle = '', counter } = record
+    if (ride === undefined || card === null || tacValid !== true || record.purse !== 'ep') return []
+    const { stop = null, sense, rider = 1, riders = 1 } = ride
+    return [{
+      bucket, cardId: card.cardId, counter, content, atMs, line, vehicle, stop, sense, rider, riders
+    }]
+  })
 
 function sequencesOf ({ lines, places, psams }: Kept): Map<number, number[]> {
   const found = new Map<number, number[]>()

@@ -23,6 +23,7 @@ import { findApplied, findEntries, type ListEntry } from '../store/blacklist.ts'
 import { branchesOfCards } from '../store/branches.ts'
 import { findCards } from '../store/cards.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
+import { readDocuments } from '../store/fares.ts'
 import { openDate } from '../store/lock.ts'
 import { news, tell } from '../store/outbox.ts'
 import {
@@ -210,8 +211,9 @@ async function isPublished (tx: Tx, tariff: Tariff): Promise<boolean> {
   if (!isInstant(tariff.from)) throw new Refusal('body_invalid', `not an instant: ${tariff.from}`, '/from')
   await lockPublication(tx)
   const known = (await readTariffs(tx)).find(one => one.version === tariff.version)
-  if (known === undefined) return false
-  if (canonical(known) === canonical(tariff)) return true
+  const isDocument = (await readDocuments(tx)).some(one => one.version === tariff.version)
+  if (known === undefined && !isDocument) return false
+  if (known !== undefined && canonical(known) === canonical(tariff)) return true
   throw new Refusal('registry_invalid', `tariff version ${tariff.version} says something else already`,
     '/version')
 }

@@ -22,6 +22,8 @@ import { refundKind, unpaidReleaseKind } from '../redress/refund.ts'
 import { residualKind, residualReturnKind } from '../cards/residual.ts'
 import { libraryDepositKind } from '../services/library/deposit.ts'
 import { terminalEnrolmentKind } from '../terminals/enrolment.ts'
+import { exitDecisionKind } from '../services/transit/exits.ts'
+import { fareDocumentKind } from '../services/transit/documents.ts'
 import { staffMemberKind } from './staff.ts'
 
 export const proposalKinds: ProposalKinds = {
@@ -51,5 +53,7 @@ export const proposalKinds: ProposalKinds = {
   hold_release: holdReleaseKind,
   attribute_line: attributeLineKind,
   void_instruction: voidInstructionKind,
-  library_deposit: libraryDepositKind
+  library_deposit: libraryDepositKind,
+  fare_document: fareDocumentKind,
+  exit_decision: exitDecisionKind
 }

@@ -138,7 +138,7 @@ const stoodAt = (version: string): string => `exists (
 /** All versions, in the order in which they become valid. */
 export async function readTariffs (db: Db | Tx): Promise<Tariff[]> {
   const { rows } = await db.query<{ document: Tariff }>(
-    'select document from tariff_version order by version')
+    "select document from tariff_version where form = 'flat' order by version")
   return rows.map(row => row.document).sort((a, b) => Date.parse(a.from) - Date.parse(b.from))
 }
 

@@ -4,6 +4,7 @@ import {
   defaultPolicies, type Commission, type Party, type Policies, type Product, type Psam, type Terminal,
   type UsageLimit
 } from '../../schemas/api.ts'
+import { faresOf, type Fares } from '../../schemas/tariff/fares.ts'
 import type { Tariff } from '../../schemas/tariff/tariff.ts'
 import {
   accountCode, books, headingRow, headings, transferCodes, type Book, type Heading, type TransferCode
@@ -13,6 +14,7 @@ import { groupBy } from '../../runtime/collections.ts'
 import type { Db, Tx } from './db.ts'
 import type { AcceptedCity } from '../core/cities.ts'
 import { readCities } from './cities.ts'
+import { readDocuments } from './fares.ts'
 import { readUsageLimits } from './usage.ts'
 import { ensureGuarded, type GuardedAccount } from './guarded.ts'
 import { notedColumns } from './notes.ts'
@@ -53,6 +55,8 @@ export type Snapshot = {
   readonly closings: ReadonlyMap<number, readonly Closing[]>
   readonly policies: Policies
   readonly tariffs: readonly Tariff[]
+  /** Tariff documents, ready for pricing. */
+  readonly fares: Fares
   /** Whose cards are accepted, every stay on the list. */
   readonly cities: readonly AcceptedCity[]
   readonly usageLimits: readonly UsageLimit[]
@@ -113,10 +117,11 @@ async function readSnapshot (db: Db, version: number): Promise<Snapshot> {
     select account_id as "accountId", from_at as "fromMs", until as "untilMs" from account_closing`)).rows
   const policies = (await db.query<{ name: string, value: unknown }>('select name, value from policy')).rows
   const tariffs = (await db.query<{ document: Tariff }>(
-    'select document from tariff_version order by version')).rows
+    "select document from tariff_version where form = 'flat' order by version")).rows
   return {
     version,
     tariffs: tariffs.map(({ document }) => document),
+    fares: faresOf(await readDocuments(db)),
     cities: await readCities(db),
     usageLimits: await readUsageLimits(db),
     parties: new Map(parties.map(party => [party.code, party])),
@@ -181,6 +186,20 @@ const headingsOf = (party: Party): readonly Heading[] => {
   const prepaid = party.prepaid === true ? ['agent-prepaid'] as const : []
   return ['merchant-pending', 'merchant-settlement', 'merchant-held', 'receivable-agent', ...prepaid]
 }
+
+/** Accounts in one more book, for parties that earn in it from now on. */
+export async function ensureBook (tx: Tx, codes: readonly string[], book: Book): Promise<void> {
+  const { rows } = await tx.query<{ id: number }>(
+    'select party_id as id from party where code = any($1) order by party_id', [codes])
+  const headings = ['merchant-pending', 'merchant-settlement', 'merchant-held'] as const
+  for (const { id } of rows) await ensureAccounts(tx, id, headings.map(heading => ({ book, heading })))
+}
+
+export type PartyKind = Pick<PartyRow, 'kind' | 'service'>
+
+export const findParties = async (tx: Tx): Promise<Map<string, PartyKind>> =>
+  new Map((await tx.query<PartyKind & { code: string }>('select code, kind, service from party')).rows
+    .map(({ code, ...party }) => [code, party]))
 
 /** For a party that begins to pay in before it sells. */
 export const ensurePrepaidAccount = async (tx: Tx, partyId: number): Promise<void> =>

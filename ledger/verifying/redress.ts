@@ -1,5 +1,6 @@
 // What people gave back, released or adjusted: each against its transfer, and no event gives back more than
 // it took.
+import { fareDifferences } from '../store/fares.ts'
 import { paymentDifferences } from '../store/library.ts'
 import { redressDifferences } from '../store/redress.ts'
 import { equal, type BookCheck } from './check.ts'
@@ -10,4 +11,7 @@ export const redressChecks: readonly BookCheck[] = [{
 }, {
   name: 'library payments are the purchases they say',
   run: async ({ tx }) => equal(await paymentDifferences(tx))
+}, {
+  name: 'what followed from fares is booked as it says',
+  run: async ({ tx }) => equal(await fareDifferences(tx))
 }]

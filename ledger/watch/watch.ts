@@ -13,6 +13,7 @@ import { inTransaction, type Db, type Tx } from '../store/db.ts'
 import { proveByLastTacs } from '../intake/last-tacs.ts'
 import { openDate } from '../store/lock.ts'
 import { settleOpenLoads } from '../posting/loads.ts'
+import { priceDueCards } from '../services/transit/price-cards.ts'
 import { takeNews, type News } from '../store/news.ts'
 
 export type Watching = Pick<Ledger, 'db' | 'clock' | 'log' | 'registry' | 'random' | 'tac' | 'meters'>
@@ -44,6 +45,7 @@ const takeLook = async (ledger: Watching): Promise<void> =>
 /** What no batch tells of. */
 async function lookAround (ledger: Watching): Promise<void> {
   await settleOpenLoads(ledger)
+  await priceDueCards(ledger)
   logAlerts(ledger, await findOverdueLists(ledger))
   logAlerts(ledger, await findEstateTrouble(ledger))
 }

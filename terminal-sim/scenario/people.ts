@@ -1,9 +1,10 @@
 // What people of the card company and of operators ask the ledger for: which events, proposals and disputes
 // they mean. Bodies as the API wants them, made from short names.
 import { Type, type Static } from 'typebox'
+import { formatIso } from '../../runtime/instants.ts'
 import type { CardRef } from '../../schemas/record.ts'
 import { accountCode } from './accounts.ts'
-import { day, name, oneOf, text, yes, yuan } from './values.ts'
+import { day, moment, name, oneOf, text, yes, yuan } from './values.ts'
 import { StepError } from './verb.ts'
 import { known, type World } from './world.ts'
 
@@ -26,7 +27,7 @@ export function eventOf (world: World, said: string): { card: CardRef, counter: 
 
 export const proposalKinds = [
   'correction', 'settlement_override', 'unpaid_release', 'residual', 'residual_return', 'dispute_final',
-  'blacklist_removal', 'library_deposit'
+  'blacklist_removal', 'library_deposit', 'exit_decision'
 ] as const
 
 export const ProposalSaid = Type.Object(
@@ -54,7 +55,9 @@ export const ProposalSaid = Type.Object(
     library: Type.Optional(name('of a library_deposit')),
     reader: Type.Optional(name('whose deposit')),
     amount: Type.Optional(yuan('of a library_deposit; below zero it goes back')),
-    bank_reference: Type.Optional(name('of the line at the bank'))
+    bank_reference: Type.Optional(name('of the line at the bank')),
+    stop: Type.Optional(name('of an exit_decision: where the journey ended')),
+    exit_at: Type.Optional(moment('and when'))
   },
   closed
 )
@@ -86,6 +89,11 @@ export function bodyOf (world: World, said: ProposalSaid): object {
     case 'library_deposit': return {
       library: need(said.library, 'library'), patron: need(said.reader, 'reader'),
       amountFen: need(said.amount, 'amount'), bankReference: need(said.bank_reference, 'bank_reference')
+    }
+    case 'exit_decision': {
+      const { card, counter } = eventOf(world, need(said.event, 'event'))
+      const at = formatIso(need(said.exit_at, 'exit_at'))
+      return { card, entryCounter: counter, stop: need(said.stop, 'stop'), at }
     }
     case 'blacklist_removal': return { cards: need(said.cards, 'cards').map(refOf) }
   }

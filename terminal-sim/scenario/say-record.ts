@@ -34,6 +34,12 @@ export const RecordSaid = Type.Object(
     line: Type.Optional(name('line or counter')),
     vehicle: Type.Optional(name('vehicle or desk')),
     shift: Type.Optional(name('driver or clerk shift')),
+    ride: Type.Optional(Type.Object({
+      stop: Type.Optional(name('stop or station')),
+      sense: Type.Optional(oneOf(['in', 'out', 'either'], 'either when absent')),
+      rider: Type.Optional(whole('1 the holder, 2, 3, … whom the holder pays for')),
+      riders: Type.Optional(whole('how many the terminal was told of'))
+    }, { additionalProperties: false, description: 'where and how the card was at the reader' })),
     last_tac: Type.Optional(name('the record of the debit before, whose TAC the chip was asked for')),
     tariff_version: Type.Optional(whole('tariff version it was priced with')),
     blacklist_version: Type.Optional(whole('blacklist version the terminal held'))
@@ -184,6 +190,7 @@ const extras = (said: RecordSaid) => ({
   ...(said.line === undefined ? {} : { line: said.line }),
   ...(said.vehicle === undefined ? {} : { vehicle: said.vehicle }),
   ...(said.shift === undefined ? {} : { shift: said.shift }),
+  ...(said.ride === undefined ? {} : { ride: { sense: 'either' as const, ...said.ride } }),
   ...(said.tariff_version === undefined ? {} : { tariffVersion: said.tariff_version }),
   ...(said.blacklist_version === undefined ? {} : { blacklistVersion: said.blacklist_version })
 })

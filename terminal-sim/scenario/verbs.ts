@@ -4,9 +4,11 @@ import * as lanes from './given/lanes.ts'
 import * as things from './given/things.ts'
 import * as published from './given/parameters.ts'
 import * as lending from './given/libraries.ts'
+import * as fares from './given/fares.ts'
 import * as bank from './when/bank.ts'
 import * as days from './when/days.ts'
 import * as exports from './when/exports.ts'
+import * as faresChange from './when/fares.ts'
 import * as files from './when/files.ts'
 import * as libraries from './when/libraries.ts'
 import * as national from './when/national.ts'
@@ -22,6 +24,7 @@ import * as balancesNow from './then/balances.ts'
 import * as bankNow from './then/bank.ts'
 import * as daysNow from './then/days.ts'
 import * as exportsNow from './then/exports.ts'
+import * as faresNow from './then/fares.ts'
 import * as filesNow from './then/files.ts'
 import * as librariesNow from './then/libraries.ts'
 import * as loadsNow from './then/loads.ts'
@@ -48,6 +51,8 @@ export const given = {
   terminals_elsewhere: things.terminalsElsewhere,
   cards: things.cards,
   tariffs: published.tariffs,
+  fare_documents: fares.fareDocuments,
+  concessions: fares.concessions,
   holidays: published.holidays,
   cities: published.cities,
   blacklist: published.blacklist,
@@ -64,6 +69,9 @@ export const when = {
   publish_blacklist: parameters.publishBlacklistVerb,
   publish_cities: parameters.publishCitiesVerb,
   publish_tariff: parameters.publishTariffVerb,
+  publish_fares: faresChange.publishFares,
+  publish_feed: faresChange.publishFeedVerb,
+  enter_concessions: faresChange.enterConcessionsVerb,
   fetch_blacklist: parameters.fetchBlacklist,
   acknowledge: parameters.acknowledgeVerb,
   close_day: days.closeDay,
@@ -117,6 +125,11 @@ export const then = {
   findings: recordsNow.findings,
   estimates: recordsNow.estimates,
   price_findings: recordsNow.priceFindings,
+  journeys: faresNow.journeys,
+  explained: faresNow.explained,
+  fare_days: faresNow.fareDays,
+  quotes: faresNow.quotes,
+  pass_prices: faresNow.passPrices,
   lines: recordsNow.lines,
   totals: recordsNow.totals,
   file_replies: filesNow.fileReplies,

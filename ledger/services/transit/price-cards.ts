@@ -1,0 +1,164 @@
+// Prices the cards of which something new is known and books what follows: what comes back to holders, parts
+// of operators, claims on the treasury. When it runs decides only how soon; what stands afterwards is a
+// function of what is known. It refuses to know why a card is due.
+import { groupBy } from '../../../runtime/collections.ts'
+import type { Entitlement } from '../../../schemas/tariff/journey.ts'
+import { type Fares, versionAt } from '../../../schemas/tariff/fares.ts'
+import { dateOf, transitDay } from '../../../schemas/tariff/periods.ts'
+import type { Ledger } from '../../ledger.ts'
+import { inTransaction, type Db, type Tx } from '../../store/db.ts'
+import {
+  insertEntries, readCardTypes, readExits, readRights, readStanding, replaceDays, type FareEntry,
+  type Standing
+} from '../../store/fares.ts'
+import { lockPurses, openDate } from '../../store/lock.ts'
+import type { CardPlace } from '../../store/parameters.ts'
+import { postBatch, type NewTransfer } from '../../store/post.ts'
+import { accountId, type Snapshot } from '../../store/registry.ts'
+import { findDue, readRides, takeDue, type DueCard } from '../../store/rides.ts'
+import { changesTo, consequencesOf, keyOf, type Claim, type Consequences } from './claims.ts'
+import type { PaidHistory } from './due-and-paid.ts'
+
+export type Pricing = Pick<Ledger, 'db' | 'clock' | 'registry' | 'random'>
+
+const cardsAtOnce = 200
+
+/** How many cards were priced. */
+export async function priceDueCards (ledger: Pricing): Promise<number> {
+  let priced = 0
+  for (;;) {
+    const due = await findDue(ledger.db, cardsAtOnce)
+    if (due.length === 0) return priced
+    const snapshot = await ledger.registry()
+    const done = await inTransaction(ledger.db, tx => priceSome(tx, ledger, snapshot, due))
+    if (done === null) return priced
+    priced += done
+  }
+}
+
+/** Null before the first clearing date. */
+async function priceSome (
+  tx: Tx, { clock, random }: Pricing, snapshot: Snapshot, cards: readonly CardPlace[]
+): Promise<number | null> {
+  const clearingDate = await openDate(tx)
+  if (clearingDate === null) return null
+  await lockPurses(tx, cards)
+  const due = await takeDue(tx, cards)
+  if (due.length === 0 || snapshot.fares.length === 0) return due.length
+  const histories = await historiesOf(tx, due.map(windowOf))
+  const standing = groupBy(await readStanding(tx, due), one => one.cardId)
+  const priced = due.map(card => {
+    const history = histories(card.cardId)
+    return changesOf(snapshot.fares, card, history, standing.get(card.cardId) ?? [])
+  })
+  // From here on nothing is decided any more.
+  await book(tx, snapshot, priced, { clearingDate, atMs: clock.now(), salt: random(16) })
+  await replaceDays(tx, priced, priced.flatMap(({ bucket, cardId, fromDay, days }) =>
+    days.filter(({ day, dueFen, paidFen }) => day >= fromDay && dueFen !== paidFen)
+      .map(day => ({ bucket, cardId, ...day }))))
+  return due.length
+}
+
+/* ---- what is known of cards ---- */
+
+/**
+ * What a price depends on began at most a month before (ladders), and what that depends on at most seven days
+ * (transfers, open trips) before that.
+ */
+const windowMs = 62 * 86_400_000
+const windowOf = (card: DueCard): DueCard => ({ ...card, fromMs: card.fromMs - windowMs })
+
+/** Answers the history of each of the cards from its instant on. */
+export async function historiesOf (
+  db: Db | Tx, cards: readonly DueCard[]
+): Promise<(cardId: bigint) => PaidHistory> {
+  const rides = groupBy(await readRides(db, cards), one => one.cardId)
+  const rights = groupBy(await readRights(db, cards), one => one.cardId)
+  const exits = groupBy(await readExits(db, cards), one => one.cardId)
+  const types = new Map((await readCardTypes(db, cards)).map(one => [one.cardId, one.cardType]))
+  return cardId => ({
+    taps: (rides.get(cardId) ?? []).map(({ bucket: _, cardId: __, paidFen, ...tap }) =>
+      ({ ...tap, paidFen: Number(paidFen) })),
+    entitlements: entitlementsOf(rights.get(cardId) ?? [], types.get(cardId) ?? null),
+    corrections: exits.get(cardId) ?? []
+  })
+}
+
+/** A card of which nobody has said what it may is what its type says, for as long as it lives. */
+export const entitlementsOf = (rights: readonly Entitlement[], cardType: string | null): Entitlement[] => {
+  if (rights.length > 0) return rights.map(({ class: name, from, until }) => ({ class: name, from, until }))
+  return cardType === null ? [] : [{ class: cardType, from: null, until: null }]
+}
+
+/* ---- what changes ---- */
+
+type PricedCard = CardPlace & Pick<Consequences, 'days'> & {
+  readonly fromDay: string
+  readonly changes: readonly (Claim & { readonly corrects: bigint | null })[]
+}
+
+function changesOf (
+  fares: Fares, { bucket, cardId, fromMs }: DueCard, history: PaidHistory, standing: readonly Standing[]
+): PricedCard {
+  const { days, claims } = consequencesOf(fares, history)
+  const version = versionAt(fares, fromMs)
+  // What is due from an instant on may change the journey that was open then.
+  const fromDay = version === null ? '0001-01-01' : dateOf(transitDay(version.document, fromMs) - openDaysMax)
+  const counters = history.taps.filter(({ atMs }) => version === null ||
+    dateOf(transitDay(version.document, atMs)) >= fromDay).map(({ counter }) => counter)
+  const from = Math.min(...counters, Infinity)
+  const firsts = new Map(standing.map(one => [keyOf(one), one.firstTransfer]))
+  const within = (claim: Claim): boolean => claim.counter >= from
+  return {
+    bucket, cardId, days, fromDay,
+    changes: changesTo(claims.filter(within), standing.filter(within))
+      .map(change => ({ ...change, corrects: firsts.get(keyOf(change)) ?? null }))
+  }
+}
+/** As long as a trip may be open. */
+const openDaysMax = 7
+
+/* ---- money ---- */
+
+const codes = {
+  refund: ['fare_refund', 'fare_refund_reversed'],
+  share: ['fare_share', 'fare_share_reversed'],
+  treasury: ['concession_claim', 'concession_claim_reversed']
+} as const
+
+type Booking = { readonly clearingDate: string, readonly atMs: number, readonly salt: Buffer }
+
+async function book (
+  tx: Tx, snapshot: Snapshot, cards: readonly PricedCard[],
+  { clearingDate, atMs, salt }: Booking
+): Promise<void> {
+  const changes = cards.flatMap(({ bucket, cardId, changes }) =>
+    changes.map(change => ({ bucket, cardId, ...change })))
+  if (changes.length === 0) return
+  const { transferIds } = await postBatch(tx, {
+    kind: 'correction', reopens: true, clearingDate, createdAtMs: atMs, salt, items: cards.length,
+    transfers: changes.map((change, place) => transferOf(snapshot, change, place, atMs))
+  })
+  await insertEntries(tx, changes.map((change, place): FareEntry =>
+    ({ ...change, transferId: transferIds[place] ?? 0n })), clearingDate)
+}
+
+type Change = CardPlace & PricedCard['changes'][number]
+
+function transferOf (
+  snapshot: Snapshot, { bucket, cardId, kind, giver, taker, amountFen, corrects }: Change, journal: number,
+  eventAtMs: number
+): NewTransfer {
+  const book = kind === 'treasury' ? 'treasury' as const : 'commerce' as const
+  const [forward, back] = codes[kind]
+  const debit = giver === null
+    ? accountId(snapshot, book, 'receivable-treasury')
+    : accountId(snapshot, book, 'merchant-pending', giver)
+  const credit = taker === null
+    ? accountId(snapshot, book, 'pending-load')
+    : accountId(snapshot, book, 'merchant-pending', taker)
+  const same = { journal, book, bucket, cardId, eventAtMs, corrects }
+  return amountFen > 0n
+    ? { ...same, code: forward, debit, credit, amountFen }
+    : { ...same, code: back, debit: credit, credit: debit, amountFen: -amountFen }
+}
