@@ -356,6 +356,17 @@ create table commission (
   constraint commission_rate_ppm_check CHECK (((rate_ppm >= 0) AND (rate_ppm <= 1000000)))
 );
 
+create table concession_right (
+  bucket smallint not null,
+  card_id bigint not null,
+  class text not null,
+  set_at timestamp with time zone not null,
+  set_by text not null,
+  valid_from date,
+  valid_until date,
+  constraint concession_right_pkey PRIMARY KEY (bucket, card_id, class)
+);
+
 create table day_approval (
   at timestamp with time zone not null,
   clearing_date date not null,
@@ -501,6 +512,50 @@ CREATE INDEX evidence_card ON public.evidence USING btree (bucket, card_id, coun
 CREATE INDEX evidence_contender ON public.evidence USING btree (psam_id, sequence) WHERE (kind = ANY (ARRAY[2, 4]));
 CREATE INDEX evidence_date ON public.evidence USING brin (clearing_date) WITH (autosummarize='on');
 CREATE INDEX evidence_grey ON public.evidence USING btree (psam_id, sequence) WHERE (kind = 1);
+
+create table exit_decision (
+  at timestamp with time zone not null,
+  bucket smallint not null,
+  card_id bigint not null,
+  decided_at timestamp with time zone not null,
+  decided_by text not null,
+  entry_counter integer not null,
+  stop text not null,
+  constraint exit_decision_pkey PRIMARY KEY (bucket, card_id, entry_counter)
+);
+
+create table fare_day (
+  bucket smallint not null,
+  card_id bigint not null,
+  day date not null,
+  due_fen bigint not null,
+  paid_fen bigint not null,
+  taps jsonb not null,
+  constraint fare_day_pkey PRIMARY KEY (bucket, card_id, day)
+);
+CREATE INDEX fare_day_day ON public.fare_day USING btree (day);
+
+create table fare_due (
+  bucket smallint not null,
+  card_id bigint not null,
+  from_at timestamp with time zone not null,
+  constraint fare_due_pkey PRIMARY KEY (bucket, card_id)
+);
+
+create table fare_entry (
+  amount_fen bigint not null,
+  bucket smallint not null,
+  card_id bigint not null,
+  clearing_date date not null,
+  counter integer not null,
+  giver text not null,
+  kind text not null,
+  taker text not null,
+  transfer_id bigint not null,
+  constraint fare_entry_pkey PRIMARY KEY (bucket, transfer_id),
+  constraint fare_entry_kind_check CHECK ((kind = ANY (ARRAY['refund'::text, 'share'::text, 'treasury'::text])))
+);
+CREATE INDEX fare_entry_card ON public.fare_entry USING btree (bucket, card_id, counter);
 
 create table gateway_state (
   estate_version integer,
@@ -1145,6 +1200,22 @@ create table residual (
   constraint residual_amount_fen_check CHECK ((amount_fen > 0))
 );
 
+create table ride (
+  at timestamp with time zone not null,
+  bucket smallint not null,
+  card_id bigint not null,
+  content bytea not null,
+  counter integer not null,
+  line text not null,
+  rider smallint not null,
+  riders smallint not null,
+  sense smallint not null,
+  stop text,
+  vehicle text not null,
+  constraint ride_pkey PRIMARY KEY (bucket, card_id, counter, content)
+);
+CREATE INDEX ride_at ON public.ride USING brin (at) WITH (autosummarize='on');
+
 create table session (
   expires_at timestamp with time zone not null,
   opened_at timestamp with time zone not null default now(),
@@ -1222,9 +1293,11 @@ create table statement (
 
 create table tariff_version (
   document jsonb not null,
+  form text not null default 'flat'::text,
   published_at timestamp with time zone not null,
   version integer not null,
-  constraint tariff_version_pkey PRIMARY KEY (version)
+  constraint tariff_version_pkey PRIMARY KEY (version),
+  constraint tariff_version_form_check CHECK ((form = ANY (ARRAY['flat'::text, 'document'::text])))
 );
 
 create table telling (
