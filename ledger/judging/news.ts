@@ -55,11 +55,12 @@ export const greysIn = ({ evidence }: Pick<Decision, 'evidence'>): ChipKey[] =>
       ? []
       : [{ bucket, cardId, purse, counter }])
 
-/** What signed records of our cards told of where the card was. */
+/** What signed records of our own cards told of where the card was. */
 export const ridesIn = (lines: readonly Prepared[]): RideRow[] =>
   lines.flatMap(({ record, card, bucket, content, tacValid, eventAtMs: atMs }) => {
     const { ride, line = '', vehicle = '', counter } = record
-    if (ride === undefined || card === null || tacValid !== true || record.purse !== 'ep') return []
+    if (ride === undefined || card === null || isForeign(card)) return []
+    if (tacValid !== true || record.purse !== 'ep') return []
     const { stop = null, sense, rider = 1, riders = 1 } = ride
     return [{
       bucket, cardId: card.cardId, counter, content, atMs, line, vehicle, stop, sense, rider, riders

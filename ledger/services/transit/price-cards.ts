@@ -29,8 +29,7 @@ export async function priceDueCards (ledger: Pricing): Promise<number> {
   for (;;) {
     const due = await findDue(ledger.db, cardsAtOnce)
     if (due.length === 0) return priced
-    const snapshot = await ledger.registry()
-    const done = await inTransaction(ledger.db, tx => priceSome(tx, ledger, snapshot, due))
+    const done = await inTransaction(ledger.db, tx => priceSome(tx, ledger, due))
     if (done === null) return priced
     priced += done
   }
@@ -38,12 +37,13 @@ export async function priceDueCards (ledger: Pricing): Promise<number> {
 
 /** Null before the first clearing date. */
 async function priceSome (
-  tx: Tx, { clock, random }: Pricing, snapshot: Snapshot, cards: readonly CardPlace[]
+  tx: Tx, { clock, random, registry }: Pricing, cards: readonly CardPlace[]
 ): Promise<number | null> {
   const clearingDate = await openDate(tx)
   if (clearingDate === null) return null
   await lockPurses(tx, cards)
   const due = await takeDue(tx, cards)
+  const snapshot = await registry() // after that: a tariff that has marked a card must be seen
   if (due.length === 0 || snapshot.fares.length === 0) return due.length
   const histories = await historiesOf(tx, due.map(windowOf))
   const standing = groupBy(await readStanding(tx, due), one => one.cardId)
