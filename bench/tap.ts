@@ -107,6 +107,7 @@ const fixedParameters: Parameters = {
     }
   }),
   isBlacklisted: () => false,
+  fares: () => [],
   isListedCity: () => null,
   blacklist: () => null, blacklistVersion: () => 1,
   refresh: async () => undefined,

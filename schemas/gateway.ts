@@ -140,6 +140,9 @@ export const LaneConfig = Type.Object({
   } as typeof IdentityRules),
   blockListed: Type.Optional(
     literals(blockForms, 'a listed card is blocked on its chip; absent: it is declined')),
+  stop: Type.Optional(Type.String({
+    minLength: 1, maxLength: 64, description: 'fare: the stop where it stands, as tariff documents name it'
+  })),
   industry: Type.Optional(hexText(1, 'industry code in the trip record: 01 metro, 02 bus, 07 parking')),
   transmitDeadlineMs: Type.Optional(Milliseconds(50, 60_000, 'a silent chip is given up after this; 3000'))
 }, { ...closed, $id: 'LaneConfig' })

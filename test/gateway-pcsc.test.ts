@@ -67,6 +67,7 @@ async function acceptingLedger (records: TransactionRecord[]): Promise<Server> {
       for await (const chunk of request) text += String(chunk)
       const answers: Record<string, () => unknown> = {
         '/v1/tariffs': () => [tariff],
+        '/v1/services/transit/tariffs': () => [],
         '/v1/blacklist': () => ({ from: null, to: 0, add: [], remove: [], digest: emptyDigest }),
         '/v1/records': () => acceptAll(JSON.parse(text) as RecordDelivery)
       }

@@ -7,6 +7,7 @@ import {
   type HopFrame, type HopKind, cutAnswers, cutHop, cutSteps, hopFrame, hopKinds, hopReader, packAnswers,
   packSteps
 } from '../gateway/pcsc/hop-frames.ts'
+import { rideDue } from '../gateway/pcsc/fare.ts'
 import { startPsam } from '../gateway/pcsc/psam.ts'
 import { type Tapping, runTap } from '../gateway/pcsc/purchase.ts'
 import { childLimits, openReaderChild, verdictOn } from '../gateway/pcsc/reader-child.ts'
@@ -17,7 +18,9 @@ import { manualClock } from '../runtime/clock.ts'
 import { createLog } from '../runtime/log.ts'
 import { type CardRules, type LaneConfig, type TapReason, tapReasons } from '../schemas/gateway.ts'
 import { type TransactionRecord, eventContent } from '../schemas/record.ts'
+import type { Fares } from '../schemas/tariff/fares.ts'
 import type { Tariff } from '../schemas/tariff/tariff.ts'
+import { faresFrom, firstDocument } from '../bench/fares/city.ts'
 import { cardChip } from '../terminal-sim/card/card-chip.ts'
 import type { CardDescription, CardReport } from '../terminal-sim/card/description.ts'
 import { psamChip } from '../terminal-sim/psam/psam-chip.ts'
@@ -81,7 +84,7 @@ const lane: LaneConfig = {
 }
 type Wishes = {
   lane?: Partial<LaneConfig>, rules?: CardRules, tariff?: Tariff | null, blacklisted?: boolean
-  listedCity?: boolean, paidAgoMs?: number, psam?: null, atMs?: number
+  listedCity?: boolean, fares?: Fares, passenger?: { rider: number, riders: number }, paidAgoMs?: number, psam?: null, atMs?: number
 }
 
 async function laneOf (t: Test, lines: readonly Line[], wishes: Wishes = {}) {
@@ -104,11 +107,13 @@ async function laneOf (t: Test, lines: readonly Line[], wishes: Wishes = {}) {
     parameters: {
       tariff: () => wishes.tariff === undefined ? tariff : wishes.tariff,
       isBlacklisted: () => wishes.blacklisted === true,
+      fares: () => wishes.fares ?? [],
       isListedCity: () => wishes.listedCity ?? null,
       blacklistVersion: () => 55
     },
     clock,
     charge: null,
+    ...wishes.passenger === undefined ? {} : { passenger: wishes.passenger },
     paidAtMs: () => paidAgoMs === undefined ? null : clock.now() - paidAgoMs,
     sells: true,
     onRecovered: () => undefined
@@ -121,6 +126,31 @@ async function tapOnce ({ script, tapping }: Awaited<ReturnType<typeof laneOf>>)
   tapping.session.signal('card_in')
   return await runTap(conversing(script.card.transmit), tapping)
 }
+
+t.test('a tariff document prices its lines, and the record tells of the ride', async t => {
+  const { caps: _, ...city } = firstDocument
+  const fares = faresFrom({
+    ...city, from: '2019-01-01T00:00:00+08:00', version: 7,
+    services: city.services.map(service => service.id === 'bus'
+      ? { ...service, fare: { kind: 'flat', fullFen: 2, cardFen: 1 } }
+      : service)
+  })
+  const passage = { lane: { ...lane, stop: 'X2' }, cardType: 'anonymous', atMs: logMs, rider: 1, riders: 1 }
+  t.match(rideDue(fares, passage), { amountFen: 1, tariffVersion: 7, ride: { stop: 'X2', sense: 'either' } })
+  t.match(rideDue(fares, { ...passage, cardType: 'student' }), { amountFen: 100 }, 'by the class of the card')
+  t.match(rideDue(fares, { ...passage, rider: 2, riders: 3 }), { ride: { rider: 2, riders: 3 } })
+  t.equal(rideDue(fares, { ...passage, lane: { ...lane, line: 'S1' } }), 'no_tariff',
+    'a section fare depends on where the card came from')
+  t.equal(rideDue(fares, { ...passage, lane: { ...lane, operator: 'SHP' } }), null)
+  t.equal(rideDue(fares, { ...passage, atMs: Date.parse('2018-01-01T00:00:00+08:00') }), null)
+
+  const passenger = { rider: 2, riders: 2 }
+  const all = await laneOf(t, wholeTap, { tariff: null, fares, lane: { stop: 'X2' }, passenger })
+  t.match(await tapOnce(all), { reason: 'paid', amountFen: 1 }, 'no flat tariff is wanted')
+  const batch = await all.spool.nextBatch(10, () => 'GW1-0001')
+  t.match(batch === null ? null : all.spool.recordsOf(batch)[0]?.record,
+    { tariffVersion: 7, ride: { stop: 'X2', sense: 'either', rider: 2, riders: 2 } })
+})
 
 t.test('the device log, byte for byte and in its order', async t => {
   const all = await laneOf(t, wholeTap)
@@ -361,7 +391,7 @@ async function city ({ card: description, rules = {} }: typeof families[number])
       psam: started.psam,
       spool: at === 'X' || at === 'free' ? spools.other : spools.own,
       parameters: {
-        tariff: () => prices, isBlacklisted: () => false, isListedCity: () => null,
+        tariff: () => prices, fares: () => [], isBlacklisted: () => false, isListedCity: () => null,
         blacklistVersion: () => null
       },
       clock,

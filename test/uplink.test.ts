@@ -392,6 +392,7 @@ const flat = (version: number, from: string, fen: number) =>
 async function parametersAt (t: Test, dir: string, clock: ManualClock) {
   const centre = {
     lists: new Map<string, BlacklistReply>(), tariffs: [flat(1, '2026-01-01T00:00:00+08:00', 180)] as unknown,
+    documents: [] as unknown,
     cities: { version: 0, cities: [] } as unknown, asked: [] as string[], told: [] as string[],
     refuses: null as string | null
   }
@@ -409,6 +410,10 @@ async function parametersAt (t: Test, dir: string, clock: ManualClock) {
     }
     if (url === '/v1/tariffs') {
       json(response, centre.tariffs)
+      return
+    }
+    if (url === '/v1/services/transit/tariffs') {
+      json(response, centre.documents)
       return
     }
     const { operator, terminal, kind, version, appliedAt } = body as Record<string, string>

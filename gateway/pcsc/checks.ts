@@ -1,7 +1,9 @@
 // Whether a card may pay here, and how much: pure decisions from what the card said and what the gateway
 // holds. It refuses to know commands, files and clocks.
 import { type CardRules, type LaneConfig, type TapReason } from '../../schemas/gateway.ts'
+import type { Ride } from '../../schemas/record.ts'
 import { type Tariff, priceBoarding } from '../../schemas/tariff/tariff.ts'
+import type { RideDue } from './fare.ts'
 import { type CardSeen, rulesOf } from './read-card.ts'
 
 export type Held = {
@@ -38,14 +40,19 @@ export function refusalOf (seen: CardSeen, held: Held): TapReason | null {
 const beginsWithOne = (issuer: string, beginnings: readonly string[] | undefined): boolean =>
   beginnings === undefined || beginnings.some(beginning => issuer.startsWith(beginning))
 
-export type Due = { readonly amountFen: number, readonly tariffVersion?: number }
+export type Due = {
+  readonly amountFen: number, readonly tariffVersion?: number
+  /** Where a tariff document has priced it. */
+  readonly ride?: Ride
+}
 
 /** What the card owes, or why nobody can say. */
 export function dueOf (
   { mode, operator }: LaneConfig, cardType: string, tariff: Tariff | null,
-  charge: { readonly amountFen: number } | null
+  charge: { readonly amountFen: number } | null, ride: RideDue | 'no_tariff' | null
 ): Due | TapReason {
   if (mode === 'till') return charge === null ? 'no_charge' : { amountFen: charge.amountFen }
+  if (ride !== null) return ride
   return (tariff === null ? null : priceBoarding(tariff, operator, cardType)) ?? 'no_tariff'
 }
 

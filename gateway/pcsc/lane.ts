@@ -70,6 +70,9 @@ export type Lane = {
   close (): Promise<void>
 }
 
+/** Which of how many the card pays for: the holder is the first. */
+type Passenger = NonNullable<Tapping['passenger']>
+
 type Served = {
   readonly connection: Connection
   /** What it answered to `greetingFor(rules)`; null: it has not been asked yet. */
@@ -188,22 +191,25 @@ export function openLane (options: LaneOptions): Lane {
 
   /** One purchase for each passenger, as long as the card pays. */
   async function serveGroup (served: Served, atMs: number): Promise<void> {
-    const count = served.sells ? passengers : 1
+    const riders = served.sells ? passengers : 1
     if (served.sells) passengers = 1
     let startMs = atMs
-    for (let passenger = 1; passenger <= count; passenger++) {
-      if (passenger > 1) begin()
-      const outcome = await serveOne(served, passenger === 1, startMs)
+    for (let rider = 1; rider <= riders; rider++) {
+      if (rider > 1) begin()
+      const outcome = await serveOne(served, { rider, riders }, startMs)
       if (outcome !== 'approved') return
       startMs = nowMs()
     }
   }
 
   /** What the terminal said; null where it had nothing to say. */
-  async function serveOne (served: Served, first: boolean, startMs: number): Promise<TapOutcome | null> {
+  async function serveOne (
+    served: Served, passenger: Passenger, startMs: number
+  ): Promise<TapOutcome | null> {
+    const first = passenger.rider === 1
     const spent = { card: first ? served.greetedMs : 0, disk: 0 }
     const psamStartMs = psam.spentMs()
-    const told = await purseOf(served, first, spent).finally(() => { if (first) served.sayHolder?.() })
+    const told = await purseOf(served, passenger, spent).finally(() => { if (first) served.sayHolder?.() })
     const result = insteadOf(told, served.unsupported)
     if (result === null) return null
     const psamMs = psam.spentMs() - psamStartMs
@@ -212,9 +218,9 @@ export function openLane (options: LaneOptions): Lane {
   }
 
   async function purseOf (
-    served: Served, first: boolean, spent: { card: number, disk: number }
+    served: Served, passenger: Passenger, spent: { card: number, disk: number }
   ): Promise<TapResult | null> {
-    if (takesPurses) return await tap(served, first, spent)
+    if (takesPurses) return await tap(served, passenger, spent)
     session.signal('declined')
     return served.sells ? { reason: 'card_unsupported', ...nobody } : null
   }
@@ -222,8 +228,9 @@ export function openLane (options: LaneOptions): Lane {
   const unreached = (): TapReason => reader.state() === 'chip' ? 'card_unreadable' : 'card_removed'
 
   async function tap (
-    served: Served, first: boolean, spent: { card: number, disk: number }
+    served: Served, passenger: Passenger, spent: { card: number, disk: number }
   ): Promise<TapResult | null> {
+    const first = passenger.rider === 1
     const card = timed(served.connection, nowMs, ms => { spent.card += ms })
     const common = {
       greeting: first ? served.greeting : null,
@@ -253,6 +260,7 @@ export function openLane (options: LaneOptions): Lane {
       }
       return await runTap(card, {
         ...common,
+        passenger,
         charge: askedOf(served.charge),
         paidAtMs: key => first ? paidAtMs.get(key) ?? null : null,
         settleLoad: settleLoadFirst

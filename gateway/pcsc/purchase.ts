@@ -14,6 +14,7 @@ import type { OpenIntent } from '../spool/state.ts'
 import type { Parameters } from '../uplink/parameters.ts'
 import { type Due, cardTypeOf, dueOf, refusalOf } from './checks.ts'
 import type { Answer, Channel } from './exchange.ts'
+import { rideDue } from './fare.ts'
 import { askLastTac } from './last-tac.ts'
 import type { Psam } from './psam.ts'
 import { type CardSeen, readCard } from './read-card.ts'
@@ -29,7 +30,10 @@ export type Tapping = {
   readonly session: Session
   readonly psam: Psam | null
   readonly spool: TapSpool
-  readonly parameters: Pick<Parameters, 'tariff' | 'isBlacklisted' | 'isListedCity' | 'blacklistVersion'>
+  readonly parameters: Pick<
+    Parameters, 'tariff' | 'fares' | 'isBlacklisted' | 'isListedCity' | 'blacklistVersion'>
+  /** Which passenger of how many the card pays for; absent: its holder alone. */
+  readonly passenger?: { readonly rider: number, readonly riders: number }
   readonly clock: Clock
   /** What the till asks for; `waits` false: a payment for it is open, only its own card may settle it. */
   readonly charge: { readonly charge: string, readonly amountFen: number, readonly waits: boolean } | null
@@ -102,7 +106,10 @@ export async function runTap (card: Channel, tapping: Tapping): Promise<TapResul
   if (why !== null) return declined(tapping, why, seen)
   const { charge } = tapping
   const waits = charge?.waits === true || (settled === 'not_debited' && open?.charge === charge?.charge)
-  const due = dueOf(tapping.lane, cardTypeOf(seen, rules), parameters.tariff(), waits ? charge : null)
+  const { rider, riders } = tapping.passenger ?? { rider: 1, riders: 1 }
+  const cardType = cardTypeOf(seen, rules)
+  const ride = rideDue(parameters.fares(), { lane: tapping.lane, cardType, atMs: nowMs, rider, riders })
+  const due = dueOf(tapping.lane, cardType, parameters.tariff(), waits ? charge : null, ride)
   if (typeof due === 'string') return declined(tapping, due, seen)
   session.signal('priced')
   return sell(card, { ...tapping, psam }, seen, due)

@@ -127,7 +127,7 @@ type Signed = {
 function greyRecord (offer: Offer, psam: Psam, signed: Signed): TransactionRecord {
   const { init, type, sequence, dateTime, usedFen } = signed
   const { operator, terminal, line, vehicle, shift } = offer.lane
-  const { amountFen, tariffVersion } = offer.due
+  const { amountFen, tariffVersion, ride } = offer.due
   const { recordNo, blacklistVersion, last } = offer
   return {
     card: offer.seen.card,
@@ -149,6 +149,7 @@ function greyRecord (offer: Offer, psam: Psam, signed: Signed): TransactionRecor
     ...(line === undefined ? {} : { line }),
     ...(vehicle === undefined ? {} : { vehicle }),
     ...(shift === undefined ? {} : { shift }),
+    ...(ride === undefined ? {} : { ride }),
     ...(tariffVersion === undefined ? {} : { tariffVersion }),
     ...(blacklistVersion === null ? {} : { blacklistVersion }),
     // Of the debit right before this one, or it would be held against another.

@@ -12,6 +12,9 @@ import type { Log } from '../../runtime/log.ts'
 import { BlacklistEntry, BlacklistReply, type ParameterAcknowledgement } from '../../schemas/api.ts'
 import { CityList, staysOf } from '../../schemas/city.ts'
 import { type CardRef, cardKey } from '../../schemas/record.ts'
+import { checkDocument } from '../../schemas/tariff/check-document.ts'
+import type { TariffDocument } from '../../schemas/tariff/document.ts'
+import { faresOf, versionAt, type Fares } from '../../schemas/tariff/fares.ts'
 import { Tariff, tariffAt } from '../../schemas/tariff/tariff.ts'
 import { terminalKey, type Terminal } from '../spool/state.ts'
 import { keepJson, readKept } from './keep.ts'
@@ -19,6 +22,8 @@ import { keepJson, readKept } from './keep.ts'
 export type Parameters = {
   /** The tariff valid now, by the gateway's clock, or null where none is held. */
   tariff (): Tariff | null
+  /** The tariff documents that are held, ready for pricing. */
+  fares (): Fares
   isBlacklisted (card: CardRef): boolean
   /** Whether the list of cities takes cards of this issuer now; null where no list is held. */
   isListedCity (issuer: string): boolean | null
@@ -55,6 +60,8 @@ const KeptBlacklist = Type.Object({
   entries: Type.Array(BlacklistEntry)
 }, closed)
 const KeptTariffs = Type.Array(Type.Object({ tariff: Tariff, heldSinceMs: Type.Integer() }, closed))
+const KeptFares = Type.Array(
+  Type.Object({ document: Type.Unsafe<TariffDocument>(Type.Object({})), heldSinceMs: Type.Integer() }, closed))
 type KeptBlacklist = Static<typeof KeptBlacklist>
 const KeptCities = Type.Object({ list: CityList, appliedAtMs: Type.Integer() }, closed)
 
@@ -63,10 +70,13 @@ export function openParameters ({ dir, terminals, http, clock, log }: Parameters
   const blacklistPath = join(dir, 'blacklist.json')
   const tariffsPath = join(dir, 'tariffs.json')
   const citiesPath = join(dir, 'cities.json')
+  const faresPath = join(dir, 'fares.json')
   let blacklist = kept(blacklistPath, KeptBlacklist)
   let listed = keysOf(blacklist?.entries ?? [])
   let tariffs = kept(tariffsPath, KeptTariffs) ?? []
   let cities = kept(citiesPath, KeptCities)
+  let documents = kept(faresPath, KeptFares) ?? []
+  let fares = faresIn(documents.map(one => one.document), faresPath)
   const acknowledged = new Map<string, number>()
 
   const current = () => tariffAt(tariffs.map(one => one.tariff), clock.now())
@@ -74,6 +84,7 @@ export function openParameters ({ dir, terminals, http, clock, log }: Parameters
   async function refresh (): Promise<void> {
     await fetchBlacklist()
     await fetchTariffs()
+    await fetchFares()
     await fetchCities()
     await acknowledge()
   }
@@ -109,6 +120,24 @@ export function openParameters ({ dir, terminals, http, clock, log }: Parameters
     log.info({ versions: next.map(one => one.tariff.version) }, 'tariffs held')
   }
 
+  async function fetchFares (): Promise<void> {
+    const path = '/v1/services/transit/tariffs'
+    const reply = await http.get(path).catch((error: unknown) => {
+      if (error instanceof HttpAnswerError && error.status === 404) return [] // a ledger of before
+      throw error
+    })
+    if (!Array.isArray(reply)) throw new Error(`GET ${path}: not a list of documents; the old ones stay`)
+    const next = faresIn(reply, `GET ${path}`)
+    const heldSince = new Map(documents.map(one => [JSON.stringify(one.document), one.heldSinceMs]))
+    const held = next.map(({ document }) =>
+      ({ document, heldSinceMs: heldSince.get(JSON.stringify(document)) ?? clock.now() }))
+    if (JSON.stringify(held) === JSON.stringify(documents)) return
+    keepJson(faresPath, held)
+    documents = held
+    fares = next
+    log.info({ versions: next.map(({ document }) => document.version) }, 'tariff documents held')
+  }
+
   /** Version 0: none was published yet. */
   async function fetchCities (): Promise<void> {
     const list = await http.get('/v1/cities')
@@ -137,11 +166,23 @@ export function openParameters ({ dir, terminals, http, clock, log }: Parameters
       }
       if (blacklist !== null) await told('blacklist', blacklist.version, blacklist.appliedAtMs)
       if (cities !== null) await told('cities', cities.list.version, cities.appliedAtMs)
-      if (tariff === null) continue
-      await told('tariff', tariff.version, Math.max(Date.parse(tariff.from), heldSinceMs))
+      const document = documentOf(terminal)
+      if (document !== null) await told('tariff', document.version, document.appliedAtMs)
+      else if (tariff !== null) {
+        await told('tariff', tariff.version, Math.max(Date.parse(tariff.from), heldSinceMs))
+      }
     }
     const [first] = refused
     if (first !== undefined) throw first
+  }
+
+  /** The document that counts, where it speaks of this terminal's operator. */
+  function documentOf ({ operator }: Terminal): { version: number, appliedAtMs: number } | null {
+    const counting = versionAt(fares, clock.now())?.document
+    if (counting === undefined) return null
+    if (!counting.services.some(({ operators }) => operators.includes(operator))) return null
+    const heldSinceMs = documents.find(one => one.document.version === counting.version)?.heldSinceMs ?? 0
+    return { version: counting.version, appliedAtMs: Math.max(Date.parse(counting.from), heldSinceMs) }
   }
 
   async function tell (of: Terminal, kind: Kind, version: number, appliedAtMs: number): Promise<void> {
@@ -156,6 +197,7 @@ export function openParameters ({ dir, terminals, http, clock, log }: Parameters
 
   return {
     tariff: current,
+    fares: () => fares,
     isBlacklisted: card => listed.has(cardKey(card)),
     isListedCity: issuer => cities === null ? null : takes(cities.list, issuer, clock.now()),
     blacklistVersion: () => blacklist?.version ?? null,
@@ -207,7 +249,19 @@ function replyOf (body: unknown): BlacklistReply {
   return body
 }
 
-function kept<T extends typeof KeptBlacklist | typeof KeptTariffs | typeof KeptCities> (
+/** Throws where one of them is no document. */
+function faresIn (said: readonly unknown[], where: string): Fares {
+  return faresOf(said.map(one => {
+    const checked = checkDocument(one)
+    if (checked.ok) return checked.document
+    const [first] = checked.problems
+    throw new Error(`${where}: ${first?.where ?? ''} ${first?.text ?? ''}; the old documents stay`)
+  }))
+}
+
+function kept<
+  T extends typeof KeptBlacklist | typeof KeptTariffs | typeof KeptCities | typeof KeptFares
+> (
   path: string, schema: T
 ): Static<T> | null {
   const content = readKept(path)
