@@ -84,7 +84,8 @@ const lane: LaneConfig = {
 }
 type Wishes = {
   lane?: Partial<LaneConfig>, rules?: CardRules, tariff?: Tariff | null, blacklisted?: boolean
-  listedCity?: boolean, fares?: Fares, passenger?: { rider: number, riders: number }, paidAgoMs?: number, psam?: null, atMs?: number
+  listedCity?: boolean, fares?: Fares, passenger?: { rider: number, riders: number }
+  paidAgoMs?: number, psam?: null, atMs?: number
 }
 
 async function laneOf (t: Test, lines: readonly Line[], wishes: Wishes = {}) {

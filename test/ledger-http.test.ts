@@ -490,6 +490,24 @@ t.test('every route answers as described', async t => {
       version: 1, appliedAt: '2026-03-02T09:00:00+08:00'
     }
   })
+  const transit = '/v1/services/transit'
+  isProblem(t, await door.ask('registrar', 'POST', `${transit}/tariffs`, { json: { version: 2 } }),
+    'body_invalid', 'no tariff document')
+  t.strictSame(await door.ok('gateway', 'GET', `${transit}/tariffs`), [])
+  const settings = {
+    version: 2, from: '2026-03-02T05:00:00+08:00', operator: 'BUS', openMinutesMax: 180,
+    transitDay: { startsAtMinute: 270, crossing: 'start' }, duplicateTapSeconds: 5
+  }
+  t.match(await door.ok('registrar', 'POST', `${transit}/feeds`, { files: {}, settings }), { document: null })
+  const at = encodeURIComponent('2026-03-02T09:00:00+08:00')
+  for (const path of [`quotes?operator=BUS&at=${at}`, `passes?class=student&at=${at}`]) {
+    isProblem(t, await door.ask('auditor', 'GET', `${transit}/${path}`), 'not_found', path)
+  }
+  const rider = `${transit}/cards/${cardKey(cardOf(0))}`
+  const concessions = [{ class: 'student', from: null, until: '2026-08-31' }]
+  await door.ok('registrar', 'PUT', `${rider}/concessions`, { concessions })
+  t.match(await door.ok('auditor', 'GET', `${rider}/journeys?from=${D}&until=${D}`), { journeys: [] })
+  t.match(await door.ok('auditor', 'GET', `${transit}/fare-days?day=${D}`), { items: [] })
   for (const path of ['/healthz', '/readyz', '/metrics', '/openapi.json',
     '/v1/head']) t.equal((await door.ask(null, 'GET', path)).status, 200, path)
   for (const path of [

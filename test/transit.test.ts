@@ -26,7 +26,8 @@ async function opened (): Promise<Door> {
   await door.ok('registrar', 'PUT', '/v1/registry', {
     ...city,
     parties: [
-      ...(city.parties ?? []).map(party => party.kind === 'operator' ? { ...party, service: 'transit' } : party),
+      ...(city.parties ?? []).map(party =>
+        party.kind === 'operator' ? { ...party, service: 'transit' } : party),
       transit('MET2'), transit('MET3'),
       { code: 'TRE', kind: 'treasury', nameZh: '财政', nameEn: 'Treasury' }
     ]
@@ -35,6 +36,10 @@ async function opened (): Promise<Door> {
 }
 const publish = async (door: Door, json: unknown = firstDocument) =>
   await door.ok('registrar', 'POST', '/v1/services/transit/tariffs', json)
+
+const versions = async (door: Door): Promise<number[]> =>
+  (await door.ok('gateway', 'GET', '/v1/services/transit/tariffs'))
+    .map((one: { version: number }) => one.version)
 
 type Ride = { nth: number, at: string, fen: number, terminal?: Terminal, line?: string } &
   NonNullable<TransactionRecord['ride']>
@@ -51,7 +56,8 @@ function rides (number: number, all: readonly Omit<Ride, 'nth'>[]): TransactionR
     return record
   })
 }
-const bus = (at: string, fen: number, line = '1') => ({ at: `${D} ${at}`, fen, line, sense: 'either' } as const)
+const bus = (at: string, fen: number, line = '1') =>
+  ({ at: `${D} ${at}`, fen, line, sense: 'either' } as const)
 
 async function books (door: Door): Promise<Record<string, number>> {
   await door.ledger.watch.catchUp()
@@ -81,15 +87,14 @@ t.test('a document says one thing, and of people who are there', async t => {
     'all that is wrong with it, each with its place')
   const services = [{ ...firstDocument.services[0], operators: ['NOBODY'] }]
   const { transfers: _, concessions: __, ...plain } = firstDocument
-  t.match(await post({ ...plain, services }), /^422 registry_invalid NOBODY|^409 registry_invalid NOBODY|registry_invalid NOBODY/)
+  t.match(await post({ ...plain, services }), /registry_invalid NOBODY is not registered/)
   t.strictSame(await publish(door), { version: 1 })
   t.strictSame(await publish(door), { version: 1 }, 'the same again changes nothing')
   t.match(await post({ ...firstDocument, duplicateTapSeconds: 6 }), /says something else already/)
   const flat = { version: 1, from: '2026-01-01T00:00:00+08:00', operators: {} }
   const { status } = await door.ask('registrar', 'POST', '/v1/tariffs', { json: flat })
   t.ok(status >= 400, 'one series of numbers for both forms')
-  t.strictSame((await door.ok('gateway', 'GET', '/v1/services/transit/tariffs')).map((one: { version: number }) =>
-    one.version), [1])
+  t.strictSame(await versions(door), [1])
   t.strictSame(await door.ok('gateway', 'GET', '/v1/tariffs'), [], 'flat tariffs are asked for elsewhere')
   await door.close()
 })
@@ -101,10 +106,9 @@ t.test('once the ledger works a document waits for a second person', async t => 
   await door.ok('settler', 'POST', `/v1/days/${D}/close`)
   const asked = await publish(door, secondDocument)
   t.match(asked, { version: 2, proposal: Number })
-  t.equal((await door.ok('gateway', 'GET', '/v1/services/transit/tariffs')).length, 1, 'a draft counts for nobody')
+  t.strictSame(await versions(door), [1], 'a draft counts for nobody')
   await door.ok('approver-1', 'POST', `/v1/proposals/${asked.proposal}/decisions`, { approves: true })
-  t.strictSame((await door.ok('gateway', 'GET', '/v1/services/transit/tariffs'))
-    .map((one: { version: number }) => one.version), [2], 'the one that counts now')
+  t.strictSame(await versions(door), [2], 'the one that counts now')
   await door.close()
 })
 
@@ -123,7 +127,8 @@ t.test('a feed is read, and what is wrong with it is told', async t => {
   t.equal(imported.document.version, 5)
   t.ok(imported.warnings.every(({ zh, en }: { zh: string, en: string }) => zh !== '' && en !== ''))
   const broken = { ...files, 'fare_products.txt': 'fare_product_id\n"' }
-  const refused = await door.ok('registrar', 'POST', '/v1/services/transit/feeds', { files: broken, settings })
+  const refused =
+    await door.ok('registrar', 'POST', '/v1/services/transit/feeds', { files: broken, settings })
   t.equal(refused.document, null)
   t.match(refused.warnings.find(({ severity }: { severity: string }) => severity === 'error'),
     { file: 'fare_products.txt' })
@@ -138,14 +143,16 @@ t.test('a feed is read, and what is wrong with it is told', async t => {
     { id: 'month', priceFen: 3_000, currency: 'CNY' })
   const none = await door.ask('auditor', 'GET', `/v1/services/transit/quotes?operator=MET&at=${at}`)
   t.equal(none.status, 404)
-  t.equal((await door.ask('auditor', 'GET', `/v1/services/transit/passes?class=pilot&at=2020-01-01T00:00:00Z`)).status, 404)
+  const early = '/v1/services/transit/passes?class=pilot&at=2020-01-01T00:00:00Z'
+  t.equal((await door.ask('auditor', 'GET', early)).status, 404)
   await door.close()
 })
 
 /* ---- any order ---- */
 
 const records = [
-  ...rides(0, [bus('08:00:00', 180), bus('08:30:00', 180, '2'), bus('09:00:00', 0, '3'), { ...bus('09:00:01', 100, '4'), terminal: 'B2' },
+  ...rides(0, [bus('08:00:00', 180), bus('08:30:00', 180, '2'), bus('09:00:00', 0, '3'),
+    { ...bus('09:00:01', 100, '4'), terminal: 'B2' },
     { at: `${D} 10:00:00`, fen: 0, terminal: 'M1', line: '', stop: 'M0', sense: 'in' },
     { at: `${D} 10:40:00`, fen: 900, terminal: 'M1', line: '', stop: 'M5', sense: 'out' }]),
   ...rides(1, [
@@ -177,8 +184,8 @@ t.test('what is booked does not depend on the order of news', async t => {
   const first = await bookedAfter([records], false)
   await whole(t, first.door)
   const days = (await first.door.ok('auditor', 'GET', `/v1/services/transit/fare-days?day=${D}`)).items
-  // Card 0: due 1.80 + 0 + 0 + 1.80 + (5.00 − 1.00) = 7.60, paid 13.60. Card 1: due 2.00 + 0 + 1.80 + 0 by its
-  // transfer and the guard, paid 9.40. Card 2: a senior, due 0, paid 1.80.
+  // Card 0: due 1.80 + 0 + 0 + 1.80 + (5.00 − 1.00) = 7.60, paid 13.60. Card 1: due 2.00 + 0 + 1.80 + 0 by
+  // its transfer and the guard, paid 9.40. Card 2: a senior, due 0, paid 1.80.
   t.strictSame(days.map((day: { dueFen: number, paidFen: number }) => [day.dueFen, day.paidFen]).sort(),
     [[0, 180], [380, 940], [760, 1_360]].sort())
   const back = 600 + 560 + 180
@@ -215,7 +222,8 @@ t.test('an exit that two people agree on', async t => {
   const door = await opened()
   await publish(door)
   door.clock.set(Date.parse('2026-03-02T20:00:00+08:00'))
-  await deliver(door, 'boarding', rides(0, [{ at: `${D} 08:00:00`, fen: 400, line: 'S2', stop: 'X0', sense: 'either' }]))
+  const boarding = { at: `${D} 08:00:00`, fen: 400, line: 'S2', stop: 'X0', sense: 'either' } as const
+  await deliver(door, 'boarding', rides(0, [boarding]))
   const said = (more: object = {}) => ({
     kind: 'exit_decision', reason: 'seen on the camera of the bus',
     body: { card: cardOf(0), entryCounter: 101, stop: 'X1', at: `${D}T08:10:00+08:00`, ...more }

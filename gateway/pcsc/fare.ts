@@ -1,6 +1,6 @@
-// What a tariff document asks of a card at a lane, and what the record tells of the ride. A lane has no memory
-// of the card: it takes the flat price of its class, and what transfers and caps make cheaper comes back when
-// the ledger prices all journeys of the card. Pure; it refuses to know files and clocks.
+// What a tariff document asks of a card at a lane, and what the record tells of the ride. A lane has no
+// memory of the card: it takes the flat price of its class, and what transfers and caps make cheaper comes
+// back when the ledger prices all journeys of the card. Pure; it refuses to know files and clocks.
 import type { LaneConfig } from '../../schemas/gateway.ts'
 import type { Ride } from '../../schemas/record.ts'
 import { type Fares, serviceOf, versionAt } from '../../schemas/tariff/fares.ts'

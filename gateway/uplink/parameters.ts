@@ -60,8 +60,9 @@ const KeptBlacklist = Type.Object({
   entries: Type.Array(BlacklistEntry)
 }, closed)
 const KeptTariffs = Type.Array(Type.Object({ tariff: Tariff, heldSinceMs: Type.Integer() }, closed))
-const KeptFares = Type.Array(
-  Type.Object({ document: Type.Unsafe<TariffDocument>(Type.Object({})), heldSinceMs: Type.Integer() }, closed))
+const KeptFares = Type.Array(Type.Object({
+  document: Type.Unsafe<TariffDocument>(Type.Object({})), heldSinceMs: Type.Integer()
+}, closed))
 type KeptBlacklist = Static<typeof KeptBlacklist>
 const KeptCities = Type.Object({ list: CityList, appliedAtMs: Type.Integer() }, closed)
 
