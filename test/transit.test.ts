@@ -83,8 +83,8 @@ t.test('a document says one thing, and of people who are there', async t => {
       await door.ask('registrar', 'POST', '/v1/services/transit/tariffs', { json })
     return `${status} ${reason} ${detail}`
   }
-  t.match(await post({ ...firstDocument, currency: 'yuan', caps: [{}] }), /^400 body_invalid .*\/currency.*; .*\/caps/,
-    'all that is wrong with it, each with its place')
+  t.match(await post({ ...firstDocument, currency: 'yuan', caps: [{}] }),
+    /^400 body_invalid .*\/currency.*; .*\/caps/, 'all that is wrong with it, each with its place')
   const services = [{ ...firstDocument.services[0], operators: ['NOBODY'] }]
   const { transfers: _, concessions: __, ...plain } = firstDocument
   t.match(await post({ ...plain, services }), /registry_invalid NOBODY is not registered/)
