@@ -175,6 +175,7 @@ async function bookedAfter (order: readonly (readonly TransactionRecord[])[], la
   }
   if (late) {
     await publish(door)
+    await door.ledger.watch.catchUp()
     await door.ok('registrar', 'PUT', path, concessions)
   }
   return { door, booked: await books(door) }
@@ -224,6 +225,7 @@ t.test('an exit that two people agree on', async t => {
   door.clock.set(Date.parse('2026-03-02T20:00:00+08:00'))
   const boarding = { at: `${D} 08:00:00`, fen: 400, line: 'S2', stop: 'X0', sense: 'either' } as const
   await deliver(door, 'boarding', rides(0, [boarding]))
+  await door.ledger.watch.catchUp()
   const said = (more: object = {}) => ({
     kind: 'exit_decision', reason: 'seen on the camera of the bus',
     body: { card: cardOf(0), entryCounter: 101, stop: 'X1', at: `${D}T08:10:00+08:00`, ...more }

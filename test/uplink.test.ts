@@ -22,6 +22,8 @@ import type { BlacklistReply, RecordDelivery, SignedHead } from '../schemas/api.
 import { cardKey } from '../schemas/record.ts'
 import { recordingDisk } from './support/recording-disk.ts'
 import { recordOf } from './support/taps.ts'
+import { versionAt } from '../schemas/tariff/fares.ts'
+import { firstDocument } from '../bench/fares/city.ts'
 
 const log = pino({ level: 'silent' })
 const morningMs = Date.parse('2026-03-02T08:00:00+08:00')
@@ -512,6 +514,37 @@ t.test('tariffs: applied at their instant by the clock of the gateway, acknowled
   back.centre.tariffs = [{ version: 'three' }]
   await t.rejects(back.parameters.refresh(), /not a list of tariffs; the old ones stay/)
   t.equal(back.parameters.tariff()?.version, 2)
+})
+
+t.test('tariff documents: kept while the ledger is away, acknowledged where they speak', async t => {
+  const dir = mkdtempSync(join(tmpdir(), 'parameters-'))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  const clock = manualClock(Date.parse('2026-03-02T04:59:58+08:00'))
+  const { centre, parameters, ledger } = await parametersAt(t, dir, clock)
+  for (const path of ['/v1/blacklist', '/v1/blacklist?have=1']) centre.lists.set(path, listOf(1))
+  const { transfers: _, concessions: __, caps: ___, ...plain } = firstDocument
+  const busOnly = { ...plain, services: plain.services.slice(0, 1) }
+  centre.tariffs = [flat(1, '2026-01-01T00:00:00+08:00', 180)]
+  const next = { ...busOnly, version: 8, from: '2026-03-02T05:00:00+08:00' }
+  centre.documents = [{ ...busOnly, version: 7 }, next]
+  await parameters.refresh()
+  const tariffs = () => centre.told.filter(one => one.includes('tariff'))
+  t.strictSame(tariffs(), [
+    'BUS-1 tariff 7 2026-03-02T04:59:58.000+08:00', 'MET-1 tariff 1 2026-03-02T04:59:58.000+08:00'
+  ], 'each terminal says by what it prices')
+  await ledger.stop()
+  const counts = (of: typeof parameters) => versionAt(of.fares(), clock.now())?.document.version
+  t.equal(counts(parameters), 7)
+  clock.set(Date.parse('2026-03-02T05:00:00+08:00'))
+  t.equal(counts(parameters), 8, 'although the ledger is away')
+
+  const back = await parametersAt(t, dir, clock)
+  t.equal(counts(back.parameters), 8, 'and the gateway was started anew')
+  back.centre.lists = centre.lists
+  back.centre.tariffs = centre.tariffs
+  back.centre.documents = [{ ...busOnly, version: 9, currency: 'yuan' }]
+  await t.rejects(back.parameters.refresh(), /currency.*; the old documents stay/)
+  t.equal(counts(back.parameters), 8)
 })
 
 t.test('the list of cities: applied when it comes, acknowledged, kept while the ledger is away', async t => {
