@@ -1,6 +1,6 @@
-// Makes a fresh Debian machine ready: Debian packages, npm packages, the smart card binding built for this
-// Node. Plain Node without any package, since it runs before there are any. Does nothing, fast, when
-// nothing is missing.
+// Makes a fresh Debian machine ready: Debian packages, npm packages, the bindings to card readers and to
+// tokens built for this Node. Plain Node without any package, since it runs before there are any. Does
+// nothing, fast, when nothing is missing.
 //
 //   node bin/setup.mjs [--only npm] [--quiet] [--then FILE ARGS…]
 //   node bin/setup.mjs --plan [DPKG_STATUS_FILE]     says what it would install, installs nothing
@@ -13,11 +13,25 @@ import { fileURLToPath } from 'node:url'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const stampFile = join(root, 'node_modules/.citizen-card/setup.json')
-const cardBinding = join(root, 'node_modules/pcsclite/build/Release/pcsclite.node')
 const dpkgStatusFile = '/var/lib/dpkg/status'
 const oldestNode = [20, 12]
 
 const noBinding = 'the card reader binding is not built'
+const noToken = 'master keys in a token (an HSM) are not tested'
+
+/** What is compiled here: these packages bring no binaries along. All need a compiler and python3. */
+const bindings = [
+  {
+    name: 'pcsclite', file: 'build/Release/pcsclite.node', needs: ['include/PCSC/winscard.h'],
+    what: 'the card reader binding', from: 'g++, make, python3 and libpcsclite-dev',
+    without: 'Everything but card readers works.'
+  },
+  {
+    name: 'pkcs11js', file: 'build/Release/pkcs11.node', needs: [],
+    what: 'the token binding', from: 'g++, make and python3',
+    without: 'Everything but master keys in a token works.'
+  }
+]
 
 /** `without`: what a person does not get while the package is missing. */
 const debianPackages = [
@@ -37,7 +51,10 @@ const debianPackages = [
   { name: 'redis-server', without: 'job tests on Redis are skipped', onlyFor: 'test' },
   { name: 'postgresql', without: 'backups by its own tools are not tested', onlyFor: 'test' },
   { name: 'chromium', without: 'nobody looks at the console in a browser', onlyFor: 'test' },
-  { name: 'hledger', without: 'nobody else balances our journals in the tests', onlyFor: 'test' }
+  { name: 'hledger', without: 'nobody else balances our journals in the tests', onlyFor: 'test' },
+  { name: 'softhsm2', without: noToken, onlyFor: 'test' },
+  { name: 'p11-kit', without: noToken, onlyFor: 'test' },
+  { name: 'p11-kit-modules', without: noToken, onlyFor: 'test' }
 ]
 
 function main () {
@@ -154,7 +171,7 @@ function setUpNpm (options) {
   if (stamp.key === stampKey() && existsSync(join(root, 'node_modules/tsx/package.json'))) return
   if (!treeIsComplete()) installTree(options)
   runInstallScripts()
-  buildCardBinding(options)
+  for (const binding of bindings) buildBinding(binding, options)
   mkdirSync(dirname(stampFile), { recursive: true })
   writeFileSync(stampFile, JSON.stringify({ key: stampKey() }) + '\n')
 }
@@ -164,7 +181,8 @@ function stampKey () {
   const hash = createHash('sha256')
   hash.update(readIfThere(join(root, 'package-lock.json')))
   hash.update([
-    process.versions.modules, process.arch, headersPrefix(), canBuildCardBinding(), existsSync(cardBinding)
+    process.versions.modules, process.arch, headersPrefix(),
+    ...bindings.flatMap(binding => [canBuild(binding), existsSync(fileOf(binding))])
   ].join(' '))
   return hash.digest('hex')
 }
@@ -177,7 +195,11 @@ function treeIsComplete () {
   return Object.entries(wanted).every(([path, { version, optional, link }]) =>
     path === '' || link === true || there[path]?.version === version ||
     // npm leaves out an optional package of another machine, and drops one whose build failed.
-    (optional === true && there[path] === undefined && path !== 'node_modules/pcsclite'))
+    (optional === true && there[path] === undefined && !isBinding(path.replace('node_modules/', ''))))
+}
+
+function isBinding (name) {
+  return bindings.some(binding => binding.name === name)
 }
 
 /**
@@ -193,37 +215,37 @@ function installTree (options) {
 
 function runInstallScripts () {
   const named = Object.keys(readJson(join(root, 'package.json')).allowScripts ?? {})
-    .filter(name => name !== 'pcsclite' && existsSync(join(root, 'node_modules', name)))
+    .filter(name => !isBinding(name) && existsSync(join(root, 'node_modules', name)))
   if (named.length === 0) return
   const done = npm(['rebuild', ...named])
   if (done.status !== 0) warn(`install scripts failed (${named.join(', ')}):\n${lastLines(done.output, 15)}`)
+}
+
+function fileOf ({ name, file }) {
+  return join(root, 'node_modules', name, file)
 }
 
 /**
  * Loading it is the proof: a binding left by another Node, or without its library, fails here and not in a
  * gateway.
  */
-function cardBindingLoads () {
-  if (!existsSync(cardBinding)) return false
-  return run([process.execPath, '-e', 'require(process.argv[1])', cardBinding], {}).status === 0
+function loads (binding) {
+  if (!existsSync(fileOf(binding))) return false
+  return run([process.execPath, '-e', 'require(process.argv[1])', fileOf(binding)], {}).status === 0
 }
 
-function canBuildCardBinding () {
-  return ['bin/g++', 'bin/make', 'bin/python3', 'include/PCSC/winscard.h']
-    .every(file => existsSync(join('/usr', file)))
+function canBuild ({ needs }) {
+  return ['bin/g++', 'bin/make', 'bin/python3', ...needs].every(file => existsSync(join('/usr', file)))
 }
 
-function buildCardBinding (options) {
-  if (cardBindingLoads()) return
-  if (!canBuildCardBinding()) {
-    return warn('the card reader binding (pcsclite) is not built: it needs g++, make, python3 and ' +
-      'libpcsclite-dev. Everything but card readers works.')
-  }
-  say(options, 'building the card reader binding (about ten seconds)')
-  const done = npm(['rebuild', 'pcsclite'])
-  if (done.status !== 0 || !cardBindingLoads()) {
-    warn('the card reader binding (pcsclite) could not be built. Everything but card readers works.\n' +
-      lastLines(done.output, 15))
+function buildBinding (binding, options) {
+  const { name, what, from, without } = binding
+  if (loads(binding)) return
+  if (!canBuild(binding)) return warn(`${what} (${name}) is not built: it needs ${from}. ${without}`)
+  say(options, `building ${what} (about ten seconds)`)
+  const done = npm(['rebuild', name])
+  if (done.status !== 0 || !loads(binding)) {
+    warn(`${what} (${name}) could not be built. ${without}\n${lastLines(done.output, 15)}`)
   }
 }
 
@@ -268,7 +290,8 @@ function printPlan (options) {
     debian: options.onlyNpm ? [] : missing,
     npm: treeIsComplete() ? 'complete' : 'to install',
     headers: headersPrefix() ?? null,
-    cardBinding: cardBindingLoads() ? 'built' : canBuildCardBinding() ? 'to build' : 'cannot be built yet'
+    ...Object.fromEntries(bindings.map(binding => [
+      binding.name, loads(binding) ? 'built' : canBuild(binding) ? 'to build' : 'cannot be built yet']))
   }, null, 2))
 }
 

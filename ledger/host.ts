@@ -15,8 +15,8 @@ import { openSigner } from './proof/seal.ts'
 import { startTacPool } from './tac/tac-pool.ts'
 
 const config = readConfig(Type.Object({
-  LEDGER_KEYS: Type.String({ description: 'path of the encrypted key file' }),
-  LEDGER_KEYS_PASSPHRASE: Type.String({ description: 'opens the key file' }),
+  LEDGER_KEYS: Type.String({ description: 'path of the encrypted key file, or the pkcs11: URI of a token' }),
+  LEDGER_KEYS_PASSPHRASE: Type.String({ description: 'opens the key file, or the PIN of the token' }),
   LEDGER_SIGNING_KEY: Type.String({ description: 'path of the Ed25519 key; made when missing' }),
   LEDGER_TAC_WORKERS: Type.Integer({ minimum: 1, maximum: 64, default: 1 }),
   LEDGER_PARTITION_DAYS: Type.Integer({ minimum: 1, maximum: 366, default: 35 })

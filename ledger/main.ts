@@ -48,7 +48,7 @@ import { dumpSchema } from './store/schema-dump.ts'
 import { partitionsAhead } from './store/upkeep.ts'
 import { makeRoom, retain } from './upkeep.ts'
 import { ensureHouseAccounts, registryCache } from './store/registry.ts'
-import { KeySet, sealKeys } from './tac/key-file.ts'
+import { KeySet, sealKeys } from './keys/key-file.ts'
 import { startTacPool } from './tac/tac-pool.ts'
 import { verifyBooks } from './verifying/verify-books.ts'
 
@@ -57,13 +57,15 @@ const log = createLog('ledger')
 const Database = {
   LEDGER_DATABASE_URL: Type.String({ description: 'postgres://USER:PASSWORD@HOST:PORT/DATABASE' })
 }
-const Passphrase = { LEDGER_KEYS_PASSPHRASE: Type.String({ description: 'opens the key file' }) }
+const Passphrase = {
+  LEDGER_KEYS_PASSPHRASE: Type.String({ description: 'opens the key file, or the PIN of the token' })
+}
 const Serving = Type.Object({
   ...Database,
   ...Passphrase,
   LEDGER_HOST: Type.String({ default: '127.0.0.1' }),
   LEDGER_PORT: Type.Integer({ minimum: 0, maximum: 65_535, default: 0, description: '0: a free one' }),
-  LEDGER_KEYS: Type.String({ description: 'path of the encrypted key file' }),
+  LEDGER_KEYS: Type.String({ description: 'path of the encrypted key file, or the pkcs11: URI of a token' }),
   LEDGER_SIGNING_KEY: Type.String({ description: 'path of the Ed25519 key; made when missing' }),
   LEDGER_CLOCK: Type.Optional(Type.String({ description: 'instant at which the clock starts' })),
   LEDGER_TAC_WORKERS: Type.Integer({ minimum: 1, maximum: 64, default: 1 }),

@@ -32,6 +32,8 @@ t.test('the table', async t => {
     ledger/core/decide.ts        ../../schemas/reasons.ts      fine
     gateway/pcsc/port.ts         pcsclite                      fine
     gateway/pcsc/session.ts      pcsclite                      refused
+    ledger/keys/cryptoki.ts      pkcs11js                      fine
+    ledger/keys/token.ts         pkcs11js                      refused
     gateway/rs485/port.ts        serialport                    fine
     terminal-sim/line.ts         serialport                    refused
     ledger/core/rounding.ts      decimal.js                    fine

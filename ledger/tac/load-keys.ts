@@ -1,11 +1,13 @@
 // What a load needs of the host's keys: whether the chip's MAC1 is right, the MAC2 it waits for, whether its
-// TAC is right. Runs in the worker thread, where the master keys are. It refuses to know money.
+// TAC is right. Runs in the worker thread, where the key store is open. It refuses to know money.
 import { equalConstantTime, unhex } from '../../schemas/epurse/hex.ts'
-import { diversify, orderFactors, type FactorOrder } from '../../schemas/epurse/keys.ts'
+import type { FactorOrder } from '../../schemas/epurse/keys.ts'
 import { loadMac1, loadMac2, loadSessionKey, loadTac } from '../../schemas/epurse/mac.ts'
 import { suites, type SuiteName } from '../../schemas/epurse/suite.ts'
 import { transactionTypes } from '../../schemas/epurse/transaction-types.ts'
-import type { KeySet } from './key-file.ts'
+import { withCardKeys } from '../keys/card-keys.ts'
+import type { KeyStore } from '../keys/key-store.ts'
+import { isValidOn } from '../keys/master-keys.ts'
 
 /** All bytes in hexadecimal text, as they stand in commands and answers. */
 export type LoadMacs = {
@@ -33,32 +35,40 @@ export type LoadAnswer = {
 
 const unknown: LoadAnswer = { known: false, right: false, mac2: null }
 
-export const answerLoad = (keys: KeySet, asked: LoadQuestion): LoadAnswer =>
-  asked.ask === 'macs' ? checkMacs(keys, asked) : checkTac(keys, asked)
+export const answerLoad = (store: KeyStore, asked: LoadQuestion): LoadAnswer =>
+  asked.ask === 'macs' ? checkMacs(store, asked) : checkTac(store, asked)
 
-function checkMacs (keys: KeySet, asked: Extract<LoadQuestion, { ask: 'macs' }>): LoadAnswer {
-  const master = masterOf(keys.load ?? [], asked)
-  if (master === null) return unknown
+/** A version whose days are over puts no more value onto chips. */
+function checkMacs (store: KeyStore, asked: Extract<LoadQuestion, { ask: 'macs' }>): LoadAnswer {
   const suite = suites[asked.suite]
-  const dlk = diversify(suite, master, [unhex(asked.cardFactor)])
-  const sessionKey = loadSessionKey({ suite, dlk, rand4: unhex(asked.random), counter: asked.counter })
-  const signed = signedOf(asked)
-  const mac1 = loadMac1({ suite, sessionKey, ...signed, oldBalanceFen: asked.balanceFen })
-  if (!equalConstantTime(mac1, unhex(asked.mac1))) return { known: true, right: false, mac2: null }
-  return { known: true, right: true, mac2: loadMac2({ suite, sessionKey, ...signed }) }
+  const card = { cards: unhex(asked.cardFactor), city: null, order: 'city-first' } as const
+  return withCardKeys(store, { ...schemeOf(asked), purpose: 'load' }, card, (dlk, master): LoadAnswer => {
+    if (!isValidOn(master, dateOf(asked))) return unknown
+    const sessionKey = loadSessionKey({ suite, dlk, rand4: unhex(asked.random), counter: asked.counter })
+    const signed = signedOf(asked)
+    const mac1 = loadMac1({ suite, sessionKey, ...signed, oldBalanceFen: asked.balanceFen })
+    if (!equalConstantTime(mac1, unhex(asked.mac1))) return { known: true, right: false, mac2: null }
+    const mac2 = loadMac2({ suite, sessionKey, ...signed })
+    sessionKey.fill(0)
+    return { known: true, right: true, mac2 }
+  }) ?? unknown
 }
 
-/** `balanceFen`: after the load, as the TAC covers it. */
-function checkTac (keys: KeySet, asked: Extract<LoadQuestion, { ask: 'tac' }>): LoadAnswer {
-  const master = masterOf(keys.tac, asked)
-  if (master === null) return unknown
+/** `balanceFen`: after the load, as the TAC covers it. Its date was looked at when MAC2 was given. */
+function checkTac (store: KeyStore, asked: Extract<LoadQuestion, { ask: 'tac' }>): LoadAnswer {
   const suite = suites[asked.suite]
   const city = asked.cityFactor === null ? null : unhex(asked.cityFactor)
-  const dtk = diversify(suite, master, orderFactors(asked.order, city, unhex(asked.cardFactor)))
-  const newBalanceFen = asked.balanceFen
-  const tac = loadTac({ suite, dtk, newBalanceFen, counter: asked.counter, ...signedOf(asked) })
-  return { known: true, right: equalConstantTime(tac, unhex(asked.tac)), mac2: null }
+  const card = { cards: unhex(asked.cardFactor), city, order: asked.order }
+  return withCardKeys(store, { ...schemeOf(asked), purpose: 'tac' }, card, (dtk): LoadAnswer => {
+    const newBalanceFen = asked.balanceFen
+    const tac = loadTac({ suite, dtk, newBalanceFen, counter: asked.counter, ...signedOf(asked) })
+    return { known: true, right: equalConstantTime(tac, unhex(asked.tac)), mac2: null }
+  }) ?? unknown
 }
+
+const schemeOf = ({ suite, keyVersion }: LoadMacs) => ({ suite, keyVersion })
+const dateOf = ({ dateTime }: LoadMacs): string =>
+  `${dateTime.slice(0, 4)}-${dateTime.slice(4, 6)}-${dateTime.slice(6, 8)}`
 
 function signedOf ({ amountFen, terminal, dateTime }: LoadMacs) {
   const moment = unhex(dateTime)
@@ -66,11 +76,4 @@ function signedOf ({ amountFen, terminal, dateTime }: LoadMacs) {
     amountFen, type: transactionTypes.epLoad, terminal6: unhex(terminal), date4: moment.slice(0, 4),
     time3: moment.slice(4)
   }
-}
-
-function masterOf (
-  rows: KeySet['tac'], { suite, keyVersion }: Pick<LoadMacs, 'suite' | 'keyVersion'>
-): Uint8Array | null {
-  const row = rows.find(one => one.suite === suite && one.keyVersion === keyVersion)
-  return row === undefined ? null : unhex(row.master)
 }

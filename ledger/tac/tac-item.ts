@@ -2,7 +2,7 @@
 // copied.
 import { putBytes } from '../../schemas/bytes.ts'
 import type { TransactionRecord } from '../../schemas/record.ts'
-import { writeHex } from '../../schemas/epurse/hex.ts'
+import { hex, readU32, writeHex } from '../../schemas/epurse/hex.ts'
 import type { SuiteName } from '../../schemas/epurse/suite.ts'
 
 export const itemLength = 48
@@ -48,7 +48,13 @@ export function completeItem (
   if (cityFactor !== null) putBytes(into, at + 11, cityFactor, 0, cityFactor.length)
 }
 
-/** Everything below which a master key is the same: suite, key version, levels. */
+/** The same for all items of one master key: suite, key version, levels, and the city where there is one. */
+export const groupOf = (items: Uint8Array, at: number): number | string => {
+  const scheme = schemeOf(items, at)
+  return (scheme & 0xFF) === 2 ? `${scheme} ${hex(cityFactorAt(items, at))}` : scheme
+}
+
+/** Suite, key version, levels. */
 export const schemeOf = (items: Uint8Array, at: number): number =>
   (items[at] ?? 0) << 16 | (items[at + 1] ?? 0) << 8 | (items[at + 2] ?? 0)
 
@@ -56,8 +62,15 @@ export const readScheme = (scheme: number) => ({
   suite: suiteNames[scheme >> 16] ?? '3des', keyVersion: scheme >> 8 & 0xFF, levels: scheme & 0xFF
 })
 
-export const cardFactorAt = (items: Uint8Array, at: number): Uint8Array => items.subarray(at + 3, at + 11)
+/** The card factors of these items, one behind the other. */
+export function cardFactorsAt (items: Uint8Array, places: readonly number[]): Uint8Array {
+  const factors = new Uint8Array(8 * places.length)
+  for (const [index, at] of places.entries()) putBytes(factors, 8 * index, items, at + 3, at + 11)
+  return factors
+}
 export const cityFactorAt = (items: Uint8Array, at: number): Uint8Array => items.subarray(at + 11, at + 19)
 export const coveredAt = (items: Uint8Array, at: number): Uint8Array => items.subarray(at + 19, at + 41)
+/** The date that the TAC covers, as its four BCD bytes compare. */
+export const dateAt = (items: Uint8Array, at: number): number => readU32(items, at + 34)
 export const tacAt = (items: Uint8Array, at: number): Uint8Array =>
   items.subarray(at + tacFrom, at + tacFrom + 4)

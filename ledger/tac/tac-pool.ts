@@ -13,7 +13,7 @@ export type TacPool = {
   readonly verify: (items: Uint8Array, order: FactorOrder) => Promise<Uint8Array>
   /** The MACs and the TAC of one load. */
   readonly load: (asked: LoadQuestion) => Promise<LoadAnswer>
-  /** The MAC that blocks a chip; null where its key is not in the file. */
+  /** The MAC that blocks a chip; null where the store has no such key. */
   readonly block: (asked: BlockQuestion) => Promise<Uint8Array | null>
   readonly close: () => Promise<void>
 }
@@ -24,8 +24,9 @@ type Waiting = { readonly resolve: (answer: Answer) => void, readonly reject: (e
 type Lane = { readonly worker: Worker, readonly waiting: Map<number, Waiting>, dead: boolean }
 
 /**
- * Starts `workers` threads; each opens the key file itself. Rejects when the file does not open. A thread
- * that dies fails what it was asked, and another takes its place with the next question.
+ * Starts `workers` threads; each opens the key store itself, a file or a token (`pkcs11:…`, whose PIN the
+ * passphrase is then). Rejects when it does not open. A thread that dies, as when the token is gone, fails
+ * what it was asked, and another takes its place with the next question.
  */
 export async function startTacPool (options: {
   readonly workers: number, readonly keyFile: string, readonly passphrase: string
@@ -54,7 +55,7 @@ export async function startTacPool (options: {
     block: async asked => (await ask({ block: asked }) as BlockTaskAnswer).block,
     close: async () => { await Promise.all(lanes.map(lane => lane.worker.terminate())) }
   }
-  // An empty task is answered only by a worker whose key file opened.
+  // An empty task is answered only by a worker whose key store opened.
   await Promise.all(lanes.map(() => pool.verify(new Uint8Array(0), 'city-first')))
   return pool
 }

@@ -128,7 +128,8 @@ function keptDiverter (algorithm: string, key: Uint8Array): (factor8: Uint8Array
 /** The factor, then its complement. */
 const diversionBlock = (factor: Uint8Array): Uint8Array => diversionBlocks(sized(factor, 8, 'a key factor'))
 
-function diversionBlocks (factors: Uint8Array): Uint8Array {
+/** What diversification encrypts: each factor of 8 bytes, then its complement. */
+export function diversionBlocks (factors: Uint8Array): Uint8Array {
   if (factors.length % 8 !== 0) throw new RangeError(`${factors.length} bytes are no whole factors of 8`)
   const blocks = new Uint8Array(2 * factors.length)
   for (let at = 0; at < factors.length; at++) {

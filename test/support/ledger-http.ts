@@ -18,7 +18,7 @@ import { openSigner } from '../../ledger/proof/seal.ts'
 import { openDb, type Db } from '../../ledger/store/db.ts'
 import { migrate } from '../../ledger/store/migrate.ts'
 import { ensureHouseAccounts } from '../../ledger/store/registry.ts'
-import { sealKeys } from '../../ledger/tac/key-file.ts'
+import { sealKeys } from '../../ledger/keys/key-file.ts'
 import { startTacPool } from '../../ledger/tac/tac-pool.ts'
 import { masterLoadKey, masterMaintenanceKey, masterTacKey } from './posting.ts'
 

@@ -24,7 +24,7 @@ import { openDb, type Db } from '../../ledger/store/db.ts'
 import { migrate } from '../../ledger/store/migrate.ts'
 import { ensureHouseAccounts, registryCache } from '../../ledger/store/registry.ts'
 import { submit, type Submitted } from '../../ledger/intake/submit.ts'
-import { sealKeys } from '../../ledger/tac/key-file.ts'
+import { sealKeys } from '../../ledger/keys/key-file.ts'
 import { startTacPool } from '../../ledger/tac/tac-pool.ts'
 
 /** Made up: first 16 bytes of SHA-256 of `citycard-test-MTK`. */
