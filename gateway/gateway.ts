@@ -1,12 +1,11 @@
 // Puts a gateway together and takes it apart: spool, parameters, uplink, lanes, ports, HTTP. Who opens it
 // closes it. It refuses to read the environment.
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../runtime/clock.ts'
-import { createHttpClient } from '../runtime/http-client.ts'
 import type { Log } from '../runtime/log.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import { type GatewayConfig } from '../schemas/gateway.ts'
@@ -19,8 +18,10 @@ import type { Condition } from './health.ts'
 import { buildApp } from './http/app.ts'
 import { openBlocks } from './blocks/blocks.ts'
 import { identityBook } from './identities.ts'
+import { ledgerClient } from './ledger-client.ts'
 import { openLoads } from './loads/loads.ts'
 import { gatewayMetrics } from './metrics.ts'
+import { openOrders } from './orders/orders.ts'
 import type { CardReaders } from './pcsc/card-readers.ts'
 import { type Lane, openLane } from './pcsc/lane.ts'
 import { tapedPcsc } from './pcsc/tape.ts'
@@ -84,13 +85,7 @@ export async function buildGateway (options: GatewayOptions): Promise<Gateway> {
 
 async function assemble (options: GatewayOptions, release: () => void): Promise<Gateway> {
   const { config, clock, readers, log, random, nowMs, newId } = options
-  const http = createHttpClient({
-    baseUrl: config.ledger.url,
-    headers: { authorization: `Bearer ${config.ledger.token}` },
-    random,
-    ...config.ledger.tls === undefined ? {} : { tls: tlsFrom(config.ledger.url, config.ledger.tls) },
-    tries: 1 // uplink and parameters come again by themselves
-  })
+  const http = ledgerClient(config.ledger, random)
   const { gateway: name, spoolDir } = config
   let fail: (failure: Error) => void = () => undefined
   const failed = new Promise<Error>(resolve => { fail = resolve })
@@ -154,6 +149,10 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
     http, files: directoryLayer(join(spoolDir, 'blocks')), clock, nowMs, random, log,
     newKey: () => `${name}-${newId()}`
   })
+  const orders = await openOrders({
+    http, files: directoryLayer(join(spoolDir, 'orders')), clock, nowMs, random, log,
+    newKey: () => `${name}-${newId()}`
+  })
   const changes = openChangeBook(spoolDir)
   const folder = (name: string) => directoryLayer(join(spoolDir, name))
   const house = {
@@ -164,11 +163,13 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   const tapes = openTapes({ dir: join(spoolDir, 'tapes'), clock, log })
   const ports = await openPorts(config.ports ?? [], house, tapes)
   const onTap = gatewayMetrics(metrics, {
-    clock, spool, uplink, witness, readers, parameters, lanes, ports, loads, blocks, desk, terminals: estate
+    clock, spool, uplink, witness, readers, parameters, lanes, ports, loads, blocks, orders, desk,
+    terminals: estate
   })
   const rules = config.cards ?? {}
   const shared = {
-    rules, spool, parameters, clock, nowMs, random, log, taps, charges, loads, blocks, pins, identities, onTap
+    rules, spool, parameters, clock, nowMs, random, log, taps, charges, loads, blocks, orders, pins,
+    identities, onTap
   }
   for (const lane of config.lanes) {
     const refused = () => {
@@ -212,6 +213,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
       await desk.close()
       await loads.close()
       await blocks.close()
+      await orders.close()
       taps.close()
       await app.close()
       level.stop()
@@ -220,17 +222,6 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
       release()
     }
   }
-}
-
-/** Read once: a new certificate is taken up at a start. Throws where the token would travel in clear. */
-function tlsFrom (url: string, { ca, cert, key }: NonNullable<GatewayConfig['ledger']['tls']>) {
-  if (!url.startsWith('https:')) throw new Error(`configuration: ledger has tls, and ${url} is not https`)
-  if ((cert === undefined) !== (key === undefined)) {
-    throw new Error('configuration: cert and key of ledger.tls go together')
-  }
-  const read = (path: string) => readFileSync(path, 'utf8')
-  const own = cert === undefined || key === undefined ? {} : { cert: read(cert), key: read(key) }
-  return { ca: read(ca), ...own }
 }
 
 /** Terminals that ports name. */
@@ -265,10 +256,10 @@ function checkNames ({ lanes, ports = [] }: GatewayConfig): void {
     if (twice !== undefined) throw new Error(`configuration: the ${what} ${twice} stands there twice`)
   }
   for (const { lane, mode, readers, terminalNumber, identity } of lanes) {
-    const loads = mode === 'load' && terminalNumber !== undefined
-    if (readers.psam !== undefined || loads || (mode === 'till' && identity !== undefined)) continue
+    const bare = mode === 'orders' || (mode === 'load' && terminalNumber !== undefined)
+    if (readers.psam !== undefined || bare || (mode === 'till' && identity !== undefined)) continue
     throw new Error(`configuration: lane ${lane} has no PSAM; a load lane with a terminalNumber needs ` +
-      'none, nor does a till that only reads identities')
+      'none, nor does a lane for orders, nor a till that only reads identities')
   }
   for (const { pcscd } of lanes) {
     const count = lanes.filter(lane => lane.pcscd === pcscd).length

@@ -5,6 +5,7 @@ import type { TapView } from '../schemas/gateway.ts'
 import type { Blocks } from './blocks/blocks.ts'
 import type { Loads } from './loads/loads.ts'
 import type { Desk } from './desk.ts'
+import type { Orders } from './orders/orders.ts'
 import type { CardReaders } from './pcsc/card-readers.ts'
 import type { Lane } from './pcsc/lane.ts'
 import type { Ports } from './ports.ts'
@@ -26,6 +27,7 @@ export type Measured = {
   desk: Pick<Desk, 'view'>
   loads: Loads
   blocks: Blocks
+  orders: Pick<Orders, 'view'>
   terminals: Pick<Terminals, 'view'>
 }
 
@@ -34,7 +36,7 @@ const tapMsBounds = [5, 10, 20, 50, 100, 200, 300, 500, 1_000, 3_000]
 /** Registers all of them; returns what to call for each tap. */
 export function gatewayMetrics (metrics: Metrics, measured: Measured): (tap: TapView) => void {
   const { clock, spool, uplink, witness, readers, parameters, lanes, ports } = measured
-  const { loads, blocks, desk, terminals } = measured
+  const { loads, blocks, orders, desk, terminals } = measured
   const taps = metrics.counter('gateway_taps_total', 'taps by lane, outcome and reason')
   const tapMs = metrics.histogram('gateway_tap_ms', 'from card present to the open gate', tapMsBounds)
   const count = (name: string, help: string, read: () => number) => { metrics.gauge(name, help, read) }
@@ -56,6 +58,10 @@ export function gatewayMetrics (metrics: Metrics, measured: Measured): (tap: Tap
   count('gateway_loads_untold', 'outcomes of loads that the ledger has not heard', () => loads.view().untold)
   count('gateway_blocks_untold', 'blocks of cards that the ledger has not heard of', () =>
     blocks.view().untold)
+  count('gateway_orders_open', 'cards that may have obeyed an order nobody saw the end of', () =>
+    orders.view().open)
+  count('gateway_orders_untold', 'what chips did with orders and the ledger has not heard', () =>
+    orders.view().untold)
   metrics.gauge('gateway_terminal_events', 'what is wrong with terminals now, by kind', () =>
     Object.entries(terminals.view().events).map(([kind, terminals]) => [{ kind }, terminals] as const))
   count('gateway_uplink_failures', 'failed deliveries in a row', () => uplink.status().failures)

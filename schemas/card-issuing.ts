@@ -1,6 +1,7 @@
 // The JSON of making cards: the cards of a batch without their secrets, and one signed step for the chip that
 // lies on the reader of an issuing desk. It refuses to know keys.
 import { Type, type Static } from 'typebox'
+import { Card, Instant } from './api.ts'
 import type { ProfileName } from './epurse/profiles.ts'
 import type { SuiteName } from './epurse/suite.ts'
 import { CardRef } from './record.ts'
@@ -29,11 +30,48 @@ export const IssuedCard = Type.Object({
 }, { ...closed, $id: 'IssuedCard' })
 export type IssuedCard = Static<typeof IssuedCard>
 
+export const issuedCardsMax = 10_000
 export const IssuingBatch = Type.Object({
   batch: BatchName,
-  cards: Type.Array(IssuedCard, { minItems: 1, maxItems: 10_000 })
+  type: Card.properties.type,
+  lot: Type.String({
+    pattern: '^[0-9A-F]{16}$', description: 'factor of the transport key of its blank cards'
+  }),
+  lotKeyVersion: Byte('of the transport key'),
+  cards: Type.Array(IssuedCard, { minItems: 1, maxItems: issuedCardsMax })
 }, { ...closed, $id: 'IssuingBatch' })
 export type IssuingBatch = Static<typeof IssuingBatch>
+
+export const issuedStates = ['waiting', 'issued', 'spoiled'] as const
+export type IssuedState = typeof issuedStates[number]
+
+/** `waiting` to the ledger: the desk may have begun it. */
+export const IssuingReport = Type.Object({
+  batch: Type.String(),
+  type: Card.properties.type,
+  startedBy: Type.String(),
+  startedAt: Instant,
+  cards: Type.Integer({ minimum: 1 }),
+  waiting: Type.Integer({ minimum: 0 }),
+  issued: Type.Integer({ minimum: 0 }),
+  spoiled: Type.Array(Type.Object({
+    serial: Type.String(), at: Type.String({ description: 'step of its plan' }), why: Type.String()
+  }, closed), { description: 'to be destroyed; their serials are not given again' })
+}, { ...closed, $id: 'IssuingReport' })
+export type IssuingReport = Static<typeof IssuingReport>
+
+export const IssuedOutcome = Type.Object({
+  batch: BatchName,
+  card: CardRef,
+  outcome: literals(['issued', 'spoiled'], 'what became of its chip'),
+  at: Type.Optional(Type.String({ maxLength: 100, description: 'spoiled: at which step' })),
+  why: Type.Optional(Type.String({ maxLength: 200, description: 'spoiled: what the chip said' }))
+}, { ...closed, $id: 'IssuedOutcome' })
+export type IssuedOutcome = Static<typeof IssuedOutcome>
+export const IssuedOutcomeReply = Type.Object({
+  card: CardRef, state: literals(issuedStates)
+}, { ...closed, $id: 'IssuedOutcomeReply' })
+export type IssuedOutcomeReply = Static<typeof IssuedOutcomeReply>
 
 export const StepAsk = Type.Object({
   batch: BatchName,

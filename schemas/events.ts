@@ -45,6 +45,20 @@ export const topics = {
       form: Type.String(), listedFor: Type.String()
     }, closed)
   },
+  'card.issued': {
+    says: 'a blank chip has become a card that works',
+    data: Type.Object({
+      card: Type.String({ description: 'masked' }), type: Type.String(), batch: Type.String()
+    }, closed)
+  },
+  'card.obeyed': {
+    says: 'a chip did, or refused, what staff had ordered for it, at a terminal of a party',
+    data: Type.Object({
+      card: Type.String({ description: 'masked' }), order: Type.Integer(), name: Type.String(),
+      outcome: Type.String({ description: 'obeyed or refused' }), operator: Type.String(),
+      terminal: Type.String()
+    }, closed)
+  },
   'terminal.event': {
     says: 'something happened to a terminal of a party, or is over',
     data: Type.Object({

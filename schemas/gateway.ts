@@ -78,6 +78,9 @@ export const tapReasons = {
   pin_wanted: { outcome: 'declined', en: 'the card wants its PIN before a load', zh: '请输入密码' },
   pin_wrong: { outcome: 'declined', en: 'the PIN is wrong', zh: '密码错误' },
   pin_blocked: { outcome: 'declined', en: 'the PIN of the card is blocked', zh: '密码已锁' },
+  orders_obeyed: { outcome: 'approved', en: 'the card has done what was ordered for it', zh: '卡片维护完成' },
+  no_orders: { outcome: 'declined', en: 'nothing is ordered for this card', zh: '该卡无待办指令' },
+  order_refused: { outcome: 'declined', en: 'the card refused what was ordered for it', zh: '卡片拒绝指令' },
   identity_read: { outcome: 'approved', en: 'the counter knows the holder of the card', zh: '身份读取成功' },
   identity_malformed: {
     outcome: 'declined', en: 'the social-security card says nothing that can be used', zh: '社保卡数据错误'
@@ -101,7 +104,7 @@ const Seconds = (description: string) => Type.Number({ minimum: 0, maximum: 86_4
 const Milliseconds = (minimum: number, maximum: number, description: string) =>
   Type.Integer({ minimum, maximum, description })
 
-export const laneModes = ['fare', 'till', 'load'] as const
+export const laneModes = ['fare', 'till', 'load', 'orders'] as const
 
 const IdentityRules = Type.Object({
   keepSeconds: Type.Optional(Type.Number({
@@ -118,7 +121,7 @@ export const LaneConfig = Type.Object({
   readers: Type.Object({
     card: ReaderName,
     psam: Type.Optional({
-      ...ReaderName, description: 'PC/SC name; lanes that load or read identities can do without'
+      ...ReaderName, description: 'PC/SC name; lanes that load, obey orders or read identities can do without'
     } as typeof ReaderName),
     sparePsam: Type.Optional(ReaderName)
   }, closed),
@@ -126,7 +129,7 @@ export const LaneConfig = Type.Object({
   psam: Type.Optional(hexText(6, 'terminal number the PSAM must have; absent: any PSAM may serve here')),
   sparePsam: Type.Optional(hexText(6, 'the same of the spare, which serves while the first is not ready')),
   mode: literals(laneModes, 'fare: each card pays the tariff; till: it pays the amount asked for; ' +
-    'load: the amount asked for is written onto it'),
+    'load: the amount asked for is written onto it; orders: it does what staff have ordered for it'),
   agent: Type.Optional(Type.String({
     pattern: '^[A-Z0-9-]{1,15}$', description: 'load: party that takes the cash; the operator when absent'
   })),

@@ -39,9 +39,9 @@ t.test('the set-up plans what a machine lacks', async t => {
   t.same(plan('--plan', `${dir}/bare`), all)
   t.same(plan('--plan', `${dir}/none`), all, 'no dpkg at all')
   t.same(plan('--plan', `${dir}/bare`, '--then', 'bin/test.ts'),
-    [...all, 'pcsc-tools', 'opensc', 'socat', 'redis-server', 'postgresql', 'chromium', 'hledger', 'softhsm2',
-      'p11-kit', 'p11-kit-modules'],
-    'tests want card tools of others, cables, Redis, PostgreSQL with its tools, a browser, hledger and a token')
+    [...all, 'pcsc-tools', 'opensc', 'socat', 'redis-server', 'postgresql', 'chromium', 'hledger',
+      'softhsm2', 'p11-kit', 'p11-kit-modules'],
+    'card tools of others, cables, Redis, PostgreSQL with its tools, a browser, hledger, a token')
   t.same(plan('--plan', `${dir}/bare`, '--only', 'npm'), [])
   t.same(plan('--plan', `${dir}/half`),
     ['python3', 'libpcsclite-dev', 'pcscd', 'vsmartcard-vpcd', 'iproute2', 'util-linux', 'openssl'],

@@ -45,6 +45,8 @@ const named: Readonly<Record<string, readonly string[]>> = {
   national_return: ['return_id'],
   load: ['load_id', 'card_id', 'noted_in'],
   card_block: ['key', 'card_id', 'noted_in'],
+  card_order: ['order_id', 'card_id', 'noted_in'],
+  card_order_signature: ['key', 'order_id', 'noted_in'],
   parameter_applied: ['terminal_id', 'version', 'noted_in'],
   note: ['batch_id'],
   terminal: ['terminal_id', 'code'],
@@ -248,6 +250,14 @@ async function atTheCounter (door: Door): Promise<void> {
   }
   await door.ok('gateway', 'POST', '/v1/card-blocks', block)
   await door.ok('gateway', 'POST', '/v1/card-blocks/outcome', { key: block.key, card, outcome: 'blocked' })
+  const wish = { name: 'update_binary', sfi: 22, offset: 0, data: '02' }
+  const order = { card, order: wish, reason: 'moved' }
+  const { status } = await door.ask('clerk', 'POST', '/v1/card-orders', { json: order })
+  if (status !== 201) throw new Error(`ordered: ${status}`)
+  const next = { key: 'order-0001', card, operator: 'BUS', terminal: 'B1', challenge: 'C0FFEE02' }
+  await door.ok('gateway', 'POST', '/v1/card-orders/next', next)
+  const obeyed = { key: next.key, card, outcome: 'obeyed', sw: '9000' }
+  await door.ok('gateway', 'POST', '/v1/card-orders/outcome', obeyed)
   await door.ok('gateway', 'POST', '/v1/parameters/applied', {
     operator: 'BUS', terminal: 'B1', kind: 'blacklist', version: 1, appliedAt: '2026-03-03T08:30:00+08:00'
   })

@@ -15,8 +15,11 @@ import { type JournalLimits, openJournal } from '../spool/journal.ts'
 type Card =
   | { readonly state: 'waiting' }
   | { readonly state: 'begun' | 'named', readonly given: number }
-  | { readonly state: 'issued' }
-  | { readonly state: 'spoiled', readonly at: string, readonly why: string }
+  | Ended
+/** `told`: whoever started the batch knows. */
+type Ended =
+  | { readonly state: 'issued', readonly told: boolean }
+  | { readonly state: 'spoiled', readonly at: string, readonly why: string, readonly told: boolean }
 export type CardState = Card['state']
 
 /** What lies on disk. */
@@ -39,6 +42,10 @@ export type Batch = {
   unusable (plan: Plan | null, why: string): Promise<void>
   /** The chip that `begin` or `resume` gave this plan to is gone, or done. */
   release (plan: Plan): void
+  /** The first card whose end has not been told yet; null: there is none. */
+  untold (): { readonly plan: Plan, readonly end: Ended } | null
+  /** On disk: it is not told again. */
+  told (plan: Plan): Promise<void>
   report (): BatchReport
   close (): Promise<void>
 }
@@ -124,7 +131,8 @@ export async function openBatch (options: BatchOptions): Promise<Batch> {
         return 'doubtful'
       }
       if ('given' in before && before.given > 1) {
-        await set(plan, { state: 'spoiled', at: 'begin', why: 'two chips may carry this serial' })
+        const why = 'two chips may carry this serial'
+        await set(plan, { state: 'spoiled', at: 'begin', why, told: false })
         return 'doubtful'
       }
       atWork.add(keyOf(plan))
@@ -137,14 +145,25 @@ export async function openBatch (options: BatchOptions): Promise<Batch> {
       await set(plan, { ...before, state: 'named' })
     },
     giveBack,
-    issued: plan => set(plan, { state: 'issued' }),
-    spoiled: (plan, at, why) => set(plan, { state: 'spoiled', at, why }),
+    issued: plan => set(plan, { state: 'issued', told: false }),
+    spoiled: (plan, at, why) => set(plan, { state: 'spoiled', at, why, told: false }),
     unusable: async (plan, why) => {
       const counted = journal.append({ unusable: why, times: 1 + (unusable.get(why) ?? 0) })
       if (plan !== null) await giveBack(plan)
       await counted
     },
     release: plan => { atWork.delete(keyOf(plan)) },
+    untold: () => {
+      for (const plan of plans.values()) {
+        const end = stateOf(plan)
+        if ('told' in end && !end.told) return { plan, end }
+      }
+      return null
+    },
+    told: async plan => {
+      const end = stateOf(plan)
+      if ('told' in end) await set(plan, { ...end, told: true })
+    },
     report: () => reportOf(batch, plans, states, unusable),
     close: () => journal.close()
   }

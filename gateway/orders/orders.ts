@@ -1,5 +1,7 @@
 // Orders for chips between a lane and the ledger: signed there, on disk before the chip hears of one, told
 // until the ledger has heard what the chip did. It refuses to know chips and readers.
+import { setTimeout as delay } from 'node:timers/promises'
+import { killPoint } from '../../runtime/kill-point.ts'
 import { maskCard } from '../../runtime/log.ts'
 import {
   type OrderAsk, type OrderOutcome, OrderOutcomeReply, OrderReply
@@ -36,7 +38,10 @@ type Kept = SentOrder & { readonly told: Told | null }
 /** What lies on disk: an order as it stands, or that it is forgotten. */
 type Entry = { readonly order: Kept } | { readonly gone: string }
 
-const limits = { signMs: 3_000, tellMs: 10_000, retryMs: 100, backoffMs: 250, backoffMaxMs: 15_000 } as const
+const limits = {
+  signMs: 3_000, tellMs: 10_000, retryMs: 100, backoffMs: 250, backoffMaxMs: 15_000, lookMs: 10,
+  heardLooks: 300
+} as const
 
 export async function openOrders (options: OrdersOptions): Promise<Orders> {
   const { http, files, clock, nowMs, random, newKey, log } = options
@@ -55,9 +60,10 @@ export async function openOrders (options: OrdersOptions): Promise<Orders> {
   const untold = () => [...orders.values()].filter(order => order.told !== null)
 
   async function next (wish: Omit<OrderAsk, 'key'>): ReturnType<Orders['next']> {
+    if (!await isHeard(wish.card)) return { why: 'unanswered' }
     const key = newKey()
     const answer = await askUntil({
-      http, path: '/v1/card-orders', body: { key, ...wish }, schema: OrderReply, nowMs, retryMs,
+      http, path: '/v1/card-orders/next', body: { key, ...wish }, schema: OrderReply, nowMs, retryMs,
       deadlineMs: limits.signMs
     })
     if (answer.outcome !== 'replied') return { why: 'unanswered' }
@@ -72,12 +78,20 @@ export async function openOrders (options: OrdersOptions): Promise<Orders> {
     return { order: { key, card: wish.card, name: order.name }, command }
   }
 
+  /** What this chip did is known there first: else its last order would be signed again. */
+  async function isHeard (card: CardRef): Promise<boolean> {
+    const isLeft = () => untold().some(one => cardKey(one.card) === cardKey(card))
+    for (let look = 0; isLeft() && look < limits.heardLooks; look++) await delay(limits.lookMs)
+    return !isLeft()
+  }
+
   /** An earlier order of this card whose end nobody knows was signed anew: this one stands in its place. */
   async function send (order: SentOrder): Promise<void> {
     const before = [...orders.values()].filter(one =>
       one.told === null && cardKey(one.card) === cardKey(order.card))
     const gone = before.map(({ key }) => journal.append({ gone: key }))
     await Promise.all([...gone, journal.append({ order: { ...order, told: null } })])
+    killPoint('order-after-intent')
   }
 
   async function conclude ({ key, card, name }: SentOrder, told: Told): Promise<void> {

@@ -16,6 +16,7 @@ import type { Blocks } from '../blocks/blocks.ts'
 import type { Identities } from '../identities.ts'
 import type { Load } from '../loads/book.ts'
 import type { Loads } from '../loads/loads.ts'
+import type { Orders } from '../orders/orders.ts'
 import type { Pins } from '../pins.ts'
 import { SpoolFailedError } from '../spool/segment-log.ts'
 import type { Spool } from '../spool/spool.ts'
@@ -26,6 +27,7 @@ import { blockListed } from './block.ts'
 import { type Answer, type Channel, timed } from './exchange.ts'
 import { identityGreeting, readIdentity } from './identity.ts'
 import { type LoadOrder, runLoad, settleOpenLoad } from './load.ts'
+import { runOrders } from './obey.ts'
 import type { PinAtHand } from './pin.ts'
 import type { Connection, Pcsc } from './port.ts'
 import { type PsamKeeper, firstReady, keepPsam, noPsam } from './psam-keeper.ts'
@@ -50,6 +52,8 @@ export type LaneOptions = {
   loads?: Loads
   /** Absent: no listed card is blocked on its chip. */
   blocks?: Blocks
+  /** Absent: no card obeys here. */
+  orders?: Orders
   /** Absent: orders come without PINs. */
   pins?: Pins
   /** Absent: nobody is told who holds a social-security card. */
@@ -103,7 +107,7 @@ export function openLane (options: LaneOptions): Lane {
   const psam = own === undefined ? noPsam : firstReady([keep(own, config.psam), ...spare])
   const paidAtMs = new Map<string, number>()
   /** A desk that only reads identities has no PSAM. */
-  const takesPurses = own !== undefined || config.mode === 'load'
+  const takesPurses = own !== undefined || config.mode === 'load' || config.mode === 'orders'
   let session: Session = startSession()
   let serving: Promise<void> = Promise.resolve()
   let arrivals = 0
@@ -128,7 +132,8 @@ export function openLane (options: LaneOptions): Lane {
     if (reader.state() !== 'chip' || no !== arrivals) return
     begin()
     if (sells) identities?.forgetLane(config.lane)
-    const charge = config.mode === 'fare' ? null : charges.current(config.lane)
+    const asks = config.mode === 'till' || config.mode === 'load'
+    const charge = asks ? charges.current(config.lane) : null
     const connection = await reader.connect(deadlineMs).catch((error: Error) => error)
     const greetedMs = nowMs() - atMs
     if (connection instanceof Error) {
@@ -158,7 +163,7 @@ export function openLane (options: LaneOptions): Lane {
     if (holder === 'absent') return await serveGroup(unasked, atMs)
     const { result, ms } = holder
     const sayHolder = () => say(result, undefined, ms)
-    const pays = takesPurses && (config.mode === 'fare' || served.charge !== null)
+    const pays = takesPurses && (config.mode === 'fare' || config.mode === 'orders' || served.charge !== null)
     if (pays && result.reason !== 'card_removed') {
       return await serveGroup({ ...unasked, unsupported: null, sayHolder, greetedMs: 0 }, nowMs())
     }
@@ -253,6 +258,10 @@ export function openLane (options: LaneOptions): Lane {
           }
     }
     try {
+      if (config.mode === 'orders') {
+        assert(options.orders !== undefined, `lane ${config.lane} has nobody to ask for orders`)
+        return await runOrders(card, { ...common, orders: options.orders })
+      }
       if (config.mode === 'load') {
         assert(loads !== undefined, `lane ${config.lane} has nobody to ask for loads`)
         const pin = pinFor(served.charge)

@@ -10,6 +10,7 @@ export type State =
   | 'debiting' // the debit command is out
   | 'asking' // INITIALIZE for a load, MAC1 to the ledger, intent to disk
   | 'crediting' // the credit command is out
+  | 'obeying' // orders of the ledger, one after the other
   | 'recording' // the chip has paid, or holds the value: MAC2, record to disk
   | 'approved'
   | 'declined'
@@ -21,12 +22,13 @@ export type Signal =
   | 'priced' | 'intent_kept' | 'debited' | 'debit_refused' | 'answer_lost' | 'recorded' | 'unverified'
   | 'load_due' | 'granted' | 'credited' | 'credit_refused'
   | 'identified'
+  | 'orders_due' | 'obeyed'
 
 export const next: Record<State, Partial<Record<Signal, State>>> = {
   idle: { card_in: 'reading', card_out: 'idle' },
   reading: {
-    identified: 'approved', priced: 'signing', load_due: 'asking', proof_due: 'proving', declined: 'declined',
-    card_out: 'reading'
+    identified: 'approved', priced: 'signing', load_due: 'asking', orders_due: 'obeying',
+    proof_due: 'proving', declined: 'declined', card_out: 'reading'
   },
   proving: {
     proven_here: 'approved',
@@ -42,6 +44,7 @@ export const next: Record<State, Partial<Record<Signal, State>>> = {
   crediting: {
     credited: 'recording', credit_refused: 'declined', answer_lost: 'torn', card_out: 'crediting'
   },
+  obeying: { obeyed: 'approved', declined: 'declined', answer_lost: 'torn', card_out: 'obeying' },
   recording: { recorded: 'approved', unverified: 'torn', card_out: 'recording' },
   approved: { card_out: 'idle' },
   declined: { card_out: 'idle' },

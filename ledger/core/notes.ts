@@ -15,6 +15,13 @@ export const noted = {
     'bucket', 'card_id', 'client_id', 'key', 'operator', 'terminal', 'form', 'challenge', 'listed_for',
     'state', 'requested_at', 'decided_at'
   ],
+  card_order: [
+    'bucket', 'order_id', 'card_id', 'name', 'form', 'file_id', 'file_offset', 'file_bytes', 'reason',
+    'ordered_by', 'ordered_at', 'state', 'sw', 'decided_at'
+  ],
+  card_order_signature: [
+    'bucket', 'client_id', 'key', 'order_id', 'operator', 'terminal', 'challenge', 'signed_at'
+  ],
   parameter_applied: ['terminal_id', 'kind', 'version', 'applied_at', 'reported_at'],
   terminal: ['terminal_id', 'party_id', 'code', 'name', 'reachable'],
   terminal_enrolment: [

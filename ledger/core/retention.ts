@@ -35,6 +35,7 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   national_batch: 'books', national_receipt: 'books', national_return: 'books',
 
   card_event: 'keys', terminal_claim: 'keys', request: 'keys', load: 'keys', card_block: 'keys',
+  card_order: 'keys', card_order_signature: 'keys', issuing_batch: 'keys', issuing_card: 'keys',
   evidence: 'verdicts', adjustment: 'verdicts', chain_fact: 'verdicts',
   blacklist_entry: 'verdicts', blacklist_version: 'verdicts', tariff_version: 'verdicts',
   city_list_version: 'verdicts', accepted_city: 'verdicts', psam_reuse: 'verdicts',

@@ -14,10 +14,12 @@ import { exportRoutes } from './exports.ts'
 import { fareRoutes } from './fares.ts'
 import { fileRoutes } from './files.ts'
 import { healthRoutes } from './health.ts'
+import { issuingRoutes } from './issuing.ts'
 import { itemRoutes } from './items.ts'
 import { libraryRoutes } from './library.ts'
 import { loadRoutes } from './loads.ts'
 import { cardBlockRoutes } from './card-blocks.ts'
+import { cardOrderRoutes } from './card-orders.ts'
 import { nationalRoutes } from './national.ts'
 import { operatorRoutes } from './operators.ts'
 import { parameterRoutes } from './parameters.ts'
@@ -54,6 +56,8 @@ const all = [
   requestRoutes,
   loadRoutes,
   cardBlockRoutes,
+  cardOrderRoutes,
+  issuingRoutes,
   fileRoutes,
   viewRoutes,
   accountRoutes,

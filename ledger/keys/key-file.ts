@@ -26,7 +26,7 @@ const Masters = Type.Optional(Type.Array(Master))
 /** Master keys, hexadecimal, by purpose: the roots that card keys are diversified from. */
 export const KeySet = Type.Object({
   tac: Type.Array(Master), load: Masters, maintenance: Masters, purchase: Masters, pin_unblock: Masters,
-  pin_reload: Masters, card_master: Masters
+  pin_reload: Masters, card_master: Masters, transport: Masters
 }, { additionalProperties: false })
 export type KeySet = Static<typeof KeySet>
 

@@ -11,7 +11,8 @@ export const purposes = {
   purchase: 'debits a chip; in PSAMs too',
   pin_unblock: 'opens a blocked PIN',
   pin_reload: 'sets a PIN anew',
-  card_master: 'writes all other keys onto a chip'
+  card_master: 'writes all other keys onto a chip',
+  transport: 'opens the blank cards of a maker, by the factor of their lot'
 } as const
 export type Purpose = keyof typeof purposes
 

@@ -33,6 +33,15 @@ export async function findCards (db: Db | Tx, refs: readonly CardRef[]): Promise
   return new Map(rows.map(({ place, ...row }) => [cardKey(distinct[Number(place) - 1] as CardRef), row]))
 }
 
+/** Version of the keys that a card was issued with. */
+export async function keyVersionOf (
+  db: Db | Tx, { bucket, cardId }: { readonly bucket: number, readonly cardId: bigint }
+): Promise<number> {
+  const { rows: [row] } = await db.query<{ keyVersion: number }>(
+    'select key_version as "keyVersion" from card where bucket = $1 and card_id = $2', [bucket, cardId])
+  return row?.keyVersion ?? 0
+}
+
 /** Cards by their number inside the ledger. */
 export async function findCardsById (
   tx: Tx, keys: readonly { readonly bucket: number, readonly cardId: bigint }[]

@@ -76,6 +76,8 @@ export async function * notePages (tx: Tx, { batchId }: Start): AsyncGenerator<N
 const times = {
   load: ['requested_at', "format('load %s', load_id)"],
   card_block: ['requested_at', "format('card_block %s', key)"],
+  card_order: ['ordered_at', "format('card_order %s', order_id)"],
+  card_order_signature: ['signed_at', "format('card_order_signature %s', key)"],
   parameter_applied: [
     'reported_at', "format('parameter_applied terminal %s version %s', terminal_id, version)"
   ],

@@ -2,6 +2,7 @@
 
 create sequence batch_id_seq as bigint;
 create sequence card_id_seq as bigint;
+create sequence card_order_id_seq as bigint;
 create sequence delivery_no_seq as bigint;
 create sequence load_id_seq as bigint;
 
@@ -293,6 +294,41 @@ create table card_event (
 );
 CREATE INDEX card_event_batch ON public.card_event USING brin (batch_id) WITH (autosummarize='on');
 CREATE INDEX card_event_date ON public.card_event USING brin (clearing_date) WITH (autosummarize='on');
+
+create table card_order (
+  bucket smallint not null,
+  card_id bigint not null,
+  decided_at timestamp with time zone,
+  file_bytes bytea,
+  file_id smallint,
+  file_offset smallint,
+  form text,
+  name text not null,
+  noted_in bigint,
+  order_id bigint not null,
+  ordered_at timestamp with time zone not null,
+  ordered_by text not null,
+  reason text not null,
+  state smallint not null,
+  sw text,
+  constraint card_order_pkey PRIMARY KEY (bucket, order_id)
+);
+CREATE INDEX card_order_of_card ON public.card_order USING btree (bucket, card_id, order_id) WHERE (state = 0);
+CREATE INDEX card_order_state ON public.card_order USING btree (state, order_id);
+
+create table card_order_signature (
+  bucket smallint not null,
+  challenge bytea not null,
+  client_id text not null,
+  key text not null,
+  noted_in bigint,
+  operator text not null,
+  order_id bigint not null,
+  signed_at timestamp with time zone not null,
+  terminal text not null,
+  constraint card_order_signature_pkey PRIMARY KEY (bucket, client_id, key)
+);
+CREATE INDEX card_order_signature_order ON public.card_order_signature USING btree (bucket, order_id);
 
 create table chain_fact (
   at timestamp with time zone not null,
@@ -671,6 +707,31 @@ create table instruction_account (
   constraint instruction_account_instruction_id_fkey FOREIGN KEY (instruction_id) REFERENCES instruction(instruction_id),
   constraint instruction_account_to_account_id_fkey FOREIGN KEY (to_account_id) REFERENCES bank_account(bank_account_id)
 );
+
+create table issuing_batch (
+  batch text not null,
+  card_type text not null,
+  lot bytea not null,
+  lot_key_version smallint not null,
+  started_at timestamp with time zone not null,
+  started_by text not null,
+  constraint issuing_batch_pkey PRIMARY KEY (batch)
+);
+
+create table issuing_card (
+  batch text not null,
+  bucket smallint not null,
+  issuer bytea not null,
+  place integer not null,
+  serial bytea not null,
+  spec jsonb not null,
+  spoiled_at text,
+  spoiled_why text,
+  state smallint not null,
+  told_at timestamp with time zone,
+  constraint issuing_card_pkey PRIMARY KEY (bucket, issuer, serial)
+);
+CREATE INDEX issuing_card_batch ON public.issuing_card USING btree (batch, place);
 
 create table item (
   amount_fen bigint not null default 0,

@@ -4,8 +4,9 @@ import type { FactorOrder } from '../../schemas/epurse/keys.ts'
 import { itemLength } from './tac-item.ts'
 import type { LoadAnswer, LoadQuestion } from './load-keys.ts'
 import type { BlockQuestion } from './block-keys.ts'
+import type { ChipAnswer, ChipQuestion } from './chip-keys.ts'
 import type {
-  BlockTask, BlockTaskAnswer, LoadTask, LoadTaskAnswer, TacAnswer, TacTask
+  BlockTask, BlockTaskAnswer, ChipTask, ChipTaskAnswer, LoadTask, LoadTaskAnswer, TacAnswer, TacTask
 } from './tac-worker.ts'
 
 export type TacPool = {
@@ -15,11 +16,14 @@ export type TacPool = {
   readonly load: (asked: LoadQuestion) => Promise<LoadAnswer>
   /** The MAC that blocks a chip; null where the store has no such key. */
   readonly block: (asked: BlockQuestion) => Promise<Uint8Array | null>
+  /** What is signed for a chip, or a PIN for its holder. */
+  readonly chip: (asked: ChipQuestion) => Promise<ChipAnswer>
   readonly close: () => Promise<void>
 }
 
-type Answer = TacAnswer | LoadTaskAnswer | BlockTaskAnswer
-type Question = Omit<TacTask, 'task'> | Omit<LoadTask, 'task'> | Omit<BlockTask, 'task'>
+type Answer = TacAnswer | LoadTaskAnswer | BlockTaskAnswer | ChipTaskAnswer
+type Question =
+  Omit<TacTask, 'task'> | Omit<LoadTask, 'task'> | Omit<BlockTask, 'task'> | Omit<ChipTask, 'task'>
 type Waiting = { readonly resolve: (answer: Answer) => void, readonly reject: (error: Error) => void }
 type Lane = { readonly worker: Worker, readonly waiting: Map<number, Waiting>, dead: boolean }
 
@@ -53,6 +57,7 @@ export async function startTacPool (options: {
     },
     load: async asked => (await ask({ load: asked }) as LoadTaskAnswer).load,
     block: async asked => (await ask({ block: asked }) as BlockTaskAnswer).block,
+    chip: async asked => (await ask({ chip: asked }) as ChipTaskAnswer).chip,
     close: async () => { await Promise.all(lanes.map(lane => lane.worker.terminate())) }
   }
   // An empty task is answered only by a worker whose key store opened.

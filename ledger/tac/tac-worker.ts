@@ -10,6 +10,7 @@ import { keyBytes } from '../keys/components.ts'
 import type { HeldKey } from '../keys/master-keys.ts'
 import { openKeyStore } from '../keys/open-store.ts'
 import { answerBlock, type BlockQuestion } from './block-keys.ts'
+import { answerChip, type ChipAnswer, type ChipQuestion } from './chip-keys.ts'
 import { answerLoad, type LoadAnswer, type LoadQuestion } from './load-keys.ts'
 import {
   cardFactorsAt, cityFactorAt, coveredAt, dateAt, groupOf, itemLength, readScheme, schemeOf, tacAt
@@ -22,6 +23,8 @@ export type TacAnswer = { readonly task: number, readonly valid: Uint8Array }
 export type BlockTask = { readonly task: number, readonly block: BlockQuestion }
 export type LoadTaskAnswer = { readonly task: number, readonly load: LoadAnswer }
 export type BlockTaskAnswer = { readonly task: number, readonly block: Uint8Array | null }
+export type ChipTask = { readonly task: number, readonly chip: ChipQuestion }
+export type ChipTaskAnswer = { readonly task: number, readonly chip: ChipAnswer }
 
 const { path, passphrase } = workerData as { path: string, passphrase: string }
 const store = await openKeyStore(path, passphrase)
@@ -60,7 +63,9 @@ function verifyGroup (
 const lastDayOf = ({ to }: HeldKey): number =>
   to === null ? Number.MAX_SAFE_INTEGER : readU32(unhex(to.replaceAll('-', '')))
 
-parentPort?.on('message', (asked: TacTask | LoadTask | BlockTask) => {
+type Task = TacTask | LoadTask | BlockTask | ChipTask
+
+parentPort?.on('message', (asked: Task) => {
   try {
     answer(asked)
   } catch (error) {
@@ -69,7 +74,12 @@ parentPort?.on('message', (asked: TacTask | LoadTask | BlockTask) => {
   }
 })
 
-function answer (asked: TacTask | LoadTask | BlockTask): void {
+function answer (asked: Task): void {
+  if ('chip' in asked) {
+    const chip = answerChip(store, asked.chip)
+    parentPort?.postMessage({ task: asked.task, chip } satisfies ChipTaskAnswer)
+    return
+  }
   if ('block' in asked) {
     const block = answerBlock(store, asked.block)
     parentPort?.postMessage({ task: asked.task, block } satisfies BlockTaskAnswer)

@@ -53,6 +53,8 @@ const nameOf = (table: NotedTable, row: NotedRow): string =>
 const names = {
   load: ['load_id', 'card_id'],
   card_block: ['key', 'card_id'],
+  card_order: ['order_id', 'card_id'],
+  card_order_signature: ['key', 'order_id'],
   parameter_applied: ['terminal_id', 'version'],
   terminal: ['terminal_id', 'code'],
   terminal_enrolment: ['terminal_id', 'state']

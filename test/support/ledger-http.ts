@@ -10,6 +10,7 @@ import pg from 'pg'
 import { startPostgres } from '../../bin/postgres.ts'
 import { manualClock, type ManualClock } from '../../runtime/clock.ts'
 import { createLog } from '../../runtime/log.ts'
+import { testMasterKey } from '../../terminal-sim/keys.ts'
 import { createRandom } from '../../terminal-sim/random.ts'
 import { hex } from '../../schemas/epurse/hex.ts'
 import { bootstrap } from '../../ledger/people/bootstrap.ts'
@@ -93,7 +94,11 @@ export async function startDoors (): Promise<Doors> {
   const version = { keyVersion: 1, suite: '3des' as const }
   const keys = {
     tac: [{ ...version, master: hex(masterTacKey) }], load: [{ ...version, master: hex(masterLoadKey) }],
-    maintenance: [{ ...version, master: hex(masterMaintenanceKey) }]
+    maintenance: [{ ...version, master: hex(masterMaintenanceKey) }],
+    ...Object.fromEntries(([
+      ['purchase', 'MPK'], ['pin_unblock', 'MPUK'], ['pin_reload', 'MRPK'], ['card_master', 'MMK'],
+      ['transport', 'TRK']
+    ] as const).map(([purpose, name]) => [purpose, [{ ...version, master: hex(testMasterKey(name)) }]]))
   }
   writeFileSync(keyFile, sealKeys(keys, 'test', new Uint8Array(16), new Uint8Array(12)))
   const tac = await startTacPool({ workers: 1, keyFile, passphrase: 'test' })
