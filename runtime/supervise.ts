@@ -113,14 +113,20 @@ export async function superviseChild<Ready> (options: ChildOptions): Promise<Chi
 
 /**
  * The child's side: prints the ready line, and calls `stop` once when told to go (SIGTERM, SIGINT) or when
- * its starter is gone (end of standard input), then exits; 1 when `stop` fails. Run from a terminal, only
- * signals count.
+ * its starter is gone (end of standard input), then exits; 1 when `stop` fails or does not end, as where the
+ * database is away. Run from a terminal, only signals count.
  */
-export function announceReady (ready: unknown, stop: () => Promise<void> | void): void {
+export function announceReady (
+  ready: unknown, stop: () => Promise<void> | void, stopMs = 60_000
+): void {
   let stopping = false
   const go = () => {
     if (stopping) return
     stopping = true
+    setTimeout(() => {
+      console.error(`not stopped in order within ${stopMs / 1_000} s: ended`)
+      process.exit(1)
+    }, stopMs).unref()
     Promise.resolve().then(stop).then(() => process.exit(0), error => {
       console.error(error)
       process.exit(1)

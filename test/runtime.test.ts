@@ -255,6 +255,10 @@ t.test('supervised children', async t => {
       console.error('starting')
       announceReady({ port: 4711, pid: process.pid }, () => { console.log('going'); clearInterval(server) })
       console.log('{"not":"ready"}')`,
+    'endless.ts': `
+      import { announceReady } from '${supervise}'
+      setInterval(() => undefined, 1000)
+      announceReady({}, () => new Promise(() => undefined), 100)`,
     'deaf.mjs': "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); console.log('{\"ready\":1}')",
     'broken.mjs': "console.error('no database at localhost'); process.exit(3)",
     'mute.mjs': 'setInterval(() => {}, 1000)',
@@ -282,6 +286,16 @@ t.test('supervised children', async t => {
   t.test('a deaf one is killed after the deadline', async t => {
     const child = await superviseChild({ name: 'deaf', ...node('deaf.mjs'), stopTimeoutMs: 50 })
     t.same(await child.stop(), { code: null, signal: 'SIGKILL' })
+  })
+
+  t.test('one whose order of stopping has no end ends all the same, and says so', async t => {
+    const lines: string[] = []
+    const child = await superviseChild({
+      name: 'endless', ...nodeCommand(`${dir}/endless.ts`), onLine: line => lines.push(line),
+      stopTimeoutMs: 60_000
+    })
+    t.same(await child.stop(), { code: 1, signal: null })
+    t.same(lines, ['not stopped in order within 0.1 s: ended'])
   })
 
   t.test('one that ends or dawdles before it is ready fails with its last words', async t => {

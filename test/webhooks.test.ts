@@ -258,10 +258,12 @@ for (const [name, { redisUrl, wipe }] of Object.entries(carriers)) {
 
 const root = join(import.meta.dirname, '..')
 function startLedger (door: Door, more: NodeJS.ProcessEnv): ChildProcess {
-  return spawn(process.execPath, ['--import', 'tsx', 'ledger/main.ts'], {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'ledger/main.ts'], {
     cwd: root, stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...doors.env(door.databaseUrl), LEDGER_PRIVATE_WEBHOOKS: 'true', ...more }
   })
+  t.teardown(() => child.kill('SIGKILL'))
+  return child
 }
 
 t.test('killed between the call and its note: called again under the same id', async t => {
@@ -269,7 +271,8 @@ t.test('killed between the call and its note: called again under the same id', a
   const to = await receiver()
   await door.ok('auditor', 'POST', '/v1/webhooks', { url: to.url, topics: ['records.booked'] })
   await deliver(door, 0, 1)
-  const first = startLedger(door, { CITIZEN_CARD_KILL_AT: 'after-telling' })
+  const first = startLedger(door,
+    { CITIZEN_CARD_KILL_AT: 'after-telling', LEDGER_CLOCK: '2026-03-03T01:00:00+08:00' })
   const [, signal] = await once(first, 'exit')
   t.equal(signal, 'SIGKILL')
   t.equal(to.told.length, 1)
