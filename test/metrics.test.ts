@@ -194,6 +194,7 @@ const measured = (agoMs: (seconds: number) => number) => ({
   clock: manualClock(agoMs(0)),
   spool: {
     refusal: () => 'spool_full',
+    level: () => ({ depth: 11, highWater: true }),
     status: () => ({
       depth: 11, oldestAtMs: agoMs(12), segments: 13, delivered: 14, parked: Array(15), highWater: true,
       flushes: 16, openIntents: 17
