@@ -160,8 +160,10 @@ export type PartyPosition = Static<typeof PartyPosition>
 export const MedicalTotals = Type.Object({
   date: LocalDate,
   items: Type.Array(Type.Object({
-    settlement: Type.String({ pattern: '^[0-9A-Za-z-]{1,40}$' }), amountFen: fen('settled'),
-    state: literals(['settled', 'cancelled'])
+    settlement: Type.String({ pattern: '^[0-9A-Za-z-]{1,40}$' }), amountFen: fen('of the whole bill'),
+    state: literals(['settled', 'cancelled']),
+    fundsFen: Type.Optional(fen('all funds together; told with accountFen')),
+    accountFen: Type.Optional(fen('the personal account'))
   }, closed), { maxItems: limits.recordsPerDeliveryMax })
 }, { ...closed, $id: 'MedicalTotals' })
 export type MedicalTotals = Static<typeof MedicalTotals>

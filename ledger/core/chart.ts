@@ -141,14 +141,17 @@ export const transferCodes = {
   bank_out: 65, agent_pay_in: 66, short: 67, short_reversed: 68, line_attributed: 69, instruction_voided: 70,
   library_deposit: 80, library_deposit_returned: 81,
   fare_refund: 90, fare_refund_reversed: 91, fare_share: 92, fare_share_reversed: 93, concession_claim: 94,
-  concession_claim_reversed: 95
+  concession_claim_reversed: 95,
+  clinic_fund: 100, clinic_account: 101, clinic_family: 102, clinic_fund_reversed: 103,
+  clinic_account_reversed: 104, clinic_family_reversed: 105, medical_credit: 106, medical_credit_returned: 107
 } as const
 export type TransferCode = keyof typeof transferCodes
 
 /** Codes that add to or take from what an operator claims for a date. */
 export const claimCodes = {
   first: [
-    transferCodes.tap, transferCodes.issuer_risk, transferCodes.online_purchase, transferCodes.foreign_tap
+    transferCodes.tap, transferCodes.issuer_risk, transferCodes.online_purchase, transferCodes.foreign_tap,
+    transferCodes.clinic_fund, transferCodes.clinic_account, transferCodes.clinic_family
   ],
   adjusted: [
     transferCodes.tap_adjusted, transferCodes.tap_reversed, transferCodes.foreign_tap_adjusted,
@@ -157,7 +160,8 @@ export const claimCodes = {
     transferCodes.dispute_adjusted, transferCodes.refund_reversed, transferCodes.unpaid_release_reversed,
     transferCodes.dispute_reversed, transferCodes.fare_refund, transferCodes.fare_refund_reversed,
     transferCodes.fare_share, transferCodes.fare_share_reversed, transferCodes.concession_claim,
-    transferCodes.concession_claim_reversed
+    transferCodes.concession_claim_reversed, transferCodes.clinic_fund_reversed,
+    transferCodes.clinic_account_reversed, transferCodes.clinic_family_reversed
   ]
 } as const
 

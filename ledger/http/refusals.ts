@@ -108,6 +108,17 @@ export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
     'registry_invalid', 'request_conflict'
   ],
   'GET /v1/library/:party/payments': ['not_found'],
+  'POST /v1/clinic/rules': ['other_branch', 'proposal_pending', 'registry_invalid'],
+  'PUT /v1/clinic/persons': ['registry_invalid'],
+  'POST /v1/clinic/persons/look-up': ['not_found'],
+  'PUT /v1/clinic/:party': ['not_found'],
+  'POST /v1/clinic/:party/looks': ['conditions_not_met', 'not_found'],
+  'POST /v1/clinic/:party/settlements': ['conditions_not_met', 'not_found'],
+  'POST /v1/clinic/:party/cancellations': ['conditions_not_met', 'not_found'],
+  'POST /v1/clinic/:party/reversals': ['conditions_not_met', 'not_found'],
+  'GET /v1/clinic/:party/messages/:message': ['not_found'],
+  'GET /v1/clinic/:party/settlements': ['not_found'],
+  'GET /v1/clinic/:party/settlements/:settlement/explanation': ['not_found'],
   'POST /v1/proposals': [
     'account_not_empty', 'amount_wrong', 'cannot_return_twice', 'charge_conflict', 'conditions_not_met',
     'day_state', 'dispute_state', 'dispute_unfinished', 'item_closed', 'not_found', 'other_branch',

@@ -9,6 +9,7 @@ import { psamRoutes } from './psams.ts'
 import { calendarRoutes } from './calendar.ts'
 import { cityRoutes } from './cities.ts'
 import { consoleRoutes } from './console.ts'
+import { clinicRoutes } from './clinic.ts'
 import { dayRoutes } from './days.ts'
 import { exportRoutes } from './exports.ts'
 import { fareRoutes } from './fares.ts'
@@ -71,6 +72,7 @@ const all = [
   transitRoutes,
   fareRoutes,
   libraryRoutes,
+  clinicRoutes,
   proposalRoutes,
   auditRoutes, redressRoutes,
   alertRoutes,

@@ -20,6 +20,8 @@ import { heldReleaseKind } from '../cards/release-held.ts'
 import { redateKind } from '../cards/redate.ts'
 import { refundKind, unpaidReleaseKind } from '../redress/refund.ts'
 import { residualKind, residualReturnKind } from '../cards/residual.ts'
+import { medicalCreditKind } from '../services/clinic/credit.ts'
+import { clinicRulesKind } from '../services/clinic/set-up.ts'
 import { libraryDepositKind } from '../services/library/deposit.ts'
 import { terminalEnrolmentKind } from '../terminals/enrolment.ts'
 import { exitDecisionKind } from '../services/transit/exits.ts'
@@ -55,5 +57,7 @@ export const proposalKinds: ProposalKinds = {
   void_instruction: voidInstructionKind,
   library_deposit: libraryDepositKind,
   fare_document: fareDocumentKind,
-  exit_decision: exitDecisionKind
+  exit_decision: exitDecisionKind,
+  clinic_rules: clinicRulesKind,
+  medical_credit: medicalCreditKind
 }

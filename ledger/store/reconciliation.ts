@@ -1,5 +1,5 @@
 // Runs of reconciliation as rows, and what terminals, parties and the medical centre tell of their side.
-import type { Layer, PartyPosition } from '../../schemas/reconciliation.ts'
+import type { Layer, MedicalTotals, PartyPosition } from '../../schemas/reconciliation.ts'
 import type { ClassTotals, TerminalClass, ToldRecord } from '../core/terminal-check.ts'
 import { terminalClasses } from '../core/terminal-check.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
@@ -177,23 +177,31 @@ export async function readToldItems (tx: Tx, from: string, to: string): Promise<
 
 export type MedicalTotalRow = {
   readonly settlement: string, readonly amountFen: bigint, readonly state: string, readonly date: string
+  /** Null where the centre did not say. */
+  readonly fundsFen: bigint | null, readonly accountFen: bigint | null
 }
 
 export async function saveMedicalTotals (
-  tx: Tx, date: string, items: readonly { settlement: string, amountFen: number, state: string }[],
+  tx: Tx, date: string, items: MedicalTotals['items'],
   atMs: number, source: string
 ): Promise<void> {
   await tx.query(`
-    insert into medical_total (clearing_date, settlement, amount_fen, state, received_at, source)
-    select $1, settlement, fen, state, $5, $6
-    from unnest($2::text[], $3::bigint[], $4::text[]) as m (settlement, fen, state)
+    insert into medical_total (
+      clearing_date, settlement, amount_fen, state, received_at, source, funds_fen, account_fen
+    )
+    select $1, settlement, fen, state, $5, $6, funds, account
+    from unnest($2::text[], $3::bigint[], $4::text[], $7::bigint[], $8::bigint[])
+      as m (settlement, fen, state, funds, account)
     on conflict (settlement) do update set clearing_date = excluded.clearing_date,
-      amount_fen = excluded.amount_fen, state = excluded.state, received_at = excluded.received_at`, [
+      amount_fen = excluded.amount_fen, state = excluded.state, received_at = excluded.received_at,
+      funds_fen = excluded.funds_fen, account_fen = excluded.account_fen`, [
     date, items.map(one => one.settlement), items.map(one => one.amountFen), items.map(one => one.state),
-    timestamp(atMs), source])
+    timestamp(atMs), source, items.map(one => one.fundsFen ?? null),
+    items.map(one => one.accountFen ?? null)])
 }
 
 export const readMedicalTotals = async (tx: Tx, date: string): Promise<MedicalTotalRow[]> =>
   (await tx.query<MedicalTotalRow>(`
-    select settlement, amount_fen as "amountFen", state, clearing_date as date from medical_total
-    where clearing_date = $1 order by settlement`, [date])).rows
+    select settlement, amount_fen as "amountFen", state, clearing_date as date, funds_fen as "fundsFen",
+      account_fen as "accountFen"
+    from medical_total where clearing_date = $1 order by settlement`, [date])).rows

@@ -7,6 +7,7 @@ import { accountChecks } from './accounts.ts'
 import { auditChecks } from './audit.ts'
 import { batchChecks } from './batches.ts'
 import type { BookCheck, Findings, Reading } from './check.ts'
+import { clinicChecks } from './clinic.ts'
 import { dayChecks } from './days.ts'
 import { lineChecks } from './lines.ts'
 import { nationalChecks } from './national.ts'
@@ -18,7 +19,7 @@ import { requireHead, treeChecks } from './tree.ts'
 /** In this order. A new check is a line in the list of its trade; a new trade a file and a line here. */
 export const bookChecks: readonly BookCheck[] = [
   ...accountChecks, ...lineChecks, ...batchChecks, ...treeChecks, ...dayChecks, ...auditChecks,
-  ...redressChecks, ...nationalChecks, ...noteChecks, ...terminalChecks
+  ...redressChecks, ...nationalChecks, ...noteChecks, ...terminalChecks, ...clinicChecks
 ]
 
 export type VerifyOptions = {

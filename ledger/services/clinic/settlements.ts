@@ -187,10 +187,15 @@ function shareOut (standing: Standing, { area, bill, means }: Billed, city: City
 const fenOf = ({ accountFen = 0, familyFen = 0, purseFen = 0 }: MeansAsked): MeansFen =>
   ({ accountFen: BigInt(accountFen), familyFen: BigInt(familyFen), purseFen: BigInt(purseFen) })
 
-/** Of all that a split hangs on: while it is the same, settling gives what was shown. */
-function basisOf (standing: Standing, { area, bill, means }: Billed, { rules }: Split): string {
+/**
+ * Of who pays what, of the rules, and of what the year was when they were looked at. What somebody could have
+ * paid with beyond that is no part of it: a topped-up account changes nothing.
+ */
+function basisOf (standing: Standing, { area, bill }: Billed, { rules, paid }: Split): string {
   const live = liveIn(standing, yearOf(bill)).map(({ settlement }) => settlement).sort()
-  return createHash('sha256').update(canonical({ area, bill, means, rules, live }), 'utf8').digest('hex')
+  const amounts = Object.fromEntries(Object.entries(paid).map(([payer, fen]) => [payer, String(fen)]))
+  return createHash('sha256')
+    .update(canonical({ area, bill, paid: amounts, rules, live }), 'utf8').digest('hex')
 }
 
 const declined = (reason: ClinicReason, where: string | null = null): Reply =>

@@ -6,15 +6,13 @@ import type {
 } from '../../../schemas/library.ts'
 import { answerReasonOf, type AnswerReason } from '../../../schemas/reasons.ts'
 import { answerRequests } from '../../posting/requests.ts'
-import { refund } from '../../redress/refund.ts'
+import { debitNamed, findDebit, returnDebit, type Debit } from '../../redress/chip-debit.ts'
 import { Refusal } from '../../refusal.ts'
-import { placeOf, standingCodes } from '../../core/redress.ts'
 import type { Tx } from '../../store/db.ts'
 import {
   findPayment, insertPayment, markReturned, wasAhead, type PaymentRow
 } from '../../store/library.ts'
-import { cardRefs, findOwners, type ChipKey } from '../../store/records.ts'
-import { findEvent } from '../../store/redress.ts'
+import { cardRefs } from '../../store/records.ts'
 import { findRequests, requestKey } from '../../store/requests.ts'
 import type { Ledger } from '../../ledger.ts'
 import { inLibrary, readerOf, type Desk, type Reader } from './reader.ts'
@@ -125,41 +123,19 @@ async function payOnline (
 
 /* ---- by a chip ---- */
 
-/** `awaited`: the record is not here yet; the gateway has it, or nobody. */
-type Debit =
-  | { readonly state: 'awaited' }
-  | { readonly state: 'other' }
-  | { readonly state: 'known', readonly chip: ChipKey }
-
-/** The record that a transaction id names, if it has come: a sale of this library over this amount. */
-async function debitOf ({ tx, ledger, party }: Desk, wanted: LibraryPaymentRequest): Promise<Debit> {
-  const [, psam = '', sequence] = /^([0-9A-F]{12})-(\d{1,10})$/.exec(wanted.transaction) ?? []
-  if (sequence === undefined) {
+/** Throws Refusal body_invalid where the transaction names no debit. */
+async function debitOf (desk: Desk, { transaction, amountFen }: LibraryPaymentRequest): Promise<Debit> {
+  const named = debitNamed(transaction)
+  if (named === null) {
     throw new Refusal('body_invalid', 'the transaction of a purse is PSAM-SEQUENCE', '/transaction')
   }
-  const psams = (await ledger.registry()).psams.get(psam) ?? []
-  const keys = psams.map(({ psamId }) => ({ psamId, sequence: BigInt(sequence) }))
-  const chip = (await findOwners(tx, keys)).at(-1)?.owner
-  if (chip === undefined) return { state: 'awaited' }
-  const event = await findEvent(tx, chip, standingCodes)
-  const place = placeOf(event?.code ?? null)
-  const same = event?.operator === party && event.amountFen === BigInt(wanted.amountFen)
-  if (!same || event.redressedFen > 0n) return { state: 'other' }
-  if (place === 'nowhere') return { state: 'awaited' } // held, until it is known whether the chip paid
-  return place === 'merchant' ? { state: 'known', chip } : { state: 'other' }
+  return await findDebit(desk, named, amountFen)
 }
 
-/** True where the debit of a chip went back: into the pending load of its card. Repeated until it did. */
-async function giveBack (
-  { ledger, party, tx }: Desk, wanted: LibraryPaymentRequest, reason: LibraryReason, debit: Debit | null
-): Promise<boolean> {
-  if (debit?.state !== 'known') return false
-  const card = (await cardRefs(tx, [debit.chip])).get(debit.chip.cardId)
-  if (card === undefined) return false
-  const by = { name: `library ${party}`, roles: [], branch: null, party }
-  const { state } = await refund(ledger, by, {
-    card, counter: debit.chip.counter, amountFen: wanted.amountFen,
-    reference: `library:${wanted.transaction}`, reason: `the library took no payment: ${reason}`
-  })
-  return state === 'posted'
-}
+/** True where the debit of a chip went back. Repeated until it did. */
+const giveBack = async (
+  desk: Desk, { transaction, amountFen }: LibraryPaymentRequest, reason: LibraryReason, debit: Debit | null
+): Promise<boolean> => debit !== null && await returnDebit(desk, debit, {
+  amountFen, by: `library ${desk.party}`, reference: `library:${transaction}`,
+  reason: `the library took no payment: ${reason}`
+})

@@ -1,0 +1,317 @@
+// Rows of the clinic service: rule sets, insured persons, settlements and what took them back, messages and
+// their answers. It refuses to know how a bill is shared out.
+import type { LocalDate } from '../../runtime/instants.ts'
+import type { ClinicPerson, ClinicReply } from '../../schemas/medical/clinic.ts'
+import type { RuleSet } from '../../schemas/medical/rule-set.ts'
+import { timestamp, type Db, type Tx } from './db.ts'
+
+/* ---- rules and institutions ---- */
+
+export const readRuleSets = async (db: Db | Tx, area: string | null = null): Promise<RuleSet[]> =>
+  (await db.query<{ document: RuleSet }>(`
+    select document from clinic_rule_set where $1::text is null or area = $1 order by area, version`, [area]))
+    .rows.map(({ document }) => document)
+
+export async function insertRuleSet (tx: Tx, rules: RuleSet, by: string, atMs: number): Promise<void> {
+  await tx.query(`
+    insert into clinic_rule_set (area, version, valid_from, document, published_by, published_at)
+    values ($1, $2, $3, $4, $5, $6)`,
+  [rules.area, rules.version, rules.from, JSON.stringify(rules), by, timestamp(atMs)])
+}
+
+export async function upsertInstitution (tx: Tx, partyId: number, level: string): Promise<void> {
+  await tx.query(`
+    insert into clinic_institution (party_id, level) values ($1, $2)
+    on conflict (party_id) do update set level = excluded.level`, [partyId, level])
+}
+
+export const levelOf = async (tx: Tx | Db, partyId: number): Promise<string | null> =>
+  (await tx.query<{ level: string }>('select level from clinic_institution where party_id = $1', [partyId]))
+    .rows[0]?.level ?? null
+
+/* ---- persons ---- */
+
+export type PersonRow = {
+  readonly personId: bigint, readonly person: string
+  readonly bucket: number, readonly cardId: bigint
+  readonly accountBucket: number, readonly accountCardId: bigint
+  readonly area: string, readonly scheme: string, readonly category: string
+  readonly bornOn: LocalDate | null, readonly tags: readonly string[]
+  /** Whose account may pay for this person too. */
+  readonly family: FamilyRow | null
+}
+export type FamilyRow = {
+  readonly personId: bigint, readonly accountBucket: number, readonly accountCardId: bigint
+}
+type FlatPerson = Omit<PersonRow, 'family'> & {
+  familyId: bigint | null, familyBucket: number, familyCardId: bigint
+}
+
+const personSelect = `
+  select p.person_id as "personId", p.person, p.bucket, p.card_id as "cardId",
+    p.account_bucket as "accountBucket", p.account_card_id as "accountCardId", p.area, p.scheme, p.category,
+    p.born_on as "bornOn", p.tags, f.person_id as "familyId", f.account_bucket as "familyBucket",
+    f.account_card_id as "familyCardId"
+  from clinic_person p left join clinic_person f on f.person_id = p.family_id`
+
+const personOf = ({ familyId, familyBucket, familyCardId, ...row }: FlatPerson): PersonRow => ({
+  ...row,
+  family: familyId === null
+    ? null
+    : { personId: familyId, accountBucket: familyBucket, accountCardId: familyCardId }
+})
+
+export async function findPerson (db: Db | Tx, person: string): Promise<PersonRow | null> {
+  const { rows: [row] } = await db.query<FlatPerson>(`${personSelect} where p.person = $1`, [person])
+  return row === undefined ? null : personOf(row)
+}
+
+/** What is done for one person is done one after the other. */
+export async function lockPerson (tx: Tx, person: string): Promise<PersonRow | null> {
+  const { rows: [row] } = await tx.query<FlatPerson>(
+    `${personSelect} where p.person = $1 for no key update of p`, [person])
+  return row === undefined ? null : personOf(row)
+}
+
+/** The card of a known person may change, the medical account stays where it is. */
+export async function upsertPerson (
+  tx: Tx, { person, area, scheme, category, bornOn, tags = [] }: ClinicPerson,
+  { bucket, cardId }: { readonly bucket: number, readonly cardId: bigint }
+): Promise<PersonRow> {
+  await tx.query(`
+    insert into clinic_person (
+      person, bucket, card_id, account_bucket, account_card_id, area, scheme, category, born_on, tags
+    )
+    values ($1, $2, $3, $2, $3, $4, $5, $6, $7, $8)
+    on conflict (person) do update set bucket = excluded.bucket, card_id = excluded.card_id,
+      area = excluded.area, scheme = excluded.scheme, category = excluded.category,
+      born_on = excluded.born_on, tags = excluded.tags`,
+  [person, bucket, cardId, area, scheme, category, bornOn ?? null, tags])
+  return await findPerson(tx, person) as PersonRow
+}
+
+export async function setFamily (tx: Tx, person: string, family: string | null): Promise<boolean> {
+  const { rowCount } = await tx.query(`
+    update clinic_person p set family_id = f.person_id
+    from (select $2::text as name) n left join clinic_person f on f.person = n.name
+    where p.person = $1 and (n.name is null or f.person_id is not null)`, [person, family])
+  return rowCount === 1
+}
+
+/* ---- messages ---- */
+
+export type MessageRow = {
+  readonly messageNo: bigint, readonly party: string, readonly message: string, readonly personId: bigint
+  readonly asked: Readonly<Record<string, unknown>>, readonly reply: ClinicReply
+  /** A chip's debit that has to go back. */
+  readonly due: Due | null
+}
+export type Due = {
+  readonly debit: string, readonly amountFen: number
+  /** Whose it was; null where none was made. */
+  readonly settlementNo: bigint | null
+}
+type FlatMessage = Omit<MessageRow, 'due'> & {
+  dueDebit: string | null, dueFen: bigint, dueSettlement: bigint | null
+}
+const messageSelect = `
+  select m.message_no as "messageNo", p.code as party, m.message, m.person_id as "personId", m.asked, m.reply,
+    m.due_debit as "dueDebit", m.due_fen as "dueFen", m.due_settlement as "dueSettlement"
+  from clinic_message m join party p using (party_id)`
+const messageOf = ({ dueDebit, dueFen, dueSettlement, ...row }: FlatMessage): MessageRow => ({
+  ...row,
+  due: dueDebit === null
+    ? null
+    : { debit: dueDebit, amountFen: Number(dueFen), settlementNo: dueSettlement }
+})
+
+export const findMessage = async (
+  db: Db | Tx, partyId: number, message: string
+): Promise<MessageRow | null> => (await db.query<FlatMessage>(
+  `${messageSelect} where m.party_id = $1 and m.message = $2`, [partyId, message])).rows.map(messageOf)[0] ??
+  null
+
+/** What was answered to a person after a message, in that order. */
+export const messagesSince = async (tx: Tx, personId: bigint, messageNo: bigint): Promise<MessageRow[]> =>
+  (await tx.query<FlatMessage>(`
+    ${messageSelect} where m.person_id = $1 and m.message_no > $2 order by m.message_no`,
+  [personId, messageNo])).rows.map(messageOf)
+
+/** Debits that have to go back, oldest first; `person` to lock by. */
+export const dueMessages = async (
+  db: Db, limit: number
+): Promise<{ party: string, message: string, person: string }[]> =>
+  (await db.query<{ party: string, message: string, person: string }>(`
+    select p.code as party, m.message, n.person
+    from clinic_message m join party p using (party_id) join clinic_person n using (person_id)
+    where m.due_debit is not null order by m.message_no limit $1`, [limit])).rows
+
+export async function insertMessage (
+  tx: Tx, partyId: number, row: Pick<MessageRow, 'message' | 'personId' | 'asked' | 'reply' | 'due'>,
+  atMs: number
+): Promise<void> {
+  await tx.query(`
+    insert into clinic_message (
+      party_id, message, person_id, asked, reply, answered_at, due_debit, due_fen, due_settlement
+    )
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+  [partyId, row.message, row.personId, JSON.stringify(row.asked), JSON.stringify(row.reply),
+    timestamp(atMs), row.due?.debit ?? null, row.due?.amountFen ?? null, row.due?.settlementNo ?? null])
+}
+
+/** The debit went back, or pays again: nothing is due any more. */
+export async function settleDue (tx: Tx, messageNo: bigint): Promise<void> {
+  await tx.query(`
+    update clinic_message set due_debit = null, due_fen = null, due_settlement = null
+    where message_no = $1`, [messageNo])
+}
+
+export const isReversed = async (tx: Tx, partyId: number, message: string): Promise<boolean> =>
+  (await tx.query('select from clinic_reversed where party_id = $1 and message = $2', [partyId, message]))
+    .rowCount === 1
+
+export async function insertReversed (
+  tx: Tx, partyId: number, message: string, by: string
+): Promise<void> {
+  await tx.query(`
+    insert into clinic_reversed (party_id, message, by_message) values ($1, $2, $3) on conflict do nothing`,
+  [partyId, message, by])
+}
+
+/* ---- settlements ---- */
+
+export type SettlementRow = {
+  readonly settlementNo: bigint, readonly party: string, readonly personId: bigint, readonly person: string
+  readonly visit: string, readonly year: number
+  /** Documents of the service: this file does not look into them. */
+  readonly bill: unknown, readonly split: unknown
+  readonly message: string, readonly clearingDate: LocalDate
+  readonly familyId: bigint | null, readonly client: string
+  readonly paidBy: 'online' | 'chip' | null, readonly debit: string | null, readonly purseFen: bigint
+  readonly returnedAtMs: number | null, readonly takenBackBy: string | null
+}
+const settlementSelect = `
+  select s.settlement_no as "settlementNo", p.code as party, s.person_id as "personId", n.person, s.visit,
+    s.year, s.bill, s.split, e.message, e.clearing_date as "clearingDate", s.family_id as "familyId", s.client,
+    s.paid_by as "paidBy", s.debit, s.purse_fen as "purseFen", s.returned_at as "returnedAtMs",
+    s.taken_back_by as "takenBackBy"
+  from clinic_settlement s join party p using (party_id) join clinic_person n using (person_id)
+  cross join lateral (
+    select message, clearing_date from clinic_effect e where e.settlement_no = s.settlement_no
+    order by effect_no limit 1) e`
+
+/** Those of a person's year that count, in the order in which they were settled. */
+export const liveSettlements = async (
+  db: Tx | Db, personId: bigint, year: number
+): Promise<SettlementRow[]> => (await db.query<SettlementRow>(`
+  ${settlementSelect} where s.person_id = $1 and s.year = $2 and s.taken_back_by is null
+  order by s.settlement_no`, [personId, year])).rows
+
+export const findSettlement = async (
+  db: Tx | Db, partyId: number, settlementNo: bigint
+): Promise<SettlementRow | null> => (await db.query<SettlementRow>(
+  `${settlementSelect} where s.party_id = $1 and s.settlement_no = $2`, [partyId, settlementNo])).rows[0] ??
+  null
+
+export const listSettlements = async (
+  db: Db, partyId: number, { after, limit }: { readonly after: bigint, readonly limit: number }
+): Promise<SettlementRow[]> => (await db.query<SettlementRow>(`
+  ${settlementSelect} where s.party_id = $1 and s.settlement_no > $2 order by s.settlement_no limit $3`,
+[partyId, after, limit])).rows
+
+export const nextSettlementNo = async (tx: Tx): Promise<bigint> => (await tx.query<{ no: bigint }>(`
+  select nextval(pg_get_serial_sequence('clinic_settlement', 'settlement_no')) as no`)).rows[0]?.no ?? 0n
+
+type Stored = 'settlementNo' | 'personId' | 'visit' | 'year' | 'bill' | 'split' | 'familyId' | 'client' |
+  'paidBy' | 'debit'
+type Share = 'total' | 'funds' | 'account' | 'family' | 'purse' | 'cash' | 'hospital'
+export type NewSettlement = Pick<SettlementRow, Stored> & {
+  readonly fen: Readonly<Record<Share, bigint>>
+  readonly adds: readonly { readonly counter: string, readonly amount: bigint }[]
+}
+
+export async function insertSettlement (tx: Tx, partyId: number, row: NewSettlement): Promise<void> {
+  const { fen } = row
+  await tx.query(`
+    insert into clinic_settlement (
+      settlement_no, party_id, person_id, visit, year, bill, split, total_fen, funds_fen, account_fen,
+      family_fen, purse_fen, cash_fen, hospital_fen, family_id, client, paid_by, debit
+    )
+    overriding system value
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`, [
+    row.settlementNo, partyId, row.personId, row.visit, row.year, JSON.stringify(row.bill), row.split,
+    fen.total, fen.funds, fen.account, fen.family, fen.purse, fen.cash, fen.hospital, row.familyId,
+    row.client, row.paidBy, row.debit])
+  await tx.query(`
+    insert into clinic_add (settlement_no, counter, amount)
+    select $1, counter, amount from unnest($2::text[], $3::bigint[]) as a (counter, amount)`,
+  [row.settlementNo, row.adds.map(({ counter }) => counter), row.adds.map(({ amount }) => amount)])
+}
+
+/** Null: it counts again. */
+export async function markTakenBack (tx: Tx, settlementNo: bigint, by: string | null): Promise<void> {
+  await tx.query('update clinic_settlement set taken_back_by = $2 where settlement_no = $1',
+    [settlementNo, by])
+}
+
+export async function markReturned (tx: Tx, settlementNo: bigint, atMs: number): Promise<void> {
+  await tx.query('update clinic_settlement set returned_at = $2 where settlement_no = $1',
+    [settlementNo, timestamp(atMs)])
+}
+
+/** Whether a debit of a chip pays a bill that counts. */
+export const isSpent = async (tx: Tx, debit: string): Promise<boolean> => (await tx.query(
+  'select from clinic_settlement where debit = $1 and taken_back_by is null', [debit])).rowCount === 1
+
+/* ---- effects ---- */
+
+export type EffectRow = {
+  readonly settlementNo: bigint, readonly sign: 1 | -1, readonly message: string
+  readonly journalId: bigint | null, readonly requestKey: string | null
+}
+
+export const lastEffect = async (tx: Tx, settlementNo: bigint): Promise<EffectRow | null> =>
+  (await tx.query<EffectRow>(`
+    select settlement_no as "settlementNo", sign, message, journal_id as "journalId",
+      request_key as "requestKey"
+    from clinic_effect where settlement_no = $1 order by effect_no desc limit 1`, [settlementNo])).rows[0] ??
+  null
+
+/** The effect, and with it the sums of the year. */
+export async function insertEffect (
+  tx: Tx, partyId: number, effect: EffectRow, { clearingDate, atMs }: {
+    readonly clearingDate: LocalDate, readonly atMs: number
+  }
+): Promise<void> {
+  const { settlementNo, sign, message, journalId, requestKey } = effect
+  await tx.query(`
+    insert into clinic_effect (
+      settlement_no, sign, party_id, message, clearing_date, at, journal_id, request_key
+    )
+    values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+  [settlementNo, sign, partyId, message, clearingDate, timestamp(atMs), journalId, requestKey])
+  await tx.query(`
+    insert into clinic_accumulator (person_id, year, counter, amount)
+    select s.person_id, s.year, a.counter, $2 * a.amount
+    from clinic_settlement s join clinic_add a using (settlement_no) where s.settlement_no = $1
+    on conflict (person_id, year, counter)
+    do update set amount = clinic_accumulator.amount + excluded.amount`, [settlementNo, sign])
+}
+
+export const readAccumulators = async (
+  db: Db | Tx, personId: bigint, year: number
+): Promise<{ counter: string, amount: bigint }[]> => (await db.query<{ counter: string, amount: bigint }>(`
+  select counter, amount from clinic_accumulator
+  where person_id = $1 and year = $2 and amount <> 0 order by counter`, [personId, year])).rows
+
+/** Settlements by the date of what happened to each last, and what that was. */
+export const settledOn = async (tx: Tx, date: LocalDate): Promise<{
+  settlement: string, amountFen: bigint, state: 'settled' | 'cancelled', fundsFen: bigint, accountFen: bigint
+}[]> => (await tx.query(`
+  select s.settlement_no::text as settlement, s.total_fen as "amountFen",
+    case e.sign when 1 then 'settled' else 'cancelled' end as state, s.funds_fen as "fundsFen",
+    s.account_fen as "accountFen"
+  from clinic_effect e join clinic_settlement s using (settlement_no)
+  where e.clearing_date = $1 and not exists (
+    select from clinic_effect l where l.settlement_no = e.settlement_no and l.effect_no > e.effect_no)
+  order by s.settlement_no`, [date])).rows
