@@ -109,6 +109,7 @@ const open = new Set([
   'GET /v1/blacklist', 'GET /v1/blacklist-files/:file', 'GET /v1/tariffs', 'GET /v1/cities',
   'GET /v1/services/transit/tariffs', 'GET /v1/services/transit/quotes', 'GET /v1/services/transit/passes',
   'GET /v1/usage-limits',
+  'GET /v1/usage-limits', 'GET /v1/clinic/rules',
   'GET /v1/calendar',
   'POST /v1/session', 'POST /v1/session/browser'
 ])
@@ -140,6 +141,15 @@ const load = {
     mac1: '00000000'
   }
 }
+
+const bill = {
+  person: 'P1', visit: 'V1', setting: 'outpatient', items: [{ item: 'one', class: 'A', amountFen: 100 }]
+}
+/** BUS is no clinic: it sees nobody's bills, and those of another company it is not even told that. */
+const ofClinic = (what: string, json?: object): Try => ({
+  path: `/v1/clinic/BUS/${what}`, ...json === undefined ? {} : { sent: { json } }, foreign: 'forbidden',
+  self: '404 not_found'
+})
 
 /** Every other route that lets companies in: somebody of MET asks for what is of BUS. */
 const confined: Readonly<Record<string, Try>> = {
@@ -231,6 +241,15 @@ const confined: Readonly<Record<string, Try>> = {
   'GET /v1/library/:party/payments': {
     path: '/v1/library/BUS/payments', foreign: 'forbidden', self: '404 not_found'
   },
+  'POST /v1/clinic/:party/looks': ofClinic('looks', bill),
+  'POST /v1/clinic/:party/settlements': ofClinic('settlements', { message: 'm1', ...bill }),
+  'POST /v1/clinic/:party/cancellations': ofClinic('cancellations',
+    { message: 'm1', person: 'P1', settlement: '1' }),
+  'POST /v1/clinic/:party/reversals': ofClinic('reversals', { message: 'm2', person: 'P1', original: 'm1' }),
+  'POST /v1/clinic/:party/persons/look-up': ofClinic('persons/look-up', { person: 'P1' }),
+  'GET /v1/clinic/:party/messages/:message': ofClinic('messages/m1'),
+  'GET /v1/clinic/:party/settlements': ofClinic('settlements'),
+  'GET /v1/clinic/:party/settlements/:settlement/explanation': ofClinic('settlements/1/explanation'),
   'GET /v1/watch/items': { path: '/v1/watch/items?layer=B&party=BUS', foreign: 'nothing' },
   'GET /v1/webhooks': { path: '/v1/webhooks', foreign: 'nothing' },
   'GET /v1/webhooks/:id/secret': { path: '/v1/webhooks/1/secret', foreign: 'not_found' },

@@ -60,13 +60,24 @@ const ofLibrary: readonly (readonly [string, string, object?])[] = [
   ['POST', 'payments', { transaction: 'BK-0001', token: 'R1', amountFen: 1, by: 'cash' }]
 ]
 
+const bill = {
+  person: 'P1', visit: 'V1', setting: 'outpatient', items: [{ item: 'one', class: 'A', amountFen: 100 }]
+}
+/** What a clinic asks, under `/v1/clinic/HOS`; its level is not known yet, and nobody owes for funds. */
+const ofClinic: readonly (readonly [string, object])[] = [
+  ['looks', bill], ['settlements', { message: 'm1', ...bill }],
+  ['cancellations', { message: 'm1', person: 'P1', settlement: '1' }],
+  ['reversals', { message: 'm1', person: 'P1', original: 'm2' }]
+]
+
 t.test('what is not there', async t => {
   const door = await doors.open()
   const city = smallCity([card(0)])
   await door.ok('registrar', 'PUT', '/v1/registry', {
     ...city,
     parties: [...city.parties ?? [],
-      { code: 'LIB', kind: 'operator', nameZh: '图书馆', nameEn: 'Library', service: 'library' }]
+      { code: 'LIB', kind: 'operator', nameZh: '图书馆', nameEn: 'Library', service: 'library' },
+      { code: 'HOS', kind: 'operator', nameZh: '医院', nameEn: 'Hospital', service: 'clinic' }]
   })
   await door.ledger.sealer.seal()
   const said = async (
@@ -80,6 +91,13 @@ t.test('what is not there', async t => {
     await said('not_found', ['gateway', method, `/v1/library/NIX/${path}`, json])
     await said('conditions_not_met', ['gateway', method, `/v1/library/LIB/${path}`, json])
   }
+  for (const [path, json] of ofClinic) {
+    await said('not_found', ['gateway', 'POST', `/v1/clinic/LIB/${path}`, json])
+    await said('conditions_not_met', ['gateway', 'POST', `/v1/clinic/HOS/${path}`, json])
+  }
+  await said('not_found', ['registrar', 'PUT', '/v1/clinic/LIB', { level: 'tier1' }])
+  await said('not_found', ['auditor', 'GET', '/v1/clinic/LIB/settlements'])
+  await said('not_found', ['auditor', 'GET', '/v1/clinic/HOS/settlements/1/explanation'])
   await said('registry_invalid', ['registrar', 'PUT', '/v1/library/LIB/catalogue',
     { patrons: [{ patron: 'R1', name: 'Ann', card: stranger }] }])
 

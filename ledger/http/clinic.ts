@@ -30,7 +30,8 @@ const Version = Type.Object({
   proposal: Type.Optional(Type.Integer({ description: 'in which it waits for a second person' }))
 }, closed)
 const asking = ['gateway', 'operator'] as const
-const looking = [...asking, 'auditor', 'staff'] as const
+/** What somebody was treated for is not for all of the staff. */
+const looking = [...asking, 'auditor', 'clerk'] as const
 const first = 'The same `message` gets its first answer again.'
 
 export const clinicRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
@@ -52,12 +53,6 @@ export const clinicRoutes = (ledger: Ledger) => async (app: App): Promise<void> 
     config: { allow: ['registrar'] },
     schema: { body: ClinicPersons, response: { 200: Type.Object({ persons: Type.Integer() }, closed) } }
   }, async request => await enterPersons(ledger, callerIn(request).id, request.body.persons))
-
-  app.post('/v1/clinic/persons/look-up', {
-    config: { allow: looking, repeated: 'It changes nothing.' },
-    schema: { body: ClinicPersonLookUp, response: { 200: ClinicPersonView } }
-  }, async ({ body: { person, year } }) =>
-    await viewPerson(ledger, person, year ?? Number(localDate(ledger.clock.now()).slice(0, 4))))
 
   app.put('/v1/clinic/:party', {
     config: { allow: ['registrar'] },
@@ -90,6 +85,17 @@ export const clinicRoutes = (ledger: Ledger) => async (app: App): Promise<void> 
     schema: { params: Party, body: ClinicReverse, response: { 200: ClinicReply } }
   }, async request =>
     await asked(callerIn(request), request.params.party, { do: 'reverse', ...request.body }))
+
+  app.post('/v1/clinic/:party/persons/look-up', {
+    config: { allow: looking, repeated: 'It changes nothing.' },
+    schema: { params: Party, body: ClinicPersonLookUp, response: { 200: ClinicPersonView } }
+  }, async request => {
+    const { party } = request.params
+    requireOwn(callerIn(request), party)
+    await clinicOf(ledger, party)
+    const { person, year = Number(localDate(ledger.clock.now()).slice(0, 4)) } = request.body
+    return await viewPerson(ledger, person, year)
+  })
 
   app.get('/v1/clinic/:party/messages/:message', {
     config: { allow: looking },

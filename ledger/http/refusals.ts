@@ -110,7 +110,7 @@ export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
   'GET /v1/library/:party/payments': ['not_found'],
   'POST /v1/clinic/rules': ['other_branch', 'proposal_pending', 'registry_invalid'],
   'PUT /v1/clinic/persons': ['registry_invalid'],
-  'POST /v1/clinic/persons/look-up': ['not_found'],
+  'POST /v1/clinic/:party/persons/look-up': ['not_found'],
   'PUT /v1/clinic/:party': ['not_found'],
   'POST /v1/clinic/:party/looks': ['conditions_not_met', 'not_found'],
   'POST /v1/clinic/:party/settlements': ['conditions_not_met', 'not_found'],

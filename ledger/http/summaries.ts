@@ -152,7 +152,7 @@ export const summaries: Readonly<Record<string, string>> = {
   'POST /v1/clinic/rules': 'Publish the rules by which bills are shared out, or propose them',
   'GET /v1/clinic/rules': 'All rule sets that were published',
   'PUT /v1/clinic/persons': 'Enter insured persons with their cards',
-  'POST /v1/clinic/persons/look-up': 'Sums of a year and the personal account of an insured person',
+  'POST /v1/clinic/:party/persons/look-up': 'Sums of a year and the personal account of an insured person',
   'PUT /v1/clinic/:party': 'Enter the level of a hospital',
   'POST /v1/clinic/:party/looks': 'Share out a bill without effect',
   'POST /v1/clinic/:party/settlements': 'Settle a bill, once under a message id',

@@ -192,7 +192,8 @@ export type SettlementRow = {
 }
 const settlementSelect = `
   select s.settlement_no as "settlementNo", p.code as party, s.person_id as "personId", n.person, s.visit,
-    s.year, s.bill, s.split, e.message, e.clearing_date as "clearingDate", s.family_id as "familyId", s.client,
+    s.year, s.bill, s.split, e.message, e.clearing_date as "clearingDate", s.family_id as "familyId",
+    s.client,
     s.paid_by as "paidBy", s.debit, s.purse_fen as "purseFen", s.returned_at as "returnedAtMs",
     s.taken_back_by as "takenBackBy"
   from clinic_settlement s join party p using (party_id) join clinic_person n using (person_id)
@@ -263,12 +264,22 @@ export async function markReturned (tx: Tx, settlementNo: bigint, atMs: number):
 export const isSpent = async (tx: Tx, debit: string): Promise<boolean> => (await tx.query(
   'select from clinic_settlement where debit = $1 and taken_back_by is null', [debit])).rowCount === 1
 
+/** Whether a debit of a chip is on its way back. */
+export const isDue = async (tx: Tx, debit: string): Promise<boolean> =>
+  (await tx.query('select from clinic_message where due_debit = $1', [debit])).rowCount !== 0
+
 /* ---- effects ---- */
 
 export type EffectRow = {
   readonly settlementNo: bigint, readonly sign: 1 | -1, readonly message: string
   readonly journalId: bigint | null, readonly requestKey: string | null
 }
+
+/** Under which key the online account paid first: whatever was taken back and put back since is part of it. */
+export const saleKey = async (tx: Tx, settlementNo: bigint): Promise<string | null> =>
+  (await tx.query<{ key: string | null }>(`
+    select request_key as key from clinic_effect where settlement_no = $1 order by effect_no limit 1`,
+  [settlementNo])).rows[0]?.key ?? null
 
 export const lastEffect = async (tx: Tx, settlementNo: bigint): Promise<EffectRow | null> =>
   (await tx.query<EffectRow>(`

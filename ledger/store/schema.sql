@@ -382,6 +382,141 @@ create table client_certificate (
 );
 CREATE INDEX client_certificate_client ON public.client_certificate USING btree (client_id);
 
+create table clinic_accumulator (
+  amount bigint not null,
+  counter text not null,
+  person_id bigint not null,
+  year smallint not null,
+  constraint clinic_accumulator_pkey PRIMARY KEY (person_id, year, counter),
+  constraint clinic_accumulator_person_id_fkey FOREIGN KEY (person_id) REFERENCES clinic_person(person_id)
+);
+
+create table clinic_add (
+  amount bigint not null,
+  counter text not null,
+  settlement_no bigint not null,
+  constraint clinic_add_pkey PRIMARY KEY (settlement_no, counter),
+  constraint clinic_add_settlement_no_fkey FOREIGN KEY (settlement_no) REFERENCES clinic_settlement(settlement_no)
+);
+
+create table clinic_effect (
+  at timestamp with time zone not null,
+  clearing_date date not null,
+  effect_no bigint not null generated always as identity,
+  journal_id bigint,
+  message text not null,
+  party_id integer not null,
+  request_key text,
+  settlement_no bigint not null,
+  sign smallint not null,
+  constraint clinic_effect_pkey PRIMARY KEY (effect_no),
+  constraint clinic_effect_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id),
+  constraint clinic_effect_settlement_no_fkey FOREIGN KEY (settlement_no) REFERENCES clinic_settlement(settlement_no),
+  constraint clinic_effect_sign_check CHECK ((sign = ANY (ARRAY['-1'::integer, 1])))
+);
+CREATE INDEX clinic_effect_date ON public.clinic_effect USING btree (clearing_date);
+CREATE INDEX clinic_effect_settlement ON public.clinic_effect USING btree (settlement_no, effect_no);
+
+create table clinic_institution (
+  level text not null,
+  party_id integer not null,
+  constraint clinic_institution_pkey PRIMARY KEY (party_id),
+  constraint clinic_institution_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+
+create table clinic_message (
+  answered_at timestamp with time zone not null,
+  asked jsonb not null,
+  due_debit text,
+  due_fen bigint,
+  due_settlement bigint,
+  message text not null,
+  message_no bigint not null generated always as identity,
+  party_id integer not null,
+  person_id bigint not null,
+  reply jsonb not null,
+  constraint clinic_message_pkey PRIMARY KEY (message_no),
+  constraint clinic_message_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id),
+  constraint clinic_message_party_id_message_key UNIQUE (party_id, message),
+  constraint clinic_message_person_id_fkey FOREIGN KEY (person_id) REFERENCES clinic_person(person_id)
+);
+CREATE INDEX clinic_message_due ON public.clinic_message USING btree (due_debit) WHERE (due_debit IS NOT NULL);
+CREATE INDEX clinic_message_person ON public.clinic_message USING btree (person_id, message_no);
+
+create table clinic_person (
+  account_bucket smallint not null,
+  account_card_id bigint not null,
+  area text not null,
+  born_on date,
+  bucket smallint not null,
+  card_id bigint not null,
+  category text not null,
+  family_id bigint,
+  person text not null,
+  person_id bigint not null generated always as identity,
+  scheme text not null,
+  tags text[] not null,
+  constraint clinic_person_pkey PRIMARY KEY (person_id),
+  constraint clinic_person_family_id_fkey FOREIGN KEY (family_id) REFERENCES clinic_person(person_id),
+  constraint clinic_person_person_key UNIQUE (person)
+);
+
+create table clinic_reversed (
+  by_message text not null,
+  message text not null,
+  party_id integer not null,
+  constraint clinic_reversed_pkey PRIMARY KEY (party_id, message),
+  constraint clinic_reversed_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+
+create table clinic_rule_set (
+  area text not null,
+  document jsonb not null,
+  published_at timestamp with time zone not null,
+  published_by text not null,
+  valid_from date not null,
+  version integer not null,
+  constraint clinic_rule_set_pkey PRIMARY KEY (area, version)
+);
+
+create table clinic_settlement (
+  account_fen bigint not null,
+  bill jsonb not null,
+  cash_fen bigint not null,
+  client text not null,
+  debit text,
+  family_fen bigint not null,
+  family_id bigint,
+  funds_fen bigint not null,
+  hospital_fen bigint not null,
+  paid_by text,
+  party_id integer not null,
+  person_id bigint not null,
+  purse_fen bigint not null,
+  returned_at timestamp with time zone,
+  settlement_no bigint not null generated always as identity,
+  split jsonb not null,
+  taken_back_by text,
+  total_fen bigint not null,
+  visit text not null,
+  year smallint not null,
+  constraint clinic_settlement_pkey PRIMARY KEY (settlement_no),
+  constraint clinic_settlement_account_fen_check CHECK ((account_fen >= 0)),
+  constraint clinic_settlement_cash_fen_check CHECK ((cash_fen >= 0)),
+  constraint clinic_settlement_check CHECK ((total_fen = (((((funds_fen + account_fen) + family_fen) + purse_fen) + cash_fen) + hospital_fen))),
+  constraint clinic_settlement_check1 CHECK (((debit IS NOT NULL) = (NOT (paid_by IS DISTINCT FROM 'chip'::text)))),
+  constraint clinic_settlement_family_fen_check CHECK ((family_fen >= 0)),
+  constraint clinic_settlement_funds_fen_check CHECK ((funds_fen >= 0)),
+  constraint clinic_settlement_hospital_fen_check CHECK ((hospital_fen >= 0)),
+  constraint clinic_settlement_paid_by_check CHECK ((paid_by = ANY (ARRAY['online'::text, 'chip'::text]))),
+  constraint clinic_settlement_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id),
+  constraint clinic_settlement_person_id_fkey FOREIGN KEY (person_id) REFERENCES clinic_person(person_id),
+  constraint clinic_settlement_purse_fen_check CHECK ((purse_fen >= 0)),
+  constraint clinic_settlement_total_fen_check CHECK ((total_fen >= 0))
+);
+CREATE UNIQUE INDEX clinic_settlement_debit ON public.clinic_settlement USING btree (debit) WHERE (taken_back_by IS NULL);
+CREATE INDEX clinic_settlement_year ON public.clinic_settlement USING btree (person_id, year);
+
 create table commission (
   from_date date not null,
   party_id integer not null,
@@ -932,8 +1067,10 @@ CREATE INDEX load_open ON public.load USING btree (requested_at) WHERE (state = 
 CREATE INDEX load_state ON public.load USING btree (state, load_id);
 
 create table medical_total (
+  account_fen bigint,
   amount_fen bigint not null,
   clearing_date date not null,
+  funds_fen bigint,
   received_at timestamp with time zone not null,
   settlement text not null,
   source text not null,

@@ -44,10 +44,10 @@ export const clinicReasonWords = {
   not_live: { en: 'It was taken back before', zh: '该结算已撤销' },
   original_is_reversal: { en: 'A reversal is not reversed', zh: '冲正报文不能再冲正' },
   settled_between: { en: 'Something was settled since', zh: '其后已有新的结算' },
-  purse_returned: { en: "The chip's debit went back: it is paid anew", zh: '卡内扣款已退回，请重新支付' },
+  purse_returned: { en: "The chip's debit goes back: it is paid anew", zh: '卡内扣款已退回，请重新支付' },
   purse_differs: { en: 'The chip is to pay another amount than it did', zh: '卡内扣款金额不符' },
   payment_unproven: { en: 'The debit is another than was told', zh: '扣款记录不符' },
-  payment_used: { en: 'The debit has paid another bill', zh: '该扣款已用于其他结算' },
+  payment_used: { en: 'The debit has paid another bill, or goes back', zh: '该扣款已用于其他结算或正在退回' },
   payment_declined: { en: 'The online account declined', zh: '账户支付未成功' },
   ok: { en: 'Done', zh: '成功' }
 } as const satisfies Record<string, Row>

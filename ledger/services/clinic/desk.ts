@@ -13,8 +13,8 @@ import { openDateOf } from '../../open-date.ts'
 import { Refusal } from '../../refusal.ts'
 import {
   findMessage, findPerson, findSettlement, insertEffect, insertMessage, insertReversed, insertSettlement,
-  isReversed, isSpent, lastEffect, levelOf, liveSettlements, lockPerson, markTakenBack, messagesSince,
-  nextSettlementNo, readAccumulators, readRuleSets, settleDue, type Due, type MessageRow, type PersonRow,
+  isDue, isReversed, isSpent, lastEffect, levelOf, liveSettlements, lockPerson, markTakenBack, messagesSince,
+  nextSettlementNo, readAccumulators, readRuleSets, saleKey, settleDue, type Due, type MessageRow, type PersonRow,
   type SettlementRow
 } from '../../store/clinic.ts'
 import { inTransaction, joined, type Tx } from '../../store/db.ts'
@@ -109,7 +109,7 @@ async function settle (
   const chip = purse?.by === 'chip' ? chipOf(purse) : null
   const debit = chip === null ? null : await purseNow(desk, chip)
   if (debit === 'other') return plain(declined('payment_unproven', '/pays/purse/debit'))
-  if (chip !== null && await isSpent(desk.tx, chip.debit)) {
+  if (chip !== null && (await isSpent(desk.tx, chip.debit) || await isDue(desk.tx, chip.debit))) {
     return plain(declined('payment_used', '/pays/purse/debit'))
   }
   const request: Request = {
@@ -172,11 +172,12 @@ async function carriedOut (
   const row = await findSettlement(desk.tx, desk.partyId, BigInt(reply.settlement))
   if (row === null) throw new Error(`settlement ${reply.settlement} is not there`)
   const sign = reply.does === 'cancelled' ? -1 : 1
-  if (sign === 1 && row.returnedAtMs !== null) return plain(declined('purse_returned', '/original'))
+  if (sign === 1 && row.debit !== null) return plain(declined('purse_returned', '/original'))
   const before = await lastEffect(desk.tx, row.settlementNo)
   if (before === null) throw new Error(`settlement ${reply.settlement} never had an effect`)
   const pay = sign === -1 ? payBack : payAgain
-  const paid = await pay(desk, row, message, before.requestKey)
+  const key = sign === -1 ? await saleKey(desk.tx, row.settlementNo) : before.requestKey
+  const paid = await pay(desk, row, message, key)
   if (paid.why !== null) return plain(declined('payment_declined', null, { why: paid.why }))
   const { split } = reply
   const journalId = await post(desk, person, split, { sign, corrects: before.journalId })
@@ -186,9 +187,7 @@ async function carriedOut (
   const { debit, purseFen, settlementNo } = row
   if (debit === null) return plain(replyView(reply))
   const chip = { debit, amountFen: Number(purseFen), settlementNo }
-  const purse = sign === -1
-    ? await giveBackChip(desk, chip, `bill taken back by ${message}`)
-    : await purseNow(desk, chip) === 'paid' ? 'paid' : 'awaited'
+  const purse = await giveBackChip(desk, chip, `bill taken back by ${message}`)
   return { chip, reply: replyView(reply, purse) }
 }
 
@@ -213,7 +212,8 @@ async function again (desk: Desk, first: MessageRow, asked: Remembered): Promise
   const differs = [...new Set([...Object.keys(now), ...Object.keys(first.asked)])]
     .find(name => now[name] !== first.asked[name])
   if (differs !== undefined) return declined('message_reused', `/${differs}`)
-  const purse = await payDue(desk, first) ?? first.reply.purse
+  const wasDue = first.reply.purse === 'to_be_returned'
+  const purse = wasDue ? await payDue(desk, first) ?? 'returned' : first.reply.purse
   return { ...first.reply, purse, replayed: true }
 }
 

@@ -108,7 +108,7 @@ create table clinic_message (
   unique (party_id, message)
 );
 -- Debits that have to go back.
-create index clinic_message_due on clinic_message (message_no) where due_debit is not null;
+create index clinic_message_due on clinic_message (due_debit) where due_debit is not null;
 -- What was answered to a person after a message.
 create index clinic_message_person on clinic_message (person_id, message_no);
 
