@@ -1,5 +1,5 @@
-// A debit that a chip made at a terminal of a company and that pays for something there: named by its PSAM
-// and sequence, found once its record has come, given back where nothing took it. It refuses to know for what.
+// A debit that a chip made at a terminal of a company, to pay for something there: named by its PSAM and
+// sequence, found once its record has come, given back where nothing took it. It refuses to know what for.
 import { placeOf, standingCodes } from '../core/redress.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Tx } from '../store/db.ts'

@@ -275,7 +275,7 @@ export type EffectRow = {
   readonly journalId: bigint | null, readonly requestKey: string | null
 }
 
-/** Under which key the online account paid first: whatever was taken back and put back since is part of it. */
+/** By which request the online account paid first: what was taken back and put back since is part of it. */
 export const saleKey = async (tx: Tx, settlementNo: bigint): Promise<string | null> =>
   (await tx.query<{ key: string | null }>(`
     select request_key as key from clinic_effect where settlement_no = $1 order by effect_no limit 1`,

@@ -14,8 +14,8 @@ import { Refusal } from '../../refusal.ts'
 import {
   findMessage, findPerson, findSettlement, insertEffect, insertMessage, insertReversed, insertSettlement,
   isDue, isReversed, isSpent, lastEffect, levelOf, liveSettlements, lockPerson, markTakenBack, messagesSince,
-  nextSettlementNo, readAccumulators, readRuleSets, saleKey, settleDue, type Due, type MessageRow, type PersonRow,
-  type SettlementRow
+  nextSettlementNo, readAccumulators, readRuleSets, saleKey, settleDue, type Due, type MessageRow,
+  type PersonRow, type SettlementRow
 } from '../../store/clinic.ts'
 import { inTransaction, joined, type Tx } from '../../store/db.ts'
 import { accountBalance, giveBackChip, onlineBalance, payAgain, payBack, payOnline, post, purseNow }
