@@ -108,7 +108,6 @@ const open = new Set([
   'GET /healthz', 'GET /readyz', 'GET /metrics', 'GET /openapi.json', 'GET /v1/head', 'GET /v1/consistency',
   'GET /v1/blacklist', 'GET /v1/blacklist-files/:file', 'GET /v1/tariffs', 'GET /v1/cities',
   'GET /v1/services/transit/tariffs', 'GET /v1/services/transit/quotes', 'GET /v1/services/transit/passes',
-  'GET /v1/usage-limits',
   'GET /v1/usage-limits', 'GET /v1/clinic/rules',
   'GET /v1/calendar',
   'POST /v1/session', 'POST /v1/session/browser'
