@@ -54,7 +54,7 @@ const asks: Record<string, (details: Record<string, unknown>) => Promise<unknown
 async function run (args: readonly string[]): Promise<number> {
   const runner = spawn(
     process.execPath,
-    ['--import', 'tsx', join(root, 'terminal-sim/scenario/main.ts'), ...args],
+    [join(root, 'runtime/start.mjs'), join(root, 'terminal-sim/scenario/main.ts'), ...args],
     {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc']
     }
@@ -166,7 +166,8 @@ async function prepare (keys: unknown): Promise<unknown> {
 
 /** Runs a command of the ledger to its end; throws with its last words. */
 async function ledger (...args: string[]): Promise<void> {
-  const child = spawn(process.execPath, ['--import', 'tsx', join(root, 'ledger/main.ts'), ...args], {
+  const { command, args: all = [] } = nodeCommand(join(root, 'ledger/main.ts'), args)
+  const child = spawn(command, all, {
     env: ledgerEnv,
     stdio: ['ignore', 'ignore', 'pipe']
   })

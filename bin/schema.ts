@@ -15,7 +15,7 @@ try {
   const env = { ...process.env, LEDGER_DATABASE_URL: url, LOG_LEVEL: 'error' }
   const ledger = (...args: string[]): string => {
     const { status, stdout, stderr } = spawnSync(process.execPath,
-      ['--import', 'tsx', join(root, 'ledger/main.ts'), ...args], { env, encoding: 'utf8' })
+      [join(root, 'runtime/start.mjs'), join(root, 'ledger/main.ts'), ...args], { env, encoding: 'utf8' })
     if (status !== 0) throw new Error(`ledger/main.ts ${args.join(' ')}: ${stderr}`)
     return stdout
   }

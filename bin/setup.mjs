@@ -270,7 +270,7 @@ function headersPrefix () {
 /** In the same terminal: input, output, signals and exit code are those of the program. */
 function runThen ([file, ...args]) {
   if (!existsSync(join(root, file))) fail(`there is no ${file}`)
-  const nodeArgs = ['--import', 'tsx', join(root, file), ...args]
+  const nodeArgs = [join(root, 'runtime/start.mjs'), join(root, file), ...args]
   const child = spawn(process.execPath, nodeArgs, { cwd: root, stdio: 'inherit' })
   // A terminal sends Ctrl-C to the child by itself; a second one would be taken for impatience.
   process.on('SIGINT', () => { if (!process.stdin.isTTY) child.kill('SIGINT') })

@@ -30,7 +30,7 @@ export const limits = { fileSeconds: 1_500, deafSeconds: 20, noiseLines: 200 } a
 export async function runTestFile (root: string, file: string, stop: AbortSignal): Promise<FileResult> {
   const startedAt = performance.now()
   const result: FileResult = { file, passed: 0, failures: [], skips: [], durationMs: 0, noise: [] }
-  const child = spawn(process.execPath, ['--import', 'tsx', file], {
+  const child = spawn(process.execPath, ['runtime/start.mjs', file], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, TAP_TIMEOUT: String(limits.fileSeconds) }

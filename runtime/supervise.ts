@@ -3,6 +3,7 @@
 // Knows nothing of what the child does.
 
 import { type ChildProcess, spawn } from 'node:child_process'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { readIfThere } from './files.ts'
@@ -48,9 +49,9 @@ export type Child<Ready> = {
   peakRssBytes (): number
 }
 
-/** Starts `node --import tsx FILE ARGS…` with this Node. */
+/** Starts FILE, a program in TypeScript, with this Node. */
 export const nodeCommand = (file: string, args: readonly string[] = []): Command =>
-  ({ command: process.execPath, args: ['--import', 'tsx', file, ...args] })
+  ({ command: process.execPath, args: [join(import.meta.dirname, 'start.mjs'), file, ...args] })
 
 /**
  * For the allocator of Debian: two heaps instead of one for each thread, and buffers from 256 KiB on go back

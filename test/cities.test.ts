@@ -94,7 +94,7 @@ t.test('a process that dies between clearing a date and telling of it', async t 
   const door = await opened()
   await deliver(door, 'guests-of-monday', [ride(1, 1), ride(2, 1)])
   const env = doors.env(door.databaseUrl)
-  const worker = spawn(process.execPath, ['--import', 'tsx', 'test/support/day-worker.ts', door.databaseUrl,
+  const worker = spawn(process.execPath, ['runtime/start.mjs', 'test/support/day-worker.ts', door.databaseUrl,
     env['LEDGER_SIGNING_KEY'] ?? '', 'close'],
   { stdio: 'inherit', env: { ...process.env, CITIZEN_CARD_KILL_AT: 'after-day-cleared' } })
   t.equal((await once(worker, 'close'))[1], 'SIGKILL')

@@ -39,6 +39,7 @@ function namedPlaces (): string[] {
  * No city of the run has webhooks, nobody in it names requests or loads chips: test/webhooks.test.ts,
  * test/idempotency.test.ts, test/loads.test.ts and test/gateway-loads.test.ts kill there. Nor has it
  * terminals on wires: test/gateway-iso8583.test.ts, test/pos-line.test.ts and test/polled-line.test.ts do.
+ * Chips are made and obey orders in test/card-life.test.ts.
  */
 const killedElsewhere: readonly string[] = [
   'after-telling', 'before-keyed-commit', 'after-keyed-commit', 'before-load-commit', 'after-load-commit',
@@ -46,13 +47,14 @@ const killedElsewhere: readonly string[] = [
   'after-answered', 'after-take-back', 'pos-before-ask', 'pos-after-ask', 'pos-before-answer',
   'pos-before-collect', 'pos-after-collect', 'polled-before-collect', 'polled-after-collect',
   'polled-after-forget', 'load-after-asked', 'load-after-answer', 'load-after-intent', 'load-after-credit',
-  'load-after-outcome', 'block-after-intent', 'block-after-command'
+  'load-after-outcome', 'block-after-intent', 'block-after-command',
+  'order-after-intent', 'order-after-command', 'issued-before-told'
 ]
 
 type Ended = { code: number | null, stdout: string, stderr: string }
 
 async function run (args: readonly string[]): Promise<Ended> {
-  const command = ['--import', 'tsx', 'bin/crash-run.ts', ...args]
+  const command = ['runtime/start.mjs', 'bin/crash-run.ts', ...args]
   const child = spawn(process.execPath, command, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   const [stdout, stderr] = [child.stdout, child.stderr].map(async stream => {
     let text = ''

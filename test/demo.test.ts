@@ -179,7 +179,7 @@ async function demo (t: Test, seed: number) {
 type Ended = { code: number | null, stdout: string, stderr: string }
 
 async function run (args: readonly string[]): Promise<Ended> {
-  const command = ['--import', 'tsx', ...args]
+  const command = ['runtime/start.mjs', ...args]
   const child = spawn(process.execPath, command, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   const [stdout, stderr] = [child.stdout, child.stderr].map(async stream => {
     let text = ''

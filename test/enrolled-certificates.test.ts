@@ -54,7 +54,7 @@ function pairByHand (name: string): Pair & { readonly bound: string[] } {
   const home = join(dir, `${++made}-${name}`)
   mkdirSync(home)
   const tool = (...args: string[]) => execFileSync(process.execPath,
-    ['--import', 'tsx', 'bin/enrol.ts', ...args], { cwd: root, env }).toString()
+    ['runtime/start.mjs', 'bin/enrol.ts', ...args], { cwd: root, env }).toString()
   const cert = join(home, 'cert.pem')
   tool('request', home, name)
   tool('issue', city, join(home, `${name}.csr`), cert)

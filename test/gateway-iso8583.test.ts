@@ -510,7 +510,7 @@ t.test('kill -9 between question and answer: what the terminal never heard of is
     }]
   }))
   function spawned (killAt: string): ChildProcess {
-    const child = spawn(process.execPath, ['--import', 'tsx', 'gateway/main.ts'], {
+    const child = spawn(process.execPath, ['runtime/start.mjs', 'gateway/main.ts'], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: {
         ...process.env,

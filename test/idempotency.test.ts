@@ -133,7 +133,7 @@ const root = join(import.meta.dirname, '..')
 type Process = { readonly url: string, readonly child: ChildProcess }
 
 async function startLedger (door: Door, more: NodeJS.ProcessEnv = {}): Promise<Process> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'ledger/main.ts'], {
+  const child = spawn(process.execPath, ['runtime/start.mjs', 'ledger/main.ts'], {
     cwd: root, stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...doors.env(door.databaseUrl), LEDGER_CLOCK: '2026-03-02T12:00:00+08:00', ...more }
   })

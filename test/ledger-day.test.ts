@@ -419,7 +419,7 @@ t.test('a process that dies at any stage is followed by one that goes on', async
   // Not synchronously: the ledger of this process has transactions of its own under way.
   const work = async (place: string, ...step: string[]) => {
     const child = spawn(process.execPath,
-      ['--import', 'tsx', 'test/support/day-worker.ts', door.databaseUrl, key, ...step],
+      ['runtime/start.mjs', 'test/support/day-worker.ts', door.databaseUrl, key, ...step],
       { stdio: ['ignore', 'inherit', 'pipe'], env: { ...process.env, CITIZEN_CARD_KILL_AT: place } })
     const stderr = text(child.stderr)
     const [status, signal] = await once(child, 'close') as [number | null, NodeJS.Signals | null]
@@ -668,7 +668,7 @@ t.test('a resident proves one tap offline', async t => {
       return file
     })
     const { status, stdout } = spawnSync(process.execPath,
-      ['--import', 'tsx', 'bin/verify-proof.ts', ...files, ...more], { encoding: 'utf8' })
+      ['runtime/start.mjs', 'bin/verify-proof.ts', ...files, ...more], { encoding: 'utf8' })
     return { status, says: stdout.split(/^.*proof-\d+\.json: /m).slice(1) }
   }
   writeFileSync(join(folder, 'city.pem'), door.ledger.signer.publicKeyPem)
@@ -710,7 +710,7 @@ t.test('a resident proves one tap offline', async t => {
 
   // The commands do the same without the door.
   const run = (...args: string[]) => new Promise<{ code: number | null, out: string }>(resolve => {
-    const child = spawn(process.execPath, ['--import', 'tsx', ...args], { env: doors.env(door.databaseUrl) })
+    const child = spawn(process.execPath, ['runtime/start.mjs', ...args], { env: doors.env(door.databaseUrl) })
     let out = ''
     child.stdout.on('data', (chunk: Buffer) => { out += chunk.toString() })
     child.on('close', code => resolve({ code, out }))

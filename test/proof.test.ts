@@ -36,7 +36,7 @@ function check (documents: readonly unknown[], ...more: string[]): { code: numbe
     return file
   })
   const { status, stdout } = spawnSync(process.execPath,
-    ['--import', 'tsx', 'bin/verify-proof.ts', ...files, ...more], { encoding: 'utf8' })
+    ['runtime/start.mjs', 'bin/verify-proof.ts', ...files, ...more], { encoding: 'utf8' })
   return { code: status, says: stdout.split(/^.*document-\d+\.json: /m).slice(1) }
 }
 

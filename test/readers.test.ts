@@ -8,7 +8,6 @@ import { type AddressInfo, type Socket, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { hex, u16, u32 } from '../schemas/epurse/hex.ts'
 import type { CardDescription } from '../terminal-sim/card/description.ts'
@@ -435,7 +434,7 @@ t.test('setups that cannot be', { skip }, async t => {
 })
 
 t.test('a farm does not outlive who started it', { skip }, async t => {
-  const farmModule = fileURLToPath(import.meta.resolve('../terminal-sim/reader/farm.ts'))
+  const farmModule = join(import.meta.dirname, '../terminal-sim/reader/farm.ts')
   const program = `
     const { startFarm } = await import(${JSON.stringify(farmModule)})
     const farm = await startFarm({ dir: ${JSON.stringify(join(dir, 'orphan'))}, pairs: [{ name: 'A' }] })

@@ -26,7 +26,7 @@ async function runScenarios (
   const json = join(dir, `${++runs}.json`)
   const child = spawn(
     process.execPath,
-    ['--import', 'tsx', join(root, 'bin/scenario.ts'), ...args, '--json', json],
+    ['runtime/start.mjs', join(root, 'bin/scenario.ts'), ...args, '--json', json],
     {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe']

@@ -400,7 +400,7 @@ t.test('kill -9 of a process in full work, five times on one directory', async t
   const numbers: string[] = []
   for (let round = 1; round <= 5; round++) {
     const writer = join(import.meta.dirname, 'support/spool-writer.ts')
-    const child = spawn(process.execPath, ['--import', 'tsx', writer, dir, String(round)], {
+    const child = spawn(process.execPath, ['runtime/start.mjs', writer, dir, String(round)], {
       stdio: ['ignore', 'pipe', 'inherit']
     })
     let lines = 0

@@ -438,7 +438,7 @@ t.test('a key that comes with an enrolment: signed in with, in no log', async t 
   writeFileSync(keyFile, sealTerminalKeys(
     { transport: hex(transport) }, 'secret', randomBytes(16), randomBytes(12)))
   const own = { ...process.env, GATEWAY_KEYS: keyFile, GATEWAY_KEYS_PASSPHRASE: 'secret' }
-  const command = ['--import', 'tsx', 'gateway/main.ts', 'wrap', 'SHP/POS-1', 'K1', '3des']
+  const command = ['runtime/start.mjs', 'gateway/main.ts', 'wrap', 'SHP/POS-1', 'K1', '3des']
   const wrapped = execFileSync(process.execPath, command, { env: own, input: hex(master) })
   const keys = JSON.parse(wrapped.toString()) as NonNullable<EnrolledTerminal['keys']>
   // POS-2 gets what was made for POS-1: whoever can enrol cannot hand one terminal's key to another.
@@ -457,7 +457,7 @@ t.test('a key that comes with an enrolment: signed in with, in no log', async t 
     gateway: 'g1', ledger: { url: door.url, token: `GW1.${secretOf('GW1')}` }, spoolDir: join(dir, 'spool'),
     lanes: [], ports: [{ port: 'POS', tcp: { port: 0 }, speaks: iso }]
   }))
-  const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', 'gateway/main.ts'], {
+  const child: ChildProcess = spawn(process.execPath, ['runtime/start.mjs', 'gateway/main.ts'], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...own, GATEWAY_CONFIG: config, LOG_LEVEL: 'trace', GATEWAY_CLOCK: '2026-03-02T12:00:00+08:00' }
   })

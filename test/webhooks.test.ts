@@ -258,7 +258,7 @@ for (const [name, { redisUrl, wipe }] of Object.entries(carriers)) {
 
 const root = join(import.meta.dirname, '..')
 function startLedger (door: Door, more: NodeJS.ProcessEnv): ChildProcess {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'ledger/main.ts'], {
+  const child = spawn(process.execPath, ['runtime/start.mjs', 'ledger/main.ts'], {
     cwd: root, stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...doors.env(door.databaseUrl), LEDGER_PRIVATE_WEBHOOKS: 'true', ...more }
   })

@@ -23,8 +23,8 @@ const blocks = 2
 const deviceLogBlocks = 1
 /** pcscd looks at a reader every 0.4 s. */
 const betweenMs = 450
-/** Not counted at the beginning of each block: code that is not compiled yet. */
-const warmRounds = 3
+/** Not counted at the beginning of each block, as with one lane: code that is not compiled yet. */
+const warmRounds = 20
 
 type Site = { readonly farm: Farm, readonly names: readonly string[], readonly pcscd?: string }
 

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { pauseMs } from '../../runtime/http-client.ts'
 import type { Log } from '../../runtime/log.ts'
+import { nodeCommand } from '../../runtime/supervise.ts'
 import type { Answer, Step } from './exchange.ts'
 import {
   type Greeting, type HopFrame, type HopKind, callsMax, cutAnswers, cutMoment, dispositions, hopFrame,
@@ -221,7 +222,8 @@ function startChild (
 /** libpcsclite reads its socket, and libuv the size of its pool, once and from the environment. */
 function spawnReaders (socket: string | undefined): ChildProcess {
   const program = fileURLToPath(new URL('./reader-main.ts', import.meta.url))
-  return spawn(process.execPath, [...process.execArgv, program], {
+  const { command, args = [] } = nodeCommand(program)
+  return spawn(command, [...process.execArgv, ...args], {
     env: {
       ...process.env,
       UV_THREADPOOL_SIZE: poolThreads,

@@ -1,4 +1,5 @@
 // A pool of worker threads that verify TACs in bulk. It refuses to know keys and records.
+import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { FactorOrder } from '../../schemas/epurse/keys.ts'
 import { itemLength } from './tac-item.ts'
@@ -67,7 +68,8 @@ export async function startTacPool (options: {
 
 function startLane (path: string, passphrase: string): Lane {
   const worker = new Worker(
-    new URL('./tac-worker-main.mjs', import.meta.url), { workerData: { path, passphrase } }
+    new URL('../../runtime/start.mjs', import.meta.url),
+    { argv: [join(import.meta.dirname, 'tac-worker.ts')], workerData: { path, passphrase } }
   )
   const lane: Lane = { worker, waiting: new Map(), dead: false }
   const die = (error: Error): void => {

@@ -1,6 +1,6 @@
 // A POS to be used by hand: reads messages from standard input, a line each, and prints the answers.
-//   node --import tsx terminal-sim/pos/main.ts --device /dev/ttyUSB0
-//   node --import tsx terminal-sim/pos/main.ts --tcp 7001
+//   node runtime/start.mjs terminal-sim/pos/main.ts --device /dev/ttyUSB0
+//   node runtime/start.mjs terminal-sim/pos/main.ts --tcp 7001
 //   SALE|key=000001|card=02313750FFFFFFFF-03104990600000000016-1|amountFen=180
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'

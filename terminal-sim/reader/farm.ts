@@ -4,7 +4,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { nodeCommand } from '../../runtime/supervise.ts'
 import {
   type Answer, type CommandName, type Commands, type FarmSetup, type Pair,
   cardReader, commandNames, psamReader
@@ -56,9 +56,8 @@ export async function startFarm ({ dir, pairs, seed = 'farm' }: FarmOptions): Pr
 }
 
 function spawnInside (setup: FarmSetup): ChildProcess {
-  const main = fileURLToPath(import.meta.resolve('./farm-main.ts'))
-  const node = [process.execPath, '--import', import.meta.resolve('tsx'), main, JSON.stringify(setup)]
-  const [command = '', ...args] = commandInside(setup.dir, node)
+  const node = nodeCommand(join(import.meta.dirname, 'farm-main.ts'), [JSON.stringify(setup)])
+  const [command = '', ...args] = commandInside(setup.dir, [node.command, ...node.args ?? []])
   return spawn(command, args, {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'], env: { ...process.env, NODE_OPTIONS: '' }
   })
