@@ -109,7 +109,12 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
     refresh: parameters.refresh, everyMs, log, what: 'parameters stay as they are'
   })
   const watch = keepFresh({
-    refresh: () => witness.check(http), everyMs: (config.witnessEverySeconds ?? 900) * 1_000, log,
+    refresh: async () => {
+      await witness.look(http)
+      await witness.check(http)
+    },
+    everyMs: (config.witnessEverySeconds ?? 900) * 1_000,
+    log,
     what: 'the past of the ledger is not checked'
   })
   const lanes = new Map<string, Lane>()

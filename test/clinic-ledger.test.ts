@@ -370,3 +370,4 @@ t.test('C10: bills at random, through the door', async (t: Test) => {
 })
 
 t.strictSame(doors.mismatches(), [], 'every answer is as described')
+t.strictSame(doors.unused().filter(one => one.includes('/v1/clinic')), [], 'every route was used')

@@ -6,12 +6,14 @@ import { appendFileSync, existsSync, readFileSync, renameSync, statSync, truncat
 import { Value } from 'typebox/value'
 import { HttpAnswerError, type HttpClient } from '../../runtime/http-client.ts'
 import type { Log } from '../../runtime/log.ts'
-import type { SignedHead } from '../../schemas/api.ts'
+import { SignedHead } from '../../schemas/api.ts'
 import { verifyConsistency } from '../../schemas/merkle.ts'
 import { Consistency } from '../../schemas/proof.ts'
 
 export type Witness = {
   see (head: SignedHead): void
+  /** Sees the head that the ledger shows now: an idle gateway gets none with answers. */
+  look (http: Pick<HttpClient, 'get'>): Promise<void>
   latest (): SignedHead | null
   /** Heads that contradict an earlier one. */
   contradictions (): number
@@ -69,6 +71,10 @@ export function headWitness (path: string, log: Log): Witness {
     keys.add(head.keyId)
   }
 
+  async function look (http: Pick<HttpClient, 'get'>): Promise<void> {
+    see(Value.Parse(SignedHead, await http.get('/v1/head')))
+  }
+
   async function check (http: Pick<HttpClient, 'get'>): Promise<void> {
     const newest = latest
     if (newest === null) return
@@ -90,7 +96,7 @@ export function headWitness (path: string, log: Log): Witness {
     if (earlier !== undefined) contradict(earlier, newest, 'the ledger cannot prove its past')
   }
 
-  return { see, latest: () => latest, contradictions: () => contradictions, check }
+  return { see, look, latest: () => latest, contradictions: () => contradictions, check }
 }
 
 const anotherPast = 'the ledger shows another past than before'
