@@ -18,7 +18,14 @@ const never: readonly (readonly [route: RegExp, reasons: readonly string[], why:
   [/^GET \/v1\/exports\/(?!records)/, ['not_found'], 'one handler for all lists: records alone are of a card'],
   [/^POST \/v1\/webhooks$/, ['not_found'], 'it has just been made'],
   [/^POST \/v1\/library\/:party\/payments$/, ['other_branch', 'amount_wrong', 'cannot_return_twice'],
-    'a library is of no branch, and a debit that was moved before pays no fee']
+    'a library is of no branch, and a debit that was moved before pays no fee'],
+  [/^POST \/v1\/clinic\/:party\/looks$/, [
+    'amount_wrong', 'cannot_return_twice', 'charge_conflict', 'dispute_unfinished', 'other_branch',
+    'proposal_pending', 'registry_invalid', 'request_conflict'
+  ], 'one handler for all four: looking ahead moves no money'],
+  [/^POST \/v1\/clinic\/:party\/(settlements|cancellations|reversals)$/,
+    ['amount_wrong', 'cannot_return_twice', 'other_branch', 'proposal_pending'],
+    'a clinic is of no branch, a debit that was moved before is none, and people may decide in peace']
 ]
 const isNever = (name: string, reason: string): boolean =>
   never.some(([route, reasons]) => route.test(name) && reasons.includes(reason))

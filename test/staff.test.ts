@@ -261,7 +261,7 @@ t.test('whoever serves cannot edit the past', async t => {
       const { rows: [column] } = await door.ledger.db.query<{ name: string }>(`
         select attname as name from pg_attribute
           where attrelid = $1::regclass and attnum > 0 and attidentity = '' order by attnum limit 1`, [table])
-      const whole = statement.endsWith('set') ? `${statement} ${column?.name} = ${column?.name}` : statement
+      const whole = statement.endsWith(' set') ? `${statement} ${column?.name} = ${column?.name}` : statement
       await t.rejects(door.ledger.db.query(whole), { code: '42501' }, whole)
     }
   }

@@ -86,6 +86,11 @@ t.test('a document says one thing, and of people who are there', async t => {
   t.match(await post({ ...firstDocument, currency: 'yuan', caps: [{}] }),
     /^400 body_invalid .*\/currency.*; .*\/caps/, 'all that is wrong with it, each with its place')
   const services = [{ ...firstDocument.services[0], operators: ['NOBODY'] }]
+  const nobody = '/v1/services/transit/cards/02313750FFFFFFFF-03104990609999999999-1'
+  const shown = await door.ask('auditor', 'GET', `${nobody}/journeys?from=${D}&until=${D}`)
+  t.equal(shown.json.reason, 'not_found')
+  const given = await door.ask('registrar', 'PUT', `${nobody}/concessions`, { json: { concessions: [] } })
+  t.equal(given.json.reason, 'not_found')
   const { transfers: _, concessions: __, ...plain } = firstDocument
   t.match(await post({ ...plain, services }), /registry_invalid NOBODY is not registered/)
   t.strictSame(await publish(door), { version: 1 })

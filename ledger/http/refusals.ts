@@ -6,6 +6,12 @@ import { groupBy } from '../../runtime/collections.ts'
 import { Problem } from '../../schemas/api.ts'
 import { requestReasons, type RequestReason } from '../../schemas/reasons.ts'
 
+/** What a clinic asks may move money of an online account, or of a chip's sale. */
+const clinicMoney = [
+  'charge_conflict', 'conditions_not_met', 'dispute_unfinished', 'not_found', 'registry_invalid',
+  'request_conflict'
+] as const satisfies readonly RequestReason[]
+
 export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
   'POST /v1/session': ['credentials_wrong'],
   'POST /v1/session/browser': ['credentials_wrong', 'forbidden'],
@@ -113,9 +119,9 @@ export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
   'POST /v1/clinic/:party/persons/look-up': ['not_found'],
   'PUT /v1/clinic/:party': ['not_found'],
   'POST /v1/clinic/:party/looks': ['conditions_not_met', 'not_found'],
-  'POST /v1/clinic/:party/settlements': ['conditions_not_met', 'not_found'],
-  'POST /v1/clinic/:party/cancellations': ['conditions_not_met', 'not_found'],
-  'POST /v1/clinic/:party/reversals': ['conditions_not_met', 'not_found'],
+  'POST /v1/clinic/:party/settlements': clinicMoney,
+  'POST /v1/clinic/:party/cancellations': clinicMoney,
+  'POST /v1/clinic/:party/reversals': clinicMoney,
   'GET /v1/clinic/:party/messages/:message': ['not_found'],
   'GET /v1/clinic/:party/settlements': ['not_found'],
   'GET /v1/clinic/:party/settlements/:settlement/explanation': ['not_found'],
