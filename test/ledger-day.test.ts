@@ -710,7 +710,8 @@ t.test('a resident proves one tap offline', async t => {
 
   // The commands do the same without the door.
   const run = (...args: string[]) => new Promise<{ code: number | null, out: string }>(resolve => {
-    const child = spawn(process.execPath, ['runtime/start.mjs', ...args], { env: doors.env(door.databaseUrl) })
+    const command = ['runtime/start.mjs', ...args]
+    const child = spawn(process.execPath, command, { env: doors.env(door.databaseUrl) })
     let out = ''
     child.stdout.on('data', (chunk: Buffer) => { out += chunk.toString() })
     child.on('close', code => resolve({ code, out }))
