@@ -1,7 +1,9 @@
 // A token in software, in a process of its own: SoftHSM2 behind p11-kit's server on a socket. For tests and
 // benches, and for trying what a city has in hardware. Knows no keys.
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import {
+  closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync
+} from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -24,7 +26,7 @@ export type SoftHsm = {
 }
 type Address = { readonly P11_KIT_SERVER_ADDRESS: string }
 
-const readyTimeoutMs = 20_000
+const limits = { readyTimeoutMs: 20_000, endTimeoutMs: 2_000, toolTimeoutMs: 20_000 } as const
 const soPin = '87654321'
 
 /** What is missing for it, in words; null when nothing is. */
@@ -49,7 +51,7 @@ export async function startSoftHsm (
     'slots.removable = false', ''].join('\n'))
   const env = { ...process.env, SOFTHSM2_CONF: config, XDG_RUNTIME_DIR: dir }
   execFileSync('softhsm2-util', ['--init-token', '--free', '--label', label, '--so-pin', soPin, '--pin', pin],
-    { env, stdio: ['ignore', 'ignore', 'pipe'] })
+    { env, stdio: ['ignore', 'ignore', 'pipe'], timeout: limits.toolTimeoutMs, killSignal: 'SIGKILL' })
   const [ledgers, ceremonies] = [join(dir, 'ledger.socket'), join(dir, 'ceremony.socket')]
   const token = `pkcs11:token=${encodeURIComponent(label)}`
   const start = (): Promise<[ChildProcess, ChildProcess]> => Promise.all([
@@ -70,14 +72,15 @@ async function startServer ({ module, socket, token, env }: {
   readonly module: string, readonly socket: string, readonly token: string, readonly env: NodeJS.ProcessEnv
 }): Promise<ChildProcess> {
   const words = ['server', '--foreground', '--provider', module, '--name', socket, token]
-  const server = spawn('p11-kit', words, { env, stdio: ['ignore', 'ignore', 'pipe'] })
-  let said = ''
-  server.stderr.on('data', (chunk: Buffer) => { said += chunk.toString('utf8') })
-  const deadline = performance.now() + readyTimeoutMs
+  const says = `${socket}.log` // a pipe would stay open with every process that the server makes
+  const log = openSync(says, 'a', 0o600)
+  const server = spawn('p11-kit', words, { env, stdio: ['ignore', 'ignore', log] })
+  closeSync(log)
+  const deadline = performance.now() + limits.readyTimeoutMs
   while (!await listens(socket)) {
     if (server.exitCode !== null || performance.now() > deadline) {
-      server.kill()
-      throw new Error(`p11-kit server does not listen: ${said.trim()}`)
+      await end(server)
+      throw new Error(`p11-kit server does not listen: ${readFileSync(says, 'utf8').trim()}`)
     }
     await delay(20)
   }
@@ -95,7 +98,9 @@ async function end (server: ChildProcess): Promise<void> {
   if (server.exitCode !== null || server.signalCode !== null) return
   const ended = new Promise(resolve => server.once('exit', resolve))
   server.kill()
+  const deaf = setTimeout(() => server.kill('SIGKILL'), limits.endTimeoutMs)
   await ended
+  clearTimeout(deaf)
 }
 
 /** Debian puts libraries below the name of the architecture, and SoftHSM2 beside it. */

@@ -22,12 +22,14 @@ export type Failure = { name: string, details: Details }
 export type Details = Readonly<Record<string, unknown>>
 
 /**
- * tap gives up by itself at the first limit and names the test that hangs; the second one is for a deaf
- * process.
+ * tap gives up by itself at the first limit and names the test that hangs; `deafSeconds` is for a deaf
+ * process. `endSeconds`: from the last assertion, which comes before the teardown, to the end.
  */
-export const limits = { fileSeconds: 1_500, deafSeconds: 20, noiseLines: 200 } as const
+export const limits = { fileSeconds: 1_500, deafSeconds: 20, endSeconds: 60, noiseLines: 200 } as const
 
-export async function runTestFile (root: string, file: string, stop: AbortSignal): Promise<FileResult> {
+export async function runTestFile (
+  root: string, file: string, stop: AbortSignal, endSeconds: number = limits.endSeconds
+): Promise<FileResult> {
   const startedAt = performance.now()
   const result: FileResult = { file, passed: 0, failures: [], skips: [], durationMs: 0, noise: [] }
   const child = spawn(process.execPath, ['runtime/start.mjs', file], {
@@ -41,6 +43,11 @@ export async function runTestFile (root: string, file: string, stop: AbortSignal
   createInterface({ input: child.stderr }).on('line', line => note(result, line))
   const finished = new AbortController()
   void killWhenDeaf(child, finished.signal, stop)
+  whenWhole(parser, () => {
+    void killWhenLate(child, finished.signal, endSeconds, why => {
+      result.failures.push({ name: 'the process', details: { why } })
+    })
+  })
   // 'close' waits for the pipes; whoever inherited them and lives on must not hold up the runner.
   const [code, signal] = await new Promise<[number | null, string | null]>((resolve, reject) => {
     child.on('error', reject)
@@ -91,10 +98,36 @@ function judgeEnd (result: FileResult, code: number | null, signal: string | nul
   else if (passed + skips.length === 0) fail('the file', 'holds no test')
 }
 
+/** The plan stands before or behind what it counts. */
+function whenWhole (parser: Parser, then: () => void): void {
+  let told = false
+  const look = (): void => {
+    if (told || parser.planEnd < 0 || parser.count < parser.planEnd) return
+    told = true
+    then()
+  }
+  parser.on('plan', look)
+  parser.on('assert', look)
+}
+
+const wait = (seconds: number, signal: AbortSignal): Promise<void> =>
+  delay(seconds * 1_000, undefined, { ref: false, signal }).catch(() => undefined)
+
+/** A process that is through with its tests and lives on. At SIGALRM tap prints what it still holds. */
+async function killWhenLate (
+  child: ChildProcess, finished: AbortSignal, endSeconds: number, tell: (why: string) => void
+): Promise<void> {
+  await wait(endSeconds, finished)
+  if (finished.aborted) return
+  tell(`every assertion is there, and it did not end within ${endSeconds} s`)
+  child.kill('SIGALRM')
+  await wait(lateSeconds, finished)
+  if (!finished.aborted) child.kill('SIGKILL')
+}
+const lateSeconds = 5
+
 /** SIGTERM first: tap then prints what it was doing. */
 async function killWhenDeaf (child: ChildProcess, finished: AbortSignal, stop: AbortSignal): Promise<void> {
-  const wait = (seconds: number, signal: AbortSignal) =>
-    delay(seconds * 1_000, undefined, { ref: false, signal }).catch(() => undefined)
   await wait(limits.fileSeconds + limits.deafSeconds, AbortSignal.any([finished, stop]))
   if (!finished.aborted) child.kill('SIGTERM')
   await wait(limits.deafSeconds, finished)

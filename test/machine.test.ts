@@ -91,6 +91,7 @@ t.test('the test runner counts what a file prints', async t => {
     'exit.test.ts': "import t from 'tap'\nt.ok(true)\nsetTimeout(() => process.exit(3), 20)",
     'empty.test.ts': "console.error('nothing here')",
     'away.test.ts': "import './nowhere.ts'",
+    'stays.test.ts': "import t from 'tap'\nt.ok(true)\nt.end()\nprocess.on('exit', () => { for (;;); })",
     'hangs.test.ts': "import t from 'tap'\nt.test('waits', () => new Promise(r => { setTimeout(r, 1e6) }))"
   }).slice(root.length + 1)
   const run = async (name: string, stop = new AbortController().signal) => {
@@ -105,6 +106,12 @@ t.test('the test runner counts what a file prints', async t => {
   t.match(await run('exit'), { passed: 1, failures: ['the process'] })
   t.match(await run('empty'), { passed: 0, failures: ['the file'], noise: ['nothing here'] })
   t.match(await run('away'), { passed: 0, failures: ['the process'] })
+  const stays = await runTestFile(root, `${dir}/stays.test.ts`, new AbortController().signal, 1)
+  t.match(stays, {
+    passed: 1, failures: [{
+      name: 'the process', details: { why: 'every assertion is there, and it did not end within 1 s' }
+    }]
+  })
   t.equal((await run('hangs', AbortSignal.timeout(1_500))).failures.length, 1, 'ended when told to stop')
 })
 

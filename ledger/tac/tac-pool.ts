@@ -1,5 +1,6 @@
 // A pool of worker threads that verify TACs in bulk. It refuses to know keys and records.
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { FactorOrder } from '../../schemas/epurse/keys.ts'
 import { itemLength } from './tac-item.ts'
@@ -7,7 +8,8 @@ import type { LoadAnswer, LoadQuestion } from './load-keys.ts'
 import type { BlockQuestion } from './block-keys.ts'
 import type { ChipAnswer, ChipQuestion } from './chip-keys.ts'
 import type {
-  BlockTask, BlockTaskAnswer, ChipTask, ChipTaskAnswer, LoadTask, LoadTaskAnswer, TacAnswer, TacTask
+  BlockTask, BlockTaskAnswer, ChipTask, ChipTaskAnswer, Closing, LoadTask, LoadTaskAnswer, TacAnswer,
+  TacTask
 } from './tac-worker.ts'
 
 export type TacPool = {
@@ -19,14 +21,20 @@ export type TacPool = {
   readonly block: (asked: BlockQuestion) => Promise<Uint8Array | null>
   /** What is signed for a chip, or a PIN for its holder. */
   readonly chip: (asked: ChipQuestion) => Promise<ChipAnswer>
+  /** What was asked before is answered; nothing can be asked afterwards. */
   readonly close: () => Promise<void>
 }
+
+const limits = { endTimeoutMs: 2_000 } as const
 
 type Answer = TacAnswer | LoadTaskAnswer | BlockTaskAnswer | ChipTaskAnswer
 type Question =
   Omit<TacTask, 'task'> | Omit<LoadTask, 'task'> | Omit<BlockTask, 'task'> | Omit<ChipTask, 'task'>
 type Waiting = { readonly resolve: (answer: Answer) => void, readonly reject: (error: Error) => void }
-type Lane = { readonly worker: Worker, readonly waiting: Map<number, Waiting>, dead: boolean }
+type Lane = {
+  readonly worker: Worker, readonly waiting: Map<number, Waiting>, readonly ended: Promise<void>
+  dead: boolean
+}
 
 /**
  * Starts `workers` threads; each opens the key store itself, a file or a token (`pkcs11:…`, whose PIN the
@@ -43,7 +51,9 @@ export async function startTacPool (options: {
     return lane.dead ? (lanes[place] = start()) : lane
   }
   let tasks = 0
+  let closed = false
   const ask = async (question: Question): Promise<Answer> => {
+    if (closed) throw new Error('the key workers have ended')
     const lane = laneAt(tasks % lanes.length)
     const task = tasks++
     return await new Promise((resolve, reject) => {
@@ -59,11 +69,31 @@ export async function startTacPool (options: {
     load: async asked => (await ask({ load: asked }) as LoadTaskAnswer).load,
     block: async asked => (await ask({ block: asked }) as BlockTaskAnswer).block,
     chip: async asked => (await ask({ chip: asked }) as ChipTaskAnswer).chip,
-    close: async () => { await Promise.all(lanes.map(lane => lane.worker.terminate())) }
+    close: async () => {
+      closed = true
+      await Promise.all(lanes.map(endLane))
+    }
   }
-  // An empty task is answered only by a worker whose key store opened.
-  await Promise.all(lanes.map(() => pool.verify(new Uint8Array(0), 'city-first')))
+  try {
+    // An empty task is answered only by a worker whose key store opened.
+    await Promise.all(lanes.map(() => pool.verify(new Uint8Array(0), 'city-first')))
+  } catch (error) {
+    await pool.close()
+    throw error
+  }
   return pool
+}
+
+/**
+ * A thread ends by itself: a process whose threads were ended by force sometimes never exits
+ * (nodejs/node#54918). By force only one that waits for its token without end.
+ */
+async function endLane ({ worker, ended, dead }: Lane): Promise<void> {
+  const waited = new AbortController()
+  if (!dead) worker.postMessage('close' satisfies Closing)
+  const late = delay(limits.endTimeoutMs, 'late', { signal: waited.signal }).catch(() => 'in time')
+  if (await Promise.race([ended, late]) === 'late') await worker.terminate()
+  waited.abort()
 }
 
 function startLane (path: string, passphrase: string): Lane {
@@ -71,7 +101,8 @@ function startLane (path: string, passphrase: string): Lane {
     new URL('../../runtime/start.mjs', import.meta.url),
     { argv: [join(import.meta.dirname, 'tac-worker.ts')], workerData: { path, passphrase } }
   )
-  const lane: Lane = { worker, waiting: new Map(), dead: false }
+  const ended = new Promise<void>(resolve => worker.once('exit', () => { resolve() }))
+  const lane: Lane = { worker, waiting: new Map(), ended, dead: false }
   const die = (error: Error): void => {
     lane.dead = true
     for (const { reject } of lane.waiting.values()) reject(error)

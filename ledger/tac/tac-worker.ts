@@ -64,8 +64,15 @@ const lastDayOf = ({ to }: HeldKey): number =>
   to === null ? Number.MAX_SAFE_INTEGER : readU32(unhex(to.replaceAll('-', '')))
 
 type Task = TacTask | LoadTask | BlockTask | ChipTask
+/** What comes after it is not read; with nothing left to wait for, the thread ends. */
+export type Closing = 'close'
 
-parentPort?.on('message', (asked: Task) => {
+parentPort?.on('message', (asked: Task | Closing) => {
+  if (asked === 'close') {
+    store.close()
+    parentPort?.close()
+    return
+  }
   try {
     answer(asked)
   } catch (error) {
