@@ -15,7 +15,7 @@ import { ledgerSigner } from '../gateway/issuing/signer.ts'
 import { openOrders } from '../gateway/orders/orders.ts'
 import { answerOf, channelOf, type Channel } from '../gateway/pcsc/exchange.ts'
 import { type Obeyed, obeyOrders } from '../gateway/pcsc/obey.ts'
-import { type Giving, giveOrder } from '../gateway/pcsc/order.ts'
+import { type Giving, giveOrder, type Signed } from '../gateway/pcsc/order.ts'
 import { changePinAt } from '../gateway/pcsc/pin.ts'
 import { openReaderChild } from '../gateway/pcsc/reader-child.ts'
 import { manualClock } from '../runtime/clock.ts'
@@ -170,7 +170,7 @@ t.test('a plan, and how far a chip is after each of its steps', async t => {
     if (directory === undefined) break
     const channel = chip.present()
     await channel.transmit(unhex(directory === 'master' ? '00A40000023F00' : selectCityUnion))
-    const given = await giveOrder(channel, {
+    const { given } = await giveOrder(channel, {
       challenge: true, sign: challenge => desk.sign(plan, step, challenge)
     })
     t.equal(given.kind, 'obeyed', plan.steps[step]?.name ?? '')
@@ -488,7 +488,8 @@ t.test('a run that the ledger signs', async t => {
 /* ---- one order ---- */
 
 t.test('an order: sent once, and only with a challenge and a signature', async t => {
-  type Row = [what: string, lines: readonly Line[], giving: Partial<Giving>, given: unknown, told: string]
+  type Row = [
+    what: string, lines: readonly Line[], giving: Partial<Giving<Signed>>, given: unknown, told: string]
   const rows: readonly Row[] = [
     ['obeyed', [['C', '0084000004', 'C0FFEE01 9000'], ['C', '8416000004 01020304', '9000']], {},
       { kind: 'obeyed' }, 'C0FFEE01 kept sent'],
@@ -509,7 +510,7 @@ t.test('an order: sent once, and only with a challenge and a signature', async t
   for (const [what, lines, giving, expected, order] of rows) {
     const told: string[] = []
     const script = scripted(lines, message => t.fail(message))
-    const given = await giveOrder(script.card, {
+    const { given } = await giveOrder(script.card, {
       challenge: true,
       sign: async challenge => {
         told.push(hex(challenge))

@@ -12,7 +12,7 @@ import { createRandom } from '../terminal-sim/random.ts'
 import { firstDocument, faresFrom, gate, secondDocument, tap } from '../bench/fares/city.ts'
 import { startDoors, type Door } from './support/ledger-http.ts'
 import { cardOf } from './support/posting.ts'
-import { card, D, debit, deliver, smallCity, type Terminal } from './support/small-city.ts'
+import { card, D, debit, deliver, psams, smallCity, type Terminal } from './support/small-city.ts'
 
 const doors = await startDoors()
 t.teardown(() => doors.stop())
@@ -216,6 +216,43 @@ t.test('what is booked does not depend on the order of news', async t => {
     await whole(t, other.door)
     await other.door.close()
   }
+})
+
+t.test('what followed from a ride that no longer counts is taken back', async t => {
+  const door = await opened()
+  await publish(door)
+  door.clock.set(Date.parse('2026-03-02T20:00:00+08:00'))
+  const [ride] = rides(0, [bus('08:00:00', 200)])
+  await deliver(door, 'overpaid-ride', [ride as TransactionRecord])
+  t.equal((await books(door))['commerce/pending-load'], 20, '2.00 were paid where 1.80 were due')
+  // An earlier use of the same counter: it is paid, and the other one is not; it tells of no ride.
+  await deliver(door, 'contender', [debit(0, 1, 'B2', { dateTime: '20260302075900', sequence: 7 })])
+  const after = await books(door)
+  t.equal(after['commerce/pending-load'] ?? 0, 0)
+  t.match(after['commerce/merchant-pending/BUS'], 180)
+  await whole(t, door)
+  await door.close()
+})
+
+t.test('a ride that was dated anew stays among those of its day', async t => {
+  const door = await opened()
+  await publish(door)
+  door.clock.set(Date.parse('2026-03-02T20:00:00+08:00'))
+  const [early, reset] = rides(0, [
+    bus('06:00:00', 180), { ...bus('00:00:10', 200), at: '2000-01-01 00:00:10' }])
+  const neighbour = debit(1, 1, 'B1', { sequence: 3, dateTime: '20260302060100' })
+  await deliver(door, 'reset-clock', [early, reset, neighbour] as TransactionRecord[])
+  const wish = { kind: 'redate', reason: 'the clock was reset', body: { psam: psams.B1, issue: 1 } }
+  const { id } = await door.ok('settler', 'POST', '/v1/proposals', wish)
+  await door.ok('approver-1', 'POST', `/v1/proposals/${id}/decisions`, { approves: true })
+  t.equal((await books(door))['commerce/pending-load'], 20, 'the second paid 2.00 where 1.80 were due')
+  await deliver(door, 'later-ride', [debit(0, 3, 'B1', {
+    sequence: 4, balanceBeforeFen: 9_620, line: '1', ride: { sense: 'either' }, dateTime: '20260302120000'
+  })])
+  t.equal((await books(door))['commerce/pending-load'], 20, 'as before')
+  t.equal((await journeysOf(door, 0)).journeys.length, 3)
+  await whole(t, door)
+  await door.close()
 })
 
 t.test('what is told of a ride is no content: the same tap is the same event', async t => {

@@ -71,8 +71,7 @@ export const firstDocument: TariffDocument = {
       fares: { bus: { kind: 'fare', fen: 0 } }, dailyMax: 5, beyond: 'decline',
       treasury: { sharePpm: 1_000_000, reference: 'full' }
     }
-  },
-  overdraft: { overdraftFenMax: 800 }
+  }
 }
 
 export const secondDocument: TariffDocument = {

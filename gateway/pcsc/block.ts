@@ -5,7 +5,7 @@ import { blockApplication } from '../../schemas/epurse/apdu.ts'
 import { hex, unhex } from '../../schemas/epurse/hex.ts'
 import type { CardRules, LaneConfig } from '../../schemas/gateway.ts'
 import type { CardRef } from '../../schemas/record.ts'
-import type { Block, Blocks } from '../blocks/blocks.ts'
+import type { Blocks } from '../blocks/blocks.ts'
 import type { Channel } from './exchange.ts'
 import { giveOrder } from './order.ts'
 
@@ -21,18 +21,16 @@ export async function blockListed (
   const { operator, terminal, blockListed: form } = lane
   if (form === undefined) return false
   const keyVersion = rules.maintenanceKeyVersion ?? 1
-  let signedFor: Block | null = null
-  const given = await giveOrder(channel, {
+  const { given } = await giveOrder(channel, {
     challenge: true,
     sign: async challenge => {
       const signed = await blocks.sign({
         card, operator, terminal, form, keyVersion, challenge: hex(challenge)
       })
-      if ('why' in signed) return { why: signed.why }
-      signedFor = signed.block
-      return { command: blockApplication(form, () => unhex(signed.mac)) }
+      if ('why' in signed) return signed
+      return { block: signed.block, command: blockApplication(form, () => unhex(signed.mac)) }
     },
-    beforeSending: async () => { if (signedFor !== null) await blocks.send(signedFor) },
+    beforeSending: async ({ block }) => { await blocks.send(block) },
     afterSending: () => { killPoint('block-after-command') }
   })
   if (given.kind !== 'obeyed' && given.kind !== 'refused') return false

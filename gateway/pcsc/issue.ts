@@ -112,7 +112,7 @@ async function giveStep (
   const step = steps[at]
   if (step === undefined || !await line.into(step.directory)) return { kind: 'lost', sent: false }
   const { challenge } = orderRules[step.order.order]
-  return await giveOrder(card, { challenge, sign: random => desk.sign(at, random) })
+  return (await giveOrder(card, { challenge, sign: random => desk.sign(at, random) })).given
 }
 
 function endOf (

@@ -7,9 +7,9 @@ import { describeStatus, swText } from '../../schemas/epurse/status-words.ts'
 import type { CardRules, LaneConfig, TapReason } from '../../schemas/gateway.ts'
 import { type CardRef, cardKey } from '../../schemas/record.ts'
 import type { TerminalRef } from '../../schemas/terminals.ts'
-import type { Orders, SignedOrder } from '../orders/orders.ts'
+import type { Orders } from '../orders/orders.ts'
 import type { Answer, Channel } from './exchange.ts'
-import { type Given, giveOrder } from './order.ts'
+import { giveOrder } from './order.ts'
 import type { TapResult } from './purchase.ts'
 import { readCard } from './read-card.ts'
 import type { Session } from './session.ts'
@@ -75,8 +75,8 @@ export async function obeyOrders (
   const { terminal, orders } = house
   const obeyed: OrderName[] = []
   while (obeyed.length < ordersMax) {
-    const { given, signed, nothing } = await obeyOne(card, terminal, orders, ref)
-    if (signed !== null && (given.kind === 'obeyed' || given.kind === 'refused')) {
+    const { given, signed } = await obeyOne(card, terminal, orders, ref)
+    if (signed !== null && 'order' in signed && (given.kind === 'obeyed' || given.kind === 'refused')) {
       const isDone = given.kind === 'obeyed'
       const sw = swText(isDone ? 0x9000 : given.sw)
       await orders.conclude(signed.order, { outcome: isDone ? 'obeyed' : 'refused', sw })
@@ -84,30 +84,17 @@ export async function obeyOrders (
       obeyed.push(signed.order.name)
       continue
     }
+    const nothing = given.kind === 'unsent' && given.why === 'nothing'
     const end = nothing ? 'done' : given.kind === 'lost' ? 'lost' : 'unanswered'
     return { orders: obeyed, end }
   }
   return { orders: obeyed, end: 'done' }
 }
 
-type One = { readonly given: Given, readonly signed: SignedOrder | null, readonly nothing: boolean }
-
-async function obeyOne (card: Channel, terminal: TerminalRef, orders: Orders, ref: CardRef): Promise<One> {
-  let signed: SignedOrder | null = null
-  let nothing = false
-  const given = await giveOrder(card, {
+const obeyOne = async (card: Channel, terminal: TerminalRef, orders: Orders, ref: CardRef) =>
+  await giveOrder(card, {
     challenge: true,
-    sign: async challenge => {
-      const next = await orders.next({ card: ref, ...terminal, challenge: hex(challenge) })
-      if ('why' in next) {
-        nothing = next.why === 'nothing'
-        return next
-      }
-      signed = next
-      return next
-    },
-    beforeSending: async () => { if (signed !== null) await orders.send(signed.order) },
+    sign: async challenge => await orders.next({ card: ref, ...terminal, challenge: hex(challenge) }),
+    beforeSending: async ({ order }) => { await orders.send(order) },
     afterSending: () => { killPoint('order-after-command') }
   })
-  return { given, signed, nothing }
-}

@@ -16,25 +16,31 @@ export type Given =
 /** The finished command, or why there is none. */
 export type Signed = { readonly command: Uint8Array } | { readonly why: string }
 
-export type Giving = {
+/** `S`: what whoever signs tells of a command that may leave. */
+export type Giving<S extends Signed> = {
   /** Whether the MAC covers a challenge of the chip. */
   readonly challenge: boolean
-  readonly sign: (challenge: Uint8Array) => Promise<Signed>
+  readonly sign: (challenge: Uint8Array) => Promise<S>
   /** Resolves when it is on disk: the command may leave. */
-  readonly beforeSending?: () => Promise<void>
+  readonly beforeSending?: (signed: Finished<S>) => Promise<void>
   readonly afterSending?: () => void
 }
+type Finished<S extends Signed> = Extract<S, { readonly command: Uint8Array }>
 
-export async function giveOrder (card: Channel, giving: Giving): Promise<Given> {
+/** `signed`: what whoever signs answered; null where the chip gave no challenge. */
+export type Order<S extends Signed> = { readonly given: Given, readonly signed: S | null }
+
+export async function giveOrder<S extends Signed> (card: Channel, giving: Giving<S>): Promise<Order<S>> {
   const challenge = giving.challenge ? challengeIn(await card.transmit(getChallenge(4))) : none
-  if (!(challenge instanceof Uint8Array)) return challenge
+  if (!(challenge instanceof Uint8Array)) return { given: challenge, signed: null }
   const signed = await giving.sign(challenge)
-  if ('why' in signed) return { kind: 'unsent', why: signed.why }
-  await giving.beforeSending?.()
-  const answer = await card.transmit(signed.command)
+  if ('why' in signed) return { given: { kind: 'unsent', why: signed.why }, signed }
+  const finished = signed as Finished<S>
+  await giving.beforeSending?.(finished)
+  const answer = await card.transmit(finished.command)
   giving.afterSending?.()
-  if (answer.kind === 'unknown') return { kind: 'lost', sent: true }
-  return isOk(answer.sw) ? { kind: 'obeyed' } : { kind: 'refused', sw: answer.sw }
+  if (answer.kind === 'unknown') return { given: { kind: 'lost', sent: true }, signed }
+  return { given: isOk(answer.sw) ? { kind: 'obeyed' } : { kind: 'refused', sw: answer.sw }, signed }
 }
 
 const none = new Uint8Array(0)

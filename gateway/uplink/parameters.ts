@@ -179,11 +179,12 @@ export function openParameters ({ dir, terminals, http, clock, log }: Parameters
 
   /** The document that counts, where it speaks of this terminal's operator. */
   function documentOf ({ operator }: Terminal): { version: number, appliedAtMs: number } | null {
-    const counting = versionAt(fares, clock.now())?.document
-    if (counting === undefined) return null
-    if (!counting.services.some(({ operators }) => operators.includes(operator))) return null
-    const heldSinceMs = documents.find(one => one.document.version === counting.version)?.heldSinceMs ?? 0
-    return { version: counting.version, appliedAtMs: Math.max(Date.parse(counting.from), heldSinceMs) }
+    const counting = versionAt(fares, clock.now())
+    if (counting === null) return null
+    const { fromMs, document: { version, services } } = counting
+    if (!services.some(({ operators }) => operators.includes(operator))) return null
+    const heldSinceMs = documents.find(one => one.document.version === version)?.heldSinceMs ?? 0
+    return { version, appliedAtMs: Math.max(fromMs, heldSinceMs) }
   }
 
   async function tell (of: Terminal, kind: Kind, version: number, appliedAtMs: number): Promise<void> {

@@ -9,7 +9,7 @@ import {
 } from '../../schemas/fares.ts'
 import { importFeed } from '../../schemas/gtfs/import-feed.ts'
 import { tellWarning, type Warning } from '../../schemas/gtfs/warnings.ts'
-import { bucketOf, cardKey, parseCardKey, type CardRef } from '../../schemas/record.ts'
+import { bucketOf, cardKey, type CardRef } from '../../schemas/record.ts'
 import { tellStep, tellSteps, type Step } from '../../schemas/tariff/explain.ts'
 import { passOf, quote } from '../../schemas/tariff/quote.ts'
 import { versionAt } from '../../schemas/tariff/fares.ts'
@@ -18,6 +18,7 @@ import { instantIn, Refusal } from '../refusal.ts'
 import { currentDocuments, publishDocument } from '../services/transit/documents.ts'
 import { journeysOf, type ExplainedJourney } from '../services/transit/explain-card.ts'
 import { setConcessions } from '../services/transit/concessions.ts'
+import { dependsOnDays } from '../services/transit/price-cards.ts'
 import { findCards } from '../store/cards.ts'
 import { readDays } from '../store/fares.ts'
 import type { CardPlace } from '../store/parameters.ts'
@@ -25,6 +26,7 @@ import type { App } from './app.ts'
 import { callerIn, memberOf } from './auth.ts'
 import { ledgerIn } from './once.ts'
 import { byPlace, pageOf, paging } from './page.ts'
+import { cardOf } from './views.ts'
 
 const closed = { additionalProperties: false } as const
 const Version = Type.Object({
@@ -138,17 +140,14 @@ export const fareRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
   })
 }
 
-/** A month of ladders, and what journeys of its first day depend on. */
-const dependsOnDays = 62
 /** A distance tariff of a few hundred stations; a feed as text. */
 const documentBytesMax = 32 * 1024 * 1024
 
-/** Throws Refusal body_invalid, not_found. */
+/** Throws Refusal not_found. */
 async function cardAt (
   { db }: Pick<Ledger, 'db'>, text: string
 ): Promise<{ readonly card: CardRef, readonly place: CardPlace }> {
-  const card = parseCardKey(text)
-  if (card === null) throw new Refusal('body_invalid', 'not a card: issuer-serial-issue', '/card')
+  const card = cardOf(text)
   const known = (await findCards(db, [card])).get(cardKey(card))
   if (known === undefined) throw new Refusal('not_found', 'no such card is registered')
   return { card, place: { bucket: bucketOf(card), cardId: known.cardId } }

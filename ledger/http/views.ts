@@ -93,7 +93,8 @@ export async function recordFilter (
   }
 }
 
-function cardOf (text: string): CardRef {
+/** Throws Refusal not_found for what is no card. */
+export function cardOf (text: string): CardRef {
   const card = parseCardKey(text)
   if (card === null) {
     throw new Refusal('not_found',

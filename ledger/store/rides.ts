@@ -77,6 +77,28 @@ export const takeDue = async (tx: Tx, cards: readonly CardPlace[]): Promise<DueC
     returning d.bucket, d.card_id as "cardId", d.from_at as "fromMs"`,
   [numbers(cards.map(c => c.bucket)), numbers(cards.map(c => c.cardId))])).rows
 
+/**
+ * Rides of `k` (bucket, card_id, from_at) from its instants on, whatever their verdict. A record that was
+ * dated anew rides at its estimate.
+ */
+const ridden = `
+  select r.* from k join ride r using (bucket, card_id) where r.at >= k.from_at
+  union
+  select r.* from k join chain_fact f using (bucket, card_id)
+    join ride r using (bucket, card_id, counter, content)
+  where f.purse = 2 and f.kind = 2 and f.at >= k.from_at`
+
+export type Ridden = { readonly cardId: bigint, readonly counter: number }
+
+/** Counters with which the cards rode from their instants on: also of rides that no longer count. */
+export const readRidden = async (db: Db | Tx, cards: readonly DueCard[]): Promise<Ridden[]> =>
+  (await db.query<Ridden>(`
+    with k as (
+      select * from unnest($1::smallint[], $2::bigint[], $3::timestamptz[]) as k (bucket, card_id, from_at))
+    select distinct card_id as "cardId", counter from (${ridden}) r order by card_id, counter`, [
+    numbers(cards.map(c => c.bucket)), numbers(cards.map(c => c.cardId)), instants(cards.map(c => c.fromMs))
+  ])).rows
+
 export type PaidRide = CardPlace & Tap & { readonly paidFen: bigint }
 
 /** What the issuer paid for its holder counts as paid by nobody, and so does what an operator gave back. */
@@ -84,21 +106,20 @@ const notByHolder = [reasonNumbers.issuer_risk, reasonNumbers.issuer_pays]
 
 /**
  * Accepted rides of the cards from their instants on, by counter: claims, and grey records and contenders
- * that were accepted later. A record that was dated anew counts at its estimate.
+ * that were accepted later.
  */
 export async function readRides (db: Db | Tx, cards: readonly DueCard[]): Promise<PaidRide[]> {
   const { rows } = await db.query<Omit<PaidRide, 'sense'> & { sense: number }>(`
     with k as (
       select * from unnest($1::smallint[], $2::bigint[], $3::timestamptz[]) as k (bucket, card_id, from_at)),
+    r as (${ridden}),
     told as (
       select r.*, e.delivery_no, e.line_no, e.terminal_id, e.event_at, e.amount_fen, e.outcome, e.reason
-      from k join ride r on r.bucket = k.bucket and r.card_id = k.card_id and r.at >= k.from_at
-      join card_event e on e.bucket = r.bucket and e.card_id = r.card_id and e.purse = 2
+      from r join card_event e on e.bucket = r.bucket and e.card_id = r.card_id and e.purse = 2
         and e.counter_kind = 0 and e.counter = r.counter and e.content = r.content
       union all
       select r.*, e.delivery_no, e.line_no, e.terminal_id, e.event_at, e.amount_fen, e.outcome, e.reason
-      from k join ride r on r.bucket = k.bucket and r.card_id = k.card_id and r.at >= k.from_at
-      join evidence e on e.bucket = r.bucket and e.card_id = r.card_id and e.purse = 2
+      from r join evidence e on e.bucket = r.bucket and e.card_id = r.card_id and e.purse = 2
         and e.counter = r.counter and e.content = r.content and e.kind in (1, 2))
     select e.bucket, e.card_id as "cardId", e.counter, p.code as operator, t.code as reader,
       coalesce(f.at, e.event_at) as "atMs", e.line, e.vehicle, e.stop, e.sense, e.rider, e.riders,

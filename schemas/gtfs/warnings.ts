@@ -1,6 +1,6 @@
 // What a feed got wrong and what GTFS cannot say, one line each: where, what, and what to do about it, in
 // Chinese and English. A table of words and nothing else.
-import { yuan } from '../tariff/explain.ts'
+import { filled } from '../tariff/explain.ts'
 
 export type Severity = 'error' | 'warning' | 'note'
 type Row = { readonly severity: Severity, readonly zh: string, readonly en: string }
@@ -135,10 +135,5 @@ export function warnings (): { readonly all: Warning[], readonly warn: Warn } {
 }
 
 /** `fare_products.txt:8: the same key as line 7; the row is left out` */
-export function tellWarning ({ code, file, line, inputs }: Warning, language: 'zh' | 'en'): string {
-  const text = warningTexts[code][language].replace(/\{(\w+)\}/g, (_, name: string) => {
-    const value = inputs[name]
-    return typeof value === 'number' && name.endsWith('Fen') ? yuan(value) : String(value ?? '–')
-  })
-  return `${file}${line === null ? '' : `:${line}`}: ${text}`
-}
+export const tellWarning = ({ code, file, line, inputs }: Warning, language: 'zh' | 'en'): string =>
+  `${file}${line === null ? '' : `:${line}`}: ${filled(warningTexts[code][language], inputs)}`

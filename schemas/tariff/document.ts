@@ -201,7 +201,6 @@ export const TariffDocument = Type.Object({
   caps: Type.Optional(Type.Array(Cap, { maxItems: 100 })),
   ladders: Type.Optional(Type.Array(Ladder, { maxItems: 100 })),
   concessions: Type.Optional(Type.Record(Type.String(), Concession)),
-  overdraft: Type.Optional(Type.Object({ overdraftFenMax: fen('below zero, once') }, closed)),
   passes: Type.Optional(Type.Array(Type.Object({
     id: Id, name: Type.Optional(Type.String()), class: Type.Optional(Id), priceFen: fen('of the pass')
   }, closed), { maxItems: 10_000 }))

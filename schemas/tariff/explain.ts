@@ -5,7 +5,6 @@ import assert from 'node:assert/strict'
 export type Language = 'zh' | 'en'
 type Words = Readonly<Record<Language, string>>
 
-/** `{name}` is an input of the step; what ends in Fen is shown in yuan. */
 export const stepTexts = {
   card_fare: { zh: '{service} 刷卡票价（现金票价 {fullFen}）', en: 'card fare of {service} (cash fare {fullFen})' },
   section_fare: { zh: '{service} 乘坐 {sections} 段', en: '{sections} sections with {service}' },
@@ -65,7 +64,11 @@ const colon: Words = { zh: '：', en: ': ' }
 const total: Words = { zh: '合计', en: 'total' }
 
 export const tellStep = ({ code, inputs }: Step, language: Language): string =>
-  stepTexts[code][language].replace(/\{(\w+)\}/g, (_, name: string) => {
+  filled(stepTexts[code][language], inputs)
+
+/** `{name}` is what the inputs have under it; what ends in Fen is shown in yuan. */
+export const filled = (text: string, inputs: Inputs): string =>
+  text.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = inputs[name]
     return typeof value === 'number' && name.endsWith('Fen') ? yuan(value) : String(value ?? '–')
   })

@@ -1,5 +1,5 @@
-// Who earns a journey over the lines of several operators: by metres, largest remainder, nothing lost. A
-// reversal replays what was stored. Pure; it refuses to know accounts.
+// Who earns a journey over the lines of several operators: by metres, largest remainder, nothing lost. Pure;
+// it refuses to know accounts, and what was booked before.
 import type { WayLeg } from '../../../schemas/tariff/fares.ts'
 import { split } from '../../core/rounding.ts'
 
@@ -14,7 +14,3 @@ export function apportion (amountFen: bigint, legs: readonly WayLeg[], carrier: 
   const parts = split(amountFen, weights)
   return [...metres.keys()].map((operator, at) => ({ operator, amountFen: parts[at] ?? 0n }))
 }
-
-/** To the fen what was booked, with the other sign: never split again. */
-export const reversed = (shares: readonly Share[]): Share[] =>
-  shares.map(({ operator, amountFen }) => ({ operator, amountFen: -amountFen }))

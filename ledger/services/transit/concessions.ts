@@ -1,6 +1,6 @@
 // Which concessions a card has, from when to when: entered whole by a registrar, in the log, and what was
 // ridden meanwhile is priced again. It refuses to know prices.
-import { localDate, startOfDate } from '../../../runtime/instants.ts'
+import { startOfDate } from '../../../runtime/instants.ts'
 import { bucketOf, cardKey, type CardRef } from '../../../schemas/record.ts'
 import type { Entitlement } from '../../../schemas/tariff/journey.ts'
 import type { Ledger } from '../../ledger.ts'
@@ -32,7 +32,7 @@ export async function setConcessions (
     const after = [...rights].sort((one, other) => one.class < other.class ? -1 : 1)
     if (JSON.stringify(before.map(shown)) === JSON.stringify(after.map(shown))) return
     await setRights(tx, place, after, by.name, atMs)
-    await markDue(tx, [{ ...place, fromMs: changedFrom([...before, ...after], atMs) }])
+    await markDue(tx, [{ ...place, fromMs: changedFrom([...before, ...after]) }])
     const detail = { before: before.map(shown), after: after.map(shown) }
     await audit(tx, atMs, {
       by: by.name, action: 'concession.set', subject: `card/${nameCard(card)}`, detail
@@ -54,8 +54,6 @@ function requireSense (rights: readonly Entitlement[]): void {
 }
 
 /** Nothing that was ridden before the earliest of them can cost anything else now. */
-function changedFrom (rights: readonly Entitlement[], nowMs: number): number {
-  const from = rights.map(right => right.from ?? earliest).sort()[0] ?? localDate(nowMs)
-  return startOfDate(from)
-}
+const changedFrom = (rights: readonly Entitlement[]): number =>
+  startOfDate(rights.map(right => right.from ?? earliest).sort()[0] ?? earliest)
 const earliest = '2000-01-01'

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { Type } from 'typebox'
 import { checkDocument, instantOf } from '../../../schemas/tariff/check-document.ts'
 import type { TariffDocument } from '../../../schemas/tariff/document.ts'
+import { versionAt } from '../../../schemas/tariff/fares.ts'
 import { canonical } from '../../core/canonical.ts'
 import type { Ledger } from '../../ledger.ts'
 import type { Published } from '../../parameters/parameters.ts'
@@ -120,9 +121,9 @@ async function store (tx: Tx, document: TariffDocument, by: string, atMs: number
 }
 
 /** The version that counts now and those to come. */
-export async function currentDocuments ({ db, clock }: Ledger): Promise<TariffDocument[]> {
-  const all = (await readDocuments(db)).sort((one, other) =>
-    Date.parse(one.from) - Date.parse(other.from) || one.version - other.version)
-  const now = all.findLast(({ from }) => Date.parse(from) <= clock.now())
-  return all.filter(document => document === now || Date.parse(document.from) > clock.now())
+export async function currentDocuments ({ registry, clock }: Ledger): Promise<TariffDocument[]> {
+  const { fares } = await registry()
+  const now = versionAt(fares, clock.now())
+  return fares.filter(version => version === now || version.fromMs > clock.now())
+    .map(({ document }) => document)
 }

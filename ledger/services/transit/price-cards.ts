@@ -15,7 +15,7 @@ import { lockPurses, openDate } from '../../store/lock.ts'
 import type { CardPlace } from '../../store/parameters.ts'
 import { postBatch, type NewTransfer } from '../../store/post.ts'
 import { accountId, type Snapshot } from '../../store/registry.ts'
-import { findDue, readRides, takeDue, type DueCard } from '../../store/rides.ts'
+import { findDue, readRidden, readRides, takeDue, type DueCard } from '../../store/rides.ts'
 import { changesTo, consequencesOf, keyOf, type Claim, type Consequences } from './claims.ts'
 import type { PaidHistory } from './due-and-paid.ts'
 
@@ -45,12 +45,15 @@ async function priceSome (
   const due = await takeDue(tx, cards)
   const snapshot = await registry() // after that: a tariff that has marked a card must be seen
   if (due.length === 0 || snapshot.fares.length === 0) return due.length
-  const histories = await historiesOf(tx, due.map(windowOf))
+  const histories = await historiesOf(tx, due.map(card => earlier(card, dependsOnDays)))
+  const changed = await readRidden(tx, due.map(card => earlier(card, openDaysMax + 1)))
+  const ridden = groupBy(changed, one => one.cardId)
   const standing = groupBy(await readStanding(tx, due), one => one.cardId)
-  const priced = due.map(card => {
-    const history = histories(card.cardId)
-    return changesOf(snapshot.fares, card, history, standing.get(card.cardId) ?? [])
-  })
+  const priced = due.map(card => changesOf(snapshot.fares, card, {
+    history: histories(card.cardId),
+    ridden: new Set(ridden.get(card.cardId)?.map(({ counter }) => counter)),
+    standing: standing.get(card.cardId) ?? []
+  }))
   // From here on nothing is decided any more.
   await book(tx, snapshot, priced, { clearingDate, atMs: clock.now(), salt: random(16) })
   await replaceDays(tx, priced, priced.flatMap(({ bucket, cardId, fromDay, days }) =>
@@ -65,8 +68,12 @@ async function priceSome (
  * What a price depends on began at most a month before (ladders), and what that depends on at most seven days
  * (transfers, open trips) before that.
  */
-const windowMs = 62 * 86_400_000
-const windowOf = (card: DueCard): DueCard => ({ ...card, fromMs: card.fromMs - windowMs })
+export const dependsOnDays = 62
+/** As long as a trip may be open. */
+const openDaysMax = 7
+
+const earlier = (card: DueCard, days: number): DueCard =>
+  ({ ...card, fromMs: card.fromMs - days * 86_400_000 })
 
 /** Answers the history of each of the cards from its instant on. */
 export async function historiesOf (
@@ -97,26 +104,28 @@ type PricedCard = CardPlace & Pick<Consequences, 'days'> & {
   readonly changes: readonly (Claim & { readonly corrects: bigint | null })[]
 }
 
+type Known = {
+  readonly history: PaidHistory
+  /** Counters of which a claim may have changed, also of rides that no longer count. */
+  readonly ridden: ReadonlySet<number>
+  readonly standing: readonly Standing[]
+}
+
 function changesOf (
-  fares: Fares, { bucket, cardId, fromMs }: DueCard, history: PaidHistory, standing: readonly Standing[]
+  fares: Fares, { bucket, cardId, fromMs }: DueCard, { history, ridden, standing }: Known
 ): PricedCard {
   const { days, claims } = consequencesOf(fares, history)
   const version = versionAt(fares, fromMs)
   // What is due from an instant on may change the journey that was open then.
   const fromDay = version === null ? '0001-01-01' : dateOf(transitDay(version.document, fromMs) - openDaysMax)
-  const counters = history.taps.filter(({ atMs }) => version === null ||
-    dateOf(transitDay(version.document, atMs)) >= fromDay).map(({ counter }) => counter)
-  const from = Math.min(...counters, Infinity)
   const firsts = new Map(standing.map(one => [keyOf(one), one.firstTransfer]))
-  const within = (claim: Claim): boolean => claim.counter >= from
+  const within = (claim: Claim): boolean => ridden.has(claim.counter)
   return {
     bucket, cardId, days, fromDay,
     changes: changesTo(claims.filter(within), standing.filter(within))
       .map(change => ({ ...change, corrects: firsts.get(keyOf(change)) ?? null }))
   }
 }
-/** As long as a trip may be open. */
-const openDaysMax = 7
 
 /* ---- money ---- */
 
