@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 /** Masters: the first 16 bytes of SHA-256 of `citycard-test-MTK`, `citycard-test-MLK` and so on. */
 const masterOf = (name: string) => [{
   keyVersion: 1,
-  suite: '3des',
+  suite: '3des' as const,
   master: createHash('sha256').update(`citycard-test-${name}`).digest('hex').slice(0, 32).toUpperCase()
 }]
 export const testKeys = {

@@ -1,12 +1,11 @@
 // Which page an address leads to, and the frame around it: menu, language, who is signed in.
 import type { ReactNode } from 'react'
 import type { OwnSession, PersonRole } from '../schemas/staff.ts'
-import { useSession } from './api/session.tsx'
 import { AuditPage } from './pages/audit.tsx'
 import { BankPage } from './pages/bank.tsx'
 import { BatchPage } from './pages/batch.tsx'
 import { ChainPage } from './pages/chain.tsx'
-import { DayPage, LatestDayPage } from './pages/day.tsx'
+import { DayPage } from './pages/day.tsx'
 import { ExceptionsPage } from './pages/exceptions.tsx'
 import { ExportsPage } from './pages/exports.tsx'
 import { ApprovalsPage } from './pages/approvals.tsx'
@@ -15,8 +14,8 @@ import { LatestPositionsPage, PositionsPage } from './pages/positions.tsx'
 import { RawLinePage } from './pages/raw-line.tsx'
 import { ReconciliationPage } from './pages/reconciliation.tsx'
 import { TerminalsPage } from './pages/terminals.tsx'
-import { Button } from './parts/button.tsx'
 import { LanguageSwitch } from './parts/language-switch.tsx'
+import { SignOut } from './parts/sign-out.tsx'
 import { Link, useAddress, type Address } from './router.tsx'
 import { useWords } from './words/words.tsx'
 import type { Words } from './words/zh.ts'
@@ -43,7 +42,6 @@ const menu: readonly Row[] = [
 export function Pages ({ who }: { readonly who: OwnSession }) {
   const address = useAddress()
   const { words } = useWords()
-  const { signOut } = useSession()
   const shown = menu.filter(({ roles }) =>
     roles === undefined || who.roles.some(role => roles.includes(role)))
   return (
@@ -55,7 +53,7 @@ export function Pages ({ who }: { readonly who: OwnSession }) {
         <span>
           {[who.name, ...who.roles.map(role => words.roles[role]), who.branch].filter(Boolean).join(' · ')}
         </span>
-        <Button onClick={() => { void signOut() }}>{words.signIn.out}</Button>
+        <SignOut />
       </header>
       <nav className='menu' aria-label={words.menu}>
         <ul>
@@ -74,7 +72,7 @@ const isHere = (path: string, { pieces: [first = 'days'] }: Address): boolean =>
 
 function pageAt ({ pieces: [first = '', a = '', b = '', c = ''], query }: Address): ReactNode {
   switch (first) {
-    case 'days': return <DayPage date={a} />
+    case 'days': return <DayPage date={a === '' ? null : a} />
     case 'positions':
       if (c !== '') return <PositionPage date={a} party={b} book={c} />
       return a === '' ? <LatestPositionsPage /> : <PositionsPage date={a} />
@@ -88,6 +86,6 @@ function pageAt ({ pieces: [first = '', a = '', b = '', c = ''], query }: Addres
     case 'terminals': return <TerminalsPage />
     case 'audit': return <AuditPage />
     case 'exports': return <ExportsPage />
-    default: return <LatestDayPage />
+    default: return <DayPage date={null} />
   }
 }

@@ -3,13 +3,15 @@
 // loader that looks at each of its modules it was 2.9. It refuses to know what it starts.
 import { createHash } from 'node:crypto'
 import {
-  mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync
+  accessSync, constants, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync
 } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = dirname(import.meta.dirname)
 const place = join(root, 'node_modules/.citizen-card/programs')
+/** What decides beside its sources how a program comes out. Packages stay outside of it. */
+const makers = [import.meta.filename, join(root, 'tsconfig.json')]
 
 const [node, own, file, ...args] = process.argv
 if (file === undefined) throw new Error(`which program? node ${own} FILE.ts ARGS…`)
@@ -56,8 +58,13 @@ function digestOf (text) {
   return createHash('sha256').update(text).digest('hex').slice(0, 16)
 }
 
-/** Others may make the same at this moment: each file gets its name when it is whole, the note last. */
+/**
+ * Others may make the same at this moment: each file gets its name when it is whole, the note last. Throws
+ * before anything is made where nothing may be written.
+ */
 async function make (entry, name, note) {
+  mkdirSync(place, { recursive: true })
+  accessSync(place, constants.W_OK)
   const { build } = await import('esbuild')
   const { metafile, outputFiles } = await build({
     absWorkingDir: root, entryPoints: [entry], outfile: join(place, `${name}.mjs`),
@@ -65,11 +72,10 @@ async function make (entry, name, note) {
     sourcemap: 'external', sourcesContent: false, write: false, metafile: true, logLevel: 'error',
     plugins: [places()]
   })
-  const inputs = Object.keys(metafile.inputs).map(input => resolve(root, input))
+  const inputs = [...makers, ...Object.keys(metafile.inputs).map(input => resolve(root, input))]
     .map(path => ({ path, state: stateOf(path) }))
   const program = join(place, `${name}-${digestOf(JSON.stringify(inputs))}.mjs`)
   const [map, code] = [...outputFiles].sort((one, other) => one.path < other.path ? 1 : -1)
-  mkdirSync(place, { recursive: true })
   put(`${program}.map`, map.text)
   put(program, `${code.text}\n//# sourceMappingURL=${basename(program)}.map\n`)
   put(note, JSON.stringify({ program, inputs }))
@@ -96,7 +102,7 @@ function places () {
 
 function put (path, text) {
   const making = `${path}.${process.pid}`
-  writeFileSync(making, text)
+  writeFileSync(making, text, { flush: true })
   renameSync(making, path)
 }
 

@@ -8,6 +8,7 @@ import { statementFile } from '../terminal-sim/bank/statement-file.ts'
 import { barriers, hasBrowser, openWindow, signIn, startBrowser, tabTo } from './support/browser.ts'
 import { password, startDoors, type Door } from './support/ledger-http.ts'
 import type { Instruction } from '../schemas/api.ts'
+import { cardKey } from '../schemas/record.ts'
 import { bankAccounts, city, debit, ours } from './support/settling.ts'
 import { card, D, D1 } from './support/small-city.ts'
 
@@ -174,7 +175,9 @@ t.test('every page in both languages is without barriers', { skip }, async t => 
   await door.ok('settler', 'POST', `/v1/reconciliation/${D}`)
   const pages = {
     '/': ['日终看板', 'Day close'], '/positions': ['清分与净额', 'Clearing and nets'],
-    [`/positions/${D}/BUS/commerce`]: ['BUS', 'Batches of BUS'], '/lines/1/6': ['原始记录', 'Raw record'],
+    [`/positions/${D}/BUS/commerce`]: ['BUS', 'Batches of BUS'],
+    '/batches/1?party=BUS&book=commerce': ['批次 1', 'Transfers of batch 1'],
+    [`/cards/${cardKey(card(1).card)}`]: ['卡片链', 'Card chain'], '/lines/1/6': ['原始记录', 'Raw record'],
     '/exceptions': ['差错处理', 'Exceptions'], '/approvals': ['双人复核', 'Four eyes'],
     '/reconciliation': ['对账', 'Reconciliation'], '/bank': ['银行对账', 'Bank'], '/terminals': ['终端', 'Terminals'],
     '/audit': ['审计日志', 'Audit log'], '/exports': ['导出', 'Exports']
@@ -234,7 +237,14 @@ t.test('a cookie alone does nothing, from here or from elsewhere', { skip }, asy
   const nobody = '401 unauthenticated'
   t.equal(await ask('GET', '/v1/session', { cookie: `${cookie}; ${cookie}` }), nobody, 'two of them')
   t.equal(await ask('GET', '/v1/session', { authorization: 'Bearer no' }), nobody, 'a bearer wins')
+  const seenAt = async () => (await door.db.query('select max(seen_at) from session')).rows
+  const before = await seenAt()
+  door.clock.advance(3_600_000)
+  t.equal(await ask('GET', '/v1/session', { 'sec-fetch-site': 'cross-site' }), '403 forbidden')
+  t.equal(await ask('POST', close), '403 forbidden')
+  t.strictSame(await seenAt(), before, 'what is refused keeps no session alive')
   t.equal(await ask('POST', close, { 'x-csrf-token': csrf, 'sec-fetch-site': 'same-origin' }), '200 done')
+  t.notSame(await seenAt(), before)
 
   // A page on another port of this host is the same site: the cookie goes along, and is refused.
   const elsewhere = createServer((_, reply) => {
@@ -258,11 +268,14 @@ t.test('who was away too long signs in again; what pages come with', { skip }, a
   const door = await openedCity()
   const window = await openWindow(browser, door)
   const { page } = window
+  const asked: string[] = []
+  page.on('request', request => asked.push(new URL(request.url()).pathname))
   await signIn(window, 'settler')
   const [before] = await page.context().cookies()
   t.match(before, { httpOnly: true, secure: true, sameSite: 'Strict', path: '/' })
   t.equal(await page.evaluate('document.cookie'), '', 'no script sees it')
   await page.locator('.verdict').waitFor()
+  t.strictSame(asked.filter(path => path.startsWith('/v1/days')), ['/v1/days', `/v1/days/${D}`], 'each once')
   door.clock.set(Date.parse('2026-03-03T15:00:00+08:00'))
   await page.getByRole('link', { name: '终端', exact: true }).click()
   await page.getByText('会话已失效，请重新登录。').waitFor()
@@ -274,6 +287,12 @@ t.test('who was away too long signs in again; what pages come with', { skip }, a
   await page.getByText('页面出错，请重新加载。').waitFor()
   await page.unroute('**/v1/items*')
   await page.reload()
+  await page.route('**/v1/session', route => route.request().method() === 'DELETE'
+    ? route.fulfill({ status: 400, json: { reason: 'busy', title: 'not just now' } })
+    : route.continue())
+  await page.getByRole('button', { name: '退出' }).click()
+  await page.getByRole('alert').filter({ hasText: 'not just now' }).waitFor()
+  await page.unroute('**/v1/session')
   await page.getByRole('button', { name: '退出' }).click()
   await page.getByLabel('用户名').waitFor()
   t.strictSame(await page.context().cookies(), [])

@@ -1,7 +1,7 @@
 // The uplink and the parameters against a stand-in of the ledger over real HTTP: one that drops, delays,
 // fails, answers twice or nonsense. The ledger itself is under test in the scenarios.
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -545,6 +545,16 @@ t.test('tariff documents: kept while the ledger is away, acknowledged where they
   back.centre.documents = [{ ...busOnly, version: 9, currency: 'yuan' }]
   await t.rejects(back.parameters.refresh(), /currency.*; the old documents stay/)
   t.equal(counts(back.parameters), 8)
+
+  const elsewhere = join(dir, 'elsewhere')
+  mkdirSync(elsewhere)
+  const first = await parametersAt(t, elsewhere, clock)
+  first.centre.lists = centre.lists
+  first.centre.documents = [{ ...busOnly, currency: 'yuan' }]
+  await t.rejects(first.parameters.refresh(), /currency.*; none is held/, 'nothing old is there to stay')
+  const kept = join(elsewhere, 'fares.json')
+  writeFileSync(kept, JSON.stringify([{ document: { ...busOnly, currency: 'yuan' }, heldSinceMs: 0 }]))
+  await t.rejects(parametersAt(t, elsewhere, clock), /fares.json: .*currency.*; move it away, they are fetched/)
 })
 
 t.test('the list of cities: applied when it comes, acknowledged, kept while the ledger is away', async t => {

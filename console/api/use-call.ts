@@ -9,20 +9,29 @@ export type Loaded<Reply> = {
   readonly again: () => void
 }
 
-/** Asks when the page opens and whenever `about` changes. What comes late for something else is dropped. */
+type Kept<Reply> = Omit<Loaded<Reply>, 'again'> & { readonly of: string }
+
+/**
+ * Asks when the page opens and whenever `about` changes. What comes late for something else is dropped; what
+ * was there before is shown until the answer comes, and goes where that is a refusal.
+ */
 export function useLook<Reply> (ask: () => Promise<Reply>, about: string): Loaded<Reply> {
-  const [state, setState] = useState<Omit<Loaded<Reply>, 'again'>>({ data: null, error: null, busy: true })
+  const [state, setState] = useState<Kept<Reply>>({ data: null, error: null, busy: true, of: about })
   const turn = useRef(0)
   const again = useCallback(() => {
     const mine = ++turn.current
-    const settle = (found: Partial<Loaded<Reply>>) => {
-      if (mine === turn.current) setState(before => ({ ...before, busy: false, error: null, ...found }))
+    const settle = (next: (before: Kept<Reply>) => Pick<Loaded<Reply>, 'data' | 'error'>) => {
+      if (mine === turn.current) setState(before => ({ ...next(before), busy: false, of: about }))
     }
     setState(before => ({ ...before, busy: true }))
-    ask().then(data => settle({ data }), (error: unknown) => settle({ error: asCallError(error) }))
+    ask().then(data => settle(() => ({ data, error: null })), (thrown: unknown) => {
+      const error = asCallError(thrown)
+      settle(({ data, of }) => ({ data: of === about ? data : null, error }))
+    })
   }, [about])
   useEffect(again, [again])
-  return { ...state, again }
+  const { data, error, busy } = state
+  return { data, error, busy, again }
 }
 
 export type Listed<Item> = Omit<Loaded<Page<Item>>, 'data'> & {
@@ -31,12 +40,16 @@ export type Listed<Item> = Omit<Loaded<Page<Item>>, 'data'> & {
   readonly next: (() => void) | null
 }
 
+const firstPlace: readonly (string | null)[] = [null]
+
 /** One page of a list at a time; the way back is remembered here, since the ledger gives only the way on. */
 export function useList<Item> (
   ask: (place: string | null) => Promise<Page<Item>>, about: string
 ): Listed<Item> {
-  const [places, setPlaces] = useState<readonly (string | null)[]>([null])
-  useEffect(() => setPlaces([null]), [about])
+  const [way, setWay] = useState({ about, places: firstPlace })
+  // Of another list there is no way back: its places are forgotten in the moment that it is another.
+  const places = way.about === about ? way.places : firstPlace
+  const setPlaces = (wanted: readonly (string | null)[]) => setWay({ about, places: wanted })
   const place = places.at(-1) ?? null
   const { data, ...state } = useLook(async () => await ask(place), `${about} ${place ?? ''}`)
   const next = data?.next ?? null

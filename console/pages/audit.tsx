@@ -28,7 +28,7 @@ export function AuditPage () {
     { title: words.by, cell: ({ by }) => by },
     { title: words.action, cell: ({ action }) => <Code>{action}</Code> },
     { title: words.subject, cell: ({ subject }) => <Code>{subject}</Code> },
-    { title: words.detail, cell: ({ detail }) => <code className='detail'>{JSON.stringify(detail)}</code> },
+    { title: words.detail, cell: ({ detail }) => <Code>{JSON.stringify(detail)}</Code> },
     { title: words.hash, cell: ({ hash }) => <Code>{hash.slice(0, 12)}</Code> }
   ]
   return (

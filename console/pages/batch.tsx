@@ -46,7 +46,7 @@ export function BatchPage ({ batch, party, book }: Given) {
           [words.amount, <Yuan key='sum' fen={data.sumFen} />],
           [words.delivery, data.delivery?.name ?? ''],
           [words.source, data.delivery?.source ?? ''],
-          [words.root, <code key='root' className='digest'>{data.root}</code>]
+          [words.root, <Code key='root'>{data.root}</Code>]
         ]}
         />
       )}

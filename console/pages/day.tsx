@@ -1,9 +1,10 @@
 // The day-close board: how far a day is, what keeps it from going on, who did what and when, and the next
 // step for whoever may take it.
+import { useState } from 'react'
 import type { DayState, DayView } from '../../schemas/api.ts'
 import { deeds, looks } from '../api/doors.ts'
 import { useRole } from '../api/session.tsx'
-import { useList, useLook } from '../api/use-call.ts'
+import { useList, useLook, type Listed } from '../api/use-call.ts'
 import { DeedButton } from '../parts/deed-button.tsx'
 import { Grid, ListGrid, type Columns } from '../parts/grid.tsx'
 import { Mark, type Tone } from '../parts/mark.tsx'
@@ -16,26 +17,39 @@ const states = [
   'OPEN', 'CUT', 'VERIFIED', 'CLEARED', 'APPROVED', 'INSTRUCTED', 'CONFIRMED'
 ] as const satisfies readonly DayState[]
 
-/** The board of the newest day that has come to its end: last night's. */
-export function LatestDayPage () {
+/** The board of the newest day that has come to its end: last night's; or of the day that is asked for. */
+export function DayPage ({ date }: { readonly date: string | null }) {
   const { words } = useWords()
-  const { data, error, again } = useLook(() => looks.days(null), 'days')
-  const days = data?.items ?? []
-  const latest = days.find(({ state }) => state !== 'OPEN') ?? days[0]
-  if (latest !== undefined) return <DayPage date={latest.date} />
-  return <Page heading={words.pages.days} error={error} again={again}>{data !== null && words.nothing}</Page>
+  const list = useList(looks.days, 'days')
+  // Chosen once: turning the list's pages does not turn the board's.
+  const [latest, setLatest] = useState<string | null>(null)
+  const { items: days } = list
+  if (date === null && latest === null && days[0] !== undefined) {
+    setLatest((days.find(({ state }) => state !== 'OPEN') ?? days[0]).date)
+  }
+  const shown = date ?? latest
+  if (shown !== null) return <OneDay date={shown} list={list} />
+  return (
+    <Page heading={words.pages.days} error={list.error} again={list.again}>
+      {!list.busy && words.nothing}
+    </Page>
+  )
 }
 
-export function DayPage ({ date }: { readonly date: string }) {
+function OneDay ({ date, list }: { readonly date: string, readonly list: Listed<DayView> }) {
   const { words: { day: words }, format } = useWords()
-  const { data, error, again } = useLook(() => looks.day(date), date)
+  const { data, error, again: dayAgain } = useLook(() => looks.day(date), date)
+  const again = () => {
+    dayAgain()
+    list.again()
+  }
   return (
     <Page
       heading={words.heading(format.date(date))} error={error} again={again}
       doing={data !== null && <NextStep day={data} done={again} />}
     >
       {data !== null && <Board day={data} />}
-      <Days state={data?.state ?? ''} />
+      <Days list={list} />
     </Page>
   )
 }
@@ -158,10 +172,8 @@ function NextStep ({ day: { date, state, digest }, done }: {
   )
 }
 
-/** `state`: of the day above, whose row is old when it changes. */
-function Days ({ state }: { readonly state: string }) {
+function Days ({ list }: { readonly list: Listed<DayView> }) {
   const { words: { day: words }, format } = useWords()
-  const list = useList(looks.days, `days ${state}`)
   const columns: Columns<DayView> = [
     { title: words.date, cell: ({ date }) => <Link to={to('days', date)}>{format.date(date)}</Link> },
     { title: words.state, cell: day => words.states[day.state] },

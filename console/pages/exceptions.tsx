@@ -1,10 +1,11 @@
 // The exception queue: what of whom is off by how much since when, who has it, and what was done; one by one
 // or many at once.
 import { useState } from 'react'
-import type { ItemView, Layer } from '../../schemas/reconciliation.ts'
+import type { ItemView } from '../../schemas/reconciliation.ts'
 import { deeds, looks } from '../api/doors.ts'
 import { useRole, useSession } from '../api/session.tsx'
 import { useDeed, useList } from '../api/use-call.ts'
+import { layers } from '../layers.ts'
 import { Button } from '../parts/button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { Choice, Filter, LongField, TextField } from '../parts/fields.tsx'
@@ -14,7 +15,6 @@ import { SavedViews } from '../parts/saved-views.tsx'
 import { At, Code, Document, Facts, Yuan } from '../parts/values.tsx'
 import { useWords } from '../words/words.tsx'
 
-const layers = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I'] as const satisfies readonly Layer[]
 const noFilter = { layer: '', state: 'open', owner: '', party: '', age: '' }
 type Wanted = typeof noFilter
 /** What is being done, and to which. */

@@ -5,11 +5,12 @@ import { useDeed } from '../api/use-call.ts'
 import { Button } from '../parts/button.tsx'
 import { TextField } from '../parts/fields.tsx'
 import { ProblemNote } from '../parts/problem-note.tsx'
+import { SignOut } from '../parts/sign-out.tsx'
 import { useWords } from '../words/words.tsx'
 
 export function PasswordPage () {
   const { words: { signIn: words } } = useWords()
-  const { changePassword, signOut } = useSession()
+  const { changePassword } = useSession()
   const [old, setOld] = useState('')
   const [wanted, setWanted] = useState('')
   const doing = useDeed()
@@ -30,7 +31,7 @@ export function PasswordPage () {
         />
         <ProblemNote error={doing.error} />
         <div className='doing'>
-          <Button onClick={() => { void signOut() }}>{words.out}</Button>
+          <SignOut />
           <Button look='main' submits busy={doing.busy}>{words.save}</Button>
         </div>
       </form>

@@ -35,7 +35,7 @@ function About ({ line: { source, receivedAt, digest, record } }: { readonly lin
     <Facts rows={[
       [words.source, source],
       [words.receivedAt, <At key='at' iso={receivedAt} />],
-      [words.digest, <code key='digest' className='digest'>{digest}</code>],
+      [words.digest, <Code key='digest'>{digest}</Code>],
       ...record === null
         ? []
         : [

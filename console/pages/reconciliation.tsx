@@ -3,6 +3,7 @@ import type { FloatView, Layer, RunView } from '../../schemas/reconciliation.ts'
 import { deeds, looks } from '../api/doors.ts'
 import { useRole } from '../api/session.tsx'
 import { useLook } from '../api/use-call.ts'
+import { layers } from '../layers.ts'
 import { Chart } from '../parts/chart.tsx'
 import { DeedButton } from '../parts/deed-button.tsx'
 import { Grid, type Column, type Columns } from '../parts/grid.tsx'
@@ -10,8 +11,6 @@ import { Mark } from '../parts/mark.tsx'
 import { Page, Part } from '../parts/page.tsx'
 import { At, Said, Yuan } from '../parts/values.tsx'
 import { useWords } from '../words/words.tsx'
-
-const layers = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I'] as const satisfies readonly Layer[]
 
 export function ReconciliationPage () {
   const { words: { reconciliation: words }, format } = useWords()

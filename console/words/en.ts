@@ -5,10 +5,8 @@ export const en: Words = {
   title: 'Citizen Card console',
   skip: 'Skip to content',
   menu: 'Main menu',
-  language: 'Language',
   loading: 'Loading',
   nothing: 'Nothing here',
-  yuan: 'yuan',
   again: 'Load again',
   previous: 'Previous page',
   next: 'Next page',
@@ -30,8 +28,7 @@ export const en: Words = {
   },
   problem: {
     heading: 'That did not work', away: 'The server cannot be reached; try again later.',
-    says: 'The system says',
-    unreadable: 'an answer that cannot be read'
+    says: 'The system says'
   },
   roles: {
     registrar: 'registrar', clerk: 'clerk', settler: 'settler', approver: 'approver', auditor: 'auditor',
@@ -63,7 +60,6 @@ export const en: Words = {
     heading: date => `Clearing and nets: ${date}`, party: 'Party', book: 'Book', claims: 'Claims',
     commission: 'Commission',
     loads: 'Loads taken', loadCommission: 'Load comm.', adjustments: 'Adjustments', net: 'Net', sum: 'Sum',
-    open: 'Drill down',
     chart: 'Net of each party', pays: 'pays', receives: 'receives', instructions: 'Payment instructions',
     instruction: 'Instruction', direction: 'Direction', amount: 'Amount', state: 'State', account: 'Account',
     pay: 'pay',
@@ -75,7 +71,7 @@ export const en: Words = {
     delivery: 'Delivery',
     transfers: 'Transfers', lines: batch => `Transfers of batch ${batch}`, transfer: 'Transfer',
     debit: 'Debit',
-    credit: 'Credit', amount: 'Amount', card: 'Card', line: 'Raw record', eventAt: 'Event time',
+    credit: 'Credit', amount: 'Amount', line: 'Raw record', eventAt: 'Event time',
     raw: (line, delivery) => `Raw record: line ${line} of ${delivery}`, root: 'Merkle root', digest: 'Digest',
     source: 'Source',
     receivedAt: 'Received', verdict: 'Verdict', bytes: 'Raw bytes', ruler: 'Field ruler', field: 'Field',
@@ -124,7 +120,7 @@ export const en: Words = {
   reconciliation: {
     heading: 'Reconciliation A–I', layer: 'Layer', latest: 'Latest', trend: 'Trend', unmatched: 'Unmatched',
     run: 'Reconcile again',
-    open: 'Open exceptions', chart: 'Unmatched by day', matched: 'matched', off: 'differs', never: 'not run',
+    chart: 'Unmatched by day', matched: 'matched', off: 'differs', never: 'not run',
     table: 'Day by day',
     sure: 'Runs all layers of this clearing date again.',
     float: 'Float', book: 'Book', held: 'Held', transit: 'In transit', holders: 'Owed to holders',
@@ -139,7 +135,7 @@ export const en: Words = {
   bank: {
     heading: 'Bank', statements: 'Statements', statement: 'Statement', account: 'Account', from: 'From',
     to: 'To',
-    opening: 'Opening', closing: 'Closing', lines: 'Lines', received: 'Received', by: 'By', line: 'Line',
+    opening: 'Opening', closing: 'Closing', lines: 'Lines', received: 'Received', by: 'By',
     bookedOn: 'Booked on',
     amount: 'Amount', state: 'Taken for', party: 'Party', instruction: 'Instruction',
     counterparty: 'Counterparty', text: 'Text',
@@ -183,6 +179,5 @@ export const en: Words = {
       'card-chain': 'Card chain differences'
     },
     journal: 'Books (hledger journal)'
-  },
-  tone: { good: 'in order', warn: 'attention', bad: 'wrong', plain: 'state' }
+  }
 }

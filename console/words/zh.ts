@@ -9,10 +9,8 @@ export const zh = {
   title: '市民卡运营控制台',
   skip: '跳到正文',
   menu: '主菜单',
-  language: '语言',
   loading: '加载中',
   nothing: '没有记录',
-  yuan: '元',
   again: '重新加载',
   previous: '上一页',
   next: '下一页',
@@ -31,7 +29,7 @@ export const zh = {
     why: '密码由他人设定，请先设置自己的密码。'
   },
   problem: {
-    heading: '未能完成', away: '无法连接服务器，请稍后重试。', says: '系统说明', unreadable: '无法识别的答复'
+    heading: '未能完成', away: '无法连接服务器，请稍后重试。', says: '系统说明'
   },
   roles: {
     registrar: '登记', clerk: '业务', settler: '清算', approver: '复核', auditor: '审计', admin: '管理',
@@ -58,7 +56,7 @@ export const zh = {
   },
   positions: {
     heading: (date: string) => `清分与净额：${date}`, party: '参与方', book: '账簿', claims: '应收', commission: '手续费',
-    loads: '代收充值', loadCommission: '充值佣金', adjustments: '调整', net: '净额', sum: '合计', open: '下钻',
+    loads: '代收充值', loadCommission: '充值佣金', adjustments: '调整', net: '净额', sum: '合计',
     chart: '各方净额', pays: '应付', receives: '应收', instructions: '划款指令', instruction: '指令号', direction: '方向',
     amount: '金额', state: '状态', account: '账户', pay: '付款', collect: '收款',
     states: { sent: '已发送', confirmed: '已到账', returned: '退回', void: '作废' }
@@ -66,7 +64,7 @@ export const zh = {
   trace: {
     batches: (party: string, date: string) => `${party} ${date} 的批次`, batch: '批次', kind: '种类', at: '时间',
     delivery: '来源', transfers: '分录数', lines: (batch: string) => `批次 ${batch} 的分录`, transfer: '分录',
-    debit: '借方', credit: '贷方', amount: '金额', card: '卡', line: '原始记录', eventAt: '交易时间',
+    debit: '借方', credit: '贷方', amount: '金额', line: '原始记录', eventAt: '交易时间',
     raw: (line: string, delivery: string) => `原始记录：${delivery} 第 ${line} 行`, root: '默克尔根', digest: '摘要',
     source: '来源方', receivedAt: '接收时间', verdict: '判定', bytes: '原始字节', ruler: '字段标尺', field: '字段',
     offset: '偏移', length: '长度', value: '内容', means: '含义', chain: '卡片链', moved: '资金分录', hex: '十六进制',
@@ -98,7 +96,7 @@ export const zh = {
     states: { pending: '待复核', done: '已执行', refused: '已拒绝', stale: '已失效', withdrawn: '已撤回' }
   },
   reconciliation: {
-    heading: '对账 A–I', layer: '层', latest: '最近一次', trend: '趋势', unmatched: '不一致项', run: '重新对账', open: '未结差错',
+    heading: '对账 A–I', layer: '层', latest: '最近一次', trend: '趋势', unmatched: '不一致项', run: '重新对账',
     chart: '各日不一致项数', matched: '一致', off: '有差异', never: '未对账', table: '各日结果', sure: '对该清分日重新执行全部对账层。',
     float: '备付金', book: '账簿', held: '存管余额', transit: '在途', holders: '欠持卡人', partiesOwed: '欠参与方', own: '自有',
     offBy: '差额',
@@ -109,7 +107,7 @@ export const zh = {
   bank: {
     heading: '银行对账', statements: '对账单', statement: '对账单号', account: '账户', from: '起', to: '止', opening: '期初',
     closing: '期末',
-    lines: '明细', received: '接收时间', by: '操作人', line: '明细', bookedOn: '记账日', amount: '金额', state: '认定',
+    lines: '明细', received: '接收时间', by: '操作人', bookedOn: '记账日', amount: '金额', state: '认定',
     party: '参与方',
     instruction: '指令号', counterparty: '对方', text: '附言', upload: '导入对账单', file: '对账单文件（camt.053 XML 或 CSV）',
     send: '导入', done: '已导入', replayed: '该对账单此前已导入，未作变更', confirmed: '已到账的清分日', breaks: '断点',
@@ -140,6 +138,5 @@ export const zh = {
       'card-chain': '卡片链差异'
     },
     journal: '总账（hledger 日记账）'
-  },
-  tone: { good: '正常', warn: '注意', bad: '异常', plain: '状态' }
+  }
 }

@@ -77,7 +77,7 @@ export function openParameters ({ dir, terminals, http, clock, log }: Parameters
   let tariffs = kept(tariffsPath, KeptTariffs) ?? []
   let cities = kept(citiesPath, KeptCities)
   let documents = kept(faresPath, KeptFares) ?? []
-  let fares = faresIn(documents.map(one => one.document), faresPath)
+  let fares = faresIn(documents.map(one => one.document), faresPath, 'move it away, they are fetched again')
   const acknowledged = new Map<string, number>()
 
   const current = () => tariffAt(tariffs.map(one => one.tariff), clock.now())
@@ -128,7 +128,8 @@ export function openParameters ({ dir, terminals, http, clock, log }: Parameters
       throw error
     })
     if (!Array.isArray(reply)) throw new Error(`GET ${path}: not a list of documents; the old ones stay`)
-    const next = faresIn(reply, `GET ${path}`)
+    const stays = documents.length === 0 ? 'none is held' : 'the old documents stay'
+    const next = faresIn(reply, `GET ${path}`, stays)
     const heldSince = new Map(documents.map(one => [JSON.stringify(one.document), one.heldSinceMs]))
     const held = next.map(({ document }) =>
       ({ document, heldSinceMs: heldSince.get(JSON.stringify(document)) ?? clock.now() }))
@@ -251,13 +252,13 @@ function replyOf (body: unknown): BlacklistReply {
   return body
 }
 
-/** Throws where one of them is no document. */
-function faresIn (said: readonly unknown[], where: string): Fares {
+/** Throws where one of them is no document; the message ends with what follows from that. */
+function faresIn (said: readonly unknown[], where: string, otherwise: string): Fares {
   return faresOf(said.map(one => {
     const checked = checkDocument(one)
     if (checked.ok) return checked.document
     const [first] = checked.problems
-    throw new Error(`${where}: ${first?.where ?? ''} ${first?.text ?? ''}; the old documents stay`)
+    throw new Error(`${where}: ${first?.where ?? ''} ${first?.text ?? ''}; ${otherwise}`)
   }))
 }
 

@@ -65,13 +65,12 @@ export const authentication = fp(async (app: App, { ledger }: { ledger: Ledger }
     if (allow === undefined || allow.includes('everyone')) return
     const cookie = request.headers.authorization === undefined ? cookieTokenIn(request) : null
     const token = cookie ?? bearerOf(request)
+    // Before anybody is looked up: looking up marks a session as used.
+    if (cookie !== null) requireOwnPage(request, cookie)
     const caller = await callerOf(ledger, token, fingerprintOf(request), cookie !== null)
     if (caller === null) throw new Refusal('unauthenticated')
-    if (cookie !== null) {
-      requireOwnPage(request, cookie)
-      // Nothing of it stays behind in a browser that others use after.
-      reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
-    }
+    // Nothing of it stays behind in a browser that others use after.
+    if (cookie !== null) reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
     if (!caller.capacities.some(capacity => allow.includes(capacity))) {
       const is = caller.capacities.join(', ')
       throw new Refusal('forbidden', `${caller.id} is ${is}; allowed: ${allow.join(', ')}`)

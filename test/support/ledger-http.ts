@@ -8,11 +8,10 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import pg from 'pg'
 import { startPostgres } from '../../bin/postgres.ts'
+import { testKeys } from '../../bin/test-keys.ts'
 import { manualClock, type ManualClock } from '../../runtime/clock.ts'
 import { createLog } from '../../runtime/log.ts'
-import { testMasterKey } from '../../terminal-sim/keys.ts'
 import { createRandom } from '../../terminal-sim/random.ts'
-import { hex } from '../../schemas/epurse/hex.ts'
 import { bootstrap } from '../../ledger/people/bootstrap.ts'
 import { buildLedger, type Ledger, type LedgerOptions } from '../../ledger/ledger.ts'
 import { openSigner } from '../../ledger/proof/seal.ts'
@@ -21,7 +20,6 @@ import { migrate } from '../../ledger/store/migrate.ts'
 import { ensureHouseAccounts } from '../../ledger/store/registry.ts'
 import { sealKeys } from '../../ledger/keys/key-file.ts'
 import { startTacPool } from '../../ledger/tac/tac-pool.ts'
-import { masterLoadKey, masterMaintenanceKey, masterTacKey } from './posting.ts'
 
 /** Machine clients by kind, staff by name; `null` for nobody. */
 export type Who = keyof typeof machines | keyof typeof staff | null
@@ -91,16 +89,7 @@ export async function startDoors (): Promise<Doors> {
   const postgres = await startPostgres({ dataDir: join(folder, 'data'), settings: { fsync: 'off' } })
   const keyFile = join(folder, 'keys.json')
   const signingKey = join(folder, 'signing.pem')
-  const version = { keyVersion: 1, suite: '3des' as const }
-  const keys = {
-    tac: [{ ...version, master: hex(masterTacKey) }], load: [{ ...version, master: hex(masterLoadKey) }],
-    maintenance: [{ ...version, master: hex(masterMaintenanceKey) }],
-    ...Object.fromEntries(([
-      ['purchase', 'MPK'], ['pin_unblock', 'MPUK'], ['pin_reload', 'MRPK'], ['card_master', 'MMK'],
-      ['transport', 'TRK']
-    ] as const).map(([purpose, name]) => [purpose, [{ ...version, master: hex(testMasterKey(name)) }]]))
-  }
-  writeFileSync(keyFile, sealKeys(keys, 'test', new Uint8Array(16), new Uint8Array(12)))
+  writeFileSync(keyFile, sealKeys(testKeys, 'test', new Uint8Array(16), new Uint8Array(12)))
   const tac = await startTacPool({ workers: 1, keyFile, passphrase: 'test' })
   const signer = openSigner(signingKey)
   await prepareTemplate(await postgres.ensureDatabase(template))

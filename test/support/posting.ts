@@ -29,9 +29,6 @@ import { startTacPool } from '../../ledger/tac/tac-pool.ts'
 
 /** Made up: first 16 bytes of SHA-256 of `citycard-test-MTK`. */
 export const masterTacKey = unhex('F2D23B57E89AB2A989BAA3D309F857B2')
-/** The same of `citycard-test-MLK`. */
-export const masterMaintenanceKey = unhex('79B59D30AD9743BC9FC12060C45A08CE')
-export const masterLoadKey = unhex('D5DC7DB222EB03002094B2A30FD5CB88')
 export const noon = Date.parse('2026-03-02T12:00:00+08:00')
 
 export type Bench = {
