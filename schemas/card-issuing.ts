@@ -2,23 +2,18 @@
 // lies on the reader of an issuing desk. It refuses to know keys.
 import { Type, type Static } from 'typebox'
 import { Card, Instant } from './api.ts'
-import type { ProfileName } from './epurse/profiles.ts'
-import type { SuiteName } from './epurse/suite.ts'
 import { CardRef } from './record.ts'
 
 const closed = { additionalProperties: false } as const
 const literals = <T extends string>(values: readonly T[], description?: string) =>
   Type.Unsafe<T>(Type.String({ enum: [...values], ...(description === undefined ? {} : { description }) }))
 const Byte = (description: string) => Type.Integer({ minimum: 0, maximum: 255, description })
-const BatchName = Type.String({ pattern: '^[0-9A-Za-z._-]{1,40}$', description: 'of the run' })
-
-const profileNames = ['pboc', 'cjt166', 'cjt166-auth', 't-union'] as const satisfies readonly ProfileName[]
-const suiteNames = ['3des', 'sm4'] as const satisfies readonly SuiteName[]
+export const BatchName = Type.String({ pattern: '^[0-9A-Za-z._-]{1,40}$', description: 'of the run' })
 
 /** What becomes of a blank card. */
 export const IssuedCard = Type.Object({
-  profile: literals(profileNames),
-  suite: literals(suiteNames),
+  profile: Card.properties.profile,
+  suite: Card.properties.suite,
   keyVersion: Byte('as INITIALIZE will answer it'),
   algorithm: Byte('as INITIALIZE will answer it'),
   files: Type.Array(Type.Object({

@@ -132,6 +132,17 @@ t.test('what the doors refuse', async t => {
     t.equal(await said('clerk', `/v1/card-orders/${order}/${path}`), '409 conditions_not_met', path)
     t.equal(await said('clerk', `/v1/card-orders/999/${path}`), '404 not_found', path)
   }
+  const closing = { card: cardOf(1), order: { name: 'block_card' }, reason: 'broken' }
+  const { json: { order: late } } = await door.ask('clerk', 'POST', '/v1/card-orders', { json: closing })
+  const asked = { ...ask, key: 'order-0002', card: cardOf(1) }
+  t.match(await door.ok('gateway', 'POST', '/v1/card-orders/next', asked), { order: { name: 'block_card' } })
+  await door.ok('clerk', 'POST', `/v1/card-orders/${late}/withdrawal`)
+  t.match(await door.ok('gateway', 'POST', '/v1/card-orders/next', asked), { order: null }, 'withdrawn')
+  const heard = { key: 'order-0002', card: cardOf(1), outcome: 'obeyed', sw: '9000' }
+  t.match(await door.ok('gateway', 'POST', '/v1/card-orders/outcome', heard), { outcome: 'obeyed' })
+  t.match((await door.ok('clerk', 'GET', '/v1/card-orders?state=obeyed')).items,
+    [{ order: late, state: 'obeyed', sw: '9000' }], 'it was signed before it was withdrawn')
+  t.equal(await said('clerk', `/v1/card-orders/${late}/withdrawal`), '409 conditions_not_met')
   const step = { batch: 'none', card: cardOf(0), step: 0, challenge: '00000000' }
   t.equal(await said('gateway', '/v1/issuing/steps', step), '404 not_found')
   const issued = { batch: 'none', card: cardOf(0), outcome: 'issued' }

@@ -260,10 +260,11 @@ async function checkWorker (t: Test, backend: Backend): Promise<void> {
     ...load, ask: 'tac', balanceFen: 0x39D0, tac: '8A77D40A', order: 'city-first', cityFactor: null
   }), { known: true, right: true })
   const block = {
-    suite: '3des', keyVersion: 1, cardFactor: card, challenge: 'C0FFEE01', form: 'temporary'
+    ask: 'order', suite: '3des', keyVersion: 1, cardFactor: card, challenge: 'C0FFEE01', pinNo: 0,
+    order: { order: 'block_application', form: 'temporary' }
   } as const
-  t.equal(hex(await pool.block(block) ?? new Uint8Array(0)), '4366832D')
-  t.equal(await pool.block({ ...block, keyVersion: 2 }), null)
+  t.equal(hex((await pool.chip(block)).command ?? new Uint8Array(0)), '841E0000044366832D')
+  t.equal((await pool.chip({ ...block, keyVersion: 2 })).command, null)
 }
 
 /**

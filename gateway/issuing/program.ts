@@ -1,5 +1,6 @@
 // An issuing run from beginning to end: the batch fetched from the ledger, a desk at a reader, each card's
 // end told until it is heard. It refuses to know the environment.
+import { setTimeout as delay } from 'node:timers/promises'
 import { Type, type Static } from 'typebox'
 import { Check } from 'typebox/value'
 import type { Clock } from '../../runtime/clock.ts'
@@ -66,7 +67,7 @@ export async function runIssuing (run: IssuingRun): Promise<BatchReport> {
       telling.wake()
     }
   })
-  while (!run.over.aborted && !isDone(batch)) await pause(limits.lookMs)
+  while (!run.over.aborted && !isDone(batch)) await delay(limits.lookMs)
   await desk.close()
   await telling.stop()
   const report = batch.report()
@@ -78,8 +79,6 @@ const isDone = (batch: Batch): boolean => {
   const { waiting, open } = batch.report()
   return waiting === 0 && open.length === 0 && batch.untold() === null
 }
-
-const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
 const CardPage = Type.Object({
   items: Type.Array(IssuedCard), next: Type.Union([Type.String(), Type.Null()])

@@ -9,7 +9,7 @@ import { type CardRef, cardKey } from '../../schemas/record.ts'
 import type { TerminalRef } from '../../schemas/terminals.ts'
 import type { Orders } from '../orders/orders.ts'
 import type { Answer, Channel } from './exchange.ts'
-import { giveOrder } from './order.ts'
+import { type Given, giveOrder } from './order.ts'
 import type { TapResult } from './purchase.ts'
 import { readCard } from './read-card.ts'
 import type { Session } from './session.ts'
@@ -54,13 +54,17 @@ const sayings = {
   done: { signal: 'declined', reason: 'no_orders' },
   refused: { signal: 'declined', reason: 'order_refused' },
   unanswered: { signal: 'declined', reason: 'ledger_unavailable' },
+  left: { signal: 'declined', reason: 'card_removed' },
   lost: { signal: 'answer_lost', reason: 'torn' }
 } as const
 
 export type Obeyed = {
   readonly orders: readonly OrderName[]
-  /** `done`: there is nothing more to do. `refused`: the chip took the last one not. */
-  readonly end: 'done' | 'refused' | 'unanswered' | 'lost'
+  /**
+   * `done`: there is nothing more to do. `refused`: the chip took the last one not. `left`: the card went
+   * away before it heard one; `lost`: it may have heard it.
+   */
+  readonly end: 'done' | 'refused' | 'unanswered' | 'left' | 'lost'
   /** What the chip said where it refused. */
   readonly why?: string
 }
@@ -85,11 +89,13 @@ export async function obeyOrders (
       continue
     }
     const nothing = given.kind === 'unsent' && given.why === 'nothing'
-    const end = nothing ? 'done' : given.kind === 'lost' ? 'lost' : 'unanswered'
-    return { orders: obeyed, end }
+    return { orders: obeyed, end: nothing ? 'done' : endOf(given) }
   }
   return { orders: obeyed, end: 'done' }
 }
+
+const endOf = (given: Given): Obeyed['end'] =>
+  given.kind === 'lost' ? given.sent ? 'lost' : 'left' : 'unanswered'
 
 const obeyOne = async (card: Channel, terminal: TerminalRef, orders: Orders, ref: CardRef) =>
   await giveOrder(card, {

@@ -179,12 +179,12 @@ export async function tellOrder (
 type Told = OrderOutcomeReply['outcome']
 
 const outcomeOf = (row: CardOrderRow, { outcome, sw }: OrderOutcome): Told =>
-  outcome === 'refused' && row.signed > 1 && doneBefore[row.wish.name] === sw ? 'obeyed' : outcome
+  outcome === 'refused' && row.signed > 1 && row.wish.name === 'unblock_application' && sw === isOpenAlready
+    ? 'obeyed'
+    : outcome
 
-/** What a chip says to an order that it has obeyed already. */
-const doneBefore: Readonly<Partial<Record<OrderWish['name'], string>>> = {
-  unblock_application: '6985', block_application: '6A81', block_card: '6A81'
-}
+/** What a chip that is not locked says to APPLICATION UNBLOCK. */
+const isOpenAlready = '6985'
 
 const heardBefore = ({ state }: CardOrderRow, { outcome }: OrderOutcome): Told =>
   state === 'obeyed' || state === 'refused' ? state : outcome

@@ -1,7 +1,7 @@
 // The doors of making cards: a batch is started by a registrar, made at a desk, looked at.
 import { Type } from 'typebox'
 import {
-  IssuedCard, IssuedOutcome, IssuedOutcomeReply, IssuingBatch, IssuingReport, StepAsk, StepReply
+  BatchName, IssuedCard, IssuedOutcome, IssuedOutcomeReply, IssuingBatch, IssuingReport, StepAsk, StepReply
 } from '../../schemas/card-issuing.ts'
 import { limits } from '../../schemas/limits.ts'
 import { batchOf, reportBatch, signStepOf, startBatch, tellIssued } from '../cards/issuing.ts'
@@ -13,7 +13,7 @@ import { ledgerIn } from './once.ts'
 import { page, pageLimit, pageOf, paging } from './page.ts'
 
 const closed = { additionalProperties: false } as const
-const ByBatch = Type.Object({ batch: Type.String({ pattern: '^[0-9A-Za-z._-]{1,40}$' }) }, closed)
+const ByBatch = Type.Object({ batch: BatchName }, closed)
 
 export const issuingRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.post('/v1/issuing/batches', {

@@ -3,6 +3,7 @@
 import type {
   BlockOutcome, BlockOutcomeReply, BlockReason, BlockReply, NewBlock
 } from '../../schemas/card-block.ts'
+import { hex } from '../../schemas/epurse/hex.ts'
 import { cardKey } from '../../schemas/record.ts'
 import { masked } from '../core/mask.ts'
 import type { Ledger } from '../ledger.ts'
@@ -19,6 +20,8 @@ export type BlockBook = Pick<Ledger, 'db' | 'clock' | 'tac' | 'random'>
 /** Entries of these kinds lift by themselves. */
 const passing: ReadonlySet<string> = new Set(['oral_loss'])
 
+const macBytes = 4
+
 /** Throws Refusal unavailable, and request_conflict for a key that was used with another challenge. */
 export async function askBlock (
   ledger: BlockBook, { client, block }: { readonly client: string, readonly block: NewBlock }
@@ -28,8 +31,10 @@ export async function askBlock (
   const no = (reason: BlockReason): BlockReply => ({ key, reason, mac: null })
   const card = (await findCards(db, [ref])).get(cardKey(ref))
   if (card === undefined) return no('card_unknown')
-  const asked = { suite: card.suite, keyVersion, cardFactor: ref.serial.slice(4), challenge, form }
-  const mac = await tac.block(asked)
+  const { command } = await tac.chip({
+    ask: 'order', suite: card.suite, keyVersion, cardFactor: ref.serial.slice(4), challenge,
+    order: { order: 'block_application', form }, pinNo: 0
+  })
   return await inTransaction(db, async tx => {
     const clearingDate = await openDateOf(tx)
     const before = await findBlock(tx, card.bucket, client, key)
@@ -39,7 +44,7 @@ export async function askBlock (
     const reason = await listedFor(tx, card)
     if (reason === null) return no('not_listed')
     if (passing.has(reason)) return no('listed_for_now')
-    if (mac === null) return no('key_unknown')
+    if (command === null) return no('key_unknown')
     if (before === null) {
       const { bucket, cardId } = card
       const atMs = clock.now()
@@ -48,7 +53,7 @@ export async function askBlock (
         listedFor: reason, state: 'open', requestedAtMs: atMs
       }, notedIn))
     }
-    return { key, reason: 'ok', mac: Buffer.from(mac).toString('hex').toUpperCase() }
+    return { key, reason: 'ok', mac: hex(command.subarray(-macBytes)) }
   })
 }
 

@@ -105,7 +105,10 @@ export async function insertOrder (tx: Tx, row: NewOrderRow, notedIn: bigint): P
   return rows
 }
 
-/** None where it does not wait any more. */
+/**
+ * None where a chip has said what it did. One that was signed for before the order was withdrawn may have
+ * obeyed, and is heard.
+ */
 export async function decideOrder (
   tx: Tx, { bucket, orderId }: Pick<CardOrderRow, 'bucket' | 'orderId'>,
   { state, sw, atMs }: { readonly state: CardOrderState, readonly sw: string | null, readonly atMs: number },
@@ -113,7 +116,7 @@ export async function decideOrder (
 ): Promise<NotedRow[]> {
   const { rows } = await tx.query<NotedRow>(`
     update card_order set state = $3, sw = $4, decided_at = $5, noted_in = $6
-    where bucket = $1 and order_id = $2 and state = 0
+    where bucket = $1 and order_id = $2 and state in (0, 3)
     returning ${notedColumns('card_order')}`,
   [bucket, orderId, cardOrderStates.indexOf(state), sw, timestamp(atMs), notedIn])
   return rows

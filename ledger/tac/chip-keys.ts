@@ -95,14 +95,11 @@ const pinDigits = 6
 
 type Wanted = KeyedCard & { readonly purpose: Purpose, readonly city: string | null }
 
-const purposeOf: Readonly<Record<KeyName, Purpose>> = {
-  purchase: 'purchase', load: 'load', tac: 'tac', maintenance: 'maintenance', pin_unblock: 'pin_unblock',
-  pin_reload: 'pin_reload', master: 'card_master'
-}
+const purposeOf = (name: KeyName): Purpose => name === 'master' ? 'card_master' : name
 
 /** Purchase keys have the levels that terminals of the family hand to their PSAM, all others the card's. */
 const ownKey = (card: KeyedCard, name: KeyName, city: string | null = null): Wanted =>
-  ({ ...card, purpose: purposeOf[name], city: name === 'purchase' ? city : null })
+  ({ ...card, purpose: purposeOf(name), city: name === 'purchase' ? city : null })
 
 /** All of them at once, as long as `use` runs; null where the store lacks one. */
 function withKeys<T> (

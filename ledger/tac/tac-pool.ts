@@ -5,10 +5,9 @@ import { Worker } from 'node:worker_threads'
 import type { FactorOrder } from '../../schemas/epurse/keys.ts'
 import { itemLength } from './tac-item.ts'
 import type { LoadAnswer, LoadQuestion } from './load-keys.ts'
-import type { BlockQuestion } from './block-keys.ts'
 import type { ChipAnswer, ChipQuestion } from './chip-keys.ts'
 import type {
-  BlockTask, BlockTaskAnswer, ChipTask, ChipTaskAnswer, Closing, LoadTask, LoadTaskAnswer, TacAnswer,
+  ChipTask, ChipTaskAnswer, Closing, LoadTask, LoadTaskAnswer, TacAnswer,
   TacTask
 } from './tac-worker.ts'
 
@@ -17,8 +16,6 @@ export type TacPool = {
   readonly verify: (items: Uint8Array, order: FactorOrder) => Promise<Uint8Array>
   /** The MACs and the TAC of one load. */
   readonly load: (asked: LoadQuestion) => Promise<LoadAnswer>
-  /** The MAC that blocks a chip; null where the store has no such key. */
-  readonly block: (asked: BlockQuestion) => Promise<Uint8Array | null>
   /** What is signed for a chip, or a PIN for its holder. */
   readonly chip: (asked: ChipQuestion) => Promise<ChipAnswer>
   /** What was asked before is answered; nothing can be asked afterwards. */
@@ -27,9 +24,9 @@ export type TacPool = {
 
 const limits = { endTimeoutMs: 2_000 } as const
 
-type Answer = TacAnswer | LoadTaskAnswer | BlockTaskAnswer | ChipTaskAnswer
+type Answer = TacAnswer | LoadTaskAnswer | ChipTaskAnswer
 type Question =
-  Omit<TacTask, 'task'> | Omit<LoadTask, 'task'> | Omit<BlockTask, 'task'> | Omit<ChipTask, 'task'>
+  Omit<TacTask, 'task'> | Omit<LoadTask, 'task'> | Omit<ChipTask, 'task'>
 type Waiting = { readonly resolve: (answer: Answer) => void, readonly reject: (error: Error) => void }
 type Lane = {
   readonly worker: Worker, readonly waiting: Map<number, Waiting>, readonly ended: Promise<void>
@@ -67,7 +64,6 @@ export async function startTacPool (options: {
       return (await ask({ items, order }) as TacAnswer).valid
     },
     load: async asked => (await ask({ load: asked }) as LoadTaskAnswer).load,
-    block: async asked => (await ask({ block: asked }) as BlockTaskAnswer).block,
     chip: async asked => (await ask({ chip: asked }) as ChipTaskAnswer).chip,
     close: async () => {
       closed = true

@@ -9,7 +9,6 @@ import { withCardKeys } from '../keys/card-keys.ts'
 import { keyBytes } from '../keys/components.ts'
 import type { HeldKey } from '../keys/master-keys.ts'
 import { openKeyStore } from '../keys/open-store.ts'
-import { answerBlock, type BlockQuestion } from './block-keys.ts'
 import { answerChip, type ChipAnswer, type ChipQuestion } from './chip-keys.ts'
 import { answerLoad, type LoadAnswer, type LoadQuestion } from './load-keys.ts'
 import {
@@ -20,9 +19,7 @@ export type TacTask = { readonly task: number, readonly items: Uint8Array, reado
 export type LoadTask = { readonly task: number, readonly load: LoadQuestion }
 /** 1 the TAC is right; 0 it is wrong, its key version is not known, or it is of after that key's last day. */
 export type TacAnswer = { readonly task: number, readonly valid: Uint8Array }
-export type BlockTask = { readonly task: number, readonly block: BlockQuestion }
 export type LoadTaskAnswer = { readonly task: number, readonly load: LoadAnswer }
-export type BlockTaskAnswer = { readonly task: number, readonly block: Uint8Array | null }
 export type ChipTask = { readonly task: number, readonly chip: ChipQuestion }
 export type ChipTaskAnswer = { readonly task: number, readonly chip: ChipAnswer }
 
@@ -63,7 +60,7 @@ function verifyGroup (
 const lastDayOf = ({ to }: HeldKey): number =>
   to === null ? Number.MAX_SAFE_INTEGER : readU32(unhex(to.replaceAll('-', '')))
 
-type Task = TacTask | LoadTask | BlockTask | ChipTask
+type Task = TacTask | LoadTask | ChipTask
 /** What comes after it is not read; with nothing left to wait for, the thread ends. */
 export type Closing = 'close'
 
@@ -85,11 +82,6 @@ function answer (asked: Task): void {
   if ('chip' in asked) {
     const chip = answerChip(store, asked.chip)
     parentPort?.postMessage({ task: asked.task, chip } satisfies ChipTaskAnswer)
-    return
-  }
-  if ('block' in asked) {
-    const block = answerBlock(store, asked.block)
-    parentPort?.postMessage({ task: asked.task, block } satisfies BlockTaskAnswer)
     return
   }
   if ('load' in asked) {

@@ -158,7 +158,7 @@ function pinOf (pin: Uint8Array): Uint8Array {
 /* ---- what a command is ---- */
 
 /** CLA and INS, and P1 where one INS is several commands. */
-const orderCommands: readonly { cla: number, ins: number, p1?: number, order: OrderName }[] = [
+export const orderCommands: readonly { cla: number, ins: number, p1?: number, order: OrderName }[] = [
   { cla: 0x84, ins: 0x1E, order: 'block_application' },
   { cla: 0x84, ins: 0x18, order: 'unblock_application' },
   { cla: 0x84, ins: 0x16, order: 'block_card' },

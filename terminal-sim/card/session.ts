@@ -1,11 +1,11 @@
 // The order of commands on a card: the one table of states, and which bytes are which step.
 // It refuses to know what a step does.
+import { type OrderName, orderCommands } from '../../schemas/epurse/maintenance.ts'
 
 export type Step =
   | 'select' | 'read_binary' | 'read_record' | 'get_balance' | 'get_challenge' | 'get_auth_code'
   | 'init_load' | 'init_purchase' | 'init_capp' | 'update_capp' | 'credit' | 'debit' | 'prove'
-  | 'block' | 'unblock' | 'block_card' | 'verify_pin' | 'change_pin' | 'reload_pin' | 'unblock_pin'
-  | 'update_binary' | 'update_record' | 'write_key' | 'unsecured'
+  | 'verify_pin' | 'change_pin' | 'unsecured' | OrderName
 
 export type State = 'idle' | 'init_load' | 'init_purchase' | 'init_capp' | 'capp_cached'
 
@@ -34,18 +34,11 @@ export const steps: readonly { cla: number, ins: number, p1?: number, step: Step
   { cla: 0x80, ins: 0x52, step: 'credit' },
   { cla: 0x80, ins: 0x54, step: 'debit' },
   { cla: 0x80, ins: 0x5A, step: 'prove' },
-  { cla: 0x84, ins: 0x1E, step: 'block' },
-  { cla: 0x84, ins: 0x18, step: 'unblock' },
-  { cla: 0x84, ins: 0x16, step: 'block_card' },
-  { cla: 0x80, ins: 0x5E, p1: 0x00, step: 'reload_pin' },
   { cla: 0x80, ins: 0x5E, p1: 0x01, step: 'change_pin' },
-  { cla: 0x84, ins: 0x24, step: 'unblock_pin' },
-  { cla: 0x04, ins: 0xD6, step: 'update_binary' },
-  { cla: 0x04, ins: 0xDC, step: 'update_record' },
-  { cla: 0x84, ins: 0xD4, step: 'write_key' },
   { cla: 0x00, ins: 0xD6, step: 'unsecured' },
   { cla: 0x00, ins: 0xDC, step: 'unsecured' },
-  { cla: 0x80, ins: 0xD4, step: 'unsecured' }
+  { cla: 0x80, ins: 0xD4, step: 'unsecured' },
+  ...orderCommands.map(({ order, ...bytes }) => ({ ...bytes, step: order }))
 ]
 
 /** Steps that only a transaction under way can take. */
