@@ -24,8 +24,8 @@ const never: readonly (readonly [route: RegExp, reasons: readonly string[], why:
     'proposal_pending', 'registry_invalid', 'request_conflict'
   ], 'one handler for all four: looking ahead moves no money'],
   [/^POST \/v1\/clinic\/:party\/(settlements|cancellations|reversals)$/,
-    ['amount_wrong', 'cannot_return_twice', 'other_branch', 'proposal_pending'],
-    'a clinic is of no branch, a debit that was moved before is none, and people may decide in peace']
+    ['amount_wrong', 'cannot_return_twice', 'dispute_unfinished', 'other_branch', 'proposal_pending'],
+    'a clinic is of no branch, a debit that was moved before is none, and people may end what is theirs']
 ]
 const isNever = (name: string, reason: string): boolean =>
   never.some(([route, reasons]) => route.test(name) && reasons.includes(reason))

@@ -9,15 +9,13 @@ import { RuleSetOutline } from '../../schemas/medical/rule-set.ts'
 import { localDate } from '../../runtime/instants.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
-import { answer, atClinic, clinicOf, viewPerson, type Asked } from '../services/clinic/desk.ts'
+import { answer, atClinic, clinicOf, tellMessage, viewPerson, type Asked } from '../services/clinic/desk.ts'
 import { enterPersons, publishRules, setInstitution } from '../services/clinic/set-up.ts'
 import { splitFrom } from '../services/clinic/stored.ts'
 import { explanationView, splitView } from '../services/clinic/views.ts'
-import {
-  findMessage, findSettlement, listSettlements, readRuleSets, type SettlementRow
-} from '../store/clinic.ts'
+import { findSettlement, listSettlements, readRuleSets, type SettlementRow } from '../store/clinic.ts'
 import type { App } from './app.ts'
-import { callerIn, memberOf, type Caller } from './auth.ts'
+import { callerIn, memberOf, requireSelf, type Caller } from './auth.ts'
 import { ledgerIn } from './once.ts'
 import { page, pageLimit, pageOf, paging } from './page.ts'
 
@@ -36,7 +34,7 @@ const first = 'The same `message` gets its first answer again.'
 
 export const clinicRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   const asked = async (caller: Caller, party: string, asked: Asked) => {
-    requireOwn(caller, party)
+    requireSelf(caller, party)
     return await atClinic(ledger, { party, client: caller.id }, async desk => await answer(desk, asked))
   }
 
@@ -91,7 +89,7 @@ export const clinicRoutes = (ledger: Ledger) => async (app: App): Promise<void> 
     schema: { params: Party, body: ClinicPersonLookUp, response: { 200: ClinicPersonView } }
   }, async request => {
     const { party } = request.params
-    requireOwn(callerIn(request), party)
+    requireSelf(callerIn(request), party)
     await clinicOf(ledger, party)
     const { person, year = Number(localDate(ledger.clock.now()).slice(0, 4)) } = request.body
     return await viewPerson(ledger, person, year)
@@ -104,10 +102,8 @@ export const clinicRoutes = (ledger: Ledger) => async (app: App): Promise<void> 
     }
   }, async request => {
     const { party, message } = request.params
-    requireOwn(callerIn(request), party)
-    const found = await findMessage(ledger.db, await clinicOf(ledger, party), message)
-    if (found !== null) return { ...found.reply, replayed: true }
-    throw new Refusal('not_found', `${party} has sent no message ${message}`)
+    requireSelf(callerIn(request), party)
+    return await tellMessage(ledger, party, message)
   })
 
   app.get('/v1/clinic/:party/settlements', {
@@ -118,7 +114,7 @@ export const clinicRoutes = (ledger: Ledger) => async (app: App): Promise<void> 
     }
   }, async request => {
     const { party } = request.params
-    requireOwn(callerIn(request), party)
+    requireSelf(callerIn(request), party)
     const limit = pageLimit(request.query.limit)
     const after = BigInt(request.query.after ?? '0')
     const rows = await listSettlements(ledger.db, await clinicOf(ledger, party), { after, limit })
@@ -129,7 +125,7 @@ export const clinicRoutes = (ledger: Ledger) => async (app: App): Promise<void> 
     config: { allow: looking }, schema: { params: OneSettlement, response: { 200: ClinicExplanation } }
   }, async request => {
     const { party, settlement } = request.params
-    requireOwn(callerIn(request), party)
+    requireSelf(callerIn(request), party)
     const row = await findSettlement(ledger.db, await clinicOf(ledger, party), BigInt(settlement))
     if (row === null) throw new Refusal('not_found', `${party} has no settlement ${settlement}`)
     return explanationView(settlement, splitFrom(row.split))
@@ -141,8 +137,3 @@ const viewOf = (row: SettlementRow) => ({
   state: row.takenBackBy === null ? 'live' as const : 'taken_back' as const,
   clearingDate: row.clearingDate, split: splitView(splitFrom(row.split))
 })
-
-/** A company's own client speaks for that company; gateways and staff for any. */
-function requireOwn ({ party, id }: Caller, about: string): void {
-  if (party !== null && party !== about) throw new Refusal('forbidden', `${id} speaks for ${party} only`)
-}

@@ -15,7 +15,7 @@ import type { PartyRow, Snapshot } from '../store/registry.ts'
 import { viewFiles, viewSummary } from '../store/views.ts'
 import { isWhole, takeFile } from '../intake/take-file.ts'
 import type { App } from './app.ts'
-import { callerIn, type Caller, type Capacity } from './auth.ts'
+import { callerIn, requireSelf, type Caller, type Capacity } from './auth.ts'
 import { centreOf } from './national.ts'
 
 const Name = Type.Object({ name: Type.String({ maxLength: 64 }) })
@@ -38,7 +38,7 @@ export const fileRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
   }, async (request, reply) => {
     const { name } = request.params
     const operator = operatorOf(await ledger.registry(), name)
-    requireOwn(await partyIn(ledger, callerIn(request)), operator)
+    requireSelf(await senderIn(ledger, callerIn(request)), operator.code)
     if (!(request.body instanceof Readable)) {
       throw new Refusal('unsupported_media_type', 'send the file as application/octet-stream')
     }
@@ -50,14 +50,14 @@ export const fileRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
   app.get('/v1/files/:name', {
     config: { allow }, schema: { params: Name, response: { 200: FileReply } }
   }, async (request, reply) => {
-    const { file } = await stored(ledger, request.params.name, await partyIn(ledger, callerIn(request)))
+    const { file } = await stored(ledger, request.params.name, await senderIn(ledger, callerIn(request)))
     return await reply.type(json).send(bodyOf(replyTexts(ledger.db, file, false)))
   })
 
   app.get('/v1/files/:name/SS', {
     config: { allow }, schema: { params: Name, response: { 200: plainText } }
   }, async (request, reply) => {
-    const { file } = await stored(ledger, request.params.name, await partyIn(ledger, callerIn(request)))
+    const { file } = await stored(ledger, request.params.name, await senderIn(ledger, callerIn(request)))
     return await reply.type(latin1).send(bodyOf(refusalBytes(ledger.db, file)))
   })
 
@@ -67,7 +67,7 @@ export const fileRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
   async (request, reply) => {
     const { party, date } = request.params
     const operator = merchantOf(await ledger.registry(), party)
-    requireOwn(await partyIn(ledger, callerIn(request)), operator)
+    requireSelf(await senderIn(ledger, callerIn(request)), operator.code)
     const summary = await viewSummary(ledger.db, party, operator.merchant, date)
     return await reply.type('text/plain; charset=latin1').send(writeSummaries([summary]))
   })
@@ -78,7 +78,7 @@ export const fileRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
   async (request, reply) => {
     const { party, date } = request.params
     const operator = merchantOf(await ledger.registry(), party)
-    requireOwn(await partyIn(ledger, callerIn(request)), operator)
+    requireSelf(await senderIn(ledger, callerIn(request)), operator.code)
     const files = await viewFiles(ledger.db, party, date)
     const names = files.map(name => ({ source: sourceName(name), date }))
     return await reply.type('text/plain; charset=latin1').send(writeNames(operator.industry ?? '00', names))
@@ -88,16 +88,11 @@ export const fileRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
 /** Pieces of a text as one body; the schema of the route says what they make together. */
 const bodyOf = (pieces: AsyncIterable<string | Buffer>): never => Readable.from(pieces) as never
 
-/** Whose files the caller sees; null: those of all. */
-const partyIn = async (ledger: Ledger, caller: Caller): Promise<string | null> =>
-  caller.capacities.includes('centre') ? (await centreOf(ledger, caller)).code : caller.party
+type Sender = Pick<Caller, 'id' | 'party'>
 
-/** An operator's client sees its own files only; a gateway or staff see all. */
-function requireOwn (callerParty: string | null, operator: PartyRow): void {
-  if (callerParty !== null && callerParty !== operator.code) {
-    throw new Refusal('forbidden', `this is a file of ${operator.code}`)
-  }
-}
+/** Whose files the caller sees: a centre and an operator their own, gateways and staff those of all. */
+const senderIn = async (ledger: Ledger, caller: Caller): Promise<Sender> =>
+  caller.capacities.includes('centre') ? { ...caller, party: (await centreOf(ledger, caller)).code } : caller
 
 function operatorOf (snapshot: Snapshot, name: string): PartyRow {
   const parts = parseFileName(name)
@@ -119,13 +114,13 @@ function merchantOf (snapshot: Snapshot, code: string): PartyRow & { merchant: s
 
 /** A file whose lines are all booked. */
 async function stored (
-  ledger: Ledger, name: string, callerParty: string | null
+  ledger: Ledger, name: string, sender: Sender
 ): Promise<{ file: FileRow, operator: PartyRow }> {
   const merchant = parseFileName(name)?.merchant
   const operator = [...(await ledger.registry()).parties.values()].find(party => party.merchant === merchant)
   const file = operator === undefined ? null : await findFile(ledger.db, operator.code, name)
   if (operator === undefined || file === null) throw new Refusal('not_found', `no file ${name} was processed`)
-  requireOwn(callerParty, operator)
+  requireSelf(sender, operator.code)
   if (!isWhole(file)) throw new Refusal('unavailable', `${name} is being booked; ask again in a moment`)
   return { file, operator }
 }

@@ -8,9 +8,8 @@ import { viewFloat } from '../day/float.ts'
 import type { Ledger } from '../ledger.ts'
 import { takeMedicalTotals, takePartyPosition, takeTerminalTotals } from '../reconciling/other-side.ts'
 import { reconcileDay, viewRuns } from '../reconciling/reconcile.ts'
-import { Refusal } from '../refusal.ts'
 import type { App } from './app.ts'
-import { callerIn, type Caller, type Capacity } from './auth.ts'
+import { callerIn, requireSelf, type Capacity } from './auth.ts'
 import { pageOf, paging, slice } from './page.ts'
 
 const closed = { additionalProperties: false } as const
@@ -52,7 +51,7 @@ export const reconciliationRoutes = (ledger: Ledger) => async (app: App): Promis
     config: { allow: ['gateway', 'operator'], repeated: 'Told again, a batch is compared again.' },
     schema: { body: TerminalTotals, response: { 200: TerminalCheck } }
   }, async request => {
-    requireOwn(callerIn(request), request.body.operator)
+    requireSelf(callerIn(request), request.body.operator)
     return await takeTerminalTotals(ledger, request.body, callerIn(request).id)
   })
 
@@ -62,7 +61,7 @@ export const reconciliationRoutes = (ledger: Ledger) => async (app: App): Promis
     },
     schema: { body: PartyPosition, response: nothing }
   }, async (request, reply) => {
-    requireOwn(callerIn(request), request.body.party)
+    requireSelf(callerIn(request), request.body.party)
     await takePartyPosition(ledger, request.body, callerIn(request).id)
     return await reply.code(204).send(null)
   })
@@ -74,9 +73,4 @@ export const reconciliationRoutes = (ledger: Ledger) => async (app: App): Promis
     await takeMedicalTotals(ledger, request.body, callerIn(request).id)
     return await reply.code(204).send(null)
   })
-}
-
-/** A company's own client speaks for that company; gateways and staff for any. */
-function requireOwn ({ party, id }: Caller, about: string): void {
-  if (party !== null && party !== about) throw new Refusal('forbidden', `${id} speaks for ${party} only`)
 }

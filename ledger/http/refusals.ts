@@ -8,8 +8,7 @@ import { requestReasons, type RequestReason } from '../../schemas/reasons.ts'
 
 /** What a clinic asks may move money of an online account, or of a chip's sale. */
 const clinicMoney = [
-  'charge_conflict', 'conditions_not_met', 'dispute_unfinished', 'not_found', 'registry_invalid',
-  'request_conflict'
+  'charge_conflict', 'conditions_not_met', 'not_found', 'registry_invalid', 'request_conflict'
 ] as const satisfies readonly RequestReason[]
 
 export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {

@@ -10,10 +10,12 @@ import { refund } from './refund.ts'
 /** `ledger`: one whose database is the transaction. */
 export type At = { readonly tx: Tx, readonly ledger: Ledger, readonly party: string }
 
-/** `awaited`: the record is not here yet; the gateway has it, or nobody. `other`: of something else. */
+/**
+ * `awaited`: the record is not here yet; the gateway has it, or nobody. `returned`: all of it went back.
+ * `other`: of something else, of another amount, or a part of it went back.
+ */
 export type Debit =
-  | { readonly state: 'awaited' }
-  | { readonly state: 'other' }
+  | { readonly state: 'awaited' | 'returned' | 'other' }
   | { readonly state: 'known', readonly chip: ChipKey }
 
 export type NamedDebit = { readonly psam: string, readonly sequence: bigint }
@@ -34,7 +36,8 @@ export async function findDebit (
   const event = await findEvent(tx, chip, standingCodes)
   const place = placeOf(event?.code ?? null)
   const same = event?.operator === party && event.amountFen === BigInt(amountFen)
-  if (!same || event.redressedFen > 0n) return { state: 'other' }
+  if (!same) return { state: 'other' }
+  if (event.redressedFen > 0n) return { state: event.redressedFen < event.amountFen ? 'other' : 'returned' }
   if (place === 'nowhere') return { state: 'awaited' } // held, until it is known whether the chip paid
   return place === 'merchant' ? { state: 'known', chip } : { state: 'other' }
 }

@@ -66,6 +66,25 @@ export async function findPerson (db: Db | Tx, person: string): Promise<PersonRo
   return row === undefined ? null : personOf(row)
 }
 
+/** Whose account paid for somebody of his family. */
+export const findFamily = async (tx: Tx, personId: bigint): Promise<FamilyRow | null> =>
+  (await tx.query<FamilyRow>(`
+    select person_id as "personId", account_bucket as "accountBucket", account_card_id as "accountCardId"
+    from clinic_person where person_id = $1`, [personId])).rows[0] ?? null
+
+const messageLock = 7_009
+
+/**
+ * A message and its reversal come one after the other, whoever they say they are about; before any person is
+ * locked.
+ */
+export async function lockMessages (tx: Tx, partyId: number, messages: readonly string[]): Promise<void> {
+  await tx.query(`
+    select pg_advisory_xact_lock($1, k)
+    from (select distinct hashtext($2 || '/' || m) as k from unnest($3::text[]) as m order by 1) as keys`,
+  [messageLock, partyId, messages])
+}
+
 /** What is done for one person is done one after the other. */
 export async function lockPerson (tx: Tx, person: string): Promise<PersonRow | null> {
   const { rows: [row] } = await tx.query<FlatPerson>(
@@ -110,19 +129,24 @@ export type Due = {
   readonly debit: string, readonly amountFen: number
   /** Whose it was; null where none was made. */
   readonly settlementNo: bigint | null
+  /** People were asked to give it back, or have to look. */
+  readonly asked: boolean
 }
 type FlatMessage = Omit<MessageRow, 'due'> & {
-  dueDebit: string | null, dueFen: bigint, dueSettlement: bigint | null
+  dueDebit: string | null, dueFen: bigint, dueSettlement: bigint | null, dueAsked: boolean
 }
 const messageSelect = `
   select m.message_no as "messageNo", p.code as party, m.message, m.person_id as "personId", m.asked, m.reply,
-    m.due_debit as "dueDebit", m.due_fen as "dueFen", m.due_settlement as "dueSettlement"
+    m.due_debit as "dueDebit", m.due_fen as "dueFen", m.due_settlement as "dueSettlement",
+    m.due_asked as "dueAsked"
   from clinic_message m join party p using (party_id)`
-const messageOf = ({ dueDebit, dueFen, dueSettlement, ...row }: FlatMessage): MessageRow => ({
+const messageOf = (
+  { dueDebit, dueFen, dueSettlement, dueAsked, ...row }: FlatMessage
+): MessageRow => ({
   ...row,
   due: dueDebit === null
     ? null
-    : { debit: dueDebit, amountFen: Number(dueFen), settlementNo: dueSettlement }
+    : { debit: dueDebit, amountFen: Number(dueFen), settlementNo: dueSettlement, asked: dueAsked }
 })
 
 export const findMessage = async (
@@ -137,14 +161,14 @@ export const messagesSince = async (tx: Tx, personId: bigint, messageNo: bigint)
     ${messageSelect} where m.person_id = $1 and m.message_no > $2 order by m.message_no`,
   [personId, messageNo])).rows.map(messageOf)
 
-/** Debits that have to go back, oldest first; `person` to lock by. */
-export const dueMessages = async (
-  db: Db, limit: number
-): Promise<{ party: string, message: string, person: string }[]> =>
-  (await db.query<{ party: string, message: string, person: string }>(`
-    select p.code as party, m.message, n.person
+type DueMessage = Pick<MessageRow, 'messageNo' | 'party' | 'message'> & { readonly person: string }
+
+/** Debits that have to go back, oldest first, behind a message; `person` to lock by. */
+export const dueMessages = async (db: Db, after: bigint, limit: number): Promise<DueMessage[]> =>
+  (await db.query<DueMessage>(`
+    select m.message_no as "messageNo", p.code as party, m.message, n.person
     from clinic_message m join party p using (party_id) join clinic_person n using (person_id)
-    where m.due_debit is not null order by m.message_no limit $1`, [limit])).rows
+    where m.due_debit is not null and m.message_no > $1 order by m.message_no limit $2`, [after, limit])).rows
 
 export async function insertMessage (
   tx: Tx, partyId: number, row: Pick<MessageRow, 'message' | 'personId' | 'asked' | 'reply' | 'due'>,
@@ -152,21 +176,23 @@ export async function insertMessage (
 ): Promise<void> {
   await tx.query(`
     insert into clinic_message (
-      party_id, message, person_id, asked, reply, answered_at, due_debit, due_fen, due_settlement
+      party_id, message, person_id, asked, reply, answered_at, due_debit, due_fen, due_settlement, due_asked
     )
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
   [partyId, row.message, row.personId, JSON.stringify(row.asked), JSON.stringify(row.reply),
-    timestamp(atMs), row.due?.debit ?? null, row.due?.amountFen ?? null, row.due?.settlementNo ?? null])
+    timestamp(atMs), row.due?.debit ?? null, row.due?.amountFen ?? null, row.due?.settlementNo ?? null,
+    row.due?.asked ?? false])
 }
 
-/** The debit went back, or pays again: nothing is due any more. */
-export async function settleDue (tx: Tx, messageNo: bigint): Promise<void> {
+/** Null: nothing is due any more. */
+export async function markDue (tx: Tx, messageNo: bigint, due: Due | null): Promise<void> {
   await tx.query(`
-    update clinic_message set due_debit = null, due_fen = null, due_settlement = null
-    where message_no = $1`, [messageNo])
+    update clinic_message set due_debit = $2, due_fen = $3, due_settlement = $4, due_asked = $5
+    where message_no = $1`,
+  [messageNo, due?.debit ?? null, due?.amountFen ?? null, due?.settlementNo ?? null, due?.asked ?? false])
 }
 
-export const isReversed = async (tx: Tx, partyId: number, message: string): Promise<boolean> =>
+export const isReversed = async (tx: Tx | Db, partyId: number, message: string): Promise<boolean> =>
   (await tx.query('select from clinic_reversed where party_id = $1 and message = $2', [partyId, message]))
     .rowCount === 1
 

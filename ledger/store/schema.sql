@@ -427,6 +427,7 @@ create table clinic_institution (
 create table clinic_message (
   answered_at timestamp with time zone not null,
   asked jsonb not null,
+  due_asked boolean not null default false,
   due_debit text,
   due_fen bigint,
   due_settlement bigint,
@@ -441,6 +442,7 @@ create table clinic_message (
   constraint clinic_message_person_id_fkey FOREIGN KEY (person_id) REFERENCES clinic_person(person_id)
 );
 CREATE INDEX clinic_message_due ON public.clinic_message USING btree (due_debit) WHERE (due_debit IS NOT NULL);
+CREATE INDEX clinic_message_due_page ON public.clinic_message USING btree (message_no) WHERE (due_debit IS NOT NULL);
 CREATE INDEX clinic_message_person ON public.clinic_message USING btree (person_id, message_no);
 
 create table clinic_person (
@@ -457,6 +459,7 @@ create table clinic_person (
   scheme text not null,
   tags text[] not null,
   constraint clinic_person_pkey PRIMARY KEY (person_id),
+  constraint clinic_person_check CHECK ((family_id <> person_id)),
   constraint clinic_person_family_id_fkey FOREIGN KEY (family_id) REFERENCES clinic_person(person_id),
   constraint clinic_person_person_key UNIQUE (person)
 );

@@ -1,8 +1,9 @@
 // camt.053, the account statement of ISO 20022, in its versions 001.02 and 001.08: what is booked, by whom,
 // for which payment. Refuses to know what any line means to us.
+import { isDate } from '../calendar-date.ts'
 import { fenOf } from './amount.ts'
 import {
-  BankFileError, isDate, requireSound, type BankFormat, type BankLine, type BankStatement
+  BankFileError, requireSound, type BankFormat, type BankLine, type BankStatement
 } from './statement.ts'
 import { at, childrenOf, readXml, textAt, type XmlElement } from './xml.ts'
 

@@ -1,7 +1,8 @@
 // Bank files as CSV (RFC 4180): instructions out, statements in. The same figures as in XML, for a bank or a
 // person without it.
+import { isDate } from '../calendar-date.ts'
 import { fenOf, yuanText } from './amount.ts'
-import { BankFileError, isDate, requireSound, type BankLine, type BankStatement } from './statement.ts'
+import { BankFileError, requireSound, type BankLine, type BankStatement } from './statement.ts'
 import type { CreditTransfer, DebtorAccount } from './pain001.ts'
 
 /* ---- statements in ---- */

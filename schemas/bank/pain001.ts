@@ -1,7 +1,7 @@
 // pain.001.001.09, the credit transfer initiation of ISO 20022: what we tell the bank to pay. The same
 // instructions give the same bytes. Refuses to know why anybody is paid.
 import { yuanText } from './amount.ts'
-import { isDate } from './statement.ts'
+import { isDate } from '../calendar-date.ts'
 import { carried, element, escaped } from './xml.ts'
 
 export type DebtorAccount = { readonly name: string, readonly number: string, readonly bankCode: string }

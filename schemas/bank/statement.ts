@@ -78,12 +78,6 @@ function requireBalanced (statement: BankStatement): BankStatement {
     `statement ${statement.id}: its lines lead to ${ledTo} fen, it closes with ${statement.closingFen}`)
 }
 
-/** A day of the calendar as `2026-03-02`. */
-export function isDate (text: string): boolean {
-  const at = /^\d{4}-\d{2}-\d{2}$/.test(text) ? new Date(`${text}T00:00:00Z`) : new Date(NaN)
-  return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(text)
-}
-
 /** SHA-256 of what a statement says: the same in another format or layout has the same one. */
 export function contentOf (statement: BankStatement): Buffer {
   const { account, id, fromDate, toDate, openingFen, closingFen, lines } = statement

@@ -1,6 +1,7 @@
 // The parts that bodies of the national medical messages are made of: a layout is a table of fields, and
 // these read and write any of them, in JSON and in lines of text. They refuse to know what a field means.
 import { fenOf, yuanText } from '../bank/amount.ts'
+import { isDate } from '../calendar-date.ts'
 
 /**
  * `money` yuan with two decimals, numeric(16,2): whole fen · `rate` numeric(5,4): parts per million ·
@@ -138,12 +139,6 @@ const parsers: Readonly<Record<Format, (text: string) => bigint | number | strin
     : null,
   // A control character would break the lines of 3202.
   text: text => /^\P{Cc}+$/u.test(text) ? text : null
-}
-
-function isDate (text: string): boolean {
-  const [, year = '', month = '', day = ''] = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text) ?? []
-  const last = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()
-  return year !== '' && Number(month) >= 1 && Number(month) <= 12 && Number(day) >= 1 && Number(day) <= last
 }
 
 function textOf (field: Field, value: unknown): string {

@@ -1,6 +1,7 @@
 // Who a social-security card says its holder is: the records of files 05 and 06 put together and checked.
 // Pure; it refuses to know readers and clocks. What is wrong is told by file, tag and length, never by what
 // the card says.
+import { isDate } from '../calendar-date.ts'
 import { hex } from '../epurse/hex.ts'
 import { type Holder, type SsseField, type SsseFile, readSsseRecord, ssseFiles } from './files.ts'
 
@@ -104,7 +105,7 @@ function placeOf (name: SsseField): string {
 type Form = { readonly form: string, fits (value: string): boolean }
 const pattern = (form: string, regexp: RegExp): Form => ({ form, fits: value => regexp.test(value) })
 const bytes = (count: number): Form => pattern(`${count} bytes`, new RegExp(`^[0-9A-F]{${count * 2}}$`))
-const date: Form = { form: 'a date of the calendar', fits: isDate }
+const date: Form = { form: 'a date of the calendar', fits: isDay }
 const code = pattern('a digit', /^\d$/)
 
 const forms: Readonly<Record<SsseField, Form>> = {
@@ -123,8 +124,8 @@ const forms: Readonly<Record<SsseField, Form>> = {
   bornOn: date
 }
 
-function isDate (text: string): boolean {
+/** As `20260302`. */
+function isDay (text: string): boolean {
   const [, year = '', month = '', day = ''] = /^(\d{4})(\d\d)(\d\d)$/.exec(text) ?? []
-  const moment = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)))
-  return year > '1000' && moment.getUTCMonth() + 1 === Number(month) && moment.getUTCDate() === Number(day)
+  return year > '1000' && isDate(`${year}-${month}-${day}`)
 }

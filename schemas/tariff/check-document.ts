@@ -2,6 +2,7 @@
 // with the place of each: first its shape, then how its parts belong together. It refuses to repair.
 import type { TSchema } from 'typebox'
 import { Errors } from 'typebox/value'
+import { isDate } from '../calendar-date.ts'
 import {
   concessionPrices, type Fare, fareKinds, ordinary, type Service, TariffDocument, transferPrices
 } from './document.ts'
@@ -25,12 +26,6 @@ export function instantOf (text: string): number | null {
   const [date = ''] = text.split('T')
   const atMs = Date.parse(text)
   return Number.isNaN(atMs) || !isDate(date) ? null : atMs
-}
-
-/** The platform rolls the 30th of February over. */
-const isDate = (date: string): boolean => {
-  const startMs = Date.parse(`${date}T00:00:00Z`)
-  return !Number.isNaN(startMs) && new Date(startMs).toISOString().startsWith(date)
 }
 
 /* ---- shape ---- */

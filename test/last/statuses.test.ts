@@ -26,10 +26,7 @@ const shared: Readonly<Record<number, string>> = {
 
 /** Given by code (test/refusals.test.ts), and by no test: what it takes is not worth one. */
 const untried: Readonly<Record<string, string>> = {
-  'POST /v1/library/{party}/payments 422': 'the account of a library is closed while a debit goes back',
-  ...Object.fromEntries(['settlements', 'cancellations', 'reversals'].flatMap(what => [
-    [`POST /v1/clinic/{party}/${what} 409`, 'a dispute is open about the sale whose debit has to go back'],
-    [`POST /v1/clinic/{party}/${what} 422`, 'an account of the clinic is closed while money moves']]))
+  'POST /v1/library/{party}/payments 422': 'the account of a library is closed while a debit goes back'
 }
 
 /** `METHOD /path status`, as the description writes paths. */

@@ -12,10 +12,10 @@ import type { Ledger } from '../../ledger.ts'
 import { openDateOf } from '../../open-date.ts'
 import { Refusal } from '../../refusal.ts'
 import {
-  findMessage, findPerson, findSettlement, insertEffect, insertMessage, insertReversed, insertSettlement,
-  isDue, isReversed, isSpent, lastEffect, levelOf, liveSettlements, lockPerson, markTakenBack, messagesSince,
-  nextSettlementNo, readAccumulators, readRuleSets, saleKey, settleDue, type Due, type MessageRow,
-  type PersonRow, type SettlementRow
+  findFamily, findMessage, findPerson, findSettlement, insertEffect, insertMessage, insertReversed,
+  insertSettlement, isDue, isReversed, isSpent, lastEffect, levelOf, liveSettlements, lockMessages,
+  lockPerson, markDue, markTakenBack, messagesSince, nextSettlementNo, readAccumulators, readRuleSets,
+  saleKey, type Due, type MessageRow, type PersonRow, type SettlementRow
 } from '../../store/clinic.ts'
 import { inTransaction, joined, type Tx } from '../../store/db.ts'
 import { accountBalance, giveBackChip, onlineBalance, payAgain, payBack, payOnline, post, purseNow }
@@ -77,22 +77,25 @@ type Remembered = Exclude<Asked, { do: 'pre_settle' }>
 
 /** Repeats first: `decide` would compare them by what accounts hold now, not by what a clinic said. */
 export async function answer (desk: Desk, asked: Asked): Promise<ClinicReply> {
+  if (asked.do !== 'pre_settle') {
+    const named = asked.do === 'reverse' ? [asked.original] : []
+    await lockMessages(desk.tx, desk.partyId, [asked.message, ...named])
+  }
   const person = await lockPerson(desk.tx, asked.person)
   if (person === null) return declined('person_unknown', '/person')
   if (asked.do === 'pre_settle') return await lookAhead(desk, person, asked)
   const first = await findMessage(desk.tx, desk.partyId, asked.message)
   if (first !== null) return await again(desk, first, asked)
-  const { reply, chip } = await act(desk, person, asked)
-  const due = reply.purse === 'to_be_returned' ? chip : null
+  const { reply, due } = await act(desk, person, asked)
   await insertMessage(desk.tx, desk.partyId, {
     message: asked.message, personId: person.personId, asked: contentOf(asked), reply, due
   }, desk.atMs)
   return reply
 }
 
-/** `chip`: the debit that is spoken of, where there is one. */
-type Acted = { readonly reply: ClinicReply, readonly chip: Due | null }
-const plain = (reply: ClinicReply): Acted => ({ reply, chip: null })
+/** `due`: a chip's debit that has to go back. */
+type Acted = { readonly reply: ClinicReply, readonly due: Due | null }
+const plain = (reply: ClinicReply): Acted => ({ reply, due: null })
 
 async function lookAhead (desk: Desk, person: PersonRow, asked: Extract<Asked, { do: 'pre_settle' }>) {
   const request = { ...await billedOf(desk, person, asked), do: 'pre_settle', message: '' } as const
@@ -109,16 +112,19 @@ async function settle (
   const chip = purse?.by === 'chip' ? chipOf(purse) : null
   const debit = chip === null ? null : await purseNow(desk, chip)
   if (debit === 'other') return plain(declined('payment_unproven', '/pays/purse/debit'))
-  if (chip !== null && (await isSpent(desk.tx, chip.debit) || await isDue(desk.tx, chip.debit))) {
+  if (chip !== null &&
+    (debit === 'spent' || await isSpent(desk.tx, chip.debit) || await isDue(desk.tx, chip.debit))) {
     return plain(declined('payment_used', '/pays/purse/debit'))
   }
   const request: Request = {
     ...await billedOf(desk, person, asked), do: 'settle', message: keyOf(desk, message), basis
   }
   const { reply } = await decided(desk, person, request)
-  const refused = async (no: ClinicReply): Promise<Acted> => chip === null
-    ? plain(no)
-    : { chip, reply: { ...no, purse: await giveBackChip(desk, chip, `no bill was settled: ${no.reason}`) } }
+  const refused = async (no: ClinicReply): Promise<Acted> => {
+    if (chip === null) return plain(no)
+    const { purse, due } = await giveBackChip(desk, chip, `no bill was settled: ${no.reason}`)
+    return { due, reply: { ...no, purse } }
+  }
   if (reply.outcome === 'declined') return await refused(replyView(reply))
   if (reply.does !== 'settled') throw new Error(`a settlement was ${reply.does}`)
   const { split } = reply
@@ -129,7 +135,8 @@ async function settle (
   const paid = online ? await payOnline(desk, person, message, split.paid.purse) : { key: null, why: null }
   if (paid.why !== null) return plain(declined('payment_declined', '/pays/purse', { why: paid.why }))
   const settlementNo = BigInt(reply.settlement)
-  const journalId = await post(desk, person, split, { sign: 1, corrects: null })
+  const payers = { self: person, family: person.family }
+  const journalId = await post(desk, payers, split, { sign: 1, corrects: null })
   await insertSettlement(desk.tx, desk.partyId, {
     settlementNo, personId: person.personId, visit: asked.visit, year: Number(yearOf(request.bill)),
     bill: request.bill, split: splitText(split), fen: sumsOf(split), adds: split.adds,
@@ -138,7 +145,7 @@ async function settle (
   })
   await insertEffect(desk.tx, desk.partyId,
     { settlementNo, sign: 1, message, journalId, requestKey: paid.key }, desk)
-  return { chip, reply: replyView(reply, debit) }
+  return plain(replyView(reply, debit === 'spent' ? null : debit))
 }
 
 const sumsOf = (split: Split) => ({
@@ -151,6 +158,9 @@ async function takeBack (
   desk: Desk, person: PersonRow, asked: Extract<Asked, { do: 'cancel' | 'reverse' }>
 ): Promise<Acted> {
   const { message } = asked
+  if (!await isReversed(desk.tx, desk.partyId, message) && await isOfAnother(desk, person, asked)) {
+    return plain(declined('settlement_unknown', '/person'))
+  }
   const request: Request = asked.do === 'cancel'
     ? { do: 'cancel', message: keyOf(desk, message), settlement: asked.settlement }
     : { do: 'reverse', message: keyOf(desk, message), original: keyOf(desk, asked.original) }
@@ -161,6 +171,16 @@ async function takeBack (
     await insertReversed(desk.tx, desk.partyId, asked.original, message)
   }
   return done
+}
+
+/** What is to be taken back was done for somebody else. */
+async function isOfAnother (
+  { tx, partyId }: Desk, { personId }: PersonRow, asked: Extract<Asked, { do: 'cancel' | 'reverse' }>
+): Promise<boolean> {
+  const found = asked.do === 'cancel'
+    ? await findSettlement(tx, partyId, BigInt(asked.settlement))
+    : await findMessage(tx, partyId, asked.original)
+  return found !== null && found.personId !== personId
 }
 
 async function carriedOut (
@@ -180,20 +200,21 @@ async function carriedOut (
   const paid = await pay(desk, row, message, key)
   if (paid.why !== null) return plain(declined('payment_declined', null, { why: paid.why }))
   const { split } = reply
-  const journalId = await post(desk, person, split, { sign, corrects: before.journalId })
+  const family = row.familyId === null ? null : await findFamily(desk.tx, row.familyId)
+  const journalId = await post(desk, { self: person, family }, split, { sign, corrects: before.journalId })
   await markTakenBack(desk.tx, row.settlementNo, sign === -1 ? keyOf(desk, message) : null)
   await insertEffect(desk.tx, desk.partyId,
     { settlementNo: row.settlementNo, sign, message, journalId, requestKey: paid.key }, desk)
   const { debit, purseFen, settlementNo } = row
   if (debit === null) return plain(replyView(reply))
-  const chip = { debit, amountFen: Number(purseFen), settlementNo }
-  const purse = await giveBackChip(desk, chip, `bill taken back by ${message}`)
-  return { chip, reply: replyView(reply, purse) }
+  const chip = { debit, amountFen: Number(purseFen), settlementNo, asked: false }
+  const { purse, due } = await giveBackChip(desk, chip, `bill taken back by ${message}`)
+  return { due, reply: replyView(reply, purse) }
 }
 
 /** Throws Refusal body_invalid where the record is not named. */
 function chipOf ({ debit, amountFen }: { readonly debit?: string, readonly amountFen: number }): Due {
-  if (debit !== undefined) return { debit, amountFen, settlementNo: null }
+  if (debit !== undefined) return { debit, amountFen, settlementNo: null, asked: false }
   throw new Refusal('body_invalid', 'which record says so?', '/pays/purse/debit')
 }
 
@@ -206,7 +227,10 @@ const contentOf = ({ do: what, ...fields }: Remembered): MessageRow['asked'] => 
     [name, createHash('sha256').update(canonical(value), 'utf8').digest('hex')]))
 })
 
-/** The first answer again; where a chip's money had to go back and could not, it is tried once more. */
+/**
+ * The first answer again, unless the message was reversed since; where a chip's money had to go back and
+ * could not, it is tried once more.
+ */
 async function again (desk: Desk, first: MessageRow, asked: Remembered): Promise<ClinicReply> {
   const now = contentOf(asked)
   const differs = [...new Set([...Object.keys(now), ...Object.keys(first.asked)])]
@@ -214,15 +238,16 @@ async function again (desk: Desk, first: MessageRow, asked: Remembered): Promise
   if (differs !== undefined) return declined('message_reused', `/${differs}`)
   const wasDue = first.reply.purse === 'to_be_returned'
   const purse = wasDue ? await payDue(desk, first) ?? 'returned' : first.reply.purse
-  return { ...first.reply, purse, replayed: true }
+  const reversed = await isReversed(desk.tx, desk.partyId, first.message)
+  return reversed ? declined('message_reversed', null, { purse }) : { ...first.reply, purse, replayed: true }
 }
 
 /** What became of a debit that had to go back; null where none has to. */
 export async function payDue (desk: Desk, { messageNo, due }: MessageRow): Promise<ClinicReply['purse']> {
   if (due === null) return null
-  const purse = await giveBackChip(desk, due, 'no bill takes it any more')
-  if (purse !== 'to_be_returned') await settleDue(desk.tx, messageNo)
-  return purse
+  const back = await giveBackChip(desk, due, 'no bill takes it any more')
+  if (back.due === null || back.due.asked !== due.asked) await markDue(desk.tx, messageNo, back.due)
+  return back.purse
 }
 
 /* ---- what is decided by ---- */
@@ -266,22 +291,20 @@ async function billedOf (
 /** As much of a person's past as the request hangs on. */
 async function standingFor (desk: Desk, person: PersonRow, request: Request): Promise<Standing> {
   const { tx, partyId } = desk
+  const nameOf = (key: string): string => key.slice(desk.party.length + 1)
+  const reversed = new Set<string>()
+  for (const key of request.do === 'reverse' ? [request.message, request.original] : [request.message]) {
+    if (await isReversed(tx, partyId, nameOf(key))) reversed.add(key)
+  }
   if ('bill' in request) {
     const live = await liveSettlements(tx, person.personId, Number(yearOf(request.bill)))
-    const message = request.message.slice(desk.party.length + 1)
-    const reversed = request.do === 'settle' && await isReversed(tx, partyId, message)
-    return {
-      settlements: live.map(settlementOf), answered: new Map(),
-      reversed: new Set(reversed ? [request.message] : [])
-    }
+    return { settlements: live.map(settlementOf), answered: new Map(), reversed }
   }
   if (request.do === 'cancel') {
     const found = await ownSettlement(desk, person, request.settlement)
-    return { settlements: found, answered: new Map(), reversed: new Set() }
+    return { settlements: found, answered: new Map(), reversed }
   }
-  const name = request.original.slice(desk.party.length + 1)
-  const original = await findMessage(tx, partyId, name)
-  const reversed = new Set(await isReversed(tx, partyId, name) ? [request.original] : [])
+  const original = await findMessage(tx, partyId, nameOf(request.original))
   if (original?.personId !== person.personId) return { settlements: [], answered: new Map(), reversed }
   const since = [original, ...await messagesSince(tx, person.personId, original.messageNo)]
   return {
@@ -308,6 +331,15 @@ const answeredOf = ({ asked, reply }: MessageRow): { request: Request, reply: Do
   ({ request: { do: asked.do } as Request, reply: reply as unknown as Done['reply'] })
 
 /* ---- what is told ---- */
+
+/** What was answered to a message. Throws Refusal not_found. */
+export async function tellMessage (ledger: Ledger, party: string, message: string): Promise<ClinicReply> {
+  const partyId = await clinicOf(ledger, party)
+  const found = await findMessage(ledger.db, partyId, message)
+  if (found === null) throw new Refusal('not_found', `${party} has sent no message ${message}`)
+  if (await isReversed(ledger.db, partyId, message)) return declined('message_reversed')
+  return { ...found.reply, replayed: true }
+}
 
 /** Sums of a year, as they bound the next bill. Throws Refusal not_found. */
 export async function viewPerson (ledger: Ledger, no: string, year: number) {

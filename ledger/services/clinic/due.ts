@@ -6,17 +6,28 @@ import { atClinic, payDue } from './desk.ts'
 
 const atOnceMax = 100
 
-/** Gives back what can be, each in a transaction of its own; how many went back. */
-export async function returnDue (ledger: Ledger): Promise<number> {
-  let done = 0
-  for (const { party, message, person } of await dueMessages(ledger.db, atOnceMax)) {
-    done += await atClinic(ledger, { party, client: 'clinic' }, async desk => {
-      await lockPerson(desk.tx, person)
-      const row = await findMessage(desk.tx, desk.partyId, message)
-      return row !== null && await payDue(desk, row) === 'returned' ? 1 : 0
-    })
+/** `after`: where the next round begins; null at the end of what is due. */
+export type Round = { readonly returned: number, readonly after: bigint | null }
+
+/**
+ * Gives back what can be of the next `limit` that are due behind a message, each in a transaction of its own:
+ * what cannot go back yet, and what fails, keeps no other waiting.
+ */
+export async function returnDue (ledger: Ledger, after: bigint = 0n, limit = atOnceMax): Promise<Round> {
+  const due = await dueMessages(ledger.db, after, limit)
+  let returned = 0
+  for (const { party, message, person } of due) {
+    try {
+      returned += await atClinic(ledger, { party, client: 'clinic' }, async desk => {
+        await lockPerson(desk.tx, person)
+        const row = await findMessage(desk.tx, desk.partyId, message)
+        return row !== null && await payDue(desk, row) === 'returned' ? 1 : 0
+      })
+    } catch (error) {
+      ledger.log.error({ err: error, party, message }, 'clinic: a debit that has to go back')
+    }
   }
-  return done
+  return { returned, after: due.length < limit ? null : due.at(-1)?.messageNo ?? null }
 }
 
 export type Returning = { readonly stop: () => Promise<void> }
@@ -24,8 +35,10 @@ export type Returning = { readonly stop: () => Promise<void> }
 /** `stop` waits for what is under way. */
 export function startReturning (ledger: Ledger, everyMs: number): Returning {
   let returning: Promise<unknown> = Promise.resolve()
+  let after = 0n
+  const round = async (): Promise<void> => { after = (await returnDue(ledger, after)).after ?? 0n }
   const timer = setInterval(() => {
-    returning = returning.then(() => returnDue(ledger)).catch((error: unknown) => {
+    returning = returning.then(round).catch((error: unknown) => {
       ledger.log.error({ err: error }, 'clinic: debits that go back')
     })
   }, everyMs)

@@ -23,6 +23,8 @@ import type { Split } from './settle-bill.ts'
 /* ---- what there is ---- */
 
 type Account = Pick<FamilyRow, 'accountBucket' | 'accountCardId'>
+/** Whose accounts a bill moves. Of one that was settled: who paid then, whoever is family now. */
+export type Payers = { readonly self: Account, readonly family: Account | null }
 
 /** Of the personal account in the medical book; one that was closed pays nothing. */
 export async function accountBalance (
@@ -57,16 +59,17 @@ const codes = {
  * journal that it takes back, or whose taking back it takes back: the same transfers in the same order.
  */
 export async function post (
-  { tx, ledger, party, clearingDate, atMs }: Desk, person: PersonRow, split: Split,
+  { tx, ledger, party, clearingDate, atMs }: Desk, payers: Payers, split: Split,
   { sign, corrects }: { readonly sign: 1 | -1, readonly corrects: bigint | null }
 ): Promise<bigint | null> {
   const snapshot = await ledger.registry()
   const all = postingsOf(split, { hospital: party, purseFrom: 'chip' })
   if (all.length === 0) return null
   const transfers = all.map((posting, place): Omit<NewTransfer, 'journal'> => {
-    const { accountBucket: bucket, accountCardId: cardId } = holderOf(posting, person)
+    const { accountBucket: bucket, accountCardId: cardId } = holderOf(posting, payers)
     const [debit, credit] = [posting.debit, posting.credit].map(code => snapshot.accounts.get(code))
     if (debit === undefined || credit === undefined) throw new Error(`no account ${posting.credit}`)
+    if (snapshot.closed.has(credit)) throw new Refusal('registry_invalid', `${posting.credit} is closed`)
     const sides = sign === 1 ? { debit, credit } : { debit: credit, credit: debit }
     return {
       ...sides, bucket, cardId, book: posting.book, amountFen: posting.amountFen, eventAtMs: atMs,
@@ -84,14 +87,13 @@ export async function post (
   throw new Refusal('conditions_not_met', `the medical account refuses: ${result?.why}`)
 }
 
-/** Funds are nobody's card. */
-const nobody = { accountBucket: 0, accountCardId: null }
 function holderOf (
-  { holder }: Posting, person: PersonRow
+  { holder }: Posting, { self, family }: Payers
 ): { readonly accountBucket: number, readonly accountCardId: bigint | null } {
-  if (holder === 'self') return person
-  if (holder === 'family') return person.family ?? nobody
-  return nobody
+  if (holder === null) return { accountBucket: 0, accountCardId: null } // funds are nobody's card
+  const account = holder === 'self' ? self : family
+  if (account === null) throw new Error('a family pays that the settlement does not name')
+  return account
 }
 
 /* ---- the online account ---- */
@@ -134,9 +136,10 @@ async function ask ({ ledger, party }: Desk, client: string, message: string, wa
 
 type Chip = { readonly debit: string, readonly amountFen: number }
 
-export async function purseNow (desk: Desk, chip: Chip): Promise<'paid' | 'awaited' | 'other'> {
+/** `spent`: it went back, and pays nothing any more. */
+export async function purseNow (desk: Desk, chip: Chip): Promise<'paid' | 'awaited' | 'spent' | 'other'> {
   const { state } = await found(desk, chip)
-  return state === 'known' ? 'paid' : state
+  return ({ known: 'paid', returned: 'spent', awaited: 'awaited', other: 'other' } as const)[state]
 }
 
 async function found (desk: Desk, { debit, amountFen }: Chip): Promise<Debit> {
@@ -145,31 +148,37 @@ async function found (desk: Desk, { debit, amountFen }: Chip): Promise<Debit> {
   return await findDebit(desk, named, amountFen)
 }
 
+/** `due`: what is still to go back, null where nothing is. */
+export type GivenBack = {
+  readonly purse: 'paid' | 'returned' | 'to_be_returned', readonly due: Due | null
+}
+
 /**
- * Gives back the debit of a chip that no bill takes, or none any more. `to_be_returned`: its record has to
- * come first, or people have to agree.
+ * Gives back the debit of a chip that no bill takes, or none any more: once its record has come. Where it is
+ * not ours to give back alone, people are asked once, and from then on it is only seen whether they did.
  */
-export async function giveBackChip (
-  desk: Desk, chip: Due, why: string
-): Promise<'paid' | 'returned' | 'to_be_returned'> {
-  if (await isSpent(desk.tx, chip.debit)) return 'paid'
-  const debit = await found(desk, chip)
-  if (debit.state === 'awaited') return 'to_be_returned'
-  if (debit.state === 'known' && !await returned(desk, debit, chip, why)) return 'to_be_returned'
-  if (chip.settlementNo !== null) await markReturned(desk.tx, chip.settlementNo, desk.atMs)
-  return 'returned'
+export async function giveBackChip (desk: Desk, due: Due, why: string): Promise<GivenBack> {
+  if (await isSpent(desk.tx, due.debit)) return { purse: 'paid', due: null }
+  const debit = await found(desk, due)
+  if (debit.state === 'awaited') return { purse: 'to_be_returned', due }
+  const back = debit.state === 'returned' ||
+    (debit.state === 'known' && !due.asked && await returned(desk, debit, due, why))
+  if (!back) return { purse: 'to_be_returned', due: { ...due, asked: true } }
+  if (due.settlementNo !== null) await markReturned(desk.tx, due.settlementNo, desk.atMs)
+  return { purse: 'returned', due: null }
 }
 
 async function returned (
-  desk: Desk, debit: Debit, { debit: name, amountFen }: Chip, reason: string
+  desk: Desk, debit: Debit, { debit: name, amountFen }: Due, reason: string
 ): Promise<boolean> {
   const { party } = desk
   try {
     return await returnDebit(desk, debit,
       { amountFen, by: `clinic ${party}`, reference: `clinic:${party}:${name}`, reason })
   } catch (error) {
-    // Above the limit of a refund two people look at it; until then it is asked for again and again.
-    if (error instanceof Refusal && error.reason === 'proposal_pending') return false
+    // Another refund of it is before people, or a dispute: theirs to end.
+    const theirs = ['proposal_pending', 'dispute_unfinished']
+    if (error instanceof Refusal && theirs.includes(error.reason)) return false
     throw error
   }
 }

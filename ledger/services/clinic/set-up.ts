@@ -106,7 +106,7 @@ export async function setInstitution (
 
 /**
  * Enters insured persons and opens their medical accounts. Throws Refusal registry_invalid for a card that is
- * not ours, for a family member who is not insured.
+ * not ours, for a family member who is not insured or who is the person.
  */
 export async function enterPersons (
   ledger: Ledger, by: string, persons: readonly ClinicPerson[]
@@ -126,6 +126,9 @@ export async function enterPersons (
       await openGuarded(tx, [key], headings['medical-account'].floorFen, atMs)
     }
     for (const [place, { person, family }] of persons.entries()) {
+      if (family === person) {
+        throw new Refusal('registry_invalid', 'nobody is his own family', `/persons/${place}/family`)
+      }
       if (!await setFamily(tx, person, family ?? null)) {
         throw new Refusal('registry_invalid', 'the family member is not insured', `/persons/${place}/family`)
       }

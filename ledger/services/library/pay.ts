@@ -92,7 +92,7 @@ function decide (
   desk: Desk, reader: Reader | LibraryReason, wanted: LibraryPaymentRequest, debit: Debit | null
 ): Spread {
   if (typeof reader === 'string') return { reason: reader }
-  if (debit?.state === 'other') return { reason: 'payment_unproven' }
+  if (debit?.state === 'other' || debit?.state === 'returned') return { reason: 'payment_unproven' }
   const fees = reader.loans.map(({ loan, fine, paidFen, returnedAtMs }) =>
     ({ loan, leftFen: Math.max(0, fine.fen - Number(paidFen)), accruing: returnedAtMs === null }))
   const loan = wanted.fee === undefined ? null : BigInt(wanted.fee.slice(1))
