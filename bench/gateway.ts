@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 import { codecs } from './gateway/codecs.ts'
 import { fleet } from './gateway/fleet.ts'
 import { purchasesOfMany } from './gateway/iso8583.ts'
-import { lanesAtOnce } from './gateway/lanes.ts'
+import { manyLanes } from './gateway/lanes.ts'
 import { conversations } from './gateway/sockets.ts'
 import { recordsThrough } from './gateway/spool.ts'
 import { bench as tapBench } from './tap.ts'
@@ -20,7 +20,7 @@ export async function bench (
   const rounds = Number(values.rounds)
   const parts: Readonly<Record<string, () => unknown>> = {
     tap: () => rounds === 0 ? null : tapBench({ args: [String(rounds)] }),
-    lanes: () => rounds === 0 ? null : lanesAtOnce(Math.ceil(rounds / 4)),
+    lanes: () => rounds === 0 ? null : manyLanes(Math.ceil(rounds / 4)),
     codecs,
     records: recordsThrough,
     sockets: conversations,
