@@ -19,8 +19,10 @@ function newHouse (t: Test) {
   const at = (path: string) => join(house, path)
   mkdirSync(at('node_modules/.citizen-card'), { recursive: true })
   mkdirSync(at('runtime'))
-  for (const name of ['esbuild', 'tsx']) {
-    symlinkSync(join(root, 'node_modules', name), at(`node_modules/${name}`))
+  // Copies: the clone may lie where a stranger may not even look, as in the home of root.
+  for (const name of ['esbuild', 'tsx', '@esbuild']) {
+    cpSync(join(root, 'node_modules', name), at(`packages/node_modules/${name}`), { recursive: true })
+    symlinkSync(at(`packages/node_modules/${name}`), at(`node_modules/${name}`))
   }
   cpSync(join(root, 'runtime/start.mjs'), at('runtime/start.mjs'))
   writeFileSync(at('package.json'), '{ "type": "module" }')
