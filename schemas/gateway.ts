@@ -47,6 +47,12 @@ export const tapReasons = {
   blacklisted: { outcome: 'declined', en: 'the card is on the blacklist', zh: '黑名单卡' },
   tapped_twice: { outcome: 'declined', en: 'this card has just paid here', zh: '请勿重复刷卡' },
   no_tariff: { outcome: 'declined', en: 'there is no tariff for this operator', zh: '无票价参数' },
+  no_stop: {
+    outcome: 'declined', en: 'the terminal does not know at which stop it is', zh: '站点未知'
+  },
+  concession_used_up: {
+    outcome: 'declined', en: 'all rides of today with this concession are used', zh: '当日优惠次数已用完'
+  },
   no_charge: { outcome: 'declined', en: 'the till has not asked for an amount', zh: '未输入金额' },
   insufficient_funds: { outcome: 'declined', en: 'not enough money on the card', zh: '余额不足' },
   card_worn_out: { outcome: 'declined', en: 'the counter of the card is at its end', zh: '计数器已满' },
@@ -144,8 +150,10 @@ export const LaneConfig = Type.Object({
   blockListed: Type.Optional(
     literals(blockForms, 'a listed card is blocked on its chip; absent: it is declined')),
   stop: Type.Optional(Type.String({
-    minLength: 1, maxLength: 64, description: 'fare: the stop where it stands, as tariff documents name it'
+    minLength: 1, maxLength: 64, description: 'fare: the stop where it stands, as tariff documents name it; a bus is told on its way'
   })),
+  sense: Type.Optional(literals(['in', 'out', 'either'],
+    'fare: an entry gate, an exit gate, or a reader that does not know, as on a bus; either when absent')),
   industry: Type.Optional(hexText(1, 'industry code in the trip record: 01 metro, 02 bus, 07 parking')),
   transmitDeadlineMs: Type.Optional(Milliseconds(50, 60_000, 'a silent chip is given up after this; 3000'))
 }, { ...closed, $id: 'LaneConfig' })
@@ -163,6 +171,12 @@ export const ProfileRules = Type.Object({
   loadKeyIndex: Type.Optional(Type.Integer({
     minimum: 0, maximum: 255, description: 'of INITIALIZE FOR LOAD; 1'
   })),
+  memory: Type.Optional(Type.Object({
+    trip: Type.Optional(Type.Integer({ minimum: 1, maximum: 255, description: 'the trip under way; 1' })),
+    earned: Type.Optional(Type.Integer({
+      minimum: 0, maximum: 255, description: 'what counts for transfers and caps; 2; 0: nothing is written'
+    }))
+  }, { ...closed, description: 't-union: records of file 1A in which a card remembers its rides' })),
   pinKeyId: Type.Optional(Type.Integer({ minimum: 0, maximum: 255, description: 'of VERIFY PIN; 0' })),
   cardTypes: Type.Optional(Type.Record(Type.String({ pattern: '^[0-9A-F]{2}$' }), Type.String(), {
     description: 'card class byte to the card type that the tariff names'
@@ -299,6 +313,7 @@ export const LaneView = Type.Object({
     terminal: orNull(Type.String()),
     serial: orNull(Type.String())
   }, closed),
+  stop: Type.Optional(Type.String({ description: 'where it is' })),
   taps: Type.Integer({ description: 'since the start of the gateway' })
 }, { ...closed, $id: 'LaneView' })
 export type LaneView = Static<typeof LaneView>
@@ -310,6 +325,10 @@ export const ChargeRequest = Type.Object({
   })
 }, { ...closed, $id: 'ChargeRequest' })
 export type ChargeRequest = Static<typeof ChargeRequest>
+
+export const StopRequest = Type.Object({
+  stop: Type.String({ minLength: 1, maxLength: 64, description: 'as tariff documents name it' })
+}, { ...closed, $id: 'StopRequest' })
 
 export const GroupRequest = Type.Object({
   count: Type.Integer({ minimum: 1, maximum: 20, description: 'how many passengers the next card pays for' })

@@ -8,6 +8,9 @@ import { checkDocument } from '../schemas/tariff/check-document.ts'
 import type { TariffDocument } from '../schemas/tariff/document.ts'
 import { stepTexts, tellSteps } from '../schemas/tariff/explain.ts'
 import type { Fares } from '../schemas/tariff/fares.ts'
+import { cityTrip, earnedRecord } from '../schemas/epurse/files.ts'
+import { decode, encode } from '../schemas/epurse/layout.ts'
+import { type CardMemory, counters, recall, remember } from '../schemas/tariff/card-memory.ts'
 import type { CardHistory, Journey, Tap } from '../schemas/tariff/journey.ts'
 import { distanceFare } from '../schemas/tariff/legs.ts'
 import { dateOf, dayOfJourney, periodOf, transitDay } from '../schemas/tariff/periods.ts'
@@ -516,6 +519,37 @@ t.test('a terminal that sees every tap asks for what the ledger finds due', asyn
   }), { numRuns: 200 })
   t.pass('200 days')
 })
+
+t.test('two records of a card hold all that its next price depends on', async t => {
+  const seen = new Set<string>()
+  fc.assert(fc.property(randomHistory, days => {
+    const due = dueByTap(priceCard(busy, { ...days, corrections: [] }).journeys)
+    let memory: CardMemory = blankMemory
+    let last: CardState['last'] = null // the lane knows whom it saw a moment ago
+    for (const { counter, ...here } of days.taps) {
+      const state = { ...recall(busy, memory, here), last }
+      const price = priceTap(busy, { ...here, counter: counters.here }, days.entitlements, state)
+      equal(price.dueFen - price.backFen, due.get(counter) ?? 0, `tap ${counter}`)
+      last = price.state.last
+      const alights = price.journeys.some(one => one.counters.length > 1)
+      memory = remember(busy, memory, {
+        here, state: price.state, terminal: '0000990000000001', dateTime: '20260302083000', alights,
+        amountFen: price.dueFen, markedFen: price.markedFen
+      })
+      const trip = decode(cityTrip, memory.trip)
+      const earned = decode(earnedRecord, memory.earned ?? new Uint8Array())
+      if (!trip.ok || !earned.ok) throw new Error('the records are whole')
+      seen.add(`state ${trip.value.state}`).add(`used ${earned.value.used}`)
+        .add(`lines ${Math.min(2, earned.value.lines)}`)
+    }
+  }), { numRuns: 400, seed: 2_026 })
+  for (const one of ['state 0', 'state 1', 'state 2', 'used 1', 'lines 2']) t.ok(seen.has(one), one)
+})
+
+const blankMemory: CardMemory = {
+  trip: encode(cityTrip, { id: '2701', length: 0x7D, valid: 1 }),
+  earned: encode(earnedRecord, { id: '2702', length: 0x7D, valid: 1 })
+}
 
 function equal (found: unknown, wanted: unknown, what: string): void {
   const [one, other] = [JSON.stringify(found), JSON.stringify(wanted)]

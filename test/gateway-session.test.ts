@@ -136,7 +136,9 @@ t.test('a tariff document prices its lines, and the record tells of the ride', a
       ? { ...service, fare: { kind: 'flat', fullFen: 2, cardFen: 1 } }
       : service)
   })
-  const passage = { lane: { ...lane, stop: 'X2' }, cardType: 'anonymous', atMs: logMs, rider: 1, riders: 1 }
+  const passage = {
+    lane: { ...lane, stop: 'X2' }, cardType: 'anonymous', atMs: logMs, rider: 1, riders: 1, memory: null
+  }
   t.match(rideDue(fares, passage), { amountFen: 1, tariffVersion: 7, ride: { stop: 'X2', sense: 'either' } })
   t.match(rideDue(fares, { ...passage, cardType: 'student' }), { amountFen: 100 }, 'by the class of the card')
   t.match(rideDue(fares, { ...passage, rider: 2, riders: 3 }), { ride: { rider: 2, riders: 3 } })
@@ -146,7 +148,9 @@ t.test('a tariff document prices its lines, and the record tells of the ride', a
   t.equal(rideDue(fares, { ...passage, atMs: Date.parse('2018-01-01T00:00:00+08:00') }), null)
 
   const passenger = { rider: 2, riders: 2 }
-  const all = await laneOf(t, wholeTap, { tariff: null, fares, lane: { stop: 'X2' }, passenger })
+  const noMemory: Line = ['C', '00B201D400', '6A83']
+  const withoutMemory = [select, ...reads, noMemory, ...wholeTap.slice(1 + reads.length)]
+  const all = await laneOf(t, withoutMemory, { tariff: null, fares, lane: { stop: 'X2' }, passenger })
   t.match(await tapOnce(all), { reason: 'paid', amountFen: 1 }, 'no flat tariff is wanted')
   const batch = await all.spool.nextBatch(10, () => 'GW1-0001')
   t.match(batch === null ? null : all.spool.recordsOf(batch)[0]?.record,

@@ -113,7 +113,11 @@ t.test('once the ledger works a document waits for a second person', async t => 
   t.match(asked, { version: 2, proposal: Number })
   t.strictSame(await versions(door), [1], 'a draft counts for nobody')
   await door.ok('approver-1', 'POST', `/v1/proposals/${asked.proposal}/decisions`, { approves: true })
-  t.strictSame(await versions(door), [2], 'the one that counts now')
+  t.strictSame(await versions(door), [1, 2], 'trips that began by the first end by it')
+  door.clock.set(Date.parse('2026-04-09T04:59:59+08:00'))
+  t.strictSame(await versions(door), [1, 2])
+  door.clock.set(Date.parse('2026-04-09T05:00:00+08:00'))
+  t.strictSame(await versions(door), [2], 'after 38 days no card remembers anything by it')
   await door.close()
 })
 

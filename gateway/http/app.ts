@@ -9,7 +9,7 @@ import type { Metrics } from '../../runtime/metrics.ts'
 import { Problem } from '../../schemas/api.ts'
 import {
   ChargeRequest, ChargeView, GroupRequest, HealthView, IdentityView, LaneView, LoadRequest, ParametersView,
-  ReadyView, RedeliverReply, RedeliverRequest, SpoolView, TapView
+  ReadyView, RedeliverReply, RedeliverRequest, SpoolView, StopRequest, TapView
 } from '../../schemas/gateway.ts'
 import { limits } from '../../schemas/limits.ts'
 import { PortState } from '../../schemas/port.ts'
@@ -155,6 +155,15 @@ function addLanes (app: FastifyInstance, { lanes, taps, charges, loads, pins }: 
     const lane = lanes.get(request.params.lane)
     if (lane === undefined) throw new NotFound(`there is no lane ${request.params.lane}`)
     lane.group(request.body.count)
+    return reply.code(202).send(request.body)
+  })
+
+  typed.post('/v1/lanes/:lane/stop', {
+    schema: { params: LaneName, body: StopRequest, response: { 202: StopRequest } }
+  }, async (request, reply) => {
+    const lane = lanes.get(request.params.lane)
+    if (lane === undefined) throw new NotFound(`there is no lane ${request.params.lane}`)
+    lane.halt(request.body.stop)
     return reply.code(202).send(request.body)
   })
 

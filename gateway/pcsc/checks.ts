@@ -3,7 +3,7 @@
 import { type CardRules, type LaneConfig, type TapReason } from '../../schemas/gateway.ts'
 import type { Ride } from '../../schemas/record.ts'
 import { type Tariff, priceBoarding } from '../../schemas/tariff/tariff.ts'
-import type { RideDue } from './fare.ts'
+import type { RideDue, TripDue } from './fare.ts'
 import { type CardSeen, rulesOf } from './read-card.ts'
 
 export type Held = {
@@ -44,12 +44,15 @@ export type Due = {
   readonly amountFen: number, readonly tariffVersion?: number
   /** Where a tariff document has priced it. */
   readonly ride?: Ride
+  /** The instant of that price. */
+  readonly atMs?: number
+  readonly trip?: TripDue
 }
 
 /** What the card owes, or why nobody can say. */
 export function dueOf (
   { mode, operator }: LaneConfig, cardType: string, tariff: Tariff | null,
-  charge: { readonly amountFen: number } | null, ride: RideDue | 'no_tariff' | null
+  charge: { readonly amountFen: number } | null, ride: RideDue | TapReason | null
 ): Due | TapReason {
   if (mode === 'till') return charge === null ? 'no_charge' : { amountFen: charge.amountFen }
   if (ride !== null) return ride

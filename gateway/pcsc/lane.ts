@@ -68,6 +68,8 @@ export type Lane = {
   view (): LaneView
   /** The next card that pays does so for so many passengers, one purchase each. */
   group (count: number): void
+  /** Where it is from now on, until it is told again or starts anew. */
+  halt (stop: string): void
   /** Resolves when the lane can serve, or it is known why not. */
   readonly settled: Promise<void>
   /** Resolves when nothing is under way with a card any more. */
@@ -113,6 +115,7 @@ export function openLane (options: LaneOptions): Lane {
   let arrivals = 0
   let count = 0
   let passengers = 1
+  let { stop } = config
 
   const identities = config.identity === undefined ? undefined : options.identities
   reader.greet(deadlineMs, identities === undefined ? greetingFor(rules) : identityGreeting)
@@ -239,7 +242,7 @@ export function openLane (options: LaneOptions): Lane {
     const card = timed(served.connection, nowMs, ms => { spent.card += ms })
     const common = {
       greeting: first ? served.greeting : null,
-      lane: config,
+      lane: stop === undefined ? config : { ...config, stop },
       rules,
       session,
       psam: psam.current(),
@@ -376,9 +379,11 @@ export function openLane (options: LaneOptions): Lane {
       state: session.state(),
       cardReader: cardReaderStates[reader.state()],
       psam: psam.view(),
+      ...stop === undefined ? {} : { stop },
       taps: count
     }),
     group: wanted => { passengers = wanted },
+    halt: at => { stop = at },
     settled: psam.settled,
     close: async () => {
       end()

@@ -12,14 +12,15 @@ import type { CardRef, TransactionRecord } from '../../schemas/record.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { OpenIntent } from '../spool/state.ts'
 import type { Parameters } from '../uplink/parameters.ts'
+import { readMemory } from './card-memory.ts'
 import { type Due, cardTypeOf, dueOf, refusalOf } from './checks.ts'
 import type { Answer, Channel } from './exchange.ts'
-import { rideDue } from './fare.ts'
+import { asksMemory, rideDue } from './fare.ts'
 import { askLastTac } from './last-tac.ts'
 import type { Psam } from './psam.ts'
 import { type CardSeen, readCard } from './read-card.ts'
 import { settle } from './recovery.ts'
-import { type Sale, prepareSale } from './sale.ts'
+import { type Sale, prepareSale, purchaseType } from './sale.ts'
 import type { Session } from './session.ts'
 
 export type Tapping = {
@@ -108,11 +109,23 @@ export async function runTap (card: Channel, tapping: Tapping): Promise<TapResul
   const waits = charge?.waits === true || (settled === 'not_debited' && open?.charge === charge?.charge)
   const { rider, riders } = tapping.passenger ?? { rider: 1, riders: 1 }
   const cardType = cardTypeOf(seen, rules)
-  const ride = rideDue(parameters.fares(), { lane: tapping.lane, cardType, atMs: nowMs, rider, riders })
+  const memory = await memoryOf(card, tapping, seen, nowMs)
+  if (typeof memory === 'string') return declined(tapping, memory, seen)
+  const ride = rideDue(parameters.fares(),
+    { lane: tapping.lane, cardType, atMs: nowMs, rider, riders, memory })
   const due = dueOf(tapping.lane, cardType, parameters.tariff(), waits ? charge : null, ride)
   if (typeof due === 'string') return declined(tapping, due, seen)
   session.signal('priced')
   return sell(card, { ...tapping, psam }, seen, due)
+}
+
+/** Asked for where a document prices by it, and only of a card that can be told anew. */
+async function memoryOf (
+  card: Channel, { lane, rules, parameters }: Tapping, seen: CardSeen, nowMs: number
+): ReturnType<typeof readMemory> {
+  const isAsked = lane.mode === 'fare' && purchaseType(rules, seen) === '09' &&
+    asksMemory(parameters.fares(), lane, nowMs)
+  return isAsked ? await readMemory(card, seen, rules) : null
 }
 
 type Selling = Tapping & { readonly psam: Psam }
@@ -201,7 +214,8 @@ async function sell (card: Channel, tapping: Selling, seen: CardSeen, due: Due):
   if (last === 'lost') return declined(tapping, 'card_removed', seen, due)
   const recordNo = spool.nextRecordNo(lane)
   const sale = await prepareSale(card, psam, {
-    seen, due, lane, rules, recordNo, blacklistVersion: parameters.blacklistVersion(), last, atMs: clock.now()
+    seen, due, lane, rules, recordNo, blacklistVersion: parameters.blacklistVersion(), last,
+    atMs: due.atMs ?? clock.now()
   })
   if (typeof sale === 'string') return declined(tapping, sale, seen, due)
   const intent = await keepIntent(card, tapping, seen, sale)
@@ -211,19 +225,22 @@ async function sell (card: Channel, tapping: Selling, seen: CardSeen, due: Due):
   return pay(card, tapping, seen, sale, intent)
 }
 
-/** The disk works while the card takes the trip record. A debit that is never sent leaves no open intent. */
+/** The disk works while the card takes its records. A debit that is never sent leaves no open intent. */
 async function keepIntent (
-  card: Channel, { spool, lane, charge }: Selling, { key }: CardSeen, { record, mac1, trip }: Sale
+  card: Channel, { spool, lane, charge }: Selling, { key }: CardSeen, { record, mac1, updates }: Sale
 ): Promise<number | TapReason> {
   const forCharge = charge === null ? {} : { charge: charge.charge }
   const kept = spool.intent({ record, lane: lane.lane, mac1, ...forCharge }).catch(() => null)
-  const cached = trip === null ? null : await card.transmit(trip)
+  const cached = updates.length === 0 ? [] : await card.run(updates.map(ifOk))
   const intent = await kept
   if (intent === null) return 'spool_failed'
-  if (cached === null || (cached.kind === 'answer' && isOk(cached.sw))) return intent
+  const last = cached.at(-1)
+  if (last === undefined || (last.kind === 'answer' && isOk(last.sw))) return intent
   await spool.void({ intent, card: key, why: 'not_debited' })
-  return cached.kind === 'unknown' ? 'card_removed' : 'card_refused'
+  return last.kind === 'unknown' ? 'card_removed' : 'card_refused'
 }
+
+const ifOk = (command: Uint8Array) => ({ command, goOn: 'if_ok' as const })
 
 /* ---- from here on the chip may have paid ---- */
 

@@ -11,8 +11,10 @@ import { encode } from '../../schemas/epurse/layout.ts'
 import { isOk } from '../../schemas/epurse/status-words.ts'
 import type { CardRules, LaneConfig, TapReason } from '../../schemas/gateway.ts'
 import type { TransactionRecord } from '../../schemas/record.ts'
+import { memoryUpdates } from './card-memory.ts'
 import type { Due } from './checks.ts'
 import type { Answer, Channel } from './exchange.ts'
+import type { TripStep } from './fare.ts'
 import type { LastTac } from './last-tac.ts'
 import { type Psam, terminalBytes } from './psam.ts'
 import { type CardSeen, rulesOf } from './read-card.ts'
@@ -22,8 +24,8 @@ export type Sale = {
   readonly record: TransactionRecord
   readonly mac1: string
   readonly debit: Uint8Array
-  /** The record that a composite purchase writes with the debit. */
-  readonly trip: Uint8Array | null
+  /** Commands with the records that a composite purchase writes with the debit. */
+  readonly updates: readonly Uint8Array[]
 }
 
 /** What is offered to whom: the card, the price, and what the record says of the place. */
@@ -42,7 +44,7 @@ export type Offer = {
 
 /** Balance, INITIALIZE, signature of the PSAM; or why not. Nothing has happened on the chip yet. */
 export async function prepareSale (card: Channel, psam: Psam, offer: Offer): Promise<Sale | TapReason> {
-  const { seen, due, rules, lane } = offer
+  const { seen, due, rules } = offer
   const type = purchaseType(rules, seen)
   const initialise = initialiseFor(psam, seen, due, type)
   const asked = { command: getBalance(2, seen.profile.balanceSelector), goOn: 'if_balance' } as const
@@ -65,7 +67,7 @@ export async function prepareSale (card: Channel, psam: Psam, offer: Offer): Pro
     record,
     mac1: hex(mac1),
     debit: debit({ sequence4, date4: dateTime.subarray(0, 4), time3: dateTime.subarray(4), mac1 }),
-    trip: type === '09' ? tripUpdate(lane, seen, record) : null
+    updates: type === '09' ? updatesOf(offer, record) : []
   }
 }
 
@@ -108,7 +110,7 @@ const initRefusals: ReadonlyMap<number, TapReason> = new Map([
 ])
 
 type PurchaseType = '06' | '09'
-const purchaseType = (rules: CardRules, { profile, cappRecord }: CardSeen): PurchaseType => {
+export const purchaseType = (rules: CardRules, { profile, cappRecord }: CardSeen): PurchaseType => {
   const form = rulesOf(rules, profile.name).purchase ?? profile.purchase
   const hasTarget = profile.name === 't-union' || cappRecord !== null
   return form === 'capp' && hasTarget ? '09' : '06'
@@ -158,21 +160,27 @@ function greyRecord (offer: Offer, psam: Psam, signed: Signed): TransactionRecor
 }
 
 /**
- * T-Union appends to its trip file; a city-union card gets its own record back, its fields are the city's
- * affair.
+ * T-Union appends to its trip file, after what it remembers of the trip; a city-union card gets its own record
+ * back, its fields are the city's affair.
  */
-function tripUpdate (
-  lane: LaneConfig, { profile, cappRecord }: CardSeen, record: TransactionRecord
-): Uint8Array {
+function updatesOf ({ lane, seen, due, rules }: Offer, record: TransactionRecord): Uint8Array[] {
+  const { profile, cappRecord } = seen
+  const terminal = `0000${record.psam}`
   const { sfi, record: number, by } = profile.cappUpdate ?? { sfi: 0x17, record: 2, by: 'tag' }
-  return updateCappCache(sfi, number, cappRecord ?? trip(lane, record), by)
+  const bytes = cappRecord ?? trip(lane, record, terminal, due.trip?.step ?? 'single')
+  return [
+    ...due.trip === undefined ? [] : memoryUpdates(due.trip, { terminal, record, seen, rules }),
+    updateCappCache(sfi, number, bytes, by)
+  ]
 }
 
-/** File 1E: one ride paid at once. */
-function trip ({ industry, line = '' }: LaneConfig, record: TransactionRecord): Uint8Array {
+/** File 1E. */
+function trip (
+  { industry, line = '' }: LaneConfig, record: TransactionRecord, terminal: string, step: TripStep
+): Uint8Array {
   return encode(tripRecord, {
-    type: singleRide,
-    terminal: `0000${record.psam}`,
+    type: tripTypes[step],
+    terminal,
     industry: Number.parseInt(industry ?? busIndustry, 16),
     line: /^\d{1,4}$/.test(line) ? line.padStart(4, '0') : '0000',
     amountFen: record.amountFen,
@@ -180,5 +188,8 @@ function trip ({ industry, line = '' }: LaneConfig, record: TransactionRecord): 
     dateTime: record.dateTime
   })
 }
-const singleRide = 0x06
+/** Of rides that the electronic purse pays. */
+const tripTypes: Readonly<Record<TripStep, number>> = {
+  entry: 0x03, exit: 0x04, single: 0x06, supplement: 0x08
+}
 const busIndustry = '02'

@@ -149,6 +149,42 @@ export const ongoingTrip = layout('file 1A record', 128, {
   amountFen: f(96, 4, 'number'),
   distance: f(100, 2, 'number')
 })
+/**
+ * Ours, in the RFU bytes of that record: the trip in the terms of a tariff document, which is known by its
+ * version. Places count in the order of the document, stops in that of their names.
+ */
+export const cityTrip = layout('file 1A record, city', ongoingTrip.length, {
+  ...ongoingTrip.fields,
+  mark: f(102, 2, 'text'), // C1: the form of what follows
+  tariffVersion: f(104, 4, 'number'),
+  service: f(108, 2, 'number'), // place in the document
+  party: f(110, 1, 'number'), // place in the service
+  stop: f(111, 2, 'number'), // place + 1; 0 none
+  class: f(113, 1, 'number'), // place + 1; 0 ordinary
+  riders: f(114, 1, 'number'),
+  line: f(115, 8, 'text'),
+  at: f(123, 4, 'number') // seconds since 1970
+})
+
+/** Ours, another record of file 1A: what transfers, caps, ladders and counted concessions are made of. */
+export const earnedRecord = layout('file 1A record, earned', ongoingTrip.length, {
+  id: f(0, 2, 'hex'),
+  length: f(2, 1, 'number'),
+  valid: f(3, 1, 'number'),
+  lock: f(5, 1, 'number'),
+  mark: f(6, 2, 'text'), // C2
+  tariffVersion: f(8, 4, 'number'),
+  day: f(12, 2, 'number'), // transit day since 1970 to which the sums belong
+  group: f(14, 1, 'number'), // of the first paid journey: place + 1; 0 none
+  start: f(15, 4, 'number'), // seconds since 1970, of that journey
+  end: f(19, 4, 'number'),
+  paidFen: f(23, 3, 'number'), // by all journeys that count with it
+  used: f(26, 1, 'number'), // transfers
+  lines: f(27, 1, 'number'), // how many were ridden
+  lineDigests: f(28, 24, 'hex'), // three bytes of each
+  sums: f(52, 76, 'hex') // place of a cap, ladder or counted concession + 1, and three bytes of its sum
+})
+
 /** Gates are known whose record has 120 bytes; nothing is established about them. */
 export const ongoingTripShort = layout('file 1A record (120 bytes)', 120, {})
 

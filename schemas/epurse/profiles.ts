@@ -3,7 +3,8 @@
 import { unhex } from './hex.ts'
 import { transactionTypes } from './transaction-types.ts'
 
-export type ProfileName = 'pboc' | 'cjt166' | 'cjt166-auth' | 't-union'
+export const profileNames = ['pboc', 'cjt166', 'cjt166-auth', 't-union'] as const
+export type ProfileName = typeof profileNames[number]
 
 export type FileToRead =
   | { readonly kind: 'binary', readonly sfi: number, readonly le: number }

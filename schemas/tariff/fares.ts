@@ -10,11 +10,16 @@ export type Version = {
   readonly fromMs: number
   /** By operator, and by operator and line where a service names lines. */
   readonly services: ReadonlyMap<string, ReadyService>
+  /** Names in it, sorted: whoever must be brief says the place. */
+  readonly groups: readonly string[]
+  readonly classes: readonly string[]
 }
 export type ReadyService = {
   readonly id: string
   readonly group: string
   readonly fare: Fare
+  /** Sorted; none where the fare does not ask for them. */
+  readonly stops: readonly string[]
   /** Ways between stations, where the fare goes by distance. */
   readonly ways: ReadonlyMap<string, Way>
   readonly rules: RuleIndex
@@ -33,7 +38,7 @@ export function faresOf (documents: readonly TariffDocument[]): Fares {
   return documents.map(document => {
     const fromMs = instantOf(document.from)
     assert(fromMs !== null, `tariff ${document.version} was not checked`)
-    return { document, fromMs, services: index(document.services) }
+    return { document, fromMs, services: index(document.services), ...namesIn(document) }
   }).sort((one, other) => one.fromMs - other.fromMs || one.document.version - other.document.version)
 }
 
@@ -64,12 +69,33 @@ function index (services: readonly Service[]): ReadonlyMap<string, ReadyService>
     const ways = fare.kind === 'distance' ? waysOf(fare.pairs) : new Map<string, Way>()
     const rules = fare.kind === 'zone' ? fare.rules : []
     const classes = new Set(rules.flatMap(({ byClass = {} }) => Object.keys(byClass)))
-    const ready = { id, group, fare, ways, rules: ruleIndex(rules), classes }
+    const ready = { id, group, fare, stops: stopsOf(fare), ways, rules: ruleIndex(rules), classes }
     return operators.flatMap(operator => lines === undefined
       ? [[operator, ready] as const]
       : lines.map(line => [ofLine(operator, line), ready] as const))
   }))
 }
+
+function namesIn ({ services, concessions = {} }: TariffDocument) {
+  const rules = services.flatMap(({ fare }) => fare.kind === 'zone' ? fare.rules : [])
+  const byRule = rules.flatMap(({ byClass = {} }) => Object.keys(byClass))
+  return {
+    groups: sorted([
+      ...services.map(({ id, group = id }) => group), ...rules.flatMap(({ group }) => group ?? [])]),
+    classes: sorted([...Object.keys(concessions), ...byRule])
+  }
+}
+
+function stopsOf (fare: Fare): readonly string[] {
+  switch (fare.kind) {
+    case 'flat': return []
+    case 'section': return sorted(Object.keys(fare.stages))
+    case 'distance': return sorted(fare.pairs.flatMap(({ from, to }) => [from, to]))
+    case 'zone': return sorted(Object.keys(fare.areas))
+  }
+}
+
+const sorted = (names: readonly string[]): readonly string[] => [...new Set(names)].sort()
 
 type Pairs = Extract<Fare, { kind: 'distance' }>['pairs']
 

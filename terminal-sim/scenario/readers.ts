@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { BlockForm } from '../../schemas/card-block.ts'
+import type { ProfileName } from '../../schemas/epurse/profiles.ts'
 import type { laneModes, LaneConfig, LaneView, TapView } from '../../schemas/gateway.ts'
 import type { LoadSource } from '../../schemas/load.ts'
 import type { CardDescription, CardReport } from '../card/description.ts'
@@ -22,6 +23,9 @@ export type LaneSaid = {
   readonly mode?: typeof laneModes[number]
   readonly agent?: string
   readonly block_listed?: BlockForm
+  readonly cards?: ProfileName
+  readonly stop?: string
+  readonly sense?: 'in' | 'out' | 'either'
   readonly line?: string
   readonly vehicle?: string
   readonly psam_sequence?: number
@@ -46,8 +50,12 @@ export type Bench = {
   clear (): Promise<void>
 }
 
-export type TapHow = { readonly torn: Torn | undefined, readonly amountFen: number | undefined }
-export type LoadHow = TapHow & {
+type CardHow = { readonly torn: Torn | undefined, readonly amountFen: number | undefined }
+export type TapHow = CardHow & {
+  /** Where the lane is by now. */
+  readonly stop: string | undefined
+}
+export type LoadHow = CardHow & {
   /** As the gateway knows it: the same one again is the same load. */
   readonly reference: string | undefined
   readonly source: LoadSource
@@ -105,7 +113,7 @@ export async function layLanes (
     const { operator, psam } = known(world.terminals, 'terminal', terminal)
     const { number, sequence } = known(world.psams, 'PSAM', psam)
     const chip = `${mark}-psam-${lane}`
-    await farm.createPsam({ chip, psam: { profile: 'cjt166', terminal: number, sequence: sequence + 1 } })
+    await farm.createPsam({ chip, psam: { profile: one.cards ?? 'cjt166', terminal: number, sequence: sequence + 1 } })
     await farm.insert({ chip, reader: pair.psam })
     lanes.set(lane, { card: pair.card, psam: pair.psam })
     configs.push(laneConfig(lane, terminal, operator, number, one, pair))
@@ -160,6 +168,8 @@ function laneConfig (
     ...(said.agent === undefined ? {} : { agent: said.agent }),
     ...(said.block_listed === undefined ? {} : { blockListed: said.block_listed }),
     ...(said.mode === 'load' ? { loadDeadlineMs: loadWaitMs } : {}),
+    ...(said.stop === undefined ? {} : { stop: said.stop }),
+    ...(said.sense === undefined ? {} : { sense: said.sense }),
     ...(said.line === undefined ? {} : { line: said.line }),
     ...(said.vehicle === undefined ? {} : { vehicle: said.vehicle })
   }
@@ -175,22 +185,28 @@ async function chipOf (
 ): Promise<string> {
   const there = chips.get(name)
   if (there !== undefined) return there
-  const { ref, suite, keyVersion, balanceFen, counter, forged } = known(world.chips, 'card', name)
+  const { ref, profile, type, suite, keyVersion, balanceFen, counter, forged } =
+    known(world.chips, 'card', name)
+  const cardClass = profile === 't-union' ? cardClasses.get(type) : undefined
   const chip = `${mark}-card-${name}`
   const card: CardDescription = {
-    profile: 'cjt166',
+    profile,
     issuer: ref.issuer,
     serial: ref.serial,
     balanceFen,
     offlineCounter: counter,
     suite,
     keyVersion,
+    ...(cardClass === undefined ? {} : { cardClass }),
     ...(forged ? { keys: foreignKeys(name) } : {})
   }
   await farm.createCard({ chip, card })
   chips.set(name, chip)
   return chip
 }
+
+/** Of file 0017, as gateways read them. */
+const cardClasses: ReadonlyMap<string, number> = new Map([['named', 1], ['student', 2], ['senior', 3], ['test', 4]])
 
 function foreignKeys (name: string): NonNullable<CardDescription['keys']> {
   const key = (use: string) =>
@@ -203,9 +219,10 @@ type Place = {
   readonly chip: string
 }
 
-async function tap (place: Place, { torn, amountFen }: TapHow): Promise<TapView> {
+async function tap (place: Place, { torn, amountFen, stop }: TapHow): Promise<TapView> {
   const { edge, lane } = place
   await edge.follow()
+  if (stop !== undefined) await edge.post(`/v1/lanes/${lane}/stop`, { stop })
   const seen = await lastTap(edge)
   if (amountFen !== undefined) {
     await edge.post(`/v1/lanes/${lane}/charges`, { amountFen, reference: `tap-${seen + 1}` })

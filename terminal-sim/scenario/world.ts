@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import type { Instant } from '../../runtime/clock.ts'
 import type { FileReply, RecordResult, Registry, TrialBalance } from '../../schemas/api.ts'
+import type { ProfileName } from '../../schemas/epurse/profiles.ts'
 import type { CardRef, TransactionRecord } from '../../schemas/record.ts'
 import type { Api } from './api.ts'
 import type { Edge } from './edge.ts'
@@ -15,6 +16,8 @@ import { StepError } from './verb.ts'
 export type Chip = {
   readonly name: string
   readonly ref: CardRef
+  readonly profile: ProfileName
+  readonly type: string
   readonly suite: '3des' | 'sm4'
   readonly keyVersion: number
   readonly cityFactor: string | null

@@ -120,10 +120,11 @@ async function store (tx: Tx, document: TariffDocument, by: string, atMs: number
   })
 }
 
-/** The version that counts now and those to come. */
+/** Those that count, that are to come, and by which a card may still remember what it did this month. */
 export async function currentDocuments ({ registry, clock }: Ledger): Promise<TariffDocument[]> {
   const { fares } = await registry()
-  const now = versionAt(fares, clock.now())
-  return fares.filter(version => version === now || version.fromMs > clock.now())
-    .map(({ document }) => document)
+  const remembered = versionAt(fares, clock.now() - rememberedDays * 86_400_000)
+  return fares.slice(remembered === null ? 0 : fares.indexOf(remembered)).map(({ document }) => document)
 }
+/** A month, and a trip that was open when it began. */
+const rememberedDays = 31 + 7

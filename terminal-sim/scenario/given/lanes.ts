@@ -1,6 +1,7 @@
 // given: lanes, each a real card reader and a real PSAM reader behind a gateway.
 import { Type } from 'typebox'
 import { blockForms } from '../../../schemas/card-block.ts'
+import { profileNames } from '../../../schemas/epurse/profiles.ts'
 import { laneModes } from '../../../schemas/gateway.ts'
 import { mappingOf } from '../check.ts'
 import { name, oneOf } from '../values.ts'
@@ -22,6 +23,9 @@ export const lanes = givenVerb({
         block_listed: Type.Optional(
           oneOf(blockForms, 'listed cards block themselves here; absent: they are declined')
         ),
+        cards: Type.Optional(oneOf(profileNames, 'whose PSAM it has; cjt166 when absent')),
+        stop: Type.Optional(name('the stop where it stands, or begins')),
+        sense: Type.Optional(oneOf(['in', 'out', 'either'], 'an entry, an exit, or both; either when absent')),
         line: Type.Optional(name('line or counter')),
         vehicle: Type.Optional(name('vehicle or desk'))
       },

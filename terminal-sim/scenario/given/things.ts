@@ -1,5 +1,6 @@
 // given: terminals with their PSAMs, and cards.
 import { Type, type Static } from 'typebox'
+import { profileNames } from '../../../schemas/epurse/profiles.ts'
 import { formatIso, startOfDate, addDays } from '../../../runtime/instants.ts'
 import { mappingOf } from '../check.ts'
 import { hex, moment, name, oneOf, text, whole, yes, yuan } from '../values.ts'
@@ -132,7 +133,7 @@ export const cards = givenVerb({
         type: Type.Optional(oneOf(cardTypes, 'anonymous when absent')),
         balance: Type.Optional(yuan('0.00 when absent')),
         counter: Type.Optional(whole('offline counter; 0 when absent')),
-        profile: Type.Optional(oneOf(['pboc', 'cjt166', 'cjt166-auth', 't-union'], 'cjt166 when absent')),
+        profile: Type.Optional(oneOf(profileNames, 'cjt166 when absent')),
         suite: Type.Optional(oneOf(['3des', 'sm4'], '3des when absent')),
         key_version: Type.Optional(whole('1 when absent')),
         city_factor: Type.Optional(hex('8 bytes; none when absent')),
@@ -158,6 +159,8 @@ export const cards = givenVerb({
         ref: one.issuer === undefined
           ? cardOf(card, one.issue)
           : { ...cardOf(card, one.issue), issuer: one.issuer.padEnd(16, 'F') },
+        profile: one.profile ?? 'cjt166',
+        type: one.type ?? 'anonymous',
         suite: one.suite ?? '3des',
         keyVersion: one.key_version ?? 1,
         cityFactor: one.city_factor ?? null,
@@ -170,8 +173,8 @@ export const cards = givenVerb({
       if (one.issuer !== undefined) continue
       add(world, 'cards', {
         card: chip.ref,
-        profile: one.profile ?? 'cjt166',
-        type: one.type ?? 'anonymous',
+        profile: chip.profile,
+        type: chip.type,
         suite: chip.suite,
         keyVersion: chip.keyVersion,
         cityFactor: chip.cityFactor,

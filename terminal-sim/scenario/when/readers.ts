@@ -20,14 +20,15 @@ export const tap = whenVerb({
       lane: name('a lane'),
       torn,
       amount: Type.Optional(yuan('at a till: what is to be paid')),
+      stop: Type.Optional(name('in a vehicle: where it is by now')),
       as
     },
     { additionalProperties: false }
   ),
-  plan: (world, { card, lane, torn, amount, as }) => [
+  plan: (world, { card, lane, torn, amount, stop, as }) => [
     {
       act: async () => {
-        const told = await readersOf(world).tap(lane, card, { torn, amountFen: amount })
+        const told = await readersOf(world).tap(lane, card, { torn, amountFen: amount, stop })
         world.answers.set(as ?? 'last tap', told)
       }
     }
