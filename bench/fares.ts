@@ -1,5 +1,6 @@
-// How many journeys a core prices, a month of a million of them priced again after a tariff was corrected,
-// and ten thousand random days beside the slow calculator. `npm run bench -- fares [DAYS]`.
+// How many journeys a core prices, a month of them priced again after a tariff was corrected – a million in
+// one thread, and as many as told in a ledger on PostgreSQL – and random days beside the slow calculator.
+// `npm run bench -- fares [DAYS [JOURNEYS]]`.
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { Tap } from '../schemas/tariff/journey.ts'
@@ -7,6 +8,7 @@ import { dueByTap, priceCard } from '../schemas/tariff/price-card.ts'
 import {
   at, busyDocuments, faresFrom, firstDocument, gate, history, secondDocument, tap
 } from './fares/city.ts'
+import { repriceInLedger } from './fares/month-in-ledger.ts'
 import { randomHistory } from './fares/random-days.ts'
 import { slowFares } from './fares/slow.ts'
 
@@ -16,10 +18,15 @@ const journeysPerCard = 50
 export async function bench (
   { args }: { readonly args: readonly string[] }
 ): Promise<Record<string, unknown>> {
-  const days = Number(args[0] ?? 10_000)
+  const [days = 10_000, ledgerJourneys = 50_000] = args.map(Number)
   const month = repriceMonth()
   const compared = compareDays(days)
-  return { ...month, ...compared }
+  const inLedger = await repriceInLedger(Math.ceil(ledgerJourneys / journeysPerCard), monthOf)
+  const { ledgerJourneys: journeys = 0, againSeconds = 0, againHeapMiB, againFirstHeapMiB } = inLedger
+  console.log(`${journeys} journeys of a ledger priced again and booked in ${againSeconds.toFixed(1)} s: ` +
+    `${(1_000_000 * againSeconds / journeys / 60).toFixed(1)} minutes for a million; ` +
+    `heap at most ${againHeapMiB} MiB, ${againFirstHeapMiB} in the first quarter`)
+  return { ...month, ...compared, ...inLedger }
 }
 
 /** One card after the other, as a job would read them: what is held is one card and two sums. */

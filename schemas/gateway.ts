@@ -5,7 +5,7 @@ import { Instant } from './api.ts'
 import { blockForms } from './card-block.ts'
 import { limits } from './limits.ts'
 import { type LoadSource, loadSources } from './load.ts'
-import { placed } from './placed.ts'
+import { onLine, placed } from './placed.ts'
 import { PortConfig } from './port.ts'
 
 const closed = { additionalProperties: false } as const
@@ -149,11 +149,7 @@ export const LaneConfig = Type.Object({
   } as typeof IdentityRules),
   blockListed: Type.Optional(
     literals(blockForms, 'a listed card is blocked on its chip; absent: it is declined')),
-  stop: Type.Optional(Type.String({
-    minLength: 1, maxLength: 64, description: 'fare: the stop where it stands, as tariff documents name it; a bus is told on its way'
-  })),
-  sense: Type.Optional(literals(['in', 'out', 'either'],
-    'fare: an entry gate, an exit gate, or a reader that does not know, as on a bus; either when absent')),
+  ...onLine,
   industry: Type.Optional(hexText(1, 'industry code in the trip record: 01 metro, 02 bus, 07 parking')),
   transmitDeadlineMs: Type.Optional(Milliseconds(50, 60_000, 'a silent chip is given up after this; 3000'))
 }, { ...closed, $id: 'LaneConfig' })

@@ -26,13 +26,16 @@ export const Purse = Type.Union([Type.Literal('ep'), Type.Literal('ed')], {
 })
 
 /** Where and how a card was at a validator: what its price needs beside line and vehicle. */
+export const senses = ['in', 'out', 'either'] as const
+export const Sense = Type.Union([Type.Literal('in'), Type.Literal('out'), Type.Literal('either')], {
+  description: 'either: a reader that does not know, as on a bus with one door'
+})
+
 export const Ride = Type.Object({
   stop: Type.Optional(Type.String({
     minLength: 1, maxLength: 64, description: 'stop or station, as tariffs name it'
   })),
-  sense: Type.Union([Type.Literal('in'), Type.Literal('out'), Type.Literal('either')], {
-    description: 'either: a reader that does not know, as on a bus with one door'
-  }),
+  sense: Sense,
   rider: Type.Optional(Type.Integer({
     minimum: 1, maximum: 99, description: '1 the holder, 2, 3, … whom the holder pays for; 1 when absent'
   })),

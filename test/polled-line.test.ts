@@ -12,13 +12,15 @@ import { createLog } from '../runtime/log.ts'
 import type { PolledSpeaks, PolledTerminal } from '../schemas/polled/config.ts'
 import { buildPolled, cutPolled } from '../schemas/polled/frame.ts'
 import {
-  layoutBytes, parametersLayout, readLayout, recordLayout, statusLayout, writeLayout
+  layoutBytes, parametersLayout, readLayout, recordLayout, rideLayout, statusLayout, writeLayout
 } from '../schemas/polled/messages.ts'
 import type { PortConfig } from '../schemas/port.ts'
 import { cardKey, evidenceHash, type TransactionRecord } from '../schemas/record.ts'
 import type { Line } from '../terminal-sim/line/line.ts'
 import { whyNoPty } from '../terminal-sim/line/pty-pair.ts'
-import { type Balk, newTerminal, serveLine, type StoredRecord } from '../terminal-sim/polled/terminal.ts'
+import {
+  type Balk, newTerminal, serveLine, type StoredRecord, writeRecord
+} from '../terminal-sim/polled/terminal.ts'
 import { startDoors } from './support/ledger-http.ts'
 import { card, debit } from './support/small-city.ts'
 import { openCity } from './support/terminals.ts'
@@ -63,6 +65,23 @@ t.test('a record: 67 bytes in the order of the table, and what it becomes', asyn
   t.same(readRecord(bytes, config), { kind: 'record', recordNo: record.recordNo, record })
   const locked = writeLayout(recordLayout, { ...stored(record), type: 0x99 })
   t.match(readRecord(locked, config), { kind: 'lock', recordNo: record.recordNo })
+  const ride = { sense: 1, rider: 2, riders: 3, stop: Buffer.from('解放路').toString('hex').padEnd(64, '0') }
+  const onBus = (more: Partial<typeof ride> = {}, at: Partial<PolledTerminal> = {}) => {
+    const payload = writeRecord({ ...stored(record), ride: { ...ride, ...more } })
+    const told = readRecord(payload, { ...config, ...at })
+    return told.kind === 'record' ? told.record.ride : told.kind
+  }
+  t.equal(layoutBytes(rideLayout), 35)
+  t.same(onBus(), { sense: 'in', stop: '解放路', rider: 2, riders: 3 })
+  const alone = { sense: 0, rider: 1, riders: 1, stop: '00'.repeat(32) }
+  t.same(onBus(alone), { sense: 'either' })
+  t.same(onBus(alone, { stop: 'X4', sense: 'out' }), { sense: 'either', stop: 'X4' }, 'where it stands')
+  t.same(onBus({ sense: 3 }), 'odd')
+  t.same(onBus({ rider: 0 }), 'odd')
+  t.match(readRecord(bytes, { ...config, stop: 'X4', sense: 'out' }),
+    { record: { ride: { sense: 'out', stop: 'X4' } } }, 'a gate says where it is in its configuration')
+  const cut = readRecord(writeRecord({ ...stored(record), ride }).subarray(0, 90), config)
+  t.match(cut, { kind: 'odd', error: { field: 'stop', offset: 70 } })
   const torn = readRecord(bytes.subarray(0, 50), config)
   t.match(torn, { kind: 'odd', error: { field: 'dateTime', offset: 45 } })
   const odd = writeLayout(recordLayout, { ...stored(record), counter: 0 })

@@ -118,6 +118,9 @@ t.test('messages: what is wrong is named with its field and offset', async t => 
     SALE|键=1                      -> 键 at 5: does not belong into SALE
     toString|key=0001              ->  at 0: no such kind of message
     SALE|__proto__=1               -> __proto__ at 5: does not belong into SALE
+    RECORD|key=0001|sense=up       -> sense at 16: has not the shape of such a field
+    RECORD|key=0001|riders=0       -> riders at 16: has not the shape of such a field
+    SALE|key=0001|stop=X1          -> stop at 14: does not belong into SALE
     ECHO|key=0001|terminal=B1      -> fine`
   for (const row of rows.trim().split('\n')) {
     const [message = '', wanted = ''] = row.split('->')

@@ -1,5 +1,5 @@
-// Trips that a card remembers: what a lane reads, asks for and writes, and a card that leaves at every command
-// of an entry and of an exit and comes back.
+// Trips that a card remembers: what a lane reads, asks for and writes, and a card that leaves at every
+// command of an entry and of an exit and comes back.
 import t from 'tap'
 import { conversing } from '../gateway/pcsc/exchange.ts'
 import { startPsam } from '../gateway/pcsc/psam.ts'
@@ -49,6 +49,7 @@ async function city (description: CardDescription = tUnion, rules: CardRules = {
     clock.advance(600_000)
     const placed = lanes[name]
     const { stop: _, ...unplaced } = { stop: '', ...placed }
+    const at = more.stop ?? ('stop' in placed ? placed.stop : undefined)
     const psam = psams.get(name)
     if (psam === undefined) throw new Error(`no lane ${name}`)
     const started = await startPsam(conversing(putDown(psam).channel.transmit), psam.atr, undefined)
@@ -58,7 +59,7 @@ async function city (description: CardDescription = tUnion, rules: CardRules = {
     const hand = putDown(chip, more.tear ?? null)
     const result = await runTap(conversing(hand.channel.transmit), {
       greeting: null,
-      lane: more.stop === null ? unplaced : { ...placed, ...more.stop === undefined ? {} : { stop: more.stop } },
+      lane: more.stop === null ? unplaced : { ...unplaced, ...at === undefined ? {} : { stop: at } },
       rules,
       session,
       psam: started.psam,
@@ -108,11 +109,13 @@ t.test('an entry and an exit, and what is written', async t => {
   })
   const [exit, entry] = [record('001E', 0), record('001E', 1)]
   t.same([entry[0], entry[9], exit[0], exit[9]], [0x03, 0x01, 0x04, 0x01], 'entry and exit, of a metro')
-  t.match(decode(earnedRecord, record('001A', 1)), { value: {
-    id: '2702', mark: 'C2', tariffVersion: 1, group: 2, paidFen: 500, used: 0, lines: 1,
-    start: Date.parse('2026-02-27T08:10:00+08:00') / 1_000,
-    sums: /^010001F4020001F4(00)+$/
-  } }, 'of the caps of the day and the week 5.00 are used up')
+  t.match(decode(earnedRecord, record('001A', 1)), {
+    value: {
+      id: '2702', mark: 'C2', tariffVersion: 1, group: 2, paidFen: 500, used: 0, lines: 1,
+      start: Date.parse('2026-02-27T08:10:00+08:00') / 1_000,
+      sums: /^010001F4020001F4(00)+$/
+    }
+  }, 'of the caps of the day and the week 5.00 are used up')
   t.match(rides().map(({ type, dateTime, amountFen, ride }) => [type, dateTime, amountFen, ride]), [
     ['09', '20260227081000', 0, { stop: 'M0', sense: 'in' }],
     ['09', '20260227082000', 500, { stop: 'M5', sense: 'out' }]])

@@ -142,7 +142,7 @@ export function polledSite (place: Place, believed: Believed, port: string, cabl
       const { terminal, records } = chance.pick(all)
       const { store } = terminal
       if (store.records.length < waitingMax) {
-        const record = records.next()
+        const { ride: _, ...record } = records.next()
         believed.told.set(eventOf(record), record.amountFen)
         store.records.push({
           ...record, ...record.card, purse: 2, type: 6, tac: record.tac ?? '', flags: 0, tariffVersion: 0,

@@ -30,8 +30,10 @@ const isLocked = (record: Uint8Array | null): boolean =>
   record !== null && record[ongoingTrip.fields.lock.at] !== 0
 
 /** Records of another length are known of gates elsewhere; nothing is established about them. */
-const wholeRecord = (answer: Answer): Uint8Array | null =>
-  answer.kind === 'answer' && isOk(answer.sw) && answer.data.length === ongoingTrip.length ? answer.data : null
+function wholeRecord (answer: Answer): Uint8Array | null {
+  if (answer.kind === 'unknown' || !isOk(answer.sw)) return null
+  return answer.data.length === ongoingTrip.length ? answer.data : null
+}
 
 /** Commands that write what has changed, to go between INITIALIZE and the debit. */
 export function memoryUpdates (

@@ -160,8 +160,8 @@ function greyRecord (offer: Offer, psam: Psam, signed: Signed): TransactionRecor
 }
 
 /**
- * T-Union appends to its trip file, after what it remembers of the trip; a city-union card gets its own record
- * back, its fields are the city's affair.
+ * T-Union appends to its trip file, after what it remembers of the trip; a city-union card gets its own
+ * record back, its fields are the city's affair.
  */
 function updatesOf ({ lane, seen, due, rules }: Offer, record: TransactionRecord): Uint8Array[] {
   const { profile, cappRecord } = seen

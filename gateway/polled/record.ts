@@ -1,10 +1,12 @@
 // From the layout of a terminal's record to the record that all cables end in. Pure.
 import { Check } from 'typebox/value'
+import { unhex } from '../../schemas/epurse/hex.ts'
 import type { PolledTerminal } from '../../schemas/polled/config.ts'
 import {
-  cardLock, readLayout, recordFlags, recordLayout, type LayoutError, type Values
+  cardLock, readLayout, recordFlags, recordLayout, rideLayout, rideSenses, type LayoutError, type Values
 } from '../../schemas/polled/messages.ts'
-import { TransactionRecord } from '../../schemas/record.ts'
+import { rideOf } from '../../schemas/placed.ts'
+import { type Ride, TransactionRecord } from '../../schemas/record.ts'
 
 export type Read =
   | { readonly kind: 'record', readonly recordNo: number, readonly record: TransactionRecord }
@@ -21,13 +23,16 @@ export function readRecord (payload: Uint8Array, terminal: PolledTerminal): Read
   }
   const { recordNo, type } = read.values
   if (type === cardLock) return { kind: 'lock', recordNo }
-  const record = recordOf(read.values, terminal)
+  const told = payload.length === read.end ? null : readLayout(rideLayout, payload, read.end)
+  if (told?.ok === false) return { kind: 'odd', recordNo, error: told.error }
+  const ride = rideOf(terminal, told === null ? {} : rideIn(told.values))
+  const record = { ...recordOf(read.values, terminal), ...ride }
   if (Check(TransactionRecord, record)) return { kind: 'record', recordNo, record }
   const error = { field: 'record', offset: 0, why: 'a value is out of range' }
   return { kind: 'odd', recordNo, error }
 }
 
-function recordOf (values: Values<typeof recordLayout>, terminal: PolledTerminal): unknown {
+function recordOf (values: Values<typeof recordLayout>, terminal: PolledTerminal) {
   const { issuer, serial, issue, purse, type, flags, tac, tariffVersion, blacklistVersion, ...same } = values
   const { operator, terminal: name, line, vehicle, shift } = terminal
   const grey = (flags & recordFlags.grey) !== 0
@@ -45,5 +50,15 @@ function recordOf (values: Values<typeof recordLayout>, terminal: PolledTerminal
     ...(shift === undefined ? {} : { shift }),
     ...(tariffVersion === 0 ? {} : { tariffVersion }),
     ...(blacklistVersion === 0 ? {} : { blacklistVersion })
+  }
+}
+
+/** What no sense, person or stop is shows when the record is checked. */
+function rideIn ({ sense, rider, riders, stop }: Values<typeof rideLayout>): Partial<Ride> {
+  const text = Buffer.from(unhex(stop)).toString('utf8').replace(/\0+$/, '')
+  return {
+    sense: (rideSenses[sense] ?? sense) as Ride['sense'],
+    ...text === '' ? {} : { stop: text },
+    ...riders === 1 ? {} : { rider, riders }
   }
 }

@@ -8,7 +8,8 @@ import {
   type PosField, type PosKind, type PosMessage, type PosReason, posCard, posReasons, readPosMessage,
   writePosMessage
 } from '../../schemas/pos-line/messages.ts'
-import { type CardRef, TransactionRecord } from '../../schemas/record.ts'
+import { rideOf } from '../../schemas/placed.ts'
+import { type CardRef, type Ride, TransactionRecord } from '../../schemas/record.ts'
 import type { NewRequest } from '../../schemas/request.ts'
 import type { PortHouse } from '../face.ts'
 import type { Wire } from '../wire/wire.ts'
@@ -202,10 +203,18 @@ function recordOf (terminal: PosTerminal, fields: Fields): unknown {
     ...(line === undefined ? {} : { line }),
     ...(vehicle === undefined ? {} : { vehicle }),
     ...(shift === undefined ? {} : { shift }),
+    ...rideOf(terminal, rideIn(fields)),
     ...may('tariffVersion'),
     ...may('blacklistVersion')
   }
 }
+
+const rideIn = ({ stop, sense, rider, riders }: Fields): Partial<Ride> => ({
+  ...stop === undefined ? {} : { stop },
+  ...sense === undefined ? {} : { sense: sense as Ride['sense'] },
+  ...rider === undefined ? {} : { rider: Number(rider) },
+  ...riders === undefined ? {} : { riders: Number(riders) }
+})
 
 /** The first field in which a message differs from the one that had its key before. */
 function differs (before: PosMessage, now: PosMessage): string | null {

@@ -1,6 +1,6 @@
 // What a gateway is told of a polled line: which terminal stands at which address, and how long it waits.
 import { Type, type Static } from 'typebox'
-import { placed } from '../placed.ts'
+import { onLine, placed } from '../placed.ts'
 
 const closed = { additionalProperties: false } as const
 const Milliseconds = (description: string) =>
@@ -12,7 +12,8 @@ export const PolledTerminal = Type.Object({
     pattern: '^[0-9A-F]{12}$',
     description: 'terminal number that its PSAM must have; absent: whatever answers at the address serves'
   })),
-  ...placed
+  ...placed,
+  ...onLine
 }, closed)
 export type PolledTerminal = Static<typeof PolledTerminal>
 

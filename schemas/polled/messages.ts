@@ -23,7 +23,8 @@ export const flags = { booted: 1, full: 2 } as const
  * recorded, is told from the right one by its length alone.
  */
 export const answerBytes = {
-  status: [28], start: [0], clock: [0], parameters: [0], blacklist: [0], give: [0, 67], forget: [0], keep: [0]
+  status: [28], start: [0], clock: [0], parameters: [0], blacklist: [0], give: [0, 67, 102], forget: [0],
+  keep: [0]
 } as const satisfies Record<CommandName, readonly number[]>
 
 /** What a terminal says of itself in each turn. */
@@ -89,6 +90,15 @@ export const recordLayout = {
   tariffVersion: ['u32', 4], // 0: none
   blacklistVersion: ['u32', 4]
 } as const satisfies Layout
+
+/** What a record may say of a ride, behind all else: 35 bytes. */
+export const rideLayout = {
+  sense: ['u8', 1], // 0 a reader that does not know · 1 in · 2 out
+  rider: ['u8', 1], // 1 the holder; 2, 3, … whom the holder pays for
+  riders: ['u8', 1], // of so many
+  stop: ['hex', 32] // UTF-8, zeros behind it; all zeros: where the terminal stands
+} as const satisfies Layout
+export const rideSenses = ['either', 'in', 'out'] as const
 
 type Value<F> = F extends 'bcd' | 'hex' ? string : number
 export type Values<L extends Layout> = { readonly [N in keyof L]: Value<L[N][0]> }

@@ -1,12 +1,12 @@
 // What a gateway is told of a POS line: who stands there, and what its frames look like.
 import { Type, type Static } from 'typebox'
-import { placed } from '../placed.ts'
+import { onLine, placed } from '../placed.ts'
 
 const closed = { additionalProperties: false } as const
 const Milliseconds = (description: string) =>
   Type.Optional(Type.Integer({ minimum: 10, maximum: 120_000, description }))
 
-export const PosTerminal = Type.Object(placed, closed)
+export const PosTerminal = Type.Object({ ...placed, ...onLine }, closed)
 export type PosTerminal = Static<typeof PosTerminal>
 
 export const PosLineSpeaks = Type.Object({

@@ -13,6 +13,9 @@ const shapes = {
   hex: /^([0-9A-F]{2}){1,8}$/,
   word: /^[A-Za-z0-9_-]{1,15}$/,
   reason: /^[a-z0-9_]{1,40}$/,
+  name: /^[^|]{1,64}$/,
+  sense: /^(in|out|either)$/,
+  person: /^[1-9]\d?$/,
   text: /^[^|]*$/
 } as const
 type Shape = keyof typeof shapes
@@ -36,6 +39,10 @@ export const posFields = {
   keyVersion: 'whole',
   algorithm: 'whole',
   recordNo: 'whole',
+  stop: 'name', // as tariff documents name it
+  sense: 'sense',
+  rider: 'person', // 1 the holder; 2, 3, … whom the holder pays for
+  riders: 'person', // of so many
   tariffVersion: 'whole',
   blacklistVersion: 'whole',
   outcome: 'word',
@@ -61,7 +68,9 @@ export const posKinds = {
       'key', 'card', 'purse', 'type', 'counter', 'balanceBeforeFen', 'amountFen', 'psam', 'sequence',
       'dateTime', 'keyVersion', 'algorithm', 'recordNo'
     ],
-    may: ['terminal', 'tac', 'grey', 'tariffVersion', 'blacklistVersion']
+    may: [
+      'terminal', 'tac', 'grey', 'stop', 'sense', 'rider', 'riders', 'tariffVersion', 'blacklistVersion'
+    ]
   },
   ANSWER: {
     needs: ['key', 'outcome', 'reason'],

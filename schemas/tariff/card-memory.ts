@@ -82,7 +82,8 @@ function tripAfter (fares: Fares, before: Uint8Array, passed: Passed): Uint8Arra
   const { state: { open }, here } = passed
   if (open?.tap.counter === counters.here) return boarded(fares, read.value, open, passed)
   if (open !== null || openIn(fares, before, here) === null) return before
-  return encode(cityTrip, passed.alights ? alighted(read.value, passed) : { ...read.value, state: states.none })
+  const { none } = states
+  return encode(cityTrip, passed.alights ? alighted(read.value, passed) : { ...read.value, state: none })
 }
 
 /** Bytes of a trip before are not kept, but for which record it is and its lock. */

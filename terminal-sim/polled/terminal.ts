@@ -1,13 +1,17 @@
 // A terminal on a polled line: speaks when it is asked, keeps its records until it is told to forget them,
 // takes of the blacklist only what continues what it has. Several share one line. It can be silent, or mad.
+import { concat } from '../../schemas/epurse/hex.ts'
 import {
   answers, clockLayout, commands, entryLayout, flags, packetFlags, packetLayout, parametersLayout, readLayout,
-  recordLayout, recordNoLayout, startLayout, statusLayout, type Values, writeLayout
+  recordLayout, recordNoLayout, rideLayout, startLayout, statusLayout, type Values, writeLayout
 } from '../../schemas/polled/messages.ts'
 import { buildPolled, cutPolled, pollByte } from '../../schemas/polled/frame.ts'
 import type { Line } from '../line/line.ts'
 
-export type StoredRecord = Values<typeof recordLayout>
+export type StoredRecord = Values<typeof recordLayout> & {
+  /** Absent: it tells of no ride. */
+  readonly ride?: Values<typeof rideLayout>
+}
 
 /** All that survives when the power goes. */
 export type TerminalStore = {
@@ -101,6 +105,9 @@ async function answer (
 
 const nothing = new Uint8Array(0)
 
+export const writeRecord = ({ ride, ...record }: StoredRecord): Uint8Array =>
+  concat(writeLayout(recordLayout, record), ride === undefined ? nothing : writeLayout(rideLayout, ride))
+
 function carryOut (terminal: PolledTerminal, name: string, payload: Uint8Array): [number, Uint8Array] {
   const { store } = terminal
   const done = (back: Uint8Array = nothing): [number, Uint8Array] => [answers.done, back]
@@ -121,7 +128,7 @@ function carryOut (terminal: PolledTerminal, name: string, payload: Uint8Array):
     case 'give': {
       const { recordNo } = must(readLayout(recordNoLayout, payload))
       const next = store.records.find(one => one.recordNo > recordNo)
-      return done(next === undefined ? nothing : writeLayout(recordLayout, next))
+      return done(next === undefined ? nothing : writeRecord(next))
     }
     case 'forget': {
       const { recordNo } = must(readLayout(recordNoLayout, payload))

@@ -75,7 +75,7 @@ export const disturbances = ['signature wrong', 'ledger gone after grant'] as co
 export type Disturbed = typeof disturbances[number]
 export type Torn = keyof typeof tornMoments
 
-const pairs = ['LANE-1', 'LANE-2', 'LANE-3'] as const
+const pairs = ['LANE-1', 'LANE-2', 'LANE-3', 'LANE-4', 'LANE-5'] as const
 
 export function keepFarm (): FarmKeeper {
   let farm: Promise<Farm> | null = null
@@ -113,7 +113,8 @@ export async function layLanes (
     const { operator, psam } = known(world.terminals, 'terminal', terminal)
     const { number, sequence } = known(world.psams, 'PSAM', psam)
     const chip = `${mark}-psam-${lane}`
-    await farm.createPsam({ chip, psam: { profile: one.cards ?? 'cjt166', terminal: number, sequence: sequence + 1 } })
+    const psamOf = { profile: one.cards ?? 'cjt166', terminal: number, sequence: sequence + 1 }
+    await farm.createPsam({ chip, psam: psamOf })
     await farm.insert({ chip, reader: pair.psam })
     lanes.set(lane, { card: pair.card, psam: pair.psam })
     configs.push(laneConfig(lane, terminal, operator, number, one, pair))
@@ -185,7 +186,7 @@ async function chipOf (
 ): Promise<string> {
   const there = chips.get(name)
   if (there !== undefined) return there
-  const { ref, profile, type, suite, keyVersion, balanceFen, counter, forged } =
+  const { ref, profile, type, overdraftFen, suite, keyVersion, balanceFen, counter, forged } =
     known(world.chips, 'card', name)
   const cardClass = profile === 't-union' ? cardClasses.get(type) : undefined
   const chip = `${mark}-card-${name}`
@@ -197,6 +198,7 @@ async function chipOf (
     offlineCounter: counter,
     suite,
     keyVersion,
+    ...(overdraftFen === 0 ? {} : { overdraft: { limitFen: overdraftFen } }),
     ...(cardClass === undefined ? {} : { cardClass }),
     ...(forged ? { keys: foreignKeys(name) } : {})
   }
@@ -206,7 +208,8 @@ async function chipOf (
 }
 
 /** Of file 0017, as gateways read them. */
-const cardClasses: ReadonlyMap<string, number> = new Map([['named', 1], ['student', 2], ['senior', 3], ['test', 4]])
+const cardClasses: ReadonlyMap<string, number> =
+  new Map([['named', 1], ['student', 2], ['senior', 3], ['test', 4]])
 
 function foreignKeys (name: string): NonNullable<CardDescription['keys']> {
   const key = (use: string) =>

@@ -18,6 +18,8 @@ export type Chip = {
   readonly ref: CardRef
   readonly profile: ProfileName
   readonly type: string
+  /** Limit of the chip. */
+  readonly overdraftFen: number
   readonly suite: '3des' | 'sm4'
   readonly keyVersion: number
   readonly cityFactor: string | null

@@ -45,16 +45,21 @@ export type RunningGateway = {
   readonly lost: Promise<Ended>
 }
 
-/** Cards 0 to `cards` − 1 hold 100.00 on the chip; each has 50.00 online where `topUps` says so. */
+/**
+ * Cards 0 to `cards` − 1 hold 100.00 on the chip; each has 50.00 online where `topUps` says so. `service`: of
+ * its operators.
+ */
 export async function openCity (
-  t: Test, doors: Doors, { cards = 6, topUps = [] as readonly number[] } = {}
+  t: Test, doors: Doors, { cards = 6, topUps = [] as readonly number[], service = '' } = {}
 ): Promise<City> {
   const dir = mkdtempSync(join(tmpdir(), 'city-'))
   const door = await doors.open()
-  await door.ok('registrar', 'PUT', '/v1/registry',
-    smallCity(Array.from({ length: cards }, (_, number) => card(number, { type: 'named' })), {
-      policies: { topUpStepFen: 1_000 }
-    }))
+  const city = smallCity(Array.from({ length: cards }, (_, number) => card(number, { type: 'named' })), {
+    policies: { topUpStepFen: 1_000 }
+  })
+  const parties = city.parties?.map(party =>
+    service === '' || party.kind !== 'operator' ? party : { ...party, service })
+  await door.ok('registrar', 'PUT', '/v1/registry', { ...city, parties })
   await bootstrap(door.db, {
     clients: [{ id: 'SHOP', kind: 'agent', party: 'SHP', secret: secretOf('SHOP') }]
   }, door.clock.now())

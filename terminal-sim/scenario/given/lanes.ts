@@ -3,6 +3,7 @@ import { Type } from 'typebox'
 import { blockForms } from '../../../schemas/card-block.ts'
 import { profileNames } from '../../../schemas/epurse/profiles.ts'
 import { laneModes } from '../../../schemas/gateway.ts'
+import { senses } from '../../../schemas/record.ts'
 import { mappingOf } from '../check.ts'
 import { name, oneOf } from '../values.ts'
 import { givenVerb } from '../verb.ts'
@@ -25,7 +26,7 @@ export const lanes = givenVerb({
         ),
         cards: Type.Optional(oneOf(profileNames, 'whose PSAM it has; cjt166 when absent')),
         stop: Type.Optional(name('the stop where it stands, or begins')),
-        sense: Type.Optional(oneOf(['in', 'out', 'either'], 'an entry, an exit, or both; either when absent')),
+        sense: Type.Optional(oneOf(senses, 'an entry, an exit, or both; either when absent')),
         line: Type.Optional(name('line or counter')),
         vehicle: Type.Optional(name('vehicle or desk'))
       },
