@@ -169,6 +169,7 @@ export const ClinicExplanation = Type.Object({
     inputs: Type.Unknown({ description: 'the figures that the step used; money in fen' })
   }, closed))
 }, { ...closed, $id: 'ClinicExplanation' })
+export type ClinicExplanation = Static<typeof ClinicExplanation>
 
 export const ClinicPersonLookUp = Type.Object(
   { person: PersonNo, year: Type.Optional(Type.Integer({ minimum: 2000, maximum: 2200 })) },

@@ -17,6 +17,8 @@ const headings: Readonly<Record<string, string>> = {
   'unpaid debits': 'unpaid-debits',
   'issuer loss': 'issuer-loss',
   'treasury receivable': 'receivable-treasury',
+  'bureau receivable': 'receivable-bureau',
+  'medical accounts': 'medical-account',
   unidentified: 'unidentified-receipts',
   shortage: 'shortage',
   breakage: 'breakage'

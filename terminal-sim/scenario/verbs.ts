@@ -5,7 +5,9 @@ import * as things from './given/things.ts'
 import * as published from './given/parameters.ts'
 import * as lending from './given/libraries.ts'
 import * as fares from './given/fares.ts'
+import * as clinics from './given/clinics.ts'
 import * as bank from './when/bank.ts'
+import * as clinic from './when/clinics.ts'
 import * as days from './when/days.ts'
 import * as exports from './when/exports.ts'
 import * as faresChange from './when/fares.ts'
@@ -22,6 +24,7 @@ import * as terminals from './when/terminals.ts'
 import * as watch from './when/watch.ts'
 import * as balancesNow from './then/balances.ts'
 import * as bankNow from './then/bank.ts'
+import * as clinicNow from './then/clinics.ts'
 import * as daysNow from './then/days.ts'
 import * as exportsNow from './then/exports.ts'
 import * as faresNow from './then/fares.ts'
@@ -58,6 +61,10 @@ export const given = {
   blacklist: published.blacklist,
   acknowledged: published.acknowledged,
   libraries: lending.libraries,
+  clinic_rules: clinics.clinicRules,
+  clinics: clinics.clinics,
+  insured: clinics.insured,
+  medical_accounts: clinics.medicalAccounts,
   lanes: lanes.lanes,
   self_checks: lending.selfChecks
 } as const satisfies Record<string, GivenVerb>
@@ -110,6 +117,12 @@ export const when = {
   pay_fine: libraries.payFine,
   say_again: libraries.sayAgain,
   change_readers: libraries.changeReaders,
+  look_ahead: clinic.lookAhead,
+  settle_bill: clinic.settleBill,
+  cancel_bill: clinic.cancelBill,
+  reverse_message: clinic.reverseMessage,
+  random_bills: clinic.randomBills,
+  insure: clinic.insure,
   kill: processes.kill,
   start: processes.start,
   link: processes.link,
@@ -161,6 +174,10 @@ export const then = {
   desk: librariesNow.desk,
   readers: librariesNow.readers,
   payments: librariesNow.payments,
+  bill: clinicNow.bill,
+  bill_explained: clinicNow.billExplained,
+  sound_bills: clinicNow.soundBills,
+  insured: clinicNow.insured,
   alerts: watchNow.alerts,
   alerted: watchNow.alerted,
   psams: watchNow.psams,

@@ -79,6 +79,8 @@ export type World = {
   /** Libraries by party, and the library at which each self-check stands. */
   readonly libraries: Map<string, LibraryFacts>
   readonly selfChecks: Map<string, string>
+  /** Levels of clinics, by party. */
+  readonly clinics: Map<string, string>
   /** The gateway, once it runs. */
   edge: Edge | null
   /** Clock of the stack. */
@@ -110,6 +112,7 @@ export const createWorld = (
   readers: null,
   libraries: new Map(),
   selfChecks: new Map(),
+  clinics: new Map(),
   edge: null,
   opening: null,
   bank: { account: null, balanceFen: 1_000_000_00, statements: 0 },

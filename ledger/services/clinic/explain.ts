@@ -64,9 +64,10 @@ const sentences: { readonly [K in LayerKind]: Sentence<K> } = {
     const product = `${yuanText(scopeFen)} × ${percent(ratePpm)} = ${yuanText(given.wantedFen)}`
     return funded(fund, given, product, product)
   },
-  relief: ({ fund, beforeFen, burdenFen, ...given }) => {
+  relief: ({ fund, beforeFen, burdenFen, parts = [], ...given }) => {
     const [before, after] = [yuanText(beforeFen), yuanText(beforeFen + burdenFen)]
-    const wanted = yuanText(given.wantedFen)
+    const sums = parts.map(({ baseFen, ratePpm }) => `${yuanText(baseFen)} × ${percent(ratePpm)}`)
+    const wanted = [sums.join(' + '), yuanText(given.wantedFen)].filter(one => one !== '').join(' = ')
     return funded(fund, given, `burden of the year ${before} to ${after}, by bands ${wanted}`,
       `年度累计负担由${before}至${after}，分段支付${wanted}`)
   },

@@ -56,7 +56,10 @@ export type Inputs = {
   readonly 'pre-own': { readonly groups: readonly Group[] }
   readonly deductible: { readonly bounds: Bounds, readonly repeated: boolean }
   readonly fund: Given & { readonly scopeFen: bigint, readonly ratePpm: number }
-  readonly relief: Given & { readonly burdenFen: bigint, readonly beforeFen: bigint }
+  /** `parts`: what of the burden lies in each band, and what the fund takes of it. */
+  readonly relief: Given & {
+    readonly burdenFen: bigint, readonly beforeFen: bigint, readonly parts?: readonly Group[]
+  }
   readonly account: Paid
   readonly family: Paid
   readonly purse: Paid
@@ -136,10 +139,11 @@ const layers: { readonly [K in LayerKind]: Compute<K> } = {
     const looked = sub(layer.counter, 'burden')
     const burdenFen = sum(layer.of.map(one => open[one]))
     const beforeFen = soFar(accumulated, looked)
-    const wantedFen = inBands(layer.bands, beforeFen + burdenFen) - inBands(layer.bands, beforeFen)
+    const parts = inBands(layer.bands, beforeFen, beforeFen + burdenFen)
+    const wantedFen = sum(parts.map(one => one.shareFen))
     const given = giving(layer, wantedFen, layer.yearFenMax, accumulated)
     return {
-      inputs: { ...given, burdenFen, beforeFen },
+      inputs: { ...given, burdenFen, beforeFen, parts: parts.filter(one => one.baseFen > 0n) },
       moves: taken(layer.of, open, given.paidFen, layer.fund),
       adds: [{ counter: layer.counter, amount: given.paidFen }, { counter: looked, amount: burdenFen }]
     }
@@ -189,12 +193,15 @@ function giving (
 }
 
 /** Half up in each band; what of a burden lies in a band is paid at the rate of that band alone. */
-const inBands = (bands: LayerOf<'relief'>['bands'], burdenFen: bigint): bigint =>
-  sum(bands.map(({ aboveFen, ratePpm }, place) => {
-    const upTo = bands[place + 1]?.aboveFen
-    const end = upTo === undefined ? burdenFen : least(burdenFen, BigInt(upTo))
-    return rateOf(above(end, BigInt(aboveFen)), ratePpm)
-  }))
+const inBands = (
+  bands: LayerOf<'relief'>['bands'], beforeFen: bigint, afterFen: bigint
+): Group[] => bands.map(({ aboveFen, ratePpm }, place) => {
+  const upTo = bands[place + 1]?.aboveFen
+  const inside = (burdenFen: bigint): bigint =>
+    above(upTo === undefined ? burdenFen : least(burdenFen, BigInt(upTo)), BigInt(aboveFen))
+  const [before, after] = [inside(beforeFen), inside(afterFen)]
+  return { ratePpm, baseFen: after - before, shareFen: rateOf(after, ratePpm) - rateOf(before, ratePpm) }
+})
 
 function fromMeans (
   { kind, pays }: LayerOf<Purse>, { open, paid }: Stand, { means }: About

@@ -1,7 +1,7 @@
 // when: readers borrow, bring back and pay at a self-check; a librarian gives a reader another card.
 import { Type } from 'typebox'
-import { cardKey } from '../../../schemas/record.ts'
 import { amountText, say, type Field } from '../../../schemas/sip2/message.ts'
+import { debitOf } from '../debits.ts'
 import { enterReaders, ReadersSaid } from '../given/libraries.ts'
 import { dateOf, feeAt, lookUpAt, readerFields, sayAt, type DeskAnswer } from '../self-checks.ts'
 import { name, oneOf, text, yes, yuan } from '../values.ts'
@@ -82,7 +82,7 @@ export const payFine = whenVerb({
     act: async () => {
       const { desk, card, amount, book, record, by = 'online', transaction, lost, as } = said
       const fee = book === undefined ? null : await feeAt(world, desk, card, book)
-      const named = record === undefined ? transaction : await transactionOf(world, record)
+      const named = record === undefined ? transaction : await debitOf(world, record)
       const fixed = {
         date: dateOf(world), feeType: '04', paymentType: by === 'cash' ? '00' : '02', currency: 'CNY'
       }
@@ -113,19 +113,6 @@ export const sayAgain = whenVerb({
     }
   }]
 })
-
-/** PSAM-SEQUENCE, as the PSAM of the desk has told it: of a record that was said here, or of a real tap. */
-async function transactionOf (world: World, said: string): Promise<string> {
-  const sent = world.records.get(said)?.record
-  if (sent !== undefined) return `${sent.psam}-${sent.sequence}`
-  const [card = '', counter] = said.split('/')
-  const key = cardKey(known(world.chips, 'card', card).ref)
-  await world.edge?.taken()
-  const view = (await world.api.records()).find(one =>
-    one.card !== null && cardKey(one.card) === key && one.counter === Number(counter))
-  if (view !== undefined) return `${view.psam}-${view.sequence}`
-  throw new StepError(`there is no record ${said}`, 'a record that was delivered, or CARD/COUNTER of a tap')
-}
 
 export const changeReaders = whenVerb({
   says: 'a librarian enters readers, or gives one another card: the old one counts no more',
