@@ -59,6 +59,7 @@ export async function repriceInLedger (
     const again = await priceAll(ledger, cardCount)
     const pending = (await balances(db, null)).find(({ heading }) => heading === 'pending-load')
     const backFen = pending === undefined ? 0 : Number(pending.creditFen - pending.debitFen)
+    assert(again.heapMiB <= 2 * again.firstHeapMiB + 64, `the heap grew from ${again.firstHeapMiB} MiB`)
     assert.equal(backFen, busRides * cheaperFen, 'what comes back to the holders')
     return {
       ledgerJourneys: journeys, firstSeconds: first.seconds, againSeconds: again.seconds,
