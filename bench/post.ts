@@ -15,8 +15,9 @@ import { setStage, setSize, type Stage } from './post/stage.ts'
 
 /** As many as the ledger has at work on files. */
 const writers = 3
-const copySets = 16
-const ourSets = 8
+/** Of every path so many that the time in which not all writers are at work is a small part of the whole. */
+const copySets = 24
+const ourSets = 24
 const naiveEach = 200
 const callers = 64
 const gatheredCount = 4_000

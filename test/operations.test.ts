@@ -17,7 +17,8 @@ import { citusCalls, foreignKeys, keysWithoutBucket, placements } from '../ledge
 import { inTransaction, openDb, type Db, type Tx } from '../ledger/store/db.ts'
 import { nextBatchId } from '../ledger/store/post.ts'
 import { insertLeaves, leafHashes, lockTree, saveKey, unsealedBatches } from '../ledger/store/tree.ts'
-import { lockCards, lockGuarded, lockPurses, pretendSpread } from '../ledger/store/lock.ts'
+import { findCards, movePurses } from '../ledger/store/cards.ts'
+import { lockCards, lockGuarded, lockPurses, pretendSpread, type PurseRow } from '../ledger/store/lock.ts'
 import { migrate } from '../ledger/store/migrate.ts'
 import { dumpSchema } from '../ledger/store/schema-dump.ts'
 import { readFigures } from '../ledger/store/figures.ts'
@@ -145,11 +146,45 @@ t.test('on Citus rows are locked bucket by bucket, in the order of one statement
   const [one, many] = [await locked(false), await locked(true)]
   t.equal(one.found.cards.size, 40)
   t.strictSame(one.buckets, [-1, -1, -1], 'one statement for all cards elsewhere')
-  t.strictSame(many.found.purses, one.found.purses)
+  const placeless = (purses: readonly PurseRow[]) => purses.map(({ at, ...rest }) => rest)
+  t.strictSame(placeless(many.found.purses), placeless(one.found.purses))
   t.strictSame(new Map([...many.found.cards].sort()), new Map([...one.found.cards].sort()))
-  t.strictSame(many.purses, one.purses)
+  t.strictSame(placeless(many.purses), placeless(one.purses))
   const buckets = [...new Set([...refs.values()].map(bucketOf))].sort((a, b) => a - b)
   t.strictSame(many.buckets, [...buckets, ...buckets, ...buckets], 'each by its number')
+  await door.close()
+})
+
+t.test('whoever waited for a purse moves its row where it lies by then', async t => {
+  const door = await doors.open()
+  await door.ok('registrar', 'PUT', '/v1/registry', city(1))
+  const cards = [...(await findCards(door.db, [cardOf(0)])).values()]
+  const [first, second] = [await door.db.connect(), await door.db.connect()]
+  const oneTap = (purses: readonly PurseRow[]) => purses.filter(({ purse }) => purse === 2).map(purse => ({
+    ...purse, lastCounter: purse.lastCounter + 1, lastBalanceFen: purse.lastBalanceFen - 180n,
+    shadowDeltaFen: -180n
+  }))
+  const stored = async () => (await door.db.query<{ counter: number, fen: bigint }>(
+    'select last_counter as counter, shadow_fen as fen from purse where purse = 2')).rows[0]!
+  const before = await stored()
+  await first.query('begin')
+  await second.query('begin')
+  const held = await lockPurses(first, cards)
+  const waiting = lockPurses(second, cards)
+  await movePurses(first, oneTap(held))
+  await first.query('commit')
+  await movePurses(second, oneTap(await waiting))
+  await second.query('commit')
+  t.strictSame(await stored(), { counter: before.counter + 2, fen: before.fen - 360n })
+
+  await first.query('begin')
+  const again = oneTap(await lockPurses(first, cards))
+  await movePurses(first, again)
+  await t.rejects(movePurses(first, again), { message: '1 purses were locked, 0 lie where they lay then' })
+  await first.query('rollback')
+  t.strictSame(await stored(), { counter: before.counter + 2, fen: before.fen - 360n })
+  first.release()
+  second.release()
   await door.close()
 })
 

@@ -133,10 +133,10 @@ async function recordSet ({ ledger }: Stage, taps: Taps): Promise<Outcome> {
   })
 }
 function moveOf (purse: PurseRow, { lines }: Taps, place: number): PurseMove {
-  const { bucket, cardId, purse: which, lastBalanceFen, openItems } = purse
+  const { bucket, cardId, purse: which, lastBalanceFen, openItems, at } = purse
   return {
     bucket, cardId, purse: which, lastCounter: lines.counter[place] as number,
-    lastBalanceFen: lastBalanceFen - fareFen, shadowDeltaFen: -fareFen, openItems
+    lastBalanceFen: lastBalanceFen - fareFen, shadowDeltaFen: -fareFen, openItems, at
   }
 }
 

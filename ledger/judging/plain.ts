@@ -184,7 +184,7 @@ function goesOn (lines: PlainLines, purse: PurseRow, told: Int32Array): boolean 
 
 /** As `judgePlain` moves a purse: each gap is an open item. */
 function moveOf (
-  lines: PlainLines, { lastCounter, lastBalanceFen, openItems }: PurseRow, told: Int32Array,
+  lines: PlainLines, { lastCounter, lastBalanceFen, openItems, at }: PurseRow, told: Int32Array,
   { bucket, cardId, openedCounter, openedFen }: CardRow
 ): PurseMove {
   const countsGaps = !beginsElsewhere({ counter: openedCounter, balanceFen: openedFen })
@@ -202,6 +202,6 @@ function moveOf (
   }
   return {
     bucket, cardId, purse: ep, lastCounter: counter, lastBalanceFen: BigInt(balanceFen),
-    shadowDeltaFen: BigInt(-paidFen), openItems: gaps
+    shadowDeltaFen: BigInt(-paidFen), openItems: gaps, at
   }
 }

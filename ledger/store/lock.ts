@@ -51,7 +51,7 @@ async function inShards<K extends { readonly bucket: number }> (
 const spread = new WeakMap<Tx, Promise<boolean>>()
 
 /** Asked once for each connection. */
-async function isSpread (tx: Tx): Promise<boolean> {
+export async function isSpread (tx: Tx): Promise<boolean> {
   const known = spread.get(tx) ?? tx.query("select from pg_extension where extname = 'citus'")
     .then(({ rowCount }) => rowCount === 1)
   spread.set(tx, known)
@@ -66,6 +66,8 @@ export type PurseRow = {
   readonly lastBalanceFen: bigint, readonly shadowFen: bigint, readonly openItems: number
   /** Something above the last counter is known and decided: nothing of this purse is plain. */
   readonly beyond: boolean
+  /** Where the row lies (its ctid) until this transaction moves it; means nothing where rows are spread. */
+  readonly at: string
 }
 
 /**
@@ -85,12 +87,13 @@ export async function lockPurses (
         select p.*
         from unnest($1::smallint[], $2::bigint[]) as k (bucket, card_id)
         cross join lateral (
-          select * from purse p where p.bucket = k.bucket and p.card_id = k.card_id${and('p')}
+          select p.*, ${addressOf(and('p'))} from purse p
+          where p.bucket = k.bucket and p.card_id = k.card_id${and('p')}
           order by purse for update) p)
       select ${flat(purseFields)} from locked`,
     [numbers(keys.map(card => card.bucket)), numbers(keys.map(card => card.cardId))])
     const values = valuesOf(found)
-    for (let at = 0; at < values.length; at += purseFields.length) locked.push(purseAt(values, at))
+    for (let at = 0; at < values.length; at += purseValues) locked.push(purseAt(values, at))
   })
   return locked
 }
@@ -169,7 +172,7 @@ async function findAndLock (tx: Tx, wanted: readonly Wanted[], inBucket: string)
   const { rows: [found] } = await tx.query<Flat>(`
     with locked as materialized (
       select k.place, c.card_type, c.state, c.suite, c.opened_counter, c.opened_fen, p.*,
-        coalesce(encode(c.city_factor, 'hex'), '') as city_factor
+        ${addressOf(inBucket)}, coalesce(encode(c.city_factor, 'hex'), '') as city_factor
       from unnest($1::smallint[], $2::bytea[], $3::bytea[], $4::smallint[])
         with ordinality as k (bucket, issuer, serial, issue, place)
       join card c on c.bucket = k.bucket and c.issuer = k.issuer and c.serial = k.serial and c.issue = k.issue
@@ -187,7 +190,7 @@ function addRows (
   wanted: readonly Wanted[], values: readonly string[]
 ): void {
   const factors = new Map<string, Buffer | null>([['', null]])
-  for (let at = 0; at < values.length; at += cardFields.length + purseFields.length) {
+  for (let at = 0; at < values.length; at += cardFields.length + purseValues) {
     const purse = purseAt(values, at + cardFields.length)
     purses.push(purse)
     const { key } = wanted[Number(values[at]) - 1] as Wanted
@@ -199,7 +202,10 @@ function addRows (
 
 const purseFields = [
   'bucket', 'card_id', 'purse', 'last_counter', 'last_balance_fen', 'shadow_fen', 'open_items',
-  'beyond'] as const
+  'beyond', 'at'] as const
+/** An address is a pair, and so two of the values between commas. */
+const purseValues = purseFields.length + 1
+const addressOf = (inBucket: string): string => `${inBucket === '' ? 'p.ctid' : "'(0,0)'"} as at`
 const cardFields = [
   'place', 'card_type', 'state', 'suite', 'city_factor', 'opened_counter', 'opened_fen'] as const
 
@@ -228,7 +234,8 @@ const purseAt = (values: readonly string[], at: number): PurseRow => ({
   lastBalanceFen: BigInt(values[at + 4] as string),
   shadowFen: BigInt(values[at + 5] as string),
   openItems: Number(values[at + 6]),
-  beyond: values[at + 7] === 't'
+  beyond: values[at + 7] === 't',
+  at: `${values[at + 8]},${values[at + 9]}`
 })
 
 function cardAt (
