@@ -3,7 +3,6 @@
 //
 //   npx tsx bin/crash-run.ts [--minutes N] [--kills N] [--seed N] [--points] [--json FILE] [--dir DIR]
 
-import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -12,30 +11,18 @@ import { parseArgs } from 'node:util'
 import { removeData } from './postgres-place.ts'
 import { runCity } from './city.ts'
 import { type ProcessName, type Stack, startStack } from './stack.ts'
+import {
+  chance, closingAsks, dieAt, drawn, type Examined, killAndStart, places, victims
+} from './storm.ts'
 import { testKeys } from './test-keys.ts'
 
-export type CrashFigures = {
+export type CrashFigures = Examined & {
   readonly minutes: number
   readonly kills: Readonly<Record<ProcessName, number>>
   /** Named places at which a process died by its own hand. */
   readonly points: readonly string[]
-  readonly taps: number, readonly deliveries: number
-  /** Requests that were answered only when they were sent again. */
-  readonly repeats: number
-  readonly records: { readonly delivered: number, readonly distinct: number }
-  readonly chipDebitsFen: number, readonly claimsFen: number, readonly netSumFen: number
-  readonly dayState: string, readonly verify: string, readonly auditor: string
-  /** Empty when everything delivered is booked exactly once. */
-  readonly problems: readonly string[]
 }
 
-const places: Readonly<Record<'gateway' | 'ledger', readonly string[]>> = {
-  gateway: [
-    'after-intent', 'after-debit-sent', 'after-record', 'after-gate-open', 'before-uplink',
-    'after-uplink-answer'
-  ],
-  ledger: ['after-raw', 'after-verify', 'before-commit', 'after-commit-before-reply']
-}
 const perSecond = 100
 
 async function main (): Promise<number> {
@@ -76,8 +63,6 @@ type Run = {
   readonly points: boolean
 }
 
-type Examined = Omit<CrashFigures, 'minutes' | 'kills' | 'points'>
-
 async function crashRun ({ dir, minutes, kills, seed, points }: Run): Promise<CrashFigures> {
   const stack = await startStack({ dir, keys: testKeys })
   const seconds = minutes * 60 + (points ? 60 : 0)
@@ -95,17 +80,7 @@ async function crashRun ({ dir, minutes, kills, seed, points }: Run): Promise<Cr
         if ('figures' in event) found.push(event['figures'] as Examined)
         if ('step' in event) say(String(event['step']))
       },
-      asks: {
-        arm: async ({ place }) => {
-          await stack.kill('ledger')
-          await stack.start('ledger', { killAt: String(place) })
-          passed.push(String(place))
-        },
-        revive: async () => {
-          await endedSoon(stack, 'ledger', 'where it was told to')
-          await stack.start('ledger')
-        }
-      }
+      asks: closingAsks(stack, passed)
     })
     await Promise.race([flowing, city.ended])
     const killed = await storm(stack, { minutes, kills, seed })
@@ -132,21 +107,14 @@ async function storm (
   for (let number = 0; number < kills; number++) {
     const dueMs = startedMs + shareMs * (number + chance(seed, number, 'moment') * 0.8)
     await delay(Math.max(0, dueMs - performance.now()))
-    const name = victims[Math.floor(chance(seed, number, 'who') * victims.length)] ?? 'ledger'
+    const name = drawn(victims, chance(seed, number, 'who'))
     say(`kill -9 ${name}`)
-    await stack.kill(name)
     killed[name]++
-    await delay(500 * chance(seed, number, 'pause'))
-    await stack.start(name)
+    await killAndStart(stack, name, 500 * chance(seed, number, 'pause'))
   }
   await delay(Math.max(0, startedMs + minutes * 60_000 - performance.now()))
   return killed
 }
-const victims = ['ledger', 'gateway', 'postgres'] as const
-
-/** 0 to 1, the same for the same seed. */
-const chance = (seed: number, number: number, what: string): number =>
-  createHash('sha256').update(`${seed} ${number} ${what}`).digest().readUInt32BE() / 2 ** 32
 
 /* ---- at every named place ---- */
 
@@ -154,25 +122,12 @@ const chance = (seed: number, number: number, what: string): number =>
 async function everyPlace (stack: Stack): Promise<string[]> {
   const sequences = (['gateway', 'ledger'] as const).map(async name => {
     for (const place of places[name]) {
-      await stack.kill(name)
-      // A gateway may pass the place before it is up: that is as good.
-      await stack.start(name, { killAt: place }).catch(() => undefined)
-      await endedSoon(stack, name, `at ${place}`)
+      await dieAt(stack, name, place)
       say(`${name} died at ${place}`)
-      await stack.start(name)
     }
   })
   await Promise.all(sequences)
   return [...places.gateway, ...places.ledger]
-}
-const reachedMs = 60_000
-
-async function endedSoon (stack: Stack, name: 'gateway' | 'ledger', where: string): Promise<void> {
-  const over = new AbortController()
-  const late = delay(reachedMs, true, { signal: over.signal }).catch(() => false)
-  const isLate = await Promise.race([stack.ended(name).then(() => false), late])
-  over.abort()
-  if (isLate) throw new Error(`the ${name} did not die ${where} within ${reachedMs} ms`)
 }
 
 const say = (words: string): void => console.error(words)

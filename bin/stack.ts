@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import pg from 'pg'
 import { readIfThere } from '../runtime/files.ts'
 import { formatIso, parseIso } from '../runtime/instants.ts'
 import { type Child, nodeCommand, peakRssBytes, superviseChild } from '../runtime/supervise.ts'
@@ -25,8 +26,12 @@ export type StackOptions = {
   readonly dir: string
   /** Key file in clear, as `ledger/main.ts keys` takes it. */
   readonly keys: unknown
+  /** Keys of terminals in clear, as `gateway/main.ts keys` takes them; absent: none. */
+  readonly terminalKeys?: unknown
   /** Folder of a build of the console; absent: no pages for people. */
   readonly console?: string
+  /** Settings of PostgreSQL besides its own. */
+  readonly settings?: Readonly<Record<string, string>>
   /** Gets what the processes log. */
   readonly onLine?: (name: ProcessName, line: string) => void
 }
@@ -58,11 +63,16 @@ export type Stack = {
   urls (): { ledger: string, gateway: string }
   /** Peaks of resident memory so far, MiB, by process. */
   rssMiB (): Record<ProcessName, number>
+  /**
+   * Another city with the same secrets, as nobody has used it: what was, is gone. Much quicker than a new one.
+   */
+  fresh (): Promise<void>
   stop (): Promise<void>
 }
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const database = 'citizen_card'
+const template = 'citizen_card_unused'
 
 const staff = {
   settler: ['settler'], 'approver-1': ['approver'], 'approver-2': ['approver'], auditor: ['auditor'],
@@ -71,11 +81,13 @@ const staff = {
 const machines = { GW1: 'gateway', DEPOT: 'gateway', REGISTRAR: 'registrar', AUDITOR: 'auditor' } as const
 
 /** PostgreSQL is up, keys, tables, staff and machines are there; ledger and gateway wait to be started. */
-export async function startStack ({ dir, keys, console, onLine }: StackOptions): Promise<Stack> {
+export async function startStack (
+  { dir, keys, terminalKeys, console, settings = {}, onLine }: StackOptions
+): Promise<Stack> {
   clear(dir)
   const say = (name: ProcessName) => (line: string) => onLine?.(name, line)
   const secrets = writeSecrets(dir, keys)
-  let postgres = await startPostgres({ dataDir: join(dir, 'postgres'), log: say('postgres') })
+  let postgres = await startPostgres({ dataDir: join(dir, 'postgres'), settings, log: say('postgres') })
   const { port } = postgres
   const memory = watchPostgres(() => postgres.pid)
   let postgresUp = true
@@ -89,6 +101,7 @@ export async function startStack ({ dir, keys, console, onLine }: StackOptions):
   }
   const clock = cityClock()
   await prepareLedger(dir, env)
+  const gatewayEnv = terminalKeys === undefined ? {} : await sealTerminalKeys(dir, terminalKeys)
 
   const startLedger = (options: StartOptions) => houses.ledger.start({
     ...env, LEDGER_CLOCK: clock.at(options.clock), LEDGER_PORT: String(houses.ledger.port()),
@@ -99,13 +112,14 @@ export async function startStack ({ dir, keys, console, onLine }: StackOptions):
     const http = { host: '127.0.0.1', port: houses.gateway.port() }
     writePrivate(join(dir, 'gateway.json'), { ...gatewayConfig, http })
     return houses.gateway.start({
+      ...gatewayEnv,
       GATEWAY_CONFIG: join(dir, 'gateway.json'), GATEWAY_CLOCK: clock.at(options.clock),
       ...killAt(options)
     })
   }
   const starts = {
     postgres: async () => {
-      postgres = await startPostgres({ dataDir: join(dir, 'postgres'), port, log: say('postgres') })
+      postgres = await startPostgres({ dataDir: join(dir, 'postgres'), port, settings, log: say('postgres') })
       postgresUp = true
     },
     ledger: startLedger,
@@ -133,6 +147,14 @@ export async function startStack ({ dir, keys, console, onLine }: StackOptions):
     rssMiB: () => ({
       postgres: memory.peakMiB(), ledger: houses.ledger.peakMiB(), gateway: houses.gateway.peakMiB()
     }),
+    fresh: async () => {
+      await Promise.all([houses.gateway.kill(), houses.ledger.kill()])
+      if (!postgresUp) await starts.postgres()
+      await copyTemplate(postgres)
+      for (const name of readdirSync(dir).filter(one => /^(spool|signing)/.test(one))) {
+        rmSync(join(dir, name), { recursive: true, force: true })
+      }
+    },
     stop: async () => {
       await houses.gateway.stop()
       await houses.ledger.stop()
@@ -197,9 +219,39 @@ async function prepareLedger (dir: string, env: NodeJS.ProcessEnv): Promise<void
   rmSync(bootstrap)
 }
 
+/** The database of the city as it was before anybody used it: kept beside it from the first time on. */
+async function copyTemplate (postgres: Postgres): Promise<void> {
+  const admin = new pg.Client({ connectionString: postgres.url('postgres') })
+  await admin.connect()
+  try {
+    const { rowCount } = await admin.query('select from pg_database where datname = $1', [template])
+    // Through the log: copying files asks for two checkpoints.
+    if (rowCount === 0) await admin.query(`create database ${template} template ${database} strategy wal_log`)
+    await admin.query(`drop database if exists ${database} with (force)`)
+    await admin.query(`create database ${database} template ${template} strategy wal_log`)
+  } finally {
+    await admin.end()
+  }
+}
+
+/** What a gateway is started with; the keys in clear go at once. */
+async function sealTerminalKeys (dir: string, keys: unknown): Promise<NodeJS.ProcessEnv> {
+  const [clear, sealed] = [join(dir, 'terminal-keys.json'), join(dir, 'terminal-keys.encrypted')]
+  const env = { GATEWAY_KEYS: sealed, GATEWAY_KEYS_PASSPHRASE: randomBytes(32).toString('hex') }
+  writePrivate(clear, keys)
+  await runCommand('gateway/main.ts', env, ['keys', clear, sealed])
+  rmSync(clear)
+  return env
+}
+
 /** Runs a command of the ledger to its end; throws with its last words. */
-export async function runLedger (env: NodeJS.ProcessEnv, ...args: readonly string[]): Promise<string> {
-  const { command, args: before = [] } = nodeCommand(join(root, 'ledger/main.ts'), args)
+export const runLedger = (env: NodeJS.ProcessEnv, ...args: readonly string[]): Promise<string> =>
+  runCommand('ledger/main.ts', env, args)
+
+async function runCommand (
+  program: string, env: NodeJS.ProcessEnv, args: readonly string[]
+): Promise<string> {
+  const { command, args: before = [] } = nodeCommand(join(root, program), args)
   const child = spawn(command, before, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   let answer = ''
   let words = ''
@@ -207,7 +259,7 @@ export async function runLedger (env: NodeJS.ProcessEnv, ...args: readonly strin
   child.stderr.on('data', (bytes: Buffer) => { words = (words + bytes.toString()).slice(-4_000) })
   const code = await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve))
   if (code === 0) return answer
-  throw new Error(`ledger/main.ts ${args[0] ?? ''} ended with ${String(code)}\n${words}${answer}`)
+  throw new Error(`${program} ${args[0] ?? ''} ended with ${String(code)}\n${words}${answer}`)
 }
 
 /* ---- processes ---- */

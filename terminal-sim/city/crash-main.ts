@@ -12,7 +12,7 @@ import { type HttpClient, HttpFaultError, createHttpClient } from '../../runtime
 import type { DayView, DeliveryReply } from '../../schemas/api.ts'
 import type { LaneView, SpoolView } from '../../schemas/gateway.ts'
 import { type ChipState, audit } from '../auditor/audit.ts'
-import { createRandom } from '../random.ts'
+import { createRandom, type Random } from '../random.ts'
 import type { Farm } from '../reader/farm.ts'
 import { days } from './cast.ts'
 import { type Answered, answersOf, bodyOf, setUp, totals, verify } from './centre.ts'
@@ -25,6 +25,11 @@ import type { Resident } from './taps.ts'
 
 type Options = {
   readonly seed: number, readonly cards: number, readonly records: number, readonly perSecond: number
+  /** Of a hundred taps, so many are torn off in mid-debit; 0 when absent. */
+  readonly tornPercent?: number
+  /** At so many of the places of a closing the ledger dies; at all of them when absent. */
+  readonly deaths?: number
+  readonly linesAtOnce?: number
 }
 type Place = {
   readonly plan: CityPlan, readonly access: Access, readonly farm: Farm, readonly ledger: string
@@ -35,10 +40,10 @@ const starter = starterOverIpc()
 const calm = new AbortController()
 process.on('message', (message: { calm?: true }) => { if (message.calm === true) calm.abort() })
 const farmDir = mkdtempSync(join(tmpdir(), 'cc-crash-'))
-const counted = { taps: 0, deliveries: 0, repeats: 0 }
+const counted = { taps: 0, torn: 0, deliveries: 0, repeats: 0 }
 
 async function run (): Promise<void> {
-  const plan = richPlan(planCity({ ...options, linesAtOnce: 40 }))
+  const plan = richPlan(planCity({ linesAtOnce: 40, ...options }))
   const access = await starter.access()
   const farm = await openFarm(farmDir, plan)
   const { url: ledger } = await starter.ledger(days.eve)
@@ -134,13 +139,22 @@ async function tapUntilCalm ({ plan, farm }: Place, url: string): Promise<void> 
       const resident = free[scheme].shift()
       if (resident !== undefined) {
         const amountFen = mode === 'till' ? random.int(10, 200) : null
+        if (random.chance((options.tornPercent ?? 0) / 100)) await tear(farm, resident.chip, random)
         await tapOnce(http, farm, resident.chip, lane, amountFen)
+        await farm.disarm({ chip: resident.chip })
         free[scheme].push(resident)
       }
       await delay(random.int(20, 200))
     }
   }))
   http.close()
+}
+
+/** Before or after the chip has paid. */
+async function tear (farm: Farm, chip: string, random: Random): Promise<void> {
+  counted.torn++
+  const commit = random.pick(['before', 'after'] as const)
+  await farm.arm({ chip, fault: { kind: 'tear', commit, command: '8054' } })
 }
 
 const schemeOf = ({ lanes }: CityPlan, { registered: { profile } }: Resident) =>
@@ -199,13 +213,19 @@ async function everyCardComesBack ({ plan, farm }: Place, url: string): Promise<
   http.close()
 }
 
-const deaths = ['cut', 'verified', 'cleared'].flatMap(state => [`before-day-${state}`, `after-day-${state}`])
+const around = (states: readonly string[]): string[] =>
+  states.flatMap(state => [`before-day-${state}`, `after-day-${state}`])
+
+/** Where it dies in this run, of all places where it may. */
+const deaths: ReadonlySet<string> = new Set(createRandom(`deaths ${options.seed}`)
+  .shuffle(around(['cut', 'verified', 'cleared', 'approved', 'instructed'])).slice(0, options.deaths))
 
 /** At each place the ledger dies once, is started again, and the same is asked again. */
 async function closePastEveryDeath ({ access, ledger }: Place): Promise<DayView> {
   const path = `/v1/days/${days.clearingDate}`
   const signedIn = async (name: string) => clientFor(ledger, await signIn(ledger, access, name))
   const dying = async (place: string, work: () => Promise<unknown>) => {
+    if (!deaths.has(place)) return
     await starter.arm(place)
     const survived = await work().then(() => true, error => isFault(error) !== undefined)
     if (survived) throw new Error(`the ledger did not die at ${place}`)
@@ -213,16 +233,17 @@ async function closePastEveryDeath ({ access, ledger }: Place): Promise<DayView>
   }
   const settler = await signedIn('settler')
   const close = () => settler.post(`${path}/close`, {}) as Promise<DayView>
-  for (const place of deaths) await dying(place, close)
+  for (const place of around(['cut', 'verified', 'cleared'])) await dying(place, close)
   const { digest } = await insist(close)
 
   await (await signedIn('approver-1')).post(`${path}/approvals`, { digest })
   const second = await signedIn('approver-2')
   const approve = () => second.post(`${path}/approvals`, { digest })
-  for (const place of ['before-day-approved', 'after-day-approved']) await dying(place, approve)
+  for (const place of around(['approved'])) await dying(place, approve)
+  if (!deaths.has('after-day-approved')) await insist(approve)
 
   const instruct = () => settler.post(`${path}/instruct`, {}) as Promise<DayView>
-  for (const place of ['before-day-instructed', 'after-day-instructed']) await dying(place, instruct)
+  for (const place of around(['instructed'])) await dying(place, instruct)
   return await insist(instruct)
 }
 
@@ -256,6 +277,7 @@ async function examine ({ plan, access, farm, ledger }: Place, answered: readonl
   const refused = Object.values(found.refused).reduce((sum, one) => sum + one, 0)
   return {
     ...counted,
+    duplicates: plan.records.repeated,
     records: found,
     chipDebitsFen: lostFen,
     claimsFen: claimedFen,

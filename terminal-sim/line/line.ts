@@ -43,7 +43,8 @@ export function connectSecurely (to: ConnectionOptions): Promise<Line> {
   })
 }
 
-function lineOn (stream: Socket): Line {
+/** Reads from it as from a device. */
+export function lineOn (stream: Socket): Line {
   const waiting: Uint8Array[] = []
   let ended = false
   let wake: () => void = () => undefined

@@ -11,6 +11,7 @@ import type { EstateReply } from '../../schemas/terminals.ts'
 import { type Link, openLink } from './link.ts'
 import { layLanes, type FarmKeeper } from './readers.ts'
 import { portsOf } from './self-checks.ts'
+import { tillPortsOf } from './tills.ts'
 import { StepError } from './verb.ts'
 import type { World } from './world.ts'
 
@@ -34,7 +35,7 @@ export type Edge = {
 
 /** Starts a gateway where the scenario needs one, and waits until it is ready. */
 export async function openEdge (world: World, keeper: FarmKeeper): Promise<void> {
-  const ports = portsOf(world)
+  const ports = [...portsOf(world), ...tillPortsOf(world)]
   const bench = Object.keys(world.lanes).length === 0 ? null : await layLanes(world, keeper, world.lanes)
   if (bench === null && ports.length === 0) return
   const spoolDir = mkdtempSync(join(tmpdir(), 'cc-spool-'))

@@ -6,6 +6,7 @@ import * as published from './given/parameters.ts'
 import * as lending from './given/libraries.ts'
 import * as fares from './given/fares.ts'
 import * as clinics from './given/clinics.ts'
+import * as selling from './given/tills.ts'
 import * as bank from './when/bank.ts'
 import * as clinic from './when/clinics.ts'
 import * as days from './when/days.ts'
@@ -21,6 +22,7 @@ import * as readers from './when/readers.ts'
 import * as records from './when/records.ts'
 import * as reconciling from './when/reconciliation.ts'
 import * as terminals from './when/terminals.ts'
+import * as tills from './when/tills.ts'
 import * as watch from './when/watch.ts'
 import * as balancesNow from './then/balances.ts'
 import * as bankNow from './then/bank.ts'
@@ -39,6 +41,7 @@ import * as readersNow from './then/readers.ts'
 import * as recordsNow from './then/records.ts'
 import * as reconciled from './then/reconciliation.ts'
 import * as terminalsNow from './then/terminals.ts'
+import * as tillsNow from './then/tills.ts'
 import * as watchNow from './then/watch.ts'
 import type { GivenVerb, ThenVerb, WhenVerb } from './verb.ts'
 
@@ -66,7 +69,8 @@ export const given = {
   insured: clinics.insured,
   medical_accounts: clinics.medicalAccounts,
   lanes: lanes.lanes,
-  self_checks: lending.selfChecks
+  self_checks: lending.selfChecks,
+  tills: selling.tills
 } as const satisfies Record<string, GivenVerb>
 
 export const when = {
@@ -107,6 +111,9 @@ export const when = {
   release_hold: watch.releaseHold,
   tap: readers.tap,
   load: readers.load,
+  sell: tills.sell,
+  top_up: tills.topUp,
+  take_back: tills.takeBack,
   put_up: terminals.putUp,
   enrol: terminals.enrol,
   stop_terminals: terminals.stopTerminals,
@@ -167,6 +174,7 @@ export const then = {
   chips: readersNow.chips,
   loads: loadsNow.loads,
   card_blocks: loadsNow.cardBlocks,
+  till: tillsNow.till,
   terminals: terminalsNow.terminals,
   served: terminalsNow.served,
   lagging: terminalsNow.lagging,

@@ -81,6 +81,8 @@ export type World = {
   readonly selfChecks: Map<string, string>
   /** Levels of clinics, by party. */
   readonly clinics: Map<string, string>
+  /** Terminals that ask over a POS line. */
+  readonly tills: string[]
   /** The gateway, once it runs. */
   edge: Edge | null
   /** Clock of the stack. */
@@ -113,6 +115,7 @@ export const createWorld = (
   libraries: new Map(),
   selfChecks: new Map(),
   clinics: new Map(),
+  tills: [],
   edge: null,
   opening: null,
   bank: { account: null, balanceFen: 1_000_000_00, statements: 0 },
