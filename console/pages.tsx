@@ -1,11 +1,15 @@
 // Which page an address leads to, and the frame around it: menu, language, who is signed in.
 import type { ReactNode } from 'react'
 import type { OwnSession, PersonRole } from '../schemas/staff.ts'
+import { AlertsPage } from './pages/alerts.tsx'
 import { AuditPage } from './pages/audit.tsx'
 import { BankPage } from './pages/bank.tsx'
 import { BatchPage } from './pages/batch.tsx'
-import { ChainPage } from './pages/chain.tsx'
+import { CardPage } from './pages/card.tsx'
+import { CardsPage } from './pages/cards.tsx'
 import { DayPage } from './pages/day.tsx'
+import { DisputePage } from './pages/dispute.tsx'
+import { DisputesPage } from './pages/disputes.tsx'
 import { ExceptionsPage } from './pages/exceptions.tsx'
 import { ExportsPage } from './pages/exports.tsx'
 import { ApprovalsPage } from './pages/approvals.tsx'
@@ -32,9 +36,12 @@ const menu: readonly Row[] = [
   { name: 'positions', path: '/positions' },
   { name: 'exceptions', path: '/exceptions' },
   { name: 'approvals', path: '/approvals' },
+  { name: 'cards', path: '/cards' },
+  { name: 'disputes', path: '/disputes' },
   { name: 'reconciliation', path: '/reconciliation' },
   { name: 'bank', path: '/bank' },
   { name: 'terminals', path: '/terminals' },
+  { name: 'alerts', path: '/alerts' },
   { name: 'audit', path: '/audit', roles: ['auditor', 'admin'] },
   { name: 'exports', path: '/exports' }
 ]
@@ -62,10 +69,14 @@ export function Pages ({ who }: { readonly who: OwnSession }) {
           ))}
         </ul>
       </nav>
-      <main id='content' key={address.pieces.join('/')}>{pageAt(address)}</main>
+      <main id='content' key={keyOf(address)}>{pageAt(address)}</main>
     </div>
   )
 }
+
+/** What is behind the tabs of one card is still the page of that card. */
+const keyOf = ({ pieces }: Address): string =>
+  (pieces[0] === 'cards' ? pieces.slice(0, 2) : pieces).join('/')
 
 const isHere = (path: string, { pieces: [first = 'days'] }: Address): boolean =>
   path === '/' ? first === 'days' : path === `/${first}`
@@ -78,7 +89,9 @@ function pageAt ({ pieces: [first = '', a = '', b = '', c = ''], query }: Addres
       return a === '' ? <LatestPositionsPage /> : <PositionsPage date={a} />
     case 'batches': return <BatchPage batch={a} party={query.get('party')} book={query.get('book')} />
     case 'lines': return <RawLinePage delivery={a} line={b} />
-    case 'cards': return <ChainPage card={a} />
+    case 'cards': return a === '' ? <CardsPage /> : <CardPage card={a} tab={b} />
+    case 'disputes': return a === '' ? <DisputesPage /> : <DisputePage id={a} />
+    case 'alerts': return <AlertsPage />
     case 'exceptions': return <ExceptionsPage />
     case 'approvals': return <ApprovalsPage />
     case 'reconciliation': return <ReconciliationPage />

@@ -476,6 +476,16 @@ export const CardView = Type.Object({
 }, { ...closed, $id: 'CardView' })
 export type CardView = Static<typeof CardView>
 
+/** One card, with what takes a look of its own. */
+export const CardDetail = Type.Object({
+  ...CardView.properties,
+  branch: orNull(Type.String({ description: 'null: every branch serves it' })),
+  openedAt: Instant,
+  listedFor: orNull(Type.String({ description: 'why it is on the blacklist' })),
+  pendingFen: { ...Fen, description: 'waits to be written to the chip at its next load' } as typeof Fen
+}, { ...closed, $id: 'CardDetail' })
+export type CardDetail = Static<typeof CardDetail>
+
 export const RecordView = Type.Object({
   card: orNull(CardRef),
   type: Type.String(),

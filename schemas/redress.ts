@@ -34,6 +34,7 @@ export const RefundReply = Type.Object({
   leftFen: Type.Integer({ description: 'what can still be given back of the sale' }),
   proposal: orNull(Type.Integer({ description: 'in which a refund above the limit waits' }))
 }, { ...closed, $id: 'RefundReply' })
+export type RefundReply = Static<typeof RefundReply>
 
 const sides = ['holder', 'operator', 'issuer'] as const
 const states = ['RAISED', 'ANSWERED', 'ACCEPTED', 'REFUSED', 'ESCALATED', 'FINAL'] as const

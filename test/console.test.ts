@@ -3,14 +3,13 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
-import { buildConsole } from '../bin/build-console.ts'
 import { statementFile } from '../terminal-sim/bank/statement-file.ts'
 import { barriers, hasBrowser, openWindow, signIn, startBrowser, tabTo } from './support/browser.ts'
-import { password, startDoors, type Door } from './support/ledger-http.ts'
+import { consoleCity, markup } from './support/console-city.ts'
+import { password, startDoors } from './support/ledger-http.ts'
 import type { Instruction } from '../schemas/api.ts'
-import { cardKey } from '../schemas/record.ts'
-import { bankAccounts, city, debit, ours } from './support/settling.ts'
-import { card, D, D1 } from './support/small-city.ts'
+import { debit, ours } from './support/settling.ts'
+import { D, D1 } from './support/small-city.ts'
 
 t.setTimeout(300_000)
 const doors = await startDoors()
@@ -18,24 +17,7 @@ t.teardown(() => doors.stop())
 const browser = hasBrowser ? await startBrowser() : null
 t.teardown(() => browser?.close())
 const skip = hasBrowser ? false : 'no chromium on this machine: npm test installs it'
-const consoleFolder = await buildConsole()
-const markup = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
-
-/** Three bus taps of 1.80, two metro taps of 2.00, and a record that nobody can read. */
-const openedCity = async (): Promise<Door> => {
-  const door = await doors.open('2026-03-02T12:00:00+08:00', { consoleFolder })
-  const cards = [card(1), card(2)]
-  await door.ok('registrar', 'PUT', '/v1/registry', city(cards, { bankAccounts }))
-  await door.ok('gateway', 'POST', '/v1/records', {
-    delivery: 'monday-noon',
-    records: [
-      debit(1, 1), debit(1, 2), debit(1, 3), debit(2, 1, 'M1', 200), debit(2, 2, 'M1', 200),
-      { nonsense: markup }
-    ]
-  })
-  door.clock.set(Date.parse('2026-03-03T01:00:00+08:00'))
-  return door
-}
+const openedCity = () => consoleCity(doors)
 
 t.test('a morning: closed, looked into, approved by two, instructed, confirmed', { skip }, async t => {
   const door = await openedCity()
@@ -177,7 +159,7 @@ t.test('every page in both languages is without barriers', { skip }, async t => 
     '/': ['日终看板', 'Day close'], '/positions': ['清分与净额', 'Clearing and nets'],
     [`/positions/${D}/BUS/commerce`]: ['BUS', 'Batches of BUS'],
     '/batches/1?party=BUS&book=commerce': ['批次 1', 'Transfers of batch 1'],
-    [`/cards/${cardKey(card(1).card)}`]: ['卡片链', 'Card chain'], '/lines/1/6': ['原始记录', 'Raw record'],
+    '/lines/1/6': ['原始记录', 'Raw record'],
     '/exceptions': ['差错处理', 'Exceptions'], '/approvals': ['双人复核', 'Four eyes'],
     '/reconciliation': ['对账', 'Reconciliation'], '/bank': ['银行对账', 'Bank'], '/terminals': ['终端', 'Terminals'],
     '/audit': ['审计日志', 'Audit log'], '/exports': ['导出', 'Exports']

@@ -1,6 +1,13 @@
 // The doors of the ledger that the console knocks at, typed by the schemas that the ledger itself checks
 // with.
-import type { DayView, Instruction } from '../../schemas/api.ts'
+import type { AlertView } from '../../schemas/alert.ts'
+import type { CardStatement } from '../../schemas/account.ts'
+import type { BlacklistEntry, CardDetail, CardView, DayView, Instruction } from '../../schemas/api.ts'
+import type { BlockView } from '../../schemas/card-block.ts'
+import type { CardOrderView, NewCardOrder, PinLetter } from '../../schemas/card-order.ts'
+import type { CardJourneysView } from '../../schemas/fares.ts'
+import type { LoadView } from '../../schemas/load.ts'
+import type { DisputeRequest, DisputeView, RefundReply, RefundRequest } from '../../schemas/redress.ts'
 import type { AuditEntryView, AuditIntegrity } from '../../schemas/audit.ts'
 import type { GatewayView, TerminalView } from '../../schemas/estate.ts'
 import type { ProposalView } from '../../schemas/proposal.ts'
@@ -33,6 +40,24 @@ export const looks = {
   lines: (batch: string, whose: Query, after: string | null) =>
     get<Page<BatchLine>>(pathOf(`/v1/batches/${batch}/lines`, { ...whose, after, limit })),
   rawLine: (delivery: string, line: string) => get<RawLineView>(`/v1/deliveries/${delivery}/lines/${line}`),
+  cards: (query: Query, after: string | null) =>
+    get<Page<CardView>>(pathOf('/v1/cards', { ...query, after, limit })),
+  card: (card: string) => get<CardDetail>(`/v1/cards/${card}`),
+  cardStatement: (card: string, after: string | null) =>
+    get<CardStatement>(pathOf(`/v1/cards/${card}/statement`, { after, limit })),
+  journeys: (card: string, from: string, until: string) =>
+    get<CardJourneysView>(pathOf(`/v1/services/transit/cards/${card}/journeys`, { from, until })),
+  loads: (card: string, before: string | null) =>
+    get<Page<LoadView>>(pathOf('/v1/loads', { card, before, limit })),
+  orders: (card: string, before: string | null) =>
+    get<Page<CardOrderView>>(pathOf('/v1/card-orders', { card, before, limit })),
+  blocks: (card: string, before: string | null) =>
+    get<Page<BlockView>>(pathOf('/v1/card-blocks', { card, before, limit })),
+  disputes: (query: Query, before: string | null) =>
+    get<Page<DisputeView>>(pathOf('/v1/disputes', { ...query, before, limit })),
+  dispute: (id: string) => get<DisputeView>(`/v1/disputes/${id}`),
+  alerts: (query: Query, before: string | null) =>
+    get<Page<AlertView>>(pathOf('/v1/alerts', { ...query, before, limit })),
   chain: (card: string, after: string | null) =>
     get<Page<ChainEntry>>(pathOf(`/v1/cards/${card}/chain`, { after, limit })),
   items: (query: Query, after: string | null) =>
@@ -73,6 +98,22 @@ export const deeds = {
       json: { approves, ...note === '' ? {} : { note } }, key
     }),
   withdraw: (id: number) => call<ProposalView>('DELETE', `/v1/proposals/${id}`, {}),
+  order: (order: NewCardOrder, key: string) =>
+    call<CardOrderView>('POST', '/v1/card-orders', { json: order, key }),
+  withdrawOrder: (order: number) => call<CardOrderView>('POST', `/v1/card-orders/${order}/withdrawal`, {}),
+  pin: (order: number) => call<PinLetter>('POST', `/v1/card-orders/${order}/pin`, {}),
+  list: (entry: BlacklistEntry, key: string) =>
+    call<unknown>('POST', '/v1/blacklist', { json: { add: [entry], remove: [] }, key }),
+  refund: (refund: RefundRequest, key: string) =>
+    call<RefundReply>('POST', '/v1/refunds', { json: refund, key }),
+  dispute: (dispute: DisputeRequest, key: string) =>
+    call<DisputeView>('POST', '/v1/disputes', { json: dispute, key }),
+  answerDispute: (id: number, stance: string, words: string, key: string) =>
+    call<DisputeView>('POST', `/v1/disputes/${id}/answer`, { json: { stance, words }, key }),
+  decideDispute: (id: number, accepts: boolean, words: string, key: string) =>
+    call<DisputeView>('POST', `/v1/disputes/${id}/decision`, { json: { accepts, words }, key }),
+  escalateDispute: (id: number, words: string, key: string) =>
+    call<DisputeView>('POST', `/v1/disputes/${id}/escalation`, { json: { words }, key }),
   reconcile: (date: string) => call<{ items: readonly RunView[] }>('POST', `/v1/reconciliation/${date}`, {}),
   takeStatement: (type: string, content: Blob) =>
     call<BankStatementReply>('POST', '/v1/bank-statements', { bytes: { type, content } })

@@ -5,7 +5,7 @@ import { useWords } from '../words/words.tsx'
 type Named = { readonly label: string, readonly value: string, readonly onChange: (value: string) => void }
 
 export function TextField ({ label, value, onChange, type = 'text', autoComplete = 'off' }: Named & {
-  readonly type?: 'text' | 'password' | 'date' | 'number', readonly autoComplete?: string
+  readonly type?: 'text' | 'password' | 'date' | 'datetime-local' | 'number', readonly autoComplete?: string
 }) {
   const id = useId()
   return (

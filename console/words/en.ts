@@ -1,7 +1,9 @@
 // All words of the console in English.
+import { enCards } from './en-cards.ts'
 import type { Words } from './zh.ts'
 
 export const en: Words = {
+  ...enCards,
   title: 'Citizen Card console',
   skip: 'Skip to content',
   menu: 'Main menu',
@@ -17,6 +19,7 @@ export const en: Words = {
   colon: ': ',
   pages: {
     days: 'Day close', positions: 'Clearing and nets', exceptions: 'Exceptions', approvals: 'Four eyes',
+    cards: 'Cards', disputes: 'Disputes', alerts: 'Alerts',
     reconciliation: 'Reconciliation A–I', bank: 'Bank', terminals: 'Terminals', audit: 'Audit log',
     exports: 'Exports'
   },
@@ -71,7 +74,7 @@ export const en: Words = {
     delivery: 'Delivery',
     transfers: 'Transfers', lines: batch => `Transfers of batch ${batch}`, transfer: 'Transfer',
     debit: 'Debit',
-    credit: 'Credit', amount: 'Amount', line: 'Raw record', eventAt: 'Event time',
+    credit: 'Credit', amount: 'Amount', card: 'Card', line: 'Raw record', eventAt: 'Event time',
     raw: (line, delivery) => `Raw record: line ${line} of ${delivery}`, root: 'Merkle root', digest: 'Digest',
     source: 'Source',
     receivedAt: 'Received', verdict: 'Verdict', bytes: 'Raw bytes', ruler: 'Field ruler', field: 'Field',

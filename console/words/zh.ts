@@ -1,4 +1,6 @@
 // All words of the console in Chinese, its first language; en.ts has the same ones, or does not compile.
+import { zhCards } from './zh-cards.ts'
+
 type Widen<T> = {
   readonly [K in keyof T]: T[K] extends string ? string
     : T[K] extends (...args: infer A) => string ? (...args: A) => string : Widen<T[K]>
@@ -6,6 +8,7 @@ type Widen<T> = {
 export type Words = Widen<typeof zh>
 
 export const zh = {
+  ...zhCards,
   title: '市民卡运营控制台',
   skip: '跳到正文',
   menu: '主菜单',
@@ -20,7 +23,8 @@ export const zh = {
   none: '无',
   colon: '：',
   pages: {
-    days: '日终看板', positions: '清分与净额', exceptions: '差错处理', approvals: '双人复核',
+    days: '日终看板', positions: '清分与净额', exceptions: '差错处理', approvals: '双人复核', cards: '卡片', disputes: '争议',
+    alerts: '告警',
     reconciliation: '对账 A–I', bank: '银行对账', terminals: '终端', audit: '审计日志', exports: '导出'
   },
   signIn: {
@@ -64,7 +68,7 @@ export const zh = {
   trace: {
     batches: (party: string, date: string) => `${party} ${date} 的批次`, batch: '批次', kind: '种类', at: '时间',
     delivery: '来源', transfers: '分录数', lines: (batch: string) => `批次 ${batch} 的分录`, transfer: '分录',
-    debit: '借方', credit: '贷方', amount: '金额', line: '原始记录', eventAt: '交易时间',
+    debit: '借方', credit: '贷方', amount: '金额', card: '卡', line: '原始记录', eventAt: '交易时间',
     raw: (line: string, delivery: string) => `原始记录：${delivery} 第 ${line} 行`, root: '默克尔根', digest: '摘要',
     source: '来源方', receivedAt: '接收时间', verdict: '判定', bytes: '原始字节', ruler: '字段标尺', field: '字段',
     offset: '偏移', length: '长度', value: '内容', means: '含义', chain: '卡片链', moved: '资金分录', hex: '十六进制',

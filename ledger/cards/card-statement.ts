@@ -18,7 +18,7 @@ export async function cardStatement (
 ): Promise<CardStatement> {
   const { db } = ledger
   const known = (await findCards(db, [card])).get(cardKey(card))
-  const view = known === undefined ? null : await viewCard(db, known.bucket, card)
+  const view = known === undefined ? null : (await viewCard(db, known.bucket, card))?.view ?? null
   if (known === undefined || view === null) throw new Refusal('not_found', 'no such card is registered')
   const bound = await boundOf(ledger, after)
   const rows = await cardLines(db, known, bound.known)

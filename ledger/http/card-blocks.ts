@@ -13,6 +13,7 @@ import { cardsOf } from '../store/loads.ts'
 import type { App } from './app.ts'
 import { callerIn } from './auth.ts'
 import { page, pageLimit, pageOf, pagingBack } from './page.ts'
+import { CardInQuery, placeIn } from './views.ts'
 
 export const cardBlockRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.post('/v1/card-blocks', {
@@ -30,16 +31,19 @@ export const cardBlockRoutes = (ledger: Ledger) => async (app: App): Promise<voi
     schema: {
       querystring: Type.Object({
         state: Type.Optional(Type.Unsafe<BlockState>(Type.String({
-          enum: [...blockStates], description: 'blocked when absent'
+          enum: [...blockStates], description: 'when absent blocked, or of a card all'
         }))),
+        card: CardInQuery,
         ...pagingBack('^\\d{1,15}~\\d{1,2}~[!-}]{1,64}~[!-}]{1,64}$')
       }, { additionalProperties: false }),
       response: { 200: pageOf(BlockView) }
     }
-  }, async ({ query: { state = 'blocked', before, limit: said } }) => {
+  }, async ({ query }) => {
+    const { card, state = card === undefined ? 'blocked' : null, before, limit: said } = query
     const limit = pageLimit(said)
     const rows = await listBlocks(ledger.db, {
-      state, before: before === undefined ? null : placeIn(before), limit
+      state, card: await placeIn(ledger.db, card), limit,
+      before: before === undefined ? null : listPlace(before)
     })
     const cards = await cardsOf(ledger.db, rows)
     return page(rows, limit, ({ cardId, operator, terminal, form, listedFor, state, ...times }) => ({
@@ -54,7 +58,7 @@ export const cardBlockRoutes = (ledger: Ledger) => async (app: App): Promise<voi
 const placeOf = ({ requestedAtMs, bucket, client, key }: BlockRow): string =>
   [requestedAtMs, bucket, client, key].join('~')
 
-function placeIn (text: string): BlockPlace {
+function listPlace (text: string): BlockPlace {
   const [atMs, bucket, client = '', key = ''] = text.split('~')
   return { requestedAtMs: Number(atMs), bucket: Number(bucket), client, key }
 }

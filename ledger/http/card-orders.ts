@@ -15,6 +15,7 @@ import type { App } from './app.ts'
 import { callerIn } from './auth.ts'
 import { ledgerIn } from './once.ts'
 import { page, pageLimit, pageOf, pagingBack } from './page.ts'
+import { CardInQuery, placeIn } from './views.ts'
 
 const closed = { additionalProperties: false } as const
 const ByOrder = Type.Object({ order: Type.String({ pattern: '^\\d{1,15}$' }) }, closed)
@@ -35,16 +36,18 @@ export const cardOrderRoutes = (ledger: Ledger) => async (app: App): Promise<voi
     schema: {
       querystring: Type.Object({
         state: Type.Optional(Type.Unsafe<CardOrderState>(Type.String({
-          enum: [...cardOrderStates], description: 'waiting when absent'
+          enum: [...cardOrderStates], description: 'when absent waiting, or of a card all'
         }))),
+        card: CardInQuery,
         ...pagingBack('^\\d{1,15}$')
       }, closed),
       response: { 200: pageOf(CardOrderView) }
     }
-  }, async ({ query: { state = 'waiting', before, limit: said } }) => {
+  }, async ({ query }) => {
+    const { card, state = card === undefined ? 'waiting' : null, before, limit: said } = query
     const limit = pageLimit(said)
     const rows = await listOrders(ledger.db, {
-      state, before: before === undefined ? null : BigInt(before), limit
+      state, card: await placeIn(ledger.db, card), before: before === undefined ? null : BigInt(before), limit
     })
     const cards = await cardsOf(ledger.db, rows)
     return page(rows, limit, row => view(row, cards), ({ orderId }) => orderId)

@@ -15,6 +15,7 @@ import { cardsOf, listLoads } from '../store/loads.ts'
 import type { App } from './app.ts'
 import { callerIn } from './auth.ts'
 import { page, pageLimit, pageOf, pagingBack } from './page.ts'
+import { CardInQuery, placeIn } from './views.ts'
 
 const allow = ['gateway', 'operator', 'agent'] as const
 
@@ -45,16 +46,18 @@ export const loadRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
     schema: {
       querystring: Type.Object({
         state: Type.Optional(Type.Unsafe<LoadState>(Type.String({
-          enum: [...loadStates], description: 'open when absent'
+          enum: [...loadStates], description: 'when absent open, or of a card all'
         }))),
+        card: CardInQuery,
         ...pagingBack('^\\d{1,18}$')
       }, { additionalProperties: false }),
       response: { 200: pageOf(LoadView) }
     }
-  }, async ({ query: { state = 'open', before, limit: said } }) => {
+  }, async ({ query }) => {
+    const { card, state = card === undefined ? 'open' : null, before, limit: said } = query
     const limit = pageLimit(said)
     const rows = await listLoads(ledger.db, {
-      state, before: before === undefined ? null : BigInt(before), limit
+      state, card: await placeIn(ledger.db, card), before: before === undefined ? null : BigInt(before), limit
     })
     const cards = await cardsOf(ledger.db, rows)
     const { partyById } = await ledger.registry()

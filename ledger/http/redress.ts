@@ -14,6 +14,7 @@ import type { App } from './app.ts'
 import { callerIn, memberOf, type Capacity } from './auth.ts'
 import { ledgerIn } from './once.ts'
 import { page, pageLimit, pageOf, pagingBack } from './page.ts'
+import { CardInQuery, placeIn } from './views.ts'
 
 const closed = { additionalProperties: false } as const
 const ById = Type.Object({ id: Type.String({ pattern: '^\\d{1,15}$' }) }, closed)
@@ -44,15 +45,16 @@ export const redressRoutes = (ledger: Ledger) => async (app: App): Promise<void>
       querystring: Type.Object({
         state: Type.Optional(DisputeStateName),
         party: Type.Optional(Type.String({ maxLength: 15, description: 'an operator sees its own only' })),
+        card: CardInQuery,
         ...pagingBack('^\\d{1,15}$')
       }, closed),
       response: { 200: pageOf(DisputeView) }
     }
   }, async request => {
-    const { state = null, party = null, before, limit: said } = request.query
+    const { state = null, party = null, card, before, limit: said } = request.query
     const limit = pageLimit(said)
     const rows = await readDisputes(ledger.db, {
-      party: callerIn(request).party ?? party, state,
+      party: callerIn(request).party ?? party, state, card: await placeIn(ledger.db, card),
       before: before === undefined ? null : BigInt(before), limit
     })
     const { items, next } = page(rows, limit, row => viewOf(ledger, row), ({ disputeId }) => disputeId)

@@ -1,11 +1,16 @@
 // The doors for looking: cards, records, totals. They change nothing.
 import { Type } from 'typebox'
-import { CardView, LocalDate, RecordTotals, RecordView } from '../../schemas/api.ts'
+import { CardDetail, CardView, LocalDate, RecordTotals, RecordView } from '../../schemas/api.ts'
 import { bucketOf, cardKey, parseCardKey, type CardRef } from '../../schemas/record.ts'
 import { outcomeNumbers, reasonNumbers } from '../../schemas/reasons.ts'
+import { formatIso } from '../../runtime/instants.ts'
 import type { Ledger } from '../ledger.ts'
+import { readPending } from '../posting/loads.ts'
 import { Refusal } from '../refusal.ts'
+import { listedFor } from '../store/card-blocks.ts'
 import { findCards } from '../store/cards.ts'
+import type { Db } from '../store/db.ts'
+import type { CardPlace } from '../store/loads.ts'
 import {
   everyRecord, viewCard, viewCards, viewRecords, viewTotals, type RecordFilter
 } from '../store/views.ts'
@@ -19,12 +24,16 @@ const closed = { additionalProperties: false } as const
 export const viewRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.get('/v1/cards/:card', {
     config: { allow },
-    schema: { params: Type.Object({ card: Type.String({ maxLength: 48 }) }), response: { 200: CardView } }
+    schema: { params: Type.Object({ card: Type.String({ maxLength: 48 }) }), response: { 200: CardDetail } }
   }, async request => {
     const card = cardOf(request.params.card)
-    const view = await viewCard(ledger.db, bucketOf(card), card)
-    if (view === null) throw new Refusal('not_found', 'no such card is registered')
-    return view
+    const found = await viewCard(ledger.db, bucketOf(card), card)
+    if (found === null) throw new Refusal('not_found', 'no such card is registered')
+    const { view, place, branch, openedAtMs } = found
+    const [why, pendingFen] = await Promise.all([listedFor(ledger.db, place), readPending(ledger, card)])
+    return {
+      ...view, branch, openedAt: formatIso(openedAtMs), listedFor: why, pendingFen: Number(pendingFen)
+    }
   })
 
   app.get('/v1/cards', {
@@ -33,14 +42,17 @@ export const viewRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
       querystring: Type.Object({
         state: Type.Optional(Type.String({ maxLength: 20, description: 'normal and so on' })),
         type: Type.Optional(Type.String({ maxLength: 20, description: 'anonymous and so on' })),
+        number: Type.Optional(Type.String({
+          pattern: '^[0-9A-F]{6,20}$', description: 'the end of its serial number, as it is printed on it'
+        })),
         ...paging('^\\d{1,2}\\.\\d{1,18}$')
       }, closed),
       response: { 200: pageOf(CardView) }
     }
-  }, async ({ query: { state = null, type = null, after = '0.0', limit } }) => {
+  }, async ({ query: { state = null, type = null, number = null, after = '0.0', limit } }) => {
     const [bucket = '0', cardId = '0'] = after.split('.')
     return await viewCards(ledger.db, {
-      state, type, after: { bucket: Number(bucket), cardId: BigInt(cardId) }, limit: pageLimit(limit)
+      state, type, number, after: { bucket: Number(bucket), cardId: BigInt(cardId) }, limit: pageLimit(limit)
     })
   })
 
@@ -91,6 +103,21 @@ export async function recordFilter (
     outcome: (query.outcome ?? null) as keyof typeof outcomeNumbers | null,
     reason: (query.reason ?? null) as keyof typeof reasonNumbers | null
   }
+}
+
+/** In the query of a list: those of this card alone. */
+export const CardInQuery = Type.Optional(Type.String({
+  pattern: '^[0-9A-F]{16}-[0-9A-F]{20}-\\d{1,3}$', description: 'of this card alone: ISSUER-SERIAL-ISSUE'
+}))
+
+/** No card at all has nothing in any list. */
+const nowhere: CardPlace = { bucket: -1, cardId: 0n }
+
+/** Where the card of a query stands; null: none was asked for. */
+export async function placeIn (db: Db, text: string | undefined): Promise<CardPlace | null> {
+  if (text === undefined) return null
+  const card = parseCardKey(text)
+  return (card === null ? undefined : (await findCards(db, [card])).get(text)) ?? nowhere
 }
 
 /** Throws Refusal not_found for what is no card. */

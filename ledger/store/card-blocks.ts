@@ -2,6 +2,7 @@
 import { blockForms, blockStates, type BlockForm, type BlockState } from '../../schemas/card-block.ts'
 import type { NotedRow } from '../core/notes.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
+import { cardValues, type CardPlace } from './loads.ts'
 import { notedColumns } from './notes.ts'
 
 export type BlockRow = {
@@ -38,18 +39,22 @@ export const findBlock = async (
 
 export type BlockPlace = Pick<BlockRow, 'requestedAtMs' | 'bucket' | 'client' | 'key'>
 
-/** The newest first. */
-export const listBlocks = (db: Db, { state, before, limit }: {
-  readonly state: BlockState, readonly before: BlockPlace | null, readonly limit: number
+/** The newest first; null: whatever their state, of whichever card. */
+export const listBlocks = (db: Db, { state, card, before, limit }: {
+  readonly state: BlockState | null, readonly card: CardPlace | null, readonly before: BlockPlace | null,
+  readonly limit: number
 }): Promise<BlockRow[]> => find(db, `
-  where state = $1 and ($2::timestamptz is null or (requested_at, bucket, client_id, key) < ($2, $3, $4, $5))
+  where ($1::smallint is null or state = $1)
+    ${card === null ? '' : 'and bucket = $7 and card_id = $8'}
+    and ($2::timestamptz is null or (requested_at, bucket, client_id, key) < ($2, $3, $4, $5))
   order by requested_at desc, bucket desc, client_id desc, key desc limit $6`, [
-  blockStates.indexOf(state), before === null ? null : timestamp(before.requestedAtMs), before?.bucket ?? 0,
-  before?.client ?? '', before?.key ?? '', limit])
+  state === null ? null : blockStates.indexOf(state),
+  before === null ? null : timestamp(before.requestedAtMs), before?.bucket ?? 0, before?.client ?? '',
+  before?.key ?? '', limit, ...cardValues(card)])
 
 /** Why the list holds the card now; null where it does not. */
 export async function listedFor (
-  tx: Tx, { bucket, cardId }: { readonly bucket: number, readonly cardId: bigint }
+  tx: Db | Tx, { bucket, cardId }: { readonly bucket: number, readonly cardId: bigint }
 ): Promise<string | null> {
   const { rows: [row] } = await tx.query<{ reason: string }>(`
     select reason from blacklist_entry

@@ -2,6 +2,7 @@
 import { type CardOrderState, cardOrderStates, type OrderWish } from '../../schemas/card-order.ts'
 import type { NotedRow } from '../core/notes.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
+import { cardValues, type CardPlace } from './loads.ts'
 import { notedColumns } from './notes.ts'
 
 export type CardOrderRow = {
@@ -60,8 +61,6 @@ async function find (db: Db | Tx, where: string, values: readonly unknown[]): Pr
   return rows.map(fromStored)
 }
 
-type CardPlace = { readonly bucket: number, readonly cardId: bigint }
-
 /** What waits for a card, in the order in which it was ordered; locked, so that two lanes take turns. */
 export const lockWaiting = (tx: Tx, { bucket, cardId }: CardPlace): Promise<CardOrderRow[]> =>
   find(tx, 'where o.bucket = $1 and o.card_id = $2 and o.state = 0 order by o.order_id for update of o',
@@ -75,12 +74,15 @@ export const lockOrder = async (
 export const findOrder = async (db: Db | Tx, orderId: bigint): Promise<CardOrderRow | null> =>
   (await find(db, 'where o.order_id = $1', [orderId]))[0] ?? null
 
-/** The newest first. */
-export const listOrders = (db: Db, { state, before, limit }: {
-  readonly state: CardOrderState, readonly before: bigint | null, readonly limit: number
-}): Promise<CardOrderRow[]> => find(db,
-  'where o.state = $1 and ($2::bigint is null or o.order_id < $2) order by o.order_id desc limit $3',
-  [cardOrderStates.indexOf(state), before, limit])
+/** The newest first; null: whatever their state, of whichever card. */
+export const listOrders = (db: Db, { state, card, before, limit }: {
+  readonly state: CardOrderState | null, readonly card: CardPlace | null, readonly before: bigint | null,
+  readonly limit: number
+}): Promise<CardOrderRow[]> => find(db, `
+  where ($1::smallint is null or o.state = $1) and ($2::bigint is null or o.order_id < $2)
+    ${card === null ? '' : 'and o.bucket = $4 and o.card_id = $5'}
+  order by o.order_id desc limit $3`,
+[state === null ? null : cardOrderStates.indexOf(state), before, limit, ...cardValues(card)])
 
 export async function nextOrderId (tx: Tx): Promise<bigint> {
   const { rows: [row] } = await tx.query<{ id: bigint }>("select nextval('card_order_id_seq') as id")

@@ -2,6 +2,7 @@
 import type { CardRef } from '../../schemas/record.ts'
 import type { DisputeSide, DisputeState } from '../core/dispute.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
+import { cardValues, type CardPlace } from './loads.ts'
 import type { EventKey } from './redress.ts'
 
 export type DisputeRow = EventKey & CardRef & {
@@ -65,13 +66,15 @@ export const lockDispute = async (tx: Tx, id: bigint): Promise<DisputeRow | null
 
 /** Newest first; a party sees its own. */
 export const readDisputes = async (db: Db, of: {
-  readonly party: string | null, readonly state: DisputeState | null, readonly before: bigint | null,
-  readonly limit: number
+  readonly party: string | null, readonly state: DisputeState | null, readonly card: CardPlace | null,
+  readonly before: bigint | null, readonly limit: number
 }): Promise<DisputeRow[]> => (await db.query<DisputeRow>(`
     select ${columns} from ${tables}
     where ($1::text is null or p.code = $1) and ($2::text is null or d.state = $2)
       and ($3::bigint is null or d.dispute_id < $3)
-    order by d.dispute_id desc limit $4`, [of.party, of.state, of.before, of.limit])).rows
+      ${of.card === null ? '' : 'and d.bucket = $5 and d.card_id = $6'}
+    order by d.dispute_id desc limit $4`,
+[of.party, of.state, of.before, of.limit, ...cardValues(of.card)])).rows
 
 export async function moveDispute (tx: Tx, id: bigint, to: {
   readonly state: DisputeState, readonly escalateUntil?: string, readonly redressId?: bigint

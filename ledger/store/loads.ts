@@ -71,12 +71,18 @@ export const findLoad = async (
 export const findOpenLoads = (db: Db | Tx, { bucket, cardId }: CardPlace): Promise<LoadRow[]> =>
   find(db, 'where l.bucket = $1 and l.card_id = $2 and l.state = 0 order by l.load_id', [bucket, cardId])
 
-/** The newest first. */
-export const listLoads = (db: Db, { state, before, limit }: {
-  readonly state: LoadState, readonly before: bigint | null, readonly limit: number
+/** The newest first; null: whatever their state, of whichever card. */
+export const listLoads = (db: Db, { state, card, before, limit }: {
+  readonly state: LoadState | null, readonly card: CardPlace | null, readonly before: bigint | null,
+  readonly limit: number
 }): Promise<LoadRow[]> => find(db, `
-  where l.state = $1 and ($2::bigint is null or l.load_id < $2) order by l.load_id desc limit $3`,
-[stateNumbers[state], before, limit])
+  where ($1::smallint is null or l.state = $1) and ($2::bigint is null or l.load_id < $2)
+    ${card === null ? '' : 'and l.bucket = $4 and l.card_id = $5'}
+  order by l.load_id desc limit $3`,
+[state === null ? null : stateNumbers[state], before, limit, ...cardValues(card)])
+
+/** For a condition on bucket and card. */
+export const cardValues = (card: CardPlace | null) => card === null ? [] : [card.bucket, card.cardId]
 
 /** The cards of some loads, by their number. */
 export async function cardsOf (db: Db, places: readonly CardPlace[]): Promise<Map<bigint, CardRef>> {

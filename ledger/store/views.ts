@@ -8,6 +8,7 @@ import { isRemark } from '../core/verdict.ts'
 import { outcomeName, reasonName, unpackFindings } from '../judging/book.ts'
 import { numbers } from './columns.ts'
 import type { Db } from './db.ts'
+import type { CardPlace } from './loads.ts'
 import { evidenceKinds } from './records.ts'
 
 const hexOf = (bytes: Buffer): string => bytes.toString('hex').toUpperCase()
@@ -16,11 +17,12 @@ const hexOf = (bytes: Buffer): string => bytes.toString('hex').toUpperCase()
 
 type CardViewRow = {
   bucket: number, cardId: bigint, issuer: Buffer, serial: Buffer, issue: number, type: string, state: string,
-  blacklisted: boolean,
+  blacklisted: boolean, branch: string | null, openedAtMs: number,
   lastCounter: number, lastBalanceFen: bigint, shadowFen: bigint, openItems: number
 }
 const cardSelect = `
-  select c.bucket, c.card_id as "cardId", c.issuer, c.serial, c.issue, c.card_type as type, c.state,
+  select c.bucket, c.card_id as "cardId", c.issuer, c.serial, c.issue, c.card_type as type, c.state, c.branch,
+    c.opened_at as "openedAtMs",
     exists (select 1 from blacklist_entry e
       where e.bucket = c.bucket and e.card_id = c.card_id and e.removed_version is null) as blacklisted,
     p.last_counter as "lastCounter", p.last_balance_fen as "lastBalanceFen", p.shadow_fen as "shadowFen",
@@ -39,33 +41,49 @@ const cardView = (row: CardViewRow): CardView => ({
   }
 })
 
-export async function viewCard (db: Db, bucket: number, card: CardRef): Promise<CardView | null> {
+/** The card as lists show it, where it stands, and what its own page shows beside. */
+export async function viewCard (db: Db, bucket: number, card: CardRef): Promise<{
+  readonly view: CardView, readonly place: CardPlace, readonly branch: string | null,
+  readonly openedAtMs: number
+} | null> {
   const { rows } = await db.query<CardViewRow>(`${cardSelect}
     where c.bucket = $1 and c.issuer = $2 and c.serial = $3 and c.issue = $4`,
   [bucket, Buffer.from(card.issuer, 'hex'), Buffer.from(card.serial, 'hex'), card.issue])
-  return rows[0] === undefined ? null : cardView(rows[0])
+  const [row] = rows
+  if (row === undefined) return null
+  const { cardId, branch, openedAtMs } = row
+  return { view: cardView(row), place: { bucket, cardId }, branch, openedAtMs }
 }
 
 export type CardFilter = {
   readonly state: string | null, readonly type: string | null
+  /** The end of its number, at least six digits; null: any. */
+  readonly number: string | null
   /** A card that was shown: what follows it in the order of the key comes next. */
   readonly after: { readonly bucket: number, readonly cardId: bigint }
   readonly limit: number
 }
 
 export async function viewCards (
-  db: Db, { state, type, after, limit }: CardFilter
+  db: Db, { state, type, number, after, limit }: CardFilter
 ): Promise<{ items: CardView[], next: string | null }> {
   const { rows } = await db.query<CardViewRow>(`${cardSelect}
     where (c.bucket, c.card_id) > ($1, $2)
       and ($4::text is null or c.state = $4) and ($5::text is null or c.card_type = $5)
-    order by c.bucket, c.card_id limit $3`, [after.bucket, after.cardId, limit, state, type])
+      ${number === null ? '' : ofNumber}
+    order by c.bucket, c.card_id limit $3`,
+  [after.bucket, after.cardId, limit, state, type, ...number === null ? [] : [number.toLowerCase()]])
   const last = rows.at(-1)
   return {
     items: rows.map(cardView),
     next: last === undefined || rows.length < limit ? null : `${last.bucket}.${last.cardId}`
   }
 }
+
+/** By the index over the last six digits; what is left is compared one by one. */
+const ofNumber = `
+  and right(encode(c.serial, 'hex'), 6) = right($6, 6)
+  and right(encode(c.serial, 'hex'), length($6)) = $6`
 
 /* ---- records ---- */
 

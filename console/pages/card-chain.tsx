@@ -1,21 +1,34 @@
-// The uses of one card by its counter, with what is missing between them.
+// The uses of one card by its counter, with what is missing between them; a refund or a dispute begins here.
 import { verdictReasons, type VerdictReason } from '../../schemas/reasons.ts'
 import type { ChainEntry } from '../../schemas/tracing.ts'
 import { looks } from '../api/doors.ts'
+import { useRole } from '../api/session.tsx'
 import { useList } from '../api/use-call.ts'
-import { ListGrid, type Columns } from '../parts/grid.tsx'
+import { ListGrid, type Column, type Columns } from '../parts/grid.tsx'
 import { Mark } from '../parts/mark.tsx'
-import { Page } from '../parts/page.tsx'
-import { At, Code, Yuan } from '../parts/values.tsx'
+import { At, Yuan } from '../parts/values.tsx'
 import { Link } from '../router.tsx'
 import { useWords } from '../words/words.tsx'
+import { DisputeDeed, RefundDeed } from './card-deeds.tsx'
 
-export function ChainPage ({ card }: { readonly card: string }) {
-  const { words: { trace: words }, language } = useWords()
+type Given = { readonly card: string, readonly done: (text: string) => void }
+
+export function Chain ({ card, done }: Given) {
+  const { words: { trace: words, card: more }, language } = useWords()
   const list = useList(place => looks.chain(card, place), card)
+  const isClerk = useRole('clerk')
+  const deeds: Column<ChainEntry> = {
+    title: more.deeds,
+    cell: entry => entry.kind === 'claim' && entry.amountFen > 0 && (
+      <span className='doing'>
+        <RefundDeed card={card} entry={entry} done={done} />
+        <DisputeDeed card={card} entry={entry} done={done} />
+      </span>
+    )
+  }
   const columns: Columns<ChainEntry> = [
     { title: words.counter, figure: true, cell: ({ counter }) => counter },
-    { title: words.kind, cell: ({ kind }) => <Code>{kind}</Code> },
+    { title: words.kind, cell: ({ kind }) => more.uses[kind] },
     { title: words.eventAt, cell: ({ eventAt }) => <At iso={eventAt} /> },
     { title: words.before, figure: true, cell: ({ balanceBeforeFen }) => <Yuan fen={balanceBeforeFen} /> },
     { title: words.amount, figure: true, cell: ({ amountFen }) => <Yuan fen={amountFen} /> },
@@ -30,13 +43,10 @@ export function ChainPage ({ card }: { readonly card: string }) {
       cell: ({ reason }) =>
         reason in verdictReasons ? verdictReasons[reason as VerdictReason][language] : reason
     },
-    { title: words.line, cell: ({ links }) => <Link to={lineAddress(links.line)}>{words.bytes}</Link> }
+    { title: words.line, cell: ({ links }) => <Link to={lineAddress(links.line)}>{words.bytes}</Link> },
+    ...isClerk ? [deeds] : []
   ]
-  return (
-    <Page heading={words.chainOf(card)}>
-      <ListGrid label={words.chain} list={list} columns={columns} keyOf={({ links }) => links.line} />
-    </Page>
-  )
+  return <ListGrid label={words.chain} list={list} columns={columns} keyOf={({ links }) => links.line} />
 }
 
 /** `/v1/deliveries/7/lines/3` of the API is `/lines/7/3` here. */
