@@ -14,9 +14,10 @@ import { ExceptionsPage } from './pages/exceptions.tsx'
 import { ExportsPage } from './pages/exports.tsx'
 import { ApprovalsPage } from './pages/approvals.tsx'
 import { PositionPage } from './pages/position.tsx'
-import { LatestPositionsPage, PositionsPage } from './pages/positions.tsx'
+import { PositionsPage } from './pages/positions.tsx'
 import { RawLinePage } from './pages/raw-line.tsx'
 import { ReconciliationPage } from './pages/reconciliation.tsx'
+import { TerminalPage } from './pages/terminal.tsx'
 import { TerminalsPage } from './pages/terminals.tsx'
 import { LanguageSwitch } from './parts/language-switch.tsx'
 import { SignOut } from './parts/sign-out.tsx'
@@ -86,7 +87,7 @@ function pageAt ({ pieces: [first = '', a = '', b = '', c = ''], query }: Addres
     case 'days': return <DayPage date={a === '' ? null : a} />
     case 'positions':
       if (c !== '') return <PositionPage date={a} party={b} book={c} />
-      return a === '' ? <LatestPositionsPage /> : <PositionsPage date={a} />
+      return <PositionsPage date={a === '' ? null : a} />
     case 'batches': return <BatchPage batch={a} party={query.get('party')} book={query.get('book')} />
     case 'lines': return <RawLinePage delivery={a} line={b} />
     case 'cards': return a === '' ? <CardsPage /> : <CardPage card={a} tab={b} />
@@ -96,7 +97,7 @@ function pageAt ({ pieces: [first = '', a = '', b = '', c = ''], query }: Addres
     case 'approvals': return <ApprovalsPage />
     case 'reconciliation': return <ReconciliationPage />
     case 'bank': return <BankPage />
-    case 'terminals': return <TerminalsPage />
+    case 'terminals': return a === '' || b === '' ? <TerminalsPage /> : <TerminalPage operator={a} terminal={b} />
     case 'audit': return <AuditPage />
     case 'exports': return <ExportsPage />
     default: return <DayPage date={null} />

@@ -9,7 +9,7 @@ import type { CardJourneysView } from '../../schemas/fares.ts'
 import type { LoadView } from '../../schemas/load.ts'
 import type { DisputeRequest, DisputeView, RefundReply, RefundRequest } from '../../schemas/redress.ts'
 import type { AuditEntryView, AuditIntegrity } from '../../schemas/audit.ts'
-import type { GatewayView, TerminalView } from '../../schemas/estate.ts'
+import type { Availability, GatewayView, TerminalEventView, TerminalView } from '../../schemas/estate.ts'
 import type { ProposalView } from '../../schemas/proposal.ts'
 import type { FloatView, ItemsAction, ItemView, RunView } from '../../schemas/reconciliation.ts'
 import type { BankLineView, BankStatementReply, BankStatementView } from '../../schemas/settlement.ts'
@@ -25,6 +25,23 @@ type Whose = { readonly date: string, readonly party: string, readonly book: str
 const limit = '50'
 /** Of lists whose rows are few by nature: parties, layers of some days. */
 const most = '1000'
+
+/** Of a list that is drawn as a whole: more pages than these are left out, and that is said. */
+const pagesMax = 12
+
+type Whole<Item> = { readonly items: readonly Item[], readonly isCut: boolean }
+
+async function allOf<Item> (ask: (after: string | null) => Promise<Page<Item>>): Promise<Whole<Item>> {
+  const items: Item[] = []
+  let after: string | null = null
+  for (let page = 0; page < pagesMax; page++) {
+    const found: Page<Item> = await ask(after)
+    items.push(...found.items)
+    if (found.next === null) return { items, isCut: false }
+    after = found.next
+  }
+  return { items, isCut: true }
+}
 
 export const looks = {
   session: () => get<OwnSession>('/v1/session'),
@@ -73,6 +90,14 @@ export const looks = {
     get<Page<BankLineView>>(pathOf('/v1/bank-lines', { ...query, before, limit })),
   terminals: (query: Query, after: string | null) =>
     get<Page<TerminalView>>(pathOf('/v1/terminals', { ...query, after, limit })),
+  terminal: (operator: string, terminal: string) =>
+    get<TerminalView>(`/v1/terminals/${encodeURIComponent(operator)}/${encodeURIComponent(terminal)}`),
+  terminalsOnMap: (query: Query) => allOf(after =>
+    get<Page<TerminalView>>(pathOf('/v1/terminals', { ...query, after, limit: most }))),
+  terminalEvents: (query: Query, before: string | null) =>
+    get<Page<TerminalEventView>>(pathOf('/v1/terminals/events', { ...query, before, limit })),
+  availability: (from: string, to: string) =>
+    get<Availability>(pathOf('/v1/terminals/availability', { from, to })),
   gateways: () => get<Page<GatewayView>>(pathOf('/v1/terminals/gateways', { limit: most })),
   audit: (query: Query, before: string | null) =>
     get<Page<AuditEntryView>>(pathOf('/v1/audit', { ...query, before, limit })),
@@ -114,6 +139,8 @@ export const deeds = {
     call<DisputeView>('POST', `/v1/disputes/${id}/decision`, { json: { accepts, words }, key }),
   escalateDispute: (id: number, words: string, key: string) =>
     call<DisputeView>('POST', `/v1/disputes/${id}/escalation`, { json: { words }, key }),
+  handleEvent: (event: number, note: string, key: string) =>
+    call<void>('POST', `/v1/terminals/events/${event}/handled`, { json: { note }, key }),
   reconcile: (date: string) => call<{ items: readonly RunView[] }>('POST', `/v1/reconciliation/${date}`, {}),
   takeStatement: (type: string, content: Blob) =>
     call<BankStatementReply>('POST', '/v1/bank-statements', { bytes: { type, content } })

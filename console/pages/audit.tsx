@@ -3,6 +3,7 @@ import { useState } from 'react'
 import type { AuditEntryView } from '../../schemas/audit.ts'
 import { looks } from '../api/doors.ts'
 import { useDeed, useList } from '../api/use-call.ts'
+import { cityInstant } from '../format.ts'
 import { Button } from '../parts/button.tsx'
 import { Filter, TextField } from '../parts/fields.tsx'
 import { ListGrid, type Columns } from '../parts/grid.tsx'
@@ -11,7 +12,7 @@ import { Page } from '../parts/page.tsx'
 import { At, Code, Said } from '../parts/values.tsx'
 import { useWords } from '../words/words.tsx'
 
-const everything = { by: '', action: '', subject: '' }
+const everything = { by: '', action: '', subject: '', from: '', to: '' }
 type Integrity = Awaited<ReturnType<typeof looks.integrity>>
 
 export function AuditPage () {
@@ -19,7 +20,9 @@ export function AuditPage () {
   const [wanted, setWanted] = useState(everything)
   const [found, setFound] = useState<Integrity | null>(null)
   const doing = useDeed()
-  const list = useList(place => looks.audit(wanted, place), JSON.stringify(wanted))
+  const instant = (local: string) => local === '' ? '' : cityInstant(local)
+  const query = { ...wanted, from: instant(wanted.from), to: instant(wanted.to) }
+  const list = useList(place => looks.audit(query, place), JSON.stringify(query))
   const set = (name: keyof typeof everything) => (value: string) => setWanted({ ...wanted, [name]: value })
   const check = () => { void doing.run(async () => setFound(await looks.integrity())) }
   const columns: Columns<AuditEntryView> = [
@@ -44,6 +47,8 @@ export function AuditPage () {
         <TextField label={words.by} value={wanted.by} onChange={set('by')} />
         <TextField label={words.action} value={wanted.action} onChange={set('action')} />
         <TextField label={words.subject} value={wanted.subject} onChange={set('subject')} />
+        <TextField label={words.from} type='datetime-local' value={wanted.from} onChange={set('from')} />
+        <TextField label={words.to} type='datetime-local' value={wanted.to} onChange={set('to')} />
       </Filter>
       <ListGrid label={words.heading} list={list} columns={columns} keyOf={({ seq }) => seq} />
     </Page>

@@ -6,6 +6,7 @@ import { useRole } from '../api/session.tsx'
 import { useList } from '../api/use-call.ts'
 import { ListGrid, type Column, type Columns } from '../parts/grid.tsx'
 import { Mark } from '../parts/mark.tsx'
+import { TakeAway } from '../parts/take-away.tsx'
 import { At, Yuan } from '../parts/values.tsx'
 import { Link } from '../router.tsx'
 import { useWords } from '../words/words.tsx'
@@ -46,7 +47,12 @@ export function Chain ({ card, done }: Given) {
     { title: words.line, cell: ({ links }) => <Link to={lineAddress(links.line)}>{words.bytes}</Link> },
     ...isClerk ? [deeds] : []
   ]
-  return <ListGrid label={words.chain} list={list} columns={columns} keyOf={({ links }) => links.line} />
+  return (
+    <>
+      <TakeAway kind='records' query={{ card }} />
+      <ListGrid label={words.chain} list={list} columns={columns} keyOf={({ links }) => links.line} />
+    </>
+  )
 }
 
 /** `/v1/deliveries/7/lines/3` of the API is `/lines/7/3` here. */

@@ -12,6 +12,7 @@ import { Choice, Filter, LongField, TextField } from '../parts/fields.tsx'
 import { ListGrid, type Choosing, type Columns } from '../parts/grid.tsx'
 import { Page } from '../parts/page.tsx'
 import { SavedViews } from '../parts/saved-views.tsx'
+import { TakeAway } from '../parts/take-away.tsx'
 import { At, Code, Document, Facts, Yuan } from '../parts/values.tsx'
 import { useWords } from '../words/words.tsx'
 
@@ -27,6 +28,7 @@ export function ExceptionsPage () {
   const [wanted, setWanted] = useState<Wanted>(noFilter)
   const [chosen, setChosen] = useState<readonly ItemView[]>([])
   const [asked, setAsked] = useState<Asked | null>(null)
+  const { layer, state, party, owner, age } = wanted
   const doing = useDeed()
   const list = useList(place => looks.items(wanted, place), JSON.stringify(wanted))
   const done = () => {
@@ -47,7 +49,10 @@ export function ExceptionsPage () {
     if (await doing.run(key => deeds.actOnItems({ items, owner }, key))) done()
   }
   return (
-    <Page heading={words.items.heading} error={doing.error} again={list.again}>
+    <Page
+      heading={words.items.heading} error={doing.error} again={list.again}
+      doing={owner === '' && age === '' && <TakeAway kind='items' query={{ layer, state, party }} />}
+    >
       <Wishes wanted={wanted} change={setWanted} own={who?.name ?? ''} />
       {mayAct && (
         <div className='doing' role='group' aria-label={words.items.chosen(String(chosen.length))}>

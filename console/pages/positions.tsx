@@ -1,38 +1,44 @@
 // Who owes whom on a clearing date, and the way down from each net.
-import type { Instruction, Position } from '../../schemas/api.ts'
+import type { DayView, Instruction, Position } from '../../schemas/api.ts'
 import type { TracedPosition } from '../../schemas/tracing.ts'
 import { looks } from '../api/doors.ts'
 import { useLook } from '../api/use-call.ts'
 import { Chart } from '../parts/chart.tsx'
 import { Grid, type Column, type Columns } from '../parts/grid.tsx'
 import { Page, Part } from '../parts/page.tsx'
+import { TakeAway } from '../parts/take-away.tsx'
 import { Code, Yuan } from '../parts/values.tsx'
 import { go, Link, to } from '../router.tsx'
 import { Choice } from '../parts/fields.tsx'
 import { useWords } from '../words/words.tsx'
 
-export function LatestPositionsPage () {
+/** Of the date that is asked for, or of the newest that has any. */
+export function PositionsPage ({ date }: { readonly date: string | null }) {
   const { words } = useWords()
   const { data, error, again } = useLook(() => looks.days(null), 'days')
-  const latest = data?.items.find(({ positions }) => positions.length > 0) ?? data?.items[0]
-  if (latest !== undefined) return <PositionsPage date={latest.date} />
+  const days = data?.items ?? []
+  const newest = days.find(({ positions }) => positions.length > 0) ?? days[0]
+  const shown = date ?? newest?.date
+  if (shown !== undefined) return <Positions date={shown} days={days} />
   return (
     <Page heading={words.pages.positions} error={error} again={again}>{data !== null && words.nothing}</Page>
   )
 }
 
-export function PositionsPage ({ date }: { readonly date: string }) {
+function Positions ({ date, days }: { readonly date: string, readonly days: readonly DayView[] }) {
   const { words: { positions: words, day }, format } = useWords()
   const { data, error, busy, again } = useLook(() => looks.positions(date), date)
-  const days = useLook(() => looks.days(null), 'days')
   const rows = data?.items ?? []
-  const dates = [...new Set([date, ...(days.data?.items ?? []).map(one => one.date)])]
+  const dates = [...new Set([date, ...days.map(one => one.date)])]
   const bars = {
     names: rows.map(({ party, book }) => book === 'commerce' ? party : `${party} ${book}`),
     series: [{ name: words.net, values: rows.map(({ netFen }) => netFen) }]
   }
   return (
-    <Page heading={words.heading(format.date(date))} error={error} again={again}>
+    <Page
+      heading={words.heading(format.date(date))} error={error} again={again}
+      doing={<TakeAway kind='positions' query={{ date }} />}
+    >
       <div className='filter'>
         <Choice
           label={day.date} value={date} onChange={chosen => go(to('positions', chosen))}

@@ -1,14 +1,17 @@
-// The estate: which terminals serve, which are behind, whose clocks are off, and the gateways that tell of
-// it.
+// The estate: which terminals serve, which are behind, whose clocks are off, where they stand, how intact all
+// of them were, and the gateways that tell of it.
 import { useState } from 'react'
-import type { GatewayView, TerminalView } from '../../schemas/estate.ts'
+import type { Availability as AvailabilityView, GatewayView, TerminalView } from '../../schemas/estate.ts'
 import { looks } from '../api/doors.ts'
 import { useList, useLook } from '../api/use-call.ts'
 import { Choice, Filter, TextField } from '../parts/fields.tsx'
 import { Grid, ListGrid, type Columns } from '../parts/grid.tsx'
+import { PlaceMap } from '../parts/map.tsx'
 import { Mark, type Tone } from '../parts/mark.tsx'
 import { Page, Part } from '../parts/page.tsx'
+import { ProblemNote } from '../parts/problem-note.tsx'
 import { At, Code } from '../parts/values.tsx'
+import { Link, to } from '../router.tsx'
 import { useWords } from '../words/words.tsx'
 
 const healths = ['intact', 'down', 'unknown'] as const
@@ -41,19 +44,50 @@ export function TerminalsPage () {
         label={words.heading} list={list} columns={useColumns()}
         keyOf={({ operator, terminal }) => `${operator}/${terminal}`}
       />
+      <Estate wanted={wanted} />
       <Gateways />
     </Page>
+  )
+}
+
+export function HealthMark ({ health }: Pick<TerminalView, 'health'>) {
+  const { words: { terminals: words } } = useWords()
+  return <Mark tone={tones[health]}>{words.healths[health]}</Mark>
+}
+
+/** Those of the filter that have ever said where they are. */
+function Estate ({ wanted }: { readonly wanted: typeof everything }) {
+  const { words: { terminals: words }, format } = useWords()
+  const { data, error } = useLook(() => looks.terminalsOnMap(wanted), JSON.stringify(wanted))
+  const placed = (data?.items ?? []).flatMap(({ operator, terminal, health, name, where }) => where === null
+    ? []
+    : [{ label: [`${operator}/${terminal}`, name].filter(Boolean).join(' '), tone: tones[health], health, ...where }])
+  const counts = healths.map(health =>
+    `${words.healths[health]} ${format.count(placed.filter(one => one.health === health).length)}`).join(', ')
+  return (
+    <Part heading={words.map}>
+      <ProblemNote error={error} />
+      <p>
+        {words.placed(format.count(placed.length), format.count(data?.items.length ?? 0))} {counts}
+        {data?.isCut === true && <> <Mark tone='warn'>{words.cut}</Mark></>}
+      </p>
+      {placed.length > 0 && <PlaceMap label={words.map} places={placed} counts={counts} />}
+    </Part>
   )
 }
 
 function useColumns (): Columns<TerminalView> {
   const { words: { terminals: words }, format } = useWords()
   return [
-    { title: words.terminal, cell: ({ operator, terminal }) => <Code>{`${operator}/${terminal}`}</Code> },
+    {
+      title: words.terminal,
+      cell: ({ operator, terminal }) =>
+        <Link to={to('terminals', operator, terminal)}>{`${operator}/${terminal}`}</Link>
+    },
     { title: words.name, cell: ({ name }) => name },
     { title: words.place, cell: ({ place }) => place },
     { title: words.state, cell: ({ state }) => words.states[state] },
-    { title: words.health, cell: ({ health }) => <Mark tone={tones[health]}>{words.healths[health]}</Mark> },
+    { title: words.health, cell: ({ health }) => <HealthMark health={health} /> },
     { title: words.heard, cell: ({ heardAt }) => heardAt === null ? words.never : <At iso={heardAt} /> },
     {
       title: words.drift, figure: true,
@@ -95,11 +129,46 @@ function Gateways () {
     { title: words.heading, figure: true, cell: ({ terminals }) => format.count(terminals) },
     { title: words.software, cell: ({ software }) => software }
   ]
+  const latest = (data?.items ?? []).map(({ reportedAt }) => Date.parse(reportedAt))
+    .reduce((last, at) => Math.max(last, at), 0)
   return (
-    <Part heading={words.gateways}>
+    <>
+      <Part heading={words.gateways}>
+        <Grid
+          label={words.gateways} columns={columns} rows={data?.items ?? []} busy={busy}
+          keyOf={({ gateway }) => gateway}
+        />
+      </Part>
+      {latest > 0 && <Intact untilMs={latest} />}
+    </>
+  )
+}
+
+type Share = AvailabilityView['operators'][number]
+const dayMs = 86_400_000
+
+/** How intact the fleet was in the day before its last report, and how fast its events were dealt with. */
+function Intact ({ untilMs }: { readonly untilMs: number }) {
+  const { words: { terminals: words, none }, format } = useWords()
+  const [from, until] = [untilMs - dayMs, untilMs].map(ms => new Date(ms).toISOString()) as [string, string]
+  const { data, busy, error } = useLook(() => looks.availability(from, until), until)
+  const share = (ppm: number | null) => ppm === null ? none : format.percent(ppm)
+  const columns: Columns<Share> = [
+    { title: words.operator, cell: ({ operator }) => operator },
+    { title: words.heading, figure: true, cell: ({ terminals }) => format.count(terminals) },
+    { title: words.availability, figure: true, cell: ({ intactPpm }) => share(intactPpm) },
+    { title: words.handled, figure: true, cell: ({ handledPpm }) => share(handledPpm) }
+  ]
+  const fleet = data?.fleet
+  return (
+    <Part heading={words.availability}>
+      <ProblemNote error={error} />
       <Grid
-        label={words.gateways} columns={columns} rows={data?.items ?? []} busy={busy}
-        keyOf={({ gateway }) => gateway}
+        label={words.availability} columns={columns} rows={data?.operators ?? []} busy={busy}
+        keyOf={({ operator }) => operator}
+        sums={fleet === undefined
+          ? []
+          : [words.all, format.count(fleet.terminals), share(fleet.intactPpm), share(fleet.handledPpm)]}
       />
     </Part>
   )

@@ -163,6 +163,12 @@ export const en: Words = {
     spool: 'Waiting', software: 'Software', present: 'present', availability: 'Intact, last 24 hours',
     handled: 'Handled in time',
     wanted: version => `wanted: ${version}`,
+    map: 'Map', placed: (some, all) => `${some} of ${all} terminals have said where they are:`,
+    cut: 'too many: a part is drawn', one: name => `Terminal ${name}`, kind: 'Kind', booted: 'Last start',
+    boots: 'Starts', blacklist: 'Blacklist version', tariff: 'Tariff version', where: 'Coordinates',
+    history: 'Events', found: 'Found', detail: 'Detail', lasts: 'lasts', cleared: 'cleared',
+    dealtWith: 'dealt with', due: 'Due', by: 'Dealt with by', handle: 'Deal with',
+    whatWasDone: 'What was done (4 characters or more)', all: 'All',
     healths: { intact: 'intact', down: 'down', unknown: 'unknown' },
     states: { registered: 'registered', enrolled: 'enrolled', suspended: 'suspended', retired: 'retired' }
   },
@@ -171,10 +177,10 @@ export const en: Words = {
     detail: 'Detail', hash: 'Hash',
     check: 'Check integrity', whole: rows => `Whole: ${rows} rows follow one another unbroken`,
     broken: 'The chain is broken',
-    from: 'From (ISO time)', to: 'To'
+    from: 'From', to: 'To'
   },
   exports: {
-    heading: 'Exports', what: 'What', date: 'Clearing date', format: 'Format', get: 'Download',
+    heading: 'Exports', what: 'What', date: 'Clearing date', get: 'Download',
     why: 'Each export is written into the audit log with its number of rows; card numbers are masked.',
     kinds: {
       positions: 'Net positions', statements: 'Lines of statements', transfers: 'Transfers',

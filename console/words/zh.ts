@@ -128,15 +128,19 @@ export const zh = {
     gateway: '网关',
     reported: '最近上报', away: '失联', spool: '待上传', software: '软件', present: '在线', availability: '近 24 小时完好率',
     handled: '按时处理率', wanted: (version: string) => `应为 ${version}`,
+    map: '分布图', placed: (some: string, all: string) => `${all} 台终端中 ${some} 台报告过位置：`, cut: '终端过多，仅画出一部分',
+    one: (name: string) => `终端 ${name}`, kind: '种类', booted: '最近启动', boots: '启动次数', blacklist: '名单版本',
+    tariff: '票价版本', where: '坐标', history: '事件', found: '发现时间', detail: '说明', lasts: '未消除', cleared: '已消除',
+    dealtWith: '已处理', due: '处理期限', by: '处理人', handle: '登记处理', whatWasDone: '处理情况（至少 4 个字符）', all: '全部',
     healths: { intact: '完好', down: '停用', unknown: '未知' },
     states: { registered: '已登记', enrolled: '已入网', suspended: '暂停', retired: '退役' }
   },
   audit: {
     heading: '审计日志', seq: '序号', at: '时间', by: '操作人', action: '动作', subject: '对象', detail: '内容', hash: '哈希',
-    check: '校验完整性', whole: (rows: string) => `完整：${rows} 行首尾相连`, broken: '链条断裂', from: '自（ISO 时间）', to: '至'
+    check: '校验完整性', whole: (rows: string) => `完整：${rows} 行首尾相连`, broken: '链条断裂', from: '自', to: '至'
   },
   exports: {
-    heading: '导出', what: '内容', date: '清分日', format: '格式', get: '下载', why: '每次导出及其行数都写入审计日志；卡号默认掩码。',
+    heading: '导出', what: '内容', date: '清分日', get: '下载', why: '每次导出及其行数都写入审计日志；卡号默认掩码。',
     kinds: {
       positions: '净额', statements: '对账单明细', transfers: '分录', records: '交易记录', items: '差错',
       'card-chain': '卡片链差异'
