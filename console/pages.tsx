@@ -97,7 +97,8 @@ function pageAt ({ pieces: [first = '', a = '', b = '', c = ''], query }: Addres
     case 'approvals': return <ApprovalsPage />
     case 'reconciliation': return <ReconciliationPage />
     case 'bank': return <BankPage />
-    case 'terminals': return a === '' || b === '' ? <TerminalsPage /> : <TerminalPage operator={a} terminal={b} />
+    case 'terminals':
+      return a === '' || b === '' ? <TerminalsPage /> : <TerminalPage operator={a} terminal={b} />
     case 'audit': return <AuditPage />
     case 'exports': return <ExportsPage />
     default: return <DayPage date={null} />

@@ -340,7 +340,11 @@ t.test('availability: time that is known, overlapping events once, handled in ti
   const note = { note: 'a technician is there' }
   const met = await clientOf(door, 'MET', 'operator')
   t.equal((await door.ask(null, 'POST', path, { token: met, json: note })).status, 404, 'not its terminal')
-  t.equal((await door.ask('clerk', 'POST', path, { json: note })).status, 204)
+  const keyed = { json: note, key: 'handled-1' }
+  t.equal((await door.ask('clerk', 'POST', path, keyed)).status, 204)
+  t.match(await door.ask('clerk', 'POST', path, keyed), { status: 204, replayed: true })
+  t.match((await door.ok('clerk', 'GET', '/v1/terminals/events?kind=silent')).items,
+    [{ handledBy: 'clerk', ...note }])
   t.equal((await door.ask('clerk', 'POST', path, { json: note })).status, 404, 'once')
   t.match(await figures(0, 400), { fleet: { found: 3, handled: 2 } }, 'too late')
   t.equal((await door.ask('clerk', 'GET',

@@ -47,7 +47,8 @@ export function TerminalPage ({ operator, terminal }: Given) {
 function Events ({ operator, terminal }: Given) {
   const { words: { terminals: words, card } } = useWords()
   const handles = useRole('clerk', 'registrar')
-  const list = useList(place => looks.terminalEvents({ operator, terminal }, place), `${operator} ${terminal}`)
+  const of = { operator, terminal }
+  const list = useList(place => looks.terminalEvents(of, place), JSON.stringify(of))
   const columns: Columns<TerminalEventView> = [
     { title: words.found, cell: ({ foundAt }) => <At iso={foundAt} /> },
     { title: words.kind, cell: ({ kind }) => <Code>{kind}</Code> },

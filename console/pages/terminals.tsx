@@ -59,9 +59,10 @@ export function HealthMark ({ health }: Pick<TerminalView, 'health'>) {
 function Estate ({ wanted }: { readonly wanted: typeof everything }) {
   const { words: { terminals: words }, format } = useWords()
   const { data, error } = useLook(() => looks.terminalsOnMap(wanted), JSON.stringify(wanted))
-  const placed = (data?.items ?? []).flatMap(({ operator, terminal, health, name, where }) => where === null
-    ? []
-    : [{ label: [`${operator}/${terminal}`, name].filter(Boolean).join(' '), tone: tones[health], health, ...where }])
+  const placed = (data?.items ?? []).flatMap(({ operator, terminal, health, name, where }) => {
+    const label = [`${operator}/${terminal}`, name].filter(Boolean).join(' ')
+    return where === null ? [] : [{ label, tone: tones[health], health, ...where }]
+  })
   const counts = healths.map(health =>
     `${words.healths[health]} ${format.count(placed.filter(one => one.health === health).length)}`).join(', ')
   return (

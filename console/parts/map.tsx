@@ -44,9 +44,8 @@ function viewOf (places: readonly Place[]): View {
   const [midLatitude, midLongitude] = [(south + north) / 2, (west + east) / 2]
   const narrower = Math.max(Math.cos(midLatitude * Math.PI / 180), 0.01)
   const [widthKm, heightKm] = [(east - west) * narrower * kmPerDegree, (north - south) * kmPerDegree]
-  const pixelsPerKm = Math.min(
-    (size.width - 2 * size.margin) / Math.max(widthKm, 1), (size.height - 2 * size.margin) / Math.max(heightKm, 1)
-  )
+  const [width, height] = [size.width - 2 * size.margin, size.height - 2 * size.margin]
+  const pixelsPerKm = Math.min(width / Math.max(widthKm, 1), height / Math.max(heightKm, 1))
   const perDegree = pixelsPerKm * kmPerDegree
   const [halfWidth, halfHeight] = [size.width / 2 / perDegree / narrower, size.height / 2 / perDegree]
   return {

@@ -15,8 +15,11 @@ export function At ({ iso }: { readonly iso: string | null }) {
 
 /** A word of the ledger itself, as it stands in its API. */
 export function Code ({ children }: { readonly children: string | number }) {
-  return <code>{children}</code>
+  return <code className={String(children).length <= shortMax ? 'short' : ''}>{children}</code>
 }
+
+/** Longer ones may be broken anywhere, or a table would be as wide as its longest hash. */
+const shortMax = 24
 
 /** What the ledger says in its own language; in Chinese where the sentence is known. */
 export function Said ({ children }: { readonly children: string }) {

@@ -143,7 +143,8 @@ export const terminalRoutes = (ledger: Ledger) => async (app: App): Promise<void
         detail: { event: Number(request.params.event), kind }
       })
     })
-    return await reply.code(204).send(null)
+    reply.code(204)
+    return null
   })
 
   app.get('/v1/terminals/gateways', {

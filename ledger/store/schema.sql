@@ -250,6 +250,7 @@ create table card (
   constraint card_bucket_issuer_serial_issue_key UNIQUE (bucket, issuer, serial, issue)
 );
 CREATE INDEX card_foreign ON public.card USING btree (bucket, card_id) WHERE (card_type = 'foreign'::text);
+CREATE INDEX card_number ON public.card USING btree ("right"(encode(serial, 'hex'::text), 6));
 
 create table card_block (
   bucket smallint not null,
@@ -267,6 +268,7 @@ create table card_block (
   terminal text not null,
   constraint card_block_pkey PRIMARY KEY (bucket, client_id, key)
 );
+CREATE INDEX card_block_card ON public.card_block USING btree (bucket, card_id, requested_at);
 CREATE INDEX card_block_state ON public.card_block USING btree (state, requested_at);
 
 create table card_event (
@@ -313,7 +315,7 @@ create table card_order (
   sw text,
   constraint card_order_pkey PRIMARY KEY (bucket, order_id)
 );
-CREATE INDEX card_order_of_card ON public.card_order USING btree (bucket, card_id, order_id) WHERE (state = 0);
+CREATE INDEX card_order_of_card ON public.card_order USING btree (bucket, card_id, order_id);
 CREATE INDEX card_order_state ON public.card_order USING btree (state, order_id);
 
 create table card_order_signature (
@@ -641,6 +643,7 @@ create table dispute (
   constraint dispute_side_check CHECK ((side = ANY (ARRAY['holder'::text, 'operator'::text, 'issuer'::text]))),
   constraint dispute_state_check CHECK ((state = ANY (ARRAY['RAISED'::text, 'ANSWERED'::text, 'ACCEPTED'::text, 'REFUSED'::text, 'ESCALATED'::text, 'FINAL'::text])))
 );
+CREATE INDEX dispute_card ON public.dispute USING btree (bucket, card_id, dispute_id);
 CREATE INDEX dispute_party ON public.dispute USING btree (party_id, dispute_id);
 CREATE UNIQUE INDEX dispute_unfinished ON public.dispute USING btree (bucket, card_id, purse, counter) WHERE (state = ANY (ARRAY['RAISED'::text, 'ANSWERED'::text, 'REFUSED'::text, 'ESCALATED'::text]));
 
@@ -1064,6 +1067,7 @@ create table load (
   terminal bytea not null,
   constraint load_pkey PRIMARY KEY (bucket, load_id)
 );
+CREATE INDEX load_card ON public.load USING btree (bucket, card_id, load_id);
 CREATE UNIQUE INDEX load_counter ON public.load USING btree (bucket, card_id, online_counter) WHERE (state = ANY (ARRAY[0, 1]));
 CREATE UNIQUE INDEX load_key ON public.load USING btree (bucket, client_id, key);
 CREATE INDEX load_open ON public.load USING btree (requested_at) WHERE (state = 0);
