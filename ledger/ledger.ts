@@ -17,7 +17,7 @@ import { registryCache, type Snapshot } from './store/registry.ts'
 import { resumeFiles } from './intake/take-file.ts'
 import { forwardUntold } from './national/forward.ts'
 import type { TacPool } from './tac/tac-pool.ts'
-import { startReturning } from './services/clinic/due.ts'
+import { startRounds } from './services/clinic/rounds.ts'
 import { startWatch, type Watchman } from './watch/watch.ts'
 
 export type Ledger = {
@@ -78,7 +78,7 @@ export type BuiltLedger = {
 
 const sealEveryMs = 1_000
 const watchEveryMs = 2_000
-const returnEveryMs = 5_000
+const roundEveryMs = 5_000
 
 /** A whole ledger that does not listen yet. */
 export async function buildLedger (options: LedgerOptions): Promise<BuiltLedger> {
@@ -105,11 +105,11 @@ export async function buildLedger (options: LedgerOptions): Promise<BuiltLedger>
   const app = await createApp(ledger, options.tls)
   await app.register(routes(ledger))
   const resumed = Promise.all([resumeFiles(ledger), forwardUntold(ledger)]).catch(onError)
-  const returning = startReturning(ledger, returnEveryMs)
+  const rounds = startRounds(ledger, roundEveryMs)
   const close = async () => {
     await app.close()
     await resumed
-    await returning.stop()
+    await rounds.stop()
     await watch.stop()
     await sealer.stop()
     await db.end()

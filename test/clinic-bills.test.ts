@@ -22,7 +22,7 @@ import { brokenIdentities } from '../schemas/medical/fields.ts'
 import {
   burdens, funds, payers, type Bill, type Fund, type Layer, type RuleSet
 } from '../schemas/medical/rule-set.ts'
-import { slowFigures, slowly, type Earlier, type SlowBill } from './support/clinic-slowly.ts'
+import { slowFigures, slowly, type Earlier, type SlowBill } from '../terminal-sim/insurance/slowly.ts'
 
 /* ---- the documents ---- */
 

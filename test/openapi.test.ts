@@ -53,7 +53,7 @@ t.test('each operation has a summary, a tag, its callers and a problem', async t
 const whole = new Set([
   '/v1/accounts', '/v1/blacklist', '/v1/cities', '/v1/tariffs', '/v1/ledger/{date}', '/v1/float/{date}',
   '/v1/operators/{party}/income', '/v1/journals/{journal}', '/v1/services/transit/tariffs',
-  '/v1/clinic/rules'
+  '/v1/clinic/centres', '/v1/clinic/rules'
 ])
 
 t.test('every list is paged in one way', async t => {

@@ -27,7 +27,26 @@ export const noted = {
   terminal_enrolment: [
     'terminal_id', 'state', 'kind', 'place', 'gateway', 'firmware', 'key_name', 'key_check', 'key_wrapped',
     'heartbeat_seconds', 'certificates', 'version', 'enrolled_at', 'changed_at'
-  ]
+  ],
+  clinic_settlement: [
+    'settlement_no', 'party_id', 'person_id', 'visit', 'year', 'bill', 'split', 'total_fen', 'funds_fen',
+    'account_fen', 'family_fen', 'purse_fen', 'cash_fen', 'hospital_fen', 'family_id', 'client', 'paid_by',
+    'debit', 'returned_at', 'taken_back_by', 'centre', 'centre_no'
+  ],
+  clinic_effect: [
+    'effect_no', 'settlement_no', 'sign', 'party_id', 'message', 'clearing_date', 'at', 'journal_id',
+    'request_key'
+  ],
+  clinic_message: [
+    'message_no', 'party_id', 'message', 'person_id', 'asked', 'reply', 'answered_at', 'due_debit', 'due_fen',
+    'due_settlement', 'due_asked'
+  ],
+  clinic_reversed: ['party_id', 'message', 'by_message'],
+  clinic_person: [
+    'person_id', 'person', 'bucket', 'card_id', 'account_bucket', 'account_card_id', 'area', 'scheme',
+    'category', 'born_on', 'tags', 'family_id'
+  ],
+  clinic_institution: ['party_id', 'level', 'code']
 } as const satisfies Readonly<Record<string, readonly string[]>>
 export type NotedTable = keyof typeof noted
 export const notedTables = Object.keys(noted) as NotedTable[]
@@ -37,6 +56,17 @@ const later: Readonly<Partial<Record<NotedTable, readonly string[]>>> = { load: 
 
 /** Every column that a note is made of. */
 export const columnsOf = (table: NotedTable): readonly string[] => [...noted[table], ...later[table] ?? []]
+
+/** Tables whose rows one transaction notes together: what is done for a person is one batch, not four. */
+const groups: Readonly<Partial<Record<NotedTable, string>>> = {
+  clinic_settlement: 'clinic', clinic_effect: 'clinic', clinic_message: 'clinic', clinic_reversed: 'clinic',
+  clinic_person: 'clinic', clinic_institution: 'clinic'
+}
+export const groupOf = (table: NotedTable): string => groups[table] ?? table
+/** In groups rows that begin are noted apart from rows that change: so one that was taken away is missed. */
+export const changesOf = (group: string): string => `${group} changed`
+export const noteGroups: ReadonlyMap<string, readonly NotedTable[]> = new Map(
+  [...new Set(Object.values(groups))].map(group => [group, notedTables.filter(one => groups[one] === group)]))
 
 /** A row as the database gives it, by the names of its columns. */
 export type NotedRow = Readonly<Record<string, unknown>>
@@ -59,5 +89,6 @@ function shown (value: unknown): string | number | boolean | readonly string[] |
   if (value === null || value === undefined) return null
   if (typeof value === 'bigint') return value.toString()
   if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value) // an instant that is none
   return value as string | number | boolean | readonly string[]
 }

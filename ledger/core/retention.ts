@@ -38,7 +38,7 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
 
   card_event: 'keys', terminal_claim: 'keys', request: 'keys', load: 'keys', card_block: 'keys',
   card_order: 'keys', card_order_signature: 'keys', issuing_batch: 'keys', issuing_card: 'keys',
-  clinic_message: 'keys', clinic_reversed: 'keys',
+  clinic_message: 'keys', clinic_reversed: 'keys', clinic_exchange: 'keys',
   evidence: 'verdicts', adjustment: 'verdicts', chain_fact: 'verdicts',
   blacklist_entry: 'verdicts', blacklist_version: 'verdicts', tariff_version: 'verdicts',
   city_list_version: 'verdicts', accepted_city: 'verdicts', psam_reuse: 'verdicts',
@@ -48,7 +48,7 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   terminal: 'registry', psam: 'registry',
   policy: 'registry', product: 'registry', client: 'registry', staff: 'registry', card: 'registry',
   concession_right: 'registry',
-  clinic_person: 'registry', clinic_institution: 'registry',
+  clinic_person: 'registry', clinic_institution: 'registry', clinic_centre: 'registry',
   library_patron: 'registry', library_binding: 'registry', library_item: 'registry',
   terminal_enrolment: 'registry', client_certificate: 'registry', holiday: 'registry',
   webhook: 'registry', migration: 'registry',

@@ -5,15 +5,21 @@ import {
   ClinicCancel, ClinicExplanation, ClinicInstitution, ClinicLook, ClinicPersonLookUp, ClinicPersons,
   ClinicPersonView, ClinicReply, ClinicReverse, ClinicSettle, ClinicSettlementView, MessageId, SettlementNo
 } from '../../schemas/medical/clinic.ts'
+import { CentreAsked, CentreStatements, ClinicCentre, ClinicCentres } from '../../schemas/medical/centre.ts'
 import { RuleSetOutline } from '../../schemas/medical/rule-set.ts'
 import { localDate } from '../../runtime/instants.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
-import { answer, atClinic, clinicOf, tellMessage, viewPerson, type Asked } from '../services/clinic/desk.ts'
-import { enterPersons, publishRules, setInstitution } from '../services/clinic/set-up.ts'
+import type { Asked } from '../services/clinic/answer.ts'
+import { askWithCentre } from '../services/clinic/centre/exchange.ts'
+import { askForStatements } from '../services/clinic/centre/statements.ts'
+import { clinicOf } from '../services/clinic/desk.ts'
+import { enterCentres, enterPersons, publishRules, setInstitution } from '../services/clinic/set-up.ts'
 import { splitFrom } from '../services/clinic/stored.ts'
+import { tellMessage, viewPerson } from '../services/clinic/told.ts'
 import { explanationView, splitView } from '../services/clinic/views.ts'
 import { findSettlement, listSettlements, readRuleSets, type SettlementRow } from '../store/clinic.ts'
+import { listCentres } from '../store/clinic-centre.ts'
 import type { App } from './app.ts'
 import { callerIn, memberOf, requireSelf, type Caller } from './auth.ts'
 import { ledgerIn } from './once.ts'
@@ -35,7 +41,7 @@ const first = 'The same `message` gets its first answer again.'
 export const clinicRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   const asked = async (caller: Caller, party: string, asked: Asked) => {
     requireSelf(caller, party)
-    return await atClinic(ledger, { party, client: caller.id }, async desk => await answer(desk, asked))
+    return await askWithCentre(ledger, { party, client: caller.id }, asked)
   }
 
   app.post('/v1/clinic/rules', {
@@ -51,6 +57,20 @@ export const clinicRoutes = (ledger: Ledger) => async (app: App): Promise<void> 
     config: { allow: ['registrar'] },
     schema: { body: ClinicPersons, response: { 200: Type.Object({ persons: Type.Integer() }, closed) } }
   }, async request => await enterPersons(ledger, callerIn(request).id, request.body.persons))
+
+  app.put('/v1/clinic/centres', {
+    config: { allow: ['registrar'] },
+    schema: { body: ClinicCentres, response: { 200: Type.Object({ centres: Type.Integer() }, closed) } }
+  }, async request => await enterCentres(ledger, callerIn(request).id, request.body.centres))
+
+  app.get('/v1/clinic/centres', {
+    config: { allow: looking }, schema: { response: { 200: Type.Array(ClinicCentre) } }
+  }, async () => await listCentres(ledger.db))
+
+  app.post('/v1/clinic/statements', {
+    config: { allow: ['settler'], repeated: 'Asked again, what is told takes the place of what was told.' },
+    schema: { body: CentreAsked, response: { 200: CentreStatements } }
+  }, async request => await askForStatements(ledger, request.body.date, callerIn(request).id))
 
   app.put('/v1/clinic/:party', {
     config: { allow: ['registrar'] },

@@ -1,9 +1,11 @@
 // Rows of the clinic service: rule sets, insured persons, settlements and what took them back, messages and
 // their answers. It refuses to know how a bill is shared out.
 import type { LocalDate } from '../../runtime/instants.ts'
-import type { ClinicPerson, ClinicReply } from '../../schemas/medical/clinic.ts'
+import type { ClinicInstitution, ClinicPerson, ClinicReply } from '../../schemas/medical/clinic.ts'
 import type { RuleSet } from '../../schemas/medical/rule-set.ts'
+import type { NotedRow } from '../core/notes.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
+import { notedColumns } from './notes.ts'
 
 /* ---- rules and institutions ---- */
 
@@ -19,11 +21,28 @@ export async function insertRuleSet (tx: Tx, rules: RuleSet, by: string, atMs: n
   [rules.area, rules.version, rules.from, JSON.stringify(rules), by, timestamp(atMs)])
 }
 
-export async function upsertInstitution (tx: Tx, partyId: number, level: string): Promise<void> {
-  await tx.query(`
-    insert into clinic_institution (party_id, level) values ($1, $2)
-    on conflict (party_id) do update set level = excluded.level`, [partyId, level])
-}
+export const upsertInstitution = async (
+  tx: Tx, partyId: number, { level, code }: ClinicInstitution, notedIn: bigint
+): Promise<NotedRow[]> => (await tx.query<NotedRow>(`
+  insert into clinic_institution (party_id, level, code, noted_in) values ($1, $2, $3, $4)
+  on conflict (party_id) do update set level = excluded.level, code = excluded.code,
+    noted_in = excluded.noted_in
+  returning ${notedColumns('clinic_institution')}`, [partyId, level, code ?? null, notedIn])).rows
+
+/** How a centre knows it, and by which name. */
+export const institutionOf = async (
+  db: Tx | Db, partyId: number
+): Promise<{ code: string | null, name: string }> => (await db.query<{ code: string | null, name: string }>(`
+  select i.code, p.name_zh as name from party p left join clinic_institution i using (party_id)
+  where p.party_id = $1`, [partyId])).rows[0] ?? { code: null, name: '' }
+
+/** Those that centres know. */
+export const listInstitutions = async (
+  db: Db
+): Promise<{ party: string, code: string, name: string }[]> =>
+  (await db.query<{ party: string, code: string, name: string }>(`
+    select p.code as party, i.code, p.name_zh as name
+    from clinic_institution i join party p using (party_id) where i.code is not null order by p.code`)).rows
 
 export const levelOf = async (tx: Tx | Db, partyId: number): Promise<string | null> =>
   (await tx.query<{ level: string }>('select level from clinic_institution where party_id = $1', [partyId]))
@@ -93,29 +112,26 @@ export async function lockPerson (tx: Tx, person: string): Promise<PersonRow | n
 }
 
 /** The card of a known person may change, the medical account stays where it is. */
-export async function upsertPerson (
+export const upsertPerson = async (
   tx: Tx, { person, area, scheme, category, bornOn, tags = [] }: ClinicPerson,
-  { bucket, cardId }: { readonly bucket: number, readonly cardId: bigint }
-): Promise<PersonRow> {
-  await tx.query(`
-    insert into clinic_person (
-      person, bucket, card_id, account_bucket, account_card_id, area, scheme, category, born_on, tags
-    )
-    values ($1, $2, $3, $2, $3, $4, $5, $6, $7, $8)
-    on conflict (person) do update set bucket = excluded.bucket, card_id = excluded.card_id,
-      area = excluded.area, scheme = excluded.scheme, category = excluded.category,
-      born_on = excluded.born_on, tags = excluded.tags`,
-  [person, bucket, cardId, area, scheme, category, bornOn ?? null, tags])
-  return await findPerson(tx, person) as PersonRow
-}
+  { bucket, cardId }: { readonly bucket: number, readonly cardId: bigint }, notedIn: bigint
+): Promise<NotedRow[]> => (await tx.query<NotedRow>(`
+  insert into clinic_person (
+    person, bucket, card_id, account_bucket, account_card_id, area, scheme, category, born_on, tags, noted_in
+  )
+  values ($1, $2, $3, $2, $3, $4, $5, $6, $7, $8, $9)
+  on conflict (person) do update set bucket = excluded.bucket, card_id = excluded.card_id,
+    area = excluded.area, scheme = excluded.scheme, category = excluded.category,
+    born_on = excluded.born_on, tags = excluded.tags, noted_in = excluded.noted_in
+  returning ${notedColumns('clinic_person')}`,
+[person, bucket, cardId, area, scheme, category, bornOn ?? null, tags, notedIn])).rows
 
-export async function setFamily (tx: Tx, person: string, family: string | null): Promise<boolean> {
-  const { rowCount } = await tx.query(`
-    update clinic_person p set family_id = f.person_id
-    from (select $2::text as name) n left join clinic_person f on f.person = n.name
-    where p.person = $1 and (n.name is null or f.person_id is not null)`, [person, family])
-  return rowCount === 1
-}
+/** Changes nothing where there is no such family. */
+export const setFamily = async (
+  tx: Tx, personId: bigint, familyId: bigint | null, notedIn: bigint
+): Promise<NotedRow[]> => (await tx.query<NotedRow>(`
+  update clinic_person set family_id = $2, noted_in = $3 where person_id = $1
+  returning ${notedColumns('clinic_person')}`, [personId, familyId, notedIn])).rows
 
 /* ---- messages ---- */
 
@@ -170,39 +186,37 @@ export const dueMessages = async (db: Db, after: bigint, limit: number): Promise
     from clinic_message m join party p using (party_id) join clinic_person n using (person_id)
     where m.due_debit is not null and m.message_no > $1 order by m.message_no limit $2`, [after, limit])).rows
 
-export async function insertMessage (
+export const insertMessage = async (
   tx: Tx, partyId: number, row: Pick<MessageRow, 'message' | 'personId' | 'asked' | 'reply' | 'due'>,
-  atMs: number
-): Promise<void> {
-  await tx.query(`
-    insert into clinic_message (
-      party_id, message, person_id, asked, reply, answered_at, due_debit, due_fen, due_settlement, due_asked
-    )
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-  [partyId, row.message, row.personId, JSON.stringify(row.asked), JSON.stringify(row.reply),
-    timestamp(atMs), row.due?.debit ?? null, row.due?.amountFen ?? null, row.due?.settlementNo ?? null,
-    row.due?.asked ?? false])
-}
+  atMs: number, notedIn: bigint
+): Promise<NotedRow[]> => (await tx.query<NotedRow>(`
+  insert into clinic_message (
+    party_id, message, person_id, asked, reply, answered_at, due_debit, due_fen, due_settlement, due_asked,
+    noted_in
+  )
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning ${notedColumns('clinic_message')}`,
+[partyId, row.message, row.personId, JSON.stringify(row.asked), JSON.stringify(row.reply),
+  timestamp(atMs), row.due?.debit ?? null, row.due?.amountFen ?? null, row.due?.settlementNo ?? null,
+  row.due?.asked ?? false, notedIn])).rows
 
 /** Null: nothing is due any more. */
-export async function markDue (tx: Tx, messageNo: bigint, due: Due | null): Promise<void> {
-  await tx.query(`
-    update clinic_message set due_debit = $2, due_fen = $3, due_settlement = $4, due_asked = $5
-    where message_no = $1`,
-  [messageNo, due?.debit ?? null, due?.amountFen ?? null, due?.settlementNo ?? null, due?.asked ?? false])
-}
+export const markDue = async (
+  tx: Tx, messageNo: bigint, due: Due | null, notedIn: bigint
+): Promise<NotedRow[]> => (await tx.query<NotedRow>(`
+  update clinic_message set due_debit = $2, due_fen = $3, due_settlement = $4, due_asked = $5, noted_in = $6
+  where message_no = $1 returning ${notedColumns('clinic_message')}`, [
+  messageNo, due?.debit ?? null, due?.amountFen ?? null, due?.settlementNo ?? null, due?.asked ?? false,
+  notedIn])).rows
 
 export const isReversed = async (tx: Tx | Db, partyId: number, message: string): Promise<boolean> =>
   (await tx.query('select from clinic_reversed where party_id = $1 and message = $2', [partyId, message]))
     .rowCount === 1
 
-export async function insertReversed (
-  tx: Tx, partyId: number, message: string, by: string
-): Promise<void> {
-  await tx.query(`
-    insert into clinic_reversed (party_id, message, by_message) values ($1, $2, $3) on conflict do nothing`,
-  [partyId, message, by])
-}
+export const insertReversed = async (
+  tx: Tx, partyId: number, message: string, by: string, notedIn: bigint
+): Promise<NotedRow[]> => (await tx.query<NotedRow>(`
+  insert into clinic_reversed (party_id, message, by_message, noted_in) values ($1, $2, $3, $4)
+  on conflict do nothing returning ${notedColumns('clinic_reversed')}`, [partyId, message, by, notedIn])).rows
 
 /* ---- settlements ---- */
 
@@ -215,13 +229,15 @@ export type SettlementRow = {
   readonly familyId: bigint | null, readonly client: string
   readonly paidBy: 'online' | 'chip' | null, readonly debit: string | null, readonly purseFen: bigint
   readonly returnedAtMs: number | null, readonly takenBackBy: string | null
+  /** Whose centre has settled it too. */
+  readonly centre: string | null
 }
 const settlementSelect = `
   select s.settlement_no as "settlementNo", p.code as party, s.person_id as "personId", n.person, s.visit,
     s.year, s.bill, s.split, e.message, e.clearing_date as "clearingDate", s.family_id as "familyId",
     s.client,
     s.paid_by as "paidBy", s.debit, s.purse_fen as "purseFen", s.returned_at as "returnedAtMs",
-    s.taken_back_by as "takenBackBy"
+    s.taken_back_by as "takenBackBy", s.centre
   from clinic_settlement s join party p using (party_id) join clinic_person n using (person_id)
   cross join lateral (
     select message, clearing_date from clinic_effect e where e.settlement_no = s.settlement_no
@@ -240,6 +256,17 @@ export const findSettlement = async (
   `${settlementSelect} where s.party_id = $1 and s.settlement_no = $2`, [partyId, settlementNo])).rows[0] ??
   null
 
+/** Visit and the centre's number of a settlement that a centre has. */
+export async function centreNoOf (
+  db: Db | Tx, partyId: number, settlementNo: bigint
+): Promise<{ visit: string, no: string }> {
+  const { rows: [row] } = await db.query<{ visit: string, no: string }>(`
+    select visit, centre_no as no from clinic_settlement
+    where party_id = $1 and settlement_no = $2 and centre_no is not null`, [partyId, settlementNo])
+  if (row === undefined) throw new Error(`settlement ${settlementNo} has no number at a centre`)
+  return row
+}
+
 export const listSettlements = async (
   db: Db, partyId: number, { after, limit }: { readonly after: bigint, readonly limit: number }
 ): Promise<SettlementRow[]> => (await db.query<SettlementRow>(`
@@ -255,36 +282,45 @@ type Share = 'total' | 'funds' | 'account' | 'family' | 'purse' | 'cash' | 'hosp
 export type NewSettlement = Pick<SettlementRow, Stored> & {
   readonly fen: Readonly<Record<Share, bigint>>
   readonly adds: readonly { readonly counter: string, readonly amount: bigint }[]
+  readonly centre: { readonly area: string, readonly no: string } | null
 }
 
-export async function insertSettlement (tx: Tx, partyId: number, row: NewSettlement): Promise<void> {
+export async function insertSettlement (
+  tx: Tx, partyId: number, row: NewSettlement, notedIn: bigint
+): Promise<NotedRow[]> {
   const { fen } = row
-  await tx.query(`
+  const { rows } = await tx.query<NotedRow>(`
     insert into clinic_settlement (
       settlement_no, party_id, person_id, visit, year, bill, split, total_fen, funds_fen, account_fen,
-      family_fen, purse_fen, cash_fen, hospital_fen, family_id, client, paid_by, debit
+      family_fen, purse_fen, cash_fen, hospital_fen, family_id, client, paid_by, debit, centre, centre_no,
+      noted_in
     )
     overriding system value
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`, [
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+      $20, $21)
+    returning ${notedColumns('clinic_settlement')}`, [
     row.settlementNo, partyId, row.personId, row.visit, row.year, JSON.stringify(row.bill), row.split,
     fen.total, fen.funds, fen.account, fen.family, fen.purse, fen.cash, fen.hospital, row.familyId,
-    row.client, row.paidBy, row.debit])
+    row.client, row.paidBy, row.debit, row.centre?.area ?? null, row.centre?.no ?? null, notedIn])
   await tx.query(`
     insert into clinic_add (settlement_no, counter, amount)
     select $1, counter, amount from unnest($2::text[], $3::bigint[]) as a (counter, amount)`,
   [row.settlementNo, row.adds.map(({ counter }) => counter), row.adds.map(({ amount }) => amount)])
+  return rows
 }
 
 /** Null: it counts again. */
-export async function markTakenBack (tx: Tx, settlementNo: bigint, by: string | null): Promise<void> {
-  await tx.query('update clinic_settlement set taken_back_by = $2 where settlement_no = $1',
-    [settlementNo, by])
-}
+export const markTakenBack = async (
+  tx: Tx, settlementNo: bigint, by: string | null, notedIn: bigint
+): Promise<NotedRow[]> => (await tx.query<NotedRow>(`
+  update clinic_settlement set taken_back_by = $2, noted_in = $3 where settlement_no = $1
+  returning ${notedColumns('clinic_settlement')}`, [settlementNo, by, notedIn])).rows
 
-export async function markReturned (tx: Tx, settlementNo: bigint, atMs: number): Promise<void> {
-  await tx.query('update clinic_settlement set returned_at = $2 where settlement_no = $1',
-    [settlementNo, timestamp(atMs)])
-}
+export const markReturned = async (
+  tx: Tx, settlementNo: bigint, atMs: number, notedIn: bigint
+): Promise<NotedRow[]> => (await tx.query<NotedRow>(`
+  update clinic_settlement set returned_at = $2, noted_in = $3 where settlement_no = $1
+  returning ${notedColumns('clinic_settlement')}`, [settlementNo, timestamp(atMs), notedIn])).rows
 
 /** Whether a debit of a chip pays a bill that counts. */
 export const isSpent = async (tx: Tx, debit: string): Promise<boolean> => (await tx.query(
@@ -318,21 +354,22 @@ export const lastEffect = async (tx: Tx, settlementNo: bigint): Promise<EffectRo
 export async function insertEffect (
   tx: Tx, partyId: number, effect: EffectRow, { clearingDate, atMs }: {
     readonly clearingDate: LocalDate, readonly atMs: number
-  }
-): Promise<void> {
+  }, notedIn: bigint
+): Promise<NotedRow[]> {
   const { settlementNo, sign, message, journalId, requestKey } = effect
-  await tx.query(`
+  const { rows } = await tx.query<NotedRow>(`
     insert into clinic_effect (
-      settlement_no, sign, party_id, message, clearing_date, at, journal_id, request_key
+      settlement_no, sign, party_id, message, clearing_date, at, journal_id, request_key, noted_in
     )
-    values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-  [settlementNo, sign, partyId, message, clearingDate, timestamp(atMs), journalId, requestKey])
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning ${notedColumns('clinic_effect')}`,
+  [settlementNo, sign, partyId, message, clearingDate, timestamp(atMs), journalId, requestKey, notedIn])
   await tx.query(`
     insert into clinic_accumulator (person_id, year, counter, amount)
     select s.person_id, s.year, a.counter, $2 * a.amount
     from clinic_settlement s join clinic_add a using (settlement_no) where s.settlement_no = $1
     on conflict (person_id, year, counter)
     do update set amount = clinic_accumulator.amount + excluded.amount`, [settlementNo, sign])
+  return rows
 }
 
 export const readAccumulators = async (

@@ -1,5 +1,7 @@
 // Notes as rows, and the rows they are about. It refuses to know what a note means.
-import { columnsOf, noteBytes, type NotedRow, type NotedTable } from '../core/notes.ts'
+import {
+  changesOf, columnsOf, groupOf, noteBytes, type NotedRow, type NotedTable
+} from '../core/notes.ts'
 import type { Db, Tx } from './db.ts'
 import type { Start } from './verification.ts'
 
@@ -8,10 +10,10 @@ export const notedColumns = (table: NotedTable, of: string = table): string =>
   columnsOf(table).map(column => `${of}.${column}`).join(', ')
 
 export async function insertNote (
-  tx: Tx, batchId: bigint, table: NotedTable, digests: Uint8Array
+  tx: Tx, batchId: bigint, noted: string, digests: Uint8Array
 ): Promise<void> {
   await tx.query('insert into note (batch_id, noted, digests) values ($1, $2, $3)',
-    [batchId, table, digests])
+    [batchId, noted, digests])
 }
 
 /* ---- what a verification reads ---- */
@@ -41,7 +43,8 @@ export async function notesOf (
 ): Promise<Map<bigint, ReadonlySet<string>>> {
   const { rows } = await tx.query<{ batchId: bigint, digests: Buffer }>(`
     select batch_id as "batchId", digests from note
-    where bucket = 0 and batch_id = any($1) and noted = $2`, [batches, table])
+    where bucket = 0 and batch_id = any($1) and noted = any($2)`,
+  [batches, [groupOf(table), changesOf(groupOf(table))]])
   return new Map(rows.map(({ batchId, digests }) => [batchId, new Set(notesIn(digests))]))
 }
 
@@ -82,7 +85,20 @@ const times = {
     'reported_at', "format('parameter_applied terminal %s version %s', terminal_id, version)"
   ],
   terminal: null,
-  terminal_enrolment: ['changed_at', "format('terminal_enrolment %s', terminal_id)"]
+  terminal_enrolment: ['changed_at', "format('terminal_enrolment %s', terminal_id)"],
+  clinic_settlement: [
+    '(select min(e.at) from clinic_effect e where e.settlement_no = clinic_settlement.settlement_no)',
+    "format('clinic_settlement %s', settlement_no)"
+  ],
+  clinic_effect: ['at', "format('clinic_effect %s', effect_no)"],
+  clinic_message: ['answered_at', "format('clinic_message %s %s', party_id, message)"],
+  clinic_reversed: [
+    `(select answered_at from clinic_message m
+      where m.party_id = clinic_reversed.party_id and m.message = clinic_reversed.by_message)`,
+    "format('clinic_reversed %s %s', party_id, message)"
+  ],
+  clinic_person: null,
+  clinic_institution: null
 } as const satisfies Readonly<Record<NotedTable, readonly [string, string] | null>>
 
 /**
@@ -97,6 +113,20 @@ export async function unnotedRows (tx: Tx | Db, table: NotedTable): Promise<stri
     select ${name} as what from ${table} where noted_in is null and ${at} > (
       select min(b.created_at) + interval '1 day' from note n
       join batch b on b.bucket = 0 and b.batch_id = n.batch_id where n.bucket = 0 and n.noted = $1)
-    order by ${at} limit 20`, [table])
+    order by ${at} limit 20`, [groupOf(table)])
   return rows.map(({ what }) => what)
+}
+
+/** Rows that were noted when they began, and rows that name a batch. */
+export async function countRows (
+  tx: Tx, group: string, tables: readonly NotedTable[]
+): Promise<{ noted: bigint, there: bigint }> {
+  const { rows: [row] } = await tx.query<{ noted: bigint, there: bigint }>(`
+    select coalesce(
+        (select sum(length(digests)) / ${noteBytes} from note where noted = $1), 0)::bigint as noted,
+      (select sum(n) from (${tables.map(table =>
+        `select count(*) as n from ${table} where noted_in is not null`).join(' union all ')}
+      ) as c)::bigint as there`,
+  [group])
+  return row ?? { noted: 0n, there: 0n }
 }

@@ -401,12 +401,19 @@ create table clinic_add (
   constraint clinic_add_settlement_no_fkey FOREIGN KEY (settlement_no) REFERENCES clinic_settlement(settlement_no)
 );
 
+create table clinic_centre (
+  area text not null,
+  document jsonb not null,
+  constraint clinic_centre_pkey PRIMARY KEY (area)
+);
+
 create table clinic_effect (
   at timestamp with time zone not null,
   clearing_date date not null,
   effect_no bigint not null generated always as identity,
   journal_id bigint,
   message text not null,
+  noted_in bigint,
   party_id integer not null,
   request_key text,
   settlement_no bigint not null,
@@ -419,8 +426,35 @@ create table clinic_effect (
 CREATE INDEX clinic_effect_date ON public.clinic_effect USING btree (clearing_date);
 CREATE INDEX clinic_effect_settlement ON public.clinic_effect USING btree (settlement_no, effect_no);
 
+create table clinic_exchange (
+  area text not null,
+  asked jsonb,
+  client text not null,
+  exchange_no bigint not null generated always as identity,
+  expected jsonb,
+  message text not null,
+  msgid text not null,
+  next_at timestamp with time zone not null,
+  original text,
+  party_id integer not null,
+  person_id bigint not null,
+  state text not null,
+  tries integer not null default 0,
+  constraint clinic_exchange_pkey PRIMARY KEY (exchange_no),
+  constraint clinic_exchange_area_fkey FOREIGN KEY (area) REFERENCES clinic_centre(area),
+  constraint clinic_exchange_msgid_key UNIQUE (msgid),
+  constraint clinic_exchange_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id),
+  constraint clinic_exchange_party_id_message_key UNIQUE (party_id, message),
+  constraint clinic_exchange_person_id_fkey FOREIGN KEY (person_id) REFERENCES clinic_person(person_id),
+  constraint clinic_exchange_state_check CHECK ((state = ANY (ARRAY['sent'::text, 'unknown'::text, 'reversing'::text, 'settled'::text, 'declined'::text, 'undone'::text])))
+);
+CREATE INDEX clinic_exchange_open ON public.clinic_exchange USING btree (next_at) WHERE (state = ANY (ARRAY['sent'::text, 'unknown'::text, 'reversing'::text]));
+CREATE INDEX clinic_exchange_person ON public.clinic_exchange USING btree (person_id) WHERE (state = ANY (ARRAY['sent'::text, 'unknown'::text, 'reversing'::text]));
+
 create table clinic_institution (
+  code text,
   level text not null,
+  noted_in bigint,
   party_id integer not null,
   constraint clinic_institution_pkey PRIMARY KEY (party_id),
   constraint clinic_institution_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
@@ -435,6 +469,7 @@ create table clinic_message (
   due_settlement bigint,
   message text not null,
   message_no bigint not null generated always as identity,
+  noted_in bigint,
   party_id integer not null,
   person_id bigint not null,
   reply jsonb not null,
@@ -456,6 +491,7 @@ create table clinic_person (
   card_id bigint not null,
   category text not null,
   family_id bigint,
+  noted_in bigint,
   person text not null,
   person_id bigint not null generated always as identity,
   scheme text not null,
@@ -469,6 +505,7 @@ create table clinic_person (
 create table clinic_reversed (
   by_message text not null,
   message text not null,
+  noted_in bigint,
   party_id integer not null,
   constraint clinic_reversed_pkey PRIMARY KEY (party_id, message),
   constraint clinic_reversed_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
@@ -488,12 +525,15 @@ create table clinic_settlement (
   account_fen bigint not null,
   bill jsonb not null,
   cash_fen bigint not null,
+  centre text,
+  centre_no text,
   client text not null,
   debit text,
   family_fen bigint not null,
   family_id bigint,
   funds_fen bigint not null,
   hospital_fen bigint not null,
+  noted_in bigint,
   paid_by text,
   party_id integer not null,
   person_id bigint not null,

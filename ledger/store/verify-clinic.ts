@@ -1,4 +1,5 @@
 // What differs between bills of clinics, what they moved, and the sums of a year. Reads only.
+import type { RuleSet } from '../../schemas/medical/rule-set.ts'
 import { transferCodes } from '../core/chart.ts'
 import type { Tx } from './db.ts'
 
@@ -29,8 +30,33 @@ export const accumulatorDifferences = async (tx: Tx): Promise<string[]> => [
     from clinic_settlement cross join lateral (values
       ('account', account_fen), ('family', family_fen), ('purse', purse_fen), ('cash', cash_fen),
       ('hospital', hospital_fen)) as p (payer, fen)
-    where trim(trailing 'n' from split -> 'paid' ->> payer) is distinct from fen::text order by 1`)
+    where trim(trailing 'n' from split -> 'paid' ->> payer) is distinct from fen::text order by 1`),
+  ...await text(tx, `
+    with said as (
+      select settlement_no, a ->> 'counter' as counter, trim(trailing 'n' from a ->> 'amount') as amount
+      from clinic_settlement cross join lateral jsonb_array_elements(split -> 'adds') as a)
+    select format('clinic_add of settlement %s: %s %s, its document says %s', settlement_no, counter,
+      coalesce(r.amount::text, 'nothing'), coalesce(s.amount, 'nothing')) as what
+    from clinic_add r full join said s using (settlement_no, counter)
+    where r.amount::text is distinct from s.amount order by 1`)
 ]
+
+/** Rule sets as rows, beside what the audit log says of their publication; null where it says nothing. */
+export const publishedRules = async (tx: Tx): Promise<{
+  area: string, version: number, validFrom: string, document: RuleSet, by: string, atMs: number,
+  said: { detail: string, by: string, atMs: number } | null
+}[]> => (await tx.query(`
+  select r.area, r.version, r.valid_from as "validFrom", r.document, r.published_by as by,
+    r.published_at as "atMs", a.detail as "saidDetail", a.by_whom as "saidBy", a.at as "saidAtMs"
+  from clinic_rule_set r left join audit a
+    on a.action = 'clinic.rules' and a.subject = format('clinic-rules/%s/%s', r.area, r.version)
+  order by r.area, r.version`)).rows.map(({ saidDetail, saidBy, saidAtMs, ...row }) => ({
+  ...row, said: saidDetail === null ? null : { detail: saidDetail, by: saidBy, atMs: saidAtMs }
+}))
+
+/** How many rule sets the audit log knows. */
+export const rulesInAudit = async (tx: Tx): Promise<number> => Number((await tx.query<{ n: bigint }>(
+  "select count(distinct subject) as n from audit where action = 'clinic.rules'")).rows[0]?.n ?? 0)
 
 const pairs = [
   ['funds_fen', transferCodes.clinic_fund, transferCodes.clinic_fund_reversed],

@@ -1,14 +1,25 @@
-// Loads, blocks of cards, terminals with their enrolment and the versions they applied: each row is the one
-// that its batch noted, and the loads are the transfers they say.
-import { noteBytes, noteOf, notesDigest, notedTables, type NotedRow, type NotedTable } from '../core/notes.ts'
+// Loads, blocks of cards, terminals with their enrolment and the versions they applied, bills of clinics:
+// each row is the one that its batch noted, and the loads are the transfers they say.
+import {
+  noteBytes, noteGroups, noteOf, notesDigest, notedTables, type NotedRow, type NotedTable
+} from '../core/notes.ts'
 import { loadDifferences } from '../store/loads.ts'
-import { notedPages, notePages, notesOf, unnotedRows, type NoteRow } from '../store/notes.ts'
+import { countRows, notedPages, notePages, notesOf, unnotedRows, type NoteRow } from '../store/notes.ts'
 import { equal, faultList, type BookCheck, type Findings, type Reading } from './check.ts'
 
 export const noteChecks: readonly BookCheck[] = [
   { name: 'notes are what their batches committed to', run: checkNotes },
   ...notedTables.map(table => ({
     name: `rows of ${table} are as they were noted`, run: (reading: Reading) => checkRows(reading, table)
+  })),
+  ...[...noteGroups].map(([group, tables]) => ({
+    name: `no row of ${group} that was noted is gone`,
+    run: async ({ tx }: Reading): Promise<Findings> => {
+      const { noted, there } = await countRows(tx, group, tables)
+      const gone = `${tables.join(', ')}: ${noted} rows were noted, ${there} are there`
+      const faults = noted > there ? [gone] : []
+      return { faults, seen: `${there} rows` }
+    }
   })),
   {
     name: 'loads are the transfers they say',
@@ -57,5 +68,11 @@ const names = {
   card_order_signature: ['key', 'order_id'],
   parameter_applied: ['terminal_id', 'version'],
   terminal: ['terminal_id', 'code'],
-  terminal_enrolment: ['terminal_id', 'state']
+  terminal_enrolment: ['terminal_id', 'state'],
+  clinic_settlement: ['settlement_no', 'person_id'],
+  clinic_effect: ['effect_no', 'settlement_no'],
+  clinic_message: ['message_no', 'message'],
+  clinic_reversed: ['party_id', 'message'],
+  clinic_person: ['person_id', 'person'],
+  clinic_institution: ['party_id', 'level']
 } as const satisfies Readonly<Record<NotedTable, readonly string[]>>

@@ -49,6 +49,11 @@ export const clinicReasonWords = {
   payment_unproven: { en: 'The debit is another than was told', zh: '扣款记录不符' },
   payment_used: { en: 'The debit has paid another bill, or goes back', zh: '该扣款已用于其他结算或正在退回' },
   payment_declined: { en: 'The online account declined', zh: '账户支付未成功' },
+  outcome_open: { en: 'What became of an earlier bill is not known yet', zh: '前一笔结算结果未明，请稍后再试' },
+  centre_silent: { en: 'The insurance centre does not answer', zh: '医保中心未应答' },
+  centre_declined: { en: 'The insurance centre declined', zh: '医保中心拒绝' },
+  centre_differs: { en: 'The insurance centre has other figures', zh: '医保中心结算金额不一致' },
+  centre_undone: { en: 'Nobody knew the outcome: it was taken back', zh: '结果未明，已冲正' },
   ok: { en: 'Done', zh: '成功' }
 } as const satisfies Record<string, Row>
 export type ClinicAnswerReason = keyof typeof clinicReasonWords
@@ -56,7 +61,12 @@ const Reason = literals(Object.keys(clinicReasonWords) as ClinicAnswerReason[])
 
 /* ---- set-up ---- */
 
-export const ClinicInstitution = Type.Object({ level: Level }, {
+export const ClinicInstitution = Type.Object({
+  level: Level,
+  code: Type.Optional(Type.String({
+    pattern: '^[0-9A-Z]{1,30}$', description: 'how the insurance centre knows it (fixmedins_code)'
+  }))
+}, {
   ...closed, $id: 'ClinicInstitution', description: 'what rule sets look at of a hospital'
 })
 export type ClinicInstitution = Static<typeof ClinicInstitution>
@@ -136,11 +146,13 @@ export const ClinicSplit = Type.Object({
 export type ClinicSplit = Static<typeof ClinicSplit>
 
 export const ClinicReply = Type.Object({
-  outcome: literals(['approved', 'declined'] as const),
+  outcome: literals(['approved', 'declined', 'unknown'] as const,
+    'unknown: the insurance centre may have settled it; ask the same again, or reverse it'),
   reason: Reason,
   where: orNull(Type.String({ description: 'JSON pointer, where one field is meant' })),
   /** Of the online account, where it declined. */
   why: orNull(literals(Object.keys(answerReasons) as AnswerReason[])),
+  says: orNull(Type.String({ description: 'words of the centre, or the field in which it differs' })),
   replayed: Type.Boolean({ description: 'answered before: this is the first answer again' }),
   does: orNull(literals(['shown', 'settled', 'cancelled', 'reinstated', 'nothing'] as const)),
   settlement: orNull(SettlementNo),

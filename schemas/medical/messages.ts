@@ -51,6 +51,30 @@ const settling = [
   insurance
 ] as const satisfies Layout
 
+/** Which fields of an item a province wants differs; these are what a bill is shared out by. */
+const itemFields = [
+  { name: 'feedetl_sn', format: 'text', max: 30, says: 'number of the line' },
+  visit, person,
+  { name: 'chrg_bchno', format: 'text', max: 30, says: 'batch of charges' },
+  { name: 'med_list_codg', format: 'text', max: 64, says: 'item' },
+  { name: 'det_item_fee_sumamt', format: 'money', says: 'amount' },
+  { name: 'chrgitm_lv', format: 'text', max: 3, says: 'class: 01 A, 02 B, 03 C' },
+  { name: 'pric_uplmt_amt', format: 'money', optional: true, says: 'price limit' },
+  { name: 'selfpay_prop', format: 'rate', optional: true, says: 'own share first' }
+] as const satisfies Layout
+/** By the sender's message id where the number of the settlement never came. */
+const querying = [
+  person, { ...visit, optional: true }, { ...settlement, optional: true },
+  { name: 'medins_setl_id', format: 'text', max: 30, optional: true, says: "the sender's message id" }
+] as const satisfies Layout
+const bytes = { name: 'in', format: 'text', says: 'the file, in base 64' } as const
+const fileName = { name: 'filename', format: 'text', max: 200, says: 'its name' } as const
+const uploading = [fileName, bytes] as const satisfies Layout
+const downloading = [
+  { name: 'file_qury_no', format: 'text', max: 30, says: 'number of the file' }, fileName
+] as const satisfies Layout
+const downloaded = [fileName, bytes] as const satisfies Layout
+
 const cancelling = [settlement, visit, person] as const satisfies Layout
 const reversing = [
   person,
@@ -108,7 +132,10 @@ export const messages = {
   register: { number: '2201', says: 'register an outpatient', effect: 'registers', ...asIs },
   unregister: { number: '2202', says: 'take a registration back', effect: 'registers', ...asIs },
   visit: { number: '2203', says: 'a visit', effect: 'registers', ...asIs },
-  items: { number: '2204', says: 'upload items', effect: 'registers', ...asIs },
+  items: {
+    number: '2204', says: 'upload items', effect: 'registers',
+    request: { feedetail: { fields: itemFields, list: true } }, answer: null
+  },
   /** Batch 0000: all that are not settled; what is settled must be cancelled first. */
   itemsBack: { number: '2205', says: 'take items back', effect: 'registers', ...asIs },
   preSettle: {
@@ -122,10 +149,11 @@ export const messages = {
   inpatientItems: { number: '2301', says: 'upload items of a stay', effect: 'registers', ...asIs },
   inpatientItemsBack: { number: '2302', says: 'take items of a stay back', effect: 'registers', ...asIs },
   inpatientPreSettle: {
-    number: '2303', says: 'settle a stay, without effect', effect: 'none', request: null, answer: settled
+    number: '2303', says: 'settle a stay, without effect', effect: 'none', request: one(settling),
+    answer: settled
   },
   inpatientSettle: {
-    number: '2304', says: 'settle a stay', effect: 'settles', request: null, answer: settled
+    number: '2304', says: 'settle a stay', effect: 'settles', request: one(settling), answer: settled
   },
   inpatientCancel: {
     number: '2305', says: 'cancel the settlement of a stay', effect: 'cancels', request: one(cancelling),
@@ -148,11 +176,20 @@ export const messages = {
     answer: { fileinfo: { fields: detailsAnswered } }
   },
   crossRegion: { number: '3260', says: 'clearing lines between regions', effect: 'none', ...asIs },
-  settlementQuery: { number: '5203', says: 'a settlement', effect: 'none', request: null, answer: settled },
+  settlementQuery: {
+    number: '5203', says: 'a settlement', effect: 'none', request: one(querying), answer: settled
+  },
   itemQuery: { number: '5204', says: 'items of a settlement', effect: 'none', ...asIs },
   accumulators: { number: '5206', says: 'sums of the year', effect: 'none', ...asIs },
-  upload: { number: '9101', says: 'upload a file', effect: 'none', ...asIs },
-  download: { number: '9102', says: 'download a file', effect: 'none', ...asIs }
+  upload: {
+    number: '9101', says: 'upload a file', effect: 'none', request: { fsUploadIn: { fields: uploading } },
+    answer: { fileinfo: { fields: detailsAnswered } }
+  },
+  download: {
+    number: '9102', says: 'download a file', effect: 'none',
+    request: { fsDownloadIn: { fields: downloading } },
+    answer: { fsDownloadOut: { fields: downloaded } }
+  }
 } as const satisfies Record<string, MessageRow>
 export type MessageName = keyof typeof messages
 export const messageNames = Object.keys(messages) as readonly MessageName[]

@@ -33,11 +33,46 @@ export async function openClinic (doors: Doors): Promise<Door> {
       psam, issue: 1, terminal: 'H1', from: '2025-01-01T00:00:00+08:00', to: null, stolenAt: null, test: false
     }]
   })
+  await enterClinics(door)
+  return door
+}
+
+/** Where its parties and cards are registered. */
+export async function enterClinics (door: Door): Promise<void> {
   t.strictSame(await door.ok('registrar', 'POST', '/v1/clinic/rules', ruleSet('hengyang')), { version: 1 })
   await door.ok('registrar', 'PUT', '/v1/clinic/HOS', { level: 'tier3-city' })
   await door.ok('registrar', 'PUT', '/v1/clinic/TWO', { level: 'tier2' })
   t.strictSame(await door.ok('registrar', 'PUT', '/v1/clinic/persons', { persons }), { persons: 3 })
-  return door
+}
+
+/**
+ * Bills of every kind in a city that has begun: paid by everybody, taken back, put back; by a chip whose
+ * record does not come; a message that was reversed before it came.
+ */
+export async function billsOfAllKinds (door: Door): Promise<void> {
+  await door.ok('registrar', 'PUT', '/v1/registry', {
+    parties: [
+      { code: 'HOS', kind: 'operator', nameZh: '医院', nameEn: 'Hospital', service: 'clinic' },
+      { code: 'TWO', kind: 'operator', nameZh: '二院', nameEn: 'Second', service: 'clinic' },
+      { code: 'YBJ', kind: 'bureau', nameZh: '医保局', nameEn: 'Bureau' }]
+  })
+  const { proposal } = await door.ok('registrar', 'POST', '/v1/clinic/rules', ruleSet('hengyang'))
+  await door.ok('approver-1', 'POST', `/v1/proposals/${proposal}/decisions`, { approves: true })
+  await door.ok('registrar', 'PUT', '/v1/clinic/HOS', { level: 'tier3-city' })
+  await door.ok('registrar', 'PUT', '/v1/clinic/persons', {
+    persons: persons.map(one => ({ ...one, bornOn: '1970-01-01', tags: ['in-need'] }))
+  })
+  await credit(door, 'P1', 15_000)
+  await credit(door, 'P2', 3_000)
+  await topUp(door, 0, 50_000)
+  const pays = { account: true, family: true, purse: { by: 'online', fenMax: 10_000 } }
+  const { settlement } = await settle(door, 'bill-1', { pays })
+  await cancel(door, 'bill-2', settlement)
+  await reverse(door, 'bill-3', 'bill-2')
+  const chip = { purse: { by: 'chip', amountFen: 1_000, debit: `${psam}-1` } }
+  const other = await settle(door, 'bill-4', { items: items('A 10'), pays: chip })
+  await cancel(door, 'bill-5', other.settlement)
+  await reverse(door, 'bill-6', 'bill-7')
 }
 
 export const ask = async (door: Door, what: string, json: object, at = 'HOS'): Promise<Answer['json']> =>

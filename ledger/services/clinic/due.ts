@@ -2,7 +2,8 @@
 // not: a timer goes over what is due. It refuses to know why it is.
 import type { Ledger } from '../../ledger.ts'
 import { dueMessages, findMessage, lockPerson } from '../../store/clinic.ts'
-import { atClinic, payDue } from './desk.ts'
+import { payDue } from './answer.ts'
+import { atClinic } from './desk.ts'
 
 const atOnceMax = 100
 
@@ -28,25 +29,4 @@ export async function returnDue (ledger: Ledger, after: bigint = 0n, limit = atO
     }
   }
   return { returned, after: due.length < limit ? null : due.at(-1)?.messageNo ?? null }
-}
-
-export type Returning = { readonly stop: () => Promise<void> }
-
-/** `stop` waits for what is under way. */
-export function startReturning (ledger: Ledger, everyMs: number): Returning {
-  let returning: Promise<unknown> = Promise.resolve()
-  let after = 0n
-  const round = async (): Promise<void> => { after = (await returnDue(ledger, after)).after ?? 0n }
-  const timer = setInterval(() => {
-    returning = returning.then(round).catch((error: unknown) => {
-      ledger.log.error({ err: error }, 'clinic: debits that go back')
-    })
-  }, everyMs)
-  timer.unref()
-  return {
-    stop: async () => {
-      clearInterval(timer)
-      await returning
-    }
-  }
 }

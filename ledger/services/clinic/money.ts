@@ -164,7 +164,11 @@ export async function giveBackChip (desk: Desk, due: Due, why: string): Promise<
   const back = debit.state === 'returned' ||
     (debit.state === 'known' && !due.asked && await returned(desk, debit, due, why))
   if (!back) return { purse: 'to_be_returned', due: { ...due, asked: true } }
-  if (due.settlementNo !== null) await markReturned(desk.tx, due.settlementNo, desk.atMs)
+  const { settlementNo } = due
+  if (settlementNo !== null) {
+    await desk.pen.change('clinic_settlement', notedIn =>
+      markReturned(desk.tx, settlementNo, desk.atMs, notedIn))
+  }
   return { purse: 'returned', due: null }
 }
 

@@ -2,20 +2,24 @@
 // institution, who is insured with which card. What was settled stays as it was by the rules of its day.
 import { createHash } from 'node:crypto'
 import { cardKey } from '../../../schemas/record.ts'
+import type { ClinicCentre } from '../../../schemas/medical/centre.ts'
 import type { ClinicInstitution, ClinicPerson } from '../../../schemas/medical/clinic.ts'
 import { RuleSetOutline, type RuleSet } from '../../../schemas/medical/rule-set.ts'
 import { headings } from '../../core/chart.ts'
 import { canonical } from '../../core/canonical.ts'
 import type { Ledger } from '../../ledger.ts'
 import type { Published } from '../../parameters/parameters.ts'
+import { openDateOf } from '../../open-date.ts'
 import { needsSecondPerson } from '../../parameters/set-up.ts'
 import { audit } from '../../people/audit.ts'
 import { propose, type Member, type ProposalKind } from '../../people/proposals.ts'
+import { withNotes, type Pen } from '../../posting/note.ts'
 import { Refusal } from '../../refusal.ts'
 import { findCards } from '../../store/cards.ts'
 import {
-  insertRuleSet, readRuleSets, setFamily, upsertInstitution, upsertPerson
+  findPerson, insertRuleSet, levelOf, readRuleSets, setFamily, upsertInstitution, upsertPerson, type PersonRow
 } from '../../store/clinic.ts'
+import { upsertCentre } from '../../store/clinic-centre.ts'
 import { inTransaction, type Tx } from '../../store/db.ts'
 import { guardedKey, openGuarded } from '../../store/guarded.ts'
 import { lockPublication } from '../../store/parameters.ts'
@@ -83,10 +87,14 @@ async function isPublished (tx: Tx, rules: RuleSet): Promise<boolean> {
     '/version')
 }
 
+/** SHA-256 over the document, whatever the order of its fields; the audit log has it. */
+export const digestOf = (rules: RuleSet): string =>
+  createHash('sha256').update(canonical(rules)).digest('hex').toUpperCase()
+
 async function storeRules (tx: Tx, rules: RuleSet, by: string, atMs: number): Promise<void> {
   await insertRuleSet(tx, rules, by, atMs)
   const { area, version, from } = rules
-  const digest = createHash('sha256').update(canonical(rules)).digest('hex').toUpperCase()
+  const digest = digestOf(rules)
   const subject = `clinic-rules/${area}/${version}`
   await audit(tx, atMs, { by, action: 'clinic.rules', subject, detail: { from, digest } })
 }
@@ -94,13 +102,33 @@ async function storeRules (tx: Tx, rules: RuleSet, by: string, atMs: number): Pr
 /* ---- who takes part ---- */
 
 export async function setInstitution (
-  ledger: Ledger, by: string, party: string, { level }: ClinicInstitution
+  ledger: Ledger, by: string, party: string, institution: ClinicInstitution
 ): Promise<void> {
   const partyId = await clinicOf(ledger, party)
   const atMs = ledger.clock.now()
   await inTransaction(ledger.db, async tx => {
-    await upsertInstitution(tx, partyId, level)
-    await audit(tx, atMs, { by, action: 'clinic.institution', subject: `clinic/${party}`, detail: { level } })
+    const clearingDate = await openDateOf(tx)
+    const known = await levelOf(tx, partyId) !== null
+    await withNotes(tx, ledger, { group: 'clinic', clearingDate, atMs }, async ({ begin, change }) =>
+      await (known ? change : begin)('clinic_institution', notedIn =>
+        upsertInstitution(tx, partyId, institution, notedIn)))
+    const subject = `clinic/${party}`
+    await audit(tx, atMs, { by, action: 'clinic.institution', subject, detail: institution })
+  })
+}
+
+/** Where the clinics of a pool settle with a centre beside us. */
+export async function enterCentres (
+  ledger: Ledger, by: string, centres: readonly ClinicCentre[]
+): Promise<{ centres: number }> {
+  const atMs = ledger.clock.now()
+  return await inTransaction(ledger.db, async tx => {
+    for (const centre of centres) {
+      await upsertCentre(tx, centre)
+      const { area, ...detail } = centre
+      await audit(tx, atMs, { by, action: 'clinic.centre', subject: `clinic-centre/${area}`, detail })
+    }
+    return { centres: centres.length }
   })
 }
 
@@ -115,26 +143,46 @@ export async function enterPersons (
   const snapshot = await ledger.registry()
   const account = accountId(snapshot, 'medical', 'medical-account')
   return await inTransaction(ledger.db, async tx => {
-    const cards = await findCards(tx, persons.map(({ card }) => card))
-    for (const [place, person] of persons.entries()) {
-      const card = cards.get(cardKey(person.card))
-      if (card === undefined) {
-        throw new Refusal('registry_invalid', 'this card was not issued', `/persons/${place}/card`)
+    const clearingDate = await openDateOf(tx)
+    await withNotes(tx, ledger, { group: 'clinic', clearingDate, atMs }, async pen => {
+      const cards = await findCards(tx, persons.map(({ card }) => card))
+      for (const [place, person] of persons.entries()) {
+        const card = cards.get(cardKey(person.card))
+        if (card === undefined) {
+          throw new Refusal('registry_invalid', 'this card was not issued', `/persons/${place}/card`)
+        }
+        const write = await findPerson(tx, person.person) === null ? pen.begin : pen.change
+        await write('clinic_person', notedIn => upsertPerson(tx, person, card, notedIn))
+        const { accountBucket: bucket, accountCardId: cardId } = await entered(tx, person.person)
+        const key = guardedKey({ accountId: account, heading: 'medical-account' }, { bucket, cardId })
+        await openGuarded(tx, [key], headings['medical-account'].floorFen, atMs)
       }
-      const { accountBucket: bucket, accountCardId: cardId } = await upsertPerson(tx, person, card)
-      const key = guardedKey({ accountId: account, heading: 'medical-account' }, { bucket, cardId })
-      await openGuarded(tx, [key], headings['medical-account'].floorFen, atMs)
-    }
-    for (const [place, { person, family }] of persons.entries()) {
-      if (family === person) {
-        throw new Refusal('registry_invalid', 'nobody is his own family', `/persons/${place}/family`)
+      for (const [place, one] of persons.entries()) {
+        await enterFamily(tx, pen, one, `/persons/${place}/family`)
       }
-      if (!await setFamily(tx, person, family ?? null)) {
-        throw new Refusal('registry_invalid', 'the family member is not insured', `/persons/${place}/family`)
-      }
-    }
+    })
     const detail = { persons: persons.length }
     await audit(tx, atMs, { by, action: 'clinic.persons', subject: 'clinic/persons', detail })
     return detail
   })
+}
+
+async function entered (tx: Tx, person: string): Promise<PersonRow> {
+  const row = await findPerson(tx, person)
+  if (row === null) throw new Error(`${person} was entered and is not there`)
+  return row
+}
+
+async function enterFamily (
+  tx: Tx, { change }: Pen, { person, family }: ClinicPerson, where: string
+): Promise<void> {
+  if (family === person) throw new Refusal('registry_invalid', 'nobody is his own family', where)
+  const { personId, family: before } = await entered(tx, person)
+  const member = family === undefined ? null : await findPerson(tx, family)
+  if (family !== undefined && member === null) {
+    throw new Refusal('registry_invalid', 'the family member is not insured', where)
+  }
+  const familyId = member?.personId ?? null
+  if (familyId === (before?.personId ?? null)) return
+  await change('clinic_person', notedIn => setFamily(tx, personId, familyId, notedIn))
 }

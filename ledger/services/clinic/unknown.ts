@@ -15,7 +15,10 @@ export const outcomeSignals = [
 export type OutcomeSignal = typeof outcomeSignals[number]
 
 export const next: Readonly<Record<OutcomeState, Partial<Record<OutcomeSignal, OutcomeState>>>> = {
-  sent: { approved: 'settled', declined: 'declined', silent: 'unknown' },
+  sent: {
+    approved: 'settled', declined: 'declined', silent: 'unknown',
+    given_up: 'reversing' // before its answer is here
+  },
   unknown: {
     silent: 'unknown', // asked again later
     found: 'settled', // at the figures of the query

@@ -21,8 +21,11 @@ export const splitView = (split: Split): ClinicSplit => ({
 })
 
 const nothing = {
-  why: null, replayed: false, does: null, settlement: null, basis: null, split: null, purse: null
+  why: null, says: null, replayed: false, does: null, settlement: null, basis: null, split: null, purse: null
 }
+
+/** The centre has not answered: asked again, it is asked after. */
+export const unknown: ClinicReply = { ...nothing, outcome: 'unknown', reason: 'centre_silent', where: null }
 
 export const declined = (
   reason: ClinicAnswerReason, where: string | null = null, more: Partial<ClinicReply> = {}

@@ -1,6 +1,7 @@
 // A second calculator of Hengyang's clinic bills, slow and by another route: the figures of the city's table
 // in yuan and per cent, fractions instead of rates, no sums of the year: it looks through all earlier bills.
-// It shares no line with the ledger; test/clinic-bills.test.ts holds the two side by side.
+// It shares no line with the ledger; test/clinic-bills.test.ts holds the two side by side, and the simulated
+// insurance centre settles by it.
 
 export type SlowItem = {
   readonly class: 'A' | 'B' | 'C', readonly fen: bigint
