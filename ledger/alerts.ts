@@ -6,7 +6,7 @@ import type { Tx } from './store/db.ts'
 
 export type Alert = {
   readonly kind: AlertKind
-  /** `psam/990000000001/1`, `terminal/SHP-1`, `party/SHP`, `card/…`: card numbers masked. */
+  /** `psam/990000000001/1`, `terminal/SHP/SHP-1`, `party/SHP`, `card/…`: card numbers masked. */
   readonly about: string
   readonly clearingDate: string
   /** Plain JSON, card numbers masked. */

@@ -10,7 +10,6 @@
 //   ledger/main.ts prove ID               an inclusion proof, as JSON; ID: a transfer, or CARD/COUNTER
 //   ledger/main.ts prove --consistency OLD [NEW]   that one signed head grew into another, as JSON
 //   ledger/main.ts prove --audit [ROWS]   the audit log after so many rows, up to a signed head, as JSON
-//   ledger/main.ts correct FILE           post the transfers of a correction in the open date
 //   ledger/main.ts accept-restore REASON  go on from a restored backup, under a new signing key
 //   ledger/main.ts partitions [DAYS] [--check]   make room for dates to come; --check: 1 where too few
 //   ledger/main.ts retention [--apply]    what has had its time; nothing of money is deleted
@@ -34,7 +33,6 @@ import { acceptRestore } from './proof/accept-restore.ts'
 import type { DoorTls } from './http/app.ts'
 import { certify, revoke } from './people/certificates.ts'
 import { bootstrap, BootstrapFile } from './people/bootstrap.ts'
-import { correct, Correction } from './posting/correct.ts'
 import { startCourier } from './jobs/courier.ts'
 import { webhookKeyIn } from './jobs/webhook-key.ts'
 import { hledgerJournal } from './exports/journal.ts'
@@ -47,7 +45,7 @@ import { migrate } from './store/migrate.ts'
 import { dumpSchema } from './store/schema-dump.ts'
 import { partitionsAhead } from './store/upkeep.ts'
 import { makeRoom, retain } from './upkeep.ts'
-import { ensureHouseAccounts, registryCache } from './store/registry.ts'
+import { ensureHouseAccounts } from './store/registry.ts'
 import { KeySet, sealKeys } from './keys/key-file.ts'
 import { startTacPool } from './tac/tac-pool.ts'
 import { verifyBooks } from './verifying/verify-books.ts'
@@ -101,9 +99,8 @@ const Keeping = Type.Object({
 
 type Command = (...args: string[]) => Promise<void>
 const commands: Readonly<Record<string, Command>> = {
-  serve, migrate: migrateOnly, bootstrap: addStaff, keys, verify, prove: printProof, correct: postCorrection,
-  journal: printJournal, 'accept-restore': acceptOlder, partitions, retention, certify: bind,
-  revoke: end, schema: printSchema
+  serve, migrate: migrateOnly, bootstrap: addStaff, keys, verify, prove: printProof, journal: printJournal,
+  'accept-restore': acceptOlder, partitions, retention, certify: bind, revoke: end, schema: printSchema
 }
 
 const [name = 'serve', ...args] = process.argv.slice(2)
@@ -276,12 +273,4 @@ async function printJournal (date = '', detail = 'transfer'): Promise<void> {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(date)) throw new Error('which date? YYYY-MM-DD, and `kind` for sums only')
   await withDatabase(db => pipeline(
     hledgerJournal(db, date, detail === 'kind' ? 'kind' : 'transfer'), process.stdout, { end: false }))
-}
-
-async function postCorrection (path = ''): Promise<void> {
-  const correction = Value.Parse(Correction, JSON.parse(readFileSync(path, 'utf8')))
-  await withDatabase(async db => {
-    await correct({ db, log, clock: systemClock, random: randomBytes, registry: registryCache(db) },
-      correction)
-  })
 }

@@ -27,11 +27,11 @@ export const verdictReasons = {
   test_psam: { outcome: 'excluded', wire: '06', en: 'a test PSAM: shown, never settled', zh: '测试 PSAM' },
   grey: { outcome: 'held', wire: '04', en: 'the outcome on the chip is not proven yet', zh: '灰记录' },
   grey_cancelled: {
-    outcome: 'refused', wire: '94', en: 'later evidence shows that the chip did not pay',
+    outcome: 'refused', wire: '04', en: 'later evidence shows that the chip did not pay',
     zh: '灰记录取消'
   },
   grey_expired: {
-    outcome: 'refused', wire: '94', en: 'nobody could prove that the chip paid; given up by two approvals',
+    outcome: 'refused', wire: '04', en: 'nobody could prove that the chip paid; given up by two approvals',
     zh: '灰记录到期'
   },
   tac_wrong: { outcome: 'refused', wire: '01', en: 'the TAC does not match', zh: 'TAC 错误' },

@@ -334,7 +334,7 @@ t.test('a closed account loses no record and blocks none', async t => {
   const alerts = async (kind: string) =>
     (await door.ok('auditor', 'GET', `/v1/alerts?kind=${kind}`)).items
       .map((one: { about: string }) => one.about)
-  t.strictSame(await alerts('merchant_closed'), ['terminal/M1'])
+  t.strictSame(await alerts('merchant_closed'), ['terminal/MET/M1'])
   t.strictSame(await alerts('account_reopened'), [`account/${met}`])
   await door.ok('settler', 'POST', `/v1/days/${D1}/close`)
   t.equal(await balanceOf(met), 0)

@@ -455,8 +455,8 @@ t.test('terminals say which list they have applied; those that are late are told
   door.clock.advance(3_600_000)
   for (const terminal of ['B1', 'B2']) t.match(await applied(terminal, 1), { status: 204 })
   t.strictSame(await late(), [
-    ['terminal/M1', { due: 1, operator: 'MET', version: null }],
-    ['terminal/S1', { due: 1, operator: 'SHP', version: null }]
+    ['terminal/MET/M1', { due: 1, operator: 'MET', version: null }],
+    ['terminal/SHP/S1', { due: 1, operator: 'SHP', version: null }]
   ])
   for (const terminal of ['M1', 'S1']) await applied(terminal, 1)
   const gone = { prefix: '0421', at: '2026-03-02T12:00:00+08:00' }
@@ -465,7 +465,8 @@ t.test('terminals say which list they have applied; those that are late are told
   door.clock.set(Date.parse('2026-03-09T12:00:00+08:00'))
   t.equal((await late()).length, 2, 'seven days are not over')
   door.clock.advance(1)
-  t.strictSame((await late()).map(([about]) => about), ['terminal/M1', 'terminal/S1', 'terminal/B1'],
+  t.strictSame((await late()).map(([about]) => about),
+    ['terminal/MET/M1', 'terminal/SHP/S1', 'terminal/BUS/B1'],
     'B1 is late; M1 was named in this clearing date before')
   door.clock.advance(86_400_000)
   t.equal((await late()).length, 3, 'once for each version')

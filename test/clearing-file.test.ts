@@ -305,7 +305,7 @@ t.test('golden SS, QS, NS and blacklist', async t => {
 t.test('refusal causes on the wire', async t => {
   const wire: Partial<Record<VerdictReason, string | null>> = {
     ok: null, late: null, issuer_risk: null, tac_wrong: '01', malformed: '02', card_unknown: '02',
-    duplicate: '03', grey: '04', overdue: '05',
+    duplicate: '03', grey: '04', grey_cancelled: '04', grey_expired: '04', overdue: '05',
     test_card: '06', test_psam: '06', blacklisted: '90', conflict: '90', psam_unknown: '90',
     clock_implausible: '90'
   }
@@ -314,8 +314,8 @@ t.test('refusal causes on the wire', async t => {
       reason)
   }
   for (const [reason, cause] of Object.entries({
-    ok: '00', late: '00', grey_cancelled: '94', duplicate: '93',
-    overdue: '92', conflict: '90'
+    ok: '00', late: '00', grey_cancelled: '94', grey_expired: '94', duplicate: '93', overdue: '92',
+    conflict: '90', grey: '04'
   })) {
     t.equal(refusalCause(reason as VerdictReason, true), cause, `${reason} later`)
   }

@@ -171,6 +171,7 @@ const confined: Readonly<Record<string, Try>> = {
   'GET /v1/files/:name': { path: `/v1/files/${file.name}`, foreign: 'forbidden' },
   'GET /v1/files/:name/SS': { path: `/v1/files/${file.name}/SS`, foreign: 'forbidden' },
   'GET /v1/operators/:party/QS/:date': { path: `/v1/operators/BUS/QS/${D}`, foreign: 'forbidden' },
+  'GET /v1/operators/:party/SS/:date': { path: `/v1/operators/BUS/SS/${D}`, foreign: 'forbidden' },
   'GET /v1/operators/:party/NS/:date': { path: `/v1/operators/BUS/NS/${D}`, foreign: 'forbidden' },
   'GET /v1/operators/:party/income': {
     path: `/v1/operators/BUS/income?date=${D}&by=line`, foreign: 'forbidden'

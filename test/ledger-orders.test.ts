@@ -3,6 +3,7 @@
 // history, says what the purses and operators must end with.
 import t from 'tap'
 import { createRandom, type Random } from '../terminal-sim/random.ts'
+import { reasonNumbers } from '../schemas/reasons.ts'
 import type { TransactionRecord } from '../schemas/record.ts'
 import { contentHash } from '../schemas/record.ts'
 import { readCardAtCounter } from '../ledger/cards/card-reading.ts'
@@ -60,6 +61,33 @@ async function items (db: Db): Promise<string[]> {
     typeof value === 'object' ? JSON.stringify(value) : String(value)).join(' '))
 }
 
+/**
+ * Cards and PSAMs of which an event is held now as a clone or for its PSAM, and nobody was told, whichever of
+ * the records came last. Told of one that stands again by now is nothing wrong.
+ */
+async function untold (db: Db): Promise<string[]> {
+  const { rows } = await db.query<{ what: string }>(`
+    select distinct case when reason = $1 then 'card ' || card_id else 'psam ' || psam_id end as what
+    from (
+      select x.card_id, x.psam_id, coalesce(a.reason, x.reason) as reason
+      from (
+        select bucket, card_id, psam_id, reason, delivery_no, line_no from card_event
+        union all
+        select bucket, card_id, psam_id, reason, delivery_no, line_no from evidence) x
+      left join lateral (
+        select reason from adjustment j
+        where j.bucket = x.bucket and j.delivery_no = x.delivery_no and j.line_no = x.line_no
+        order by batch_id desc limit 1) a on true) now
+    where reason in ($1, $2) and not exists (
+      select from alert l where case when now.reason = $1
+        then l.kind = 'clone_suspicion' and l.about like '%#' || now.card_id
+        else l.kind = 'psam_regression' and l.about = (
+          select format('psam/%s/%s', upper(encode(p.psam, 'hex')), p.issue) from psam p
+          where p.psam_id = now.psam_id) end)
+    order by 1`, [reasonNumbers.conflict, reasonNumbers.psam_regression])
+  return rows.map(row => row.what)
+}
+
 /** Purses that count other open items than there are. */
 async function uncounted (db: Db): Promise<string[]> {
   const { rows } = await db.query<{ what: string }>(`
@@ -87,6 +115,7 @@ async function play (records: readonly TransactionRecord[], cards: number, rando
   await catchUp(ledger)
   t.strictSame((await verifyBooks(db)).checks.filter(one => !one.ok), [], 'everything verifies')
   t.strictSame(await uncounted(db), [], 'each open item of a purse is an item')
+  t.strictSame(await untold(db), [], 'somebody was told of each clone and each PSAM that starts over')
   const state = {
     books: await books(db), purses: await purses(db), verdicts: await verdicts(db), items: await items(db)
   }

@@ -31,8 +31,8 @@ import {
 import { requestSomething } from './model/deeds/requests.ts'
 import { member, often, propose, worldOf, type Deed, type Scene } from './model/deeds/scene.ts'
 import {
-  attributeSomething, bankSomething, cancelSomething, replaceSomething, settleAll, settleSomething,
-  type AtTheBank
+  attributeSomething, bankSomething, cancelSomething, holdSomething, replaceSomething, settleAll,
+  settleSomething, type AtTheBank
 } from './model/deeds/settling.ts'
 import {
   acknowledgement, blacklistVersions, boundAgain, cityLists, ending, morning, recordFor, registry
@@ -91,6 +91,7 @@ const deeds: readonly (readonly [string, number, Deed])[] = [
   ['a decision about what is held', 1, decideSomething], ['an estimate', 1, redateSomething],
   ['a dispute', 2, disputeSomething], ['a return', 2, returnSomething],
   ['a grey record given up', 2, giveUpSomething],
+  ['a settlement held or released', 1, holdSomething],
   ['a date settled', 3, settleSomething], ['a statement of the bank', 2, bankSomething],
   ['a payment made once more', 1, replaceSomething], ['a payment that never was', 1, cancelSomething],
   ['a bank line found out', 2, attributeSomething]
@@ -213,7 +214,7 @@ const happened = ({ settling, ...model }: Model): string[] => [
     ...state === 'returned' && !paid ? ['returned before it was paid'] : [],
     ...replacedBy === null ? [] : [replacedBy === id ? 'netted away' : 'paid once more']]),
   ...settling.lines.map(({ state }) => `a line ${state}`),
-  ...settling.holds.size > 0 ? ['a settlement held'] : [],
+  ...settling.holds.map(({ isReleased }) => isReleased ? 'a settlement released' : 'a settlement held'),
   ...model.isReopened() ? ['an account opened for money'] : []
 ]
 
@@ -223,7 +224,8 @@ const mustHappen: readonly string[] = [
   'chain_broken', 'overdue', 'blacklisted', 'issuer_risk', 'merchant_closed', 'psam_terminal_mismatch',
   'a date confirmed', 'a red date that goes on', 'dates paid together', 'a payment confirmed',
   'a payment returned', 'paid once more', 'a collection confirmed', 'a collection short', 'a line attributed',
-  'a line paid_in', 'a line unidentified', 'an account opened for money'
+  'a line paid_in', 'a line unidentified', 'an account opened for money', 'a settlement held',
+  'a settlement released'
 ]
 
 /** Seeds that once failed, each with what it showed, and some that never did. */

@@ -7,8 +7,10 @@ import { toConsumptionRecord } from '../schemas/clearing-file/event.ts'
 import { writeConsumptionFile, writeConsumptionRecord } from '../schemas/clearing-file/consumption.ts'
 import { floatIsOff } from '../ledger/day/float.ts'
 import { inTransaction } from '../ledger/store/db.ts'
+import { postBatch } from '../ledger/store/post.ts'
 import { openItems, openKeysOf, type FoundItem } from '../ledger/store/items.ts'
 import { staff, startDoors, type Door } from './support/ledger-http.ts'
+import { cardOf } from './support/posting.ts'
 import {
   card, clientOf, D, D1, debit, deliver, pages, psams, smallCity, type Terminal
 } from './support/small-city.ts'
@@ -170,6 +172,42 @@ t.test('a record whose TAC is wrong fills no hole in a sequence', async t => {
   await door.close()
 })
 
+t.test('a file that was booked over three dates is whole, in C and in F', async t => {
+  const door = await opened()
+  const name = await upload(door, 1, [debit(0, 1), debit(1, 1)])
+  // As if its lines had waited for two cuts.
+  for (const table of ['card_event', 'delivery_part', 'transfer', 'balance_delta', 'batch']) {
+    await door.db.query(`update ${table} set clearing_date = '2026-03-04'
+      where batch_id = (select batch_id from batch where kind = 'records')`)
+  }
+  await close(door, D, '2026-03-03T01:00:00')
+  await door.ok('settler', 'POST', '/v1/party-positions',
+    { party: 'BUS', date: D, claimsFen: 360, items: [{ ref: name, amountFen: 360 }] })
+  const runs = await run(door, D)
+  t.match(runs.find(one => one.layer === 'C'), { ok: true })
+  const outcomes = runs.find(one => one.layer === 'F')?.outcomes
+  t.strictSame(outcomes?.map(({ outcome, left, right }) => [outcome, left.sumFen, right.sumFen]),
+    [['DATE_DIFF', 360, 360], ['MATCHED', 0, 0]])
+  await door.close()
+})
+
+t.test('what the issuer bears by a later verdict explains a chip as a first answer does', async t => {
+  const door = await opened()
+  const listed = '2026-03-02T06:00:00+08:00'
+  at(door, '2026-03-02T06:00:00')
+  await door.ok('registrar', 'POST', '/v1/blacklist',
+    { add: [0, 1].map(number => ({ card: cardOf(number), reason: 'loss', at: listed })), remove: [] })
+  at(door, '2026-03-02T12:00:00')
+  const tap = tapping()
+  const [first, torn] = [tap(0, 1), tap(1, 1)]
+  await deliver(door, 'monday-1', [first, { ...torn, grey: true, tac: null }])
+  t.match((await deliver(door, 'monday-2', [torn])).results, [{ reason: 'issuer_risk' }], 'proven, and borne')
+  await close(door, D, '2026-03-03T01:00:00')
+  t.equal(red(await run(door, D)), '')
+  t.strictSame(await items(door), [])
+  await door.close()
+})
+
 t.test('totals that come before their records agree when those arrive', async t => {
   const door = await opened()
   const tap = tapping()
@@ -318,6 +356,19 @@ t.test('the bank closes with another balance than the books expect', async t => 
   t.match(await off(), /the bank closes S-1 with 600\.00, commerce\/custody-bank expects 600\.01: 0\.01 off/)
   t.equal(red(await run(door, D)), 'I')
   t.strictSame(briefly(await items(door)), ['I AMOUNT_DIFF float/commerce/bank balance 1'])
+  await inTransaction(door.db, async tx => {
+    const { accounts } = await door.ledger.registry()
+    const [debit = 0, credit = 0] = ['custody-bank', 'unidentified-receipts'].map(heading =>
+      accounts.get(`commerce/${heading}`))
+    await postBatch(tx, {
+      kind: 'registry', clearingDate: D1, createdAtMs: door.clock.now(), salt: Buffer.alloc(16), items: 1,
+      transfers: [{
+        journal: 0, bucket: 0, code: 'opening', book: 'commerce', debit, credit, amountFen: 5n,
+        eventAtMs: door.clock.now()
+      }]
+    })
+  })
+  t.match(await off(), /expects 600\.06: 0\.06 off/, 'nor is hidden what a registry brings later')
   await door.close()
 })
 

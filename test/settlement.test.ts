@@ -457,6 +457,56 @@ t.test('a returned payment stays payable under a new id; the old one is never co
   await door.close()
 })
 
+/** Two debits on Monday; on Tuesday four of 3.00 within minutes, where three in an hour are too many. */
+async function heldOnTuesday (): Promise<Door> {
+  const door = await opened([card(0), card(1)], { policies: { topDebitFen: 300, topDebitsPerHourMax: 3 } })
+  await deliver(door, 'monday-1', [debit(0, 1), debit(0, 2)])
+  at(door, '2026-03-03T01:00:00')
+  const { digest } = await door.ok('settler', 'POST', `/v1/days/${D}/close`)
+  for (const who of ['approver-1', 'approver-2'] as const) {
+    await door.ok(who, 'POST', `/v1/days/${D}/approvals`, { digest })
+  }
+  at(door, '2026-03-03T10:00:00')
+  await deliver(door, 'tuesday-1', [1, 2, 3, 4].map(nth =>
+    debit(1, nth, 'B1', 300, 10_000, { dateTime: `2026030309000${nth}` })))
+  t.match((await door.ok('settler', 'GET', '/v1/watch/holds')).items, [{ party: 'BUS', sinceDate: D1 }])
+  return door
+}
+
+t.test('what is held of a later date is not paid with an earlier one instructed after it', async t => {
+  const door = await heldOnTuesday()
+  at(door, '2026-03-04T01:00:00')
+  await settleDay(door, D1)
+  t.strictSame(await instructions(door, D1), [], 'held')
+  await door.ok('settler', 'POST', `/v1/days/${D}/instruct`)
+  t.strictSame(await instructions(door, D), [], 'Monday would be paid out of one sum with Tuesday')
+  await propose(door, 'hold_release', { party: 'BUS' })
+  at(door, '2026-03-05T01:00:00')
+  await settleDay(door, '2026-03-04')
+  t.strictSame(await instructions(door, '2026-03-04'), ['20260304-commerce-BUS pay 479 sent'])
+  await verified(t, door)
+  await door.close()
+})
+
+t.test('what is held of a later date is not paid when a payment that came back is made again', async t => {
+  const door = await heldOnTuesday()
+  await door.ok('settler', 'POST', `/v1/days/${D}/instruct`)
+  const paid = '20260302-commerce-BUS'
+  t.strictSame(await instructions(door, D), [`${paid} pay 359 sent`], 'of before it was held')
+  await bankOf(door).tell(D1, [
+    { amountFen: -359, endToEndId: paid }, { amountFen: 359, endToEndId: paid, returnReason: 'AC04' }
+  ])
+  at(door, '2026-03-04T01:00:00')
+  await settleDay(door, D1)
+  const path = `/v1/instructions/${D}/replacements`
+  const again = async () => (await door.ask('settler', 'POST', path, { json: { instruction: paid } })).json
+  t.match(await again(), { reason: 'day_state', detail: /nothing to be paid/ })
+  await propose(door, 'hold_release', { party: 'BUS' })
+  t.match(await again(), { id: '20260302.2-commerce-BUS', amountFen: 359 + 120 })
+  await verified(t, door)
+  await door.close()
+})
+
 t.test('a returned payment that nobody replaced goes out with the next day', async t => {
   const door = await instructed()
   const bank = bankOf(door)

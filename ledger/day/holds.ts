@@ -7,11 +7,16 @@ import { Refusal } from '../refusal.ts'
 import { branchesOfParties } from '../store/branches.ts'
 import type { Tx } from '../store/db.ts'
 import { readHolds, releaseHolds, type Hold } from '../store/holds.ts'
+import { readLastPaidDate } from '../store/settlement.ts'
 
-/** Codes of the parties that are held while `date` is being settled. */
+/**
+ * Codes of the parties that are held while `date` is being settled. Whatever is paid then is paid out of the
+ * nets of all instructed dates, later ones too, so it is the last of these that a hold is held against.
+ */
 export async function heldParties (tx: Tx, date: string): Promise<Set<string>> {
+  const last = await readLastPaidDate(tx, date)
   const holds = await readHolds(tx, null)
-  return new Set(holds.filter(({ sinceDate }) => sinceDate <= date).map(({ party }) => party))
+  return new Set(holds.filter(({ sinceDate }) => sinceDate <= last).map(({ party }) => party))
 }
 
 export const HoldRelease = Type.Object({

@@ -6,13 +6,13 @@ import { FileReply, LocalDate } from '../../schemas/api.ts'
 import { writeNames, writeSummaries } from '../../schemas/clearing-file/answers.ts'
 import { parseFileName, sourceName } from '../../schemas/clearing-file/file-name.ts'
 import { limits } from '../../schemas/limits.ts'
-import { refusalBytes, replyTexts } from '../intake/file-answers.ts'
+import { adjustmentBytes, refusalBytes, replyTexts } from '../intake/file-answers.ts'
 import { stageFile } from '../intake/stage.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
 import { findFile, type FileRow } from '../store/files.ts'
 import type { PartyRow, Snapshot } from '../store/registry.ts'
-import { viewFiles, viewSummary } from '../store/views.ts'
+import { viewFiles, viewSummary } from '../store/summaries.ts'
 import { isWhole, takeFile } from '../intake/take-file.ts'
 import type { App } from './app.ts'
 import { callerIn, requireSelf, type Caller, type Capacity } from './auth.ts'
@@ -70,6 +70,15 @@ export const fileRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
     requireSelf(await senderIn(ledger, callerIn(request)), operator.code)
     const summary = await viewSummary(ledger.db, party, operator.merchant, date)
     return await reply.type('text/plain; charset=latin1').send(writeSummaries([summary]))
+  })
+
+  app.get('/v1/operators/:party/SS/:date', {
+    config: { allow }, schema: { params: OfDay, response: { 200: plainText } }
+  }, async (request, reply) => {
+    const { party, date } = request.params
+    const operator = merchantOf(await ledger.registry(), party)
+    requireOwn(await partyIn(ledger, callerIn(request)), operator)
+    return await reply.type(latin1).send(bodyOf(adjustmentBytes(ledger.db, operator, date)))
   })
 
   app.get('/v1/operators/:party/NS/:date', {

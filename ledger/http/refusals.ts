@@ -63,6 +63,7 @@ export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
   'GET /v1/files/:name': ['not_found'],
   'GET /v1/files/:name/SS': ['not_found'],
   'GET /v1/operators/:party/QS/:date': ['not_found'],
+  'GET /v1/operators/:party/SS/:date': ['not_found'],
   'GET /v1/operators/:party/NS/:date': ['not_found'],
   'GET /v1/cards/:card': ['not_found'],
   'GET /v1/cards/:card/statement': ['not_found'],

@@ -73,7 +73,9 @@ export const summaries: Readonly<Record<string, string>> = {
   'GET /v1/files/:name/SS': 'Lines of a consumption file that were not accepted, as an SS file',
   'GET /v1/operators/:party/QS/:date': 'The clearing summary of an operator, as a QS file',
   'GET /v1/operators/:party/items': 'Gaps and differences of a party',
-  'GET /v1/operators/:party/NS/:date': 'Records adjusted later, as an NS file',
+  'GET /v1/operators/:party/SS/:date':
+    'Lines of earlier files of which the verdict changed on a date, as an SS file',
+  'GET /v1/operators/:party/NS/:date': 'Names of the files that were cleared on a date, as an NS file',
 
   'GET /v1/cards/:card': 'A card as the ledger knows it',
   'GET /v1/cards': 'Cards, page by page',

@@ -77,8 +77,7 @@ export async function bookLines (
   const { batchId, taken } = await write(tx, given, judged, told(judged), again)
   const wrote = lap()
   const { date: clearingDate, receivedAtMs } = given
-  const raised = await tellWatch(tx, prepared, judged,
-    { batchId, clearingDate, receivedAtMs, topDebitFen: snapshot.policies.topDebitFen })
+  const raised = await tellWatch(tx, snapshot, prepared, judged, { batchId, clearingDate, receivedAtMs })
   const events = eventsOf(prepared, judged, snapshot, { delivery: given.externalId, clearingDate })
   await tell(tx, events, receivedAtMs)
   const seconds = { ...spent, write: wrote, tell: lap() }

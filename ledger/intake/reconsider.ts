@@ -1,6 +1,7 @@
 // Judges events that are stored already once more, because something else than a record has changed what is
 // known: a proof about their PSAM, a card read at a counter, a decision of people. Verdicts that turn out
 // otherwise are corrections in the open date, each naming its original.
+import { raiseAlerts } from '../alerts.ts'
 import { committedAdjustments, transfersOf } from './book-lines.ts'
 import { adjustmentsDigest } from '../core/items.ts'
 import type { Known } from '../judging/book.ts'
@@ -11,6 +12,7 @@ import type { Ledger } from '../ledger.ts'
 import { groupBy, uniqueBy } from '../../runtime/collections.ts'
 import { reasonNumbers } from '../../schemas/reasons.ts'
 import { readContext, readKnown, type OtherCard } from './read-known.ts'
+import { changedAlerts } from './tell-watch.ts'
 import { noteTakenBack } from '../redress/take-back.ts'
 import { Refusal } from '../refusal.ts'
 import { findCardsById, markBeyond, movePurses } from '../store/cards.ts'
@@ -48,7 +50,8 @@ export async function reconsider (
   })
   const sorted = { unreadable: [], cardless: [], plain: [], careful }
   const given = { kind: 'json' as const, receivedAtMs: atMs, date }
-  const context = await readContext(tx, await ledger.registry(), nothing, given)
+  const snapshot = await ledger.registry()
+  const context = await readContext(tx, snapshot, nothing, given)
   const known = ranksAnew ? await readRanked(tx, sorted, purses) : await readKnown(tx, sorted, purses, null)
   const decision = judge(sorted, { ...known, newFacts }, context)
   if (decision === 'collision') throw new Error('events without news collide')
@@ -69,6 +72,7 @@ export async function reconsider (
   }, batchId)
   await noteTakenBack(tx, takenBack, transferIds, { date, atMs })
   await markRidden(tx, decision.adjustments.map(({ event }) => event))
+  await raiseAlerts(tx, await changedAlerts(tx, snapshot, decision.adjustments, date), atMs)
   return decision.adjustments.length
 }
 

@@ -1,6 +1,6 @@
 // The verb that enters who and what takes part. Idempotent: the same registry again changes nothing; a new
 // card brings its money. Once the ledger works, policies, commissions, holidays and terms of parties wait for
-// a second person.
+// a second person, and no card brings value that nobody paid for.
 import { createHash } from 'node:crypto'
 import type { Card, Party, Product, Psam, Registry, Terminal } from '../../schemas/api.ts'
 import { audit } from '../people/audit.ts'
@@ -18,12 +18,12 @@ import { Refusal } from '../refusal.ts'
 import { branchesOfParties, branchesOfTerminals, setCardBranches } from '../store/branches.ts'
 import { insertCards } from '../store/cards.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
-import { readOpenDay, setFirstDay } from '../store/days.ts'
+import { isSettingUp, readOpenDay, setFirstDay } from '../store/days.ts'
 import { openDate } from '../store/lock.ts'
 import { postBatch, type NewTransfer } from '../store/post.ts'
 import {
-  accountId, bumpVersion, unclearTerminal, unknownParty, upsertParties, upsertProducts, upsertPsams,
-  upsertTerminals, type Snapshot
+  accountId, bumpVersion, snapshotIn, unclearTerminal, unknownParty, upsertParties, upsertProducts,
+  upsertPsams, upsertTerminals, type Snapshot
 } from '../store/registry.ts'
 import { takeIn } from '../terminals/enrolment.ts'
 import { lockInstructing } from '../store/settlement.ts'
@@ -40,8 +40,9 @@ export async function register (
 ): Promise<Record<string, number>> {
   const counts: Record<string, number> = {}
   await inTransaction(ledger.db, async tx => {
-    const { terminals: named = [] } = registry
-    const open = named.length === 0 ? null : await openDate(tx) // before all other locks
+    const { terminals: named = [], cards } = registry
+    const isDated = named.length > 0 || cards !== undefined
+    const open = isDated ? await openDate(tx) : null // before all other locks
     await requireOwn(tx, registry, by)
     if (registry.holidays !== undefined) await lockInstructing(tx) // before the audit log, as who instructs
     if (registry.clearingDate !== undefined) await openLedger(tx, registry.clearingDate, ledger.partitionDays)
@@ -69,6 +70,8 @@ export async function register (
     requireOnce('usageLimits', registry.usageLimits ?? [], one =>
       [one.of, one.per, one.operator, one.terminal, one.from].join('/'))
     counts['bankAccounts'] = await registerBankAccounts(tx, bankAccounts, ledger.clock.now())
+    // What cards bring is posted before anything is locked that a posting may wait for: the version, the log.
+    const issued = cards === undefined ? null : await issue(tx, ledger, cards, date)
     await bumpVersion(tx) // before the audit log, as whoever carries a proposal out
     Object.assign(counts, await setParameters(tx, ledger, registry, terms, by))
     if (registry.holidays !== undefined) {
@@ -77,8 +80,13 @@ export async function register (
     const detail = { ...counts, digest: digestOf(registry) }
     const deed = { by: by.name, action: 'registry.change', subject: 'registry', detail }
     await audit(tx, ledger.clock.now(), deed)
+    if (issued === null) return
+    counts['cards'] = issued
+    if (issued > 0) {
+      const issuing = { by: by.name, action: 'card.issue', subject: 'registry', detail: { cards: issued } }
+      await audit(tx, ledger.clock.now(), issuing)
+    }
   })
-  if (registry.cards !== undefined) counts['cards'] = await issue(ledger, registry.cards, by)
   return counts
 }
 
@@ -170,34 +178,40 @@ async function openLedger (tx: Tx, date: string, partitionDays: number): Promise
 }
 
 /** New cards with what their chips hold. Cards that are there already stay as they are. */
-async function issue (ledger: Ledger, cards: readonly Card[], by: Member): Promise<number> {
-  const snapshot = await ledger.registry()
-  const salt = ledger.random(16)
+async function issue (
+  tx: Tx, ledger: Ledger, cards: readonly Card[], clearingDate: string | null
+): Promise<number> {
+  if (clearingDate === null) {
+    throw new Refusal('registry_invalid', 'no clearing date is set: register one first')
+  }
+  const snapshot = await snapshotIn(tx)
   const atMs = ledger.clock.now()
-  return await inTransaction(ledger.db, async tx => {
-    const clearingDate = await openDate(tx)
-    if (clearingDate === null) {
-      throw new Refusal('registry_invalid', 'no clearing date is set: register one first')
-    }
-    requireSellers(snapshot, cards)
-    const fresh = await insertCards(tx, cards, atMs)
-    await setCardBranches(tx, fresh)
-    const transfers: NewTransfer[] = []
-    for (const { card, bucket, cardId } of fresh) {
-      const journal = transfers.length
-      transfers.push(...moneyOf(snapshot, card).map(money =>
-        ({ ...money, journal, bucket, cardId, eventAtMs: atMs, book: 'commerce' as const })))
-    }
-    await requireAllowed(tx, snapshot, transfers)
-    await postBatch(
-      tx, { kind: 'registry', clearingDate, createdAtMs: atMs, salt, items: fresh.length, transfers }
-    )
-    if (fresh.length > 0) {
-      const detail = { cards: fresh.length }
-      await audit(tx, atMs, { by: by.name, action: 'card.issue', subject: 'registry', detail })
-    }
-    return fresh.length
+  requireSellers(snapshot, cards)
+  const fresh = await insertCards(tx, cards, atMs)
+  if (!await isSettingUp(tx)) requirePaidFor(cards, fresh.map(({ card }) => card))
+  await setCardBranches(tx, fresh)
+  const transfers: NewTransfer[] = []
+  for (const { card, bucket, cardId } of fresh) {
+    const journal = transfers.length
+    transfers.push(...moneyOf(snapshot, card).map(money =>
+      ({ ...money, journal, bucket, cardId, eventAtMs: atMs, book: 'commerce' as const })))
+  }
+  await requireAllowed(tx, snapshot, transfers)
+  await postBatch(tx, {
+    kind: 'registry', clearingDate, createdAtMs: atMs, salt: ledger.random(16), items: fresh.length, transfers
   })
+  return fresh.length
+}
+
+/**
+ * What a chip held when the ledger was set up is in the bank's opening balance. Afterwards value comes by a
+ * sale, which somebody owes, or by a correction, which two people decide.
+ */
+function requirePaidFor (cards: readonly Card[], fresh: readonly Card[]): void {
+  const gift = fresh.find(({ soldBy, balanceFen }) => soldBy === null && balanceFen > 0)
+  if (gift === undefined) return
+  throw new Refusal('registry_invalid', 'nobody has paid for what this card holds: name who sold it',
+    `/cards/${cards.indexOf(gift)}/balanceFen`)
 }
 
 function requireSellers ({ accounts }: Snapshot, cards: readonly Card[]): void {

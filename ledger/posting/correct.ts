@@ -1,8 +1,11 @@
-// A corrective posting: transfers that people decided on, in the open date, with the reason in the audit log.
-// It is what lets a failed check of a closing day be looked at anew. It refuses to change any row.
+// A corrective posting: transfers that two people decided on, in the open date, with the reason in the audit
+// log. Where it names a failed check of a closing day, that check may pass again. It refuses to change rows.
+import { createHash } from 'node:crypto'
 import { Type, type Static } from 'typebox'
+import { LocalDate } from '../../schemas/api.ts'
 import { limits } from '../../schemas/limits.ts'
 import { cardKey, CardRef } from '../../schemas/record.ts'
+import { canonical } from '../core/canonical.ts'
 import { books, type Book } from '../core/chart.ts'
 import type { Ledger } from '../ledger.ts'
 import { openDateOf } from '../open-date.ts'
@@ -10,42 +13,55 @@ import { Refusal } from '../refusal.ts'
 import { requireAllowed } from './allowed.ts'
 import { branchesOfCards, branchesOfParties } from '../store/branches.ts'
 import { findCards, movePurses } from '../store/cards.ts'
-import { audit } from '../people/audit.ts'
 import type { ProposalKind } from '../people/proposals.ts'
-import { inTransaction, type Tx } from '../store/db.ts'
+import type { Tx } from '../store/db.ts'
+import { readFailedChecks } from '../store/days.ts'
 import { lockPurses } from '../store/lock.ts'
 import { postBatch, type NewTransfer } from '../store/post.ts'
 import { lastCorrection } from '../store/proposals.ts'
+import { findTransfers } from '../store/tracing.ts'
 import { accountId } from '../store/registry.ts'
 
 const closed = { additionalProperties: false } as const
 const AccountCode = Type.String({ description: 'book/heading or book/heading/PARTY' })
 
+const FailedCheck = Type.Object({
+  date: LocalDate,
+  name: Type.String({ maxLength: 200, description: 'as `checks` of the day tells it' })
+}, { ...closed, description: 'what it puts right: this check of this date may pass again' })
+type FailedCheck = Static<typeof FailedCheck>
+
 export const Correction = Type.Object({
-  reason: Type.String({ minLength: 10, maxLength: 500 }),
   transfers: Type.Array(Type.Object({
     debit: AccountCode,
     credit: AccountCode,
     amountFen: Type.Integer({ minimum: 1, maximum: limits.amountFenMax }),
-    card: Type.Optional(CardRef)
-  }, closed), { minItems: 1, maxItems: limits.registryItemsMax })
+    card: Type.Optional(CardRef),
+    corrects: Type.Optional(Type.String({
+      pattern: '^[1-9]\\d{0,18}$', description: 'number of the transfer that was wrong; absent: there is none'
+    }))
+  }, closed), { minItems: 1, maxItems: limits.registryItemsMax }),
+  check: Type.Optional(FailedCheck)
 }, closed)
 export type Correction = Static<typeof Correction>
-
-type Needs = Pick<Ledger, 'db' | 'clock' | 'log' | 'random' | 'registry'>
+type Transfers = Correction['transfers']
 
 /** A correction as a proposal: four eyes, whoever starts it. */
 export const correctionKind: ProposalKind = {
-  body: Type.Omit(Correction, ['reason'], closed),
+  body: Correction,
   start: ['clerk', 'settler'],
   decide: ['approver'],
   approvals: 1,
-  branches: async (tx, _ledger, { transfers }: Unreasoned) => [
+  branches: async (tx, _ledger, { transfers }: Correction) => [
     ...await branchesOfCards(tx, transfers.flatMap(({ card }) => card === undefined ? [] : [card])),
     ...await branchesOfParties(tx, transfers.flatMap(({ debit, credit }) => [debit, credit].map(partyOf)))
   ],
-  subject: ({ transfers: [first] }: Unreasoned) => `account/${first?.debit ?? ''}`,
-  look: async (tx, ledger, { transfers }: Unreasoned) => {
+  subject: ({ transfers, check }: Correction, ledger) => {
+    const [first] = transfers
+    return `account/${first?.debit ?? ''}#${hashOf(transfers, check, ledger)}`
+  },
+  look: async (tx, ledger, { transfers, check }: Correction) => {
+    await requireFailed(tx, check)
     const planned = await plan(tx, ledger, transfers, 0)
     const accounts = [...new Set(transfers.flatMap(({ debit, credit }) => [debit, credit]))]
     const cards = transfers.flatMap(({ card }) => card === undefined ? [] : [card])
@@ -53,10 +69,27 @@ export const correctionKind: ProposalKind = {
     await requireAllowed(tx, await ledger.registry(), planned)
     return { lastCorrection: Number(await lastCorrection(tx, accounts)), purses }
   },
-  carryOut: async (tx, ledger, { transfers }: Unreasoned, { atMs }) =>
+  carryOut: async (tx, ledger, { transfers }: Correction, { atMs }) =>
     ({ batchId: Number(await postCorrection(tx, ledger, transfers, atMs)) })
 }
-type Unreasoned = Omit<Correction, 'reason'>
+
+/** Same transfers, same hash, in whatever order they are told; of a card it has no more than its name. */
+function hashOf (
+  transfers: Transfers, check: FailedCheck | undefined, { nameCard }: Pick<Ledger, 'nameCard'>
+): string {
+  const lines = transfers.map(({ card, ...rest }) =>
+    canonical({ ...rest, card: card === undefined ? null : nameCard(card) })).sort()
+  return createHash('sha256').update(canonical({ lines, check: check ?? null })).digest('hex').slice(0, 16)
+}
+
+/** Throws Refusal registry_invalid where no such check of that date stands as failed. */
+export async function requireFailed (tx: Tx, check: FailedCheck | undefined): Promise<void> {
+  if (check === undefined) return
+  const failed = (await readFailedChecks(tx, check.date)).map(({ name }) => name)
+  if (failed.includes(check.name)) return
+  const words = failed.length === 0 ? 'no check has' : failed.join('; ')
+  throw new Refusal('registry_invalid', `of ${check.date} failed: ${words}`, '/check')
+}
 
 /** What the ledger owes on the cards. A tap of one in between is a change of what was looked at. */
 async function pursesOf (
@@ -69,25 +102,9 @@ async function pursesOf (
     .map(row => ({ card: nameCard(card), counter: row.lastCounter, shadowFen: Number(row.shadowFen) })))
 }
 
-/**
- * Posts the transfers as one batch and returns its number: the door of whoever has the machine itself.
- * Throws Refusal registry_invalid, amount_wrong, unavailable.
- */
-export async function correct (ledger: Needs, { reason, transfers }: Correction): Promise<bigint> {
-  const atMs = ledger.clock.now()
-  const batchId = await inTransaction(ledger.db, async tx => {
-    const batchId = await postCorrection(tx, ledger, transfers, atMs)
-    const detail = { reason, transfers: transfers.length }
-    await audit(tx, atMs, { by: 'system', action: 'correction.post', subject: `batch/${batchId}`, detail })
-    return batchId
-  })
-  ledger.log.warn({ batchId: String(batchId), reason, transfers: transfers.length }, 'corrective posting')
-  return batchId
-}
-
 /** Posts transfers as one batch of the open date, in the transaction of the caller. */
 export async function postCorrection (
-  tx: Tx, ledger: Pick<Ledger, 'random' | 'registry'>, transfers: Correction['transfers'], atMs: number
+  tx: Tx, ledger: Pick<Ledger, 'random' | 'registry'>, transfers: Transfers, atMs: number
 ): Promise<bigint> {
   const clearingDate = await openDateOf(tx)
   const planned = await plan(tx, ledger, transfers, atMs)
@@ -117,23 +134,47 @@ async function movePurseRows (
 const electronicPurse = 2
 
 async function plan (
-  tx: Tx, ledger: Pick<Ledger, 'registry'>, transfers: Correction['transfers'], atMs: number
+  tx: Tx, ledger: Pick<Ledger, 'registry'>, transfers: Transfers, atMs: number
 ): Promise<NewTransfer[]> {
   const { accounts } = await ledger.registry()
+  const originals = await originalsOf(tx, transfers)
   const cards = await findCards(tx, transfers.flatMap(({ card }) => card === undefined ? [] : [card]))
-  return transfers.map(({ debit, credit, amountFen, card }, journal) => {
+  return transfers.map(({ debit, credit, amountFen, card, corrects }, journal) => {
     const where = `/transfers/${journal}`
     const known = card === undefined ? null : cards.get(cardKey(card))
     if (known === undefined) throw new Refusal('registry_invalid', 'no such card was issued', `${where}/card`)
     if (known === null && [debit, credit].includes('commerce/purse')) {
       throw new Refusal('registry_invalid', 'commerce/purse is the sum of its cards: name the card', where)
     }
+    const sides = { debit: numberOf(accounts, debit, where), credit: numberOf(accounts, credit, where) }
+    requireOriginal(originals, corrects, Object.values(sides), `${where}/corrects`)
     return {
-      journal, code: 'correction', book: bookOf(debit, credit, where), amountFen: BigInt(amountFen),
-      debit: numberOf(accounts, debit, where), credit: numberOf(accounts, credit, where),
-      bucket: known?.bucket ?? 0, cardId: known?.cardId ?? null, eventAtMs: atMs
+      journal, code: 'correction', book: bookOf(debit, credit, where), amountFen: BigInt(amountFen), ...sides,
+      bucket: known?.bucket ?? 0, cardId: known?.cardId ?? null, eventAtMs: atMs,
+      corrects: corrects === undefined ? null : BigInt(corrects)
     }
   })
+}
+
+/** The accounts of the transfers that are corrected, by their number. */
+async function originalsOf (tx: Tx, transfers: Transfers): Promise<Map<string, readonly number[]>> {
+  const named = transfers.flatMap(({ corrects }) => corrects === undefined ? [] : [BigInt(corrects)])
+  const found = named.length === 0 ? [] : await findTransfers(tx, named)
+  return new Map(found.map(one => [String(one.transferId), [one.debitAccount, one.creditAccount]]))
+}
+
+/** A correction touches an account that its original has touched; anything else names the wrong one. */
+function requireOriginal (
+  originals: ReadonlyMap<string, readonly number[]>, corrects: string | undefined, sides: readonly number[],
+  where: string
+): void {
+  if (corrects === undefined) return
+  const accounts = originals.get(corrects)
+  if (accounts === undefined) {
+    throw new Refusal('registry_invalid', `there is no transfer ${corrects}`, where)
+  }
+  if (sides.some(side => accounts.includes(side))) return
+  throw new Refusal('registry_invalid', `transfer ${corrects} touches neither of these accounts`, where)
 }
 
 const partyOf = (account: string): string => account.split('/')[2] ?? ''

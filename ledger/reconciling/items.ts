@@ -5,7 +5,7 @@ import type { ItemView } from '../../schemas/reconciliation.ts'
 import { formatIso } from '../../runtime/instants.ts'
 import { maskedCard } from '../posting/account-statement.ts'
 import { audit } from '../people/audit.ts'
-import { Correction, correctionKind, postCorrection } from '../posting/correct.ts'
+import { Correction, correctionKind, postCorrection, requireFailed } from '../posting/correct.ts'
 import type { Ledger } from '../ledger.ts'
 import type { ProposalKind } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
@@ -73,14 +73,16 @@ const itemClosed = ({ itemId, resolution }: ItemRow): Refusal =>
 
 /* ---- the posting that settles an item ---- */
 
-type Body = { readonly item: number, readonly transfers?: Correction['transfers'] }
+type Body = { readonly item: number, readonly transfers?: Correction['transfers'] } &
+  Pick<Correction, 'check'>
 
 /** Posts what the item proposes, or what is given instead, and closes the item by it. */
 export const itemPostingKind: ProposalKind = {
   body: Type.Object({
     item: Type.Integer({ minimum: 1 }),
     transfers: Type.Optional(
-      { ...Correction.properties.transfers, description: 'instead of what it proposes' })
+      { ...Correction.properties.transfers, description: 'instead of what it proposes' }),
+    check: Correction.properties.check
   }, { additionalProperties: false }),
   start: ['clerk', 'settler'],
   decide: ['approver'],
@@ -92,6 +94,7 @@ export const itemPostingKind: ProposalKind = {
   subject: ({ item }: Body) => `item/${item}`,
   look: async (tx, ledger, body: Body) => {
     const { row, transfers } = await postingOf(tx, body)
+    await requireFailed(tx, body.check)
     const books = await correctionKind.look(tx, ledger, { transfers } as never)
     return { key: row.key, outcome: row.outcome, amountFen: Number(row.amountFen), transfers, books }
   },

@@ -71,9 +71,10 @@ export const findBehind = async (tx: Tx, due: number): Promise<Behind[]> =>
     from terminal t join party p using (party_id)
       left join parameter_applied a on a.terminal_id = t.terminal_id and a.kind = 'cities'
     where p.kind <> 'centre' and not exists (
-      select 1 from alert l where l.kind = 'city_list_overdue' and l.about = 'terminal/' || t.code
-        and (l.evidence ->> 'due')::int >= $1)
-    group by t.terminal_id, p.code having coalesce(max(a.version), 0) < $1 order by t.code`, [due])).rows
+      select 1 from alert l where l.kind = 'city_list_overdue'
+        and l.about = format('terminal/%s/%s', p.code, t.code) and (l.evidence ->> 'due')::int >= $1)
+    group by t.terminal_id, p.code having coalesce(max(a.version), 0) < $1
+    order by t.code, p.code`, [due])).rows
 
 /* ---- who owes for their cards ---- */
 

@@ -4,7 +4,7 @@ import { limits } from '../../schemas/limits.ts'
 import { reasonNumbers } from '../../schemas/reasons.ts'
 import { movements } from './balances.ts'
 import type { Db, Tx } from './db.ts'
-import { evidenceKinds } from './records.ts'
+import { evidenceKinds, lastAdjustment } from './records.ts'
 
 /** One amount on both sides; null where a side does not have it. */
 export type TwoSided = {
@@ -21,8 +21,9 @@ export type SequenceRow = {
 }
 
 /**
- * PSAMs that told something on a date. A record whose TAC is wrong vouches for no sequence. Claims are
- * counted from their key alone; what evidence tells besides is little.
+ * PSAMs that told something on a date, those of other cities not: what they did with cards that are not ours
+ * is told to others. A record whose TAC is wrong vouches for no sequence. Claims are counted from their key
+ * alone; what evidence tells besides is little.
  */
 export async function readSequences (tx: Tx, date: string): Promise<SequenceRow[]> {
   const { rows } = await tx.query<SequenceRow>(`
@@ -45,7 +46,7 @@ export async function readSequences (tx: Tx, date: string): Promise<SequenceRow[
         and i.key = format('psam/%s/%s', upper(encode(s.psam, 'hex')), s.issue)), 0) as "itemRecords"
     from counted c join psam s using (psam_id) left join terminal t using (terminal_id)
       left join party p using (party_id)
-    order by 1, 2`, [date, reasonNumbers.tac_wrong])
+    where p.kind is distinct from 'centre' order by 1, 2`, [date, reasonNumbers.tac_wrong])
   return rows
 }
 
@@ -56,18 +57,22 @@ export type FileRow = {
   readonly count: number, readonly amountFen: bigint, readonly unreadable: number
 }
 
-/** Files of a date with what was booked of their lines, whatever the verdict. */
+/** Files of a date with what was booked of their lines, whatever the verdict, and in however many dates. */
 export async function readFiles (tx: Tx, date: string): Promise<FileRow[]> {
   const { rows } = await tx.query<FileRow & { count: bigint, unreadable: bigint }>(`
+    with last as (
+      select coalesce(max(p.clearing_date), $1::date) as date
+      from delivery d join delivery_part p on p.bucket = 0 and p.delivery_no = d.delivery_no
+      where d.bucket = 0 and d.kind = 'file' and d.clearing_date = $1)
     select d.delivery_no as "deliveryNo", d.source as party, d.external_id as name, count(l.amount) as count,
       coalesce(sum(l.amount_fen), 0)::bigint as "amountFen",
       count(l.amount) filter (where l.amount_fen is null) as unreadable
     from delivery d left join (
       select delivery_no, 1 as amount, amount_fen from card_event
-      where clearing_date between $1::date and $1::date + 1
+      where clearing_date between $1 and (select date from last)
       union all
       select delivery_no, 1, amount_fen from evidence
-      where clearing_date between $1::date and $1::date + 1 and kind <> ${evidenceKinds.completion}) l
+      where clearing_date between $1 and (select date from last) and kind <> ${evidenceKinds.completion}) l
       using (delivery_no)
     where d.bucket = 0 and d.kind = 'file' and d.clearing_date = $1 group by 1, 2, 3 order by 2, 3`, [date])
   return rows.map(row => ({ ...row, count: Number(row.count), unreadable: Number(row.unreadable) }))
@@ -158,7 +163,10 @@ export type CardDifference = {
   readonly shadowFen: bigint, readonly lossFen: bigint, readonly openItems: number
 }
 
-/** Purses whose chip says something else than the shadow; `lossFen`: what the issuer bears of it. */
+/**
+ * Purses whose chip says something else than the shadow; `lossFen`: what the issuer bears of it, by verdicts
+ * as they are now.
+ */
 export async function readCardDifferences (tx: Tx, limit: number): Promise<CardDifference[]> {
   const { rows } = await tx.query<CardDifference>(`
     select p.bucket, p.card_id as "cardId", p.purse, p.last_balance_fen as "chipFen",
@@ -166,15 +174,19 @@ export async function readCardDifferences (tx: Tx, limit: number): Promise<CardD
         select count(*) from item i where i.layer = 'E' and i.state = 'open' and i.card_bucket = p.bucket
           and i.card_id = p.card_id and not starts_with(i.key, 'card-balance/'))::int as "openItems",
       coalesce((
-        select sum(e.amount_fen) from card_event e
-        where e.bucket = p.bucket and e.card_id = p.card_id and e.purse = p.purse and e.reason = $2
-      ), 0)::bigint as "lossFen"
+        select sum(x.amount_fen) from (
+          select bucket, delivery_no, line_no, amount_fen, reason from card_event e
+          where e.bucket = p.bucket and e.card_id = p.card_id and e.purse = p.purse
+          union all
+          select bucket, delivery_no, line_no, amount_fen, reason from evidence e
+          where e.bucket = p.bucket and e.card_id = p.card_id and e.purse = p.purse and e.kind in (
+            ${evidenceKinds.grey}, ${evidenceKinds.contender})) x ${lastAdjustment}
+        where coalesce(a.reason, x.reason) = $2), 0)::bigint as "lossFen"
     from purse p where p.last_balance_fen <> p.shadow_fen and ${isOwn}
     order by p.bucket, p.card_id, p.purse limit $1`,
-  [limit, issuerRisk])
+  [limit, reasonNumbers.issuer_risk])
   return rows
 }
-const issuerRisk = 2
 
 /* ---- F: positions ---- */
 
@@ -202,8 +214,7 @@ export async function readOwnFiles (tx: Tx, party: string, names: readonly strin
     select p.code as party, d.external_id as ref, b.clearing_date as date, 0 as reason,
       coalesce(sum(t.amount_fen), 0)::bigint as "amountFen"
     from delivery d join party p on p.code = d.source
-    join batch b on b.bucket = 0 and b.clearing_date between d.clearing_date and d.clearing_date + 1
-      and b.delivery_no = d.delivery_no
+    join delivery_part b on b.bucket = 0 and b.delivery_no = d.delivery_no
     left join lateral (
       select amount_fen from transfer t join account a on a.account_id = t.credit_account
       where t.bucket = any(array(select generate_series(0, ${limits.buckets - 1})::smallint))
@@ -277,8 +288,8 @@ export type BankBalance = {
 
 /**
  * By book, what the bank's last statements close with, and what they should: what the first ones opened with
- * and all that the books have moved on the custody account since those came. What cards brought in when they
- * were registered is in the opening balance.
+ * and all that the books have moved on the custody account since those came. What cards brought in while the
+ * ledger was set up, before its first date was cut, is in the opening balance.
  */
 export async function readBankBalances (tx: Db | Tx): Promise<BankBalance[]> {
   const { rows } = await tx.query<BankBalance>(`
@@ -294,7 +305,8 @@ export async function readBankBalances (tx: Db | Tx): Promise<BankBalance[]> {
         select account_id, batch_id, debit_fen, credit_fen from account_batch
         union all
         select account_id, batch_id, debit_fen, credit_fen from balance_delta) m using (account_id)
-      join batch b on b.bucket = 0 and b.batch_id = m.batch_id and b.kind <> 'registry'
+      join batch b on b.bucket = 0 and b.batch_id = m.batch_id and (b.kind <> 'registry'
+        or b.clearing_date > (select min(clearing_date) from clearing_day))
       where a.heading = 'custody-bank'
         and b.created_at >= (select min(received_at) from first where first.book = a.book)
       group by 1)

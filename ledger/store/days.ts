@@ -104,19 +104,24 @@ export const readDays = async (db: Db, { state, before, limit }: DayFilter): Pro
 /* ---- checks ---- */
 
 export type Check = { readonly name: string, readonly ok: boolean, readonly detail: string }
+/** `heals`: it is no figure that was wrong, and once it is right nothing is left to be posted. */
+export type FoundCheck = Check & { readonly heals?: boolean }
 
 /**
  * Stores what a run of the checks found, and returns what counts: a check that failed before and passes now
- * still fails until a corrective batch was posted in between. A second look alone repairs nothing.
+ * still fails until people have decided on a posting that puts it right, by date and name. A second look
+ * alone repairs nothing, nor does a posting that has another reason.
  */
 export async function storeChecks (
-  tx: Tx, date: string, found: readonly Check[], atMs: number
+  tx: Tx, date: string, found: readonly FoundCheck[], atMs: number
 ): Promise<Check[]> {
   const earlier = await lastFailures(tx, date)
   const lastBatch = await highestBatch(tx)
   const counted = found.map(check => {
     const failure = earlier.get(check.name)
-    if (!check.ok || failure === undefined || failure.corrected) return { ...check, lastBatch }
+    if (!check.ok || check.heals === true || failure === undefined || failure.corrected) {
+      return { ...check, lastBatch }
+    }
     const detail = failure.detail.startsWith(uncorrected) ? failure.detail : uncorrected + failure.detail
     return { ...check, ok: false, detail, lastBatch: failure.lastBatch }
   })
@@ -136,7 +141,10 @@ type Failure = { name: string, detail: string, lastBatch: bigint, corrected: boo
 async function lastFailures (tx: Tx, date: string): Promise<Map<string, Failure>> {
   const { rows } = await tx.query<Failure>(`
     select distinct on (name) name, detail, last_batch as "lastBatch",
-      exists (select 1 from batch b where b.kind = 'correction' and b.batch_id > f.last_batch) as corrected
+      exists (
+        select from proposal p where p.kind in ('correction', 'item_posting') and p.state = 'done'
+          and p.body->'check'->>'date' = f.clearing_date::text and p.body->'check'->>'name' = f.name
+          and (p.outcome->>'batchId')::bigint > f.last_batch) as corrected
     from day_check f where clearing_date = $1 and not ok
     order by name, check_no desc`, [date])
   return new Map(rows.map(row => [row.name, row]))

@@ -146,3 +146,29 @@ export async function readAnswered (db: Db | Tx, deliveryNo: bigint, partNo: num
   return rows.flatMap(({ clearingDate, answered }) => answered.map(line => ({ ...line, clearingDate })))
     .sort((one, other) => one.line - other.line)
 }
+
+/* ---- what changed later ---- */
+
+export type AdjustedLine = {
+  readonly deliveryNo: bigint, readonly name: string, readonly partNo: number, readonly line: number
+  readonly reason: number
+}
+
+/**
+ * Lines of an operator's files of which the verdict changed on a date, file by file; without those that were
+ * paid before and are still.
+ */
+export const readAdjusted = async (
+  db: Db | Tx, source: string, date: string, accepted: number
+): Promise<AdjustedLine[]> =>
+  (await db.query<AdjustedLine>(`
+    select a.delivery_no as "deliveryNo", d.external_id as name, r.part_no as "partNo", a.line_no as line,
+      a.reason
+    from adjustment a join delivery d on d.bucket = 0 and d.delivery_no = a.delivery_no
+    cross join lateral (
+      select part_no from delivery_raw r
+      where r.bucket = 0 and r.delivery_no = a.delivery_no and r.first_line <= a.line_no
+      order by r.first_line desc limit 1) r
+    where a.clearing_date = $2 and d.kind = 'file' and d.source = $1
+      and not (a.amount_fen = 0 and a.outcome = $3)
+    order by a.delivery_no, a.line_no, a.batch_id`, [source, date, accepted])).rows

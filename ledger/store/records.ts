@@ -73,7 +73,8 @@ const columnsOfEvent = `
   case when a.outcome is null then x.findings else a.findings end as findings,
   x.delivery_no as "deliveryNo", x.line_no as "lineNo", x.batch_id as "batchId", x.clearing_date as
     "clearingDate"`
-const lastAdjustment = `
+/** Of the line `x`: its verdict as it is now, where that is another than the first. */
+export const lastAdjustment = `
   left join lateral (
     select outcome, reason, findings from adjustment j
     where j.bucket = x.bucket and j.delivery_no = x.delivery_no and j.line_no = x.line_no

@@ -98,7 +98,10 @@ type AccountOf = {
   readonly isClosed: boolean
 }
 
-async function readSnapshot (db: Db, version: number): Promise<Snapshot> {
+/** What stands inside a transaction that is changing it. */
+export const snapshotIn = async (tx: Tx): Promise<Snapshot> => await readSnapshot(tx, -1)
+
+async function readSnapshot (db: Db | Tx, version: number): Promise<Snapshot> {
   const parties = (await db.query<PartyRow>(`
     select party_id as "partyId", code, kind, name_zh as "nameZh", name_en as "nameEn", merchant, industry,
       service,

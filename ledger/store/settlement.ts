@@ -129,6 +129,12 @@ export const countMissingStatements = async (tx: Tx | Db, date: string): Promise
 
 /* ---- instructions ---- */
 
+/** The last date whose net is paid when `date` is: its own, or a later one that was instructed before it. */
+export const readLastPaidDate = async (tx: Tx, date: string): Promise<string> =>
+  (await tx.query<{ date: string | null }>(`
+    select max(clearing_date) as date from clearing_day
+    where clearing_date = $1 or state in ('INSTRUCTED', 'CONFIRMED')`, [date])).rows[0]?.date ?? date
+
 /** Two runs at once would both take along what is carried over. */
 export const lockInstructing = async (tx: Tx): Promise<void> => {
   await tx.query('select pg_advisory_xact_lock(7005)')

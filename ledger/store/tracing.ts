@@ -115,6 +115,11 @@ export const transfersOfJournal = async (db: Db | Tx, journalId: bigint): Promis
   (await db.query<TracedTransfer>(`${transferSelect} where t.journal_id = $2 order by t.transfer_id`,
     [[journalId >> 20n], journalId])).rows
 
+/** The transfers of these numbers, wherever they stand: a number leads to its batch, and that to its date. */
+export const findTransfers = async (db: Db | Tx, ids: readonly bigint[]): Promise<TracedTransfer[]> =>
+  (await db.query<TracedTransfer>(`${transferSelect} where t.transfer_id = any($2) order by t.transfer_id`,
+    [[...new Set(ids.map(id => id >> 20n))], ids])).rows
+
 /** Transfers of some batches that follow from one line. */
 export const transfersOfLine = async (
   db: Db | Tx, batches: readonly bigint[], deliveryNo: bigint, lineNo: number

@@ -29,7 +29,7 @@ export async function findOverdueLists ({ db, clock, registry }: Watching): Prom
     const clearingDate = await openDate(tx)
     if (clearingDate === null) return []
     const alerts = (await findBehind(tx, due)).map(({ terminal, operator, version }): Alert => ({
-      kind: 'city_list_overdue', about: `terminal/${terminal}`, clearingDate,
+      kind: 'city_list_overdue', about: `terminal/${operator}/${terminal}`, clearingDate,
       evidence: { operator, due, version }
     }))
     return await raiseAlerts(tx, alerts, atMs)

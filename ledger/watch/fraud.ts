@@ -8,14 +8,15 @@ import type { Look } from './watch.ts'
 
 export async function findFraud ({ tx, ledger, news, atMs, clearingDate }: Look): Promise<AlertRow[]> {
   if (news.tops.length === 0) return []
-  const { policies, terminalById } = await ledger.registry()
+  const { policies, terminalById, partyById } = await ledger.registry()
   const busy = await addTopDebits(tx, news.tops, policies.topDebitsPerHourMax)
   const alerts: Alert[] = []
   for (const { terminalId, fromMs, debits } of busy) {
     const terminal = terminalById.get(terminalId)
     if (terminal === undefined) continue
+    const party = partyById.get(terminal.partyId)?.code ?? ''
     const found = {
-      kind: 'fraud_suspicion' as const, about: `terminal/${terminal.code}`,
+      kind: 'fraud_suspicion' as const, about: `terminal/${party}/${terminal.code}`,
       evidence: { debits, from: formatIso(fromMs), topDebitFen: policies.topDebitFen }
     }
     alerts.push({ ...found, clearingDate })

@@ -52,7 +52,7 @@ async function terminalsOver (
         const found = bound.counter === null ? highestFen : fen
         return found <= bound.fenMax
           ? []
-          : [alertOf(`terminal/${terminal.code}`, date, found, bound, clearingDate)]
+          : [alertOf(`terminal/${operator}/${terminal.code}`, date, found, bound, clearingDate)]
       })
   })
 }

@@ -39,10 +39,10 @@ export const answerLayouts = {
       amount('confirmedFen', 'their amount, fen'),
       count('refusedCount', 'refused lines, held ones included'),
       amount('refusedFen', 'their amount, fen'),
-      count('adjustedCount', 'lines of earlier answers that are accepted now'),
-      amount('adjustedFen', 'their amount, fen'),
-      count('adjustmentRefusedCount', 'lines of earlier answers that are refused now'),
-      amount('adjustmentRefusedFen', 'their amount, fen'),
+      count('adjustedCount', 'lines of earlier answers that are paid now'),
+      amount('adjustedFen', 'what came to the operator by them, fen'),
+      count('adjustmentRefusedCount', 'lines of earlier answers that are not paid any more'),
+      amount('adjustmentRefusedFen', 'what was taken back for them, fen'),
       count('excludedCount', 'test lines, in what the layout calls reserved')
     ]
   },
@@ -62,7 +62,7 @@ export type Summary = AnswerRecord<'QS'>
 /**
  * The refusal cause of a verdict, or null where SS carries no line for it. `later`: the verdict replaced
  * an earlier one, so an acceptance is the issuer's adjustment (00) and a refusal final (92 illegal, 93
- * duplicate, 94 grey).
+ * duplicate, 94 grey); what is held is no end yet and keeps its cause.
  */
 export function refusalCause (reason: VerdictReason, later = false): string | null {
   const { outcome, wire } = verdictReasons[reason]

@@ -155,6 +155,7 @@ export const then = {
   file_replies: filesNow.fileReplies,
   exported: exportsNow.exported,
   SS: filesNow.ss,
+  adjusted_lines: filesNow.adjustedLines,
   QS: filesNow.qs,
   NS: filesNow.ns,
   days: daysNow.days,

@@ -93,8 +93,9 @@ export function newModel () {
     settle()
     for (const terminal of Object.keys(operators) as Psam[]) {
       const hour = busiestHour(terminal)
-      if (hour === null || settling.holds.has(terminal)) continue
-      settling.holds.set(terminal, [dateOf(hour), openDate].sort()[0] ?? openDate)
+      if (hour === null) continue
+      const since = [dateOf(hour), openDate].sort()[0] ?? openDate
+      settling.hold(`terminal/${operators[terminal]}/${terminal}`, operators[terminal], since)
     }
   }
 

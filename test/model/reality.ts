@@ -20,7 +20,8 @@ export async function beside (db: Db, model: Model, openDate: string): Promise<B
     ['verdicts', await verdictsNow(db), verdictsIn(model)],
     ['purses', ...pursesBeside(await pursesNow(db), model)],
     ['accounts', await accountsNow(db), settling.accounts()],
-    ['whose settlement is held', await suspectsNow(db), [...settling.holds.keys()].sort()],
+    ['whose settlement is held', await suspectsNow(db), settling.holds
+      .filter(one => !one.isReleased).map(({ about, since }) => `${about} ${since}`).sort()],
     ['accounts that were opened for money', await reopenedNow(db), model.isReopened() ? 1 : 0],
     ['dates', await daysNow(db), [...settling.days, { date: openDate, state: 'OPEN' }]
       .map(({ date, state }) => `${date} ${state}`)],
@@ -81,7 +82,7 @@ async function accountsNow (db: Db): Promise<Record<string, number>> {
 }
 
 const suspectsNow = async (db: Db): Promise<string[]> =>
-  (await readHolds(db, null)).map(({ about }) => about.replace('terminal/', '')).sort()
+  (await readHolds(db, null)).map(({ about, sinceDate }) => `${about} ${sinceDate}`).sort()
 
 const reopenedNow = async (db: Db): Promise<number> => Number((await db.query<{ n: bigint }>(
   "select count(*) as n from alert where kind = 'account_reopened'")).rows[0]?.n ?? 0)

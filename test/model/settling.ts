@@ -3,8 +3,7 @@
 // cuts, so nothing here knows a single transfer. It refuses to know why anybody earned anything.
 import type { Books, Turnover } from './books.ts'
 import {
-  bankAccounts, daysOfRest, operators, parties, rates, settleFromFen, shortAfterDays,
-  type Party, type Product, type Psam
+  bankAccounts, daysOfRest, parties, rates, settleFromFen, shortAfterDays, type Party, type Product
 } from './city.ts'
 
 /** With what the bank brought: paid in by the party itself; found to be its own. */
@@ -47,12 +46,14 @@ type Line = NewLine & {
   finding: Finding | null
 }
 
+/** The settlement of a party, held because of something since a date. */
+type Hold = { readonly about: string, readonly party: Party, readonly since: string, isReleased: boolean }
+
 export function newSettling (books: () => Books) {
   const days: Day[] = []
   const instructions: Instruction[] = []
   const lines: Line[] = []
-  /** Since which date the settlement of a terminal's party is held. */
-  const holds = new Map<Psam, string>()
+  const holds: Hold[] = []
 
   /* ---- what a date comes to ---- */
 
@@ -129,6 +130,19 @@ export function newSettling (books: () => Books) {
     return true
   }
 
+  /** What is held stays held since when it was; what was released for a date does not come back for it. */
+  function hold (about: string, party: Party, since: string): void {
+    const known = holds.some(one => one.about === about && (one.since === since || !one.isReleased))
+    if (!known) holds.push({ about, party, since, isReleased: false })
+  }
+
+  /** False where nothing of it is held. */
+  function release (party: Party): boolean {
+    const held = holds.filter(one => one.party === party && !one.isReleased)
+    for (const one of held) one.isReleased = true
+    return held.length > 0
+  }
+
   /* ---- instructions ---- */
 
   type Order = { readonly date: string, readonly run: number, readonly today: string }
@@ -164,8 +178,11 @@ export function newSettling (books: () => Books) {
     const fen = Math.abs(openFen(party))
     return fen > 0 && fen >= settleFromFen[party] && !isHeld(party, date)
   }
-  const isHeld = (party: Party, date: string): boolean =>
-    [...holds].some(([terminal, since]) => operators[terminal] === party && since <= date)
+  /** A later date may have been instructed before; its net would be paid along with this one. */
+  const isHeld = (party: Party, date: string): boolean => {
+    const upTo = [date, ...days.filter(isInstructed).map(one => one.date)].sort().at(-1) ?? date
+    return holds.some(one => one.party === party && !one.isReleased && one.since <= upTo)
+  }
 
   /** A date is confirmed once everything it is paid under is settled, however many times it came back. */
   function confirm (): void {
@@ -264,7 +281,8 @@ export function newSettling (books: () => Books) {
   const instructionOf = (id: string): Instruction => known(instructions.find(one => one.id === id), id)
 
   return {
-    close, approve, override, instruct, replace, cancel, tell, attribute, accounts, holds,
+    close, approve, override, instruct, replace, cancel, hold, release, tell, attribute, accounts,
+    holds: holds as readonly Readonly<Hold>[],
     days: days as readonly Readonly<Day>[],
     instructions: instructions as readonly Readonly<Instruction>[],
     lines: lines as readonly Readonly<Line>[]

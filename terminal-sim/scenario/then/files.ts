@@ -110,6 +110,34 @@ export const ss = thenVerb({
   }
 })
 
+export const adjustedLines = thenVerb({
+  says: 'lines of earlier files of which the verdict changed on a day, by the SS of that day; nothing else',
+  example: 'adjusted_lines: { party: BUS, day: D+2, lines: { bus-1/6: "00" } }',
+  schema: Type.Object(
+    {
+      party: name('a party'),
+      day: day(),
+      lines: mappingOf(name('file/line'), text('two-digit code'), 'codes by line')
+    },
+    closed
+  ),
+  check: async (world, { party, day: date, lines }) => {
+    const found = await answer(world, 'SS', `/v1/operators/${party}/SS/${date}`)
+    const files = new Map([...world.files].map(([label, { name: source, bytes }]) =>
+      [source.slice(2), { label, sent: Buffer.from(bytes).toString('latin1') }]))
+    const labelled = found.map(line => ({
+      line, no: Number(line.serial), ...files.get(line.source.trimEnd()) ?? { label: line.source, sent: '' }
+    }))
+    return [
+      ...labelled.flatMap(({ line, label, no, sent }) => [
+        ...compare(`${label}/${no} in SS of ${date} as the file had it`, repeatedOf(sent, no), echoOf(line)),
+        ...compare(`date of ${label}/${no} in SS of ${date}`, date.replaceAll('-', ''), line.clearingDate)
+      ]),
+      ...listed(`SS of ${date}`, lines, labelled.map(({ line, label, no }) => [`${label}/${no}`, line.cause]))
+    ]
+  }
+})
+
 /** What an SS record repeats of the line itself: all but source, serial, date and cause. */
 const echoOf = ({ source, serial, clearingDate, cause, ...echo }: AnswerRecord<'SS'>): string =>
   Object.values(echo).join('')

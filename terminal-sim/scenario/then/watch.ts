@@ -136,7 +136,8 @@ type InstructionView = { readonly party: string, readonly direction: string, rea
 /** `psam P9` → `psam/990000000009/1`: what the ledger calls it. */
 function aboutOf (world: World, said: string): string {
   const [thing = '', name = ''] = said.split(' ')
-  if (thing === 'terminal' || thing === 'party') return `${thing}/${name}`
+  if (thing === 'party' || name.includes('/')) return `${thing}/${name}`
+  if (thing === 'terminal') return `terminal/${known(world.terminals, 'terminal', name).operator}/${name}`
   if (thing === 'psam') {
     const psam = world.psams.get(name)
     return psam === undefined ? `psam/${psamNumber(name)}` : `psam/${psam.number}/1`

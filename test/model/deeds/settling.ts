@@ -6,6 +6,8 @@ import { takeStatements } from '../../../ledger/bank/bank-statements.ts'
 import { approveDay, instructDay, replaceInstruction, type Approver } from '../../../ledger/day/settle.ts'
 import type { Ledger } from '../../../ledger/ledger.ts'
 import { readDay } from '../../../ledger/store/days.ts'
+import { inTransaction } from '../../../ledger/store/db.ts'
+import { insertHold } from '../../../ledger/store/holds.ts'
 import { bankAccounts } from '../city.ts'
 import type { Finding, NewLine } from '../settling.ts'
 import { often, orRefused, propose, reasonOf, same, type Answers, type Deed, type Scene } from './scene.ts'
@@ -108,6 +110,22 @@ export const attributeSomething: Deed = async ({ ledger, model: { settling }, ra
   const body = { line: Number(line?.id), ...what }
   const real = await propose(ledger, { kind: 'attribute_line', body, by: 'settler' })
   return { real, model: settling.attribute(reference, finding) }
+}
+
+/** A rule holds the settlement of a party from the open date on, or people release what is held. */
+export const holdSomething: Deed = async ({ ledger, model: { settling }, random, openDate }) => {
+  const party = random.pick(['BUS', 'MET'] as const)
+  if (random.int(0, 1) === 0) {
+    const real = await propose(ledger, { kind: 'hold_release', body: { party }, by: 'settler' })
+    return { real, model: settling.release(party) }
+  }
+  const about = `terminal/${party}/of a rule`
+  const partyId = (await ledger.registry()).parties.get(party)?.partyId ?? 0
+  await inTransaction(ledger.db, async tx => await insertHold(tx, {
+    partyId, kind: 'fraud_suspicion', about, sinceDate: openDate, atMs: ledger.clock.now(), evidence: {}
+  }))
+  settling.hold(about, party, openDate)
+  return same
 }
 
 /* ---- the bank ---- */
