@@ -77,7 +77,7 @@ export const fileRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
   }, async (request, reply) => {
     const { party, date } = request.params
     const operator = merchantOf(await ledger.registry(), party)
-    requireOwn(await partyIn(ledger, callerIn(request)), operator)
+    requireSelf(await senderIn(ledger, callerIn(request)), operator.code)
     return await reply.type(latin1).send(bodyOf(adjustmentBytes(ledger.db, operator, date)))
   })
 
