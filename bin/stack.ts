@@ -76,7 +76,7 @@ const template = 'citizen_card_unused'
 
 const staff = {
   settler: ['settler'], 'approver-1': ['approver'], 'approver-2': ['approver'], auditor: ['auditor'],
-  clerk: ['clerk'], admin: ['admin']
+  clerk: ['clerk'], registrar: ['registrar'], admin: ['admin']
 } as const
 const machines = { GW1: 'gateway', DEPOT: 'gateway', REGISTRAR: 'registrar', AUDITOR: 'auditor' } as const
 
