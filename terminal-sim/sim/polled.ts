@@ -82,7 +82,7 @@ function deedsFor (terminals: readonly PolledTerminal[]): Deeds {
       chips.set(ref.serial, { counter: chip.counter + 1, balanceFen: chip.balanceFen - amountFen })
       const record = signedRecord({
         card: ref, counter: chip.counter + 1, balanceBeforeFen: chip.balanceFen, amountFen, psam: store.psam,
-        sequence: ++sequence, dateTime: clockNow(), recordNo: (store.records.at(-1)?.recordNo ?? 0) + 1
+        sequence: ++sequence, dateTime: store.clock, recordNo: (store.records.at(-1)?.recordNo ?? 0) + 1
       }, version, store.blacklistVersion)
       store.records.push(record)
       return `${showYuan(amountFen)} paid, ${showYuan(chip.balanceFen - amountFen)} left on the chip; ` +
