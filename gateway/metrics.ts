@@ -50,6 +50,8 @@ export function gatewayMetrics (metrics: Metrics, measured: Measured): (tap: Tap
     spool.refusal() === null ? 0 : 1)
   count('gateway_spool_segments', 'files of the spool', () => spool.status().segments)
   counted('gateway_spool_delivered_total', 'records answered by the ledger', () => spool.status().delivered)
+  counted('gateway_spool_lost_total', 'records that could not be read back and were never delivered', () =>
+    spool.status().lost)
   count('gateway_spool_parked', 'deliveries set aside', () => spool.status().parked.length)
   count('gateway_spool_high_water', '1 while the spool is filling up', () => spool.level().highWater ? 1 : 0)
   counted('gateway_spool_flushes_total', 'disk flushes', () => spool.status().flushes)

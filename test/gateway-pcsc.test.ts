@@ -20,7 +20,7 @@ import { type TransactionRecord, eventContent } from '../schemas/record.ts'
 import type { CardDescription, CardReport } from '../terminal-sim/card/description.ts'
 import { startFarm } from '../terminal-sim/reader/farm.ts'
 import { whyNoFarm } from '../terminal-sim/reader/namespace.ts'
-import { type Place, passenger, putPsam, startGateway } from './support/lanes.ts'
+import { type Place, passenger, putPsam, type Running, startGateway } from './support/lanes.ts'
 
 // Each test has readers of its own and mostly waits for pcscd to look at them: they run beside each other.
 t.jobs = 4
@@ -342,6 +342,49 @@ t.test('killed at every named place: the card and the records agree after the ne
     const grey = entries.filter(one => one.type === 'record' && one.payload.record.grey)
     const unknown = place === 'after-intent' || place === 'after-debit-sent'
     t.equal(grey.length, unknown ? 1 : 0, `${place}: told as grey`)
+    await second.stop()
+  }
+})
+
+t.test('killed at every named place at a till: the same bill is debited once', {
+  ...here, timeout: 180_000
+}, async t => {
+  const world = await openWorld(t, ['SHOP-1'])
+  await putPsam(world, 'SHOP-1', 'cjt166', '990000000001')
+  const places = [
+    ['after-intent', 'unknown torn', 'paid'],
+    ['after-debit-sent', 'unknown torn', 'paid_before'],
+    ['after-record', 'approved paid', 'no_charge'],
+    ['after-gate-open', 'approved paid', 'no_charge']
+  ] as const
+  for (const [no, [place, known, tap]] of places.entries()) {
+    const chip = `card-${no}`
+    await world.farm.createCard({ chip, card: cardOf('cjt166', no) })
+    const lanes = [{ name: 'SHOP-1', psam: '990000000001', mode: 'till' as const }]
+    const name = `GW-${no}`
+    const bill = { amountFen: fareFen, reference: `bill-${no}` }
+    type Said = { charge: string, state: string, reason: string | null }
+    const ask = async (gateway: Running) =>
+      (await gateway.post<Said>('/v1/lanes/SHOP-1/charges', bill)).body
+    const first = await startGateway(world, name, lanes, { killAt: place })
+    t.match(await ask(first), { state: 'waiting' })
+    await world.farm.insert({ chip, reader: 'SHOP-1 00 00' })
+    while (isAlive(first.child.pid)) await delay(5)
+
+    const second = await startGateway(world, name, lanes)
+    await world.farm.remove({ reader: 'SHOP-1 00 00' })
+    const holder = passenger(world, second, 'SHOP-1', chip)
+    await holder.gone()
+    const { charge, state, reason } = await ask(second)
+    t.equal(`${state} ${reason}`, known, `${place}: what the till hears before the card is back`)
+    t.match(await second.post('/v1/lanes/SHOP-1/charges', { ...bill, amountFen: 1 }), { status: 409 })
+    t.equal((await holder.tap()).reason, tap, place)
+    t.match(await ask(second), { charge, state: 'approved' }, `${place}: the same charge`)
+    t.equal((await holder.tap()).reason, 'no_charge', `${place}: it is paid once`)
+    await second.drained()
+    const report = await world.farm.inspectCard({ chip })
+    t.equal(report.purse.balanceFen, openingFen - fareFen, place)
+    t.equal(difference(report, world.records), null, place)
     await second.stop()
   }
 })

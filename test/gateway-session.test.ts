@@ -16,6 +16,8 @@ import { entriesOf } from '../gateway/spool/recover.ts'
 import { openSpool } from '../gateway/spool/spool.ts'
 import { manualClock } from '../runtime/clock.ts'
 import { createLog } from '../runtime/log.ts'
+import { unhex } from '../schemas/epurse/hex.ts'
+import { profiles } from '../schemas/epurse/profiles.ts'
 import { type CardRules, type LaneConfig, type TapReason, tapReasons } from '../schemas/gateway.ts'
 import { type TransactionRecord, eventContent } from '../schemas/record.ts'
 import type { Fares } from '../schemas/tariff/fares.ts'
@@ -317,6 +319,54 @@ t.test('PSAM start of day: refused where the terminal number differs', async t =
     { ok: false, final: true, why: 'terminal number 413101210198, 990000000001 is configured for this lane' }
   )
   t.match(await startPsam(script.psam, new Uint8Array(0), undefined), { ok: false, why: 'no ATR' })
+})
+
+t.test('what a PSAM has selected is believed only after a good answer', async t => {
+  const [a, b] = [profiles['t-union'], profiles['cjt166-auth']]
+  const start: Line[] = [
+    ...startOfDay.slice(0, 2), ['P', '00A40000021001', '9000'], ['P', '00B0970001', '02 9000'],
+    ...startOfDay.slice(3)
+  ]
+  const selectA: Line = ['P', '00A40000028011', '9000']
+  const selectB: Line = ['P', '00A40000021001', '9000']
+  const code = '85 0011223300112233'
+  const auth = (sw: string): Line => ['P', `80CA000009 ${code}`, sw]
+  const asked = '62020EC1 0059 00000001 09 20190108151751 01 00'
+  const init = (answer: string): Line =>
+    ['P', `8070000024 ${asked} 4990600000000016 02313750FFFFFFFF 08`, answer]
+  const good = '000001E7 B915CAE7 9000'
+  const initB = (answer: string): Line =>
+    ['P', `807000001C ${asked} 4990600000000016 08`, answer]
+  const rows: readonly (readonly [what: string, lines: readonly Line[], order: string, said: string])[] = [
+    ['the code of a card is refused', [selectB, auth('6985'), selectA, init(good)], 'BA', 'refused signed'],
+    ['a select is refused', [['P', '00A40000021001', '6A82'], selectA, init(good)], 'BA', 'refused signed'],
+    ['a select is lost', [['P', '00A40000021001', ''], selectA, init(good)], 'BA', 'lost signed'],
+    ['a signature is refused', [init('6985'), selectA, init(good)], 'AA', 'refused signed'],
+    ['one after the other',
+      [init(good), selectB, auth('9000'), initB(good), auth('9000'), initB(good), selectA, init(good)],
+      'ABBA', 'signed signed signed signed']
+  ]
+  for (const [what, lines, order, said] of rows) {
+    const script = scripted([...start, ...lines], message => t.fail(`${what}: ${message}`))
+    const started = await startPsam(script.psam, Uint8Array.of(0x3B), '413101210198')
+    if (!started.ok) throw new Error(started.why)
+    const kinds: string[] = []
+    for (const one of order) {
+      const { kind } = await started.psam.sign({
+        profile: one === 'A' ? a : b,
+        init: {
+          balanceFen: 0, overdraftFen: 0, counter: 0x59, keyVersion: 1, algorithm: 0,
+          rand4: unhex('62020EC1')
+        },
+        amountFen: 1, type: 9, dateTime: unhex('20190108151751'),
+        factors: ['4990600000000016', ...one === 'A' ? ['02313750FFFFFFFF'] : []].map(unhex),
+        authCode: one === 'A' ? null : unhex(code.replace(' ', ''))
+      })
+      kinds.push(kind)
+    }
+    t.equal(kinds.join(' '), said, what)
+    t.equal(script.left(), 0, what)
+  }
 })
 
 t.test('the table: the card may leave in every state, and every state can be left', async t => {

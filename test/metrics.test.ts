@@ -197,7 +197,7 @@ const measured = (agoMs: (seconds: number) => number) => ({
     level: () => ({ depth: 11, highWater: true }),
     status: () => ({
       depth: 11, oldestAtMs: agoMs(12), segments: 13, delivered: 14, parked: Array(15), highWater: true,
-      flushes: 16, openIntents: 17
+      flushes: 16, openIntents: 17, lost: 54
     })
   },
   uplink: { status: () => ({ failures: 18, results: { ok: 19, duplicate: 20 } }) },
@@ -248,6 +248,7 @@ t.test('each figure of a gateway is of what its name says', async t => {
     gateway_spool_refuses: 1,
     gateway_spool_segments: 13,
     gateway_spool_delivered_total: 14,
+    gateway_spool_lost_total: 54,
     gateway_spool_parked: 15,
     gateway_spool_high_water: 1,
     gateway_spool_flushes_total: 16,

@@ -15,6 +15,7 @@ import { SpoolDamagedError, entriesOf } from '../gateway/spool/recover.ts'
 import { SpoolFailedError } from '../gateway/spool/segment-log.ts'
 import { segmentsOf } from '../gateway/spool/segments.ts'
 import { type Spool, openSpool } from '../gateway/spool/spool.ts'
+import { chargesMax, type VoidReason } from '../gateway/spool/state.ts'
 import { manualClock, systemClock } from '../runtime/clock.ts'
 import { killPointFor } from '../runtime/kill-point.ts'
 import { type TransactionRecord, cardKey } from '../schemas/record.ts'
@@ -55,6 +56,7 @@ type Promised =
   | { kind: 'batch', delivery: string, from: number, to: number }
   | { kind: 'answering' | 'answered' }
 
+type Range = { from: number, to: number }
 /** All records in the spool, through the same door as a redelivery. */
 const allRecords = (spool: Spool) =>
   spool.recordsOf({ delivery: 'look', from: 1, to: Number.MAX_SAFE_INTEGER, count: 1e6, redelivery: false })
@@ -329,6 +331,93 @@ t.test('a blamed batch is split, its single record parked, and a redelivery take
   await spool.redeliver(0)
   t.equal(spool.status().parked.length, 0)
   t.match(await spool.nextBatch(9, () => 'GW1-0004'), { count: 3, redelivery: true })
+})
+
+t.test('what a till asked for is known by its reference, over every restart', async t => {
+  const disk = recordingDisk()
+  const clock = manualClock(morningMs)
+  const rows = `
+    intent                       -> unknown torn
+    intent torn                  -> unknown torn
+    intent paid                  -> approved paid
+    intent torn paid             -> approved paid_before
+    intent not_debited           -> nothing
+    intent refused_by_card       -> nothing
+    intent torn unprovable       -> unknown torn
+    intent torn expired          -> unknown torn
+    intent paid mac2_wrong       -> unknown mac2_wrong
+    intent paid reopen           -> unknown psam_lost
+    intent paid reopen confirmed -> approved paid_before`.trim().split('\n').map(row => row.split('->'))
+  const expected = rows.map(([, known = '']) => known.trim())
+  const spool = await openOn(disk, clock)
+  const told = (spool: Spool) => rows.map((_, no) => {
+    const known = spool.charge('SHOP', `bill ${no}`)
+    return known === undefined ? 'nothing' : `${known.state} ${known.reason}`
+  })
+  for (const [no, [steps = '']] of rows.entries()) {
+    const grey = recordOf({ terminal: 'SHOP', recordNo: no + 1, serial: no })
+    const card = cardKey(grey.card)
+    const whole: TransactionRecord = { ...grey, grey: false, tac: '01020304' }
+    const mac1 = 'AABBCCDD'
+    const named = { lane: 'SHOP', reference: `bill ${no}` }
+    let intent = 0
+    for (const step of steps.trim().split(' ')) {
+      if (step === 'intent') intent = await spool.intent({ record: grey, mac1, ...named })
+      else if (step === 'torn') await spool.record({ intent, lane: 'SHOP', record: grey, settled: false })
+      else if (step === 'paid') await spool.record({ intent, lane: 'SHOP', record: whole, settled: true })
+      else if (step === 'reopen') {
+        await spool.reopen({ ...named, record: whole, mac1, sequence: intent, atMs: morningMs, told: true })
+      } else await spool.void({ intent, card, why: step as VoidReason })
+    }
+  }
+  t.strictSame(told(spool), expected)
+  t.match(spool.charge('SHOP', 'bill 2'), { amountFen: 180 })
+  t.equal(spool.charge('CAFE', 'bill 2'), undefined, 'references are of one till')
+  t.strictSame(told(await openOn(recordingDisk(disk.image), clock)), expected, 'after a restart')
+  for (let no = 100; segmentsOf(disk).length < 8; no++) await tap(spool, 'BUS', no)
+  t.strictSame(told(await openOn(recordingDisk(disk.image), clock)), expected, 'from a snapshot')
+  await spool.close()
+})
+
+t.test('the newest references are remembered, and segments grow with what each begins with', async t => {
+  const disk = recordingDisk()
+  const spool = await openOn(disk)
+  for (let no = 1; no <= chargesMax + 10; no++) {
+    const record = recordOf({ terminal: 'SHOP', recordNo: no, serial: no })
+    const intent = await spool.intent({ record, lane: 'SHOP', mac1: 'AABBCCDD', reference: `bill ${no}` })
+    const whole = { ...record, grey: false, tac: '01020304' }
+    await spool.record({ intent, lane: 'SHOP', record: whole, settled: true })
+  }
+  t.equal(spool.charge('SHOP', 'bill 10'), undefined)
+  t.match(spool.charge('SHOP', 'bill 11'), { state: 'approved' })
+  const segments = segmentsOf(disk)
+  const bytes = segments.reduce((sum, { name }) => sum + disk.sizeOf(name), 0)
+  t.ok(bytes < 3 * 2 * 800 * chargesMax, `${segments.length} segments, ${bytes} bytes`)
+  await spool.close()
+})
+
+t.test('a redelivery reaches back to the instant, though the clock was set back since', async t => {
+  const clock = manualClock(morningMs)
+  const disk = recordingDisk()
+  const spool = await openOn(disk, clock, { segmentBytesMax: 1_000 })
+  const hourMs = 3_600_000
+  /** Hours at which records are kept, in their order. */
+  const hours = [8, 9, 10, 11, 12, 9, 9.5, 10, 8, 8.5, 13]
+  for (const [no, hour] of hours.entries()) {
+    clock.set(morningMs + (hour - 8) * hourMs)
+    await tap(spool, 'A', no)
+  }
+  t.ok(segmentsOf(disk).length > 4, 'over several segments')
+  await spool.nextBatch(100, () => 'GW1-0001')
+  await spool.ack('GW1-0001')
+  for (const [since, first] of [[8, 0], [9.2, 2], [10.5, 3], [11.5, 4], [12.5, 10]] as const) {
+    const range = await spool.redeliver(morningMs + (since - 8) * hourMs)
+    const records = spool.recordsOf({ delivery: '', redelivery: true, count: 99, ...range as Range })
+    const numbers = records.map(one => one.record.recordNo)
+    t.same(numbers, hours.map((_, no) => no + 1).slice(first), `since ${since}`)
+  }
+  t.equal(await spool.redeliver(morningMs + 6 * hourMs), null)
+  await spool.close()
 })
 
 t.test('cards that never return are forgotten by age and by number, told ones only', async t => {

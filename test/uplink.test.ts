@@ -140,6 +140,34 @@ t.test('batches in order of each terminal, none above the limit', async t => {
   t.equal(numbers(ledger.deliveries.at(-1) as RecordDelivery), 'A6', 'a new record goes by itself')
 })
 
+t.test('a record of the pending batch that cannot be read back keeps no other from going', async t => {
+  const rows = [
+    { damaged: [2], first: 'A1 A2 A3', then: ['A1 A3', 'A4 A5'], delivered: 4, lost: 1 },
+    { damaged: [3], first: 'A1 A2 A3', then: ['A1 A2', 'A4 A5'], delivered: 4, lost: 1 },
+    { damaged: [1, 2, 3], first: 'A1 A2 A3', then: ['A4 A5'], delivered: 2, lost: 0 },
+    { damaged: [4, 5], first: 'A1 A2 A3', then: ['A1 A2 A3'], delivered: 3, lost: 2 }
+  ]
+  for (const { damaged, first, then, delivered, lost } of rows) {
+    const disk = recordingDisk()
+    const spool = await openSpool({ files: disk, clock: manualClock(morningMs) })
+    const ledger = await fakeLedger(t, inTurn(status(503), acceptsAll))
+    for (let no = 1; no <= 5; no++) await tap(spool, 'A')
+    const { uplink } = await uplinkTo(t, ledger, spool, { retryMs: 200, retryMaxMs: 200 })
+    await until(() => ledger.deliveries.length === 1)
+    for (const no of damaged) {
+      const [[name, bytes]] = [...disk.image] as [[string, Buffer]]
+      // The record stands in its intent first, then in itself.
+      const text = `"recordNo":${no}`
+      bytes.write('X', bytes.indexOf(text, bytes.indexOf(text) + 1) + 1)
+      disk.image.set(name, bytes)
+    }
+    await drained(spool)
+    t.same(ledger.deliveries.map(numbers), [first, ...then], `damaged: ${damaged}`)
+    t.match(spool.status(), { delivered, lost, parked: damaged.length === 3 ? [{ count: 3 }] : [] })
+    await uplink.stop()
+  }
+})
+
 t.test('whatever the ledger does, the same batch keeps its id until it is answered', async t => {
   const dropped: Answering = (_, __, response) => { response.destroy() }
   const failed: Answering = (_, __, response) => { json(response, { reason: 'internal' }, 503) }

@@ -263,7 +263,8 @@ export function openLane (options: LaneOptions): Lane {
     try {
       if (config.mode === 'orders') {
         assert(options.orders !== undefined, `lane ${config.lane} has nobody to ask for orders`)
-        return await runOrders(card, { ...common, orders: options.orders })
+        const refused = () => spool.refusal() ?? options.refused?.() ?? null
+        return await runOrders(card, { ...common, refused, orders: options.orders })
       }
       if (config.mode === 'load') {
         assert(loads !== undefined, `lane ${config.lane} has nobody to ask for loads`)
@@ -341,20 +342,20 @@ export function openLane (options: LaneOptions): Lane {
     paidAtMs.set(card, now)
   }
 
-  function onRecovered ({ lane, record, charge }: OpenIntent): void {
-    sayFor(lane, 'paid_before', record, charge)
+  function onRecovered ({ lane, record, reference }: OpenIntent): void {
+    sayFor(lane, 'paid_before', record, reference)
   }
 
   function onLoadSettled (load: Load, written: boolean): void {
-    const charge = charges.named(load.lane, load.reference)?.charge
-    sayFor(load.lane, written ? 'loaded_before' : 'load_not_written', load, charge)
+    sayFor(load.lane, written ? 'loaded_before' : 'load_not_written', load, load.reference)
   }
 
   /** Said for the lane it was begun at. */
   function sayFor (
     lane: string, reason: TapReason, { card, amountFen }: { card: CardRef, amountFen: number },
-    charge: string | undefined
+    reference: string | undefined
   ): void {
+    const charge = reference === undefined ? undefined : charges.named(lane, reference)?.charge
     const view = taps.add({
       lane,
       at: formatIso(clock.now()),

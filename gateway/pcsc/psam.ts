@@ -9,7 +9,7 @@ import { readU32, unhex } from '../../schemas/epurse/hex.ts'
 import { decode } from '../../schemas/epurse/layout.ts'
 import { type Profile, profiles } from '../../schemas/epurse/profiles.ts'
 import { describeStatus, isOk } from '../../schemas/epurse/status-words.ts'
-import type { Channel } from './exchange.ts'
+import type { Answer, Channel } from './exchange.ts'
 
 export type Psam = {
   readonly serial: string
@@ -102,6 +102,7 @@ const selectText = (profile: Profile): string => Buffer.from(selectCommand(profi
 function readyPsam (
   channel: Channel, serial: string, terminal: string, applications: ReadonlyMap<string, Application>
 ): Psam {
+  /** Undefined after a bad answer: nobody knows what the module thinks of it. */
   let selected = [...applications.keys()].at(-1)
   let lastSequence: number | null = null
 
@@ -112,15 +113,16 @@ function readyPsam (
     if (application === undefined) {
       return { kind: 'refused', why: `no application for ${request.profile.name}` }
     }
-    const before = text === selected ? [] : [application.select]
-    if (request.authCode !== null) before.push(psamAuthCode(request.authCode))
-    for (const command of before) {
+    const select = text === selected ? null : application.select
+    selected = undefined
+    for (const command of [select, request.authCode === null ? null : psamAuthCode(request.authCode)]) {
+      if (command === null) continue
       const answer = await channel.transmit(command)
-      if (answer.kind === 'unknown') return { kind: 'lost', why: answer.why }
-      if (!isOk(answer.sw)) return { kind: 'refused', why: describeStatus(answer.sw) }
+      if (!isGood(answer)) return badOf(answer)
     }
-    selected = text
-    return initialise(request)
+    const signature = await initialise(request)
+    if (signature.kind === 'signed') selected = text
+    return signature
   }
 
   async function initialise (
@@ -131,8 +133,7 @@ function readyPsam (
     const time3 = dateTime.subarray(4)
     const answer = await channel.transmit(
       psamInitMac1({ rand4, counter, amountFen, type, date4, time3, keyVersion, algorithm, factors }))
-    if (answer.kind === 'unknown') return { kind: 'lost', why: answer.why }
-    if (!isOk(answer.sw)) return { kind: 'refused', why: describeStatus(answer.sw) }
+    if (!isGood(answer)) return badOf(answer)
     const signed = parsePsamMac1(answer.data)
     if (!signed.ok) return { kind: 'refused', why: signed.error }
     const sequence = readU32(signed.sequence4)
@@ -156,6 +157,12 @@ function readyPsam (
     checkMac2
   }
 }
+
+type Good = Extract<Answer, { kind: 'answer' }>
+const isGood = (answer: Answer): answer is Good => answer.kind === 'answer' && isOk(answer.sw)
+const badOf = (answer: Answer): Signature => answer.kind === 'unknown'
+  ? { kind: 'lost', why: answer.why }
+  : { kind: 'refused', why: describeStatus(answer.sw) }
 
 /** The six bytes of a terminal number. */
 export const terminalBytes = (psam: Psam): Uint8Array => unhex(psam.terminal)

@@ -37,7 +37,7 @@ export type Tapping = {
   readonly passenger?: { readonly rider: number, readonly riders: number }
   readonly clock: Clock
   /** What the till asks for; `waits` false: a payment for it is open, only its own card may settle it. */
-  readonly charge: { readonly charge: string, readonly amountFen: number, readonly waits: boolean } | null
+  readonly charge: { readonly reference: string, readonly amountFen: number, readonly waits: boolean } | null
   /** When a card last paid at this lane. */
   paidAtMs (card: string): number | null
   /** False for a card that was found on the reader: it may settle what is open, it is not sold anything. */
@@ -106,7 +106,7 @@ export async function runTap (card: Channel, tapping: Tapping): Promise<TapResul
   }
   if (why !== null) return declined(tapping, why, seen)
   const { charge } = tapping
-  const waits = charge?.waits === true || (settled === 'not_debited' && open?.charge === charge?.charge)
+  const waits = charge?.waits === true || (settled === 'not_debited' && open?.reference === charge?.reference)
   const { rider, riders } = tapping.passenger ?? { rider: 1, riders: 1 }
   const cardType = cardTypeOf(seen, rules)
   const memory = await memoryOf(card, tapping, seen, nowMs)
@@ -194,7 +194,7 @@ function completed (tapping: Settling, seen: CardSeen, open: OpenIntent): TapRes
   const agoMs = clock.now() - open.atMs
   const inTime = agoMs <= (rules.proofCountsSeconds ?? proofCountsSeconds) * 1_000
   const sells = lane.mode === 'fare' || lane.mode === 'till'
-  const sameSale = sells && (lane.mode === 'fare' || open.charge === charge?.charge)
+  const sameSale = sells && (lane.mode === 'fare' || open.reference === charge?.reference)
   if (open.lane !== lane.lane || !inTime || !sameSale) {
     session.signal('proven_elsewhere')
     tapping.onRecovered(open)
@@ -229,8 +229,7 @@ async function sell (card: Channel, tapping: Selling, seen: CardSeen, due: Due):
 async function keepIntent (
   card: Channel, { spool, lane, charge }: Selling, { key }: CardSeen, { record, mac1, updates }: Sale
 ): Promise<number | TapReason> {
-  const forCharge = charge === null ? {} : { charge: charge.charge }
-  const kept = spool.intent({ record, lane: lane.lane, mac1, ...forCharge }).catch(() => null)
+  const kept = spool.intent({ record, lane: lane.lane, mac1, ...referenceOf(charge) }).catch(() => null)
   const cached = updates.length === 0 ? [] : await card.run(updates.map(ifOk))
   const intent = await kept
   if (intent === null) return 'spool_failed'
@@ -271,6 +270,9 @@ async function pay (
   session.signal('debited')
   const whole: TransactionRecord = { ...record, tac: hex(paid.tac), grey: false }
   const reason = await verify(tapping, sale, whole, intent, paid.mac2)
+  if (reason === 'mac2_wrong' && tapping.charge !== null) {
+    await spool.void({ intent, card: seen.key, why: 'mac2_wrong' })
+  }
   session.signal(reason === 'paid' ? 'recorded' : 'unverified')
   const balanceAfterFen = record.balanceBeforeFen - record.amountFen
   return { reason, ...sold, balanceAfterFen }
@@ -290,7 +292,11 @@ async function verify (
   ])
   killPoint('after-record')
   if (checked !== 'lost') return checked === 'right' ? 'paid' : 'mac2_wrong'
-  const open = { record, lane: lane.lane, mac1: sale.mac1, sequence: intent, atMs, told: true }
-  await spool.reopen(charge === null ? open : { ...open, charge: charge.charge })
+  const { mac1 } = sale
+  await spool.reopen({
+    record, lane: lane.lane, mac1, sequence: intent, atMs, told: true, ...referenceOf(charge)
+  })
   return 'psam_lost'
 }
+
+const referenceOf = (charge: Tapping['charge']) => charge === null ? {} : { reference: charge.reference }

@@ -6,7 +6,8 @@ import { crc32c } from './crc32c.ts'
 export const entryTypes = {
   state: 1, intent: 2, record: 3, void: 4, batch: 5, ack: 6, park: 7, redeliver: 8, reopen: 9,
   /** Of a journal beside the spool. */
-  entry: 10
+  entry: 10,
+  lost: 11
 } as const
 export type EntryType = keyof typeof entryTypes
 /** Those of the spool itself. */

@@ -10,7 +10,7 @@ import { segmentsOf } from './segments.ts'
 export type Journal<E> = {
   /** The entry counts at once; resolves when it, and all before it, are on disk. */
   append (entry: E): Promise<void>
-  /** Why nothing can be kept any more, or null. */
+  /** Why nothing can be kept any more, or null: what is known then may not be on disk. */
   failure (): Error | null
   readonly tornBytes: number
   /** Writes out what waits. */
@@ -24,6 +24,8 @@ export type JournalOptions<E> = {
   readonly apply: (entry: E) => void
   /** Entries that lead to the present state from none: a new file begins with them. */
   readonly snapshot: () => readonly E[]
+  /** Told once: nothing can be written any more, only a new process can tell what is on disk. */
+  readonly onFailure?: ((failure: Error) => void) | undefined
   readonly limits?: Partial<JournalLimits>
 }
 export type JournalLimits = { readonly segmentBytesMax: number, readonly keepDays: number }
@@ -41,8 +43,8 @@ export async function openJournal<E> (options: JournalOptions<E>): Promise<Journ
   }
   let sequence = frames[frames.length - 1]?.sequence ?? 0
   let segmentBytesMax = file === null ? 0 : limits.segmentBytesMax
-  // Whoever appends hears of a failure; the spool on the same disk ends the process.
-  const log = segmentLog(files, clock, { file, fileBytes, durable: sequence }, () => undefined)
+  const { onFailure = () => undefined } = options
+  const log = segmentLog(files, clock, { file, fileBytes, durable: sequence }, onFailure)
 
   const write = (type: 'state' | 'entry', content: unknown): Promise<void> =>
     log.append(type, ++sequence, Buffer.from(JSON.stringify(content)))
@@ -55,17 +57,16 @@ export async function openJournal<E> (options: JournalOptions<E>): Promise<Journ
     segmentBytesMax = Math.max(limits.segmentBytesMax, 3 * log.plannedBytes)
     await Promise.all(written)
     const old = clock.now() - limits.keepDays * dayMs
-    for (const segment of segmentsOf(files).slice(0,
-      -2)) if (segment.beganAtMs < old) files.remove(segment.name)
+    for (const segment of segmentsOf(files).slice(0, -2)) {
+      if (segment.beganAtMs < old) files.remove(segment.name)
+    }
   }
 
   return {
     append: async entry => {
       if (log.failure !== null) throw log.failure
-      if (log.plannedBytes >= segmentBytesMax) {
-        void begin().catch(() =>
-          undefined)
-      } // the entry below fails with it
+      // The entry below fails with it.
+      if (log.plannedBytes >= segmentBytesMax) void begin().catch(() => undefined)
       apply(entry)
       await write('entry', entry)
     },

@@ -5,12 +5,12 @@ import type { Clock } from '../../runtime/clock.ts'
 import { cardKey, type TransactionRecord } from '../../schemas/record.ts'
 import type { SpoolEntryType } from './frame.ts'
 import type { FileLayer } from './files.ts'
-import { recover } from './recover.ts'
+import { entriesOf, recover } from './recover.ts'
 import { type SpoolFailedError, segmentLog } from './segment-log.ts'
-import { type SpooledRecord, recordReader, segmentsOf } from './segments.ts'
+import { type Segment, type SpooledRecord, recordReader, segmentsOf } from './segments.ts'
 import {
-  type Batch, type Entry, type Intent, type OpenIntent, type Payloads, type Terminal,
-  apply, snapshotOf, terminalKey
+  type Batch, type Entry, type Intent, type OpenIntent, type PaidCharge, type Payloads, type Terminal,
+  apply, chargeKey, snapshotOf, terminalKey
 } from './state.ts'
 
 export const spoolLimits = {
@@ -64,6 +64,8 @@ export type Spool = {
   /** The unsettled intent of a card, by its key. */
   openIntent (card: string): OpenIntent | undefined
   openIntents (): OpenIntent[]
+  /** What a chip may have paid for that reference of a till, as long as it is among the newest 2,000. */
+  charge (lane: string, reference: string): PaidCharge | undefined
   /** Why no tap may begin now, or null. */
   refusal (): 'spool_full' | 'spool_failed' | null
   /**
@@ -71,7 +73,10 @@ export type Spool = {
    * first.
    */
   nextBatch (countMax: number, newDelivery: () => string): Promise<Batch | null>
-  /** Puts the first `countMax` records of the unanswered batch under a new id; the rest follows later. */
+  /**
+   * Puts the first `countMax` records of the unanswered batch, as far as they can be read back, under a new
+   * id; the rest follows later.
+   */
   splitBatch (batch: Batch, countMax: number, delivery: string): Promise<Batch>
   recordsOf (batch: Batch): SpooledRecord[]
   ack (delivery: string): Promise<number>
@@ -98,6 +103,8 @@ export type SpoolLevel = {
 
 export type SpoolStatus = SpoolLevel & {
   readonly delivered: number
+  /** Could not be read back, and were never delivered. */
+  readonly lost: number
   readonly parked: readonly (Batch & { why: string })[]
   readonly openIntents: number
   readonly oldestAtMs: number | null
@@ -117,6 +124,7 @@ export async function openSpool (
   const log = segmentLog(files, clock, { file, fileBytes, durable: state.sequence }, onFailure)
   const reader = recordReader(files, onDamage)
   const listeners: (() => void)[] = []
+  let segmentBytesMax = limits.segmentBytesMax
   let redeliveryTurn = false
   let oldest: { readonly after: number, readonly atMs: number } | null = null
 
@@ -132,11 +140,15 @@ export async function openSpool (
     return sequence
   }
 
-  /** Before an entry: a full segment ends. The snapshot rides on the entry's own flush. */
+  /**
+   * Before an entry: a full segment ends. The snapshot rides on the entry's own flush; a big one makes big
+   * segments, not many.
+   */
   function makeRoom (): void {
-    if (log.plannedBytes <= limits.segmentBytesMax || log.failure !== null) return
+    if (log.plannedBytes <= segmentBytesMax || log.failure !== null) return
     forgetOld()
     append('state', snapshotOf(state)).then(dropOldSegments, () => undefined)
+    segmentBytesMax = Math.max(limits.segmentBytesMax, 3 * log.plannedBytes)
   }
 
   /** Cards that never came back: their grey record is with the ledger, which settles it by later evidence. */
@@ -174,24 +186,30 @@ export async function openSpool (
     const from = range?.from ?? state.cursor + 1
     const records = reader.read(from, Math.min(range?.to ?? Infinity, log.durable), countMax)
     const last = records.at(-1)
-    if (last === undefined) return null
+    if (last === undefined) {
+      const isAllOnDisk = log.durable === state.sequence
+      if (range === null && isAllOnDisk && state.depth > 0) await append('lost', { count: state.depth })
+      return null
+    }
     const batch = { delivery: newDelivery(), from, to: last.sequence, count: records.length, redelivery }
     await append('batch', batch)
     return batch
   }
 
   async function splitBatch (batch: Batch, countMax: number, delivery: string): Promise<Batch> {
-    const last = reader.read(batch.from, batch.to, countMax).at(-1)
+    const records = reader.read(batch.from, batch.to, countMax)
+    const last = records.at(-1)
     assert(state.batch?.delivery === batch.delivery, 'only the unanswered batch can be split')
     assert(last !== undefined, `the records of ${batch.delivery} cannot be read back`)
-    const part: Batch = { ...batch, delivery, to: last.sequence, count: Math.min(countMax, batch.count) }
+    const part: Batch = { ...batch, delivery, to: last.sequence, count: records.length }
     await append('batch', part)
     return part
   }
 
   async function redeliver (sinceMs: number): Promise<{ from: number, to: number } | null> {
     const segments = segmentsOf(files)
-    const start = segments.filter(segment => segment.beganAtMs <= sinceMs).at(-1) ?? segments[0]
+    // What lies before it is older, though the clock may have been set back meanwhile.
+    const start = [...segments].reverse().find(segment => latestBefore(segment) < sinceMs) ?? segments[0]
     const first = start === undefined ? undefined : firstSince(start.first, sinceMs)
     if (first === undefined || first.sequence > state.cursor) return null
     // What was never answered is on its way already: only what lies behind the cursor goes once more.
@@ -199,6 +217,12 @@ export async function openSpool (
     await append('redeliver', { sinceMs, ...range })
     for (const listener of listeners) listener()
     return range
+  }
+
+  /** When the last record before this segment was kept, by the clock that was furthest ahead. */
+  function latestBefore ({ name, beganAtMs }: Segment): number {
+    const [first] = entriesOf(files.read(name, 0, files.sizeOf(name)))
+    return first?.type === 'state' ? first.payload.latestAtMs ?? beganAtMs : Infinity
   }
 
   /** In pages, so that a long look back does not hold a month of records at once. */
@@ -234,6 +258,7 @@ export async function openSpool (
     return {
       ...level(),
       delivered: state.delivered,
+      lost: state.lost,
       parked: state.parked,
       openIntents: state.open.size,
       oldestAtMs: oldestAtMs(),
@@ -260,6 +285,7 @@ export async function openSpool (
     reopen: open => append('reopen', { open }),
     openIntent: card => state.open.get(card),
     openIntents: () => [...state.open.values()],
+    charge: (lane, reference) => state.charges.get(chargeKey(lane, reference)),
     refusal,
     nextBatch,
     splitBatch,

@@ -82,6 +82,7 @@ export function startUplink (options: UplinkOptions): Uplink {
   /** Null when there is no reason to wait: answered, or the blame was dealt with. */
   async function deliver (batch: Batch): Promise<string | null> {
     const records = spool.recordsOf(batch).map(one => one.record)
+    if (records.length < batch.count) return await leaveOut(batch, records.length)
     killPoint('before-uplink')
     let reply: unknown
     try {
@@ -98,6 +99,16 @@ export function startUplink (options: UplinkOptions): Uplink {
     await spool.ack(batch.delivery)
     for (const result of reply.results) note(batch, result)
     if (reply.head !== null) see(reply.head)
+    return null
+  }
+
+  /** What cannot be read back keeps nothing else from going: the rest is another delivery. */
+  async function leaveOut (batch: Batch, readable: number): Promise<null> {
+    const { delivery, count } = batch
+    const why = `${count - readable} of ${count} records cannot be read back`
+    log.error({ delivery, alarm: 'records_lost', lost: count - readable }, why)
+    if (readable > 0) await spool.splitBatch(batch, count, options.newDelivery())
+    else await spool.park(delivery, why)
     return null
   }
 
