@@ -5,7 +5,8 @@ import { Check } from 'typebox/value'
 import { HttpAnswerError, type HttpClient } from '../runtime/http-client.ts'
 
 export type Asked<T> =
-  | { readonly outcome: 'replied', readonly reply: T }
+  /** `tries` 1: to the first question; a later one may be a repeat of what was carried out. */
+  | { readonly outcome: 'replied', readonly reply: T, readonly tries: number }
   /** The ledger says that no repeat will help: malformed, key used for something else, not allowed. */
   | { readonly outcome: 'refused', readonly why: string, readonly status: number }
   | { readonly outcome: 'unknown', readonly why: string }
@@ -26,12 +27,12 @@ export type Question<S extends TSchema> = {
 export async function askUntil<S extends TSchema> (question: Question<S>): Promise<Asked<Static<S>>> {
   const { http, path, body, schema, nowMs, deadlineMs, retryMs, over } = question
   const endMs = nowMs() + deadlineMs
-  for (;;) {
+  for (let tries = 1; ; tries++) {
     try {
       const tryTimeoutMs = Math.max(1, Math.ceil(endMs - nowMs()))
       const signal = over === undefined ? {} : { signal: over }
       const reply: unknown = await http.post(path, body, { tries: 1, tryTimeoutMs, ...signal })
-      if (Check(schema, reply)) return { outcome: 'replied', reply: reply as Static<S> }
+      if (Check(schema, reply)) return { outcome: 'replied', reply: reply as Static<S>, tries }
       return { outcome: 'unknown', why: 'the ledger answered something else than a reply' }
     } catch (error) {
       if (error instanceof HttpAnswerError) {

@@ -9,7 +9,11 @@ import { openJournal } from './spool/journal.ts'
 import { type AskAndTell, keepTelling } from './telling.ts'
 
 export type Answer =
-  | { readonly outcome: 'approved' | 'declined', readonly reply: RequestReply }
+  | {
+    readonly outcome: 'approved' | 'declined', readonly reply: RequestReply
+    /** 1: the first question was answered. */
+    readonly tries: number
+  }
   /** The ledger says that no repeat will help: malformed, key used for something else, not allowed. */
   | { readonly outcome: 'refused', readonly why: string }
   /** It may have been carried out. The same request again, or its reversal, finds out. */
@@ -53,6 +57,7 @@ export async function openDesk (options: DeskOptions): Promise<Desk> {
   const { http, files, clock, nowMs, random, log } = options
   const settings = { ...deskSettings, ...options.settings }
   const open = new Map<string, Open>()
+  const keeping = new Map<string, Promise<void>>()
   const waiting = new Map<string, ((answer: Answer) => void)[]>()
   const refused = new Set<string>()
 
@@ -60,8 +65,9 @@ export async function openDesk (options: DeskOptions): Promise<Desk> {
     files,
     clock,
     limits: options.journal ?? {},
+    onFailure: options.onFailure,
     apply: entry => {
-      if ('open' in entry) open.set(entry.open.request.key, entry.open)
+      if ('open' in entry) open.set(nameOf(entry.open.request), entry.open)
       else if ('done' in entry) open.delete(entry.done)
       else {
         open.delete(entry.refused)
@@ -77,32 +83,37 @@ export async function openDesk (options: DeskOptions): Promise<Desk> {
     const asked = await askUntil({
       http, path: '/v1/requests', body: request, schema: RequestReply, nowMs, deadlineMs, retryMs, over
     })
-    return asked.outcome === 'replied' ? { outcome: asked.reply.outcome, reply: asked.reply } : asked
+    if (asked.outcome !== 'replied') return asked
+    const { reply, tries } = asked
+    return { outcome: reply.outcome, reply, tries }
   }
 
   async function takeBack (request: TakeBack): Promise<{ answered: Promise<Answer> }> {
-    const { key } = request
+    const name = nameOf(request)
     const answered = new Promise<Answer>(resolve => {
-      waiting.set(key, [...waiting.get(key) ?? [], resolve])
+      waiting.set(name, [...waiting.get(name) ?? [], resolve])
     })
-    if (!open.has(key)) await journal.append({ open: { request, atMs: clock.now() } })
+    if (!open.has(name)) keeping.set(name, journal.append({ open: { request, atMs: clock.now() } }))
+    await keeping.get(name)
     killPoint('after-take-back')
     telling.wake()
     return { answered }
   }
 
-  async function settle ({ key }: TakeBack, answer: Exclude<Answer, { outcome: 'unknown' }>): Promise<void> {
+  async function settle (request: TakeBack, answer: Exclude<Answer, { outcome: 'unknown' }>): Promise<void> {
+    const name = nameOf(request)
     if (answer.outcome === 'refused') {
-      log.error({ alarm: 'take_back_refused', request: key, why: answer.why },
+      log.error({ alarm: 'take_back_refused', request: name, why: answer.why },
         'the ledger refuses what was taken back')
-      await journal.append({ refused: key })
+      await journal.append({ refused: name })
     } else {
       const { reason } = answer.reply
-      log.info({ request: key, reason }, 'what was taken back is answered')
-      await journal.append({ done: key })
+      log.info({ request: name, reason }, 'what was taken back is answered')
+      await journal.append({ done: name })
     }
-    for (const resolve of waiting.get(key) ?? []) resolve(answer)
-    waiting.delete(key)
+    for (const resolve of waiting.get(name) ?? []) resolve(answer)
+    waiting.delete(name)
+    keeping.delete(name)
   }
 
   const telling = keepTelling({
@@ -132,3 +143,6 @@ export async function openDesk (options: DeskOptions): Promise<Desk> {
     }
   }
 }
+
+/** Keys are of whoever has named them. */
+const nameOf = ({ by, key }: TakeBack): string => by === undefined ? key : `${by} ${key}`

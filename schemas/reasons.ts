@@ -206,6 +206,7 @@ export const hostReasons = {
   batch_over: { iso8583: '77', en: 'the batch is settled: sign in for the next', zh: '批次已结算，请签到' },
   upload_first: { iso8583: '95', en: 'the totals differ: upload the batch first', zh: '对账不平，请先批上送' },
   batch_full: { iso8583: '95', en: 'the batch has no room: settle it first', zh: '批次已满，请先结算' },
+  store_full: { iso8583: '96', en: 'the gateway has no room to keep it', zh: '存储空间不足' },
   key_used: { iso8583: '94', en: 'terminal, batch and trace were used for other content', zh: '流水号重复' },
   issuer_unknown: { iso8583: '14', en: 'no card of ours begins like this', zh: '卡号非法' },
   original_missing: { iso8583: '25', en: 'field 61 names no original', zh: '原交易不存在' },

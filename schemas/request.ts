@@ -13,17 +13,23 @@ const Key = Type.String({
 const PartyCode = Type.String({ pattern: '^[A-Z0-9-]{1,15}$' })
 const Amount = Type.Integer({ minimum: 1, maximum: limits.amountFenMax })
 const Terminal = Type.Optional(Type.String({ pattern: '^[A-Z0-9-]{1,8}$' }))
+/** Devices name their requests themselves, and may change the gateway between a request and its repeat. */
+const By = Type.Optional(Type.String({
+  pattern: '^[A-Z0-9-]{1,15}(/[A-Z0-9-]{1,8})?$',
+  description: 'of a gateway: OPERATOR/TERMINAL or the OPERATOR that has named it; then the key is theirs, ' +
+    'and the same one by any gateway is the same request'
+}))
 
 /** A holder pays a service operator from the online account of a card. */
 export const Purchase = Type.Object({
   kind: Type.Literal('purchase'),
-  key: Key, card: CardRef, amountFen: Amount, party: PartyCode, terminal: Terminal
+  key: Key, by: By, card: CardRef, amountFen: Amount, party: PartyCode, terminal: Terminal
 }, { ...closed, $id: 'Purchase' })
 
 /** An agent has taken money for the online account of a card; the first top-up opens it. */
 export const TopUp = Type.Object({
   kind: Type.Literal('top_up'),
-  key: Key, card: CardRef, amountFen: Amount, party: PartyCode, terminal: Terminal
+  key: Key, by: By, card: CardRef, amountFen: Amount, party: PartyCode, terminal: Terminal
 }, { ...closed, $id: 'TopUp' })
 
 /**
@@ -33,9 +39,12 @@ export const TopUp = Type.Object({
 export const Reversal = Type.Object({
   kind: Type.Literal('reversal'),
   key: Key,
+  by: By,
   of: Type.Object({
     key: Key,
-    client: Type.Optional(Type.String({ maxLength: 32, description: 'who asked; the caller when absent' }))
+    client: Type.Optional(Type.String({
+      maxLength: 32, description: 'who asked, `@` in front of what `by` said; the asker when absent'
+    }))
   }, closed),
   amountFen: Type.Optional(Type.Integer({
     minimum: 1, maximum: limits.amountFenMax, description: 'all that remains when absent'
@@ -46,6 +55,7 @@ export const Reversal = Type.Object({
 export const Reinstatement = Type.Object({
   kind: Type.Literal('reinstatement'),
   key: Key,
+  by: By,
   of: Type.Object({ key: Key }, { ...closed, description: 'a reversal of the same client' })
 }, { ...closed, $id: 'Reinstatement' })
 

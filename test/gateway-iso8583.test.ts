@@ -18,12 +18,13 @@ import { sealTerminalKeys } from '../gateway/keys.ts'
 import { openSerialPort } from '../gateway/serial/port.ts'
 import { openTcpPort } from '../gateway/tcp/port.ts'
 import { openGuard } from '../gateway/wire/guard.ts'
+import { bootstrap } from '../ledger/people/bootstrap.ts'
 import { accountDifferences, balances } from '../ledger/store/balances.ts'
 import { createHttpClient, HttpFaultError, type HttpClient } from '../runtime/http-client.ts'
 import { createLog } from '../runtime/log.ts'
 import type { Registry } from '../schemas/api.ts'
 import { hex, unhex } from '../schemas/epurse/hex.ts'
-import { type BatchTotals, readField48, readField54 } from '../schemas/iso8583/exchanges.ts'
+import { type BatchTotals, field60, readField48, readField54 } from '../schemas/iso8583/exchanges.ts'
 import type { Iso8583Speaks } from '../schemas/iso8583/config.ts'
 import type { EnrolledTerminal } from '../schemas/terminals.ts'
 import { openPos, type Pos, type PosOptions } from '../terminal-sim/iso8583/pos.ts'
@@ -69,6 +70,10 @@ type Ledger = 'up' | 'away' | 'answer lost' | 'slow'
 type Edge = {
   ledger: Ledger
   blacklist: number
+  /** 0: none. */
+  tariff: number
+  /** Why nothing more can be kept, or null. */
+  refusal: 'spool_full' | null
   readonly desk: Desk
   readonly port: number
   readonly disk: Image
@@ -79,11 +84,12 @@ type Edge = {
 
 /** `device`: its port is a serial line. */
 async function openEdge (
-  door: Door, more: Partial<Iso8583Speaks> = {}, images = new Map<string, Image>(), device = ''
+  door: Door, more: Partial<Iso8583Speaks> = {}, images = new Map<string, Image>(), device = '',
+  client = 'GW1'
 ): Promise<Edge> {
   const real = createHttpClient({
-    baseUrl: door.url, headers: { authorization: `Bearer GW1.${secretOf('GW1')}` }, random: Math.random,
-    tries: 1
+    baseUrl: door.url, headers: { authorization: `Bearer ${client}.${secretOf(client)}` },
+    random: Math.random, tries: 1
   })
   const text = new PassThrough()
   let lines = ''
@@ -132,7 +138,11 @@ async function openEdge (
   }
   const house = {
     ...shared, desk, folder, newId: () => hex(randomBytes(8)), randomBytes,
-    parameters: { blacklistVersion: () => edge.blacklist, tariff: () => null },
+    parameters: {
+      blacklistVersion: () => edge.blacklist, fares: () => [],
+      tariff: () => edge.tariff === 0 ? null : { version: edge.tariff, operators: {} }
+    },
+    spool: { refusal: () => edge.refusal }, fail: () => undefined,
     terminals,
     masterKey: ({ terminal }: EnrolledTerminal) => terminal in masters
       ? { suite: more.mac === 'sm4' ? 'sm4' : '3des', key: masters[terminal] }
@@ -140,7 +150,8 @@ async function openEdge (
     guard: openGuard({ terminals, nowMs: shared.nowMs, log, limits: { requestsAtOnce: 1_000 } })
   } as unknown as PortHouse
   const edge = {
-    ledger: 'up' as Ledger, blacklist: 1, desk, port: 0, disk: imageOf('iso8583-POS'),
+    ledger: 'up' as Ledger, blacklist: 1, tariff: 0, refusal: null as 'spool_full' | null, desk, port: 0,
+    disk: imageOf('iso8583-POS'),
     lines: () => lines, counts: () => face.view().counts
   }
   const face = await iso8583Face({ ...speaks, ...more }, house, 'POS')
@@ -335,6 +346,117 @@ t.test('repeats, look-alikes, wrong and foreign signatures, downgrade', async t 
   await edge.stop()
 })
 
+t.test('what a stranger says unsigned in the name of a terminal changes nothing', async t => {
+  const door = await opened(t)
+  const disks = new Map<string, Image>()
+  const edge = await openEdge(door, {}, disks)
+  const pos = await posAt(t, edge.port)
+  const others = ['999999', '500000', '000001'].map(batch => ({ terminal: 'POS-1', batch }))
+  const strangers = await Promise.all(others.map(one => posAt(t, edge.port, one)))
+  await pos.signIn()
+  await pos.load(numberOf(1), 10_000)
+  await pos.purchase(numberOf(1), 100)
+  await pos.signIn()
+  for (let round = 0; round < 10; round++) {
+    for (const one of strangers) {
+      await one.signIn(round % 2 === 0 ? '003' : '004')
+      t.equal((await one.ask('sign_off', {}, null)).code, '00')
+    }
+  }
+  await edge.stop()
+  const restarted = await openEdge(door, {}, disks)
+  pos.attach(await dial(t, restarted.port))
+  t.equal((await pos.purchase(numberOf(1), 200)).code, '00', 'the key that it was just given is good')
+  t.equal(pos.batch(), '000001')
+  await pos.signIn()
+  t.equal(pos.batch(), '000001', 'its batch goes on')
+  t.equal((await pos.settle(totals([10_000, 100, 200]))).fields[48]?.[30], '1', 'and its totals')
+  t.notMatch(edge.lines() + restarted.lines(), /batch_left/)
+  t.equal((await pos.ask('sign_off')).code, '00')
+  t.equal((await pos.purchase(numberOf(1), 100)).code, '77', 'its own ends the session')
+  await restarted.stop()
+})
+
+t.test('a sign-off leaves an upload where it is; a new master key is signed in with', async t => {
+  const door = await opened(t)
+  const edge = await openEdge(door)
+  const pos = await posAt(t, edge.port)
+  await pos.signIn()
+  await pos.load(numberOf(1), 10_000)
+  t.equal((await pos.settle(totals([]))).fields[48]?.[30], '2')
+  t.equal((await pos.ask('sign_off')).code, '00')
+  await pos.signIn()
+  t.equal((await pos.purchase(numberOf(1), 100)).code, '95', 'upload first')
+  t.equal((await pos.endUpload(totals([10_000]))).code, '00')
+  await pos.signIn()
+  const before = masters['POS-1'] as Uint8Array
+  const master = unhex('22'.repeat(16))
+  Object.assign(masters, { 'POS-1': master })
+  t.teardown(() => { Object.assign(masters, { 'POS-1': before }) })
+  const again = await posAt(t, edge.port, { master, batch: pos.batch() })
+  await again.signIn()
+  t.equal((await again.purchase(numberOf(1), 100)).code, '00', 'what was offered under the old one is not')
+  await edge.stop()
+})
+
+t.test('batch numbers go round', async t => {
+  const door = await opened(t)
+  const edge = await openEdge(door)
+  const pos = await posAt(t, edge.port, { batch: '999999' })
+  await pos.signIn()
+  t.equal(pos.batch(), '999999', 'of a terminal that comes from elsewhere')
+  t.equal((await pos.load(numberOf(1), 10_000)).code, '00')
+  t.equal((await pos.settle(totals([10_000]))).fields[48]?.[30], '1')
+  await pos.signIn()
+  t.equal(pos.batch(), '000001')
+  t.equal((await pos.purchase(numberOf(1), 100)).code, '00')
+  pos.startBatch('999999')
+  t.equal((await pos.purchase(numberOf(1), 100)).code, '77', 'that one is over')
+  await edge.stop()
+})
+
+t.test('a terminal that goes on at another gateway: what it repeats and reverses is its own', async t => {
+  const door = await opened(t)
+  await bootstrap(door.db, { clients: [{ id: 'GW2', kind: 'gateway', secret: secretOf('GW2') }] },
+    door.clock.now())
+  const one = await openEdge(door)
+  const other = await openEdge(door, {}, new Map(), '', 'GW2')
+  const pos = await posAt(t, one.port)
+  await pos.signIn()
+  await pos.load(numberOf(1), 10_000)
+  const buy = { 2: numberOf(1), 4: '000000000500', 11: '000100' }
+  t.equal((await pos.ask('purchase', buy)).code, '00')
+  t.equal((await pos.purchase(numberOf(1), 700, { 11: '000101' })).code, '00')
+  t.equal(await holds(door), 8_800)
+
+  pos.attach(await dial(t, other.port))
+  t.equal((await pos.purchase(numberOf(1), 100)).code, '77', 'no key of it is here')
+  await pos.signIn()
+  // Nobody here knows what it was told there: it hears that nothing has moved, and so it is.
+  t.equal((await pos.ask('purchase', buy)).code, '98')
+  await until(async () => await holds(door) === 9_300, 'it is taken back')
+  t.equal((await pos.ask('purchase', buy)).code, '98', 'and again')
+  t.equal((await pos.reverse('000101', 700)).code, '00', 'what it has not heard of there')
+  t.equal(await holds(door), 10_000)
+  t.equal((await pos.purchase(numberOf(1), 900, { 11: '000102' })).code, '00')
+
+  // The first gateway had no answer either, and takes it back when the ledger is there again.
+  pos.attach(await dial(t, one.port))
+  await pos.signIn()
+  one.ledger = 'answer lost'
+  const lost = { ...buy, 11: '000103' }
+  t.equal((await pos.ask('purchase', lost)).code, '98')
+  pos.attach(await dial(t, other.port))
+  await pos.signIn()
+  t.equal((await pos.ask('purchase', lost)).code, '98')
+  one.ledger = 'up'
+  await until(() => one.desk.view().open + other.desk.view().open === 0, 'all is taken back')
+  t.equal(await holds(door), 9_100)
+  t.strictSame(await accountDifferences(door.db, null), [])
+  await one.stop()
+  await other.stop()
+})
+
 t.test('the ledger away at every point of a request: what is not answered is taken back', async t => {
   const door = await opened(t)
   const edge = await openEdge(door)
@@ -364,6 +486,65 @@ t.test('the ledger away at every point of a request: what is not answered is tak
   await until(async () => await holds(door) === 10_000, 'the reversal is done')
   t.equal((await pos.settle(totals([10_000]))).fields[48]?.[30], '1', 'and the totals know')
   t.strictSame(await accountDifferences(door.db, null), [])
+  await edge.stop()
+})
+
+t.test('working keys of each form, what waits for a terminal, each type of a load', async t => {
+  const door = await opened(t)
+  for (const [layout, bytes] of [['001', 24], ['003', 40], ['004', 60]] as const) {
+    for (const macKeyBytes of layout === '001' ? [8] as const : [16] as const) {
+      const edge = await openEdge(door, { macKeyBytes })
+      const batch = `00070${layout[2]}`
+      const pos = await posAt(t, edge.port, { batch })
+      const signedIn = await pos.signIn(layout)
+      t.equal(signedIn.fields[62]?.length, 2 * bytes, layout)
+      t.match(signedIn.fields[60], new RegExp(`^00${batch}${layout}$`))
+      t.equal((await pos.load(numberOf(1), 1_000)).code, '00', `${layout}: signed with its key`)
+      await edge.stop()
+    }
+  }
+  const edge = await openEdge(door)
+  const pos = await posAt(t, edge.port, { batch: '000800' })
+  await pos.signIn()
+  /** Digit 6 of the header, as it lies on the wire: behind the length, the TPDU and four digits. */
+  const nibble = async (bytes: Uint8Array, mti: string, trace: string): Promise<number> => {
+    const socket = await dial(t, edge.port)
+    const heard = once(socket, 'data')
+    socket.write(bytes)
+    const [answer] = await heard as [Buffer]
+    t.match(answer.toString('hex'), new RegExp(`^.{26}${mti}.*${trace}`))
+    return (answer[2 + 5 + 2] ?? 0) & 0x0f
+  }
+  const echo = (trace: string) => nibble(pos.frame('echo', { 11: trace }, null), '0830', trace)
+  t.equal(await echo('000901'), 0)
+  edge.blacklist = 2
+  t.equal(await echo('000902'), 7, 'a blacklist')
+  edge.tariff = 5
+  t.equal(await echo('000903'), 6, 'parameters')
+  const buy = { 2: numberOf(1), 4: '000000000100' }
+  const signed = pos.frame('purchase', { ...buy, 11: '000904' })
+  t.equal(await nibble(signed, '0210', '000904'), 6, 'whatever it asks')
+  const unsigned = pos.frame('purchase', { ...buy, 11: '000905' }, null)
+  t.equal(await nibble(unsigned, '0210', '000905'), 3, 'sign in again')
+  await pos.signIn()
+  t.equal(await echo('000906'), 0)
+  t.equal((await pos.purchase(numberOf(1), 100)).header.processing, 'none')
+
+  const before = await holds(door)
+  for (let type = 40; type <= 50; type += 2) {
+    const of = (kind: number) => field60({ type: String(kind), batch: pos.batch(), network: '000' })
+    t.equal((await pos.load(numberOf(1), 1_000, { 60: of(type) })).code, '00', `${type}`)
+    const trace = pos.trace()
+    t.equal(await holds(door), before + 1_000, `${type}`)
+    const back = { 4: '000000001000', 61: `${pos.batch()}${trace}0302`, 60: of(type + 1) }
+    t.equal((await pos.ask('load_void', back)).code, '00', `${type + 1}`)
+    t.equal(await holds(door), before, `${type + 1}`)
+  }
+  edge.refusal = 'spool_full'
+  t.equal((await pos.load(numberOf(1), 1_000)).code, '96', 'nothing is begun that could not be kept')
+  t.equal((await pos.reverse('000904', 100)).code, '00', 'what was begun comes to its end')
+  edge.refusal = null
+  t.equal((await pos.load(numberOf(1), 1_000)).code, '00')
   await edge.stop()
 })
 
@@ -440,12 +621,27 @@ t.test('a serial line: a day, a garbled frame, answers that nobody hears, a cabl
   const first = await pos.send(bytes, '0210', '000300')
   t.equal(first.code, '00')
 
+  // A frame that stands still is broken: NAK, and the next one begins anew.
+  const stuck = once(device, 'data')
+  device.write(bytes.subarray(0, 30))
+  t.equal((await stuck)[0][0], 0x15, 'NAK')
+  t.equal((await pos.send(bytes, '0210', '000300')).code, '00', 'the first answer')
+  // A storm of NAKs, while nothing and while something is under way.
+  device.write(new Uint8Array(5_000).fill(0x15))
+  const stormy = pos.send(bytes, '0210', '000300')
+  device.write(new Uint8Array(5_000).fill(0x15))
+  t.equal((await stormy).code, '00')
+  t.equal(await holds(door), 8_800, 'moved once')
+  const repeatsBefore = edge.counts()['repeats'] ?? 0
+  t.ok(repeatsBefore <= 2, `${repeatsBefore} repeats: an answer is sent three times at most`)
+
   // Nobody says ACK to the answer: it is sent three times and given up. Asked again, it is the same answer.
   device.removeAllListeners('data')
   device.on('data', () => undefined)
   device.write(pos.frame('purchase', { 2: numberOf(1), 4: '000000000200', 11: '000301' }))
-  await until(() => edge.counts()['lost'] === 1, 'the answer is given up')
-  t.equal(edge.counts()['repeats'], 2, 'it was sent three times')
+  const lostBefore = edge.counts()['lost'] ?? 0
+  await until(() => edge.counts()['lost'] === lostBefore + 1, 'the answer is given up')
+  t.equal(edge.counts()['repeats'], repeatsBefore + 2, 'it was sent three times')
   pos.attach(device)
   const buy = { 2: numberOf(1), 4: '000000000200', 11: '000301' }
   t.equal((await pos.ask('purchase', buy)).code, '00')

@@ -306,31 +306,37 @@ const item = (trace: string, code: string | null, reversed: string | null = null
     uploaded: false
   }
 }) as const
+const held = { blacklist: 1, tariff: 1 }
+const offered = (name: string, network = '003') => ({ offered: { ...key(name), network, keys: name, held } })
+/** As it was written before keys waited for their first use. */
 const signedIn = (name: string, batch: string) =>
-  ({ signedIn: key(name), batch, held: { blacklist: 1, tariff: 1 }, session: 'signed_in' }) as const
+  ({ signedIn: key(name), batch, held, session: 'signed_in' }) as const
 
 /** What a terminal does, and how both stand then: session, batch, keys used and offered, answers. */
 const session: readonly (readonly [terminal: string, change: Change, p1: string, p2: string])[] = [
-  ['P1', signedIn('A', '000001'), 'signed_in 000001 -/A', 'signed_out 000000 -/-'],
-  ['P1', { accepted: key('A').wrapped }, 'signed_in 000001 A/-', 'signed_out 000000 -/-'],
+  ['P1', offered('A'), 'signed_out 000000 -/A', 'signed_out 000000 -/-'],
+  ['P1', { accepted: key('A').wrapped }, 'signed_in 000000 A/-', 'signed_out 000000 -/-'],
+  ['P1', { batch: '000001' }, 'signed_in 000001 A/-', 'signed_out 000000 -/-'],
   ['P1', item('000007', null), 'signed_in 000001 A/- 7=?', 'signed_out 000000 -/-'],
   ['P2', signedIn('B', '000003'), 'signed_in 000001 A/- 7=?', 'signed_in 000003 -/B'],
   ['P1', item('000007', '00'), 'signed_in 000001 A/- 7=00', 'signed_in 000003 -/B'],
   ['P2', item('000001', '98'), 'signed_in 000001 A/- 7=00', 'signed_in 000003 -/B 1=98'],
   ['P1', item('000007', '00', '00'), 'signed_in 000001 A/- 7=00-00', 'signed_in 000003 -/B 1=98'],
-  ['P1', signedIn('C', '000001'), 'signed_in 000001 A/C 7=00-00', 'signed_in 000003 -/B 1=98'],
-  ['P1', { session: 'uploading' }, 'uploading 000001 A/C 7=00-00', 'signed_in 000003 -/B 1=98'],
-  ['P1', { settled: { batch: '000001', totals: '1' } }, 'signed_in 000001 A/C settled 000001',
+  ['P1', offered('C'), 'signed_in 000001 A/C 7=00-00', 'signed_in 000003 -/B 1=98'],
+  ['P1', offered('D', '001'), 'signed_in 000001 A/CD 7=00-00', 'signed_in 000003 -/B 1=98'],
+  ['P1', { session: 'uploading' }, 'uploading 000001 A/CD 7=00-00', 'signed_in 000003 -/B 1=98'],
+  ['P1', { settled: { batch: '000001', totals: '1' } }, 'signed_in 000001 A/CD settled 000001',
     'signed_in 000003 -/B 1=98'],
-  ['P2', { batch: '000004' }, 'signed_in 000001 A/C settled 000001', 'signed_in 000004 -/B'],
-  ['P1', { session: 'signed_out' }, 'signed_out 000001 A/C settled 000001', 'signed_in 000004 -/B']
+  ['P2', { batch: '000004' }, 'signed_in 000001 A/CD settled 000001', 'signed_in 000004 -/B'],
+  ['P1', { session: 'signed_out' }, 'signed_out 000001 A/CD settled 000001', 'signed_in 000004 -/B'],
+  ['P1', { accepted: key('D').wrapped }, 'signed_in 000001 D/- settled 000001', 'signed_in 000004 -/B']
 ]
 
 function standing (book: Book, terminal: string): string {
   const { session, batch, current, pending, settled, items } = book.of(terminal)
   const told = [...items.values()].map(({ trace, code, reversed }) =>
     `${Number(trace)}=${code ?? '?'}${reversed === null ? '' : `-${reversed}`}`)
-  const keys = `${current?.check ?? '-'}/${pending?.check ?? '-'}`
+  const keys = `${current?.check ?? '-'}/${pending.map(one => one.check).join('') || '-'}`
   return [session, batch, keys, ...settled === null ? [] : [`settled ${settled.batch}`], ...told].join(' ')
 }
 

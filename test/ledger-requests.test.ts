@@ -6,6 +6,7 @@ import { gather } from '../runtime/gather.ts'
 import type { Registry } from '../schemas/api.ts'
 import type { MoneyRequest, RequestReply } from '../schemas/request.ts'
 import { answerRequests, requestDesk, type Asked } from '../ledger/posting/requests.ts'
+import { bootstrap } from '../ledger/people/bootstrap.ts'
 import { accountDifferences, balances } from '../ledger/store/balances.ts'
 import type { Db } from '../ledger/store/db.ts'
 import { guardedDifferences, guardedTotalDifferences } from '../ledger/store/guarded.ts'
@@ -114,6 +115,41 @@ t.test('cards that a prefunded agent sells are taken from what it has paid in', 
   t.equal((await books(door.db))['agent-prepaid/PRE'], undefined, 'all of it is sold')
   t.strictSame((await door.ok('auditor', 'POST', '/v1/verify')).checks
     .filter((one: { ok: boolean }) => !one.ok), [])
+  await door.close()
+})
+
+t.test('what a terminal has named is one request, whichever gateway brings it', async t => {
+  const door = await opened()
+  await bootstrap(door.db, { clients: [{ id: 'GW2', kind: 'gateway', secret: secretOf('GW2') }] },
+    door.clock.now())
+  const topUp = { kind: 'top_up', key: 'trace-000001', card: named, amountFen: 5_000, party: 'SHP' }
+  const back = { kind: 'reversal', key: 'trace-000001.r', of: { key: 'trace-000001' } }
+  const rows = [
+    ['GW1', topUp, 'SHP/POS-1', 'approved ok 5000'],
+    ['GW2', topUp, 'SHP/POS-1', 'approved ok 5000 again'],
+    ['GW2', { ...topUp, amountFen: 6_000 }, 'SHP/POS-1', '409 request_conflict /amountFen'],
+    ['GW2', topUp, 'SHP/POS-2', 'approved ok 10000'],
+    ['GW2', topUp, 'SHP', 'approved ok 15000'],
+    ['GW2', topUp, undefined, 'approved ok 20000'],
+    ['GW2', back, 'SHP/POS-1', 'approved ok 15000'],
+    ['GW1', back, 'SHP/POS-1', 'approved ok 15000 again'],
+    ['GW1', { kind: 'reinstatement', key: 'trace-000001.n', of: { key: back.key } }, 'SHP/POS-1',
+      'approved ok 20000'],
+    ['GW1', { ...back, key: 'trace-000002.r', of: { key: 'trace-000002' } }, 'SHP/POS-1',
+      'declined original_unknown -'],
+    ['GW2', { ...topUp, key: 'trace-000002' }, 'SHP/POS-1', 'declined taken_back -'],
+    ['GW1', { ...back, key: 'of-another-1', of: { ...back.of, client: '@SHP/POS-2' } }, undefined,
+      'approved ok 15000'],
+    ['SHOP', { ...topUp, key: 'trace-000003' }, 'SHP/POS-1', '403 forbidden /by']
+  ] as const
+  for (const [client, json, by, expected] of rows) {
+    const { status, json: reply } = await send(door, client, { ...json, ...by === undefined ? {} : { by } })
+    const answer = status === 200
+      ? `${reply.outcome} ${reply.reason} ${reply.balanceFen ?? '-'}${reply.replayed ? ' again' : ''}`
+      : `${status} ${reply.reason} ${reply.where}`
+    t.equal(answer, expected, `${client} ${json.kind} ${json.key} by ${by}`)
+  }
+  t.strictSame(await accountDifferences(door.db, null), [])
   await door.close()
 })
 

@@ -64,7 +64,8 @@ function stage (limits = { fileBytesMax: 1_000_000, files: 3 }) {
       })
     },
     folder: () => recordingDisk(), randomBytes, masterKey: () => ({ suite: '3des', key: unhex(master) }),
-    parameters: { blacklistVersion: () => 1, tariff: () => null },
+    parameters: { blacklistVersion: () => 1, tariff: () => null, fares: () => [] },
+    spool: { refusal: () => null }, fail: () => undefined,
     clock, log, nowMs: () => performance.now(), random: () => 0.5,
     http: { post: async () => ({ outcome: 'approved', reason: 'ok', patron }), get: async () => ({}) },
     terminals: {

@@ -99,7 +99,8 @@ async function staged (
       }
     },
     folder: () => recordingDisk(),
-    parameters: { blacklistVersion: () => 1, tariff: () => null },
+    parameters: { blacklistVersion: () => 1, tariff: () => null, fares: () => [] },
+    spool: { refusal: () => null }, fail: () => undefined,
     terminals: {
       find: (terminal: string, operator = '') => ({ ok: true, terminal: { terminal, operator, keys: null } }),
       heard: () => undefined, clear: () => undefined,

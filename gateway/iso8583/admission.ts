@@ -71,9 +71,10 @@ export function openAdmission (settings: AdmissionSettings, house: PortHouse, bo
     const busy = key === null ? null : house.guard.tooBusy(terminal)
     if (busy !== null) return { reason: 'too_busy', why: busy, key }
     house.terminals.heard(found.terminal)
-    if (next[state.session][kind] === undefined) {
-      const reason = state.session === 'uploading' ? 'upload_first' : 'sign_in_first'
-      return { reason, why: `${kind} while ${state.session}`, key }
+    const { session } = book.of(named)
+    if (next[session][kind] === undefined) {
+      const reason = session === 'uploading' ? 'upload_first' : 'sign_in_first'
+      return { reason, why: `${kind} while ${session}`, key }
     }
     const { batch } = readField60(values[60] ?? '')
     if (isBatchOver(state, kind, batch)) return { reason: 'batch_over', why: `batch ${batch}`, key }
@@ -89,15 +90,20 @@ export function openAdmission (settings: AdmissionSettings, house: PortHouse, bo
   function signedBy (
     { state, terminal: { terminal, operator }, master, mti, values, body }: Signing
   ): { readonly key: Uint8Array } | Refused | null {
-    const isDue = mti !== '0800' && mti !== '0820' && !settings.unsigned.includes(mti)
-    if (!isDue && values[64] === undefined) return null
-    const kept = [state.pending, state.current].filter(one => one !== null)
+    const isOpen = settings.unsigned.includes(mti)
+    const isDue = mti !== '0800' && mti !== '0820' && !isOpen
+    if (!isDue && values[64] === undefined) {
+      const last = state.pending.at(-1)
+      if (isOpen && last !== undefined) accept(terminal, last) // who never signs cannot show that it has it
+      return null
+    }
+    const kept: KeptKey[] = [...state.pending, ...state.current === null ? [] : [state.current]]
     if (kept.length === 0) return isDue ? { reason: 'sign_in_first', why: 'no working key' } : null
     const told = unhex(values[64] ?? '')
     for (const one of kept) {
       const key = macKeyUnder(master, one)
       if (!equalConstantTime(told, macOf(settings.mac, key, body.subarray(0, -8)))) continue
-      if (one === state.pending) void book.change(terminal, { accepted: one.wrapped }).catch(() => undefined)
+      if (one !== state.current) accept(terminal, one)
       house.terminals.clear({ operator, terminal }, 'keys_refused')
       return { key }
     }
@@ -105,6 +111,11 @@ export function openAdmission (settings: AdmissionSettings, house: PortHouse, bo
     house.terminals.raise({ operator, terminal }, 'keys_refused')
     const why = values[64] === undefined ? 'not signed' : 'signed with another key, or changed'
     return { reason: 'mac_wrong', why }
+  }
+
+  /** On disk with whatever this message leads to. */
+  const accept = (terminal: string, { wrapped }: KeptKey): void => {
+    void book.change(terminal, { accepted: wrapped }).catch(() => undefined)
   }
 
   const macKeyUnder = (master: Uint8Array, { wrapped }: KeptKey): Uint8Array =>

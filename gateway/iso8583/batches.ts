@@ -5,7 +5,7 @@ import type { FieldValues } from '../../schemas/iso8583/fields.ts'
 import type { EdgeHouse } from '../face.ts'
 import type { Admitted } from './admission.ts'
 import { type Book, stands, type TerminalState, totalsOf } from './book.ts'
-import { refused, type Said } from './decisions.ts'
+import { isLater, refused, type Said } from './decisions.ts'
 import { originalOf } from './requests.ts'
 import { next } from './session.ts'
 
@@ -23,7 +23,7 @@ export function openBatches ({ log }: EdgeHouse, book: Book): Batches {
     if (told === null) return refused('unreadable')
     const { settled } = book.of(terminal)
     if (settled?.batch === batch) return { code: '00', fields: { 48: settled.totals } }
-    const state = await openBatch(book, terminal, values)
+    const state = await openBatch({ log }, book, terminal, values)
     const ours = totalsOf(state.items.values())
     if (field48(told, 'asked') === field48(ours, 'asked')) {
       const totals = field48(told, 'equal')
@@ -67,8 +67,16 @@ export function openBatches ({ log }: EdgeHouse, book: Book): Batches {
 }
 
 /** The state in the batch that the request names, which may be the next one. */
-export async function openBatch (book: Book, terminal: string, values: FieldValues): Promise<TerminalState> {
+export async function openBatch (
+  { log }: Pick<EdgeHouse, 'log'>, book: Book, terminal: string, values: FieldValues
+): Promise<TerminalState> {
   const { batch } = readField60(values[60] ?? '')
-  if (batch > book.of(terminal).batch) await book.change(terminal, { batch })
+  const { batch: open, items } = book.of(terminal)
+  if (!isLater(batch, open)) return book.of(terminal)
+  if (items.size > 0) {
+    log.error({ alarm: 'batch_left', terminal, batch: open, totals: totalsOf(items.values()) },
+      'a terminal leaves a batch that it did not settle')
+  }
+  await book.change(terminal, { batch })
   return book.of(terminal)
 }

@@ -5,15 +5,26 @@ import type { Clock } from '../../runtime/clock.ts'
 import { type BatchTotals, type Kind, totalSides } from '../../schemas/iso8583/exchanges.ts'
 import type { FileLayer } from '../spool/files.ts'
 import { type JournalLimits, openJournal } from '../spool/journal.ts'
-import type { SessionState } from './session.ts'
+import { next, type SessionState } from './session.ts'
 
 /** A MAC key as it was sent: under the terminal's master key. */
 export type KeptKey = { readonly wrapped: string, readonly check: string }
+/** What the sign-ins of one layout (60.3) are answered with, until the key was used. */
+export type PendingKey = KeptKey & {
+  readonly network: string
+  /** Field 62, hex. */
+  readonly keys: string
+  /** Versions there were. */
+  readonly held: Versions
+}
+export type Versions = { readonly blacklist: number | null, readonly tariff: number | null }
 
 /** A request that can move money, by its trace. */
 export type Item = {
   readonly trace: string
   readonly kind: Kind
+  /** OPERATOR/TERMINAL, whose own key its request has; absent: asked before keys were a terminal's own. */
+  readonly by?: string
   /** What makes two requests the same, hashed. */
   readonly digest: string
   readonly amountFen: number
@@ -31,19 +42,22 @@ export type TerminalState = {
   session: SessionState
   /** Verifies until the next one was used once: an answer to a sign-in may get lost. */
   current: KeptKey | null
-  pending: KeptKey | null
+  /** At most one for each layout: anybody can ask for it, and whoever has the master key can use it. */
+  pending: readonly PendingKey[]
   /** Highest batch number that was used. */
   batch: string
   /** Highest that is over, and the result that was told. */
   settled: { readonly batch: string, readonly totals: string } | null
   items: Map<string, Item>
   /** Versions there were when it signed in. */
-  held: { readonly blacklist: number | null, readonly tariff: number | null }
+  held: Versions
 }
 
 export type Change =
+  | { readonly offered: PendingKey }
+  /** Before keys waited for their first use; only read. */
   | {
-    readonly signedIn: KeptKey, readonly batch: string, readonly held: TerminalState['held'],
+    readonly signedIn: KeptKey, readonly batch: string, readonly held: Versions,
     readonly session: SessionState
   }
   | { readonly session: SessionState }
@@ -51,22 +65,30 @@ export type Change =
   | { readonly item: Item }
   | { readonly batch: string }
   | { readonly settled: { readonly batch: string, readonly totals: string } }
-  | { readonly whole: Omit<TerminalState, 'items'> & { readonly items: readonly Item[] } }
+  | { readonly whole: Whole }
+/** `pending` of before: one, or none. */
+type Whole = Omit<TerminalState, 'items' | 'pending'> & {
+  readonly items: readonly Item[], readonly pending: readonly PendingKey[] | KeptKey | null
+}
 type Entry = { readonly terminal: string, readonly change: Change }
 
 export type Book = {
   of (terminal: string): TerminalState
   /** Counts at once; resolves when it is on disk. */
   change (terminal: string, change: Change): Promise<void>
+  /** Why nothing can be kept any more, or null. */
+  failure (): Error | null
   /** Items that nobody knows the outcome of: the process ended between question and answer. */
   unknown (): { readonly terminal: string, readonly batch: string, readonly item: Item }[]
   close (): Promise<void>
 }
 
 export const itemsMax = 900
+/** Of a terminal that has not used any. */
+export const noBatch = '000000'
 
 export async function openBook (
-  files: FileLayer, clock: Clock, limits: Partial<JournalLimits> = {}
+  files: FileLayer, clock: Clock, limits: Partial<JournalLimits> = {}, onFailure?: (failure: Error) => void
 ): Promise<Book> {
   const terminals = new Map<string, TerminalState>()
   const of = (terminal: string): TerminalState => {
@@ -78,6 +100,7 @@ export async function openBook (
     files,
     clock,
     limits,
+    onFailure,
     apply: ({ terminal, change }) => { terminals.set(terminal, applied(of(terminal), change)) },
     snapshot: () => [...terminals].map(([terminal, { items, ...rest }]) =>
       ({ terminal, change: { whole: { ...rest, items: [...items.values()] } } }))
@@ -85,6 +108,7 @@ export async function openBook (
   return {
     of,
     change: (terminal, change) => journal.append({ terminal, change }),
+    failure: journal.failure,
     unknown: () => [...terminals].flatMap(([terminal, { batch, items }]) =>
       [...items.values()].filter(item => item.code === null).map(item => ({ terminal, batch, item }))),
     close: () => journal.close()
@@ -92,22 +116,31 @@ export async function openBook (
 }
 
 const nothingYet = (): TerminalState => ({
-  session: 'signed_out', current: null, pending: null, batch: '000000', settled: null, items: new Map(),
+  session: 'signed_out', current: null, pending: [], batch: noBatch, settled: null, items: new Map(),
   held: { blacklist: null, tariff: null }
 })
 
 function applied (state: TerminalState, change: Change): TerminalState {
   if ('whole' in change) {
-    return { ...change.whole, items: new Map(change.whole.items.map(item => [item.trace, item])) }
+    const { items, pending, ...rest } = change.whole
+    return {
+      ...rest, items: new Map(items.map(item => [item.trace, item])),
+      pending: pending === null ? [] : 'wrapped' in pending ? [ofBefore(pending, rest.held)] : pending
+    }
+  }
+  if ('offered' in change) {
+    const others = state.pending.filter(one => one.network !== change.offered.network)
+    return { ...state, pending: [...others, change.offered] }
   }
   if ('signedIn' in change) {
     const { signedIn, session, held } = change
-    return { ...inBatch(state, change.batch), pending: signedIn, session, held }
+    return { ...inBatch(state, change.batch), pending: [ofBefore(signedIn, held)], session, held }
   }
   if ('accepted' in change) {
-    return state.pending?.wrapped === change.accepted
-      ? { ...state, current: state.pending, pending: null }
-      : state
+    const key = state.pending.find(one => one.wrapped === change.accepted)
+    if (key === undefined) return state
+    const session = next[state.session].sign_in ?? state.session
+    return { ...state, current: key, pending: [], session, held: key.held }
   }
   if ('item' in change) {
     state.items.set(change.item.trace, change.item)
@@ -122,6 +155,10 @@ function applied (state: TerminalState, change: Change): TerminalState {
   if ('batch' in change) return inBatch(state, change.batch)
   return { ...state, session: change.session }
 }
+
+/** It verifies; the next sign-in gets another. */
+const ofBefore = ({ wrapped, check }: KeptKey, held: Versions): PendingKey =>
+  ({ wrapped, check, network: '', keys: '', held })
 
 const inBatch = (state: TerminalState, batch: string): TerminalState =>
   batch === state.batch ? state : { ...state, batch, items: new Map() }

@@ -4,7 +4,7 @@ import type { FieldValues } from '../../schemas/iso8583/fields.ts'
 import type { ProcessingRequest } from '../../schemas/iso8583/framing.ts'
 import { answerReasons, hostReasons, type HostReason } from '../../schemas/reasons.ts'
 import type { Answer } from '../desk.ts'
-import { stands, type TerminalState } from './book.ts'
+import { noBatch, stands, type TerminalState } from './book.ts'
 import { originalOf } from './requests.ts'
 
 /** What an answer says beside what it repeats. */
@@ -21,15 +21,24 @@ export const refused = (reason: HostReason): Said => ({ code: hostReasons[reason
 export function isBatchOver (state: TerminalState, kind: Kind, batch: string): boolean {
   if (betweenBatches.has(kind)) return false
   if (kind === 'settlement' && state.settled?.batch === batch) return false
-  return batch < state.batch || (state.settled !== null && batch <= state.settled.batch)
+  return isLater(state.batch, batch) || (state.settled !== null && !isLater(batch, state.settled.batch))
 }
 
 const betweenBatches: ReadonlySet<Kind> = new Set(['sign_in', 'sign_off', 'echo', 'reversal', 'balance'])
 
-/** The batch that a terminal gets when it signs in. */
+/** Behind 999999 comes 000001: whichever is less than half of the way round in front of the other. */
+export function isLater (one: string, other: string): boolean {
+  if (one === noBatch || other === noBatch) return one !== other && other === noBatch
+  const ahead = (Number(one) - Number(other) + batches) % batches
+  return ahead > 0 && ahead < batches / 2
+}
+const batches = 999_999
+
+/** The batch that a terminal is told when it signs in: not before what it says, or what is over. */
 export function batchFor ({ batch, settled }: TerminalState, told: string): string {
-  const after = settled === null ? 1 : Number(settled.batch) + 1
-  return String(Math.max(Number(told), Number(batch), after) % 1_000_000).padStart(6, '0')
+  const after = settled === null ? noBatch : String(Number(settled.batch) % batches + 1).padStart(6, '0')
+  const last = [batch, told].reduce((best, one) => isLater(one, best) ? one : best, after)
+  return last === noBatch ? '000001' : last
 }
 
 /** What a void says of its original, as far as that is in the open batch. */

@@ -14,12 +14,14 @@ export const faceLimits = {
   brokenMax: 10,
   /** On a line: how long for an ACK, and how often an answer is sent. */
   ackMs: 2_000,
-  sendsMax: 3
+  sendsMax: 3,
+  byteGapMs: 500
 } as const
 
 export async function iso8583Face (speaks: Iso8583Speaks, house: PortHouse, port: string): Promise<Face> {
   const framing: Framing = { length: speaks.length ?? 'nac', line: speaks.line ?? false }
-  const book = await openBook(house.folder(`iso8583-${port}`), house.clock)
+  const name = `iso8583-${port}`
+  const book = await openBook(house.folder(name), house.clock, {}, failure => house.fail(name, failure))
   const host = openHost(speaks, house, book)
   await host.recover()
   const underWay = new Set<Promise<void>>()
@@ -27,6 +29,7 @@ export async function iso8583Face (speaks: Iso8583Speaks, house: PortHouse, port
   let closing = false
   return {
     begin: wire => converse(wire, framing, {
+      byteGapMs: speaks.byteGapMs ?? faceLimits.byteGapMs,
       host, line, log: house.log, isClosing: () => closing,
       during: work => {
         underWay.add(work)
@@ -43,6 +46,7 @@ export async function iso8583Face (speaks: Iso8583Speaks, house: PortHouse, port
 }
 
 type Shared = {
+  readonly byteGapMs: number
   readonly host: Host
   readonly line: { broken: number, repeats: number, lost: number }
   readonly log: EdgeHouse['log']
@@ -50,11 +54,11 @@ type Shared = {
   readonly during: (work: Promise<void>) => void
 }
 
-function converse (wire: Wire, framing: Framing, {
-  host, line, log, isClosing,
-  during
-}: Shared): Conversation {
+function converse (
+  wire: Wire, framing: Framing, { byteGapMs, host, line, log, isClosing, during }: Shared
+): Conversation {
   let rest: Uint8Array = new Uint8Array()
+  let gap: NodeJS.Timeout | undefined
   let brokenInRow = 0
   let waiting = 0
   const link = linkOf(wire, framing, line)
@@ -89,6 +93,7 @@ function converse (wire: Wire, framing: Framing, {
 
   return {
     bytes: bytes => {
+      clearTimeout(gap)
       rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes])
       for (let found = cutFrame(rest, framing); found !== null; found = cutFrame(rest, framing)) {
         rest = found.rest
@@ -99,8 +104,16 @@ function converse (wire: Wire, framing: Framing, {
         else link.heard(cut.kind)
       }
       rest = rest.slice()
+      if (!framing.line || rest.length === 0) return
+      gap = setTimeout(() => {
+        rest = new Uint8Array()
+        broke(`it stands still for ${byteGapMs} ms`)
+      }, byteGapMs)
     },
-    ended: () => link.end()
+    ended: () => {
+      clearTimeout(gap)
+      link.end()
+    }
   }
 }
 

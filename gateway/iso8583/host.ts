@@ -72,7 +72,10 @@ export function openHost (speaks: Iso8583Speaks, house: PortHouse, book: Book): 
     const admitted = admit(parsed.message, envelope.body, wire)
     if ('reason' in admitted) return refuse(envelope, parsed.message, admitted)
     const said = await exchange[admitted.kind](admitted)
-    return sealed(envelope, admitted, { processing: signIns.waitingFor(admitted.terminal.terminal), ...said })
+    const failure = book.failure()
+    if (failure !== null) throw failure // what was known without asking may not be on disk
+    const { terminal, key } = admitted
+    return sealed(envelope, admitted, { processing: signIns.waitingFor(terminal, key !== null), ...said })
   }
 
   function unreadable (why: string): null {

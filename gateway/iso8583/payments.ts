@@ -5,6 +5,7 @@ import type { Iso8583Speaks } from '../../schemas/iso8583/config.ts'
 import { exchanges, field54, type Kind, kinds, readField60 } from '../../schemas/iso8583/exchanges.ts'
 import type { FieldValues } from '../../schemas/iso8583/fields.ts'
 import { answerReasons, hostReasons } from '../../schemas/reasons.ts'
+import { terminalKey } from '../../schemas/terminals.ts'
 import type { Answer } from '../desk.ts'
 import type { EdgeHouse } from '../face.ts'
 import type { Admitted } from './admission.ts'
@@ -53,7 +54,7 @@ export function openPayments ({ issuers, deadlineMs, house, book, count }: Payme
   async function pay (asked: Admitted): Promise<Said> {
     const { terminal: { terminal }, values, mti } = asked
     const key = keyOf(terminal, values)
-    const state = await openBatch(book, terminal, values)
+    const state = await openBatch(house, book, terminal, values)
     const trace = values[11] as string
     const known = state.items.get(trace)
     const item = underWay.get(key) ?? known
@@ -66,17 +67,20 @@ export function openPayments ({ issuers, deadlineMs, house, book, count }: Payme
     const wrong = wrongOriginal(state, asked)
     if (wrong !== null) return refused(wrong)
     if (state.items.size >= itemsMax) return refused('batch_full')
+    // What was begun may still use the reserve of the disk: reversals, settlements.
+    if (house.spool.refusal() !== null) return refused('store_full')
     const done = askOnce(asked, key, trace).finally(() => underWay.delete(key))
     underWay.set(key, done)
     return saidOf(key, await done)
   }
 
   async function askOnce (asked: Admitted, key: string, trace: string): Promise<Item> {
-    const { kind, terminal: { terminal }, values, mti } = asked
+    const { kind, terminal: { terminal, operator }, values, mti } = asked
     const request = requestOf(askingOf(asked))
+    const by = terminalKey({ operator, terminal })
     const item: Item = {
-      trace, kind, digest: digestOf(mti, values), amountFen: Number(values[4]), atMs: clock.now(), code: null,
-      clearingDate: null, reversed: null, uploaded: false
+      trace, kind, by, digest: digestOf(mti, values), amountFen: Number(values[4]), atMs: clock.now(),
+      code: null, clearingDate: null, reversed: null, uploaded: false
     }
     if (item.amountFen < 1) return { ...item, code: hostReasons.unreadable.iso8583 }
     if (request === null) {
@@ -87,9 +91,10 @@ export function openPayments ({ issuers, deadlineMs, house, book, count }: Payme
     killPoint('after-asked')
     const answer = await desk.ask(request, deadlineMs)
     killPoint('before-answered')
-    if (answer.outcome === 'unknown') await takeBack(kind, key)
+    const isOpen = answer.outcome === 'unknown' || isAskedElsewhere(answer)
+    if (isOpen) await takeBack(kind, by, key)
     const now = book.of(terminal).items.get(trace) ?? item
-    const code = now.reversed === null ? codeOf(answer) : hostReasons.unanswered.iso8583
+    const code = now.reversed === null && !isOpen ? codeOf(answer) : hostReasons.unanswered.iso8583
     const answered = { ...now, code, clearingDate: 'reply' in answer ? answer.reply.clearingDate : null }
     await book.change(terminal, { item: answered })
     killPoint('after-answered')
@@ -101,8 +106,10 @@ export function openPayments ({ issuers, deadlineMs, house, book, count }: Payme
   }
 
   /** Resolves when it is on disk; the answer may come much later. */
-  async function takeBack (kind: Kind, key: string): Promise<{ answered: Promise<Answer> } | null> {
-    const request = takeBackOf(kind, key)
+  async function takeBack (
+    kind: Kind, by: string | undefined, key: string
+  ): Promise<{ answered: Promise<Answer> } | null> {
+    const request = takeBackOf(kind, by, key)
     return request === null ? null : await desk.takeBack(request)
   }
 
@@ -114,7 +121,7 @@ export function openPayments ({ issuers, deadlineMs, house, book, count }: Payme
     return { code: code ?? hostReasons.unanswered.iso8583, fields, atMs }
   }
 
-  async function reverse ({ terminal: { terminal }, values }: Admitted): Promise<Said> {
+  async function reverse ({ terminal: { terminal, operator }, values }: Admitted): Promise<Said> {
     const { batch, type } = readField60(values[60] ?? '')
     const original = originalOf(values) ?? { batch, trace: values[11] as string }
     const state = book.of(terminal)
@@ -125,7 +132,8 @@ export function openPayments ({ issuers, deadlineMs, house, book, count }: Payme
     if (kind === undefined || kind === 'refund' || kind === 'balance') return refused('original_reversed')
     if (item !== undefined && item.amountFen !== amountFen) return refused('amount_differs')
     if (item !== undefined && item.code !== null && item.code !== '00') return refused('original_reversed')
-    const kept = await takeBack(kind, requestKey(terminal, original.batch, original.trace))
+    const by = item === undefined || item.digest === '' ? terminalKey({ operator, terminal }) : item.by
+    const kept = await takeBack(kind, by, requestKey(terminal, original.batch, original.trace))
     const late = new Promise<null>(resolve => { setTimeout(resolve, deadlineMs, null).unref() })
     const answer = await Promise.race([kept?.answered ?? late, late])
     const code = answer === null || answer.outcome === 'unknown' ? '00' : reversalCode(answer)
@@ -147,7 +155,7 @@ export function openPayments ({ issuers, deadlineMs, house, book, count }: Payme
     reverse,
     recover: async () => {
       for (const { terminal, batch, item } of book.unknown()) {
-        await takeBack(item.kind, requestKey(terminal, batch, item.trace))
+        await takeBack(item.kind, item.by, requestKey(terminal, batch, item.trace))
         await book.change(terminal, { item: { ...item, code: hostReasons.unanswered.iso8583 } })
         log.warn({ terminal, batch, trace: item.trace },
           'a request was cut short by the last end: it is taken back')
@@ -155,6 +163,13 @@ export function openPayments ({ issuers, deadlineMs, house, book, count }: Payme
     }
   }
 }
+
+/**
+ * Approved before this gateway asked: another one did, and may take back what it heard no answer to. So
+ * this one takes it back too, by the same key, and the terminal hears that nothing has moved.
+ */
+const isAskedElsewhere = (answer: Answer): boolean =>
+  answer.outcome === 'approved' && answer.reply.replayed && answer.tries === 1
 
 const keyOf = (terminal: string, values: FieldValues): string =>
   requestKey(terminal, readField60(values[60] ?? '').batch, values[11] as string)

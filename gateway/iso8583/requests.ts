@@ -6,6 +6,7 @@ import type { Iso8583Speaks } from '../../schemas/iso8583/config.ts'
 import type { FieldValues } from '../../schemas/iso8583/fields.ts'
 import type { CardRef } from '../../schemas/record.ts'
 import type { NewRequest } from '../../schemas/request.ts'
+import { terminalKey } from '../../schemas/terminals.ts'
 import type { TakeBack } from '../desk.ts'
 
 /** A terminal's requests by batch and trace: the same on every repeat, and for whoever takes one back. */
@@ -54,28 +55,19 @@ export type Asking = {
 }
 
 /** Null where the card or the original that such a request is about is missing. */
-export function requestOf ({
-  key, kind, terminal, operator, amountFen, card,
-  original
-}: Asking): NewRequest | null {
+export function requestOf (
+  { key, kind, terminal, operator, amountFen, card, original }: Asking
+): NewRequest | null {
   const of = original === null ? null : { key: requestKey(terminal, original.batch, original.trace) }
+  const by = terminalKey({ operator, terminal })
+  const sale = card === null ? null : { key, by, card, amountFen, party: operator, terminal }
   switch (kind) {
-    case 'purchase': return card === null
-      ? null
-      : {
-          kind: 'purchase', key, card, amountFen, party: operator,
-          terminal
-        }
-    case 'load': return card === null
-      ? null
-      : {
-          kind: 'top_up', key, card, amountFen, party: operator,
-          terminal
-        }
+    case 'purchase': return sale === null ? null : { kind: 'purchase', ...sale }
+    case 'load': return sale === null ? null : { kind: 'top_up', ...sale }
     case 'balance': return card === null ? null : { kind: 'balance', key, card }
     case 'void':
     case 'load_void':
-    case 'refund': return of === null ? null : { kind: 'reversal', key, of, amountFen }
+    case 'refund': return of === null ? null : { kind: 'reversal', key, by, of, amountFen }
     default: return null
   }
 }
@@ -83,13 +75,14 @@ export function requestOf ({
 /**
  * What takes a request back, whether the ledger has carried it out or not; null where there is nothing to.
  */
-export function takeBackOf (kind: Kind, key: string): TakeBack | null {
+export function takeBackOf (kind: Kind, by: string | undefined, key: string): TakeBack | null {
+  const named = { key: `${key}.r`, ...by === undefined ? {} : { by }, of: { key } }
   switch (kind) {
     case 'purchase':
-    case 'load': return { kind: 'reversal', key: `${key}.r`, of: { key } }
+    case 'load': return { kind: 'reversal', ...named }
     case 'void':
     case 'load_void':
-    case 'refund': return { kind: 'reinstatement', key: `${key}.r`, of: { key } }
+    case 'refund': return { kind: 'reinstatement', ...named }
     default: return null
   }
 }

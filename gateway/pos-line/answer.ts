@@ -11,6 +11,7 @@ import {
 import { rideOf } from '../../schemas/placed.ts'
 import { type CardRef, type Ride, TransactionRecord } from '../../schemas/record.ts'
 import type { NewRequest } from '../../schemas/request.ts'
+import { terminalKey } from '../../schemas/terminals.ts'
 import type { PortHouse } from '../face.ts'
 import type { Wire } from '../wire/wire.ts'
 
@@ -135,7 +136,7 @@ export function posDesk ({ house, lane, terminals, answerMs, language }: PosDesk
     const settled = await ask(sale)
     if (settled.reason === 'unanswered' || settled.reason === 'refused') return settled
     const part = partFen === undefined ? {} : { amountFen: Number(partFen) }
-    return await ask({ kind: 'reversal', key, of: { key: sale.key }, ...part })
+    return await ask({ kind: 'reversal', key, by: terminalKey(terminal), of: { key: sale.key }, ...part })
   }
 
   async function collect (terminal: PosTerminal, _: string, fields: Fields): Promise<Told> {
@@ -172,7 +173,8 @@ const passing: ReadonlySet<PosKind> = new Set(['ECHO', 'BALANCE'])
 function saleOf (
   kind: 'purchase' | 'top_up', { operator, terminal }: PosTerminal, key: string, { card, amountFen }: Fields
 ): NewRequest {
-  return { kind, key, card: cardOf(card), amountFen: Number(amountFen), party: operator, terminal }
+  const by = terminalKey({ operator, terminal })
+  return { kind, key, by, card: cardOf(card), amountFen: Number(amountFen), party: operator, terminal }
 }
 
 /** The shape was checked when the message was read. */

@@ -18,11 +18,15 @@ export const requestRoutes = (ledger: Ledger) => async (app: App): Promise<void>
     },
     schema: { body: NewRequest, response: { 200: RequestReply } }
   }, async request => {
-    const { id, party } = callerIn(request)
+    const { id, party, capacities } = callerIn(request)
     const asked = request.body
     if (asked.kind === 'balance') return await tellBalance(ledger, asked)
     requireOwn(party, asked)
-    return await answer({ client: id, party, request: asked })
+    if (asked.by === undefined) return await answer({ client: id, party, request: asked })
+    if (!capacities.includes('gateway')) {
+      throw new Refusal('forbidden', `${id} is no gateway: its keys are its own`, '/by')
+    }
+    return await answer({ client: `@${asked.by}`, party, request: asked })
   })
 }
 

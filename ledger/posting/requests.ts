@@ -30,7 +30,10 @@ import {
 import { accountId, isEnded, type PartyRow, type Snapshot } from '../store/registry.ts'
 import { breachesIn, countUses, type LimitBreach, type UseOf } from './within-limits.ts'
 
-/** A request with who asks; `party` null where the asker may ask for any party. */
+/**
+ * A request with whose key it is: a client, or `@` and the terminal or operator that has named it, whichever
+ * gateway brings it. `party` null where the asker may ask for any party.
+ */
 export type Asked = { readonly client: string, readonly party: string | null, readonly request: MoneyRequest }
 export type RequestBook = Pick<Ledger, 'db' | 'clock' | 'random' | 'registry'>
 

@@ -22,6 +22,9 @@ export const Iso8583Speaks = Type.Object({
   protocol: Type.Literal('iso8583'),
   length: Type.Optional(oneOf(Object.keys(lengthHeaders) as LengthStyle[], 'in front of each message; nac')),
   line: Type.Optional(Type.Boolean({ description: 'true: inside STX, ETX and LRC, with ACK, NAK; false' })),
+  byteGapMs: Type.Optional(Type.Integer({
+    minimum: 1, maximum: 120_000, description: 'line: a frame that stands still for so long is broken; 500'
+  })),
   mac: Type.Optional(oneOf(Object.keys(macStyles) as MacStyle[], 'how field 64 is made; ecb')),
   macKeyBytes: Type.Optional(Type.Union([Type.Literal(8), Type.Literal(16)], {
     description: 'of a slot of 16 bytes some terminals use the first 8 as MAC key; 16'

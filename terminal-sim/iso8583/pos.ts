@@ -142,7 +142,7 @@ export function openPos (given: PosOptions) {
 
   async function ask (kind: Kind, more: FieldValues = {}, signedWith = key): Promise<PosAnswer> {
     const traceNo = nextTrace(more)
-    const unsigned = kind === 'sign_in' || kind === 'sign_off' || kind === 'echo'
+    const unsigned = kind === 'sign_in' || kind === 'echo'
     const bytes = frame(kind, { ...more, 11: traceNo }, unsigned ? null : signedWith)
     return await send(bytes, answerType(exchanges[kind].mti), traceNo)
   }
