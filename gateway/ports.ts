@@ -35,7 +35,7 @@ type FaceMaker<P extends Speaks['protocol']> =
 /** One row for each protocol. */
 const faces: { readonly [P in Speaks['protocol']]: FaceMaker<P> } = {
   echo: () => echoFace(),
-  sip2: (speaks, house) => sip2Face(speaks, house),
+  sip2: sip2Face,
   polled: polledFace,
   'pos-line': posLineFace,
   iso8583: iso8583Face

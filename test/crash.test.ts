@@ -38,7 +38,8 @@ function namedPlaces (): string[] {
 /**
  * No city of the run has webhooks, nobody in it names requests or loads chips: test/webhooks.test.ts,
  * test/idempotency.test.ts, test/loads.test.ts and test/gateway-loads.test.ts kill there. Nor has it
- * terminals on wires: test/gateway-iso8583.test.ts, test/pos-line.test.ts and test/polled-line.test.ts do.
+ * terminals on wires: test/gateway-iso8583.test.ts, test/pos-line.test.ts, test/polled-line.test.ts and
+ * test/library-system.test.ts do.
  * Chips are made and obey orders in test/card-life.test.ts.
  */
 const killedElsewhere: readonly string[] = [
@@ -48,7 +49,8 @@ const killedElsewhere: readonly string[] = [
   'pos-before-collect', 'pos-after-collect', 'polled-before-collect', 'polled-after-collect',
   'polled-after-forget', 'load-after-asked', 'load-after-answer', 'load-after-intent', 'load-after-credit',
   'load-after-outcome', 'block-after-intent', 'block-after-command',
-  'order-after-intent', 'order-after-command', 'issued-before-told'
+  'order-after-intent', 'order-after-command', 'issued-before-told', 'fee-before-debit', 'fee-after-debit',
+  'fee-before-library', 'fee-after-library', 'fee-before-back'
 ]
 
 type Ended = { code: number | null, stdout: string, stderr: string }

@@ -87,7 +87,10 @@ function houseOf (door: Door, lose = { answers: 0, away: false }): PortHouse {
   const shared = { clock: door.clock, nowMs, random: () => 0.5, log }
   const opened = openDesk({ http: client, files: recordingDisk(), ...shared })
   t.teardown(async () => (await opened).close())
-  const desk: Pick<Desk, 'ask'> = { ask: async (...asked) => (await opened).ask(...asked) }
+  const desk: Pick<Desk, 'ask' | 'takeBack'> = {
+    ask: async (...asked) => (await opened).ask(...asked),
+    takeBack: async (...asked) => (await opened).takeBack(...asked)
+  }
   const ignored = {
     heard: () => undefined, raise: () => undefined, clear: () => undefined, certificates: () => [],
     holders: () => []
@@ -95,11 +98,15 @@ function houseOf (door: Door, lose = { answers: 0, away: false }): PortHouse {
   const terminals = { find: (terminal: string) => ({ ok: terminal !== 'L9' }), ...ignored }
   return {
     ...shared, http: client, desk, newId: () => 'id', terminals,
+    folder: () => recordingDisk(), spool: { refusal: () => null },
     guard: openGuard({ terminals, nowMs, log, limits: { requestsAtOnce: 10_000 } })
   } as unknown as PortHouse
 }
 
-async function served (t: Test, face: Face): Promise<number> {
+const faceOf = (speaks: Sip2Speaks, house: PortHouse): Promise<Face> => sip2Face(speaks, house, 'SC')
+
+async function served (t: Test, opening: Face | Promise<Face>): Promise<number> {
+  const face = await opening
   const log = createLog('sip2', { level: 'silent' })
   const port = await openTcpPort({
     port: 'SC', address: { port: 0 }, begin: face.begin, random: () => 0.5, log
@@ -148,7 +155,7 @@ async function fined (t: Test, door: Door, port: number): Promise<{ sc: SelfChec
 
 t.test('a day at a self-check, message by message', async t => {
   const door = await opened()
-  const port = await served(t, sip2Face(speaks, houseOf(door)))
+  const port = await served(t, faceOf(speaks, houseOf(door)))
   const sc = await terminal(t, port)
   t.equal(shown(await sc.say(login())), '941 ')
   t.equal(shown(await sc.say(at['status']?.() as Said)),
@@ -190,7 +197,7 @@ t.test('a day at a self-check, message by message', async t => {
 t.test('a payment: once whatever is lost and repeated; no debit without a yes', async t => {
   const door = await opened()
   const lose = { answers: 0, away: false }
-  const port = await served(t, sip2Face(speaks, houseOf(door, lose)))
+  const port = await served(t, faceOf(speaks, houseOf(door, lose)))
   const { sc, fee } = await fined(t, door, port)
   const list = await sc.say(at['info']?.() as Said)
   t.strictSame(valuesOf(list, 'AV'), [`${fee} 3.50 one号书`])
@@ -227,7 +234,7 @@ t.test('a payment: once whatever is lost and repeated; no debit without a yes', 
 
 t.test('a payment without a transaction id is named by what it says', async t => {
   const door = await opened()
-  const port = await served(t, sip2Face(speaks, houseOf(door)))
+  const port = await served(t, faceOf(speaks, houseOf(door)))
   const { sc, fee } = await fined(t, door, port)
   const first = await sc.say(paying('1.50', [['CG', fee]]))
   t.match(shown(first), /^38Y.*BKD-[0-9a-f]{24}\|/)
@@ -240,7 +247,7 @@ t.test('a payment without a transaction id is named by what it says', async t =>
 
 t.test('sequence and resend, byte by byte', async t => {
   const door = await opened()
-  const face = sip2Face(speaks, houseOf(door))
+  const face = await faceOf(speaks, houseOf(door))
   const port = await served(t, face)
   const sc = await terminal(t, port)
   const answerTo = async (bytes: string): Promise<string> => {
@@ -275,7 +282,7 @@ t.test('sequence and resend, byte by byte', async t => {
 t.test('signing in: tries, time, telnet, silence, line ends', async t => {
   const door = await opened()
   const logins = [...speaks.logins ?? [], { user: 'sc-9', password: 'nine', terminal: 'L9' }]
-  const wrong = sip2Face({ ...speaks, loginTries: 2, logins }, houseOf(door))
+  const wrong = await faceOf({ ...speaks, loginTries: 2, logins }, houseOf(door))
   const port = await served(t, wrong)
   const sc = await terminal(t, port, { detection: false })
   t.equal((await sc.say(at['info']?.() as Said)).fixed['language'], '001')
@@ -283,21 +290,21 @@ t.test('signing in: tries, time, telnet, silence, line ends', async t => {
   t.equal((await sc.say(login('sc-1', 'wrong'))).fixed['ok'], '0')
   t.equal((await sc.say(login('sc-9', 'nine'))).fixed['ok'], '0', 'its terminal is not enrolled')
   await sc.ended
-  const late = await terminal(t, await served(t, sip2Face({ ...speaks, loginSeconds: 0.2 }, houseOf(door))))
+  const late = await terminal(t, await served(t, faceOf({ ...speaks, loginSeconds: 0.2 }, houseOf(door))))
   await late.ended
-  const idle = await terminal(t, await served(t, sip2Face({ ...speaks, idleSeconds: 0.3, lineEnd: 'crlf' },
+  const idle = await terminal(t, await served(t, faceOf({ ...speaks, idleSeconds: 0.3, lineEnd: 'crlf' },
     houseOf(door))))
   t.equal((await idle.say(login())).fixed['ok'], '1')
   t.ok(idle.heard().toString().endsWith('\r\n'))
   await idle.ended
 
-  const telnet = await terminal(t, await served(t, sip2Face({ ...speaks, login: 'prompt' }, houseOf(door))),
+  const telnet = await terminal(t, await served(t, faceOf({ ...speaks, login: 'prompt' }, houseOf(door))),
     { detection: false })
   telnet.raw('sc-1\rwrong\r\nsc-1\r\nopen sesame\r\n')
   t.equal(String(await telnet.line()), 'login: Password: Login failed.')
   t.equal(String(await telnet.line()), 'login: Password: Login OK.')
   t.match(shown(await telnet.say(at['status']?.() as Said)), /^98Y/)
-  const guesser = await terminal(t, await served(t, sip2Face({ ...speaks, login: 'prompt' }, houseOf(door))))
+  const guesser = await terminal(t, await served(t, faceOf({ ...speaks, login: 'prompt' }, houseOf(door))))
   guesser.raw('a\rb\ra\rb\ra\rb\r')
   await guesser.ended
   await door.close()
@@ -318,7 +325,7 @@ t.test('recorded frames: not without a sign-in, never money twice, not another d
   const door = await opened()
   const logins = ['sc-1', 'sc-2'].map((user, index) =>
     ({ user, password: `word of ${user}`, terminal: `L${index + 1}` }))
-  const port = await served(t, sip2Face({ ...speaks, logins, staleMinutes: 10 }, houseOf(door)))
+  const port = await served(t, faceOf({ ...speaks, logins, staleMinutes: 10 }, houseOf(door)))
   const signIn = (user: string) => `9300CN${user}|COword of ${user}|`
   const reader = `AOMAIN|AA${ann}|AC|AD2580|`
   const sc = await terminal(t, port)
@@ -373,14 +380,14 @@ t.test('a terminal that may not be served, signed in or not; no way down from ch
     find: () => why === null ? { ok: true } : { ok: false, why }
   }
   const own = { ...house, terminals } as unknown as PortHouse
-  const open = sip2Face({ ...speaks, login: 'none', terminal: 'L1' }, own)
+  const open = await faceOf({ ...speaks, login: 'none', terminal: 'L1' }, own)
   const without = await terminal(t, await served(t, open))
   t.match(shown(await without.say(at['info']?.() as Said)), /^64YYYY.*AFThis is not possible here/)
   t.match(shown(await without.say(at['status']?.() as Said)), /^98NNNNNY/)
   t.same(heard, [], 'nobody heard it')
   why = null
   t.match(shown(await without.say(at['info']?.() as Said)), /^64 .*BLY/)
-  const signed = await terminal(t, await served(t, sip2Face(speaks, own)))
+  const signed = await terminal(t, await served(t, faceOf(speaks, own)))
   t.equal((await signed.say(login())).fixed['ok'], '1')
   t.match(shown(await signed.say(at['info']?.() as Said)), /^64 .*BLY/)
   why = 'terminal LIB/L1 is suspended'
@@ -390,7 +397,7 @@ t.test('a terminal that may not be served, signed in or not; no way down from ch
   why = null
   t.match(shown(await signed.say(at['info']?.() as Said)), /^64 .*BLY/, 'and let in again')
 
-  const strict = sip2Face({ ...speaks, detection: 'required' }, houseOf(door))
+  const strict = await faceOf({ ...speaks, detection: 'required' }, houseOf(door))
   const careful = await terminal(t, await served(t, strict))
   t.equal(await answerOf(careful, '9300CNsc-1|COopen sesame|\r'), '96', 'asked for again, not signed in')
   t.match(await answerOf(careful, summed('9300CNsc-1|COopen sesame|', 1)), /^941AY1/)
@@ -403,7 +410,7 @@ t.test('a terminal that may not be served, signed in or not; no way down from ch
 
 t.test('GBK on the wire', async t => {
   const door = await opened()
-  const port = await served(t, sip2Face({ ...speaks, codePage: 'gbk' }, houseOf(door)))
+  const port = await served(t, faceOf({ ...speaks, codePage: 'gbk' }, houseOf(door)))
   const sc = await terminal(t, port, { codePage: 'gbk' })
   await sc.say(login())
   t.equal(valueOf(await sc.say(at['info']?.() as Said), 'AE'), '张安')
@@ -415,7 +422,7 @@ t.test('on a serial line', (reason => reason === null ? {} : { skip: reason })(w
   const door = await opened()
   const dir = mkdtempSync(join(tmpdir(), 'sip2-'))
   const pair = await openPtyPair(dir, 'line')
-  const face = sip2Face({ ...speaks, login: 'none', terminal: 'L1' }, houseOf(door))
+  const face = await faceOf({ ...speaks, login: 'none', terminal: 'L1' }, houseOf(door))
   const port = await openSerialPort({
     port: 'SC-S', device: { path: pair.near, baudRate: 9_600 }, begin: face.begin, random: () => 0.5,
     log: createLog('sip2', { level: 'silent' })
@@ -441,14 +448,14 @@ t.test('on a serial line', (reason => reason === null ? {} : { skip: reason })(w
 t.test('a library with a system of its own: its data stays there, our money moves', async t => {
   const door = await opened()
   // It knows the fees and moves nothing.
-  const system = sip2Face({ ...speaks, payments: { '02': 'cash' } }, houseOf(door))
+  const system = await faceOf({ ...speaks, payments: { '02': 'cash' } }, houseOf(door))
   const systemPort = await served(t, system)
   const lose = { answers: 0, away: false }
   const ils = {
     host: '127.0.0.1', port: systemPort, user: 'sc-1', password: 'open sesame', answerSeconds: 3,
     issuer: cardOf(0).issuer
   }
-  const port = await served(t, sip2Face({ ...speaks, library: 'ILS', ils }, houseOf(door, lose)))
+  const port = await served(t, faceOf({ ...speaks, library: 'ILS', ils }, houseOf(door, lose)))
   const { sc, fee } = await fined(t, door, port)
   t.match(shown(await sc.say(at['status']?.() as Said)), /^98Y/)
   t.match(shown(await sc.say(paying('3.00', [['CG', fee], ['BK', 'BK-0001']]))), /^38Y.*BKBK-0001/)
@@ -471,7 +478,7 @@ t.test('a library with a system of its own: its data stays there, our money move
 
 t.test('whatever bytes come, the face answers or says nothing, and goes on', async t => {
   const door = await opened()
-  const face = sip2Face({ ...speaks, login: 'none' }, { ...houseOf(door, { answers: 0, away: true }) })
+  const face = await faceOf({ ...speaks, login: 'none' }, { ...houseOf(door, { answers: 0, away: true }) })
   const message = fc.constantFrom(...[
     '97AZFEF5\r', '9300CNterm1|COterm1|CPThe floor|AY1AZF36F\r', '9900802.00\r', '63\r'
   ].map(one => Buffer.from(one)))

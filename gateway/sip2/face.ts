@@ -11,6 +11,7 @@ import { messageRow, supportedOrder } from '../../schemas/sip2/messages.ts'
 import type { TerminalRef } from '../../schemas/terminals.ts'
 import type { EdgeHouse, Face, PortHouse } from '../face.ts'
 import type { Conversation, Wire } from '../wire/wire.ts'
+import { openFees } from './fees.ts'
 import { ilsLibrary } from './ils.ts'
 import type { LibrarySystem } from './library.ts'
 import { ourLibrary } from './ours.ts'
@@ -24,10 +25,10 @@ type Shared = {
   readonly counts: Counts
 }
 
-export function sip2Face (speaks: Sip2Speaks, house: PortHouse): Face {
+export async function sip2Face (speaks: Sip2Speaks, house: PortHouse, port: string): Promise<Face> {
   const settings: Sip2Settings = { ...sip2Defaults, ...speaks }
   const counts: Counts = { conversations: 0, messages: 0, answers: 0, resends: 0, errors: 0, unanswered: 0 }
-  const library = libraryOf(settings, house)
+  const library = await libraryOf(settings, house, `sip2-${port}`)
   const shared = { settings, house, library, counts }
   const talks = new Set<Talk>()
   return {
@@ -40,14 +41,21 @@ export function sip2Face (speaks: Sip2Speaks, house: PortHouse): Face {
     view: () => ({ protocol: 'sip2', counts: { ...counts } }),
     close: async () => {
       await Promise.all([...talks].map(talk => talk.rest()))
-      library.close()
+      await library.close()
     }
   }
 }
 
-function libraryOf (settings: Sip2Settings, { http, desk, clock, nowMs, log }: EdgeHouse): LibrarySystem {
+async function libraryOf (
+  settings: Sip2Settings, house: EdgeHouse, name: string
+): Promise<LibrarySystem> {
+  const { http, desk, clock, nowMs, log, spool } = house
   const { ils } = settings
-  if (ils !== undefined) return ilsLibrary({ ils, settings, desk, log })
+  if (ils !== undefined) {
+    const fees = await openFees(house.folder(name), clock, {}, failure => house.fail(name, failure))
+    const hasRoom = () => spool.refusal() === null
+    return await ilsLibrary({ ils, settings, fees, clock, desk, log, hasRoom })
+  }
   return ourLibrary({
     http, settings, now: () => clock.now(), nowMs,
     onRefused: why => { log.error({ why }, 'the ledger refuses what a self-check asks') }
@@ -207,7 +215,10 @@ function beginTalk (wire: Wire, { settings, house, library, counts }: Shared): T
       return unavailable(message, settings, date, 'stale')
     }
     const transaction = valueOf(message, 'BK') || transactionOf(message)
-    const answered = await library.answer({ message, terminal, transaction })
+    const answered = await library.answer({ message, terminal, transaction }).catch((error: unknown) => {
+      log.error({ err: error, transaction }, 'a message was not answered')
+      return 'unknown' as const
+    })
     if (answered === 'away') return unavailable(message, settings, date)
     if (answered !== 'unknown') return answered
     log.error({ transaction }, 'a payment has no known outcome: the same message finds out')

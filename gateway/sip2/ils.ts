@@ -1,164 +1,184 @@
 // A library system of somebody else, asked over SIP2 in turn: readers, books and fees stay there, we move the
 // money. A fee is paid first from the online account of the card; told no, the money goes back; told nothing,
 // the same message with the same transaction finds out. It refuses to know terminals.
-import { createConnection, type Socket } from 'node:net'
+import { killPoint } from '../../runtime/kill-point.ts'
+import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
-import { codePage } from '../../schemas/sip2/code-page.ts'
 import type { Sip2Ils, Sip2Settings } from '../../schemas/sip2/config.ts'
-import { lineCutter } from '../../schemas/sip2/lines.ts'
-import {
-  fenOf, readMessage, say, valueOf, writeMessage, type Message, type Said
-} from '../../schemas/sip2/message.ts'
-import { messageRow } from '../../schemas/sip2/messages.ts'
-import type { Desk } from '../desk.ts'
+import { fenOf, say, valueOf, type Message, type Said } from '../../schemas/sip2/message.ts'
+import type { AnswerReason } from '../../schemas/reasons.ts'
+import type { Answer, Desk } from '../desk.ts'
+import type { Fee, Fees, FeeStep } from './fees.ts'
+import { openLine } from './ils-line.ts'
 import type { Answered, LibrarySystem, Question } from './library.ts'
 
 export type IlsOptions = {
-  readonly ils: Sip2Ils, readonly settings: Sip2Settings
-  readonly desk: Pick<Desk, 'ask'>, readonly log: Log
+  readonly ils: Sip2Ils, readonly settings: Sip2Settings, readonly fees: Fees, readonly clock: Clock
+  readonly desk: Pick<Desk, 'ask' | 'takeBack'>, readonly log: Log
+  /** Whether what is begun now can be kept. */
+  readonly hasRoom: () => boolean
 }
 
-export function ilsLibrary ({ ils, settings, desk, log }: IlsOptions): LibrarySystem {
+/** What stands of a payment once nothing more is asked for it; else what to do next. */
+type Paid = 'paid' | 'unknown' | { readonly why: string }
+
+const notPossible = 'this payment is not possible'
+const wentBackWords = 'the money went back'
+const askStaff = 'this payment is open: please ask the staff'
+
+export async function ilsLibrary (
+  { ils, settings, fees, clock, desk, log, hasRoom }: IlsOptions
+): Promise<LibrarySystem> {
   const line = openLine(ils, settings, log)
+  const deadlineMs = settings.answerSeconds * 1_000
+  const lapseMs = (ils.lapseSeconds ?? 120) * 1_000
+  let closed = false
+  /** One transaction after the other: a repeat waits for the first. */
+  const underWay = new Map<string, Promise<unknown>>()
+
   async function answer (question: Question): Promise<Answered> {
-    const { message } = question
+    const { message, transaction } = question
     if (message.code !== '37') return await line.ask(message) ?? 'away'
-    const paid = await pay(question)
-    if (paid === 'unknown') return 'unknown'
-    if (paid !== null) return refusedPayment(message, paid)
-    const told = await line.ask({ ...message, fields: withTransaction(message, question.transaction) })
-    if (told === null) return 'unknown'
-    if (told.fixed['accepted'] !== 'Y' && await giveBack(question) === 'unknown') return 'unknown'
-    return told
+    if (kindOf(message) === 'cash') return await line.ask(named(message, transaction)) ?? 'unknown'
+    const before = underWay.get(transaction) ?? Promise.resolve()
+    const now = before.then(() => payFee(question))
+    const mine = now.catch(() => undefined).finally(() => {
+      if (underWay.get(transaction) === mine) underWay.delete(transaction)
+    })
+    underWay.set(transaction, mine)
+    const answered = await now
+    if (answered === 'unknown') setTimeout(lapse, lapseMs, transaction).unref()
+    return answered
   }
 
-  /** Null where there is nothing against it. */
-  async function pay ({ message, transaction, terminal }: Question): Promise<string | null> {
+  /** Nobody repeats it: what the library was never asked goes back, what it may have closed is for people. */
+  function lapse (transaction: string): void {
+    const step = fees.of(transaction)?.step
+    if (closed || underWay.has(transaction)) return
+    if (step === 'paying') void giveBack(transaction).catch(() => undefined)
+    else if (step === 'asked') openFee(transaction)
+  }
+
+  function openFee (transaction: string): void {
+    log.error({ alarm: 'fee_open', transaction },
+      'paid, and nobody knows whether the library has closed the fee: the same message finds out')
+  }
+
+  const kindOf = ({ fixed }: Message) => settings.payments[fixed['paymentType'] ?? '']
+
+  async function payFee (question: Question): Promise<Answered> {
+    const { message, transaction } = question
+    if (fees.failure() !== null) return 'unknown'
+    const known = fees.of(transaction)
+    if (known?.step === 'closed') return told(message, 'Y')
+    if (known?.step === 'back' || known?.step === 'returning') return told(message, 'N', wentBackWords)
+    if (known?.step === 'stuck') return told(message, 'N', askStaff)
+    if (known === undefined && !hasRoom()) return 'away'
+    const paid = await pay(question, known)
+    if (paid === 'unknown') return 'unknown'
+    if (paid !== 'paid') return told(message, 'N', paid.why)
+    await put(transaction, 'asked')
+    killPoint('fee-before-library')
+    const said = await line.ask(named(message, transaction))
+    killPoint('fee-after-library')
+    if (said === null) return 'unknown'
+    if (said.fixed['accepted'] === 'Y') {
+      await put(transaction, 'closed')
+      return said
+    }
+    return await giveBack(transaction) ? said : told(message, 'N', askStaff)
+  }
+
+  async function put (transaction: string, step: FeeStep): Promise<void> {
+    const atMs = fees.of(transaction)?.atMs ?? clock.now()
+    await fees.put({ transaction, step, atMs })
+  }
+
+  async function pay ({ message, transaction, terminal }: Question, known: Fee | undefined): Promise<Paid> {
     const amountFen = fenOf(valueOf(message, 'BV') ?? '')
     const serial = valueOf(message, 'AA') ?? ''
-    const by = settings.payments[message.fixed['paymentType'] ?? '']
-    if (by === 'cash') return null
-    const sensible = amountFen !== null && amountFen > 0 && /^[0-9A-F]{20}$/.test(serial) && by === 'online'
-    if (!sensible || message.fixed['currency'] !== settings.currency) return 'this payment is not possible'
+    const isOnline = kindOf(message) === 'online' && message.fixed['currency'] === settings.currency
+    const sensible = amountFen !== null && amountFen > 0 && /^[0-9A-F]{20}$/.test(serial) && isOnline
+    if (!sensible) return { why: notPossible }
+    if (known === undefined) await put(transaction, 'paying')
+    killPoint('fee-before-debit')
     const answer = await desk.ask({
-      kind: 'purchase', key: keyOf(settings.library, transaction), amountFen, party: settings.library,
+      kind: 'purchase', ...keyOf(settings.library, transaction), amountFen, party: settings.library,
       card: { issuer: ils.issuer, serial, issue: 1 }, ...terminal === null ? {} : { terminal }
-    }, settings.answerSeconds * 1_000)
+    }, deadlineMs)
+    killPoint('fee-after-debit')
     if (answer.outcome === 'unknown') return 'unknown'
-    if (answer.outcome === 'refused') return 'this payment is not possible'
-    return answer.outcome === 'approved' ? null : answer.reply.reason
+    if (answer.outcome === 'approved') {
+      if (known !== undefined || !answer.reply.replayed || answer.tries > 1) return 'paid'
+      // Another gateway, or this one long ago: nobody here knows whether it was closed or given back.
+      log.error({ alarm: 'fee_unknown', transaction }, 'a fee was paid before, and not from here')
+      await put(transaction, 'stuck')
+      return { why: askStaff }
+    }
+    // A look-alike of what was paid says no, and changes nothing of it.
+    if (known === undefined || known.step === 'paying') await fees.drop(transaction)
+    return { why: answer.outcome === 'refused' ? notPossible : answer.reply.reason }
   }
 
-  /** The library did not take it: a no is told only once the money is back. */
-  async function giveBack ({ message, transaction }: Question): Promise<'back' | 'unknown'> {
-    if (settings.payments[message.fixed['paymentType'] ?? ''] === 'cash') return 'back'
-    const key = keyOf(settings.library, transaction)
-    const answer = await desk.ask({ kind: 'reversal', key: `${key}.back`, of: { key } },
-      settings.answerSeconds * 1_000)
-    if (answer.outcome === 'unknown') return 'unknown'
-    if (answer.outcome !== 'approved') log.error({ transaction }, 'money of a refused fee did not go back')
-    return 'back'
+  /** Whether it is back, or will be: what is on disk is asked for until the ledger has answered. */
+  async function giveBack (transaction: string): Promise<boolean> {
+    const { settled } = await startGivingBack(transaction)
+    const late = new Promise<true>(resolve => { setTimeout(resolve, deadlineMs, true).unref() })
+    return await Promise.race([settled, late])
   }
 
-  function refusedPayment (message: Message, why: string): Said {
-    return say('38', { accepted: 'N', date: message.fixed['date'] ?? '' }, [
+  async function startGivingBack (transaction: string): Promise<{ readonly settled: Promise<boolean> }> {
+    await put(transaction, 'returning')
+    killPoint('fee-before-back')
+    const { key, by } = keyOf(settings.library, transaction)
+    const { answered } = await desk.takeBack({ kind: 'reversal', key: `${key}.back`, by, of: { key } })
+    const settled = answered.then(async answer => {
+      const isBack = wentBack(answer)
+      if (!isBack) log.error({ alarm: 'fee_stuck', transaction, answer }, 'money of an open fee is not back')
+      await put(transaction, isBack ? 'back' : 'stuck')
+      return isBack
+    })
+    settled.catch(() => undefined) // a disk that fails ends the process
+    return { settled }
+  }
+
+  function told (message: Message, accepted: 'Y' | 'N', why?: string): Said {
+    return say('38', { accepted, date: message.fixed['date'] ?? '' }, [
       ['AO', settings.institution], ['AA', valueOf(message, 'AA') ?? ''],
-      ['BK', valueOf(message, 'BK') ?? ''], ['AF', why]])
+      ['BK', valueOf(message, 'BK') ?? ''], ...why === undefined ? [] : [['AF', why] as const]])
   }
-  return { answer, isThere: line.isThere, close: line.close }
-}
 
-const keyOf = (library: string, transaction: string): string => `library.${library}.${transaction}`
-const withTransaction = ({ fields }: Message, transaction: string): Message['fields'] =>
-  [...fields.filter(([tag]) => tag !== 'BK'), ['BK', transaction]]
-
-/* ---- the line to it ---- */
-
-type Line = {
-  /** Its answer, or null where none came. */
-  ask (message: Pick<Message, 'code' | 'fixed' | 'fields'>): Promise<Said | null>
-  isThere (): Promise<boolean>
-  close (): void
-}
-
-/** One connection, opened when it is needed; one question at a time; error detection on. */
-function openLine (ils: Sip2Ils, settings: Sip2Settings, log: Log): Line {
-  const page = codePage(settings.codePage)
-  const answerMs = (ils.answerSeconds ?? 10) * 1_000
-  let socket: Socket | null = null
-  let sequence = 0
-  let closed = false
-  let waiting: ((message: Message | null) => void) | null = null
-  let work: Promise<unknown> = Promise.resolve()
-
-  async function connect (): Promise<boolean> {
-    const fresh = createConnection({ host: ils.host, port: ils.port })
-    const lines = lineCutter()
-    const lose = () => {
-      if (socket === fresh) socket = null
-      waiting?.(null)
+  /** What the end of the process before this one left open. */
+  async function recover (): Promise<void> {
+    for (const { transaction, step } of [...fees.at('paying'), ...fees.at('returning')]) {
+      log.warn({ transaction, step }, 'a payment was cut short by the last end: it is taken back')
+      await startGivingBack(transaction)
     }
-    fresh.on('error', error => log.warn({ why: error.message }, 'the library system')).on('close', lose)
-    fresh.on('data', bytes => {
-      for (const one of lines.push(bytes)) {
-        const read = 'line' in one ? readMessage(one.line, page) : null
-        if (read?.ok === true) waiting?.(read.message)
-      }
-    })
-    const open = await new Promise<boolean>(resolve => {
-      fresh.once('connect', () => resolve(true)).once('close', () => resolve(false))
-    })
-    if (!open) return false
-    socket = fresh
-    if (ils.user === undefined) return true
-    const told = await exchange(say('93', { uidAlgorithm: '0', pwdAlgorithm: '0' },
-      [['CN', ils.user], ['CO', ils.password ?? '']]))
-    if (told?.fixed['ok'] === '1') return true
-    log.error({ user: ils.user }, 'the library system refuses the sign-in')
-    fresh.destroy()
-    return false
+    for (const { transaction } of fees.at('asked')) openFee(transaction)
   }
 
-  async function exchange (said: Said): Promise<Message | null> {
-    const wanted = messageRow(said.code).answer
-    sequence = (sequence + 1) % 10
-    const own = sequence
-    const bytes = Buffer.concat([writeMessage(said, page, own), Buffer.from('\r')])
-    return await new Promise(resolve => {
-      const timer = setTimeout(() => done(null), answerMs)
-      const done = (message: Message | null) => {
-        // An answer to an earlier question comes late: its digit is another.
-        const late = message !== null && (message.code !== wanted ||
-          (message.detection !== null && message.detection.sequence !== own))
-        if (late) return
-        clearTimeout(timer)
-        waiting = null
-        if (message === null) socket?.destroy() // what comes late must not answer the next question
-        resolve(message)
-      }
-      waiting = done
-      if (socket === null) done(null)
-      else socket.write(bytes)
-    })
-  }
-
-  async function once (message: Pick<Message, 'code' | 'fixed' | 'fields'>): Promise<Said | null> {
-    if (closed || (socket === null && !await connect())) return null
-    const told = await exchange(message as Said)
-    return told === null ? null : { code: told.code, fixed: told.fixed, fields: told.fields } as Said
-  }
-  const ask: Line['ask'] = async message => {
-    const turn = work.then(() => once(message))
-    work = turn
-    return await turn
-  }
+  await recover()
   return {
-    ask,
-    isThere: async () => (await ask(say('99', { statusCode: '0', printWidth: '080', version: '2.00' })))
-      ?.fixed['online' as never] === 'Y',
-    close: () => {
+    answer,
+    isThere: line.isThere,
+    close: async () => {
       closed = true
-      socket?.destroy()
+      line.close()
+      await Promise.all(underWay.values())
+      await fees.close()
     }
   }
 }
+
+/** The transaction is the library's, whichever gateway brings it. */
+const keyOf = (library: string, transaction: string) =>
+  ({ key: `library.${library}.${transaction}`, by: library })
+
+/** Also where nothing had moved, and where it went back before. */
+const wentBack = (answer: Answer): boolean =>
+  'reply' in answer && (answer.outcome === 'approved' || nothingThere.has(answer.reply.reason))
+const nothingThere: ReadonlySet<AnswerReason> =
+  new Set(['original_unknown', 'original_declined', 'amount_over_remaining'])
+
+const named = (message: Message, transaction: string): Message =>
+  ({ ...message, fields: [...message.fields.filter(([tag]) => tag !== 'BK'), ['BK', transaction]] })

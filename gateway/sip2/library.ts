@@ -19,5 +19,5 @@ export type Answered = Said | 'away' | 'unknown'
 export type LibrarySystem = {
   answer (question: Question): Promise<Answered>
   isThere (): Promise<boolean>
-  close (): void
+  close (): void | Promise<void>
 }

@@ -24,6 +24,8 @@ export const Sip2Ils = Type.Object({
   user: Type.Optional(Type.String()),
   password: Type.Optional(Type.String()),
   answerSeconds: seconds(300, 'a question that is not answered by then is open; 10'),
+  lapseSeconds: seconds(3_600, 'a payment without answer that nobody repeats by then is taken back, where ' +
+    'the library was not asked yet; else an alarm; 120'),
   issuer: Type.String({ pattern: '^[0-9A-F]{16}$', description: 'issuer of the cards that AA names' })
 }, closed)
 export type Sip2Ils = Static<typeof Sip2Ils>
