@@ -1,6 +1,6 @@
 // npm run describe -- HEX: a command, an answer, a card file, a log or trip record in words, a record as
-// JSON, a SIP2 message as hex or as it stands. What names a person's card is masked. Knows the wire language,
-// no keys and no chip.
+// JSON, a message of SIP2 or of a POS line as hex or as it stands, ISO 8583, frames of POS lines and polled
+// lines. What names a person's card is masked. Knows the wire language, no keys and no chip.
 //
 //   npm run describe -- 805001020B01000000B4990000000001
 //   npm run describe -- --as 0015 0231…            when the bytes could be several things
@@ -34,12 +34,16 @@ import { codePage } from '../schemas/sip2/code-page.ts'
 import { maskValue } from '../schemas/sip2/mask.ts'
 import { readMessage } from '../schemas/sip2/message.ts'
 import { isCode, messageRow, tagRow } from '../schemas/sip2/messages.ts'
+import { readPosMessage, posKinds } from '../schemas/pos-line/messages.ts'
+import { polledSaid, posLineSaid, posMessageSaid } from './describe-lines.ts'
 import { yuan } from './table.ts'
 
 /** One thing in words: what it is, then a name and a value each. */
 export type Description = { readonly title: string, readonly rows: readonly (readonly [string, string])[] }
 
-const kinds = ['command', 'answer', '0015', '0017', '0018', '1E', 'record', 'sip2', 'iso8583'] as const
+const kinds = [
+  'command', 'answer', '0015', '0017', '0018', '1E', 'record', 'sip2', 'iso8583', 'pos-line', 'polled'
+] as const
 export type Kind = typeof kinds[number]
 
 /** Throws RangeError saying what is wrong and where. */
@@ -47,6 +51,7 @@ export function describe (text: string, as?: Kind): Description {
   if (text.trim().startsWith('{')) return describeRecord(text)
   const isSip2 = as === 'sip2' || (as === undefined && looksLikeSip2(text) && !isHex(text))
   if (isSip2) return describeSip2(sip2Bytes(text))
+  if (looksLikePosMessage(text)) return lineSaid('pos-line', Buffer.from(text, 'utf8'))
   const bytes = unhex(text)
   if (bytes.length === 0) throw new RangeError('nothing to describe: give hexadecimal digits')
   const kind = as ?? kindOf(bytes)
@@ -60,6 +65,8 @@ export function describe (text: string, as?: Kind): Description {
     case 'record': return describeRecord(text)
     case 'sip2': return describeSip2(bytes)
     case 'iso8583': return describeIso8583(bytes)
+    case 'pos-line':
+    case 'polled': return lineSaid(kind, bytes)
   }
 }
 
@@ -72,6 +79,8 @@ function kindOf (bytes: Uint8Array): Kind {
   if (command.ok && commandRow(command) !== undefined) return 'command'
   if (looksLikeSip2(Buffer.from(bytes).toString('latin1'))) return 'sip2'
   if (isoParts(bytes) !== null) return 'iso8583'
+  if (posLineSaid(bytes) !== null) return 'pos-line'
+  if (polledSaid(bytes) !== null) return 'polled'
   if (bytes.length >= 2 && isStatus(bytes)) return 'answer'
   const files: Readonly<Record<number, Kind>> = { 23: '0018', 30: '0015', 48: '1E', 60: '0017' }
   return files[bytes.length] ?? (command.ok ? 'command' : 'answer')
@@ -380,6 +389,29 @@ function isoShown (number: FieldNumber, value: string): string {
   const balanceFen = number === 54 ? readField54(value) : null
   if (balanceFen !== null) return `${yuan(balanceFen)} yuan`
   return typeof length === 'number' ? value.trimEnd() : value
+}
+
+/* ---- POS lines and polled lines ---- */
+
+const looksLikePosMessage = (text: string): boolean =>
+  Object.keys(posKinds).some(kind => text.startsWith(`${kind}|`))
+
+/** A POS line with or without its frame. */
+function lineSaid (kind: 'pos-line' | 'polled', bytes: Uint8Array): Description {
+  if (kind === 'polled') {
+    const said = polledSaid(bytes)
+    if (said === null) throw new RangeError('no polled line: an address, a length or a check byte is wrong')
+    return said
+  }
+  const framed = posLineSaid(bytes)
+  if (framed !== null) return framed
+  const read = readPosMessage(bytes)
+  if (!read.ok) {
+    const { field, offset, why } = read.error
+    throw new RangeError(`POS line: ${field || 'message'} at offset ${offset}: ${why}`)
+  }
+  const { title, rows } = posMessageSaid(bytes)
+  return { title: `POS line: ${title}`, rows }
 }
 
 /* ---- command line ---- */

@@ -38,6 +38,8 @@ export type EdgeHouse = {
   readonly randomBytes: (length: number) => Uint8Array
   /** A folder of its own inside the gateway's, for what a face must not forget. */
   readonly folder: (name: string) => FileLayer
+  /** Nothing can be kept in that folder any more: only a new process can tell what is on disk. */
+  readonly fail: (folder: string, failure: Error) => void
   /** The master key of a terminal, as it was enrolled or from the key file; null where there is none. */
   readonly masterKey: (terminal: EnrolledTerminal) => MasterKey | null
   readonly log: Log

@@ -9,9 +9,8 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import { type GatewayConfig } from '../schemas/gateway.ts'
-import type { Sip2Speaks } from '../schemas/sip2/config.ts'
-import type { TerminalRef } from '../schemas/terminals.ts'
 import { chargeBook } from './charges.ts'
+import { checkConfig, portTerminals, tapeOf } from './check-config.ts'
 import { openDesk } from './desk.ts'
 import type { EdgeHouse } from './face.ts'
 import type { Condition } from './health.ts'
@@ -59,12 +58,12 @@ export type GatewayOptions = {
 export type Gateway = {
   readonly app: FastifyInstance
   readonly url: string
-  /** Resolves when the spool cannot be written any more: only a new process can go on. */
+  /** Resolves when the spool, or a journal beside it, cannot be written: only a new process can go on. */
   readonly failed: Promise<Error>
   close (): Promise<void>
 }
 
-const limits = { firstParametersMs: 2_000, lanesSettleMs: 1_500, lanesOfPcscdMax: 15 } as const
+const limits = { firstParametersMs: 2_000, lanesSettleMs: 1_500 } as const
 const uplinkDefaults = {
   batchMax: 500, lingerMs: 20, retryMs: 250, retryMaxMs: 15_000, tryTimeoutMs: 30_000, parkedMax: 100
 } as const
@@ -72,7 +71,7 @@ const uplinkDefaults = {
 /** Resolves when taps are taken, or it is known what each lane waits for. */
 export async function buildGateway (options: GatewayOptions): Promise<Gateway> {
   const { config } = options
-  checkNames(config)
+  checkConfig(config)
   mkdirSync(config.spoolDir, { recursive: true, mode: 0o700 })
   const release = lockDirectory(config.spoolDir)
   try {
@@ -87,8 +86,17 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   const { config, clock, readers, log, random, nowMs, newId } = options
   const http = ledgerClient(config.ledger, random)
   const { gateway: name, spoolDir } = config
-  let fail: (failure: Error) => void = () => undefined
-  const failed = new Promise<Error>(resolve => { fail = resolve })
+  const broken = new Map<string, string>()
+  let end: (failure: Error) => void = () => undefined
+  const failed = new Promise<Error>(resolve => { end = resolve })
+  const fail = (folder: string, failure: Error): void => {
+    broken.set(folder, failure.message)
+    log.error({ alarm: 'journal_failed', folder, err: failure }, 'nothing can be kept there any more')
+    end(failure)
+  }
+  const kept = (folder: string) => ({
+    files: directoryLayer(join(spoolDir, folder)), onFailure: (failure: Error) => fail(folder, failure)
+  })
   const spool = await openSpool({
     files: directoryLayer(join(spoolDir, 'segments')),
     clock,
@@ -96,7 +104,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
     onDamage: (segment, offset) => {
       log.error({ alarm: 'spool_damaged', segment, offset }, 'a record cannot be read back')
     },
-    onFailure: fail
+    onFailure: end
   })
   await tellOpen(spool, log)
   const level = watchSpool(spool, log)
@@ -121,7 +129,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   const reportEverySeconds = config.reportEverySeconds ?? 60
   const estate = openTerminals({
     dir: spoolDir, gateway: clientIdIn(config.ledger.token),
-    configured: [...terminals, ...posTerminals(config)], http, clock, nowMs, log,
+    configured: [...terminals, ...portTerminals(config)], http, clock, nowMs, log,
     spoolDepth: () => spool.level().depth, settings: { reportEverySeconds }
   })
   const reporting = keepFresh({
@@ -144,25 +152,25 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   })
   const metrics = createMetrics()
   const desk = await openDesk({
-    http, files: directoryLayer(join(spoolDir, 'desk')), clock, nowMs, random, log
+    http, ...kept('desk'), clock, nowMs, random, log
   })
   const loads = await openLoads({
-    http, files: directoryLayer(join(spoolDir, 'loads')), clock, nowMs, random, log,
+    http, ...kept('loads'), clock, nowMs, random, log,
     newKey: () => `${name}-${newId()}`
   })
   const blocks = await openBlocks({
-    http, files: directoryLayer(join(spoolDir, 'blocks')), clock, nowMs, random, log,
+    http, ...kept('blocks'), clock, nowMs, random, log,
     newKey: () => `${name}-${newId()}`
   })
   const orders = await openOrders({
-    http, files: directoryLayer(join(spoolDir, 'orders')), clock, nowMs, random, log,
+    http, ...kept('orders'), clock, nowMs, random, log,
     newKey: () => `${name}-${newId()}`
   })
   const changes = openChangeBook(spoolDir)
   const folder = (name: string) => directoryLayer(join(spoolDir, name))
   const house = {
     spool, desk, http, parameters, changes, terminals: estate, clock, nowMs, random, newId, randomBytes,
-    folder,
+    folder, fail,
     masterKey: options.masterKey ?? (() => null), log
   }
   const tapes = openTapes({ dir: join(spoolDir, 'tapes'), clock, log })
@@ -186,6 +194,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   }
   const condition = (): Condition => ({
     refusal: spool.refusal(),
+    broken,
     spool: spool.status(),
     uplink: uplink.status(),
     lanes: [...lanes.values()].map(lane => lane.view()),
@@ -196,7 +205,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   })
   const app = buildApp({
     lanes, ports, tapes, taps, charges, loads, pins, identities, spool, uplink, parameters, metrics,
-    condition, log
+    condition, log, token: config.http?.token
   })
   const url = await app.listen({ host: config.http?.host ?? '127.0.0.1', port: config.http?.port ?? 0 })
   const settled = [...lanes.values()].map(lane => lane.settled)
@@ -229,49 +238,8 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   }
 }
 
-/** Terminals that ports name. */
-const posTerminals = ({ ports = [] }: GatewayConfig): TerminalRef[] => ports.flatMap(({ speaks }) => {
-  if (speaks.protocol === 'sip2') return selfChecks(speaks)
-  const named: readonly TerminalRef[] = 'terminals' in speaks ? speaks.terminals : []
-  return named.map(({ operator, terminal }) => ({ operator, terminal }))
-})
-
-function selfChecks ({ library: operator, logins = [], terminal }: Sip2Speaks): TerminalRef[] {
-  const named = [...logins.map(one => one.terminal), ...terminal === undefined ? [] : [terminal]]
-  return [...new Set(named)].map(terminal => ({ operator, terminal }))
-}
-
 /** `ID.SECRET`: as whom the ledger knows this gateway. */
 const clientIdIn = (token: string): string => token.slice(0, Math.max(0, token.lastIndexOf('.')))
-
-const tapeOf = (lane: string): string => `lane-${lane}`
-
-/** Record numbers are counted by terminal, and a reader serves one lane. */
-function checkNames ({ lanes, ports = [] }: GatewayConfig): void {
-  const parts = {
-    port: ports.map(one => one.port),
-    'lane name': lanes.map(lane => lane.lane),
-    tape: [...ports.map(one => one.port), ...lanes.map(({ lane }) => tapeOf(lane))],
-    terminal: lanes.map(lane => lane.terminal),
-    reader: lanes.flatMap(({ readers, pcscd }) => Object.values(readers).map((name: string) =>
-      pcscd === undefined ? name : `${name} of ${pcscd}`))
-  }
-  for (const [what, names] of Object.entries(parts)) {
-    const twice = names.find((name, index) => names.indexOf(name) !== index)
-    if (twice !== undefined) throw new Error(`configuration: the ${what} ${twice} stands there twice`)
-  }
-  for (const { lane, mode, readers, terminalNumber, identity } of lanes) {
-    const bare = mode === 'orders' || (mode === 'load' && terminalNumber !== undefined)
-    if (readers.psam !== undefined || bare || (mode === 'till' && identity !== undefined)) continue
-    throw new Error(`configuration: lane ${lane} has no PSAM; a load lane with a terminalNumber needs ` +
-      'none, nor does a lane for orders, nor a till that only reads identities')
-  }
-  for (const { pcscd } of lanes) {
-    const count = lanes.filter(lane => lane.pcscd === pcscd).length
-    if (count <= limits.lanesOfPcscdMax) continue
-    throw new Error(`configuration: ${count} lanes at one pcscd, it serves ${limits.lanesOfPcscdMax}`)
-  }
-}
 
 /**
  * A process that died between intent and record left the outcome open: the ledger hears of it as a grey

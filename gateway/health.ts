@@ -8,6 +8,8 @@ import type { UplinkStatus } from './uplink/uplink.ts'
 
 export type Condition = {
   readonly refusal: 'spool_full' | 'spool_failed' | null
+  /** Journals beside the spool that cannot be written any more, by folder, and why. */
+  readonly broken: ReadonlyMap<string, string>
   readonly spool: SpoolStatus
   readonly uplink: UplinkStatus
   readonly lanes: readonly LaneView[]
@@ -19,9 +21,10 @@ export type Condition = {
 }
 
 /** What only a new process can heal. */
-export function illnesses ({ refusal, uplink }: Condition): GatewayFinding[] {
+export function illnesses ({ refusal, broken, uplink }: Condition): GatewayFinding[] {
   return [
     ...refusal === 'spool_failed' ? [{ what: 'spool', why: tapReasons.spool_failed.en }] : [],
+    ...[...broken].map(([folder, why]) => ({ what: `journal ${folder}`, why })),
     ...uplink.state === 'stopped'
       ? [{ what: 'uplink', why: `it has stopped: ${uplink.lastFailure ?? 'told to'}` }]
       : []
@@ -34,8 +37,14 @@ export function readiness (condition: Condition): ReadyView {
   return { ready: wrong.length === 0, refusal: condition.refusal, wrong, worries: [...worries(condition)] }
 }
 
-function * hindrances ({ refusal, lanes, parameters }: Condition): Generator<GatewayFinding> {
+function * hindrances (
+  { refusal, broken, lanes, ports, parameters }: Condition
+): Generator<GatewayFinding> {
   if (refusal !== null) yield { what: 'spool', why: tapReasons[refusal].en }
+  for (const [folder, why] of broken) yield { what: `journal ${folder}`, why }
+  for (const { port, state, why } of ports) {
+    if (state !== 'open') yield { what: `port ${port}`, why: why ?? state }
+  }
   for (const { lane, psam, cardReader } of lanes) {
     if (cardReader === 'away') yield { what: `lane ${lane}`, why: 'its card reader is away' }
     if (psam.state !== 'ready' && psam.state !== 'none') {
@@ -48,14 +57,11 @@ function * hindrances ({ refusal, lanes, parameters }: Condition): Generator<Gat
 }
 
 function * worries (condition: Condition): Generator<GatewayFinding> {
-  const { spool, uplink, ports, parameters, parametersFailure, headContradictions } = condition
+  const { spool, uplink, parameters, parametersFailure, headContradictions } = condition
   if (uplink.lastFailure !== null) {
     yield { what: 'uplink', why: `${uplink.failures} failures in a row: ${uplink.lastFailure}` }
   }
   if (parametersFailure !== null) yield { what: 'parameters', why: `kept as they are: ${parametersFailure}` }
-  for (const { port, state, why } of ports) {
-    if (state !== 'open') yield { what: `port ${port}`, why: why ?? state }
-  }
   if (spool.highWater) yield { what: 'spool', why: `${spool.depth} records wait for the ledger` }
   if (spool.parked.length > 0) yield { what: 'spool', why: `${spool.parked.length} deliveries are set aside` }
   if (parameters.blacklist === null) yield { what: 'blacklist', why: 'none was ever fetched' }

@@ -3,7 +3,8 @@
 // `gateway/main.ts keys FILE.json OUT` seals keys under GATEWAY_KEYS_PASSPHRASE.
 // `gateway/main.ts wrap OPERATOR/TERMINAL NAME SUITE` reads a master key from standard input and says what
 // the terminal is enrolled with.
-// `gateway/main.ts redeliver --url URL --since INSTANT` has a running one deliver its spool again.
+// `gateway/main.ts redeliver --url URL --since INSTANT` has a running one deliver its spool again; its token,
+// where it has one, is GATEWAY_HTTP_TOKEN.
 import { randomBytes, randomUUID } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -99,7 +100,8 @@ const failed = (error: Error): never => {
   process.exit(1)
 }
 if (command === 'redeliver') {
-  await redeliver(args).then(told => process.stdout.write(`${told}\n`), failed)
+  const token = process.env['GATEWAY_HTTP_TOKEN']
+  await redeliver(args, { token }).then(told => process.stdout.write(`${told}\n`), failed)
 } else if (command === 'keys' || command === 'wrap') {
   try {
     if (command === 'keys') sealKeys(args)

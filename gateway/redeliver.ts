@@ -6,21 +6,29 @@ import type { Static } from 'typebox'
 import type { RedeliverReply, SpoolView } from '../schemas/gateway.ts'
 
 /** Arguments: `--url http://HOST:PORT --since 2026-03-02T05:00:00+08:00`. Resolves to what to tell. */
-export async function redeliver (args: string[], pollMs = 500): Promise<string> {
+export async function redeliver (
+  args: string[], { token, pollMs = 500 }: { token?: string | undefined, pollMs?: number } = {}
+): Promise<string> {
   const { values: { url, since } } =
     parseArgs({ args, options: { url: { type: 'string' }, since: { type: 'string' } } })
   if (url === undefined || since === undefined) {
     throw new Error('wanted: --url http://HOST:PORT --since INSTANT')
   }
-  const { range } = await ask<Static<typeof RedeliverReply>>(url, 'POST', '/v1/spool/redeliver', { since })
+  const ask = asking(url, token)
+  const { range } = await ask<Static<typeof RedeliverReply>>('POST', '/v1/spool/redeliver', { since })
   if (range === null) return `the spool holds nothing since ${since}`
-  while ((await ask<SpoolView>(url, 'GET', '/v1/spool')).redelivering) await delay(pollMs)
+  while ((await ask<SpoolView>('GET', '/v1/spool')).redelivering) await delay(pollMs)
   return `records ${range.from} to ${range.to} of the spool were delivered again`
 }
 
-async function ask<T> (url: string, method: string, path: string, json?: unknown): Promise<T> {
+const asking = (url: string, token?: string) => async <T>(
+  method: string, path: string, json?: unknown
+): Promise<T> => {
   const body = json === undefined ? {} : { body: JSON.stringify(json) }
-  const headers = json === undefined ? {} : { 'content-type': 'application/json' }
+  const headers = {
+    ...json === undefined ? {} : { 'content-type': 'application/json' },
+    ...token === undefined ? {} : { authorization: `Bearer ${token}` }
+  }
   const response = await fetch(new URL(path, url), { method, headers, ...body })
   const text = await response.text()
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)

@@ -16,6 +16,8 @@ export type AskAndTell = {
   readonly nowMs: () => number
   readonly random: () => number
   readonly log: Log
+  /** Nothing can be kept any more. Absent: nobody has to know. */
+  readonly onFailure?: (failure: Error) => void
   /** Of what it keeps; absent: as every journal. */
   readonly journal?: Partial<JournalLimits>
 }

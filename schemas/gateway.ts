@@ -223,7 +223,11 @@ export type PcscConfig = Static<typeof PcscConfig>
 export const GatewayConfig = Type.Object({
   gateway: Type.String({ pattern: '^[A-Za-z0-9-]{1,16}$', description: 'its name, unique at the ledger' }),
   http: Type.Optional(Type.Object({
-    host: Type.Optional(Type.String({ description: '127.0.0.1' })),
+    host: Type.Optional(Type.String({ description: '127.0.0.1; any other wants a token' })),
+    token: Type.Optional(Type.String({
+      minLength: 32, maxLength: 256,
+      description: 'what callers bring as bearer token; absent: nobody is asked'
+    })),
     port: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535, description: '0: any free port' }))
   }, closed)),
   ledger: Type.Object({
@@ -279,7 +283,9 @@ export const TapView = Type.Object({
   at: Instant,
   outcome: literals<TapOutcome>(['approved', 'declined', 'unknown']),
   reason: literals(Object.keys(tapReasons) as TapReason[]),
-  cardKey: orNull(Type.String({ description: 'issuer-serial-issue; null where the card was not read' })),
+  cardKey: orNull(Type.String({
+    description: 'issuer-serial-issue, masked over HTTP; null where the card was not read'
+  })),
   amountFen: orNull(Type.Integer()),
   balanceAfterFen: Type.Optional(Type.Integer()),
   recovered: Type.Optional(Type.Boolean({ description: 'the payment was interrupted, and is proven now' })),
@@ -388,6 +394,7 @@ export const SpoolView = Type.Object({
   depth: Type.Integer({ description: 'records not answered yet' }),
   oldest: orNull(Instant),
   delivered: Type.Integer(),
+  lost: Type.Integer({ description: 'could not be read back, and were never delivered' }),
   highWater: Type.Boolean(),
   refusal: orNull(Type.String({ description: 'why no tap is taken' })),
   openIntents: Type.Integer({ description: 'cards that are expected back' }),

@@ -1,6 +1,7 @@
 // Value onto chips at a lane, on the real stack: virtual readers under pcscd, gateways as processes, a ledger
 // on PostgreSQL. A card that leaves at every command, gateways killed at every named place, a ledger that is
 // gone at every point: the chip, the gateway's book and the ledger agree in the end.
+import { execFileSync } from 'node:child_process'
 import { readFileSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -11,6 +12,7 @@ import { balances } from '../ledger/store/balances.ts'
 import { verifyBooks } from '../ledger/verifying/verify-books.ts'
 import { manualClock } from '../runtime/clock.ts'
 import { HttpAnswerError } from '../runtime/http-client.ts'
+import { maskCards } from '../runtime/log.ts'
 import type { ChargeView, LaneConfig, TapView } from '../schemas/gateway.ts'
 import { cardKey } from '../schemas/record.ts'
 import { personalise, testMasterKeys } from '../terminal-sim/card/description.ts'
@@ -194,7 +196,7 @@ t.test('loads at lanes', { ...here, jobs: 3 }, async t => {
       t.equal((await city.tap(gateway, 'L1', no)).reason, 'no_load', 'nobody has asked')
       t.match(await load(city, gateway, 'L1', no), {
         outcome: 'approved', reason: 'loaded', amountFen, balanceAfterFen: opening.balanceFen + amountFen,
-        cardKey: cardKey(cardOf(no))
+        cardKey: maskCards(cardKey(cardOf(no)))
       })
       const sent = (await city.farm.exchanges({ chip: await city.chip(no) })).map(one => one.command)
       t.same(sent.slice(-commands.length).map((command, index) => command.slice(0, commands[index]?.length)),
@@ -495,6 +497,22 @@ t.test('loads at lanes', { ...here, jobs: 3 }, async t => {
         await city.rest(`GW-${no}`)
       }
     }))
+    await t.test('a disk that takes no byte more: the gateway ends, the same order is loaded', async t => {
+      const no = next()
+      const first = await opened(city, `GW-${no}`, ['K6'])
+      await order(first, 'K6', `ref-${no}`)
+      const book = join(first.spoolDir, 'loads')
+      const bytes = Math.max(...readdirSync(book).map(file => statSync(join(book, file)).size))
+      execFileSync('prlimit', ['--pid', String(first.child.pid), `--fsize=${bytes}`])
+      t.equal((await city.tap(first, 'K6', no)).reason, 'spool_failed')
+      t.strictSame(await first.ended, { code: 1, signal: null }, 'a supervisor starts it again')
+      const second = await opened(city, `GW-${no}`, ['K6'])
+      t.equal((await order(second, 'K6', `ref-${no}`)).state, 'waiting')
+      t.equal((await city.tap(second, 'K6', no)).reason, 'loaded')
+      await told(second)
+      t.same(await standing(city, no), once)
+      await city.rest(`GW-${no}`)
+    })
     // A chip that is blocked for good says no more whose it was: what became of that block stays open.
     for (const [at, form] of [
       ['block-after-intent', 'permanent'], ['block-after-command', 'temporary']] as const) {

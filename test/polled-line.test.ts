@@ -1,18 +1,23 @@
 // Polled lines: frames and layouts byte by byte, and terminals on one real pseudo terminal: they start, are
 // brought clock, prices and blacklist, and give their records, each kept before it is forgotten.
+import { rmSync } from 'node:fs'
 import fc from 'fast-check'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { describe } from '../bin/describe.ts'
 import type { EdgeHouse } from '../gateway/face.ts'
 import { openChangeBook } from '../gateway/polled/change-book.ts'
 import { polledFace } from '../gateway/polled/face.ts'
 import { readRecord } from '../gateway/polled/record.ts'
+import type { Applied } from '../gateway/terminals/sightings.ts'
+import { faresFrom, firstDocument } from '../bench/fares/city.ts'
 import { manualClock } from '../runtime/clock.ts'
 import { createLog } from '../runtime/log.ts'
 import type { PolledSpeaks, PolledTerminal } from '../schemas/polled/config.ts'
 import { buildPolled, cutPolled } from '../schemas/polled/frame.ts'
 import {
-  layoutBytes, parametersLayout, readLayout, recordLayout, rideLayout, statusLayout, writeLayout
+  commands, layoutBytes, parametersLayout, readLayout, recordLayout, rideLayout, statusLayout, writeLayout,
+  writePacket
 } from '../schemas/polled/messages.ts'
 import type { PortConfig } from '../schemas/port.ts'
 import { cardKey, evidenceHash, type TransactionRecord } from '../schemas/record.ts'
@@ -88,6 +93,31 @@ t.test('a record: 67 bytes in the order of the table, and what it becomes', asyn
   t.match(readRecord(odd, config), { kind: 'odd' })
 })
 
+t.test('a dump in words, cards masked', async t => {
+  const record = debit(1, 1, 'B1')
+  const frame = (code: number, payload: Uint8Array) => buildPolled({ address: 5, code, payload })
+  const said = (...parts: Uint8Array[]) => {
+    const { title, rows } = describe(Buffer.concat(parts).toString('hex'), 'polled')
+    const words = [title, ...rows.map(row => row.join(': '))].join('\n')
+    t.notMatch(words, new RegExp(record.card.serial))
+    return words
+  }
+  t.match(said(frame(0x88, writeLayout(recordLayout, stored(record)))),
+    /^polled line: 5 done\nrecord no: \d+\nissuer: .*\nserial: 031049\*+\d{4}\n[^]*\namount: 1\.80 yuan\n/)
+  const packet = writePacket({ version: 3, before: 0, after: 9, first: true, last: true },
+    [{ serial: 9, on: true, card: record.card }])
+  t.match(said(frame(commands.blacklist, packet)),
+    /^polled line: 5 blacklist\nversion: 3\n[^]*packet: first and last\non the list: 031049\*+\d{4} of issuer/)
+  const turn = [
+    Uint8Array.of(0x85), Uint8Array.of(0x85), frame(commands.give, Uint8Array.of(0, 0, 0, 7)),
+    frame(0x88, new Uint8Array(0))
+  ]
+  t.equal(said(...turn), 'polled line: poll of 5, poll of 5, 5 give, 5 done\n5 give: record no: 7')
+  t.equal(describe(Buffer.concat(turn).toString('hex')).title,
+    'polled line: poll of 5, poll of 5, 5 give, 5 done', 'it is known without being told')
+  t.throws(() => describe('0510020102FFFF', 'polled'), /no polled line/)
+})
+
 t.test('changes of the list: numbered across versions and restarts', async t => {
   const dir = t.testdir()
   const cards = [0, 1, 2, 3].map(number => card(number).card)
@@ -105,6 +135,11 @@ t.test('changes of the list: numbered across versions and restarts', async t => 
   t.equal(told(2), undefined, 'the removal of a is forgotten')
   t.equal(told(3), '4+c 5-b 6+d')
   t.equal(told(9), undefined, 'a terminal of another gateway')
+  const book = openChangeBook(dir, 1)
+  rmSync(dir, { recursive: true })
+  t.throws(() => book.follow({ version: 6, cards: [a] }), /ENOENT/)
+  t.match({ version: book.version, serial: book.serial }, { version: 5, serial: 6 },
+    'no number is told that is not on disk')
 })
 
 /* ---- who answers, and what: in this process, with a stranger on the wires ---- */
@@ -115,14 +150,15 @@ const honest: Tamper = answer => [answer]
 
 function lineOf (
   t: Test, config: Partial<PolledTerminal> = {}, at = '2026-03-02T12:00:00+08:00',
-  { entries = 2, ...more }: Partial<PolledSpeaks> & { entries?: number } = {}
+  { entries = 2, ...more }: Partial<PolledSpeaks> & { entries?: number } = {},
+  given: { changes?: object, parameters?: object } = {}
 ) {
   const listed = Array.from({ length: entries }, (_, index) =>
     ({ serial: index + 1, on: true, card: card(11 + index).card }))
   const after = (serial: number) => listed.filter(one => one.serial > serial)
   const state = { enrolled: true, tamper: honest }
   const [collected, events]: [TransactionRecord[], string[]] = [[], []]
-  const said: { boot?: boolean, clockMs?: number, applied?: readonly unknown[] }[] = []
+  const said: { boot?: boolean, clockMs?: number, applied?: readonly Applied[] }[] = []
   const event = (what: string) => (_: unknown, kind: string) => {
     const row = `${what} ${kind}`
     if (what === 'raise' || events.includes(row.replace('clear', 'raise'))) events.push(row)
@@ -133,10 +169,11 @@ function lineOf (
     spool: { refusal: () => null, collect: async (record: TransactionRecord) => { collected.push(record) } },
     changes: {
       version: 1, serial: entries, follow: () => undefined, rest: after, whole: () => listed,
-      since: (serial: number) => serial > entries ? null : after(serial)
+      since: (serial: number) => serial > entries ? null : after(serial), ...given.changes
     },
     parameters: {
-      blacklistVersion: () => 1, blacklist: () => null, tariff: () => ({ version: 7, operators: {} })
+      blacklistVersion: () => 1, blacklist: () => null, tariff: () => ({ version: 7, operators: {} }),
+      fares: () => [], ...given.parameters
     },
     terminals: {
       find: () => state.enrolled ? { ok: true } : { ok: false, reason: 'terminal_not_enrolled', why: '' },
@@ -184,6 +221,9 @@ function lineOf (
     }
   }
 }
+
+const applies = (kind: Applied['kind']) => ({ applied = [] }: { applied?: readonly Applied[] }): boolean =>
+  applied.some(one => one.kind === kind)
 
 const withRecords = (count: number, psam = '990000000001') => {
   const terminal = newTerminal(1, psam, '20260302120000')
@@ -321,10 +361,53 @@ t.test('what a terminal does not take keeps no record from coming, and the centr
     await until(() => (terminal.heard['status'] ?? 0) > before + 100, `${name}, a hundred turns`)
     t.equal(terminal.heard[command], 3, `${name}: three times, and it rests`)
     t.equal(said.filter(({ boot }) => boot === true).length, 1, `${name}: it has started once`)
-    if (command === 'blacklist') t.ok(said.every(({ applied = [] }) => applied.length === 0), name)
+    if (command === 'blacklist') t.notOk(said.some(applies('blacklist')), name)
     else t.equal(terminal.store.blacklistVersion, 1, `${name}: what it takes it has`)
   }
 })
+
+t.test('a list that cannot be kept keeps no record from coming, and no process from living', async t => {
+  const terminal = withRecords(3)
+  let tries = 0
+  const follow = () => {
+    tries += 1
+    throw new Error('ENOSPC: no space left on device')
+  }
+  const { line, collected, until } = lineOf(t, {}, undefined, {}, { changes: { version: 3, follow } })
+  void serveLine(line, [terminal])
+  await until(() => terminal.store.records.length === 0, 'its records')
+  t.same(counters(collected), [101, 102, 103])
+  await until(() => (terminal.heard['status'] ?? 0) > 100, 'a hundred turns')
+  t.equal(tries, 1, 'the disk is tried again after a while')
+})
+
+t.test('the tariff that counts is brought, from a document where one speaks of the line, and told as applied',
+  async t => {
+    const simple = {
+      version: 7, operators: {
+        BUS: { kind: 'flat', fareFen: 200, cardFareFen: 180 },
+        FRY: { kind: 'flat', fareFen: 500, cardFareFen: 450 }
+      }
+    }
+    const documents = faresFrom({ ...firstDocument, version: 9 })
+    const rows = [
+      ['no document', [], { line: '12' }, { version: 7, priced: 1, fareFen: 200, cardFareFen: 180 }],
+      ['a document', documents, { line: '12' }, { version: 9, priced: 1, fareFen: 200, cardFareFen: 180 }],
+      ['no line', documents, {}, { version: 9, priced: 1, fareFen: 200, cardFareFen: 180 }],
+      ['no one price', documents, { line: 'S1' }, { version: 9, priced: 0, fareFen: 0, cardFareFen: 0 }],
+      ['of others', documents, { operator: 'FRY' }, { version: 7, priced: 1, fareFen: 500, cardFareFen: 450 }]
+    ] as const
+    for (const [name, fares, at, expected] of rows) {
+      const terminal = withRecords(0)
+      const parameters = { tariff: () => simple, fares: () => fares }
+      const { line, said, until } = lineOf(t, at, undefined, {}, { parameters })
+      void serveLine(line, [terminal])
+      await until(() => said.some(applies('tariff')), `${name}: the centre hears of it`)
+      t.match(terminal.store.parameters, expected, name)
+      const told = said.flatMap(({ applied = [] }) => applied).find(({ kind }) => kind === 'tariff')
+      t.match(told, { version: expected.version, atMs: Date.parse('2026-03-02T12:00:00+08:00') }, name)
+    }
+  })
 
 t.test('what was not taken is brought once more after a while, and the event is over', async t => {
   const terminal = withRecords(0)
@@ -335,7 +418,7 @@ t.test('what was not taken is brought once more after a while, and the event is 
   t.ok((terminal.heard['status'] ?? 0) > 10, 'the line has time for others')
   delete terminal.balks['blacklist']
   await until(() => terminal.store.blacklistVersion === 1, 'its list')
-  await until(() => said.some(({ applied = [] }) => applied.length > 0), 'the centre hears of it')
+  await until(() => said.some(applies('blacklist')), 'the centre hears of it')
   t.equal(terminal.store.list.size, 2)
   t.same([events[0], events.at(-1)], ['raise not_updated', 'clear not_updated'])
 })
@@ -384,7 +467,7 @@ t.test('who is not enrolled, or has another PSAM, gives its records and is broug
   t.ok(events.includes('raise psam_refused'))
   Object.assign(terminal.store, { psam: '990000000001' })
   await until(() => terminal.store.blacklistVersion === 1 && !terminal.booted, 'served')
-  await until(() => said.some(({ applied = [] }) => applied.length > 0), 'it has the list')
+  await until(() => said.some(applies('blacklist')), 'it has the list')
   t.equal(events.at(-1), 'clear psam_refused')
   t.equal(said[0]?.boot, true)
 
@@ -392,7 +475,7 @@ t.test('who is not enrolled, or has another PSAM, gives its records and is broug
   state.tamper = restated({ blacklistSerial: 1 })
   said.length = 0
   await until(() => said.length > 3, 'it says the version')
-  t.ok(said.slice(1).every(({ applied = [] }) => applied.length === 0))
+  t.notOk(said.slice(1).some(applies('blacklist')))
 })
 
 const noPty = whyNoPty()

@@ -3,6 +3,7 @@
 import fc from 'fast-check'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
+import { describe } from '../bin/describe.ts'
 import {
   type PosKind, posFields, posKinds, posReasons, readPosMessage, writePosMessage
 } from '../schemas/pos-line/messages.ts'
@@ -104,6 +105,28 @@ t.test('frames: any bytes are cut alike whole and in pieces, and each piece take
 })
 
 /* ---- messages ---- */
+
+t.test('a dump in words, cards masked', async t => {
+  const serial = '03104990600000000016'
+  const sale = text(`SALE|key=0001|card=02313750FFFFFFFF-${serial}-1|amountFen=180`)
+  const said = (bytes: Uint8Array | string) => {
+    const { title, rows } = describe(typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString('hex'))
+    const words = [title, ...rows.map(row => row.join(': '))].join('\n')
+    t.notMatch(words, new RegExp(serial))
+    return words
+  }
+  const card = '02313750FFFFFFFF-031049**********0016-1'
+  t.match(said(buildFrame(sale, plainLrc)), new RegExp(`^POS line: SALE\nkey: 0001\ncard: ${card
+    .replaceAll('*', '.')}\namount: 1.80 yuan$`))
+  const other = buildFrame(sale, { start: 0x7f, stx: true, etx: false })
+  t.match(said(other), /^POS line: SALE\n/, 'another check byte')
+  t.match(said(Buffer.from(sale).toString()), /^POS line: SALE\n/, 'without its frame')
+  const dump = Buffer.concat([
+    Uint8Array.of(control.enq, control.ack), buildFrame(sale, plainLrc), Uint8Array.of(control.nak)
+  ])
+  t.match(said(dump), /^POS line: ENQ, ACK, SALE, NAK\nSALE: key: 0001\n/)
+  t.throws(() => describe('SALE|key=0001'), /^POS line: card at offset 13: is missing$/)
+})
 
 t.test('messages: what is wrong is named with its field and offset', async t => {
   const rows = `

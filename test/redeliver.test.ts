@@ -22,14 +22,15 @@ t.test('asks once, waits until all has gone, and says what went', async t => {
   })
   await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  t.equal(await redeliver(['--url', url, '--since', since], 1),
+  t.equal(await redeliver(['--url', url, '--since', since], { pollMs: 1 }),
     'records 12 to 90 of the spool were delivered again')
   t.strictSame(asked, [
     `POST /v1/spool/redeliver {"since":"${since}"}`, ...Array(3).fill('GET /v1/spool ')
   ])
   range = null
-  t.equal(await redeliver(['--url', url, '--since', since], 1), `the spool holds nothing since ${since}`)
-  await t.rejects(redeliver(['--url', url, '--since', 'yesterday'], 1), /POST .*: 400/)
+  t.equal(await redeliver(['--url', url, '--since', since], { pollMs: 1 }),
+    `the spool holds nothing since ${since}`)
+  await t.rejects(redeliver(['--url', url, '--since', 'yesterday'], { pollMs: 1 }), /POST .*: 400/)
   await t.rejects(redeliver(['--url', url]), /wanted: --url/)
   server.close()
 })

@@ -43,6 +43,7 @@ export async function openBlocks (options: BlocksOptions): Promise<Blocks> {
     files,
     clock,
     limits: options.journal ?? {},
+    onFailure: options.onFailure,
     apply: entry => {
       if ('told' in entry) blocks.delete(entry.told)
       else blocks.set(cardKey(entry.block.card), entry.block)

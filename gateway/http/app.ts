@@ -1,10 +1,10 @@
 // What a gateway answers over HTTP: health, figures, lanes, ports, charges, identities, taps, spool,
 // parameters. Carries, decides nothing.
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
-import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
+import { type FastifyInstance, fastify } from 'fastify'
 import { Type } from 'typebox'
 import { formatIso, parseIso } from '../../runtime/instants.ts'
-import type { Log } from '../../runtime/log.ts'
+import { type Log, maskCards } from '../../runtime/log.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
 import { Problem } from '../../schemas/api.ts'
 import {
@@ -19,12 +19,14 @@ import { type RequestReason, requestReasons } from '../../schemas/reasons.ts'
 import { type Before, type Charges, ChargeConflictError } from '../charges.ts'
 import { type Condition, illnesses, readiness } from '../health.ts'
 import type { Identities } from '../identities.ts'
+import { askForToken, onlyHere } from './caller.ts'
 import { type Load, isWritten } from '../loads/book.ts'
 import type { Loads } from '../loads/loads.ts'
 import type { Lane } from '../pcsc/lane.ts'
 import type { Pins } from '../pins.ts'
 import type { Ports } from '../ports.ts'
 import type { Spool } from '../spool/spool.ts'
+import type { PaidCharge } from '../spool/state.ts'
 import type { Tapes } from '../tapes.ts'
 import type { Taps } from '../taps.ts'
 import type { Parameters } from '../uplink/parameters.ts'
@@ -45,6 +47,8 @@ export type Served = {
   readonly metrics: Metrics
   readonly condition: () => Condition
   readonly log: Log
+  /** Absent: whoever comes may ask. */
+  readonly token?: string | undefined
 }
 
 const whole = (description: string) => Type.Optional(Type.String({ pattern: '^\\d{1,15}$', description }))
@@ -62,6 +66,7 @@ export function buildApp (served: Served): FastifyInstance {
     const why = `there is no ${request.method} ${request.url}`
     return reply.code(404).type('application/problem+json').send(problem(404, why))
   })
+  askForToken(app, served.token)
   addHealth(app, served)
   addLanes(app, served)
   addIdentities(app, served)
@@ -73,6 +78,7 @@ export function buildApp (served: Served): FastifyInstance {
 
 const reasonsOf: Readonly<Record<number, RequestReason>> = {
   400: 'body_invalid',
+  401: 'unauthenticated',
   403: 'forbidden',
   404: 'not_found',
   409: 'charge_conflict',
@@ -87,10 +93,6 @@ function problem (status: number, detail: string): Problem {
 
 class BadRequest extends Error {
   readonly statusCode = 400
-}
-
-class Forbidden extends Error {
-  readonly statusCode = 403
 }
 
 class NotFound extends Error {
@@ -115,7 +117,7 @@ function addHealth (app: FastifyInstance, { condition, metrics }: Served): void 
   app.get('/metrics', async (_, reply) => reply.type('text/plain; version=0.0.4').send(metrics.render()))
 }
 
-function addLanes (app: FastifyInstance, { lanes, taps, charges, loads, pins }: Served): void {
+function addLanes (app: FastifyInstance, { lanes, taps, charges, loads, pins, spool }: Served): void {
   const typed = app.withTypeProvider<TypeBoxTypeProvider>()
   typed.get('/v1/lanes', { schema: { response: { 200: Type.Array(LaneView) } } },
     async () => [...lanes.values()].map(lane => lane.view()))
@@ -129,7 +131,8 @@ function addLanes (app: FastifyInstance, { lanes, taps, charges, loads, pins }: 
     if (lane.mode !== 'till') {
       throw new NotFound(`lane ${lane.lane} charges by tariff; only a till takes amounts`)
     }
-    return reply.code(202).send(charges.ask(lane.lane, request.body))
+    const before = paidBefore(spool.charge(lane.lane, request.body.reference))
+    return reply.code(202).send(charges.ask(lane.lane, request.body, before))
   })
 
   typed.post('/v1/lanes/:lane/loads', {
@@ -185,7 +188,8 @@ function addLanes (app: FastifyInstance, { lanes, taps, charges, loads, pins }: 
   }, async request => {
     const { after = '0', limit = '100', wait = '0' } = request.query
     const count = Math.min(Number(limit), limits.pageItemsMax)
-    return taps.after(Number(after), count, Math.min(Number(wait), waitMaxMs))
+    const found = await taps.after(Number(after), count, Math.min(Number(wait), waitMaxMs))
+    return found.map(tap => ({ ...tap, cardKey: tap.cardKey === null ? null : maskCards(tap.cardKey) }))
   })
 }
 
@@ -209,16 +213,12 @@ function addIdentities (app: FastifyInstance, { identities }: Served): void {
   })
 }
 
-/**
- * `what`: that must not cross a network without TLS. The Host is looked at as well: a page of a stranger in a
- * browser of this machine may have its name point here.
- */
-function onlyHere ({ ip, hostname }: Pick<FastifyRequest, 'ip' | 'hostname'>, what: string): void {
-  if (isLoopback(ip) && (hostname === 'localhost' || isLoopback(hostname.replace(/^\[|\]$/g, '')))) return
-  throw new Forbidden(`${what} on the machine of the gateway alone`)
+/** What a chip may have paid to an earlier process of this gateway is not debited again. */
+function paidBefore (known: PaidCharge | undefined): Before | undefined {
+  if (known === undefined) return undefined
+  const { amountFen, card, state, reason } = known
+  return { amountFen, card, state, reason }
 }
-
-const isLoopback = (address: string): boolean => /^(::ffff:)?127(\.\d{1,3}){3}$|^::1$/.test(address)
 
 /** A load that an earlier process of this gateway has made, or has not seen the end of, is not made again. */
 function knownOf (load: Load | undefined): Before | undefined {
@@ -274,12 +274,13 @@ function addSpool (app: FastifyInstance, { spool, uplink, parameters }: Served):
 }
 
 function spoolView (spool: Spool, uplink: Uplink): SpoolView {
-  const { depth, oldestAtMs, delivered, highWater, openIntents, parked, redelivering } = spool.status()
+  const { depth, oldestAtMs, delivered, lost, highWater, openIntents, parked, redelivering } = spool.status()
   const { state, failures, lastFailure, results } = uplink.status()
   return {
     depth,
     oldest: oldestAtMs === null ? null : formatIso(oldestAtMs),
     delivered,
+    lost,
     highWater,
     refusal: spool.refusal(),
     openIntents,

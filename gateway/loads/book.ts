@@ -61,7 +61,7 @@ const keptDays = 30
 const dayMs = 86_400_000
 
 export async function openBook (
-  files: FileLayer, clock: Clock, limits: Partial<JournalLimits> = {}
+  files: FileLayer, clock: Clock, limits: Partial<JournalLimits> = {}, onFailure?: (failure: Error) => void
 ): Promise<Book> {
   const loads = new Map<string, Load>()
   /** By card: every tap asks. */
@@ -88,6 +88,7 @@ export async function openBook (
     files,
     clock,
     limits,
+    onFailure,
     apply: entry => {
       if ('declined' in entry) loads.delete(entry.declined)
       else keep(entry.load)

@@ -61,7 +61,7 @@ export async function openLoads (options: LoadsOptions): Promise<Loads> {
   const { http, files, clock, nowMs, random, newKey, log } = options
   const settings = { ...loadSettings, ...options.settings }
   const { retryMs } = settings
-  const book = await openBook(files, clock, options.journal)
+  const book = await openBook(files, clock, options.journal, options.onFailure)
   /** Asked for by a process that ended before it sent CREDIT. */
   for (const load of book.at('asked')) await book.put(concluded(load, { outcome: 'withdrawn' }))
 

@@ -51,6 +51,7 @@ export async function openOrders (options: OrdersOptions): Promise<Orders> {
     files,
     clock,
     limits: options.journal ?? {},
+    onFailure: options.onFailure,
     apply: entry => {
       if ('gone' in entry) orders.delete(entry.gone)
       else orders.set(entry.order.key, entry.order)

@@ -14,7 +14,7 @@ export type ChangeBook = {
   readonly version: number
   /** Of the last change. */
   readonly serial: number
-  /** Takes up what the gateway's list has become. */
+  /** Takes up what the gateway's list has become. Throws where that cannot be kept: it stays as it was. */
   follow (list: HeldList | null): void
   /** What a terminal at `serial` misses, oldest first; null where only the whole list helps. */
   since (serial: number): readonly ListChange[] | null
@@ -47,10 +47,11 @@ export function openChangeBook (dir: string, removalsKept = removalsMax): Change
 
   function follow (list: HeldList | null): void {
     if (list === null || list.version === book.version) return
-    book = afterChange(book, list, removalsKept)
+    const next = afterChange(book, list, removalsKept)
+    keepJson(path, next) // first: numbers that a terminal has heard are never given to something else
+    book = next
     all = changesIn(book)
     whole = all.filter(({ on }) => on)
-    keepJson(path, book)
   }
 
   const rest = (serial: number): readonly ListChange[] => all.slice(firstAfter(all, serial))

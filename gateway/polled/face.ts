@@ -11,6 +11,8 @@ import { evidenceHash } from '../../schemas/record.ts'
 import { hex } from '../../schemas/epurse/hex.ts'
 import type { EdgeHouse, Face } from '../face.ts'
 import { napper } from '../nap.ts'
+import { tariffAt } from '../tariff-at.ts'
+import type { Applied } from '../terminals/sightings.ts'
 import { polledLine, type PolledLine, type TurnEnd } from './exchange.ts'
 import {
   afterStatus, type Brought, broughtKinds, type Command, hasBooted, hasRestarted, holdsList, isBrought,
@@ -59,6 +61,7 @@ export function polledFace (speaks: PolledSpeaks, house: EdgeHouse, port: string
   }))
   const running = new Set<Promise<void>>()
   const closing = new AbortController()
+  let listDueMs = 0
 
   /** One line, one master: turns never overlap. */
   async function poll (line: PolledLine, over: () => boolean): Promise<void> {
@@ -179,15 +182,17 @@ export function polledFace (speaks: PolledSpeaks, house: EdgeHouse, port: string
         ? { after: 0, given: false, full: false }
         : {})
     }
-    const version = status.blacklistVersion
-    const applied = version > 0 && holdsList(status, wanted)
-      ? [{ kind: 'blacklist' as const, version, atMs: now }]
-      : []
+    const { blacklistVersion, parametersVersion } = status
+    const applied: Applied[] = []
+    if (holdsList(status, wanted)) applied.push({ kind: 'blacklist', version: blacklistVersion, atMs: now })
+    if (parametersVersion === wanted.parameters.version) {
+      applied.push({ kind: 'tariff', version: parametersVersion, atMs: now })
+    }
     member.serves = mayServe(member.config, status)
     if (!member.serves) return true
     sayWhatIsNotTaken(member, status, wanted)
     house.terminals.heard({ operator, terminal }, {
-      applied, ...(booted && !member.bootTold ? { boot: true } : {}),
+      applied: applied.filter(one => one.version > 0), ...(booted && !member.bootTold ? { boot: true } : {}),
       ...(shows === null ? {} : { clockMs: shows })
     })
     member.bootTold = booted
@@ -287,16 +292,28 @@ export function polledFace (speaks: PolledSpeaks, house: EdgeHouse, port: string
     return false
   }
 
-  function wantedBy ({ config: { operator }, serves, known: { told }, toldMs }: Member): Wanted {
+  /** A disk that is full keeps the list from changing, and no record from coming. */
+  function followList (): void {
     const { changes, parameters } = house
-    if (parameters.blacklistVersion() !== changes.version) changes.follow(parameters.blacklist())
-    const tariff = parameters.tariff()
-    const price = tariff?.operators[operator]
+    if (parameters.blacklistVersion() === changes.version || nowMs() < listDueMs) return
+    try {
+      changes.follow(parameters.blacklist())
+    } catch (error) {
+      listDueMs = nowMs() + settings.tellAgainMs
+      log.error({ alarm: 'list_not_kept', err: error }, 'terminals keep the blacklist that they have')
+    }
+  }
+
+  function wantedBy ({ config, serves, known: { told }, toldMs }: Member): Wanted {
+    const { changes, parameters } = house
+    followList()
+    const tariff = tariffAt(parameters, config, clock.now())
+    const price = tariff?.price ?? null
     return {
       clock: hex(bcdDateTime(clock.now())),
       driftMsMax: settings.driftMsMax,
       parameters: {
-        version: tariff?.version ?? 0, priced: price === undefined ? 0 : 1, fareFen: price?.fareFen ?? 0,
+        version: tariff?.version ?? 0, priced: price === null ? 0 : 1, fareFen: price?.fareFen ?? 0,
         cardFareFen: price?.cardFareFen ?? 0
       },
       list: { version: changes.version, serial: changes.serial },

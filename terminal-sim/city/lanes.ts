@@ -2,6 +2,7 @@
 // its order per lane and per card. It refuses to know what the ledger makes of it.
 import { setTimeout as delay } from 'node:timers/promises'
 import { type HttpClient, createHttpClient } from '../../runtime/http-client.ts'
+import { maskCards } from '../../runtime/log.ts'
 import type { GatewayConfig, LaneView, ParametersView, SpoolView, TapView } from '../../schemas/gateway.ts'
 import { cardKey } from '../../schemas/record.ts'
 import type { CardReport } from '../card/description.ts'
@@ -116,7 +117,7 @@ function tapFeed (http: HttpClient) {
   const stop = new AbortController()
 
   const isFor = ({ lane, card }: Waiter, view: TapView): boolean =>
-    view.lane === lane && (view.cardKey === null || view.cardKey === card)
+    view.lane === lane && (view.cardKey === null || view.cardKey === maskCards(card))
 
   async function run (): Promise<void> {
     for (let after = 0; !stop.signal.aborted;) {

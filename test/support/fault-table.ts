@@ -229,6 +229,14 @@ export const faults: readonly (readonly [part: string, rows: readonly Fault[]])[
       ]
     },
     {
+      fault: 'kill -9 at each named place of a payment at a till, which asks again for the same bill',
+      resident: 'where the debit was not sent paid, where nobody saw its end paid_before; behind it the ' +
+        'till hears that it is paid, and the card no_charge',
+      spool: '1 grey where the outcome was open, none else; the reference of the bill',
+      ledger: 'the bill once, as the chip has paid',
+      shown: [[pcsc, 'killed at every named place at a till: the same bill is debited once']]
+    },
+    {
       fault: 'kill -9 of gateway, ledger and PostgreSQL at random moments',
       resident: 'as above',
       spool: 'as above',
@@ -284,6 +292,37 @@ export const faults: readonly (readonly [part: string, rows: readonly Fault[]])[
       resident: 'paid, record_failed, paid_before',
       spool: '2 whole, 1 grey',
       ledger: '2 of 2 fares'
+    }
+  ]],
+  ['Other things on a full disk', [
+    {
+      fault: 'the disk takes no byte more, before or behind a purchase in ISO 8583; the gateway ends and ' +
+        'is started again',
+      resident: 'nothing, then 00 where the ledger was not asked, 98 where it was',
+      spool: 'nothing: a request is no record; in the book of the port what was asked, and its reversal',
+      ledger: 'once, or taken back',
+      shown: [['test/disks.test.ts', 'ISO 8583, before the ledger is asked and behind it']]
+    },
+    {
+      fault: 'the disk takes no byte more while a POS line asks; the gateway ends and is started again',
+      resident: 'sale and void approved; a record spool_failed, then stored',
+      spool: 'the record, once it is taken',
+      ledger: 'each once',
+      shown: [['test/disks.test.ts', 'a POS line: requests need no disk']]
+    },
+    {
+      fault: 'the disk takes no byte more when a load is asked for; the gateway ends and is started again',
+      resident: 'spool_failed, then loaded',
+      spool: 'in the book of loads: nothing, then told',
+      ledger: 'once, as the chip holds it',
+      shown: [[loads, 'a disk that takes no byte more: the gateway ends']]
+    },
+    {
+      fault: 'the disk of what was taken back, of loads, blocks, orders, sessions or fees of a library fails',
+      resident: 'no answer, and no promise',
+      spool: 'as it was; the gateway ends, and is started again',
+      ledger: 'as after kill -9',
+      shown: [['test/disks.test.ts', 'each journal tells of a disk that fails']]
     }
   ]],
   ['The clock', [
