@@ -3,7 +3,14 @@
 // `npm run bench -- fuzz [CASES [CODEC]]`: a million for each codec unless told.
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { cutHop, cutAnswers, cutSteps, hopFrame, packAnswers, packSteps } from '../gateway/pcsc/hop-frames.ts'
+import { iso8583Masker } from '../gateway/iso8583/mask.ts'
+import {
+  cutAnswers, cutGreeting, cutHop, cutMoment, cutSteps, hopFrame, packAnswers, packGreeting, packMoment,
+  packSteps
+} from '../gateway/pcsc/hop-frames.ts'
+import { polledMasker } from '../gateway/polled/mask.ts'
+import { posLineMasker } from '../gateway/pos-line/mask.ts'
+import { sip2Masker } from '../gateway/sip2/mask.ts'
 import { cutFrames, encodeFrame, findFrame } from '../gateway/spool/frame.ts'
 import { readAnswer, readBlacklist } from '../schemas/clearing-file/answers.ts'
 import { readConsumptionFile, readConsumptionRecord } from '../schemas/clearing-file/consumption.ts'
@@ -22,6 +29,10 @@ import { suites } from '../schemas/epurse/suite.ts'
 import {
   cutFrame, frameOf, lengthHeaders, type LengthStyle, openEnvelope
 } from '../schemas/iso8583/framing.ts'
+import {
+  field48, readField48, readField54, readField60, readField61
+} from '../schemas/iso8583/exchanges.ts'
+import { keyLayouts, readKeys } from '../schemas/iso8583/mac.ts'
 import { buildMessage, parseMessage } from '../schemas/iso8583/message.ts'
 import { readLines } from '../schemas/medical/layout.ts'
 import { parseAnswer, parseRequest } from '../schemas/medical/message.ts'
@@ -108,6 +119,13 @@ const record = ascii('00000001' + '430400000000002' + 'B1      ' + '031049906000
   '990000000001' + 'A1B2C3D4' + '00' + '00' + '0' + '000000' + '01' + '00' + '02313750FFFFFFFF' +
   'L5      V1      S1      ')
 const xf = 'XF2026030202430400000000002' + '00001'
+
+const tapeMaskers = [false, true].flatMap(numbers => [
+  iso8583Masker({ protocol: 'iso8583', terminals: [], issuers: [] }, numbers),
+  iso8583Masker({ protocol: 'iso8583', terminals: [], issuers: [], line: true }, numbers),
+  posLineMasker({ protocol: 'pos-line', terminals: [] }, numbers), polledMasker(),
+  sip2Masker({ protocol: 'sip2', library: 'LIB', institution: 'LIB', name: 'Library' }, numbers)
+])
 
 /** Records of a social-security card: the first byte of what is left says where the next begins. */
 function ssseRecords (bytes: Uint8Array): Uint8Array[] {
@@ -228,6 +246,23 @@ export const codecs: readonly Codec[] = [
     }
   },
   {
+    name: 'ISO 8583 fields with parts',
+    samples: [
+      ascii(field48({ debit: { count: 2, amountFen: 300 }, credit: { count: 0, amountFen: 0 } }, 'asked')),
+      ascii('22000001003'), ascii('0000010000410302'), ascii('0002156C000000012345'),
+      ...Object.values(keyLayouts).map(({ keyBytes, track }) =>
+        new Uint8Array((keyBytes + 4) * (track ? 3 : 2)))
+    ],
+    read: bytes => {
+      const text = Buffer.from(bytes).toString('latin1')
+      readField48(text)
+      readField54(text)
+      readField60(text)
+      readField61(text)
+      return (['001', '003', '004'] as const).flatMap(layout => refusalOf(() => readKeys(bytes, layout)))
+    }
+  },
+  {
     name: 'SIP2',
     samples: [
       '9300CNterm1|COterm1|CPThe floor|AY1AZF36F\r', '9900302.00AY1AZFCA5\r', '97AZFEF5\r',
@@ -256,14 +291,17 @@ export const codecs: readonly Codec[] = [
     samples: [
       hopFrame('connect', 7, 1, unhex('00000BB8')), hopFrame('event', 1, 2), hopFrame('failed', 7, 0, 'gone'),
       packSteps([{ command: unhex('00A4000002'), goOn: 'always' }]),
-      packAnswers([{ kind: 'answer', sw: 0x9000, data: unhex('0102') }, { kind: 'unknown', why: 'silent' }])
+      packAnswers([{ kind: 'answer', sw: 0x9000, data: unhex('0102') }, { kind: 'unknown', why: 'silent' }]),
+      packGreeting({ deadlineMs: 3_000, steps: [{ command: unhex('00A4000002'), goOn: 'always' }] }),
+      packMoment(41n, null), packMoment(42n, 7)
     ],
     read: bytes => [
       ...refusalOf(() => cutAll(bytes, rest => {
         const found = cutHop(rest)
         return found === null ? null : { piece: found.frame, rest: found.rest }
       })),
-      ...refusalOf(() => cutSteps(bytes)), ...refusalOf(() => cutAnswers(bytes))
+      ...refusalOf(() => cutSteps(bytes)), ...refusalOf(() => cutAnswers(bytes)),
+      ...refusalOf(() => cutGreeting(bytes)), ...refusalOf(() => cutMoment(bytes, 50n))
     ]
   },
   {
@@ -279,6 +317,22 @@ export const codecs: readonly Codec[] = [
       const answers = (['SS', 'QS', 'NS'] as const).map(type => readAnswer(type, text))
       const read = [line, file, ...answers, readBlacklist(text)]
       return read.flatMap(one => one.ok ? [] : [JSON.stringify(one)])
+    }
+  },
+  {
+    name: 'tape maskers',
+    samples: [
+      frameOf(envelope, { length: 'nac', line: false }), buildFrame(ascii(sale), plainLrc),
+      buildPolled({ address: 9, code: 0x40, payload: new Uint8Array(67) }),
+      ascii('2300119960212    100239AOid_21|AA104000000105|ACpw|\r')
+    ],
+    read: bytes => {
+      for (const mask of tapeMaskers.map(make => make())) {
+        for (const part of [bytes.subarray(0, bytes.length >> 1), bytes.subarray(bytes.length >> 1)]) {
+          for (const say of mask(part)) say()
+        }
+      }
+      return []
     }
   },
   {
@@ -324,7 +378,7 @@ function casesOf (samples: readonly Uint8Array[]): fc.Arbitrary<Uint8Array> {
 }
 
 /** Where in the bytes, or how many there are in place of how many. */
-const saysWhere = /offset|columns|at byte|wanted|\blong\b|(in|of) \d+ bytes|"detail"|"field":"\w/
+const saysWhere = /offset|columns|at byte|wanted|\blong\b|(in|of) \d+ bytes|has \d+ bytes, not|"detail"|"field":"\w/
 
 /** Throws with the bytes where a decoder fails. Answers how many errors were told. */
 export function fuzz ({ name, samples, read }: Codec, cases: number, seed: number): number {

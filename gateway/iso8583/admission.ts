@@ -10,7 +10,7 @@ import type { HostReason } from '../../schemas/reasons.ts'
 import type { PortHouse } from '../face.ts'
 import type { Wire } from '../wire/wire.ts'
 import type { Book, KeptKey, TerminalState } from './book.ts'
-import { isBatchOver } from './decisions.ts'
+import { clockOf, isBatchOver } from './decisions.ts'
 import { next } from './session.ts'
 
 /** A request whose sender is known and may ask for such a thing now. */
@@ -70,7 +70,8 @@ export function openAdmission (settings: AdmissionSettings, house: PortHouse, bo
     // Whoever does not sign could use up what is the terminal's.
     const busy = key === null ? null : house.guard.tooBusy(terminal)
     if (busy !== null) return { reason: 'too_busy', why: busy, key }
-    house.terminals.heard(found.terminal)
+    const clockMs = key === null ? null : clockOf(values, house.clock.now())
+    house.terminals.heard(found.terminal, clockMs === null ? {} : { clockMs })
     const { session } = book.of(named)
     if (next[session][kind] === undefined) {
       const reason = session === 'uploading' ? 'upload_first' : 'sign_in_first'

@@ -1,4 +1,5 @@
 // What a request is answered with, from what is known: batches, originals, codes of field 39. Pure.
+import { fromDigits, localDate } from '../../runtime/instants.ts'
 import { type Kind } from '../../schemas/iso8583/exchanges.ts'
 import type { FieldValues } from '../../schemas/iso8583/fields.ts'
 import type { ProcessingRequest } from '../../schemas/iso8583/framing.ts'
@@ -39,6 +40,18 @@ export function batchFor ({ batch, settled }: TerminalState, told: string): stri
   const after = settled === null ? noBatch : String(Number(settled.batch) % batches + 1).padStart(6, '0')
   const last = [batch, told].reduce((best, one) => isLater(one, best) ? one : best, after)
   return last === noBatch ? '000001' : last
+}
+
+/**
+ * What the clock of a terminal shows, by fields 12 and 13 of a request; null where it does not say. They have
+ * no year: it is the one that brings them nearest.
+ */
+export function clockOf ({ 12: time, 13: date }: FieldValues, nowMs: number): number | null {
+  if (time === undefined || date === undefined) return null
+  const year = Number(localDate(nowMs).slice(0, 4))
+  const shown = [year - 1, year, year + 1].flatMap(one => fromDigits(`${one}${date}${time}`) ?? [])
+  return shown.reduce<number | null>((best, one) =>
+    best === null || Math.abs(one - nowMs) < Math.abs(best - nowMs) ? one : best, null)
 }
 
 /** What a void says of its original, as far as that is in the open batch. */

@@ -107,6 +107,9 @@ export function packMoment (atUs: bigint, call: number | null): Uint8Array {
 
 /** Throws a RangeError on bytes that are no moment. */
 export function cutMoment (bytes: Uint8Array, atUs: bigint): Moment {
+  if (bytes.length !== 8 && bytes.length !== 12) {
+    throw new RangeError(`a moment of ${bytes.length} bytes, wanted 8 or 12`)
+  }
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   const agoMs = Number(atUs - view.readBigUInt64BE()) / 1_000
   return { agoMs, call: bytes.length > 8 ? view.readUInt32BE(8) : null }
@@ -123,10 +126,11 @@ export function packGreeting ({ deadlineMs, steps }: Greeting): Uint8Array {
 }
 
 /** Throws a RangeError on bytes that are no greeting. */
-export const cutGreeting = (bytes: Uint8Array): Greeting => ({
-  deadlineMs: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).readUInt32BE(),
-  steps: cutSteps(bytes.subarray(4))
-})
+export function cutGreeting (bytes: Uint8Array): Greeting {
+  if (bytes.length < 4) throw new RangeError(`a greeting of ${bytes.length} bytes, wanted 4 or more`)
+  const deadlineMs = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).readUInt32BE()
+  return { deadlineMs, steps: cutSteps(bytes.subarray(4)) }
+}
 
 /* ---- steps and answers in the bytes of a frame: one byte, length of what follows, 2, and that ---- */
 

@@ -13,6 +13,7 @@ import { type CardRef, type Ride, TransactionRecord } from '../../schemas/record
 import type { NewRequest } from '../../schemas/request.ts'
 import { terminalKey } from '../../schemas/terminals.ts'
 import type { PortHouse } from '../face.ts'
+import type { Said } from '../terminals/terminals.ts'
 import type { Wire } from '../wire/wire.ts'
 
 export type PosDesk = {
@@ -59,7 +60,7 @@ export function posDesk ({ house, lane, terminals, answerMs, language }: PosDesk
     const busy = house.guard.tooBusy(terminal)
     if (busy !== null) return written(key, { reason: 'too_busy', fields: { text: plain(busy) } })
     const found = house.terminals.find(terminal.terminal, terminal.operator)
-    if (found.ok) house.terminals.heard(terminal)
+    if (found.ok) house.terminals.heard(terminal, saidOf(message, house.clock.now()))
     else if (!untouched.has(message.kind)) {
       return written(key, { reason: found.reason, fields: { text: plain(found.why) } })
     }
@@ -217,6 +218,18 @@ const rideIn = ({ stop, sense, rider, riders }: Fields): Partial<Ride> => ({
   ...rider === undefined ? {} : { rider: Number(rider) },
   ...riders === undefined ? {} : { riders: Number(riders) }
 })
+
+/** What an echo tells of the POS itself. */
+function saidOf ({ kind, fields }: PosMessage, nowMs: number): Said {
+  if (kind !== 'ECHO') return {}
+  const { time, blacklistVersion, tariffVersion } = fields
+  const clockMs = time === undefined ? Number.NaN : Date.parse(time)
+  const versions = { blacklist: Number(blacklistVersion ?? 0), tariff: Number(tariffVersion ?? 0) }
+  const applied = (['blacklist', 'tariff'] as const).map(kind => ({ kind, version: versions[kind], atMs: nowMs }))
+  return {
+    ...Number.isNaN(clockMs) ? {} : { clockMs }, applied: applied.filter(({ version }) => version > 0)
+  }
+}
 
 /** The first field in which a message differs from the one that had its key before. */
 function differs (before: PosMessage, now: PosMessage): string | null {

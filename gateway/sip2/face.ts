@@ -15,7 +15,7 @@ import { openFees } from './fees.ts'
 import { ilsLibrary } from './ils.ts'
 import type { LibrarySystem } from './library.ts'
 import { ourLibrary } from './ours.ts'
-import { begins, detectionAfter, isStale, next, type Signal, type State } from './session.ts'
+import { begins, clockOf, detectionAfter, isStale, next, type Signal, type State } from './session.ts'
 import { unavailable } from './unavailable.ts'
 import { dateOf, field, optional } from './words.ts'
 
@@ -207,7 +207,8 @@ function beginTalk (wire: Wire, { settings, house, library, counts }: Shared): T
     if (!isServed()) return unavailable(message, settings, date, 'not_possible')
     if (terminal !== null) {
       const of = { operator: settings.library, terminal }
-      house.terminals.heard(of)
+      const clockMs = clockOf(message)
+      house.terminals.heard(of, clockMs === null ? {} : { clockMs })
       if (house.guard.tooBusy(of) !== null) return unavailable(message, settings, date)
     }
     if (isStale(message, house.clock.now(), settings.staleMinutes)) {

@@ -28,6 +28,15 @@ export const detectionAfter = (on: boolean, seen: boolean): Detection => ({ on: 
 /** What changes loans and readers. A payment is named by its BK, and may have to be said again much later. */
 const changing: ReadonlySet<Code> = new Set(['01', '09', '11', '15', '29', '65'])
 
+/** What only somebody who stands there asks: its date is the clock of the self-check. */
+const live: ReadonlySet<Code> = new Set(['17', '23', '63'])
+
+/** Null where a message does not tell, or may have been recorded. */
+export function clockOf ({ code, fixed }: Message): number | null {
+  const digits = live.has(code) ? digitsOfDate(fixed['date'] ?? '') : null
+  return digits === null ? null : fromDigits(digits)
+}
+
 /** Recorded and said again, or by a terminal whose clock nobody sets. `minutesMax` undefined: never. */
 export function isStale (
   { code, fixed }: Message, atMs: number, minutesMax: number | undefined

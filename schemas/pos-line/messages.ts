@@ -57,7 +57,8 @@ export type PosField = keyof typeof posFields
 
 type KindRow = { readonly needs: readonly PosField[], readonly may: readonly PosField[] }
 export const posKinds = {
-  ECHO: { needs: ['key'], may: ['terminal'] },
+  // What its clock shows, and which versions it has applied.
+  ECHO: { needs: ['key'], may: ['terminal', 'time', 'blacklistVersion', 'tariffVersion'] },
   SALE: { needs: ['key', 'card', 'amountFen'], may: ['terminal'] },
   TOPUP: { needs: ['key', 'card', 'amountFen'], may: ['terminal'] },
   BALANCE: { needs: ['key', 'card'], may: ['terminal'] },
