@@ -17,6 +17,7 @@ import { iso8583Face } from '../gateway/iso8583/face.ts'
 import { sealTerminalKeys } from '../gateway/keys.ts'
 import { openSerialPort } from '../gateway/serial/port.ts'
 import { openTcpPort } from '../gateway/tcp/port.ts'
+import type { Said } from '../gateway/terminals/terminals.ts'
 import { openGuard } from '../gateway/wire/guard.ts'
 import { bootstrap } from '../ledger/people/bootstrap.ts'
 import { accountDifferences, balances } from '../ledger/store/balances.ts'
@@ -78,6 +79,8 @@ type Edge = {
   readonly port: number
   readonly disk: Image
   readonly lines: () => string
+  /** What the centre heard last. */
+  readonly heard: () => Said | undefined
   readonly counts: () => Readonly<Record<string, number>>
   stop (): Promise<void>
 }
@@ -119,6 +122,7 @@ async function openEdge (
     return image
   }
   const folder = (name: string) => recordingDisk(imageOf(name))
+  const heard: Said[] = []
   const shared = { clock: door.clock, nowMs: () => performance.now(), random: Math.random, log }
   const desk = await openDesk({
     http, files: folder('desk'), ...shared, settings: {
@@ -133,7 +137,7 @@ async function openEdge (
     }
   })
   const terminals = {
-    find: found, heard: () => undefined, raise: () => undefined, clear: () => undefined,
+    find: found, heard: (_: unknown, said: Said) => { heard.push(said) }, raise: () => undefined, clear: () => undefined,
     certificates: () => [], holders: () => []
   }
   const house = {
@@ -152,7 +156,7 @@ async function openEdge (
   const edge = {
     ledger: 'up' as Ledger, blacklist: 1, tariff: 0, refusal: null as 'spool_full' | null, desk, port: 0,
     disk: imageOf('iso8583-POS'),
-    lines: () => lines, counts: () => face.view().counts
+    lines: () => lines, heard: () => heard.at(-1), counts: () => face.view().counts
   }
   const face = await iso8583Face({ ...speaks, ...more }, house, 'POS')
   const carrier = { port: 'POS', begin: face.begin, random: Math.random, log }
@@ -540,6 +544,13 @@ t.test('working keys of each form, what waits for a terminal, each type of a loa
     t.equal((await pos.ask('load_void', back)).code, '00', `${type + 1}`)
     t.equal(await holds(door), before, `${type + 1}`)
   }
+  // What its clock shows is believed of who signs.
+  const shows = { 12: '115500', 13: '0302' }
+  t.equal((await pos.purchase(numberOf(1), 100, shows)).code, '00')
+  t.strictSame(edge.heard(), { clockMs: Date.parse('2026-03-02T11:55:00+08:00') })
+  t.equal((await pos.ask('echo', shows)).code, '00')
+  t.strictSame(edge.heard(), {})
+
   edge.refusal = 'spool_full'
   t.equal((await pos.load(numberOf(1), 1_000)).code, '96', 'nothing is begun that could not be kept')
   t.equal((await pos.reverse('000904', 100)).code, '00', 'what was begun comes to its end')
