@@ -516,7 +516,8 @@ t.test('every route answers as described', async t => {
     `/v1/cards/${cardKey(cardOf(0))}`, '/v1/cards', '/v1/cards?limit=1', '/v1/records',
       `/v1/records?date=${D}&operator=BUS&outcome=held&limit=1`,
       `/v1/records/totals?date=${D}`, '/v1/accounts', `/v1/accounts?asOf=${D}`,
-    `/v1/operators/BUS/QS/${D}`, `/v1/operators/BUS/NS/${D}`, `/v1/services/transit/price-findings?date=${D}`
+    `/v1/operators/BUS/QS/${D}`, `/v1/operators/BUS/NS/${D}`, `/v1/operators/BUS/SS/${D}`,
+    `/v1/services/transit/price-findings?date=${D}`
   ]) t.equal((await door.ask('auditor', 'GET', path)).status, 200, path)
   for (const path of ['', '/integrity', '/proof']) await door.ok('auditor', 'GET', `/v1/audit${path}`)
   for (const path of [
