@@ -1,6 +1,6 @@
 // `npm run sim -- faults`: small cities, one after the other, in which processes are killed while cards are
-// torn off and records come twice, in the wrong order, forged and late. After each the auditor and verify look
-// at every fen. A seed gives the same city and the same plan of kills.
+// torn off and records come twice, in the wrong order, forged and late. After each the auditor and verify
+// look at every fen. A seed gives the same city and the same plan of kills.
 
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -26,10 +26,10 @@ const help = `faults: small cities whose processes are killed, one after the oth
 
 usage: npm run sim -- faults [OPTIONS]
 
-Each run is a city of its own: six cards on real readers, 240 records of buses with every fault of records mixed in.
-Two to four times a process dies (ledger, gateway, PostgreSQL), at a random moment or at a place that the code names,
-and twice more while the day is closed. Then verify and the auditor look at every fen. One line a run; 1 where
-anything is lost, doubled or unexplained.
+Each run is a city of its own: six cards on real readers, 240 records of buses with every fault of records
+mixed in. Two to four times a process dies (ledger, gateway, PostgreSQL), at a random moment or at a place that
+the code names, and twice more while the day is closed. Then verify and the auditor look at every fen. One line
+a run; 1 where anything is lost, doubled or unexplained.
 
 Options:
   --runs N       how many; 10
@@ -135,7 +135,8 @@ async function runOne (stack: Stack, seed: number): Promise<FaultRun> {
     const figures = await live(stack, seed, kills, passed)
     return { seed, seconds: seconds(), kills, places: passed, ...figures }
   } catch (error) {
-    return { seed, seconds: seconds(), kills, places: passed, ...nothing, problems: [(error as Error).message] }
+    const problems = [(error as Error).message]
+    return { seed, seconds: seconds(), kills, places: passed, ...nothing, problems }
   }
 }
 
@@ -193,7 +194,8 @@ function lineOf (one: FaultRun): string {
     `${records.distinct} records`, `${duplicates} told again`, `${repeats} asked again`, `verify ${verify}`,
     `auditor ${auditor}`
   ]
-  return [`${isGood(one) ? 'ok  ' : 'FAIL'} ${parts.join('; ')}`, ...one.problems.map(why => `     ${why}`)].join('\n')
+  const problems = one.problems.map(why => `     ${why}`)
+  return [`${isGood(one) ? 'ok  ' : 'FAIL'} ${parts.join('; ')}`, ...problems].join('\n')
 }
 
 function summary (found: readonly FaultRun[], seconds: number): string {
@@ -203,10 +205,10 @@ function summary (found: readonly FaultRun[], seconds: number): string {
   return [
     `${found.length} runs in ${Math.round(seconds)} s, ${failed.length} failed` +
       (failed.length === 0 ? '' : `: seeds ${failed.map(({ seed }) => seed).join(', ')}`),
-    `killed: ${kills('ledger')} ledger, ${kills('gateway')} gateway, ${kills('postgres')} PostgreSQL at random moments, ` +
-      `${sum(one => one.places.length)} at named places`,
-    `${sum(one => one.taps)} taps, ${sum(one => one.torn)} cards torn off, ${sum(one => one.records.distinct)} records, ` +
-      `${sum(one => one.duplicates)} of them told again, ${sum(one => one.repeats)} requests asked again`,
+    `killed: ${kills('ledger')} ledger, ${kills('gateway')} gateway, ${kills('postgres')} PostgreSQL at random ` +
+      `moments, ${sum(one => one.places.length)} at named places`,
+    `${sum(one => one.taps)} taps, ${sum(one => one.torn)} cards torn off, ` +
+      `${sum(one => one.records.distinct)} records, ${sum(one => one.duplicates)} of them told again, ${sum(one => one.repeats)} requests asked again`,
     `chips paid ${sum(one => one.chipDebitsFen)} fen at lanes; nets sum to ${sum(one => one.netSumFen)}`
   ].join('\n')
 }

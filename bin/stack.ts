@@ -64,7 +64,7 @@ export type Stack = {
   /** Peaks of resident memory so far, MiB, by process. */
   rssMiB (): Record<ProcessName, number>
   /**
-   * Another city with the same secrets, as nobody has used it: what was, is gone. Much quicker than a new one.
+   * Another city with the same secrets, as nobody has used it: what was, is gone. Quicker than a new one.
    */
   fresh (): Promise<void>
   stop (): Promise<void>

@@ -1,5 +1,5 @@
-// Processes that die by SIGKILL while a city lives: at random moments, and at places that the code names. Each
-// is started again on what it left. Knows processes, nothing of what they do.
+// Processes that die by SIGKILL while a city lives: at random moments, and at places that the code names.
+// Each is started again on what it left. Knows processes, nothing of what they do.
 
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'

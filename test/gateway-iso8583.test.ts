@@ -137,7 +137,10 @@ async function openEdge (
     }
   })
   const terminals = {
-    find: found, heard: (_: unknown, said: Said) => { heard.push(said) }, raise: () => undefined, clear: () => undefined,
+    find: found,
+    heard: (_: unknown, said: Said) => { heard.push(said) },
+    raise: () => undefined,
+    clear: () => undefined,
     certificates: () => [], holders: () => []
   }
   const house = {

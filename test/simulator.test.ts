@@ -1,5 +1,5 @@
 // The simulator's command line against the faces of a gateway on sockets, with a desk that stands in for the
-// ledger: a till, a terminal of ISO 8583, a self-check, a client of another language, a tape once more, a bank.
+// ledger: a till, a terminal of ISO 8583, a self-check, a client of another language, a tape again, a bank.
 
 import t from 'tap'
 import { spawn } from 'node:child_process'
@@ -100,7 +100,8 @@ async function stage () {
 t.test('what there is, and what to do where it is not', async t => {
   t.match(await sim([]), { code: 0, words: /readers .*\n.*pos /s })
   for (const name of ['readers', 'pos', 'city', 'stack', 'faults']) {
-    t.match(await sim([name, '--help']), { code: 0, words: new RegExp(`^${name}: .*usage: .*Examples:`, 's') }, name)
+    const words = new RegExp(`^${name}: .*usage: .*Examples:`, 's')
+    t.match(await sim([name, '--help']), { code: 0, words }, name)
   }
   t.match(await sim(['poss']), { code: 2, words: /there is no “poss”/ })
   t.match(await sim(['pos', '--tpc', '7001']), { code: 2, words: /there is no --tpc; there are --tcp/ })
@@ -171,14 +172,17 @@ t.test('a bank', async t => {
     groups: [{
       id: 'CITYCARD-20260302-1-1', executeOn: '2026-03-03', from: account('Card Company', '6222000011112222'),
       transfers: [
-        { id: '20260302-commerce-BUS', amountFen: 1_153_520n, to: account('Bus', '6222000000000001'), text: 'x' },
+        {
+          id: '20260302-commerce-BUS', amountFen: 1_153_520n, to: account('Bus', '6222000000000001'), text: 'x'
+        },
         { id: '20260302-commerce-MET', amountFen: 100n, to: account('Metro', '6222000000000002'), text: 'y' }
       ]
     }]
   }))
   const statement = join(dir, 'statement.xml')
   const { code, words } = await sim(['bank', '--port', '0', '--opening', '20000.00'], [
-    'refuse 6222000000000002 AC04', `take ${orders}`, `take ${orders}`, 'credit 6222000011112222 12.00 who knows',
+    'refuse 6222000000000002 AC04', `take ${orders}`, `take ${orders}`,
+    'credit 6222000011112222 12.00 who knows',
     `statement 6222000011112222 2026-03-03 ${statement}`, 'orders', ''
   ].join('\n'))
   t.equal(code, 0, words)

@@ -225,7 +225,8 @@ function saidOf ({ kind, fields }: PosMessage, nowMs: number): Said {
   const { time, blacklistVersion, tariffVersion } = fields
   const clockMs = time === undefined ? Number.NaN : Date.parse(time)
   const versions = { blacklist: Number(blacklistVersion ?? 0), tariff: Number(tariffVersion ?? 0) }
-  const applied = (['blacklist', 'tariff'] as const).map(kind => ({ kind, version: versions[kind], atMs: nowMs }))
+  const applied = (['blacklist', 'tariff'] as const)
+    .map(kind => ({ kind, version: versions[kind], atMs: nowMs }))
   return {
     ...Number.isNaN(clockMs) ? {} : { clockMs }, applied: applied.filter(({ version }) => version > 0)
   }

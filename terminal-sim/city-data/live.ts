@@ -86,4 +86,4 @@ async function fill (city: City, http: HttpClient): Promise<void> {
 }
 
 const clockOf = (second: number): string =>
-  `${String(Math.floor(second / 3_600)).padStart(2, '0')}:${String(Math.floor(second / 60) % 60).padStart(2, '0')}`
+  [second / 3_600, second / 60 % 60].map(part => String(Math.floor(part)).padStart(2, '0')).join(':')

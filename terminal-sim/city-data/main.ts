@@ -71,8 +71,8 @@ function report (
     ...totals.byHour.map((taps, hour) =>
       `  ${String(hour).padStart(2, '0')}  ${String(taps).padStart(8)}  ${bar(taps)}`.trimEnd()),
     ...totals.parties.map(({ party, lines, accepted, acceptedFen, wrongTac, toldTwice }, at) =>
-      `  ${party.padEnd(6)} ${services[at]?.terminals ?? 0} terminals, ${lines} lines: ${accepted} accepted ` +
-      `in the end, ${showYuan(acceptedFen)} yuan; ${wrongTac} wrong TACs, ${toldTwice} told twice`),
+      `  ${party.padEnd(6)} ${services[at]?.terminals ?? 0} terminals, ${lines} lines: ${accepted} ` +
+      `accepted in the end, ${showYuan(acceptedFen)} yuan; ${wrongTac} wrong TACs, ${toldTwice} told twice`),
     `  ${totals.held} torn taps stay unproven`,
     ...written === null ? [] : [`${written.files} files, ${written.bytes} bytes, SHA-256 ${written.digest}`],
     `${seconds.toFixed(1)} s, ${rssMiB()} MiB at most`
@@ -81,16 +81,18 @@ function report (
 
 const city: Command = {
   name: 'city',
-  says: 'a day of a seeded city: residents, cards, lines, shops, a hospital, a library, with its daily curves',
+  says: 'a day of a seeded city: residents, cards, lines, shops, a hospital, a library, and daily curves',
   about: [
-    'The same parameters, number of taps and seed give the same bytes. Without --files, --tapes or --live it only',
-    'says what the day would be. A ledger takes registry.json, cards-*.json and tariff.json before the files;',
-    'expected.json says what it must make of them.'
+    'The same parameters, number of taps and seed give the same bytes. Without --files, --tapes or --live it',
+    'only says what the day would be. A ledger takes registry.json, cards-*.json and tariff.json before the',
+    'files; expected.json says what it must make of them.'
   ],
   options: {
     taps: { value: 'N', says: 'from one to twenty million', or: '1000' },
     seed: { value: 'N', says: 'another day of the same city', or: '1' },
-    city: { value: 'FILE', says: 'its parameters; terminal-sim/city-data/hengyang.yaml, made up, when absent' },
+    city: {
+      value: 'FILE', says: 'its parameters; terminal-sim/city-data/hengyang.yaml, made up, when absent'
+    },
     files: { value: 'DIR', says: 'writes clearing files there, with the registry that they need' },
     'file-records': { value: 'N', says: 'records of a file at most', or: '100000' },
     tapes: { value: 'DIR', says: 'writes a tape of POS lines for each operator, for `sim replay`' },
