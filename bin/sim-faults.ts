@@ -27,9 +27,9 @@ const help = `faults: small cities whose processes are killed, one after the oth
 usage: npm run sim -- faults [OPTIONS]
 
 Each run is a city of its own: six cards on real readers, 240 records of buses with every fault of records
-mixed in. Two to four times a process dies (ledger, gateway, PostgreSQL), at a random moment or at a place that
-the code names, and twice more while the day is closed. Then verify and the auditor look at every fen. One line
-a run; 1 where anything is lost, doubled or unexplained.
+mixed in. Two to four times a process dies (ledger, gateway, PostgreSQL), at a random moment or at a place
+that the code names, and twice more while the day is closed. Then verify and the auditor look at every fen.
+One line a run; 1 where anything is lost, doubled or unexplained.
 
 Options:
   --runs N       how many; 10
@@ -205,10 +205,11 @@ function summary (found: readonly FaultRun[], seconds: number): string {
   return [
     `${found.length} runs in ${Math.round(seconds)} s, ${failed.length} failed` +
       (failed.length === 0 ? '' : `: seeds ${failed.map(({ seed }) => seed).join(', ')}`),
-    `killed: ${kills('ledger')} ledger, ${kills('gateway')} gateway, ${kills('postgres')} PostgreSQL at random ` +
-      `moments, ${sum(one => one.places.length)} at named places`,
+    `killed: ${kills('ledger')} ledger, ${kills('gateway')} gateway, ${kills('postgres')} PostgreSQL ` +
+      `at random moments, ${sum(one => one.places.length)} at named places`,
     `${sum(one => one.taps)} taps, ${sum(one => one.torn)} cards torn off, ` +
-      `${sum(one => one.records.distinct)} records, ${sum(one => one.duplicates)} of them told again, ${sum(one => one.repeats)} requests asked again`,
+      `${sum(one => one.records.distinct)} records, ${sum(one => one.duplicates)} of them told again, ` +
+      `${sum(one => one.repeats)} requests asked again`,
     `chips paid ${sum(one => one.chipDebitsFen)} fen at lanes; nets sum to ${sum(one => one.netSumFen)}`
   ].join('\n')
 }

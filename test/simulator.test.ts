@@ -173,7 +173,8 @@ t.test('a bank', async t => {
       id: 'CITYCARD-20260302-1-1', executeOn: '2026-03-03', from: account('Card Company', '6222000011112222'),
       transfers: [
         {
-          id: '20260302-commerce-BUS', amountFen: 1_153_520n, to: account('Bus', '6222000000000001'), text: 'x'
+          id: '20260302-commerce-BUS', amountFen: 1_153_520n, text: 'x',
+          to: account('Bus', '6222000000000001')
         },
         { id: '20260302-commerce-MET', amountFen: 100n, to: account('Metro', '6222000000000002'), text: 'y' }
       ]
