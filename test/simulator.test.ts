@@ -63,7 +63,7 @@ async function stage () {
     },
     folder: () => recordingDisk(), randomBytes,
     masterKey: () => ({ suite: '3des', key: town.iso8583.master }),
-    parameters: { blacklistVersion: () => 1, tariff: () => null },
+    parameters: { blacklistVersion: () => 1, tariff: () => null, fares: () => [] },
     clock, log, nowMs: () => performance.now(), random: () => 0.5,
     http: { post: async () => ({}), get: async () => ({}) },
     terminals: {
