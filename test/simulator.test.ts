@@ -61,7 +61,7 @@ async function stage () {
         return { outcome: 'approved', reply }
       }
     },
-    folder: () => recordingDisk(), randomBytes,
+    folder: () => recordingDisk(), randomBytes, spool: { refusal: () => null }, fail: () => undefined,
     masterKey: () => ({ suite: '3des', key: town.iso8583.master }),
     parameters: { blacklistVersion: () => 1, tariff: () => null, fares: () => [] },
     clock, log, nowMs: () => performance.now(), random: () => 0.5,
