@@ -162,7 +162,7 @@ t.test('what chips paid is booked whatever it is; somebody is told at the close'
   const told = async () => (await door.ok('auditor', 'GET', '/v1/alerts?kind=usage_over_limit')).items
     .map((one: { about: string, clearingDate: string, evidence: { fen: number, fenMax: number } }) =>
       `${one.clearingDate} ${one.about} ${one.evidence.fen} > ${one.evidence.fenMax}`).sort()
-  const first = [/^2026-03-02 card\/.*@2026-03-02 600 > 500$/, `${D} terminal/B2@${D} 451 > 450`]
+  const first = [/^2026-03-02 card\/.*@2026-03-02 600 > 500$/, `${D} terminal/BUS/B2@${D} 451 > 450`]
   t.match(await told(), first)
   t.equal((await told()).length, 2)
   await door.ok('settler', 'POST', `/v1/days/${D}/close`)
@@ -174,7 +174,7 @@ t.test('what chips paid is booked whatever it is; somebody is told at the close'
   await door.ok('settler', 'POST', `/v1/days/${D1}/close`)
   t.match(await told(), [
     ...first,
-    /^2026-03-03 card\/.*@2026-03-02 600 > 500$/, `${D1} terminal/B1@${D} 1200 > 1000`],
+    /^2026-03-03 card\/.*@2026-03-02 600 > 500$/, `${D1} terminal/BUS/B1@${D} 1200 > 1000`],
   'a day whose records came in two dates is one day')
   await door.close()
 })
