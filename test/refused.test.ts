@@ -26,6 +26,7 @@ const absent: readonly (readonly [Who, string, string, (object | undefined)?])[]
   ['approver-1', 'POST', `/v1/days/${noDay}/approvals`, { digest: '0'.repeat(64) }],
   ['settler', 'POST', `/v1/reconciliation/${noDay}`],
   ['gateway', 'GET', `/v1/operators/NIX/QS/${D}`],
+  ['gateway', 'GET', `/v1/operators/NIX/SS/${D}`],
   ['gateway', 'GET', `/v1/operators/NIX/NS/${D}`],
   ['auditor', 'GET', '/v1/records?card=nobody'],
   ['auditor', 'GET', '/v1/exports/records.csv?card=nobody'],
