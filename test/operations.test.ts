@@ -164,7 +164,7 @@ t.test('whoever waited for a purse moves its row where it lies by then', async t
     ...purse, lastCounter: purse.lastCounter + 1, lastBalanceFen: purse.lastBalanceFen - 180n,
     shadowDeltaFen: -180n
   }))
-  const stored = async () => (await door.db.query<{ counter: number, fen: bigint }>(
+  const stored = async () => (await first.query<{ counter: number, fen: bigint }>(
     'select last_counter as counter, shadow_fen as fen from purse where purse = 2')).rows[0]!
   const before = await stored()
   await first.query('begin')
