@@ -7,14 +7,20 @@ import { isLoopback } from './http/caller.ts'
 
 const readersOfPcscdMax = 15
 
-/** Throws. Record numbers are counted by terminal, and a reader serves one lane. */
+/**
+ * Throws. Record numbers are counted by terminal, and a reader serves one lane. A self-check keeps no records:
+ * the lane at which a fine is paid from the purse is that of the same terminal.
+ */
 export function checkConfig ({ lanes, ports = [], http = {} }: GatewayConfig): void {
+  const sip2 = ports.filter(({ speaks }) => speaks.protocol === 'sip2')
+  const keeping = portTerminals(ports.filter(port => !sip2.includes(port)))
   const parts = {
     port: ports.map(one => one.port),
     'lane name': lanes.map(lane => lane.lane),
     tape: [...ports.map(one => one.port), ...lanes.map(({ lane }) => tapeOf(lane))],
     terminal: lanes.map(lane => lane.terminal),
-    'terminal of lanes and ports': [...lanes.map(terminalKey), ...portTerminals({ ports }).map(terminalKey)],
+    'terminal of lanes and ports': [...lanes.map(terminalKey), ...keeping.map(terminalKey)],
+    'self-check': portTerminals(sip2).map(terminalKey),
     reader: lanes.flatMap(({ readers, pcscd }) => Object.values(readers).map((name: string) =>
       pcscd === undefined ? name : `${name} of ${pcscd}`))
   }
@@ -44,7 +50,7 @@ export function checkConfig ({ lanes, ports = [], http = {} }: GatewayConfig): v
 }
 
 /** Terminals that ports name. */
-export const portTerminals = ({ ports = [] }: Pick<GatewayConfig, 'ports'>): TerminalRef[] =>
+export const portTerminals = (ports: NonNullable<GatewayConfig['ports']>): TerminalRef[] =>
   ports.flatMap(({ speaks }) => {
     if (speaks.protocol === 'sip2') return selfChecks(speaks)
     const named: readonly TerminalRef[] = 'terminals' in speaks ? speaks.terminals : []

@@ -129,7 +129,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   const reportEverySeconds = config.reportEverySeconds ?? 60
   const estate = openTerminals({
     dir: spoolDir, gateway: clientIdIn(config.ledger.token),
-    configured: [...terminals, ...portTerminals(config)], http, clock, nowMs, log,
+    configured: [...terminals, ...portTerminals(config.ports ?? [])], http, clock, nowMs, log,
     spoolDepth: () => spool.level().depth, settings: { reportEverySeconds }
   })
   const reporting = keepFresh({

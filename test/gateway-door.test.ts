@@ -47,6 +47,10 @@ t.test('a configuration that cannot be served is refused, and says where', async
       /BUS\/A stands there twice/],
     ['a terminal at two ports', { ports: [till('T', 'S1'), till('U', 'S1')] }, /BUS\/S1 stands there twice/],
     ['at two ports, of two operators', { ports: [till('T', 'S1'), desk('U', 'S1')] }, null],
+    ['a self-check and the lane beside it', {
+      lanes: [lane('L1', { operator: 'LIB' })], ports: [desk('U', 'L1')]
+    }, null],
+    ['a self-check twice', { ports: [desk('U', 'L1'), desk('V', 'L1')] }, /self-check LIB\/L1 stands/],
     ['two users of one self-check', { ports: [desk('U', 'L1')] }, null],
     ['a port twice', { ports: [till('T', 'S1'), till('T', 'S2')] }, /the port T stands there twice/],
     ['a door on this machine', { http: { host: '127.0.0.1' } }, null],
