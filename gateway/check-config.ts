@@ -8,8 +8,8 @@ import { isLoopback } from './http/caller.ts'
 const readersOfPcscdMax = 15
 
 /**
- * Throws. Record numbers are counted by terminal, and a reader serves one lane. A self-check keeps no records:
- * the lane at which a fine is paid from the purse is that of the same terminal.
+ * Throws. Record numbers are counted by terminal, and a reader serves one lane. A self-check keeps no
+ * records: the lane at which a fine is paid from the purse is that of the same terminal.
  */
 export function checkConfig ({ lanes, ports = [], http = {} }: GatewayConfig): void {
   const sip2 = ports.filter(({ speaks }) => speaks.protocol === 'sip2')
