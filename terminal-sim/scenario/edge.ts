@@ -51,7 +51,10 @@ export async function openEdge (world: World, keeper: FarmKeeper): Promise<void>
     parametersEverySeconds: 0.2,
     reportEverySeconds: 1
   }
-  let { url } = await world.stack.gateway({ config, env: {} })
+  let { url } = await world.stack.gateway({ config, env: {} }).catch(async error => {
+    await bench?.clear() // the next scenario finds empty readers
+    throw error
+  })
 
   async function follow (): Promise<void> {
     if (link.isCut()) return

@@ -143,7 +143,7 @@ const echoOf = ({ source, serial, clearingDate, cause, ...echo }: AnswerRecord<'
   Object.values(echo).join('')
 
 export const qs = thenVerb({
-  says: 'the settlement summary of a party and day',
+  says: 'the settlement summary of a party and day; of another order, if all four parts are said, their sums',
   example:
     'QS: { party: BUS, day: D, confirmed: 3 / 4.60, refused: 6 / 11.00, adjusted: 0 / 0.00, excluded: 1 }',
   schema: Type.Object(
@@ -173,17 +173,42 @@ export const qs = thenVerb({
     return [
       ...compare(`${what} merchant`, known(world.parties, 'party', said.party).merchant, line.merchant),
       ...compare(`${what} date`, said.day.replaceAll('-', ''), line.date),
-      ...pair(`${what} confirmed`, said.confirmed, fields(line.confirmedCount, line.confirmedAmount)),
-      ...pair(`${what} refused`, said.refused, fields(line.refusedCount, line.refusedAmount)),
-      ...pair(`${what} adjusted`, said.adjusted, fields(line.adjustedCount, line.adjustedAmount)),
-      ...pair(
-        `${what} adjustment refused`,
-        said.adjustment_refused,
-        fields(line.adjustmentRefusedCount, line.adjustmentRefusedAmount)
-      ),
+      ...parts(what, world.modifiers.shuffle === undefined, said, {
+        confirmed: fields(line.confirmedCount, line.confirmedAmount),
+        refused: fields(line.refusedCount, line.refusedAmount),
+        adjusted: fields(line.adjustedCount, line.adjustedAmount),
+        adjustment_refused: fields(line.adjustmentRefusedCount, line.adjustmentRefusedAmount)
+      }),
       ...plain(`${what} excluded`, said.excluded, Number(line.excludedCount))
     ]
   }
+})
+
+/** The parts of a QS: first answers, and what was given and taken since. */
+type Parts = { readonly [part in 'confirmed' | 'refused' | 'adjusted' | 'adjustment_refused']?: CountAmount }
+
+/**
+ * What a first answer says hangs on what had come before, and so does what is given or taken after it. In
+ * another order only their sums can be told.
+ */
+function parts (what: string, inOrder: boolean, said: Parts, found: Required<Parts>): Miss[] {
+  const { confirmed, refused, adjusted, adjustment_refused: taken } = said
+  if (inOrder || !confirmed || !refused || !adjusted || !taken) {
+    return Object.entries(found).flatMap(([part, one]) =>
+      pair(`${what} ${part.replace('_', ' ')}`, said[part as keyof Parts], one))
+  }
+  const sums = (of: Required<Parts>) => [
+    ['with what was adjusted', sum(of.confirmed, of.adjusted, of.adjustment_refused)],
+    ['that stays refused', sum(of.refused, of.adjustment_refused, of.adjusted)]
+  ] as const
+  const here = sums(found)
+  return sums({ confirmed, refused, adjusted, adjustment_refused: taken }).flatMap(([part, one], index) =>
+    compare(`${what} ${part}`, one, here[index]?.[1] ?? ''))
+}
+
+const sum = (first: CountAmount, plus: CountAmount, minus: CountAmount): string => showCountAmount({
+  count: first.count + plus.count - minus.count,
+  amountFen: first.amountFen + plus.amountFen - minus.amountFen
 })
 
 export const ns = thenVerb({
