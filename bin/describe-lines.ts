@@ -4,7 +4,7 @@ import { maskCard } from '../runtime/log.ts'
 import { cutPolled, type PolledFrame } from '../schemas/polled/frame.ts'
 import {
   answers, clockLayout, commands, entryLayout, layoutBytes, packetFlags, packetLayout, parametersLayout,
-  readLayout, recordLayout, recordNoLayout, startLayout, statusLayout
+  readLayout, recordLayout, recordNoLayout, rideLayout, startLayout, statusLayout
 } from '../schemas/polled/messages.ts'
 import { maskPosMessage } from '../schemas/pos-line/mask.ts'
 import { cutPiece, type LrcRule, type Piece } from '../schemas/serial/lrc-frame.ts'
@@ -71,8 +71,6 @@ const layouts = {
   [commands.blacklist]: packetLayout, [commands.give]: recordNoLayout, [commands.forget]: recordNoLayout,
   [commands.keep]: recordNoLayout
 } as const
-/** An answer does not say to what: its length does. */
-const answerLayouts = [statusLayout, recordLayout] as const
 
 /** Null unless every byte belongs to a frame with right check bytes, or is a poll or its echo. */
 export function polledSaid (bytes: Uint8Array): Said | null {
@@ -95,15 +93,25 @@ export function polledSaid (bytes: Uint8Array): Said | null {
 
 function frameSaid ({ address, code, payload }: PolledFrame): Said {
   const title = `${address} ${names.get(code) ?? `code ${code.toString(16)}`}`
-  const layout = code === answers.done
-    ? answerLayouts.find(one => layoutBytes(one) === payload.length)
-    : layouts[code as keyof typeof layouts]
+  const layout = code === answers.done ? answerLayout(payload) : layouts[code as keyof typeof layouts]
   const read = layout === undefined ? null : readLayout(layout, payload)
   if (read === null || !read.ok) {
     return { title, rows: payload.length === 0 ? [] : [['payload', `${payload.length} bytes`]] }
   }
   const rows = Object.entries(read.values).map(([name, value]) => shown(name, value as string | number))
-  return { title, rows: code === commands.blacklist ? [...rows, ...entriesSaid(payload, read.end)] : rows }
+  if (code === commands.blacklist) return { title, rows: [...rows, ...entriesSaid(payload, read.end)] }
+  const ride = layout === recordLayout && payload.length > read.end
+    ? readLayout(rideLayout, payload, read.end)
+    : null
+  const more = ride?.ok === true ? Object.entries(ride.values).map(([name, value]) => shown(name, value)) : []
+  return { title, rows: [...rows, ...more] }
+}
+
+/** An answer does not say to what: its length does. A record may have a ride behind it. */
+function answerLayout ({ length }: Uint8Array) {
+  const recordBytes = layoutBytes(recordLayout)
+  if (length === layoutBytes(statusLayout)) return statusLayout
+  return length === recordBytes || length === recordBytes + layoutBytes(rideLayout) ? recordLayout : undefined
 }
 
 /** Entries of a packet of the list, and what its flags say of it. */

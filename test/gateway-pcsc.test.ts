@@ -389,6 +389,29 @@ t.test('killed at every named place at a till: the same bill is debited once', {
   }
 })
 
+t.test('each lane gives up a silent chip by its own deadline', { ...here, timeout: 60_000 }, async t => {
+  const deadlines = { FAST: 300, SLOW: 2_500 } as const
+  const world = await openWorld(t, Object.keys(deadlines))
+  const lanes = Object.entries(deadlines).map(([name, transmitDeadlineMs], index) =>
+    ({ name, transmitDeadlineMs, psam: `99000000000${index + 1}` }))
+  for (const { name, psam } of lanes) await putPsam(world, name, 'cjt166', psam)
+  const gateway = await startGateway(world, 'GW1', lanes)
+  t.teardown(gateway.stop)
+  const waited = await Promise.all(lanes.map(async ({ name }, no) => {
+    await world.farm.createCard({ chip: name, card: cardOf('cjt166', no) })
+    await world.farm.arm({ chip: name, fault: { kind: 'silence', commit: 'before', command: '8054' } })
+    const told = gateway.tap(name)
+    await world.farm.insert({ chip: name, reader: `${name} 00 00` })
+    const { reason, ms } = await told
+    t.equal(reason, 'torn', name)
+    return ms.card
+  }))
+  const [fast = 0, slow = 0] = waited
+  t.ok(fast >= deadlines.FAST && fast < deadlines.SLOW, `${fast} ms`)
+  t.ok(slow >= deadlines.SLOW, `${slow} ms`)
+  for (const { name } of lanes) await world.farm.remove({ reader: `${name} 00 00` })
+})
+
 t.test('a till: an amount, a reference, a card', { ...here, timeout: 60_000 }, async t => {
   const world = await openWorld(t, ['SHOP-1', 'BUS-1'])
   await putPsam(world, 'SHOP-1', 'cjt166', '990000000001')

@@ -24,19 +24,11 @@ import { cardKey, evidenceHash, type TransactionRecord } from '../schemas/record
 import type { Line } from '../terminal-sim/line/line.ts'
 import { whyNoPty } from '../terminal-sim/line/pty-pair.ts'
 import {
-  type Balk, newTerminal, serveLine, type StoredRecord, writeRecord
+  type Balk, newTerminal, serveLine, writeRecord
 } from '../terminal-sim/polled/terminal.ts'
 import { startDoors } from './support/ledger-http.ts'
 import { card, debit } from './support/small-city.ts'
-import { openCity } from './support/terminals.ts'
-
-const stored = (record: TransactionRecord): StoredRecord => ({
-  ...record.card, recordNo: record.recordNo, purse: 2, type: Number.parseInt(record.type, 16),
-  counter: record.counter, balanceBeforeFen: record.balanceBeforeFen, amountFen: record.amountFen,
-  psam: record.psam, sequence: record.sequence, dateTime: record.dateTime, tac: record.tac ?? '00000000',
-  flags: record.grey ? 1 : 0, keyVersion: record.keyVersion, algorithm: record.algorithm, tariffVersion: 0,
-  blacklistVersion: 0
-})
+import { openCity, storedAtTerminal as stored } from './support/terminals.ts'
 
 t.test('frames: by hand, cut at every byte, every bit flipped, any bytes', async t => {
   // 05 + 10 + 02 + A1 + B2 = 16A; 05 ^ 10 ^ 02 ^ A1 ^ B2 = 04

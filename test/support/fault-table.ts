@@ -153,6 +153,20 @@ export const faults: readonly (readonly [part: string, rows: readonly Fault[]])[
       resident: 'nothing, then approved; beside it approved', spool: noRecord, ledger: '4 sales'
     },
     {
+      fault: 'the cable of a self-check is pulled in the middle of a message and of a payment',
+      resident: 'nothing, then Y',
+      spool: noRecord,
+      ledger: 'the payment once',
+      shown: [['test/line-cuts.test.ts', 'SIP2: cut at every byte']]
+    },
+    {
+      fault: 'the cable of a polled line is pulled in the middle of a record',
+      resident: 'nothing: the card has paid before',
+      spool: 'the record, before the terminal may forget it',
+      ledger: 'each record once',
+      shown: [['test/line-cuts.test.ts', 'a polled line: cut at every byte']]
+    },
+    {
       fault: 'a till vanishes without a word, its connection half open',
       resident: 'nothing, then approved', spool: noRecord, ledger: '1 sales'
     }
@@ -268,6 +282,17 @@ export const faults: readonly (readonly [part: string, rows: readonly Fault[]])[
       resident: 'paid',
       spool: '1 whole',
       ledger: '1 of 1 fares'
+    },
+    {
+      fault: 'SIGTERM in the middle of a load, of a purchase in ISO 8583, of a record on a polled line',
+      resident: 'loaded · 00 · nothing: the card has paid before',
+      spool: 'in the book of loads told · in the book of the port answered · each record once',
+      ledger: 'once',
+      shown: [
+        [loads, 'SIGTERM in the middle of a load: it comes to its end'],
+        ['test/graceful-stop.test.ts', 'ISO 8583: the answer that is awaited still comes'],
+        ['test/graceful-stop.test.ts', 'a polled line: no record is lost or doubled by a stop']
+      ]
     },
     {
       fault: 'kill -9 with the ledger away, and a start without it',

@@ -12,6 +12,7 @@ import type { PortConfig, PortState } from '../../schemas/port.ts'
 import { cardKey, type CardRef, type TransactionRecord } from '../../schemas/record.ts'
 import { type Line, openDevice } from '../../terminal-sim/line/line.ts'
 import { type PtyPair, openPtyPair } from '../../terminal-sim/line/pty-pair.ts'
+import type { StoredRecord } from '../../terminal-sim/polled/terminal.ts'
 import type { PosFields } from '../../terminal-sim/pos/pos.ts'
 import { secretOf, type Door, type Doors } from './ledger-http.ts'
 import { card, smallCity } from './small-city.ts'
@@ -114,6 +115,15 @@ export const upload = (key: string, record: TransactionRecord): PosFields => ({
     'algorithm', 'recordNo'
   ].map(name => [name, String(record[name as keyof TransactionRecord])])),
   ...(record.tac === null ? {} : { tac: record.tac })
+})
+
+/** A record as it lies in the store of a polled terminal. */
+export const storedAtTerminal = (record: TransactionRecord): StoredRecord => ({
+  ...record.card, recordNo: record.recordNo, purse: 2, type: Number.parseInt(record.type, 16),
+  counter: record.counter, balanceBeforeFen: record.balanceBeforeFen, amountFen: record.amountFen,
+  psam: record.psam, sequence: record.sequence, dateTime: record.dateTime, tac: record.tac ?? '00000000',
+  flags: record.grey ? 1 : 0, keyVersion: record.keyVersion, algorithm: record.algorithm, tariffVersion: 0,
+  blacklistVersion: 0
 })
 
 async function startGateway (
