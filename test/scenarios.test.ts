@@ -115,7 +115,9 @@ t.test('what fails is told, and counts', { timeout }, async t => {
     '  - case: tampered with, and nobody says so',
     '    when: [{ tamper: purse balance }]',
     '  - case: a refusal that does not come',
-    '    when: [{ at: D+1 01:00, close_day: D, refused: day_state }]', ''
+    '    when: [{ at: D+1 01:00, close_day: D, refused: day_state }]',
+    '  - case: a gateway that does not start',
+    '    given: { lanes: { LANE: { terminal: BUS-1 }, OTHER: { terminal: BUS-1 } } }', ''
   ].join('\n'))
   const { code, words } = await runScenarios([file])
   t.equal(code, 1)
@@ -124,7 +126,8 @@ t.test('what fails is told, and counts', { timeout }, async t => {
   t.match(words, /wrong\.yaml:12 then\[1\]: there is no card “B”; allowed: A/)
   t.match(words, /always sum of all purses against their control account: expected 48\.20, found 48\.21/)
   t.match(words, /wrong\.yaml:16 when\[1\] refused: expected day_state, found taken/)
-  t.match(words, /4 scenarios, 4 failed/)
+  t.match(words, /given: Error: .*configuration: the terminal BUS-1 stands there twice/)
+  t.match(words, /5 scenarios, 5 failed/)
 
   t.equal((await runScenarios([join(dir, 'nowhere.yaml')])).code, 1, 'no such file')
   t.equal((await runScenarios(['--shuffle'])).code, 2, 'a wrong command line')

@@ -51,10 +51,7 @@ export async function openEdge (world: World, keeper: FarmKeeper): Promise<void>
     parametersEverySeconds: 0.2,
     reportEverySeconds: 1
   }
-  let { url } = await world.stack.gateway({ config, env: {} }).catch(async error => {
-    await bench?.clear() // the next scenario finds empty readers
-    throw error
-  })
+  let url = ''
 
   async function follow (): Promise<void> {
     if (link.isCut()) return
@@ -120,7 +117,13 @@ export async function openEdge (world: World, keeper: FarmKeeper): Promise<void>
       rmSync(spoolDir, { recursive: true, force: true })
     }
   }
-  await ready(() => url)
+  try {
+    url = (await world.stack.gateway({ config, env: {} })).url
+    await ready(() => url)
+  } catch (error) {
+    await edge.close() // the next scenario finds empty readers, and a run that is through can end
+    throw error
+  }
   world.edge = edge
   world.readers = bench?.readers(edge) ?? null
 }
