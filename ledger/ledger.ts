@@ -4,6 +4,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { createMetrics, type Metrics } from '../runtime/metrics.ts'
 import { cardNamer, type CardNamer } from './core/mask.ts'
+import { personalSeal, type PersonalSeal } from './cards/personal-data.ts'
 import { createApp, type App, type DoorTls } from './http/app.ts'
 import { readConsole, type Console } from './http/console.ts'
 import { createLanes, type Lanes } from './intake/lanes.ts'
@@ -41,6 +42,8 @@ export type Ledger = {
   readonly nameCard: CardNamer
   /** Secrets of webhooks are derived from it: 32 random bytes. */
   readonly webhookKey: Uint8Array
+  /** Seals personal data, and opens it. */
+  readonly personal: PersonalSeal
   /** Webhooks may lead to private addresses, and over plain HTTP. */
   readonly privateWebhooks: boolean
   /** How long a member of staff stays signed in. */
@@ -62,6 +65,8 @@ export type LedgerOptions = {
   readonly idleMs?: number
   /** Absent: webhooks and their secrets, and names of cards, hold as long as this process. */
   readonly webhookKey?: Uint8Array
+  /** 32 bytes each; the last one seals. Absent: what is sealed opens as long as this process lives. */
+  readonly personalKeys?: readonly [Uint8Array, ...Uint8Array[]]
   readonly privateWebhooks?: boolean
   /** Absent: plain HTTP, behind something that speaks TLS. */
   readonly tls?: DoorTls
@@ -99,7 +104,9 @@ export async function buildLedger (options: LedgerOptions): Promise<BuiltLedger>
   const ledger: Ledger = {
     db, clock, log, metrics, meters, tac, registry, lanes, signer, sealer, watch,
     random, partitionDays, sessionMs, idleMs: options.idleMs ?? sessionMs,
-    webhookKey, nameCard: cardNamer(webhookKey), privateWebhooks: options.privateWebhooks === true,
+    webhookKey, nameCard: cardNamer(webhookKey),
+    personal: personalSeal(options.personalKeys ?? [random(32)], random),
+    privateWebhooks: options.privateWebhooks === true,
     console: options.consoleFolder === undefined ? null : readConsole(options.consoleFolder)
   }
   const app = await createApp(ledger, options.tls)

@@ -28,13 +28,13 @@ import { offsetClock, systemClock, type Clock } from '../runtime/clock.ts'
 import { readConfig } from '../runtime/config.ts'
 import { parseIso } from '../runtime/instants.ts'
 import { createLog } from '../runtime/log.ts'
+import { secretsIn } from '../runtime/secret-file.ts'
 import { announceReady } from '../runtime/supervise.ts'
 import { acceptRestore } from './proof/accept-restore.ts'
 import type { DoorTls } from './http/app.ts'
 import { certify, revoke } from './people/certificates.ts'
 import { bootstrap, BootstrapFile } from './people/bootstrap.ts'
 import { startCourier } from './jobs/courier.ts'
-import { webhookKeyIn } from './jobs/webhook-key.ts'
 import { hledgerJournal } from './exports/journal.ts'
 import { openHeadMemory } from './proof/head-memory.ts'
 import { buildLedger } from './ledger.ts'
@@ -73,6 +73,10 @@ const Serving = Type.Object({
   REDIS_URL: Type.Optional(Type.String({ description: 'the queue on Redis instead of PostgreSQL' })),
   LEDGER_WEBHOOK_KEY: Type.Optional(Type.String({
     description: 'path of the key that webhook secrets come from; made when missing; beside the signing key'
+  })),
+  LEDGER_PERSONAL_KEYS: Type.Optional(Type.String({
+    description: 'path of the keys of personal data, a line each; the last one seals; made when missing; ' +
+      'beside the signing key'
   })),
   LEDGER_PRIVATE_WEBHOOKS: Type.Boolean({
     default: false, description: 'webhooks may lead to private addresses'
@@ -143,7 +147,8 @@ async function serve (): Promise<void> {
     partitionDays: config.LEDGER_PARTITION_DAYS,
     sessionMs: config.LEDGER_SESSION_HOURS * 3_600_000,
     idleMs: config.LEDGER_IDLE_MINUTES * 60_000,
-    webhookKey: webhookKeyIn(config.LEDGER_WEBHOOK_KEY ?? `${config.LEDGER_SIGNING_KEY}.webhooks`),
+    webhookKey: secretsIn(config.LEDGER_WEBHOOK_KEY ?? `${config.LEDGER_SIGNING_KEY}.webhooks`)[0],
+    personalKeys: secretsIn(config.LEDGER_PERSONAL_KEYS ?? `${config.LEDGER_SIGNING_KEY}.persons`),
     privateWebhooks: config.LEDGER_PRIVATE_WEBHOOKS,
     ...config.LEDGER_CONSOLE === undefined ? {} : { consoleFolder: config.LEDGER_CONSOLE },
     ...tlsFrom(config)

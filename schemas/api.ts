@@ -276,6 +276,33 @@ export const Policies = Type.Object({
   refundFenMax: Type.Integer({ minimum: 0, description: 'larger refunds of one sale take a second person' }),
   residualRecognition: Type.Boolean({ description: 'whether forgotten value may become income' }),
   residualAfterDays: Type.Integer({ minimum: 365, description: 'days without any use before it may' }),
+  anonymousLossReports: Type.Boolean({
+    description: 'whether a card that is nobody\'s may be reported lost'
+  }),
+  oralLossDays: Type.Integer({
+    minimum: 1, maximum: 366, description: 'days after which an oral report lapses'
+  }),
+  lossLiftDays: Type.Integer({
+    minimum: 0, maximum: 366, description: 'so long a loss report may be lifted; then it is for good'
+  }),
+  lossHolderHours: Type.Integer({
+    minimum: 0, maximum: 24 * 30,
+    description: 'so long after a report its holder bears what the card pays'
+  }),
+  replacementWaitDays: Type.Integer({
+    minimum: 0, maximum: 60, description: 'working days until the value of a card that nobody can read moves'
+  }),
+  replacementFeeFen: Type.Integer({
+    minimum: 0, description: 'for another card in place of one that was lost or damaged'
+  }),
+  lostDepositMoves: Type.Boolean({ description: 'whether the deposit of a lost card is that of the next' }),
+  returnAnywhereBelowFen: Type.Integer({
+    minimum: 0, description: 'from here on a card is given back at own outlets alone'
+  }),
+  ownOutlets: Type.Array(PartyCode, { maxItems: 1_000, description: 'agents that are the issuer\'s own' }),
+  unreadableReturnDays: Type.Integer({
+    minimum: 0, maximum: 60, description: 'working days until a card is paid whose chip cannot be read'
+  }),
   disputeRaiseDays: WorkingDays,
   disputeAnswerDays: WorkingDays,
   disputeEscalateDays: WorkingDays
@@ -308,6 +335,16 @@ export const defaultPolicies: Policies = {
   refundFenMax: 20_000,
   residualRecognition: false,
   residualAfterDays: 3 * 365,
+  anonymousLossReports: false,
+  oralLossDays: 7,
+  lossLiftDays: 15,
+  lossHolderHours: 0,
+  replacementWaitDays: 7,
+  replacementFeeFen: 0,
+  lostDepositMoves: false,
+  returnAnywhereBelowFen: 10_000,
+  ownOutlets: [],
+  unreadableReturnDays: 4,
   disputeRaiseDays: 30,
   disputeAnswerDays: 10,
   disputeEscalateDays: 10
@@ -607,7 +644,7 @@ export type Statement = Static<typeof Statement>
 
 /* ---- staff, problems, verification ---- */
 
-export const roles = ['registrar', 'clerk', 'settler', 'approver', 'auditor', 'admin'] as const
+export const roles = ['registrar', 'clerk', 'hotline', 'settler', 'approver', 'auditor', 'admin'] as const
 export type Role = typeof roles[number]
 
 export const SignIn = Type.Object({

@@ -51,6 +51,20 @@ export const topics = {
       card: Type.String({ description: 'masked' }), type: Type.String(), batch: Type.String()
     }, closed)
   },
+  'card.moved': {
+    says: 'a card has another state: reported lost, found, locked, replaced, returned',
+    data: Type.Object({
+      card: Type.String({ description: 'masked' }), move: Type.String(), from: Type.String(),
+      to: Type.String()
+    }, closed)
+  },
+  'card.found': {
+    says: 'somebody found a card and brought it',
+    data: Type.Object({
+      card: Type.String({ description: 'masked' }), place: Type.String(),
+      holder: orNull(Type.String({ description: 'token of whom to tell' }))
+    }, closed)
+  },
   'card.obeyed': {
     says: 'a chip did, or refused, what staff had ordered for it, at a terminal of a party',
     data: Type.Object({

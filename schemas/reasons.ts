@@ -262,6 +262,9 @@ export const requestReasons = {
   answer_deadline_passed: { http: 409, en: 'the deadline for an answer has passed', zh: '已过答复期限' },
   prior_step_missing: { http: 409, en: 'an earlier step has not been taken yet', zh: '缺少前置步骤' },
   conditions_not_met: { http: 409, en: 'the conditions for this step are not met', zh: '不满足条件' },
+  holder_rule: {
+    http: 409, en: 'a rule for holders says no; its name comes first', zh: '不符合持卡人业务规则'
+  },
   cannot_return_twice: { http: 409, en: 'what was returned once cannot be returned again', zh: '不得重复退款' },
   too_large: { http: 413, en: 'the body is larger than allowed', zh: '请求过大' },
   unsupported_media_type: { http: 415, en: 'the content type is not supported', zh: '不支持的内容类型' },

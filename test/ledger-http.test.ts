@@ -648,7 +648,9 @@ t.test('every route answers as described', async t => {
   await door.close()
 
   t.strictSame(doors.mismatches(), [], 'each answer is what the description says')
-  const inTheirOwnTests = (route: string) => /\/v1\/(terminals|library|clinic|card-orders|issuing)\b/.test(route)
+  const own = /\/v1\/(terminals|library|clinic|card-orders|card-applications|issuing|holders|found-cards)\b/
+  const ofLife = /\/v1\/cards\/\{card\}\/(life|moves|holder|look-up|replacement|return|found|fetched)\b/
+  const inTheirOwnTests = (route: string) => own.test(route) || ofLife.test(route)
   t.strictSame(doors.unused().filter(route => !inTheirOwnTests(route)), [],
     'each route of the description was used')
   t.ok(Object.keys(staff).length > 0)

@@ -34,8 +34,8 @@ export const en: Words = {
     says: 'The system says'
   },
   roles: {
-    registrar: 'registrar', clerk: 'clerk', settler: 'settler', approver: 'approver', auditor: 'auditor',
-    admin: 'administrator', viewer: 'viewer', handler: 'handler'
+    registrar: 'registrar', clerk: 'clerk', hotline: 'hotline', settler: 'settler', approver: 'approver',
+    auditor: 'auditor', admin: 'administrator', viewer: 'viewer', handler: 'handler'
   },
   day: {
     heading: date => `Day close: ${date}`,

@@ -36,7 +36,7 @@ export const zh = {
     heading: '未能完成', away: '无法连接服务器，请稍后重试。', says: '系统说明'
   },
   roles: {
-    registrar: '登记', clerk: '业务', settler: '清算', approver: '复核', auditor: '审计', admin: '管理',
+    registrar: '登记', clerk: '业务', hotline: '客服', settler: '清算', approver: '复核', auditor: '审计', admin: '管理',
     viewer: '查看', handler: '经办'
   },
   day: {

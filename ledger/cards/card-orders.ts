@@ -9,8 +9,10 @@ import { masked } from '../core/mask.ts'
 import type { Ledger } from '../ledger.ts'
 import { openDateOf } from '../open-date.ts'
 import { audit } from '../people/audit.ts'
+import { requireOwnBranch, type Member } from '../people/proposals.ts'
 import { note } from '../posting/note.ts'
 import { Refusal } from '../refusal.ts'
+import { branchesOfCards } from '../store/branches.ts'
 import { listedFor } from '../store/card-blocks.ts'
 import {
   decideOrder, findOrder, findSignature, insertOrder, insertSignature, lockOrder, lockWaiting, nextOrderId,
@@ -23,15 +25,18 @@ import { news, tell } from '../store/outbox.ts'
 
 export type OrderBook = Pick<Ledger, 'db' | 'clock' | 'tac' | 'random' | 'nameCard'>
 
-/** Its number. Throws Refusal not_found, conditions_not_met where the same is waiting already. */
+/**
+ * Its number. Throws Refusal not_found, other_branch, conditions_not_met where the same is waiting already.
+ */
 export async function orderForCard (
-  ledger: OrderBook, by: string, { card: ref, order: wish, reason }: NewCardOrder
+  ledger: OrderBook, by: Member, { card: ref, order: wish, reason }: NewCardOrder
 ): Promise<bigint> {
   const { db, clock, nameCard } = ledger
   const card = await cardNamed(ledger, ref)
   const atMs = clock.now()
   return await inTransaction(db, async tx => {
     const clearingDate = await openDateOf(tx)
+    requireOwnBranch(by, await branchesOfCards(tx, [ref]))
     const waiting = await lockWaiting(tx, card)
     if (waiting.some(one => one.wish.name === wish.name)) {
       throw new Refusal('conditions_not_met', `${wish.name} waits for this card already`, '/order')
@@ -39,21 +44,23 @@ export async function orderForCard (
     const orderId = await nextOrderId(tx)
     const { bucket, cardId } = card
     await note(tx, ledger, { table: 'card_order', clearingDate, atMs }, notedIn => insertOrder(tx, {
-      bucket, orderId, cardId, wish, reason, orderedBy: by, orderedAtMs: atMs
+      bucket, orderId, cardId, wish, reason, orderedBy: by.name, orderedAtMs: atMs
     }, notedIn))
     const detail = { order: Number(orderId), name: wish.name, reason }
-    await audit(tx, atMs, { by, action: 'card.order', subject: `card/${nameCard(ref)}`, detail })
+    const subject = `card/${nameCard(ref)}`
+    await audit(tx, atMs, { by: by.name, action: 'card.order', subject, detail })
     return orderId
   })
 }
 
-/** Throws Refusal not_found, conditions_not_met where a chip has said what it did. */
-export async function withdrawOrder (ledger: OrderBook, by: string, orderId: bigint): Promise<void> {
+/** Throws Refusal not_found, other_branch, conditions_not_met where a chip has said what it did. */
+export async function withdrawOrder (ledger: OrderBook, by: Member, orderId: bigint): Promise<void> {
   const { db, clock, nameCard } = ledger
   const atMs = clock.now()
   const { row, ref } = await orderNamed(ledger, orderId)
   await inTransaction(db, async tx => {
     const clearingDate = await openDateOf(tx)
+    requireOwnBranch(by, await branchesOfCards(tx, [ref]))
     const now = await lockOrder(tx, row)
     if (now?.state === 'withdrawn') return
     if (now?.state !== 'waiting') {
@@ -62,7 +69,8 @@ export async function withdrawOrder (ledger: OrderBook, by: string, orderId: big
     await note(tx, ledger, { table: 'card_order', clearingDate, atMs }, notedIn =>
       decideOrder(tx, row, { state: 'withdrawn', sw: null, atMs }, notedIn))
     const detail = { order: Number(orderId) }
-    await audit(tx, atMs, { by, action: 'card.order_withdraw', subject: `card/${nameCard(ref)}`, detail })
+    const subject = `card/${nameCard(ref)}`
+    await audit(tx, atMs, { by: by.name, action: 'card.order_withdraw', subject, detail })
   })
 }
 
@@ -194,11 +202,13 @@ const heardBefore = ({ state }: CardOrderRow, { outcome }: OrderOutcome): Told =
 const pinShownForMs = 24 * 3_600_000
 
 /**
- * For the clerk who tells it to the holder, within a day. Throws Refusal not_found, conditions_not_met.
+ * For the clerk who tells it to the holder, within a day. Throws Refusal not_found, other_branch,
+ * conditions_not_met.
  */
-export async function readPin (ledger: OrderBook, by: string, orderId: bigint): Promise<PinLetter> {
+export async function readPin (ledger: OrderBook, by: Member, orderId: bigint): Promise<PinLetter> {
   const { db, clock, tac, nameCard } = ledger
   const { row, ref } = await orderNamed(ledger, orderId)
+  requireOwnBranch(by, await branchesOfCards(db, [ref]))
   const atMs = clock.now()
   const isFresh = row.decidedAtMs !== null && atMs - row.decidedAtMs <= pinShownForMs
   if (row.wish.name !== 'unblock_pin' || row.state !== 'obeyed' || !isFresh) {
@@ -212,7 +222,9 @@ export async function readPin (ledger: OrderBook, by: string, orderId: bigint): 
   if (pin === null) throw new Refusal('conditions_not_met', 'the key of its PINs is not there', '/order')
   const detail = { order: Number(orderId) }
   await inTransaction(db, tx =>
-    audit(tx, atMs, { by, action: 'card.pin_shown', subject: `card/${nameCard(ref)}`, detail }))
+    audit(tx, atMs, {
+      by: by.name, action: 'card.pin_shown', subject: `card/${nameCard(ref)}`, detail
+    }))
   return { order: Number(orderId), pin }
 }
 

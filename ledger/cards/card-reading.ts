@@ -9,8 +9,9 @@ import type { Ledger } from '../ledger.ts'
 import { reconsider } from '../intake/reconsider.ts'
 import { Refusal } from '../refusal.ts'
 import { findCards } from '../store/cards.ts'
-import { inTransaction } from '../store/db.ts'
+import { inTransaction, type Tx } from '../store/db.ts'
 import { insertLastTacs } from '../store/last-tacs.ts'
+import type { CardPlace } from '../store/parameters.ts'
 
 /** How many verdicts are others now. Throws Refusal not_found. */
 export async function readCardAtCounter (
@@ -21,14 +22,8 @@ export async function readCardAtCounter (
   return await inTransaction(ledger.db, async tx => {
     const row = (await findCards(tx, [card])).get(cardKey(card))
     if (row === undefined) throw new Refusal('not_found', 'no such card was issued')
+    const changed = await takeReading(tx, ledger, row, { counter, balanceFen }, by, atMs)
     const key = { bucket: row.bucket, cardId: row.cardId, purse: 2 }
-    const reading = {
-      ...key, counter, kind: 'reading' as const, atMs, content: null, balanceFen: BigInt(balanceFen),
-      findings: null, source: by
-    }
-    // It speaks of the use of its counter, and of an attempt at the next one.
-    const keys = [{ ...key, counter }, { ...key, counter: counter + 1 }]
-    const changed = await reconsider(tx, ledger, keys, atMs, [reading])
     const told = lastTac === undefined ? [] : [{ ...key, counter, tac: Buffer.from(lastTac, 'hex') }]
     await insertLastTacs(tx, told, { source: by, atMs })
     const subject = `card/${maskCards(cardKey(card))}`
@@ -36,4 +31,22 @@ export async function readCardAtCounter (
     await audit(tx, atMs, { by, action: 'card.read', subject, detail })
     return changed
   })
+}
+
+/**
+ * The reading becomes a fact of the chain, and what it says of grey records is done. How many verdicts are
+ * others now.
+ */
+export async function takeReading (
+  tx: Tx, ledger: Pick<Ledger, 'registry' | 'random'>, { bucket, cardId }: CardPlace,
+  { counter, balanceFen }: Pick<CardReading, 'counter' | 'balanceFen'>, by: string, atMs: number
+): Promise<number> {
+  const key = { bucket, cardId, purse: 2 }
+  const reading = {
+    ...key, counter, kind: 'reading' as const, atMs, content: null, balanceFen: BigInt(balanceFen),
+    findings: null, source: by
+  }
+  // It speaks of the use of its counter, and of an attempt at the next one.
+  const keys = [{ ...key, counter }, { ...key, counter: counter + 1 }]
+  return await reconsider(tx, ledger, keys, atMs, [reading])
 }

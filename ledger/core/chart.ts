@@ -47,6 +47,10 @@ export const headings = {
   'card-deposit': {
     side: 'credit', per: 'card', books: commerce, ...recorded, meaning: 'deposits for cards'
   },
+  'moving-value': {
+    side: 'credit', per: 'house', books: commerce, ...recorded,
+    meaning: 'on its way from one card of a holder to the next; never left there'
+  },
   'unpaid-debits': {
     side: 'credit', per: 'card', books: commerce, ...recorded,
     meaning: 'left a chip, not paid to an operator'
@@ -143,7 +147,9 @@ export const transferCodes = {
   fare_refund: 90, fare_refund_reversed: 91, fare_share: 92, fare_share_reversed: 93, concession_claim: 94,
   concession_claim_reversed: 95,
   clinic_fund: 100, clinic_account: 101, clinic_family: 102, clinic_fund_reversed: 103,
-  clinic_account_reversed: 104, clinic_family_reversed: 105, medical_credit: 106, medical_credit_returned: 107
+  clinic_account_reversed: 104, clinic_family_reversed: 105, medical_credit: 106, medical_credit_returned: 107,
+  value_moved: 110, deposit_moved: 111, deposit_kept: 112, replacement_fee: 113, return_value: 114,
+  return_collected: 115, return_waiting: 116, return_online: 117, return_deposit: 118
 } as const
 export type TransferCode = keyof typeof transferCodes
 

@@ -16,6 +16,7 @@ export const floatPlaces = {
   online: 'holders',
   'pending-load': 'holders',
   'card-deposit': 'holders',
+  'moving-value': 'holders',
   'unpaid-debits': 'holders',
   'library-deposit': 'holders',
   'campus-subsidy': 'holders',

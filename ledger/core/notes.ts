@@ -22,6 +22,9 @@ export const noted = {
   card_order_signature: [
     'bucket', 'client_id', 'key', 'order_id', 'operator', 'terminal', 'challenge', 'signed_at'
   ],
+  card_move: [
+    'bucket', 'card_id', 'move_no', 'move', 'from_state', 'to_state', 'moved_by', 'reason', 'moved_at'
+  ],
   parameter_applied: ['terminal_id', 'kind', 'version', 'applied_at', 'reported_at'],
   terminal: ['terminal_id', 'party_id', 'code', 'name', 'reachable'],
   terminal_enrolment: [

@@ -10,6 +10,8 @@ import { beforeCleared, clearedDigest, hasReached, positionsDigest } from '../co
 import {
   clearingTransfers, netSums, positionsOf, type ClearedPosition, type PlannedTransfer, type Position
 } from '../core/settlement.ts'
+import { lapseOralReports } from '../cards/card-life.ts'
+import { moveReplacedValue } from '../cards/replace.ts'
 import type { Ledger } from '../ledger.ts'
 import { forwardDate } from '../national/forward.ts'
 import { Refusal } from '../refusal.ts'
@@ -47,6 +49,8 @@ export async function closeDay (ledger: Ledger, date: string, by: string): Promi
   await issueStatements(ledger, date)
   await findOverLimits(ledger, date)
   await forwardDate(ledger, date)
+  await lapseOralReports(ledger)
+  await moveReplacedValue(ledger)
 }
 
 /** A day never goes back, so one look is enough. */

@@ -12,7 +12,7 @@ import type { Ledger } from '../ledger.ts'
 import { findOrder, listOrders, type CardOrderRow } from '../store/card-orders.ts'
 import { cardsOf } from '../store/loads.ts'
 import type { App } from './app.ts'
-import { callerIn } from './auth.ts'
+import { callerIn, memberOf } from './auth.ts'
 import { ledgerIn } from './once.ts'
 import { page, pageLimit, pageOf, pagingBack } from './page.ts'
 import { CardInQuery, placeIn } from './views.ts'
@@ -26,7 +26,7 @@ export const cardOrderRoutes = (ledger: Ledger) => async (app: App): Promise<voi
     schema: { body: NewCardOrder, response: { 201: CardOrderView } }
   }, async (request, reply) => {
     const ledger = ledgerIn(request)
-    const orderId = await orderForCard(ledger, callerIn(request).id, request.body)
+    const orderId = await orderForCard(ledger, memberOf(callerIn(request)), request.body)
     reply.code(201)
     return await viewOf(ledger, orderId)
   })
@@ -58,14 +58,17 @@ export const cardOrderRoutes = (ledger: Ledger) => async (app: App): Promise<voi
     schema: { params: ByOrder, response: { 200: CardOrderView } }
   }, async request => {
     const orderId = BigInt(request.params.order)
-    await withdrawOrder(ledger, callerIn(request).id, orderId)
+    await withdrawOrder(ledger, memberOf(callerIn(request)), orderId)
     return await viewOf(ledger, orderId)
   })
 
   app.post('/v1/card-orders/:order/pin', {
     config: { allow: ['clerk'], repeated: 'The same PIN; each look is in the audit log.' },
     schema: { params: ByOrder, response: { 200: PinLetter } }
-  }, async request => await readPin(ledger, callerIn(request).id, BigInt(request.params.order)))
+  }, async request => {
+    const member = memberOf(callerIn(request))
+    return await readPin(ledger, member, BigInt(request.params.order))
+  })
 
   app.post('/v1/card-orders/next', {
     config: { allow: ['gateway'], repeated: 'The same `key` and challenge get the same command.' },

@@ -25,11 +25,35 @@ export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
   'POST /v1/loads/pending': ['not_found'],
   'POST /v1/card-blocks': ['request_conflict'],
   'POST /v1/card-blocks/outcome': ['not_found'],
-  'POST /v1/card-orders': ['conditions_not_met', 'not_found'],
-  'POST /v1/card-orders/:order/withdrawal': ['conditions_not_met', 'not_found'],
-  'POST /v1/card-orders/:order/pin': ['conditions_not_met', 'not_found'],
+  'POST /v1/card-orders': ['conditions_not_met', 'not_found', 'other_branch'],
+  'POST /v1/card-orders/:order/withdrawal': ['conditions_not_met', 'not_found', 'other_branch'],
+  'POST /v1/card-orders/:order/pin': ['conditions_not_met', 'not_found', 'other_branch'],
   'POST /v1/card-orders/next': ['request_conflict'],
   'POST /v1/card-orders/outcome': ['not_found'],
+  'GET /v1/cards/:card/life': ['not_found'],
+  'POST /v1/cards/:card/look-up': ['not_found', 'other_branch'],
+  'POST /v1/cards/:card/moves': ['conditions_not_met', 'holder_rule', 'not_found', 'other_branch'],
+  'POST /v1/cards/:card/holder': ['conditions_not_met', 'not_found', 'other_branch'],
+  'POST /v1/cards/:card/replacement': [
+    'amount_wrong', 'conditions_not_met', 'holder_rule', 'not_found', 'other_branch', 'registry_invalid'
+  ],
+  'GET /v1/cards/:card/replacement': ['not_found'],
+  'POST /v1/cards/:card/return': [
+    'amount_wrong', 'conditions_not_met', 'holder_rule', 'not_found', 'other_branch', 'registry_invalid'
+  ],
+  'GET /v1/cards/:card/return': ['not_found'],
+  'POST /v1/cards/:card/return/payment': [
+    'amount_wrong', 'conditions_not_met', 'holder_rule', 'not_found', 'other_branch', 'registry_invalid'
+  ],
+  'POST /v1/cards/:card/found': ['not_found'],
+  'POST /v1/cards/:card/fetched': ['conditions_not_met', 'not_found', 'other_branch'],
+  'POST /v1/holders': ['conditions_not_met'],
+  'POST /v1/holders/look-up': ['not_found', 'other_branch'],
+  'POST /v1/holders/:holder/reveal': ['not_found', 'other_branch'],
+  'POST /v1/card-applications': ['conditions_not_met', 'not_found', 'other_branch'],
+  'POST /v1/card-applications/:application/moves': [
+    'conditions_not_met', 'holder_rule', 'not_found', 'other_branch'
+  ],
   'POST /v1/issuing/batches': ['conditions_not_met', 'registry_invalid'],
   'GET /v1/issuing/batches/:batch': ['not_found'],
   'GET /v1/issuing/batches/:batch/cards': ['not_found'],
@@ -127,14 +151,15 @@ export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
   'GET /v1/clinic/:party/settlements/:settlement/explanation': ['not_found'],
   'POST /v1/proposals': [
     'account_not_empty', 'amount_wrong', 'cannot_return_twice', 'charge_conflict', 'conditions_not_met',
-    'day_state', 'dispute_state', 'dispute_unfinished', 'item_closed', 'not_found', 'other_branch',
-    'prior_step_missing', 'proposal_pending', 'registry_invalid', 'too_early'
+    'day_state', 'dispute_state', 'dispute_unfinished', 'holder_rule', 'item_closed', 'not_found',
+    'other_branch', 'prior_step_missing', 'proposal_pending', 'registry_invalid', 'too_early'
   ],
   'GET /v1/proposals/:id': ['not_found'],
   'POST /v1/proposals/:id/decisions': [
     'account_not_empty', 'amount_wrong', 'approval_stale', 'cannot_return_twice', 'charge_conflict',
-    'conditions_not_met', 'day_state', 'dispute_state', 'dispute_unfinished', 'item_closed', 'not_found',
-    'other_branch', 'prior_step_missing', 'proposal_over', 'registry_invalid', 'self_approval', 'too_early'
+    'conditions_not_met', 'day_state', 'dispute_state', 'dispute_unfinished', 'holder_rule', 'item_closed',
+    'not_found', 'other_branch', 'prior_step_missing', 'proposal_over', 'registry_invalid', 'self_approval',
+    'too_early'
   ],
   'DELETE /v1/proposals/:id': ['not_found', 'proposal_over'],
   'GET /v1/audit/proof': ['not_found'],

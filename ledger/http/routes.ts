@@ -21,6 +21,8 @@ import { libraryRoutes } from './library.ts'
 import { loadRoutes } from './loads.ts'
 import { cardBlockRoutes } from './card-blocks.ts'
 import { cardOrderRoutes } from './card-orders.ts'
+import { cardLifeRoutes } from './card-life.ts'
+import { cardEndRoutes } from './card-ends.ts'
 import { nationalRoutes } from './national.ts'
 import { operatorRoutes } from './operators.ts'
 import { parameterRoutes } from './parameters.ts'
@@ -58,6 +60,8 @@ const all = [
   loadRoutes,
   cardBlockRoutes,
   cardOrderRoutes,
+  cardLifeRoutes,
+  cardEndRoutes,
   issuingRoutes,
   fileRoutes,
   viewRoutes,

@@ -29,7 +29,7 @@ import { news, tell } from '../store/outbox.ts'
 import {
   addedSince, insertBlacklistVersion, insertEntries, insertTariff, lastBlacklist, listedAmong,
   listedAt, listedCards, lockPublication, publishedAt, readTariffs, removedSince, removeEntries,
-  usesOfListed, type CardPlace, type ListedUse
+  usesOfListed, type CardPlace, type ListedUse, type NewEntry
 } from '../store/parameters.ts'
 import { bumpVersion, type Snapshot } from '../store/registry.ts'
 
@@ -74,18 +74,37 @@ export async function publishNow (
   }
   const added = await placesOf(tx, add.map(entry => entry.card), index => `/add/${index}/card`)
   const removed = await placesOf(tx, remove, index => `/remove/${index}`)
+  const entries = add.map(({ reason, at }, index) =>
+    ({ ...added[index] as CardPlace, reason, listedAtMs: instantIn(at, `/add/${index}/at`) }))
+  await writeVersion(tx, version, { added: entries, removed }, by, atMs)
+  return version
+}
+
+/** The next version: what is known of cards changes one by one. */
+export async function publishChange (
+  tx: Tx, change: ListChange, by: string, atMs: number
+): Promise<void> {
+  await lockPublication(tx)
+  await writeVersion(tx, ((await lastBlacklist(tx))?.version ?? 0) + 1, change, by, atMs)
+}
+
+type ListChange = { readonly added: readonly NewEntry[], readonly removed: readonly CardPlace[] }
+
+async function writeVersion (
+  tx: Tx, version: number, { added, removed }: ListChange, by: string, atMs: number
+): Promise<void> {
   await removeEntries(tx, version, removed)
-  await insertEntries(tx, version, add.map(({ reason, at }, index) =>
-    ({ ...added[index] as CardPlace, reason, listedAtMs: instantIn(at, `/add/${index}/at`) })))
+  await insertEntries(tx, version, added)
   const digest = listDigest(await listedCards(tx))
   await insertBlacklistVersion(tx, { version, digest }, atMs)
   const subject = `blacklist/${version}`
   await tell(tx, [news({
     topic: 'blacklist.published', subject, data: { version }, party: null, openToAll: true
   })], atMs)
-  const detail = { added: add.length, removed: remove.length, digest: digest.toString('hex').toUpperCase() }
+  const detail = {
+    added: added.length, removed: removed.length, digest: digest.toString('hex').toUpperCase()
+  }
   await audit(tx, atMs, { by, action: 'blacklist.publish', subject, detail })
-  return version
 }
 
 type Removal = { readonly cards: readonly CardRef[] }

@@ -3,6 +3,7 @@ import { attributeLineKind, voidInstructionKind } from '../bank/bank-items.ts'
 import { bankAccountKind } from '../bank/bank-accounts.ts'
 import { accountClosingKind } from '../posting/close-account.ts'
 import { cityListKind } from '../parameters/cities.ts'
+import { cardMoveKind } from '../cards/card-life.ts'
 import { cardAccountClosingKind } from '../cards/close-card-account.ts'
 import { companyMemberKind } from './company.ts'
 import { correctionKind } from '../posting/correct.ts'
@@ -30,6 +31,7 @@ import { staffMemberKind } from './staff.ts'
 
 export const proposalKinds: ProposalKinds = {
   card_account_closing: cardAccountClosingKind,
+  card_move: cardMoveKind,
   agent_prefund: prefundKind,
   correction: correctionKind,
   settlement_override: settlementOverrideKind,

@@ -114,7 +114,7 @@ const useOf = (
 const pendingAccount = (snapshot: Snapshot): number => accountId(snapshot, 'commerce', 'pending-load')
 
 /** What an agent has paid in, or what it owes; null where the party sells no loads. */
-function agentOf (snapshot: Snapshot, code: string): number | null {
+export function agentOf (snapshot: Snapshot, code: string): number | null {
   const party = snapshot.parties.get(code)
   if (party?.kind !== 'agent' && party?.kind !== 'operator') return null
   const heading = party.prepaid ? 'agent-prepaid' : 'receivable-agent'

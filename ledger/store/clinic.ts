@@ -6,6 +6,7 @@ import type { RuleSet } from '../../schemas/medical/rule-set.ts'
 import type { NotedRow } from '../core/notes.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
 import { notedColumns } from './notes.ts'
+import type { CardPlace } from './parameters.ts'
 
 /* ---- rules and institutions ---- */
 
@@ -110,6 +111,14 @@ export async function lockPerson (tx: Tx, person: string): Promise<PersonRow | n
     `${personSelect} where p.person = $1 for no key update of p`, [person])
   return row === undefined ? null : personOf(row)
 }
+
+/** Insured persons whose card this was pay with another from now on; their medical account stays. */
+export const moveClinicPersons = async (
+  tx: Tx, from: CardPlace, to: CardPlace, notedIn: bigint
+): Promise<NotedRow[]> => (await tx.query<NotedRow>(`
+  update clinic_person set bucket = $3, card_id = $4, noted_in = $5 where bucket = $1 and card_id = $2
+  returning ${notedColumns('clinic_person')}`,
+[from.bucket, from.cardId, to.bucket, to.cardId, notedIn])).rows
 
 /** The card of a known person may change, the medical account stays where it is. */
 export const upsertPerson = async (

@@ -113,6 +113,22 @@ export async function upsertPatron (
   return bound !== undefined
 }
 
+/** Readers of a card are readers of the next one. The old token is refused from then on. */
+export async function rebindReaders (
+  tx: Tx, from: { readonly bucket: number, readonly cardId: bigint },
+  to: { readonly bucket: number, readonly cardId: bigint, readonly token: string }, atMs: number
+): Promise<void> {
+  const { rows } = await tx.query<{ partyId: number, patron: string }>(`
+    update library_binding set ended_at = $3
+    where bucket = $1 and card_id = $2 and ended_at is null
+    returning party_id as "partyId", patron`, [from.bucket, from.cardId, timestamp(atMs)])
+  await tx.query(`
+    insert into library_binding (party_id, token, patron, bucket, card_id, bound_at)
+    select party_id, $3, patron, $4, $5, $6 from unnest($1::int[], $2::text[]) as r (party_id, patron)`, [
+    rows.map(({ partyId }) => partyId), rows.map(({ patron }) => patron), to.token, to.bucket, to.cardId,
+    timestamp(atMs)])
+}
+
 export async function blockPatron (
   tx: Tx, partyId: number, patron: string, note: string | null
 ): Promise<void> {

@@ -106,11 +106,19 @@ export async function pendingOf (
   db: Db | Tx, { bucket, cardId }: CardPlace, pendingAccount: number
 ): Promise<bigint> {
   const { rows } = await db.query<{ fen: bigint }>(`
-    select (coalesce((
-        select sum(case when credit_account = $3 then amount_fen else -amount_fen end) from transfer
-        where bucket = $1 and card_id = $2 and $3 in (credit_account, debit_account)), 0)
-      - coalesce((select sum(amount_fen) from load where bucket = $1 and card_id = $2 and state = 0), 0)
-    )::bigint as fen`, [bucket, cardId, pendingAccount])
+    select coalesce(sum(amount_fen), 0)::bigint as fen from load
+    where bucket = $1 and card_id = $2 and state = 0`, [bucket, cardId])
+  return await creditOfCard(db, { bucket, cardId }, pendingAccount) - (rows[0]?.fen ?? 0n)
+}
+
+/** What the transfers of a card leave on an account, on its credit side. */
+export async function creditOfCard (
+  db: Db | Tx, { bucket, cardId }: CardPlace, account: number
+): Promise<bigint> {
+  const { rows } = await db.query<{ fen: bigint }>(`
+    select coalesce(sum(case when credit_account = $3 then amount_fen else -amount_fen end), 0)::bigint as fen
+    from transfer where bucket = $1 and card_id = $2 and $3 in (credit_account, debit_account)`,
+  [bucket, cardId, account])
   return rows[0]?.fen ?? 0n
 }
 

@@ -81,6 +81,7 @@ const times = {
   card_block: ['requested_at', "format('card_block %s', key)"],
   card_order: ['ordered_at', "format('card_order %s', order_id)"],
   card_order_signature: ['signed_at', "format('card_order_signature %s', key)"],
+  card_move: ['moved_at', "format('card_move %s of card %s', move_no, card_id)"],
   parameter_applied: [
     'reported_at', "format('parameter_applied terminal %s version %s', terminal_id, version)"
   ],

@@ -66,6 +66,15 @@ export async function removeEntries (tx: Tx, version: number, cards: readonly Ca
   [version, cards.map(c => c.bucket), cards.map(c => c.cardId)])
 }
 
+/** The card is on the list; it stays there for another reason. */
+export async function renameEntry (
+  tx: Tx, { bucket, cardId }: CardPlace, reason: BlacklistEntry['reason']
+): Promise<void> {
+  await tx.query(`
+    update blacklist_entry set reason = $3 where bucket = $1 and card_id = $2 and removed_version is null`,
+  [bucket, cardId, reason])
+}
+
 const cardColumns =
   "upper(encode(c.issuer, 'hex')) as issuer, upper(encode(c.serial, 'hex')) as serial, c.issue"
 

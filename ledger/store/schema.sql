@@ -251,6 +251,34 @@ create table card (
 );
 CREATE INDEX card_foreign ON public.card USING btree (bucket, card_id) WHERE (card_type = 'foreign'::text);
 CREATE INDEX card_number ON public.card USING btree ("right"(encode(serial, 'hex'::text), 6));
+CREATE INDEX card_oral_loss ON public.card USING btree (bucket, card_id) WHERE (state = 'oral_loss'::text);
+
+create table card_application (
+  application_no bigint not null generated always as identity,
+  applied_at timestamp with time zone not null,
+  card_bucket smallint,
+  card_id bigint,
+  card_type text not null,
+  holder_id bigint not null,
+  state text not null,
+  why text not null,
+  constraint card_application_pkey PRIMARY KEY (application_no),
+  constraint card_application_holder_id_fkey FOREIGN KEY (holder_id) REFERENCES holder(holder_id)
+);
+CREATE UNIQUE INDEX card_application_card ON public.card_application USING btree (card_bucket, card_id) WHERE (card_id IS NOT NULL);
+CREATE INDEX card_application_state ON public.card_application USING btree (state, application_no);
+
+create table card_application_step (
+  application_no bigint not null,
+  from_state text not null,
+  moved_at timestamp with time zone not null,
+  moved_by text not null,
+  reason text not null,
+  step_no integer not null,
+  to_state text not null,
+  constraint card_application_step_pkey PRIMARY KEY (application_no, step_no),
+  constraint card_application_step_application_no_fkey FOREIGN KEY (application_no) REFERENCES card_application(application_no)
+);
 
 create table card_block (
   bucket smallint not null,
@@ -297,6 +325,42 @@ create table card_event (
 CREATE INDEX card_event_batch ON public.card_event USING brin (batch_id) WITH (autosummarize='on');
 CREATE INDEX card_event_date ON public.card_event USING brin (clearing_date) WITH (autosummarize='on');
 
+create table card_found (
+  bucket smallint not null,
+  card_id bigint not null,
+  fetched_at timestamp with time zone,
+  found_at timestamp with time zone not null,
+  found_by text not null,
+  found_no bigint not null generated always as identity,
+  place text not null,
+  constraint card_found_pkey PRIMARY KEY (bucket, card_id, found_no)
+);
+CREATE INDEX card_found_waiting ON public.card_found USING btree (found_no) WHERE (fetched_at IS NULL);
+
+create table card_holder (
+  bound_at timestamp with time zone not null,
+  bucket smallint not null,
+  card_id bigint not null,
+  ended_at timestamp with time zone,
+  holder_id bigint not null,
+  constraint card_holder_pkey PRIMARY KEY (bucket, card_id, bound_at)
+);
+CREATE INDEX card_holder_person ON public.card_holder USING btree (holder_id) WHERE (ended_at IS NULL);
+
+create table card_move (
+  bucket smallint not null,
+  card_id bigint not null,
+  from_state text not null,
+  move text not null,
+  move_no integer not null,
+  moved_at timestamp with time zone not null,
+  moved_by text not null,
+  noted_in bigint,
+  reason text not null,
+  to_state text not null,
+  constraint card_move_pkey PRIMARY KEY (bucket, card_id, move_no)
+);
+
 create table card_order (
   bucket smallint not null,
   card_id bigint not null,
@@ -331,6 +395,41 @@ create table card_order_signature (
   constraint card_order_signature_pkey PRIMARY KEY (bucket, client_id, key)
 );
 CREATE INDEX card_order_signature_order ON public.card_order_signature USING btree (bucket, order_id);
+
+create table card_replacement (
+  bucket smallint not null,
+  card_id bigint not null,
+  due_on date not null,
+  fee_fen bigint not null,
+  moved_fen bigint not null,
+  moved_on date,
+  requested_at timestamp with time zone not null,
+  requested_by text not null,
+  to_bucket smallint not null,
+  to_card_id bigint not null,
+  why text not null,
+  constraint card_replacement_pkey PRIMARY KEY (bucket, card_id),
+  constraint card_replacement_fee_fen_check CHECK ((fee_fen >= 0))
+);
+CREATE INDEX card_replacement_due ON public.card_replacement USING btree (due_on) WHERE (moved_on IS NULL);
+CREATE INDEX card_replacement_to ON public.card_replacement USING btree (to_bucket, to_card_id);
+
+create table card_return (
+  bucket smallint not null,
+  card_id bigint not null,
+  deposit_fen bigint not null,
+  due_on date not null,
+  kept_fen bigint not null,
+  online_fen bigint not null,
+  paid_on date,
+  party_id integer not null,
+  requested_at timestamp with time zone not null,
+  requested_by text not null,
+  undamaged boolean not null,
+  value_fen bigint not null,
+  waiting_fen bigint not null,
+  constraint card_return_pkey PRIMARY KEY (bucket, card_id)
+);
 
 create table chain_fact (
   at timestamp with time zone not null,
@@ -815,6 +914,20 @@ create table head_given (
   audit_rows bigint not null,
   size bigint not null,
   constraint head_given_pkey PRIMARY KEY (size, audit_rows)
+);
+
+create table holder (
+  branch text,
+  holder text not null,
+  holder_id bigint not null generated always as identity,
+  identity bytea not null,
+  registered_at timestamp with time zone not null,
+  registered_by text not null,
+  sealed bytea not null,
+  sealed_with text not null,
+  constraint holder_pkey PRIMARY KEY (holder_id),
+  constraint holder_holder_key UNIQUE (holder),
+  constraint holder_identity_key UNIQUE (identity)
 );
 
 create table holiday (

@@ -6,8 +6,8 @@ import { formatIso } from '../../runtime/instants.ts'
 import { isRemark } from '../core/verdict.ts'
 import { outcomeName, reasonName, unpackFindings } from '../judging/book.ts'
 import { numbers } from './columns.ts'
-import type { Db } from './db.ts'
-import type { CardPlace } from './loads.ts'
+import type { Db, Tx } from './db.ts'
+import type { CardPlace } from './parameters.ts'
 import { evidenceKinds } from './records.ts'
 
 const hexOf = (bytes: Buffer): string => bytes.toString('hex').toUpperCase()
@@ -41,7 +41,7 @@ const cardView = (row: CardViewRow): CardView => ({
 })
 
 /** The card as lists show it, where it stands, and what its own page shows beside. */
-export async function viewCard (db: Db, bucket: number, card: CardRef): Promise<{
+export async function viewCard (db: Db | Tx, bucket: number, card: CardRef): Promise<{
   readonly view: CardView, readonly place: CardPlace, readonly branch: string | null,
   readonly openedAtMs: number
 } | null> {

@@ -1,8 +1,12 @@
-// Loads, blocks of cards, terminals with their enrolment and the versions they applied, bills of clinics:
-// each row is the one that its batch noted, and the loads are the transfers they say.
+// Loads, moves of cards, blocks of cards, terminals with their enrolment and the versions they applied, bills of
+// clinics: each row is the one that its batch noted, and the loads, returns and replacements are the transfers
+// they say.
+import { transferCodes } from '../core/chart.ts'
 import {
   noteBytes, noteGroups, noteOf, notesDigest, notedTables, type NotedRow, type NotedTable
 } from '../core/notes.ts'
+import { endDifferences } from '../store/card-ends.ts'
+import { stateDifferences } from '../store/card-life.ts'
 import { loadDifferences } from '../store/loads.ts'
 import { countRows, notedPages, notePages, notesOf, unnotedRows, type NoteRow } from '../store/notes.ts'
 import { equal, faultList, type BookCheck, type Findings, type Reading } from './check.ts'
@@ -22,10 +26,25 @@ export const noteChecks: readonly BookCheck[] = [
     }
   })),
   {
+    name: 'the state of a card is that of its last move',
+    run: async ({ tx }) => equal(await stateDifferences(tx))
+  },
+  {
+    name: 'returns and replacements of cards are the transfers they say',
+    run: async ({ tx }) => equal(await endDifferences(tx, endCodes))
+  },
+  {
     name: 'loads are the transfers they say',
     run: async ({ tx, start }) => equal(await loadDifferences(tx, start))
   }
 ]
+
+const endCodes = {
+  valueFen: transferCodes.return_value, collected: transferCodes.return_collected,
+  waitingFen: transferCodes.return_waiting, onlineFen: transferCodes.return_online,
+  depositFen: transferCodes.return_deposit, keptFen: transferCodes.deposit_kept,
+  moved: transferCodes.value_moved, fee: transferCodes.replacement_fee
+}
 
 async function checkNotes ({ tx, start }: Reading): Promise<Findings> {
   const { faults, add } = faultList()
@@ -66,6 +85,7 @@ const names = {
   card_block: ['key', 'card_id'],
   card_order: ['order_id', 'card_id'],
   card_order_signature: ['key', 'order_id'],
+  card_move: ['card_id', 'move_no'],
   parameter_applied: ['terminal_id', 'version'],
   terminal: ['terminal_id', 'code'],
   terminal_enrolment: ['terminal_id', 'state'],

@@ -29,7 +29,7 @@ export const machines = {
 export const staff = {
   settler: ['settler'], 'approver-1': ['approver'], 'approver-2': ['approver'], chief: ['settler',
     'approver'],
-  clerk: ['clerk'], inspector: ['auditor'], 'admin-1': ['admin'], 'admin-2': ['admin']
+  clerk: ['clerk'], hotline: ['hotline'], inspector: ['auditor'], 'admin-1': ['admin'], 'admin-2': ['admin']
 } as const
 export const password = 'correct horse battery'
 export const secretOf = (id: string): string => createHash('sha256').update(`secret of ${id}`).digest('hex')

@@ -2,6 +2,7 @@
 // of operators, claims on the treasury. When it runs decides only how soon; what stands afterwards is a
 // function of what is known. It refuses to know why a card is due.
 import { groupBy } from '../../../runtime/collections.ts'
+import { limits } from '../../../schemas/limits.ts'
 import type { Entitlement } from '../../../schemas/tariff/journey.ts'
 import { type Fares, versionAt } from '../../../schemas/tariff/fares.ts'
 import { dateOf, transitDay } from '../../../schemas/tariff/periods.ts'
@@ -11,11 +12,12 @@ import {
   insertEntries, readCardTypes, readExits, readRights, readStanding, replaceDays, type FareEntry,
   type Standing
 } from '../../store/fares.ts'
+import { predecessorsOf, successorsOf, type Predecessor } from '../../store/card-ends.ts'
 import { lockPurses, openDate } from '../../store/lock.ts'
 import type { CardPlace } from '../../store/parameters.ts'
 import { postBatch, type NewTransfer } from '../../store/post.ts'
 import { accountId, type Snapshot } from '../../store/registry.ts'
-import { findDue, readRidden, readRides, takeDue, type DueCard } from '../../store/rides.ts'
+import { findDue, markDue, readRidden, readRides, takeDue, type DueCard } from '../../store/rides.ts'
 import { changesTo, consequencesOf, keyOf, type Claim, type Consequences } from './claims.ts'
 import type { PaidHistory } from './due-and-paid.ts'
 
@@ -43,6 +45,7 @@ async function priceSome (
   if (clearingDate === null) return null
   await lockPurses(tx, cards)
   const due = await takeDue(tx, cards)
+  await markDue(tx, await successorsOf(tx, due)) // what their cards were before is part of their history
   const snapshot = await registry() // after that: a tariff that has marked a card must be seen
   if (due.length === 0 || snapshot.fares.length === 0) return due.length
   const histories = await historiesOf(tx, due.map(card => earlier(card, dependsOnDays)))
@@ -57,7 +60,8 @@ async function priceSome (
   // From here on nothing is decided any more.
   await book(tx, snapshot, priced, { clearingDate, atMs: clock.now(), salt: random(16) })
   await replaceDays(tx, priced, priced.flatMap(({ bucket, cardId, fromDay, days }) =>
-    days.filter(({ day, dueFen, paidFen }) => day >= fromDay && dueFen !== paidFen)
+    days.filter(({ day, dueFen, paidFen, taps }) =>
+      day >= fromDay && dueFen !== paidFen && taps.some(({ counter }) => counter > 0))
       .map(day => ({ bucket, cardId, ...day }))))
   return due.length
 }
@@ -75,20 +79,44 @@ const openDaysMax = 7
 const earlier = (card: DueCard, days: number): DueCard =>
   ({ ...card, fromMs: card.fromMs - days * 86_400_000 })
 
-/** Answers the history of each of the cards from its instant on. */
+/**
+ * Answers the history of each of the cards from its instant on. Whoever has another card goes on where the
+ * one before it ended: its taps are part of the history, under counters below zero, so that none is taken for
+ * a tap of the new card; what follows from them stays with the old one.
+ */
 export async function historiesOf (
   db: Db | Tx, cards: readonly DueCard[]
 ): Promise<(cardId: bigint) => PaidHistory> {
-  const rides = groupBy(await readRides(db, cards), one => one.cardId)
+  const before = await predecessorsOf(db, cards)
+  const all = withEarlier(cards, before)
+  const lines = groupBy(before, ({ of }) => of)
+  const rides = groupBy(await readRides(db, all), one => one.cardId)
+  const exits = groupBy(await readExits(db, all), one => one.cardId)
   const rights = groupBy(await readRights(db, cards), one => one.cardId)
-  const exits = groupBy(await readExits(db, cards), one => one.cardId)
   const types = new Map((await readCardTypes(db, cards)).map(one => [one.cardId, one.cardType]))
-  return cardId => ({
-    taps: (rides.get(cardId) ?? []).map(({ bucket: _, cardId: __, paidFen, ...tap }) =>
-      ({ ...tap, paidFen: Number(paidFen) })),
-    entitlements: entitlementsOf(rights.get(cardId) ?? [], types.get(cardId) ?? null),
-    corrections: exits.get(cardId) ?? []
-  })
+  return cardId => {
+    const line = [...lines.get(cardId) ?? [], { cardId, level: 0 }]
+    return {
+      taps: line.flatMap(own => (rides.get(own.cardId) ?? [])
+        .map(({ bucket: _, cardId: __, paidFen, counter, ...tap }) =>
+          ({ ...tap, counter: earlierCounter(counter, own), paidFen: Number(paidFen) }))),
+      entitlements: entitlementsOf(rights.get(cardId) ?? [], types.get(cardId) ?? null),
+      corrections: line.flatMap(own => (exits.get(own.cardId) ?? []).map(({ entryCounter, stop, atMs }) =>
+        ({ entryCounter: earlierCounter(entryCounter, own), stop, atMs })))
+    }
+  }
+}
+
+const earlierCounter = (counter: number, { level }: Pick<Predecessor, 'level'>): number =>
+  counter - level * (limits.counterMax + 1)
+
+/** Each card once, from the earliest instant that somebody asks for. */
+function withEarlier (cards: readonly DueCard[], before: readonly Predecessor[]): DueCard[] {
+  const fromOf = new Map(cards.map(card => [card.cardId, card.fromMs]))
+  const all = [...cards, ...before.map(({ bucket, cardId, of }) =>
+    ({ bucket, cardId, fromMs: fromOf.get(of) ?? 0 }))]
+  return [...groupBy(all, ({ cardId }) => cardId).values()].map(same =>
+    ({ ...same[0] as DueCard, fromMs: Math.min(...same.map(({ fromMs }) => fromMs)) }))
 }
 
 /** A card of which nobody has said what it may is what its type says, for as long as it lives. */
