@@ -216,6 +216,9 @@ t.test('a broken card: person, readers and caps go on; its value follows, also w
   await door.ok('registrar', 'PUT', '/v1/library/LIB/catalogue', {
     items: [{ item: 'one', title: '红楼梦' }], patrons: [{ patron: 'R1', name: 'Li', card: cardOf(0) }]
   })
+  await door.ok('registrar', 'PUT', '/v1/clinic/persons', {
+    persons: [{ person: 'P1', card: cardOf(0), area: '430400', scheme: 'employee', category: 'working' }]
+  })
   const library = async (what: string, number: number, more: object = {}) =>
     await door.ok('gateway', 'POST', `/v1/library/LIB/${what}`, { token: cardOf(number).serial, ...more })
   t.match(await library('checkouts', 0, { item: 'one' }), { reason: 'ok' })
@@ -240,6 +243,11 @@ t.test('a broken card: person, readers and caps go on; its value follows, also w
     { state: 'normal', listed: null, holder, moves: [] }])
   t.match(await library('patrons/look-up', 0), { reason: 'card_replaced' })
   t.match((await library('patrons/look-up', 9)).patron, { patron: 'R1', loans: [{ item: 'one' }] })
+
+  const { rows: insured } = await door.db.query(`
+    select p.person, p.card_id = c.card_id as moved, p.account_card_id <> c.card_id as stayed
+    from clinic_person p, card c where c.serial = decode($1, 'hex')`, [cardOf(9).serial])
+  t.strictSame(insured, [{ person: 'P1', moved: true, stayed: true }], 'the medical account stays')
 
   door.clock.set(Date.parse('2026-03-02T23:00:00+08:00'))
   await deliver(door, 'first-ride', [tapAt(9, 1, '220000', 0)])

@@ -147,9 +147,10 @@ export const transferCodes = {
   fare_refund: 90, fare_refund_reversed: 91, fare_share: 92, fare_share_reversed: 93, concession_claim: 94,
   concession_claim_reversed: 95,
   clinic_fund: 100, clinic_account: 101, clinic_family: 102, clinic_fund_reversed: 103,
-  clinic_account_reversed: 104, clinic_family_reversed: 105, medical_credit: 106, medical_credit_returned: 107,
-  value_moved: 110, deposit_moved: 111, deposit_kept: 112, replacement_fee: 113, return_value: 114,
-  return_collected: 115, return_waiting: 116, return_online: 117, return_deposit: 118
+  clinic_account_reversed: 104, clinic_family_reversed: 105,
+  medical_credit: 106, medical_credit_returned: 107,
+  value_moved: 110, deposit_moved: 111, deposit_kept: 112, replacement_fee: 113,
+  return_value: 114, return_collected: 115, return_waiting: 116, return_online: 117, return_deposit: 118
 } as const
 export type TransferCode = keyof typeof transferCodes
 

@@ -1,6 +1,6 @@
-// Loads, moves of cards, blocks of cards, terminals with their enrolment and the versions they applied, bills of
-// clinics: each row is the one that its batch noted, and the loads, returns and replacements are the transfers
-// they say.
+// Loads, moves and blocks of cards, terminals with their enrolment and the versions they applied, bills of
+// clinics: each row is the one that its batch noted; loads, returns and replacements are the transfers they
+// say.
 import { transferCodes } from '../core/chart.ts'
 import {
   noteBytes, noteGroups, noteOf, notesDigest, notedTables, type NotedRow, type NotedTable
