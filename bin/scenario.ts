@@ -114,6 +114,7 @@ const staff = {
   chief: ['settler', 'approver'],
   'registrar-1': ['registrar'],
   clerk: ['clerk'],
+  hotline: ['hotline'],
   'clerk-2': ['clerk'],
   'teller-east': ['clerk', 'registrar'],
   'teller-west': ['clerk', 'registrar']

@@ -135,6 +135,10 @@ t.test('given back: each rule by its name, each line by itself', async t => {
   const listed = (await door.ok('gateway', 'GET', '/v1/blacklist')).add
   t.equal(listed.filter((one: { reason: string }) => one.reason === 'cancelled').length, 5)
   t.equal((await door.ask('clerk', 'GET', path(5, 'return'))).status, 404)
+  const statement = await door.ok('clerk', 'GET', path(0, 'statement'))
+  t.match(statement, { closingFen: 0 })
+  t.strictSame(statement.lines.map(({ code, amountFen }: { code: string, amountFen: number }) =>
+    [code, amountFen]), [['load_written', 8_600], ['return_value', -8_600]])
   await verified(t, door)
   await door.db.query('update card_return set value_fen = value_fen + 1 where paid_on is not null')
   const { checks } = await door.ok('auditor', 'POST', '/v1/verify')

@@ -37,6 +37,9 @@ const ByCard = Type.Object({ card: Type.String({ maxLength: 48 }) }, closed)
 const At = Type.String({ maxLength: 40, description: 'ISO 8601 with an offset' })
 const Name = Type.String({ minLength: 1, maxLength: 128 })
 
+/** Below zero are the counters of a card whose place this one took. */
+const isItsOwn = (counter: number): boolean => counter >= 0
+
 export const fareRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.post('/v1/services/transit/tariffs', {
     bodyLimit: documentBytesMax,
@@ -107,7 +110,8 @@ export const fareRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
     const within = (day: string | null): boolean => day === null || (day >= from && day <= until)
     return {
       card,
-      journeys: journeys.filter(({ day }) => within(day)).map(viewOfJourney),
+      journeys: journeys.filter(({ day, counters }) => within(day) && counters.some(isItsOwn))
+        .map(viewOfJourney),
       days: days.filter(({ day }) => within(day)).map(day => ({ ...day, taps: [...day.taps] }))
     }
   })

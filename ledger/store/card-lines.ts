@@ -1,9 +1,17 @@
 // Lines of one card's purse. They are found from the card's own events and items of evidence, whose rows name
-// the batch that booked them and the batches that corrected them, and from the few batches that people and
-// the registry post; no transfer carries an index for it.
-import type { Db, Tx } from './db.ts'
+// the batch that booked them and the batches that corrected them, from the few batches that people and the
+// registry post, and by a partial index from value that was written onto the chip, moved or paid out; no
+// transfer of a tap carries an index for it.
+import { transferCodes } from '../core/chart.ts'
 import type { AccountLine } from './account-lines.ts'
+import type { Db, Tx } from './db.ts'
 import { isKnown, type Known } from './known.ts'
+
+/** As the index names them. */
+const valueCodes = [
+  transferCodes.load_written, transferCodes.value_moved, transferCodes.return_value,
+  transferCodes.return_collected
+].join(', ')
 
 export type CardKey = { readonly bucket: number, readonly cardId: bigint }
 
@@ -22,7 +30,9 @@ export async function cardLines (
       select a.batch_id from told join adjustment a
         on a.bucket = $1 and a.delivery_no = told.delivery_no and a.line_no = told.line_no
       union
-      select batch_id from batch where bucket = 0 and kind in ('registry', 'correction')),
+      select batch_id from batch where bucket = 0 and kind in ('registry', 'correction')
+      union
+      select batch_id from transfer where bucket = $1 and card_id = $2 and code in (${valueCodes})),
     b as (
       select batch_id, clearing_date from touched join batch using (batch_id) where bucket = 0)
     select t.transfer_id as "transferId", t.journal_id as "journalId", t.code, t.event_at as "eventAtMs",

@@ -1807,6 +1807,7 @@ create table transfer (
   constraint transfer_amount_fen_check CHECK ((amount_fen > 0)),
   constraint transfer_check CHECK ((debit_account <> credit_account))
 ) partition by RANGE (clearing_date);
+CREATE INDEX transfer_card_value ON ONLY public.transfer USING btree (bucket, card_id) WHERE (code = ANY (ARRAY[4, 110, 114, 115]));
 CREATE INDEX transfer_corrects ON ONLY public.transfer USING btree (bucket, corrects) WHERE (corrects IS NOT NULL);
 
 create table tree_head (

@@ -1,6 +1,7 @@
 // The independent auditor: every fen is on a chip, in an account, or explained. It asks the ledger only
 // through its public API, and shares no code with it that prices, signs or books.
 import type { CardView, RecordView, TrialBalance } from '../../schemas/api.ts'
+import type { StatementLine } from '../../schemas/account.ts'
 import { cardKey, type CardRef } from '../../schemas/record.ts'
 import { explainCard, type AuditedCard, type ChipState } from './explain.ts'
 
@@ -37,10 +38,14 @@ export async function audit ({ ledgerUrl, token, chips, handedIn = [] }: AuditOp
   const trial = (await ask('/v1/accounts')) as TrialBalance
 
   const unknown = chips.filter(chip => !views.has(cardKey(chip.card)))
-  const cards = chips.flatMap(chip => {
-    const view = views.get(cardKey(chip.card))
-    return view === undefined ? [] : [explainCard(chip, view, records.get(cardKey(chip.card)) ?? [])]
-  })
+  const cards: AuditedCard[] = []
+  for (const chip of chips) {
+    const key = cardKey(chip.card)
+    const view = views.get(key)
+    if (view === undefined) continue
+    const movedFen = isOver(view) ? await movedFrom(ask, key) : 0
+    cards.push(explainCard(chip, view, records.get(key) ?? [], movedFen))
+  }
   const problems = [
     ...unknown.map(
       chip => `${cardKey(chip.card)} holds ${chip.balanceFen} fen and is not known to the ledger`
@@ -62,6 +67,15 @@ export async function audit ({ ledgerUrl, token, chips, handedIn = [] }: AuditOp
     problems
   }
 }
+
+const isOver = ({ state }: CardView): boolean => state === 'void' || state === 'cancelled'
+
+/** What left the purse for the card in its place, or over a counter. */
+async function movedFrom (ask: Ask, key: string): Promise<number> {
+  const lines = await all<StatementLine>(ask, `/v1/cards/${key}/statement`, 'lines')
+  return -sum(lines.filter(({ code }) => leaves.has(code)).map(({ amountFen }) => Number(amountFen)))
+}
+const leaves: ReadonlySet<string> = new Set(['value_moved', 'return_value', 'return_collected'])
 
 function booksOutOfBalance (trial: TrialBalance, cards: readonly CardView[]): string[] {
   const owedFen = sum(cards.map(card => Number(card.purse.shadowFen)))
@@ -92,11 +106,12 @@ function asker (ledgerUrl: string, token: string): Ask {
   }
 }
 
-async function all<T> (ask: Ask, path: string): Promise<T[]> {
+async function all<T> (ask: Ask, path: string, list: 'items' | 'lines' = 'items'): Promise<T[]> {
   const items: T[] = []
   for (let after = ''; ;) {
-    const page = (await ask(`${path}?limit=1000${after}`)) as { items: T[], next: string | number | null }
-    items.push(...page.items)
+    const page = (await ask(`${path}${path.includes('?') ? '&' : '?'}limit=1000${after}`)) as
+      { [name in typeof list]: T[] } & { next: string | number | null }
+    items.push(...page[list])
     if (page.next === null) return items
     after = `&after=${encodeURIComponent(page.next)}`
   }

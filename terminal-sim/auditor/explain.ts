@@ -12,6 +12,8 @@ export type ChipState = {
   readonly counter: number
   /** What it held when it was handed out; lets the auditor see what is missing before the first record. */
   readonly opening?: { readonly balanceFen: number, readonly counter: number }
+  /** Value that was written onto it: how much, and the offline counter it had then. */
+  readonly loads?: readonly { readonly counter: number, readonly amountFen: number }[]
   /** The chip's own log of debits, as far as it goes back. */
   readonly log?: readonly { readonly counter: number, readonly amountFen: number }[]
 }
@@ -19,9 +21,9 @@ export type ChipState = {
 export type Explanation = {
   /**
    * held and refused: the chip has paid, the purse in the books has not. issuer: the issuer paid instead of
-   * the holder.
+   * the holder. moved: what the purse held is the next card's, or was paid out, and the chip is void.
    */
-  readonly why: 'held' | 'refused' | 'excluded' | 'issuer' | 'not delivered'
+  readonly why: 'held' | 'refused' | 'excluded' | 'issuer' | 'not delivered' | 'moved'
   readonly counter: number
   readonly amountFen: number
 }
@@ -38,8 +40,10 @@ export type AuditedCard = {
   readonly problems: readonly string[]
 }
 
-/** `records`: all lines of this card. */
-export function explainCard (chip: ChipState, view: CardView, records: readonly RecordView[]): AuditedCard {
+/** `records`: all lines of this card. `movedFen`: what left the purse of a card that is void since. */
+export function explainCard (
+  chip: ChipState, view: CardView, records: readonly RecordView[], movedFen = 0
+): AuditedCard {
   const problems: string[] = []
   const explanations: Explanation[] = []
   const events = eventsOf(chip, records)
@@ -48,6 +52,7 @@ export function explainCard (chip: ChipState, view: CardView, records: readonly 
   let counter = chip.opening?.counter ?? (first === undefined ? chip.counter : first.counter - 1)
 
   const step = (nextCounter: number, nextFen: number) => {
+    heldFen += loadedBetween(chip, counter, nextCounter)
     const missing = Math.max(0, nextCounter - counter - 1)
     const gapFen = heldFen - nextFen
     if (missing > 0) explanations.push({ why: 'not delivered', counter: nextCounter - 1, amountFen: gapFen })
@@ -65,6 +70,7 @@ export function explainCard (chip: ChipState, view: CardView, records: readonly 
     counter = event.counter
   }
   step(chip.counter + 1, chip.balanceFen)
+  if (movedFen !== 0) explanations.push({ why: 'moved', counter: chip.counter, amountFen: -movedFen })
 
   const shadowFen = Number(view.purse.shadowFen)
   const differenceFen = shadowFen - chip.balanceFen
@@ -81,6 +87,10 @@ export function explainCard (chip: ChipState, view: CardView, records: readonly 
     problems
   }
 }
+
+const loadedBetween = ({ loads = [] }: ChipState, from: number, to: number): number =>
+  loads.filter(({ counter }) => counter >= from && counter < to)
+    .reduce((sum, { amountFen }) => sum + amountFen, 0)
 
 type Event = {
   readonly counter: number

@@ -2,12 +2,14 @@
 import * as parties from './given/parties.ts'
 import * as lanes from './given/lanes.ts'
 import * as things from './given/things.ts'
+import * as persons from './given/holders.ts'
 import * as published from './given/parameters.ts'
 import * as lending from './given/libraries.ts'
 import * as fares from './given/fares.ts'
 import * as clinics from './given/clinics.ts'
 import * as selling from './given/tills.ts'
 import * as bank from './when/bank.ts'
+import * as cardsChange from './when/cards.ts'
 import * as clinic from './when/clinics.ts'
 import * as days from './when/days.ts'
 import * as exports from './when/exports.ts'
@@ -26,6 +28,7 @@ import * as tills from './when/tills.ts'
 import * as watch from './when/watch.ts'
 import * as balancesNow from './then/balances.ts'
 import * as bankNow from './then/bank.ts'
+import * as cardsNow from './then/cards.ts'
 import * as clinicNow from './then/clinics.ts'
 import * as daysNow from './then/days.ts'
 import * as exportsNow from './then/exports.ts'
@@ -56,6 +59,7 @@ export const given = {
   terminals: things.terminals,
   terminals_elsewhere: things.terminalsElsewhere,
   cards: things.cards,
+  holders: persons.holders,
   tariffs: published.tariffs,
   fare_documents: fares.fareDocuments,
   concessions: fares.concessions,
@@ -106,6 +110,11 @@ export const when = {
   decide_dispute: people.decideDispute,
   escalate_dispute: people.escalateDispute,
   issue_card: people.issueCard,
+  move_card: cardsChange.moveCard,
+  replace_card: cardsChange.replaceCard,
+  return_card: cardsChange.returnCard,
+  pay_return: cardsChange.payReturn,
+  find_card: cardsChange.findCard,
   sign_in: people.signIn,
   release_held: watch.releaseHeld,
   release_hold: watch.releaseHold,
@@ -138,6 +147,9 @@ export const when = {
 
 export const then = {
   cards: balancesNow.cards,
+  card_lives: cardsNow.cardLives,
+  returned: cardsNow.returned,
+  replaced: cardsNow.replaced,
   accounts: balancesNow.accounts,
   changes: balancesNow.changes,
   records: recordsNow.records,

@@ -29,6 +29,8 @@ export type Chip = {
   readonly opening: { readonly balanceFen: number, readonly counter: number }
   counter: number
   balanceFen: number
+  /** Value that a reader wrote onto it, and the offline counter it had then. */
+  readonly loads: { readonly counter: number, readonly amountFen: number }[]
 }
 
 /** Titles of books, and the card that each reader has now. */

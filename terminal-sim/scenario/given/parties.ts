@@ -112,6 +112,10 @@ export const policies = givenVerb({
       top_debit: Type.Optional(yuan('a debit from here on is of top value')),
       top_debits_per_hour: Type.Optional(whole('more at one terminal are held for fraud')),
       return_days: Type.Optional(whole('how long the national centre may return')),
+      oral_loss_days: Type.Optional(whole('an oral report lapses so many days after it')),
+      replacement_wait_days: Type.Optional(whole('working days until the value of a lost card moves')),
+      own_outlets: Type.Optional(Type.Array(party, { description: 'agents that are the issuer\'s own' })),
+      return_anywhere_below: Type.Optional(yuan('from here on a card is given back at own outlets alone')),
       card_types: Type.Optional(mappingOf(
         oneOf(['transit', 'clinic', 'library', 'retail'], 'a service'),
         Type.Array(name('a type of card'), { description: 'types of cards' }),
@@ -137,6 +141,14 @@ export const policies = givenVerb({
       ...(said.top_debit === undefined ? {} : { topDebitFen: said.top_debit }),
       ...(said.top_debits_per_hour === undefined ? {} : { topDebitsPerHourMax: said.top_debits_per_hour }),
       ...(said.return_days === undefined ? {} : { returnDays: said.return_days }),
+      ...(said.oral_loss_days === undefined ? {} : { oralLossDays: said.oral_loss_days }),
+      ...(said.replacement_wait_days === undefined
+        ? {}
+        : { replacementWaitDays: said.replacement_wait_days }),
+      ...(said.own_outlets === undefined ? {} : { ownOutlets: said.own_outlets }),
+      ...(said.return_anywhere_below === undefined
+        ? {}
+        : { returnAnywhereBelowFen: said.return_anywhere_below }),
       ...(said.card_types === undefined ? {} : { cardTypesAllowed: said.card_types })
     }
   }

@@ -169,7 +169,8 @@ export const cards = givenVerb({
         forged: one.forged ?? false,
         opening: { balanceFen: one.balance ?? 0, counter: one.counter ?? 0 },
         counter: one.counter ?? 0,
-        balanceFen: one.balance ?? 0
+        balanceFen: one.balance ?? 0,
+        loads: []
       }
       world.chips.set(card, chip)
       if (one.issuer !== undefined) continue

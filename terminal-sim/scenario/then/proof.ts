@@ -96,6 +96,7 @@ async function stateOf (
     card: chip.ref,
     balanceFen: told.balance ?? purse?.balanceFen ?? chip.balanceFen,
     counter: told.counter ?? purse?.offlineCounter ?? chip.counter,
-    opening: chip.opening
+    opening: chip.opening,
+    loads: chip.loads
   }
 }

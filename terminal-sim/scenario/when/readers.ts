@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import { disturbances, tornMoments, type Readers, type Torn } from '../readers.ts'
 import { name, oneOf, yes, yuan } from '../values.ts'
 import { StepError, whenVerb } from '../verb.ts'
-import type { World } from '../world.ts'
+import { known, type World } from '../world.ts'
 
 const moments = Object.keys(tornMoments) as Torn[]
 const torn = Type.Optional(
@@ -58,6 +58,9 @@ export const load = whenVerb({
         const told = await readersOf(world).load(
           lane, card, { amountFen: amount, source, reference, torn, disturbed })
         world.answers.set(as ?? 'last tap', told)
+        if (told.reason !== 'loaded') return
+        const counter = (await readersOf(world).inspect(card))?.purse.offlineCounter ?? 0
+        known(world.chips, 'card', card).loads.push({ counter, amountFen: Number(told.amountFen) })
       }
     }
   ]
