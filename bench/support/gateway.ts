@@ -27,7 +27,10 @@ export async function startGateway (
     env: { ...process.env, GATEWAY_CONFIG: path, LOG_LEVEL: 'fatal', UV_THREADPOOL_SIZE: '40', ...env },
     onLine: line => {
       if (line.startsWith('{"state"')) waiting.shift()?.((JSON.parse(line) as { state: ProcessState }).state)
-    }
+      else console.error(`gateway: ${line}`)
+    },
+    // What asks it just then fails with less to say.
+    onLost: ({ code, signal }) => { console.error(`the gateway has ended: ${signal ?? code}`) }
   })
   const { url } = child.ready
   return {
