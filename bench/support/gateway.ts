@@ -22,7 +22,7 @@ export async function startGateway (
   const waiting: ((state: ProcessState) => void)[] = []
   const preload = join(import.meta.dirname, 'state-on-signal.ts')
   const child = await superviseChild<{ url: string }>({
-    name: 'gateway', command: process.execPath,
+    name: 'gateway', command: process.execPath, readyTimeoutMs: 180_000,
     args: ['--expose-gc', '--import', 'tsx', '--import', preload, 'gateway/main.ts'],
     env: { ...process.env, GATEWAY_CONFIG: path, LOG_LEVEL: 'fatal', UV_THREADPOOL_SIZE: '40', ...env },
     onLine: line => {
