@@ -30,6 +30,8 @@ const Environment = Type.Object({
 })
 
 const failedTellMs = 1_000
+/** What cannot write may not come to its end in order either. */
+const failedStopMs = 20_000
 
 async function main (): Promise<void> {
   const environment = readConfig(Environment, process.env)
@@ -44,16 +46,17 @@ async function main (): Promise<void> {
   const { GATEWAY_KEYS: keyFile, GATEWAY_KEYS_PASSPHRASE: passphrase = '' } = environment
   const keys = keyFile === undefined ? {} : { masterKey: openTerminalKeys(keyFile, passphrase).masterKey }
   const gateway = await buildGateway({ config, clock, readers, log, ...keys, ...chance })
-  const close = async () => {
-    await gateway.close()
-    readers.close()
+  let closing: Promise<void> | null = null
+  const close = () => {
+    closing ??= gateway.close().then(() => readers.close())
+    return closing
   }
   announceReady({ url: gateway.url }, close)
   const failure = await gateway.failed
   log.fatal({ alarm: 'spool_failed' }, failure.message)
   // What was said of the last tap is asked for by tills; then whoever supervises starts a process that knows.
   await delay(failedTellMs)
-  await close()
+  await Promise.race([close(), delay(failedStopMs)])
   process.exit(1)
 }
 

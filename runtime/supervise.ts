@@ -153,6 +153,7 @@ type Run<Ready> = {
 }
 
 const lastWordsMax = 20
+const lastWordsMs = 2_000
 const sampleMs = 500
 
 /** `detached` keeps Ctrl-C for the starter alone, which stops its children in its own order. */
@@ -175,8 +176,11 @@ async function startRun<Ready> (options: ChildOptions): Promise<Run<Ready>> {
       hear(error.message)
       resolve({ code: null, signal: null })
     })
-    // 'close', not 'exit': the last words are in by then.
+    // 'close', when the last words are in; not much later than 'exit': what it started may hold its outputs.
     child.on('close', (code, signal) => resolve({ code, signal }))
+    child.on('exit', (code, signal) => {
+      setTimeout(() => resolve({ code, signal }), lastWordsMs).unref()
+    })
   })
   createInterface({ input: child.stderr }).on('line', hear)
   child.stdin.on('error', () => undefined)

@@ -15,8 +15,14 @@ export function askStarter (alone: string): Ask {
     if (answer.error === undefined) waiter?.resolve(answer.ok as never)
     else waiter?.reject(new Error(answer.error))
   })
+  // Whatever else keeps this process alive, nobody answers any more.
+  process.on('disconnect', () => {
+    for (const { reject } of waiting.values()) reject(new Error(gone))
+    waiting.clear()
+  })
   return async (what, details = {}) => {
     if (process.send === undefined) throw new Error(alone)
+    if (!process.connected) throw new Error(gone)
     const no = ++asked
     return await new Promise((resolve, reject) => {
       waiting.set(no, { resolve, reject })
@@ -24,3 +30,5 @@ export function askStarter (alone: string): Ask {
     })
   }
 }
+
+const gone = 'the process that started this one is gone'

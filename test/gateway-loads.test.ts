@@ -484,8 +484,10 @@ t.test('loads at lanes', { ...here, jobs: 3 }, async t => {
         const first = await opened(city, `GW-${no}`, [lane], { killAt: story.at })
         const chip = await city.chip(no)
         await order(first, lane, `ref-${no}`)
+        const said = first.tap(lane)
         await city.farm.insert({ chip, reader: `${lane} 00 00` })
         await first.ended
+        await t.rejects(said, /the gateway has gone/, `${story.at}: who waits is told`)
         const { purse } = await city.farm.inspectCard({ chip })
         t.equal(purse.onlineCounter, story.taken, `${story.at}: what the chip has taken then`)
         await city.farm.remove({ reader: `${lane} 00 00` })

@@ -12,7 +12,7 @@ import {
 } from '../schemas/serial/lrc-frame.ts'
 import type { PortConfig } from '../schemas/port.ts'
 import { cardKey } from '../schemas/record.ts'
-import { connectTo } from '../terminal-sim/line/line.ts'
+import { connectTo, deviceStream, lineOn } from '../terminal-sim/line/line.ts'
 import { whyNoPty } from '../terminal-sim/line/pty-pair.ts'
 import { openPos, type PosFields } from '../terminal-sim/pos/pos.ts'
 import { startDoors } from './support/ledger-http.ts'
@@ -339,7 +339,7 @@ if (noPty !== null) {
   t.test('killed at any point: the sale is booked once, the record is there once', async t => {
     const city = await openCity(t, doors, { topUps: [1] })
     const cable = await city.cable('till')
-    const line = cable.device()
+    let line = cable.device()
     const one: [PosKind, PosFields] = ['SALE', sale('kill-1', 1, 100)]
     const other: [PosKind, PosFields] = ['RECORD', upload('kill-2', debit(4, 1, 'S1'))]
     const pos = openPos({ line, answerTimeoutMs: 2_000, ackTimeoutMs: 300 })
@@ -352,12 +352,30 @@ if (noPty !== null) {
       const [unknown, ended] = [await pos.ask(...deed), await dying.lost]
       t.equal(unknown, null, `${killAt}: nobody knows`)
       t.equal(ended.signal, 'SIGKILL')
+      // What it did not hear is in the cable still: the next one would hear it before it is asked, and die.
+      line.close()
+      await cable.unplug()
+      await cable.plug()
+      line = cable.device()
+      pos.use(line)
     }
     const living = await city.gateway([posPort(cable.near)])
     t.match((await pos.settle(...other)).fields, { reason: 'stored' })
     await living.drained()
     t.equal(await city.online(card(1).card), 4_900, 'asked four times, sold once')
     t.same(await city.booked(card(4).card), ['101 180 ok'])
+    line.close()
+  })
+
+  t.test('where nobody is at the other end a POS is told so, though its cable is full', async t => {
+    const city = await openCity(t, doors)
+    const cable = await city.cable('till')
+    const line = lineOn(deviceStream(cable.far), 200)
+    const fill = async () => { for (;;) await line.write(new Uint8Array(1_000)) }
+    await t.rejects(fill, { name: 'LineStuckError' })
+    const pos = openPos({ line, ackTimeoutMs: 20, settleMs: 1_000 })
+    t.equal(await pos.ask('SALE', sale('0001', 1, 100)), null)
+    await t.rejects(pos.settle('SALE', sale('0001', 1, 100)), /0001: nobody knows what became of it/)
     line.close()
   })
 

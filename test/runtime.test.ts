@@ -2,6 +2,8 @@
 // children.
 
 import t from 'tap'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
 import { readFileSync } from 'node:fs'
@@ -261,6 +263,19 @@ t.test('supervised children', async t => {
       announceReady({}, () => new Promise(() => undefined), 100)`,
     'deaf.mjs': "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); console.log('{\"ready\":1}')",
     'broken.mjs': "console.error('no database at localhost'); process.exit(3)",
+    'parting.mjs': `
+      import { spawn } from 'node:child_process'
+      spawn('sleep', ['30'], { stdio: 'inherit', detached: true }).unref()
+      console.log('{"ready":1}')
+      setInterval(() => {}, 1000)`,
+    'asking.ts': `
+      import { askStarter } from '${new URL('../terminal-sim/ask-starter.ts', import.meta.url).href}'
+      const ask = askStarter('alone')
+      const why = (error: Error) => error.message
+      setTimeout(() => process.exit(), 10_000)
+      setTimeout(() => process.disconnect(), 50)
+      console.log(await ask('first').catch(why), '/', await ask('second').catch(why))
+      process.exit()`,
     'mute.mjs': 'setInterval(() => {}, 1000)',
     'parent.ts': `
       import { nodeCommand, superviseChild } from '${supervise}'
@@ -286,6 +301,21 @@ t.test('supervised children', async t => {
   t.test('a deaf one is killed after the deadline', async t => {
     const child = await superviseChild({ name: 'deaf', ...node('deaf.mjs'), stopTimeoutMs: 50 })
     t.same(await child.stop(), { code: null, signal: 'SIGKILL' })
+  })
+
+  t.test('one that leaves another at its outputs has ended all the same', { timeout: 15_000 }, async t => {
+    const child = await superviseChild({ name: 'parting', ...node('parting.mjs') })
+    t.same(await child.stop(), { code: null, signal: 'SIGTERM' })
+  })
+
+  t.test('who asks a starter that is gone is told so', { timeout: 20_000 }, async t => {
+    const { command, args = [] } = nodeCommand(`${dir}/asking.ts`)
+    const asking = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
+    const words: Buffer[] = []
+    asking.stdout?.on('data', (bytes: Buffer) => words.push(bytes))
+    await once(asking, 'close')
+    const gone = 'the process that started this one is gone'
+    t.equal(Buffer.concat(words).toString(), `${gone} / ${gone}\n`)
   })
 
   t.test('one whose order of stopping has no end ends all the same, and says so', async t => {

@@ -6,7 +6,10 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { ReadStream } from 'node:tty'
 
 export type Line = {
-  /** Resolves when the bytes have left this process; rejects when the line has ended. */
+  /**
+   * Resolves when the bytes have left this process; rejects when the line has ended, with
+   * {@link LineStuckError} when nobody takes them in time.
+   */
   write (bytes: Uint8Array): Promise<void>
   /** The next bytes, as they come; null when nothing came within the time, or the line has ended. */
   read (timeoutMs: number): Promise<Uint8Array | null>
@@ -15,6 +18,16 @@ export type Line = {
   readonly ended: boolean
   close (): void
 }
+
+/** A cable holds some ten thousand bytes that nobody reads; more of them would be waited for without end. */
+export class LineStuckError extends Error {
+  constructor (takenMs: number) {
+    super(`nobody took the bytes from the line within ${takenMs} ms`)
+    this.name = 'LineStuckError'
+  }
+}
+
+const takenMsMax = 10_000
 
 /** A terminal device, such as one end of a pseudo terminal pair. */
 export const openDevice = (path: string): Line => lineOn(deviceStream(path))
@@ -43,8 +56,8 @@ export function connectSecurely (to: ConnectionOptions): Promise<Line> {
   })
 }
 
-/** Reads from it as from a device. */
-export function lineOn (stream: Socket): Line {
+/** Reads from it as from a device. `takenMs`: in which the other side takes what is written. */
+export function lineOn (stream: Socket, takenMs = takenMsMax): Line {
   const waiting: Uint8Array[] = []
   let ended = false
   let wake: () => void = () => undefined
@@ -59,7 +72,12 @@ export function lineOn (stream: Socket): Line {
   for (const event of ['error', 'end', 'close']) stream.on(event, end)
   return {
     write: bytes => new Promise((resolve, reject) => {
-      stream.write(bytes, error => error ? reject(error) : resolve())
+      const timer = setTimeout(() => reject(new LineStuckError(takenMs)), takenMs)
+      stream.write(bytes, error => {
+        clearTimeout(timer)
+        if (error) reject(error)
+        else resolve()
+      })
     }),
     read: async timeoutMs => {
       stream.resume()

@@ -31,7 +31,8 @@ export async function openPtyPair (dir: string, name: string): Promise<PtyPair> 
     const started = spawn('socat', ends, { stdio: 'ignore' })
     socat = started
     while (!existsSync(near) || !existsSync(far)) {
-      if (started.exitCode !== null) throw new Error(`socat ended with ${started.exitCode}`)
+      const ended = started.exitCode ?? started.signalCode
+      if (ended !== null) throw new Error(`socat ended with ${ended}`)
       await delay(5)
     }
   }

@@ -7,7 +7,7 @@ import {
 import {
   buildFrame, control, cutPiece, type LrcRule, type Piece, plainLrc
 } from '../../schemas/serial/lrc-frame.ts'
-import type { Line } from '../line/line.ts'
+import { type Line, LineStuckError } from '../line/line.ts'
 
 export type PosOptions = {
   readonly line: Line
@@ -16,6 +16,8 @@ export type PosOptions = {
   readonly ackTimeoutMs?: number
   readonly answerTimeoutMs?: number
   readonly sendsMax?: number
+  /** So long {@link Pos.settle} goes on asking. */
+  readonly settleMs?: number
   readonly faults?: PosFaults
 }
 
@@ -38,7 +40,7 @@ export type PosFields = { readonly [F in PosField]?: string }
 export type Pos = {
   /** One exchange; null: it is not known what became of it. */
   ask (kind: PosKind, fields: PosFields): Promise<PosMessage | null>
-  /** Asks by the same key until it is known, whatever happens to the line; throws after many tries. */
+  /** Asks by the same key until it is known, whatever happens to the line; throws after settleMs. */
   settle (kind: PosKind, fields: PosFields): Promise<PosMessage>
   /** ENQ: null where nobody is there. */
   enquire (): Promise<'ack' | 'nak' | null>
@@ -50,7 +52,7 @@ export type Pos = {
 
 export function openPos (options: PosOptions): Pos {
   const { lrc = plainLrc, ackTimeoutMs = 2_000, answerTimeoutMs = 12_000, sendsMax = 4 } = options
-  const { faults = {} } = options
+  const { faults = {}, settleMs = 60_000 } = options
   let { line } = options
   let rest: Uint8Array = new Uint8Array(0)
   let repeats = 0
@@ -130,7 +132,7 @@ export function openPos (options: PosOptions): Pos {
       if (!await heard(buildFrame(writePosMessage({ kind, fields }), lrc))) return null
       return await answerTo(fields.key)
     } catch (error) {
-      if (line.ended) return null
+      if (line.ended || error instanceof LineStuckError) return null
       throw error
     }
   }
@@ -138,12 +140,13 @@ export function openPos (options: PosOptions): Pos {
   return {
     ask,
     settle: async (kind, fields) => {
-      for (let tries = 0; tries < 200; tries++) {
+      const endMs = performance.now() + settleMs
+      while (performance.now() < endMs) {
         const answer = await ask(kind, fields)
         if (answer !== null && answer.fields.outcome !== 'unknown') return answer
         await delay(50)
       }
-      throw new Error(`${kind} ${fields.key}: nobody knows what became of it`)
+      throw new Error(`${kind} ${fields.key}: nobody knows what became of it after ${settleMs} ms`)
     },
     enquire: async () => {
       await line.write(Uint8Array.of(control.enq))

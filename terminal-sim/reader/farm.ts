@@ -77,22 +77,30 @@ function speakWith (child: ChildProcess): Line {
   const ready = wait(readyId) as Line['ready']
   let lastId = readyId
   let words = ''
+  let over = false
   child.stderr?.setEncoding('utf8').on('data', (text: string) => { words = (words + text).slice(-2_000) })
   child.on('message', message => settle(waiting, message as Answer))
   const ended = new Promise<void>(resolve => {
-    child.on('error', error => { words += error.message })
-    child.on('exit', (code, signal) => { // 'close' does not come once the channel was disconnected
-      const lost = new Error(`the farm ended (${signal ?? code}): ${words.trim()}`)
+    const end = (how: string) => {
+      over = true
+      const lost = new Error(`the farm ended (${how}): ${words.trim()}`)
       for (const { reject } of waiting.values()) reject(lost)
       waiting.clear()
       resolve()
+    }
+    child.on('error', error => {
+      words += error.message
+      if (child.pid === undefined) end('not started') // then nothing else comes
     })
+    // 'close' does not come once the channel was disconnected
+    child.on('exit', (code, signal) => end(String(signal ?? code)))
   })
   return {
     ready,
     ended,
     async ask (command, ask) {
-      if (!child.connected) throw new Error(`the farm has ended: ${words.trim()}`)
+      // Its channel may be open a moment longer than it lives.
+      if (over || !child.connected) throw new Error(`the farm has ended: ${words.trim()}`)
       const id = ++lastId
       child.send({ id, command, ask })
       return await wait(id)

@@ -88,7 +88,12 @@ export async function startGateway (
   const { id, url } = stack.body
   const get = async <T>(path: string) => await (await fetch(url + path)).json() as T
   const taps = tapStream(url)
-  while ((await get<LaneView[]>('/v1/lanes')).some(isOpening)) await delay(20)
+  const untilMs = performance.now() + openingMs
+  for (let views = await get<LaneView[]>('/v1/lanes'); views.some(isOpening);) {
+    if (performance.now() > untilMs) throw new Error(`${name}: lanes stay closed: ${JSON.stringify(views)}`)
+    await delay(20)
+    views = await get<LaneView[]>('/v1/lanes')
+  }
   return {
     child,
     url,
@@ -111,15 +116,20 @@ export async function startGateway (
 const isOpening = ({ cardReader, psam }: LaneView): boolean =>
   cardReader === 'away' || psam.state === 'away' || psam.state === 'starting'
 
+const openingMs = 60_000
+
 async function send<T> (url: string, method: string, body: unknown): Promise<{ status: number, body: T }> {
   const headers = { 'content-type': 'application/json' }
   const reply = await fetch(url, { method, headers, body: JSON.stringify(body) })
   return { status: reply.status, body: await reply.json() as T }
 }
 
+type Waiter = { resolve (tap: TapView): void, reject (error: Error): void }
+
 /** One long poll for all lanes; each lane takes its own in order. */
 function tapStream (url: string) {
-  const waiting = new Map<string, ((tap: TapView) => void)[]>()
+  const waiting = new Map<string, Waiter[]>()
+  let over: Error | null = null
   const ready = new Map<string, TapView[]>()
   const stopping = new AbortController()
   const poll = async () => {
@@ -129,18 +139,24 @@ function tapStream (url: string) {
         last = tap.seq
         const next = waiting.get(tap.lane)?.shift()
         if (next === undefined) ready.set(tap.lane, [...ready.get(tap.lane) ?? [], tap])
-        else next(tap)
+        else next.resolve(tap)
       }
     }
   }
-  poll().catch(() => undefined) // the gateway was stopped or killed: nobody waits any more
+  poll().catch(error => { // the gateway was stopped, killed, or died: who waits is told
+    over = new Error('no tap will be told of: the gateway has gone', { cause: error })
+    for (const { reject } of [...waiting.values()].flat()) reject(over)
+  })
   return {
-    next: async (lane: string) => {
+    next: (lane: string): Promise<TapView> => {
       const tap = ready.get(lane)?.shift()
-      if (tap !== undefined) return tap
-      return await new Promise<TapView>(resolve => {
-        waiting.set(lane, [...waiting.get(lane) ?? [], resolve])
+      if (tap !== undefined) return Promise.resolve(tap)
+      const next = new Promise<TapView>((resolve, reject) => {
+        if (over !== null) return reject(over)
+        waiting.set(lane, [...waiting.get(lane) ?? [], { resolve, reject }])
       })
+      next.catch(() => undefined) // who kills a gateway on purpose does not look
+      return next
     },
     stop: () => stopping.abort()
   }
