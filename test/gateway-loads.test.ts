@@ -521,6 +521,8 @@ t.test('loads at lanes', { ...here, jobs: 3 }, async t => {
     await t.test('a disk that takes no byte more: the gateway ends, the same order is loaded', async t => {
       const no = next()
       const first = await opened(city, `GW-${no}`, ['K6'])
+      t.equal((await load(city, first, 'K6', next())).reason, 'loaded', 'the book is begun')
+      await told(first)
       await order(first, 'K6', `ref-${no}`)
       const book = join(first.spoolDir, 'loads')
       const bytes = Math.max(...readdirSync(book).map(file => statSync(join(book, file)).size))
