@@ -108,7 +108,7 @@ const open = new Set([
   'GET /healthz', 'GET /readyz', 'GET /metrics', 'GET /openapi.json', 'GET /v1/head', 'GET /v1/consistency',
   'GET /v1/blacklist', 'GET /v1/blacklist-files/:file', 'GET /v1/tariffs', 'GET /v1/cities',
   'GET /v1/services/transit/tariffs', 'GET /v1/services/transit/quotes', 'GET /v1/services/transit/passes',
-  'GET /v1/usage-limits', 'GET /v1/clinic/rules',
+  'GET /v1/usage-limits', 'GET /v1/clinic/rules', 'GET /v1/services',
   'GET /v1/calendar',
   'POST /v1/session', 'POST /v1/session/browser'
 ])
@@ -241,6 +241,13 @@ const confined: Readonly<Record<string, Try>> = {
   'GET /v1/library/:party/payments': {
     path: '/v1/library/BUS/payments', foreign: 'forbidden', self: '404 not_found'
   },
+  'POST /v1/services/:service/parties/:party/events': {
+    path: '/v1/services/parking/parties/BUS/events',
+    sent: { json: { key: 'bus-in-2', event: 'entry', card: cardOf(0) } }, foreign: 'forbidden'
+  },
+  'GET /v1/services/:service/parties/:party/events': {
+    path: '/v1/services/parking/parties/BUS/events', foreign: 'forbidden'
+  },
   'POST /v1/clinic/:party/looks': ofClinic('looks', bill),
   'POST /v1/clinic/:party/settlements': ofClinic('settlements', { message: 'm1', ...bill }),
   'POST /v1/clinic/:party/cancellations': ofClinic('cancellations',
@@ -293,6 +300,11 @@ async function busyDay (door: Door, token: string): Promise<Numbers> {
   const ask = (method: string, path: string, sent: Sent) => door.ask(null, method, path, { token, ...sent })
   await ask('PUT', `/v1/files/${file.name}`, { bytes: file.text, type: 'application/octet-stream' })
   await ask('POST', '/v1/webhooks', { json: { url: 'https://bus.example.com/', topics: ['day.moved'] } })
+  await door.ok('registrar', 'PUT', '/v1/services/parking/parties/BUS/rules', {
+    from: '2026-01-01', rules: { freeMinutes: 0, unitMinutes: 60, unitFen: 1, dayCapFen: 1, lostFen: 1 }
+  })
+  const entry = { key: 'bus-in-1', event: 'entry', card: cardOf(0) }
+  await ask('POST', '/v1/services/parking/parties/BUS/events', { json: entry })
   const topUp = { kind: 'top_up', key: 'top-up-1', party: 'SHP', card: cardOf(0), amountFen: 5_000 }
   await door.ok('gateway', 'POST', '/v1/requests', topUp)
   const bought = await ask('POST', '/v1/requests', {

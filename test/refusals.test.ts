@@ -19,6 +19,9 @@ const never: readonly (readonly [route: RegExp, reasons: readonly string[], why:
   [/^POST \/v1\/webhooks$/, ['not_found'], 'it has just been made'],
   [/^POST \/v1\/library\/:party\/payments$/, ['other_branch', 'amount_wrong', 'cannot_return_twice'],
     'a library is of no branch, and a debit that was moved before pays no fee'],
+  [/^POST \/v1\/services\/:service\/parties\/:party\/events$/,
+    ['other_branch', 'amount_wrong', 'cannot_return_twice'],
+    'a merchant speaks for itself, and a debit that was moved before pays nothing'],
   [/^POST \/v1\/clinic\/:party\/looks$/, [
     'amount_wrong', 'cannot_return_twice', 'charge_conflict', 'dispute_unfinished', 'other_branch',
     'proposal_pending', 'registry_invalid', 'request_conflict'

@@ -27,6 +27,7 @@ import { lockPurses } from '../store/lock.ts'
 import { cardsOf } from '../store/loads.ts'
 import type { CardPlace } from '../store/parameters.ts'
 import { accountId, type Snapshot } from '../store/registry.ts'
+import { moveSubjects } from '../store/services.ts'
 import { takeReading } from './card-reading.ts'
 import { lockedLife, makeMove, requireMove, type LifeBook } from './card-life.ts'
 import { bookLegs, worthOf, type Leg } from './value.ts'
@@ -151,7 +152,7 @@ export async function tillOf (
   return { account, partyId: party.partyId }
 }
 
-/** Person, concessions, library and clinic know the new card from now on. */
+/** Person, concessions, library, clinic and declared services know the new card from now on. */
 async function moveAlong (tx: Tx, ledger: LifeBook, { old, next, toRef, by, clearingDate, atMs }: {
   readonly old: LifeRow, readonly next: LifeRow, readonly toRef: CardRef, readonly by: string
   readonly clearingDate: string, readonly atMs: number
@@ -161,6 +162,7 @@ async function moveAlong (tx: Tx, ledger: LifeBook, { old, next, toRef, by, clea
   const rights = (await readRights(tx, [old])).map(({ cardId: _, ...right }) => right)
   if (rights.length > 0) await setRights(tx, next, rights, by, atMs)
   await rebindReaders(tx, old, { ...next, token: toRef.serial }, atMs)
+  await moveSubjects(tx, old, next)
   await withNotes(tx, ledger, { group: 'clinic', clearingDate, atMs }, pen =>
     pen.change('clinic_person', notedIn => moveClinicPersons(tx, old, next, notedIn)))
 }

@@ -150,7 +150,9 @@ export const transferCodes = {
   clinic_account_reversed: 104, clinic_family_reversed: 105,
   medical_credit: 106, medical_credit_returned: 107,
   value_moved: 110, deposit_moved: 111, deposit_kept: 112, replacement_fee: 113,
-  return_value: 114, return_collected: 115, return_waiting: 116, return_online: 117, return_deposit: 118
+  return_value: 114, return_collected: 115, return_waiting: 116, return_online: 117, return_deposit: 118,
+  subsidy_spent: 120, service_claim: 121, revenue_share: 122, subsidy_credit: 123,
+  subsidy_credit_returned: 124
 } as const
 export type TransferCode = keyof typeof transferCodes
 
@@ -158,7 +160,8 @@ export type TransferCode = keyof typeof transferCodes
 export const claimCodes = {
   first: [
     transferCodes.tap, transferCodes.issuer_risk, transferCodes.online_purchase, transferCodes.foreign_tap,
-    transferCodes.clinic_fund, transferCodes.clinic_account, transferCodes.clinic_family
+    transferCodes.clinic_fund, transferCodes.clinic_account, transferCodes.clinic_family,
+    transferCodes.subsidy_spent, transferCodes.service_claim
   ],
   adjusted: [
     transferCodes.tap_adjusted, transferCodes.tap_reversed, transferCodes.foreign_tap_adjusted,
@@ -168,7 +171,7 @@ export const claimCodes = {
     transferCodes.dispute_reversed, transferCodes.fare_refund, transferCodes.fare_refund_reversed,
     transferCodes.fare_share, transferCodes.fare_share_reversed, transferCodes.concession_claim,
     transferCodes.concession_claim_reversed, transferCodes.clinic_fund_reversed,
-    transferCodes.clinic_account_reversed, transferCodes.clinic_family_reversed
+    transferCodes.clinic_account_reversed, transferCodes.clinic_family_reversed, transferCodes.revenue_share
   ]
 } as const
 

@@ -29,7 +29,7 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   redress_void: 'books', card_move: 'books', card_application_step: 'books',
   card_replacement: 'books', card_return: 'books', fare_entry: 'books', exit_decision: 'books',
   residual: 'books', library_payment: 'books', library_payment_part: 'books',
-  library_rules: 'books',
+  library_rules: 'books', service_rules: 'books', service_event: 'books',
   clinic_settlement: 'books', clinic_add: 'books', clinic_effect: 'books', clinic_rule_set: 'books',
   clinic_accumulator: 'books',
   dispute: 'books', dispute_step: 'books', audit: 'books', proposal: 'books', proposal_decision: 'books',
@@ -58,6 +58,7 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   fare_due: 'state', fare_day: 'state',
   purse: 'state', guarded_balance: 'state', open_day: 'state', batch_news: 'state', psam_sequence: 'state',
   sign_in_failure: 'state', library_hold: 'state', terminal_state: 'state', gateway_state: 'state',
+  service_subject: 'state',
 
   tree_head: { days: 40, why: 'a later one of its hour covers it; those given to others stay for ever' },
   keyed_reply: { days: 180, why: 'whoever comes back after weeks has; deeds stand in the audit log' },

@@ -122,6 +122,12 @@ export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
   'POST /v1/items': ['item_closed', 'not_found', 'registry_invalid'],
   'GET /v1/proofs': ['not_found'],
   'GET /v1/consistency': ['not_found'],
+  'PUT /v1/services/:service/parties/:party/rules': ['day_state', 'not_found', 'registry_invalid'],
+  'POST /v1/services/:service/parties/:party/events': [
+    'charge_conflict', 'conditions_not_met', 'dispute_unfinished', 'not_found', 'proposal_pending',
+    'registry_invalid', 'request_conflict'
+  ],
+  'GET /v1/services/:service/parties/:party/events': ['not_found'],
   'PUT /v1/library/:party/rules': ['day_state', 'not_found'],
   'PUT /v1/library/:party/catalogue': ['not_found', 'registry_invalid'],
   'POST /v1/library/:party/patrons/look-up': ['conditions_not_met', 'not_found'],

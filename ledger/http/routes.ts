@@ -34,6 +34,7 @@ import { redressRoutes } from './redress.ts'
 import { registryRoutes } from './registry.ts'
 import { reportRoutes } from './reports.ts'
 import { requestRoutes } from './requests.ts'
+import { serviceRoutes } from './services.ts'
 import { staffRoutes } from './staff.ts'
 import { terminalRoutes } from './terminals.ts'
 import { tracingRoutes } from './tracing.ts'
@@ -77,6 +78,7 @@ const all = [
   fareRoutes,
   libraryRoutes,
   clinicRoutes,
+  serviceRoutes,
   proposalRoutes,
   auditRoutes, redressRoutes,
   alertRoutes,

@@ -156,6 +156,11 @@ export const summaries: Readonly<Record<string, string>> = {
   'GET /v1/services/transit/cards/:card/journeys': 'Journeys of a card, and why each costs what it costs',
   'PUT /v1/services/transit/cards/:card/concessions': 'Enter the concessions of a card',
   'GET /v1/services/transit/fare-days': 'Days of cards on which another fare was paid than was due',
+  'GET /v1/services': 'Services that are declared: rules, events, reasons and words of each',
+  'PUT /v1/services/:service/parties/:party/rules':
+    'Enter the rules of a service at a merchant from a date on',
+  'POST /v1/services/:service/parties/:party/events': 'Something happens at a service; what it costs is paid',
+  'GET /v1/services/:service/parties/:party/events': 'What happened at a service, with prices explained',
   'PUT /v1/library/:party/rules': 'Enter the rules of a library from a date on',
   'PUT /v1/library/:party/catalogue': 'Enter items and readers of a library',
   'POST /v1/library/:party/patrons/look-up': 'A reader with loans, fines and what stands against borrowing',

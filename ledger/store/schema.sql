@@ -1574,6 +1574,65 @@ create table ride (
 );
 CREATE INDEX ride_at ON public.ride USING brin (at) WITH (autosummarize='on');
 
+create table service_event (
+  at timestamp with time zone not null,
+  bucket smallint,
+  card_id bigint,
+  client text not null,
+  content text not null,
+  debit text,
+  event text not null,
+  event_no bigint not null generated always as identity,
+  journal_id bigint,
+  key text not null,
+  outcome text not null,
+  parts jsonb not null,
+  party_id integer not null,
+  place_id integer not null,
+  price_fen bigint not null,
+  reason text not null,
+  request_key text,
+  returned_at timestamp with time zone,
+  rules_from date not null,
+  said_at timestamp with time zone not null,
+  service text not null,
+  steps jsonb not null,
+  subject text not null,
+  terminal text,
+  why text,
+  constraint service_event_pkey PRIMARY KEY (party_id, key),
+  constraint service_event_outcome_check CHECK ((outcome = ANY (ARRAY['approved'::text, 'declined'::text]))),
+  constraint service_event_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id),
+  constraint service_event_place_id_fkey FOREIGN KEY (place_id) REFERENCES party(party_id),
+  constraint service_event_price_fen_check CHECK ((price_fen >= 0))
+);
+CREATE INDEX service_event_at ON public.service_event USING btree (service, at);
+CREATE UNIQUE INDEX service_event_debit ON public.service_event USING btree (party_id, debit) WHERE (outcome = 'approved'::text);
+CREATE UNIQUE INDEX service_event_no ON public.service_event USING btree (party_id, event_no);
+
+create table service_rules (
+  party_id integer not null,
+  rules jsonb not null,
+  service text not null,
+  set_at timestamp with time zone not null,
+  set_by text not null,
+  valid_from date not null,
+  constraint service_rules_pkey PRIMARY KEY (party_id, service, valid_from),
+  constraint service_rules_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+
+create table service_subject (
+  bucket smallint,
+  card_id bigint,
+  party_id integer not null,
+  service text not null,
+  state jsonb,
+  subject text not null,
+  constraint service_subject_pkey PRIMARY KEY (party_id, service, subject),
+  constraint service_subject_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+CREATE INDEX service_subject_card ON public.service_subject USING btree (bucket, card_id) WHERE (card_id IS NOT NULL);
+
 create table session (
   expires_at timestamp with time zone not null,
   opened_at timestamp with time zone not null default now(),

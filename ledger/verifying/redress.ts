@@ -3,6 +3,7 @@
 import { fareDifferences } from '../store/fares.ts'
 import { paymentDifferences } from '../store/library.ts'
 import { redressDifferences } from '../store/redress.ts'
+import { serviceDifferences } from '../store/services.ts'
 import { equal, type BookCheck } from './check.ts'
 
 export const redressChecks: readonly BookCheck[] = [{
@@ -11,6 +12,9 @@ export const redressChecks: readonly BookCheck[] = [{
 }, {
   name: 'library payments are the purchases they say',
   run: async ({ tx }) => equal(await paymentDifferences(tx))
+}, {
+  name: 'events of services are paid as they say',
+  run: async ({ tx }) => equal(await serviceDifferences(tx))
 }, {
   name: 'what followed from fares is booked as it says',
   run: async ({ tx }) => equal(await fareDifferences(tx))

@@ -8,6 +8,7 @@ import * as lending from './given/libraries.ts'
 import * as fares from './given/fares.ts'
 import * as clinics from './given/clinics.ts'
 import * as selling from './given/tills.ts'
+import * as declared from './given/services.ts'
 import * as bank from './when/bank.ts'
 import * as cardsChange from './when/cards.ts'
 import * as clinic from './when/clinics.ts'
@@ -23,6 +24,7 @@ import * as processes from './when/processes.ts'
 import * as readers from './when/readers.ts'
 import * as records from './when/records.ts'
 import * as reconciling from './when/reconciliation.ts'
+import * as serving from './when/services.ts'
 import * as terminals from './when/terminals.ts'
 import * as tills from './when/tills.ts'
 import * as watch from './when/watch.ts'
@@ -43,6 +45,7 @@ import * as proof from './then/proof.ts'
 import * as readersNow from './then/readers.ts'
 import * as recordsNow from './then/records.ts'
 import * as reconciled from './then/reconciliation.ts'
+import * as servicesNow from './then/services.ts'
 import * as terminalsNow from './then/terminals.ts'
 import * as tillsNow from './then/tills.ts'
 import * as watchNow from './then/watch.ts'
@@ -74,7 +77,9 @@ export const given = {
   medical_accounts: clinics.medicalAccounts,
   lanes: lanes.lanes,
   self_checks: lending.selfChecks,
-  tills: selling.tills
+  tills: selling.tills,
+  online_accounts: declared.onlineAccounts,
+  services: declared.services
 } as const satisfies Record<string, GivenVerb>
 
 export const when = {
@@ -139,6 +144,8 @@ export const when = {
   reverse_message: clinic.reverseMessage,
   random_bills: clinic.randomBills,
   insure: clinic.insure,
+  serve: serving.serve,
+  serve_again: serving.serveAgain,
   kill: processes.kill,
   start: processes.start,
   link: processes.link,
@@ -199,6 +206,7 @@ export const then = {
   bill_explained: clinicNow.billExplained,
   sound_bills: clinicNow.soundBills,
   insured: clinicNow.insured,
+  service_answer: servicesNow.serviceAnswer,
   alerts: watchNow.alerts,
   alerted: watchNow.alerted,
   psams: watchNow.psams,

@@ -26,7 +26,8 @@ const shared: Readonly<Record<number, string>> = {
 
 /** Given by code (test/refusals.test.ts), and by no test: what it takes is not worth one. */
 const untried: Readonly<Record<string, string>> = {
-  'POST /v1/library/{party}/payments 422': 'the account of a library is closed while a debit goes back'
+  'POST /v1/library/{party}/payments 422': 'the account of a library is closed while a debit goes back',
+  'POST /v1/services/{service}/parties/{party}/events 422': 'the account of a merchant is closed meanwhile'
 }
 
 /** `METHOD /path status`, as the description writes paths. */

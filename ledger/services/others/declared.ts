@@ -1,0 +1,19 @@
+// The services of the city that are declared: one line each.
+import { commonServiceReasons, type Words } from '../../../schemas/service.ts'
+import { Refusal } from '../../refusal.ts'
+import { parking } from './parking.ts'
+import type { Service } from './service.ts'
+
+export const services: Readonly<Record<string, Service>> = { parking }
+
+/** Throws Refusal not_found. */
+export function serviceOf (name: string): Service {
+  const service = Object.hasOwn(services, name) ? services[name] : undefined
+  if (service !== undefined) return service
+  throw new Refusal('not_found', `no service ${name}; there are ${Object.keys(services).join(', ')}`)
+}
+
+/** The words of a reason of this service. */
+export const wordsOf = ({ reasons }: Service, reason: string): Words =>
+  reasons[reason] ?? common[reason] ?? { en: reason, zh: reason }
+const common: Readonly<Record<string, Words>> = commonServiceReasons

@@ -1,0 +1,144 @@
+// Rows of declared services: rules by date, what they remember, what happened. It refuses to know what they
+// decide.
+import { timestamp, type Db, type Tx } from './db.ts'
+import type { CardPlace } from './parameters.ts'
+
+/* ---- rules ---- */
+
+export type RulesRow = { readonly from: string, readonly rules: Record<string, unknown> }
+
+export const readServiceRules = async (
+  db: Db | Tx, { partyId, service }: { readonly partyId: number, readonly service: string }
+): Promise<RulesRow[]> => (await db.query<RulesRow>(`
+  select valid_from as from, rules from service_rules where party_id = $1 and service = $2
+  order by valid_from`,
+[partyId, service])).rows
+
+export async function upsertServiceRules (
+  tx: Tx, { partyId, service }: { readonly partyId: number, readonly service: string },
+  { from, rules }: RulesRow, by: string, atMs: number
+): Promise<void> {
+  await tx.query(`
+    insert into service_rules (party_id, service, valid_from, rules, set_by, set_at)
+    values ($1, $2, $3, $4, $5, $6)
+    on conflict (party_id, service, valid_from) do update set rules = excluded.rules,
+      set_by = excluded.set_by, set_at = excluded.set_at`,
+  [partyId, service, from, JSON.stringify(rules), by, timestamp(atMs)])
+}
+
+/* ---- what is remembered ---- */
+
+export type SubjectKey = {
+  readonly partyId: number, readonly service: string, readonly subject: string
+  readonly card: CardPlace | null
+}
+export const subjectOfCard = ({ cardId }: CardPlace): string => `card/${cardId}`
+
+/** Locked until the transaction ends; null where nothing was noted yet. */
+export async function lockSubject (tx: Tx, key: SubjectKey): Promise<unknown> {
+  const { partyId, service, subject, card } = key
+  await tx.query(`
+    insert into service_subject (party_id, service, subject, bucket, card_id) values ($1, $2, $3, $4, $5)
+    on conflict do nothing`, [partyId, service, subject, card?.bucket ?? null, card?.cardId ?? null])
+  const { rows: [row] } = await tx.query<{ state: unknown }>(`
+    select state from service_subject where party_id = $1 and service = $2 and subject = $3 for update`,
+  [partyId, service, subject])
+  return row?.state ?? null
+}
+
+export async function noteSubject (
+  tx: Tx, { partyId, service, subject }: SubjectKey, state: unknown
+): Promise<void> {
+  await tx.query(`
+    update service_subject set state = $4 where party_id = $1 and service = $2 and subject = $3`,
+  [partyId, service, subject, state === null ? null : JSON.stringify(state)])
+}
+
+/** What is remembered of a card is remembered of the next one, where that was not there before it. */
+export async function moveSubjects (tx: Tx, from: CardPlace, to: CardPlace): Promise<void> {
+  await tx.query(`
+    update service_subject s set subject = $5, bucket = $3, card_id = $4
+    where bucket = $1 and card_id = $2 and not exists (
+      select from service_subject n
+      where n.party_id = s.party_id and n.service = s.service and n.subject = $5)`,
+  [from.bucket, from.cardId, to.bucket, to.cardId, subjectOfCard(to)])
+}
+
+/* ---- what happened ---- */
+
+export type StoredStep = {
+  readonly say: string, readonly with: Readonly<Record<string, string | number>>, readonly fen: number
+}
+export type StoredPart = { readonly payer: string, readonly fen: number, readonly category?: string }
+
+export type EventRow = {
+  readonly key: string, readonly service: string, readonly event: string, readonly content: string
+  readonly subject: string, readonly bucket: number | null, readonly cardId: bigint | null
+  readonly placeId: number, readonly terminal: string | null, readonly atMs: number, readonly saidAtMs: number
+  readonly outcome: 'approved' | 'declined', readonly reason: string, readonly why: string | null
+  readonly priceFen: bigint, readonly steps: readonly StoredStep[], readonly parts: readonly StoredPart[]
+  readonly rulesFrom: string, readonly debit: string | null, readonly client: string
+  readonly requestKey: string | null, readonly journalId: bigint | null, readonly returnedAtMs: number | null
+}
+const columns = `key, service, event, content, subject, bucket, card_id as "cardId", place_id as "placeId",
+  terminal, at as "atMs", said_at as "saidAtMs", outcome, reason, why, price_fen as "priceFen", steps, parts,
+  rules_from as "rulesFrom", debit, client, request_key as "requestKey", journal_id as "journalId",
+  returned_at as "returnedAtMs"`
+
+export const findServiceEvent = async (tx: Tx, partyId: number, key: string): Promise<EventRow | null> =>
+  (await tx.query<EventRow>(`select ${columns} from service_event where party_id = $1 and key = $2`,
+    [partyId, key])).rows[0] ?? null
+
+export async function insertServiceEvent (tx: Tx, partyId: number, row: EventRow): Promise<void> {
+  await tx.query(`
+    insert into service_event (party_id, key, service, event, content, subject, bucket, card_id, place_id,
+      terminal, at, said_at, outcome, reason, why, price_fen, steps, parts, rules_from, debit, client,
+      request_key, journal_id, returned_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+      $22, $23, $24)`, [
+    partyId, row.key, row.service, row.event, row.content, row.subject, row.bucket, row.cardId,
+    row.placeId, row.terminal, timestamp(row.atMs), timestamp(row.saidAtMs), row.outcome, row.reason,
+    row.why, row.priceFen, JSON.stringify(row.steps), JSON.stringify(row.parts), row.rulesFrom, row.debit,
+    row.client, row.requestKey, row.journalId,
+    row.returnedAtMs === null ? null : timestamp(row.returnedAtMs)])
+}
+
+export async function markEventReturned (tx: Tx, partyId: number, key: string, atMs: number): Promise<void> {
+  await tx.query('update service_event set returned_at = $3 where party_id = $1 and key = $2',
+    [partyId, key, timestamp(atMs)])
+}
+
+/** Whether a debit has paid for something here. */
+export const isDebitUsed = async (tx: Tx, partyId: number, debit: string): Promise<boolean> =>
+  (await tx.query(`
+    select from service_event where party_id = $1 and debit = $2 and outcome = 'approved'`, [partyId, debit]))
+    .rowCount !== 0
+
+export type ListedEvent = EventRow & { readonly eventNo: bigint }
+
+export const listServiceEvents = async (
+  db: Db, { partyId, service }: { readonly partyId: number, readonly service: string },
+  { after, limit }: { readonly after: bigint, readonly limit: number }
+): Promise<ListedEvent[]> => (await db.query<ListedEvent>(`
+  select event_no as "eventNo", ${columns} from service_event
+  where party_id = $1 and service = $2 and event_no > $3 order by event_no limit $4`,
+[partyId, service, after, limit])).rows
+
+/* ---- comparisons ---- */
+
+/** Events whose price is not what was paid for them, and whose purchases are not there; at most twenty. */
+export const serviceDifferences = async (tx: Tx | Db): Promise<string[]> =>
+  (await tx.query<{ what: string }>(`
+    with paid as (
+      select e.*, coalesce(sum((p ->> 'fen')::bigint), 0) as fen,
+        coalesce(sum((p ->> 'fen')::bigint) filter (where p ->> 'payer' = 'online'), 0) as online_fen
+      from service_event e left join lateral jsonb_array_elements(e.parts) p on true
+      where e.outcome = 'approved' group by e.party_id, e.key)
+    select format('service event %s costs %s fen, %s were paid', key, price_fen, fen) as what
+    from paid where price_fen <> fen
+    union all
+    select format('service event %s says %s fen, its purchase %s', p.key, p.online_fen,
+      coalesce(r.amount_fen::text, 'is not there'))
+    from paid p left join request r on r.client_id = p.client and r.key = p.request_key and r.outcome = 0
+    where p.online_fen > 0 and r.amount_fen is distinct from p.online_fen
+    limit 20`)).rows.map(({ what }) => what)

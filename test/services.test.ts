@@ -1,0 +1,170 @@
+// Declared services behind the ledger's door: what they declare, what is refused, what counts once. Prices of
+// parking are made again by a calculator that goes minute by minute. What each service does is held by its
+// scenario in test/scenarios.
+import t from 'tap'
+import { formatIso, localDate, parseIso } from '../runtime/instants.ts'
+import type { ServiceDeclared, ServiceEventView, ServiceReply } from '../schemas/service.ts'
+import { services } from '../ledger/services/others/declared.ts'
+import { priceOfStay } from '../ledger/services/others/parking.ts'
+import { verifyBooks } from '../ledger/verifying/verify-books.ts'
+import { startDoors, type Door } from './support/ledger-http.ts'
+import { cardOf } from './support/posting.ts'
+import { card, clientOf, smallCity } from './support/small-city.ts'
+
+const doors = await startDoors()
+t.teardown(() => doors.stop())
+const minuteMs = 60_000
+
+t.test('parking, minute by minute', async t => {
+  const rules = { freeMinutes: 15, unitMinutes: 40, unitFen: 250, dayCapFen: 2_000, lostFen: 3_000 }
+  let seed = 7
+  const next = (below: number): number => {
+    seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648
+    return Math.floor(seed / 65_536) % below
+  }
+  for (let run = 0; run < 300; run++) {
+    let nowMs = parseIso('2026-03-02T05:00:00+08:00')
+    const slow = new Map<string, number>()
+    let paid: { date: string, fen: number }[] = []
+    for (let stay = 0; stay < 6; stay++) {
+      const fromMs = nowMs + next(600) * minuteMs
+      const minutes = next(2_000) + 1
+      nowMs = fromMs + minutes * minuteMs
+      let wantedFen = 0
+      for (let minute = 0; minutes > rules.freeMinutes && minute < minutes; minute++) {
+        if (minute % rules.unitMinutes !== 0) continue // the meter moves when a unit begins
+        const date = localDate(fromMs + minute * minuteMs)
+        const so = slow.get(date) ?? 0
+        const fen = so + rules.unitFen > rules.dayCapFen ? rules.dayCapFen - so : rules.unitFen
+        slow.set(date, so + fen)
+        wantedFen += fen
+      }
+      const { steps, days } = priceOfStay(rules, { fromMs, untilMs: nowMs }, paid)
+      const fen = steps.reduce((sum, step) => sum + step.fen, 0)
+      if (fen !== wantedFen) t.fail(`${formatIso(fromMs)} ${minutes} minutes: ${fen}, not ${wantedFen}`)
+      paid = [...paid, ...days].reduce<typeof paid>((sums, day) => {
+        const known = sums.find(one => one.date === day.date)
+        return known === undefined
+          ? [...sums, day]
+          : sums.map(one => one === known ? { ...one, fen: one.fen + day.fen } : one)
+      }, [])
+    }
+  }
+})
+
+t.test('every text and reason is there in both languages, with the same words in it', async t => {
+  const wordsIn = (text: string): string => [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort().join()
+  for (const [name, { texts, reasons, events, name: title }] of Object.entries(services)) {
+    const all = [
+      ...Object.values(texts), ...Object.values(reasons), title, ...Object.values(events).map(e => e.says)
+    ]
+    for (const { en, zh } of all) {
+      t.ok(en.length > 0 && /[\u4e00-\u9fff]/.test(zh), `${name}: ${en} ${zh}`)
+      t.equal(wordsIn(en), wordsIn(zh), `${name}: ${en}`)
+    }
+  }
+})
+
+/* ---- through the door ---- */
+
+const rules = { freeMinutes: 15, unitMinutes: 60, unitFen: 300, dayCapFen: 2_000, lostFen: 3_000 }
+const at = '/v1/services/parking/parties/PRK'
+
+async function opened (): Promise<Door> {
+  const door = await doors.open('2026-03-02T08:00:00+08:00')
+  const city = smallCity([card(0), card(1)])
+  const parking = { code: 'PRK', kind: 'operator' as const, nameZh: '停车', nameEn: 'Parking' }
+  const parties = [...city.parties ?? [], parking]
+  await door.ok('registrar', 'PUT', '/v1/registry', { ...city, parties })
+  await door.ok('registrar', 'PUT', `${at}/rules`, { from: '2026-01-01', rules })
+  await door.ok('gateway', 'POST', '/v1/requests',
+    { kind: 'top_up', key: 'top-up-1', card: cardOf(0), amountFen: 5_000, party: 'SHP' })
+  return door
+}
+
+const say = async (door: Door, json: object): Promise<ServiceReply> =>
+  await door.ok('gateway', 'POST', `${at}/events`, json) as ServiceReply
+
+t.test('what there is', async t => {
+  const door = await opened()
+  const { services: told } = await door.ok('auditor', 'GET', '/v1/services') as
+    { services: ServiceDeclared[] }
+  t.strictSame(told.map(({ service }) => service), Object.keys(services))
+  const parking = told.find(({ service }) => service === 'parking')
+  t.strictSame(Object.keys(parking?.events ?? {}), ['entry', 'exit'])
+  t.match(parking?.rules, { type: 'object', properties: { dayCapFen: { type: 'integer' } } })
+  await door.close()
+})
+
+t.test('what is refused', async t => {
+  const door = await opened()
+  const ask = async (method: 'PUT' | 'POST' | 'GET', path: string, json?: object) => {
+    const as = method === 'PUT' ? 'registrar' : 'gateway'
+    const sent = json === undefined ? {} : { json }
+    const { status, json: told } = await door.ask(as, method, path, sent)
+    return [status, told.reason, told.where]
+  }
+  const card0 = { card: cardOf(0) }
+  await say(door, { key: 'in-1', event: 'entry', ...card0 })
+  const flying = '/v1/services/flying/parties/PRK'
+  const events = `${at}/events`
+  const out = { key: 'in-2', event: 'exit', ...card0 }
+  const rows = [
+    ['PUT', `${flying}/rules`, { from: '2026-01-01', rules }, 404, 'not_found'],
+    ['PUT', at.replace('PRK', 'NOBODY') + '/rules', { from: '2026-01-01', rules }, 404, 'not_found'],
+    ['PUT', `${at}/rules`, { from: '2026-03-03', rules: { ...rules, unitFen: -1 } }, 400, 'body_invalid',
+      '/rules/unitFen'],
+    ['PUT', `${at}/rules`, { from: '2026-02-01', rules: { ...rules, unitFen: 1 } }, 409, 'day_state',
+      '/from'],
+    ['POST', events, { key: 'in-2', event: 'fly', ...card0 }, 400, 'body_invalid', '/event'],
+    ['POST', events, { key: 'in-2', event: 'entry' }, 400, 'body_invalid', '/card'],
+    ['POST', events, { ...out, said: { lost: 1 } }, 400, 'body_invalid', '/said/lost'],
+    ['POST', events, { ...out, at: '2026-03-02T08:10:01+08:00' }, 400, 'body_invalid', '/at'],
+    ['POST', events, { ...out, place: 'NOBODY' }, 404, 'not_found', '/place'],
+    ['POST', events, { ...out, at: '2025-12-31T08:00:00+08:00' }, 409, 'conditions_not_met'],
+    ['POST', events, { key: 'in-1', event: 'exit', ...card0 }, 409, 'request_conflict', '/event'],
+    ['POST', events, { key: 'in-1', event: 'entry', card: cardOf(1) }, 409, 'request_conflict', '/card'],
+    ['GET', `${flying}/events`, undefined, 404, 'not_found']
+  ] as const
+  for (const [method, path, json, status, reason, where = null] of rows) {
+    const found = await ask(method, path, json)
+    const what = `${method} ${path} ${JSON.stringify(json)}`
+    t.strictSame([found[0], found[1], found[2] ?? null], [status, reason, where], what)
+  }
+  await door.close()
+})
+
+t.test('said at once by two, it happens once', async t => {
+  const door = await opened()
+  await say(door, { key: 'in-1', event: 'entry', card: cardOf(0) })
+  door.clock.set(parseIso('2026-03-02T10:00:00+08:00'))
+  const out = { key: 'out-1', event: 'exit', card: cardOf(0) }
+  const both = await Promise.all([say(door, out), say(door, out), say(door, { ...out, key: 'out-2' })])
+  const said = (one: ServiceReply) => `${one.key} ${one.outcome} ${one.reason}`
+  const first = both[0]?.outcome === 'approved' ? 'out-1' : 'out-2'
+  const other = first === 'out-1' ? 'out-2' : 'out-1'
+  t.strictSame([...new Set(both.map(said))].sort(),
+    [`${first} approved ok`, `${other} declined no_entry`].sort())
+  const list = await door.ok('auditor', 'GET', `${at}/events`) as { items: ServiceEventView[] }
+  const moved = list.items.reduce((sum, { parts }) => sum + parts.reduce((all, { fen }) => all + fen, 0), 0)
+  t.equal(moved, 600)
+  t.strictSame(list.items.map(({ key }) => key).sort(), ['in-1', 'out-1', 'out-2'])
+  const found = await verifyBooks(door.db)
+  t.strictSame(found.checks.filter(({ ok }) => !ok), [])
+  await door.db.query(`update service_event set parts = '[]' where key = '${first}'`)
+  const spoilt = await verifyBooks(door.db)
+  t.match(JSON.stringify(spoilt.checks.filter(({ ok }) => !ok)), /service event out-. costs 600 fen, 0 were paid/)
+  await door.close()
+})
+
+t.test('a company speaks for itself, or as the place where it happens', async t => {
+  const door = await opened()
+  const [prk, bus] = [await clientOf(door, 'PRK', 'operator'), await clientOf(door, 'BUS', 'operator')]
+  const as = async (token: string, json: object) =>
+    (await door.ask(null, 'POST', `${at}/events`, { token, json })).status
+  const entry = { event: 'entry', card: cardOf(0) }
+  t.equal(await as(bus, { ...entry, key: 'in-1' }), 403)
+  t.equal(await as(prk, { ...entry, key: 'in-1' }), 200)
+  t.equal((await door.ask(null, 'GET', `${at}/events`, { token: bus })).status, 403)
+  await door.close()
+})
