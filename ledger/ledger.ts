@@ -12,7 +12,7 @@ import { routes } from './http/routes.ts'
 import type { HeadMemory } from './proof/head-memory.ts'
 import { createMeters, type Meters } from './meters.ts'
 import { startSealer, type HeadSigner, type Sealer } from './proof/seal.ts'
-import { openDb, type Db } from './store/db.ts'
+import { openDb, type Db, type Tx } from './store/db.ts'
 import { servingRole } from './store/grants.ts'
 import { registryCache, type Snapshot } from './store/registry.ts'
 import { resumeFiles } from './intake/take-file.ts'
@@ -29,7 +29,8 @@ export type Ledger = {
   /** The ledger's own figures, shown by `metrics`. */
   readonly meters: Meters
   readonly tac: TacPool
-  readonly registry: () => Promise<Snapshot>
+  /** `tx`: the connection of a transaction that holds locks, and so must not wait for another one. */
+  readonly registry: (tx?: Tx) => Promise<Snapshot>
   readonly lanes: Lanes
   readonly signer: HeadSigner
   readonly sealer: Sealer

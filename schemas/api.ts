@@ -638,6 +638,11 @@ export const Statement = Type.Object({
     text: Type.String(), count: Type.Integer(), amountFen: Fen
   }, closed)),
   netFen: Fen,
+  carriedFen: Type.Optional(Type.Integer({
+    minimum: -Number.MAX_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER,
+    description: 'what instructed dates before had left open when this was issued: below the threshold, ' +
+      'held, or brought back by the bank; no part of the net, settled together with it. Absent: nothing'
+  })),
   head: SignedHead
 }, { ...closed, $id: 'Statement' })
 export type Statement = Static<typeof Statement>

@@ -12,7 +12,7 @@ import { machines, password, staff, startDoors, type Door, type Who } from './su
 import {
   balance, bankAccounts, bankOf, debit, openCity, ours, settleDay, verified
 } from './support/settling.ts'
-import { card, clientOf, deliver } from './support/small-city.ts'
+import { card, clientOf, deliver, smallCity } from './support/small-city.ts'
 
 const D = '2026-03-02'
 const D1 = '2026-03-03'
@@ -533,6 +533,36 @@ t.test('a returned payment that nobody replaced goes out with the next day', asy
   await door.close()
 })
 
+t.test('a statement says what earlier dates left open, and it is settled with the net', async t => {
+  const parties = smallCity([]).parties?.map(one =>
+    ['BUS', 'SHP'].includes(one.code) ? { ...one, settleFromFen: 6_000 } : one) ?? []
+  const sold = card(1, { soldBy: 'SHP', balanceFen: 5_000, depositFen: 0 })
+  const door = await openCity(doors, [card(0), sold], { bankAccounts, parties })
+  await deliver(door, 'monday-1', [debit(0, 1), debit(0, 2), debit(0, 3)])
+  at(door, '2026-03-03T01:00:00')
+  await settleDay(door, D)
+  t.strictSame(await instructions(door, D), [], '5.38 to BUS and 49.90 from SHP are below 60.00')
+  const told = async (party: string, date: string) => {
+    const { netFen, carriedFen } = await door.ok('clerk', 'GET', `/v1/statements/${party}/${date}`)
+    return [netFen, carriedFen]
+  }
+  t.strictSame(await told('BUS', D), [538, undefined])
+  t.strictSame(await told('SHP', D), [-5_000 + 10, undefined], 'less 0.20 % for the load')
+  const dateTime = '20260303003000'
+  const late = card(2, { soldBy: 'SHP', balanceFen: 2_000, depositFen: 0 })
+  await door.ok('registrar', 'PUT', '/v1/registry', { cards: [late] })
+  await deliver(door, 'tuesday-1', [debit(0, 4, 'M1', 180, 10_000, { dateTime })])
+  at(door, '2026-03-04T01:00:00')
+  await settleDay(door, D1)
+  t.strictSame(await told('SHP', D1), [-2_000 + 4, -4_990])
+  t.strictSame((await told('MET', D1))[1], undefined)
+  t.strictSame(await instructions(door, D1),
+    ['20260303-commerce-MET pay 179 sent', '20260303-commerce-SHP collect 6986 sent'],
+    '19.96 and the 49.90 of before')
+  await verified(t, door)
+  await door.close()
+})
+
 t.test('what an agent paid in is booked once, by people or by the bank line', async t => {
   const door = await openCity(doors, [], { bankAccounts })
   const number = '43040011000000009'
@@ -574,7 +604,13 @@ t.test('over items: money without a record, until somebody knows whose it is', a
     'RIGHT_ONLY line/commerce/R1 -12345 open', 'RIGHT_ONLY line/commerce/R3 777 open',
     'AMOUNT_DIFF line/commerce/R4 500 open'
   ])
+  const { items: all } = await door.ok('auditor', 'GET', '/v1/items')
   const { items: lines } = await door.ok('auditor', 'GET', '/v1/bank-lines?state=unidentified')
+  t.strictSame(all.map((one: { proposal: unknown }) => one.proposal), [
+    null, null, { kind: 'attribute_line', body: { line: lines[0].id, instruction: '20260302-commerce-BUS' } }
+  ], 'whose the others are nobody can propose')
+  t.equal((await propose(door, 'item_posting', { item: all[2].item })).reason, 'registry_invalid',
+    'another kind of proposal settles it')
   t.strictSame(lines.map((one: {
     reference: string,
     amountFen: number
@@ -671,6 +707,13 @@ t.test('statements must follow one another; a gap is told until it heals', async
     { sequence: 4, openingFen: 100_000_150 })
   t.match(repeat.json.statements[0]?.lines, { repeated: 2 }, 'R1 and R2 were told by other statements')
   t.match((await items(door)).at(-1), 'DUPLICATE line/commerce/R2/again -7 open', 'R2 with another amount')
+  const { items: [again] } = await door.ok('auditor', 'GET', '/v1/items?outcome=DUPLICATE')
+  t.strictSame(again.proposal, {
+    transfers: [{ debit: 'commerce/custody-bank', credit: 'commerce/unidentified-receipts', amountFen: 7 }]
+  })
+  const before = await balance(door, 'commerce/custody-bank')
+  t.match(await propose(door, 'item_posting', { item: again.item }), { status: 200 })
+  t.equal(await balance(door, 'commerce/custody-bank'), before + 7)
   await verified(t, door)
   await door.close()
 })

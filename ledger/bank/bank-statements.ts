@@ -11,9 +11,12 @@ import {
 import type { BankStatementReply, BankStatementView } from '../../schemas/settlement.ts'
 import { audit } from '../people/audit.ts'
 import { booked, housesOf } from '../day/close-day.ts'
-import { judgeLine, maskAccount, repeated, shortOf, type LineVerdict, type Told } from '../core/bank.ts'
+import {
+  judgeLine, maskAccount, repeated, settlesInstruction, shortOf, type Line, type LineVerdict, type Told
+} from '../core/bank.ts'
 import { addWorkingDays } from '../core/calendar.ts'
 import type { Book } from '../core/chart.ts'
+import { bankMoved, type ProposedKind } from '../core/proposed.ts'
 import type { PlannedTransfer } from '../core/settlement.ts'
 import type { Ledger } from '../ledger.ts'
 import { openDateOf } from '../open-date.ts'
@@ -124,7 +127,7 @@ async function takeOne (
   }))
   const ids = await insertLines(tx, lines)
   await saveProgress(tx, progressOf(judged, ids))
-  await noteItems(tx, taking, book, judged)
+  await noteItems(tx, taking, book, judged, ids)
 }
 
 type Numbered = BankLine & { readonly lineNo: number, readonly reference: string }
@@ -181,13 +184,13 @@ function progressOf (judged: readonly Judged[], ids: readonly bigint[]): Progres
 
 /** What fits nothing and what came back opens an item; what is confirmed closes its own. */
 async function noteItems (
-  tx: Tx, { atMs, clearingDate }: Taking, book: Book, judged: readonly Judged[]
+  tx: Tx, { atMs, clearingDate }: Taking, book: Book, judged: readonly Judged[], ids: readonly bigint[]
 ): Promise<void> {
   const confirmed = judged.flatMap(({ told }) => told?.state === 'confirmed' ? [instructionKey(told.id)] : [])
   await closeItems(tx, 'G', confirmed, 'confirmed by the bank', atMs)
   const references = judged.filter(({ verdict }) => verdict === repeated).map(({ line }) => line.reference)
   const known = await knownReferences(tx, book, references)
-  const found = judged.flatMap(({ line, verdict }): FoundItem[] => {
+  const found = judged.flatMap(({ line, verdict }, index): FoundItem[] => {
     const { state, instruction, mismatch, party } = verdict
     const { reference, bookedOn, amountFen, text, returnReason } = line
     const evidence = {
@@ -197,7 +200,8 @@ async function noteItems (
     const of = { layer: 'G' as const, party, clearingDate, records: 1, evidence }
     const key = lineKey(book, reference)
     if (state === 'unidentified') {
-      return [{ ...of, outcome: outcomes[mismatch ?? 'none'], key, amountFen: -amountFen }]
+      const proposal = attributionTo({ ...line, book }, instruction, ids[index])
+      return [{ ...of, outcome: outcomes[mismatch ?? 'none'], key, amountFen: -amountFen, proposal }]
     }
     if (state === 'returned' && instruction !== null) {
       const about = instructionKey(instruction.id)
@@ -205,10 +209,19 @@ async function noteItems (
     }
     // A reference told again with another amount is two things under one name.
     if (state !== 'repeated' || known.get(reference) === amountFen) return []
-    return [{ ...of, outcome: 'DUPLICATE', key: `${key}/again`, amountFen: -amountFen }]
+    const proposal = bankMoved(book, amountFen)
+    return [{ ...of, outcome: 'DUPLICATE', key: `${key}/again`, amountFen: -amountFen, proposal }]
   })
   await openItems(tx, found, atMs)
 }
+
+/** A line that names an instruction that still waits, with another amount, carries it out but for that. */
+const attributionTo = (
+  line: Line, instruction: Told | null, id: bigint | undefined
+): ProposedKind | undefined =>
+  id === undefined || instruction === null || settlesInstruction(line, instruction) === null
+    ? undefined
+    : { kind: 'attribute_line', body: { line: Number(id), instruction: instruction.id } }
 
 const outcomes = { amount: 'AMOUNT_DIFF', state: 'STATE_DIFF', none: 'RIGHT_ONLY' } as const
 

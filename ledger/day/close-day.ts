@@ -14,6 +14,7 @@ import { lapseOralReports } from '../cards/card-life.ts'
 import { moveReplacedValue } from '../cards/replace.ts'
 import type { Ledger } from '../ledger.ts'
 import { forwardDate } from '../national/forward.ts'
+import { compareLayers } from '../reconciling/reconcile.ts'
 import { Refusal } from '../refusal.ts'
 import { issueStatements } from './statements.ts'
 import { findOverLimits } from '../watch/limits.ts'
@@ -51,6 +52,7 @@ export async function closeDay (ledger: Ledger, date: string, by: string): Promi
   await forwardDate(ledger, date)
   await lapseOralReports(ledger)
   await moveReplacedValue(ledger)
+  await compareLayers(ledger, date, by)
 }
 
 /** A day never goes back, so one look is enough. */

@@ -15,11 +15,14 @@ import { floatIsOff } from './float.ts'
 import type { Ledger } from '../ledger.ts'
 import { forwardDate } from '../national/forward.ts'
 import { hasOverride } from './override.ts'
+import { compareLayers } from '../reconciling/reconcile.ts'
 import { Refusal } from '../refusal.ts'
 import { issueStatements } from './statements.ts'
 import { readHolidays } from '../store/calendar.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
-import { insertApproval, lockDays, moveDay, readApprovals, readSteps, setPayment } from '../store/days.ts'
+import {
+  insertApproval, lockDays, moveDay, readApprovals, readDay, readSteps, setPayment
+} from '../store/days.ts'
 import { closeItems } from '../store/items.ts'
 import { openDate } from '../store/lock.ts'
 import { postBatch } from '../store/post.ts'
@@ -41,6 +44,8 @@ export type Approver = { readonly staffId: number, readonly name: string }
 export async function approveDay (
   ledger: Ledger, date: string, by: Approver, digest: Buffer
 ): Promise<void> {
+  const day = await readDay(ledger.db, date)
+  if (day?.state === 'CLEARED') await compareLayers(ledger, date, by.name) // people approve what they can see
   const atMs = ledger.clock.now()
   await inTransaction(ledger.db, async tx => {
     const { state } = await lockedDay(tx, date)

@@ -10,7 +10,7 @@ import { news, tell } from '../store/outbox.ts'
 import type { PartyRow } from '../store/registry.ts'
 import { insertGiven } from '../store/tree.ts'
 import {
-  countMissingStatements, insertStatements, readCharges, readMovements, readPositions
+  countMissingStatements, insertStatements, readCharges, readMovements, readOpenNets, readPositions
 } from '../store/settlement.ts'
 
 /** Writes the statements of a cleared date that are missing; those that stand stay as they are. */
@@ -22,11 +22,13 @@ export async function issueStatements (ledger: Ledger, date: string): Promise<vo
     const movements = await readMovements(tx, date)
     const positions = await readPositions(tx, date)
     const charges = await readCharges(tx, date)
+    const open = await readOpenNets(tx, [])
     const issued = await insertStatements(tx, positions.flatMap(position => {
       const party = parties.get(position.party)
       const isOwn = ({ book, party }: { readonly book: string, readonly party: string | null }) =>
         book === position.book && party === position.party
-      const of = { movements: movements.filter(isOwn), charges: charges.filter(isOwn), head }
+      const carriedFen = open.find(isOwn)?.openFen ?? 0n
+      const of = { movements: movements.filter(isOwn), charges: charges.filter(isOwn), head, carriedFen }
       return party === undefined
         ? []
         : [{ book: position.book, statement: statementOf(party, date, position, of) }]
@@ -45,8 +47,9 @@ export async function issueStatements (ledger: Ledger, date: string): Promise<vo
 
 function statementOf (
   party: PartyRow, date: string, position: Position,
-  { movements, charges, head }: {
+  { movements, charges, head, carriedFen }: {
     readonly movements: readonly Movement[], readonly charges: readonly Charge[], readonly head: SignedHead
+    readonly carriedFen: bigint
   }
 ): Statement {
   const at = (heading: Heading) =>
@@ -83,7 +86,9 @@ function statementOf (
     ...commissions('load', '充值手续费 commission on loads', 1n)
   ].filter(({ amountFen, count }, index) => index === 0 || amountFen !== 0 || count !== 0)
   const netFen = Number(position.netFen)
-  return { party: party.code, date, nameZh: party.nameZh, nameEn: party.nameEn, lines, netFen, head }
+  const { code, nameZh, nameEn } = party
+  const carried = carriedFen === 0n ? {} : { carriedFen: Number(carriedFen) }
+  return { party: code, date, nameZh, nameEn, lines, netFen, ...carried, head }
 }
 
 const line = (text: string, of: readonly Movement[], amountFen: bigint): Statement['lines'][number] =>

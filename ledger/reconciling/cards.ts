@@ -1,6 +1,7 @@
 // E: what chips hold against what the ledger owes their holders. A card may differ while records of it are
 // open, or where the issuer bears a debit; a difference without such a reason is an item of its own.
 import { differenceFen, reconcile, type Entry } from '../core/reconcile.ts'
+import { purseAsChip } from '../core/proposed.ts'
 import { readCardDifferences, readPopulation, type CardDifference } from '../store/comparisons.ts'
 import { entry, evidenceOf, type LayerOfReconciliation } from './layer.ts'
 
@@ -30,7 +31,8 @@ export const cardLayer: LayerOfReconciliation = {
         const card = byKey.get(match.key)
         return {
           key: match.key, card: card ?? null,
-          amountFen: differenceFen(match), evidence: evidenceOf(match)
+          amountFen: differenceFen(match), evidence: evidenceOf(match),
+          proposal: card === undefined ? undefined : purseAsChip(card)
         }
       },
       note: `${all.purses} purses: chips ${all.chipFen} fen, shadows ${all.shadowFen} fen, ` +

@@ -3,6 +3,7 @@
 import { Type } from 'typebox'
 import type { ItemView } from '../../schemas/reconciliation.ts'
 import { formatIso } from '../../runtime/instants.ts'
+import { isPerCard, type ProposedKind } from '../core/proposed.ts'
 import { maskedCard } from '../posting/account-statement.ts'
 import { audit } from '../people/audit.ts'
 import { Correction, correctionKind, postCorrection, requireFailed } from '../posting/correct.ts'
@@ -96,7 +97,9 @@ export const itemPostingKind: ProposalKind = {
     const { row, transfers } = await postingOf(tx, body)
     await requireFailed(tx, body.check)
     const books = await correctionKind.look(tx, ledger, { transfers } as never)
-    return { key: row.key, outcome: row.outcome, amountFen: Number(row.amountFen), transfers, books }
+    const shown = transfers.map(({ card, ...rest }) =>
+      card === undefined ? rest : { ...rest, card: ledger.nameCard(card) })
+    return { key: row.key, outcome: row.outcome, amountFen: Number(row.amountFen), transfers: shown, books }
   },
   carryOut: async (tx, ledger, body: Body, { atMs }) => {
     const { row, transfers } = await postingOf(tx, body)
@@ -112,9 +115,23 @@ async function postingOf (
   const [row] = await lockItems(tx, [BigInt(item)])
   if (row === undefined) throw new Refusal('not_found', `there is no item ${item}`)
   if (row.state === 'closed') throw itemClosed(row)
-  const proposed = (row.proposal as { transfers?: Correction['transfers'] } | null)?.transfers
-  const chosen = transfers ?? proposed
-  if (chosen !== undefined) return { row, transfers: chosen }
-  throw new Refusal('registry_invalid', `item ${item} proposes no posting: say which transfers`,
-    '/body/transfers')
+  if (transfers !== undefined) return { row, transfers }
+  const proposal = row.proposal as Partial<StoredPosting & ProposedKind> | null
+  if (proposal?.transfers !== undefined) return { row, transfers: ofCard(proposal.transfers, row) }
+  const instead = proposal?.kind === undefined
+    ? `item ${item} proposes no posting: say which transfers`
+    : `item ${item} is settled by a proposal ${proposal.kind}`
+  throw new Refusal('registry_invalid', instead, '/body/transfers')
 }
+
+type StoredPosting = { readonly transfers: Correction['transfers'] }
+
+/** A proposed transfer of an account per card is of the item's card, which stands in no item as it is. */
+function ofCard (
+  transfers: Correction['transfers'], { issuer, serial, issue }: ItemRow
+): Correction['transfers'] {
+  if (issuer === null || serial === null || issue === null) return transfers
+  const card = { issuer: hex(issuer), serial: hex(serial), issue }
+  return transfers.map(one => [one.debit, one.credit].some(isPerCard) ? { ...one, card } : one)
+}
+const hex = (bytes: Buffer): string => bytes.toString('hex').toUpperCase()

@@ -21,18 +21,28 @@ import { inTransaction, type Tx } from '../store/db.ts'
 import { readDay } from '../store/days.ts'
 import { closeItems, openItems, openKeys, openKeysOfDate, type FoundItem } from '../store/items.ts'
 import { insertRun, readRuns, type RunRow } from '../store/reconciliation.ts'
+import { lookAtNews } from '../watch/watch.ts'
 
 const layers: readonly LayerOfReconciliation[] = [
   terminalLayer, sequenceLayer, fileLayer, bookLayer, cardLayer, positionLayer, bankLayer, medicalLayer,
   floatLayer
 ]
 
-/** Runs all layers, each in a transaction of its own. Throws Refusal not_found for a date never open. */
+/**
+ * Runs all layers on all that was told so far, each in a transaction of its own; a date that compares as it
+ * did before stores nothing. A closed day is compared by itself, and again before each approval.
+ */
+export async function compareLayers (ledger: Ledger, date: string, by: string): Promise<void> {
+  await lookAtNews(ledger) // layer B is held against the items of the watch
+  for (const layer of layers) await inTransaction(ledger.db, tx => runLayer(tx, ledger, layer, date, by))
+}
+
+/** Somebody wants to know now. Throws Refusal not_found for a date never open. */
 export async function reconcileDay (ledger: Ledger, date: string, by: string): Promise<RunView[]> {
   if (await readDay(ledger.db, date) === null) {
     throw new Refusal('not_found', `${date} is not a clearing date of this ledger`)
   }
-  for (const layer of layers) await inTransaction(ledger.db, tx => runLayer(tx, ledger, layer, date, by))
+  await compareLayers(ledger, date, by)
   const runs = await viewRuns(ledger, date, date)
   const red = runs.filter(run => !run.ok).map(run => run.layer)
   await inTransaction(ledger.db, tx => audit(tx, ledger.clock.now(), {

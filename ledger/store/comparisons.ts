@@ -1,5 +1,5 @@
 // The two sides of each layer of reconciliation as rows. It refuses to know what differs and why.
-import { claimCodes } from '../core/chart.ts'
+import { claimCodes, type Book } from '../core/chart.ts'
 import { limits } from '../../schemas/limits.ts'
 import { reasonNumbers } from '../../schemas/reasons.ts'
 import { movements } from './balances.ts'
@@ -282,7 +282,7 @@ export const readUnidentified = async (
 /* ---- I: the bank's balance ---- */
 
 export type BankBalance = {
-  readonly book: string, readonly statements: string
+  readonly book: Book, readonly statements: string
   readonly closingFen: bigint, readonly expectedFen: bigint
 }
 

@@ -82,13 +82,14 @@ export function accountId (
 }
 
 /** A snapshot that is read again only when the registry has changed. */
-export function registryCache (db: Db): () => Promise<Snapshot> {
+export function registryCache (db: Db): (tx?: Tx) => Promise<Snapshot> {
   let snapshot: Snapshot | null = null
-  return async () => {
+  return async (tx?: Tx) => {
+    const by = tx ?? db
     const { rows } =
-      await db.query<{ value: number }>("select value from policy where name = 'registry_version'")
+      await by.query<{ value: number }>("select value from policy where name = 'registry_version'")
     const version = rows[0]?.value ?? 0
-    if (snapshot === null || snapshot.version !== version) snapshot = await readSnapshot(db, version)
+    if (snapshot === null || snapshot.version !== version) snapshot = await readSnapshot(by, version)
     return snapshot
   }
 }

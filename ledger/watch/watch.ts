@@ -39,6 +39,11 @@ export async function catchUp (ledger: Watching): Promise<void> {
   await lookAround(ledger)
 }
 
+/** Works off what was told before now; unlike `catchUp` it ends while traffic flows, and moves nothing. */
+export async function lookAtNews (ledger: Watching): Promise<void> {
+  for (let left = await countNews(ledger.db); left > 0; left -= batchesPerLook) await takeLook(ledger)
+}
+
 const takeLook = async (ledger: Watching): Promise<void> =>
   logAlerts(ledger, await inTransaction(ledger.db, tx => lookOnce(tx, ledger)))
 
@@ -53,6 +58,9 @@ async function lookAround (ledger: Watching): Promise<void> {
 const isBehind = async (db: Db): Promise<boolean> =>
   (await db.query('select 1 from batch_news where bucket = 0 limit 1')).rows.length > 0
 
+const countNews = async (db: Db): Promise<number> =>
+  Number((await db.query<{ n: bigint }>('select count(*) as n from batch_news where bucket = 0')).rows[0]?.n)
+
 /** Locks of the watch come after the cut's and before those of purses. */
 const watchLock = 7_010
 
@@ -61,9 +69,11 @@ async function lookOnce (tx: Tx, ledger: Watching): Promise<AlertRow[]> {
   await tx.query('select pg_advisory_xact_lock($1)', [watchLock])
   const news = await takeNews(tx, batchesPerLook)
   if (news === null || clearingDate === null) return []
+  // All waiters for the cut may have the pool's connections while this look keeps them waiting.
+  const looking = { ...ledger, registry: () => ledger.registry(tx) }
   const raised: AlertRow[] = []
   for (const watch of watches) {
-    raised.push(...await watch({ tx, ledger, news, atMs: ledger.clock.now(), clearingDate }))
+    raised.push(...await watch({ tx, ledger: looking, news, atMs: ledger.clock.now(), clearingDate }))
   }
   return raised
 }
