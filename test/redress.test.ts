@@ -279,6 +279,8 @@ t.test('forgotten value becomes income only where the city says so, and comes ba
     t.equal(await ask(who, 'POST', `/v1/proposals/${id}/decisions`, approves), state)
   }
   t.strictSame(await balances(door, 'commerce/breakage', 'commerce/purse'), [5_000, 5_000])
+  await door.ok('settler', 'POST', '/v1/reconciliation/2026-03-02')
+  t.strictSame((await door.ok('auditor', 'GET', '/v1/items?layer=E')).items, [], 'the chip holds it still')
   await verified(t, door)
   t.equal(await ask('clerk', 'POST', '/v1/proposals', proposal), 'conditions_not_met', 'nothing is left')
   const back = await door.ok('clerk', 'POST', '/v1/proposals', { ...proposal, kind: 'residual_return' })

@@ -22,12 +22,12 @@ function posting (debit: string, credit: string, amountFen: bigint): ProposedPos
 
 /**
  * E: a chip that no open record explains. What has left it and nobody claims is an unpaid debit; what it
- * holds beyond what the ledger owes is a record without money. `lossFen`: what the issuer bears already.
+ * holds beyond what the ledger owes is a record without money. `explainedFen`: what of it has its reason.
  */
 export function purseAsChip (
-  { chipFen, shadowFen, lossFen }: { chipFen: bigint, shadowFen: bigint, lossFen: bigint }
+  { chipFen, shadowFen, explainedFen }: { chipFen: bigint, shadowFen: bigint, explainedFen: bigint }
 ): ProposedPosting | undefined {
-  const leftFen = shadowFen - chipFen - lossFen
+  const leftFen = shadowFen - chipFen - explainedFen
   const other = accountCode('commerce', leftFen > 0n ? 'unpaid-debits' : 'shortage')
   return posting(accountCode('commerce', 'purse'), other, leftFen)
 }

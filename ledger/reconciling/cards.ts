@@ -1,5 +1,6 @@
 // E: what chips hold against what the ledger owes their holders. A card may differ while records of it are
-// open, or where the issuer bears a debit; a difference without such a reason is an item of its own.
+// open, where the issuer bears a debit, or where people took its value; a difference without such a reason is
+// an item of its own.
 import { differenceFen, reconcile, type Entry } from '../core/reconcile.ts'
 import { purseAsChip } from '../core/proposed.ts'
 import { readCardDifferences, readPopulation, type CardDifference } from '../store/comparisons.ts'
@@ -32,7 +33,7 @@ export const cardLayer: LayerOfReconciliation = {
         return {
           key: match.key, card: card ?? null,
           amountFen: differenceFen(match), evidence: evidenceOf(match),
-          proposal: card === undefined ? undefined : purseAsChip(card)
+          proposal: card && purseAsChip({ ...card, explainedFen: explainedFen(card) })
         }
       },
       note: `${all.purses} purses: chips ${all.chipFen} fen, shadows ${all.shadowFen} fen, ` +
@@ -43,5 +44,6 @@ export const cardLayer: LayerOfReconciliation = {
 
 const keyOf = ({ bucket, cardId, purse }: CardDifference): string => `${prefix}${bucket}/${cardId}/${purse}`
 
-const isExplained = ({ chipFen, shadowFen, lossFen, openItems }: CardDifference): boolean =>
-  openItems > 0 || shadowFen - chipFen === lossFen
+const isExplained = (card: CardDifference): boolean =>
+  card.openItems > 0 || card.shadowFen - card.chipFen === explainedFen(card)
+const explainedFen = ({ lossFen, takenFen }: CardDifference): bigint => lossFen - takenFen

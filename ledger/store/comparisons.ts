@@ -1,5 +1,5 @@
 // The two sides of each layer of reconciliation as rows. It refuses to know what differs and why.
-import { claimCodes, type Book } from '../core/chart.ts'
+import { claimCodes, transferCodes, type Book } from '../core/chart.ts'
 import { limits } from '../../schemas/limits.ts'
 import { reasonNumbers } from '../../schemas/reasons.ts'
 import { movements } from './balances.ts'
@@ -160,12 +160,16 @@ export async function readPopulation (tx: Tx): Promise<PopulationRow> {
 
 export type CardDifference = {
   readonly bucket: number, readonly cardId: bigint, readonly purse: number, readonly chipFen: bigint
-  readonly shadowFen: bigint, readonly lossFen: bigint, readonly openItems: number
+  readonly shadowFen: bigint, readonly lossFen: bigint, readonly takenFen: bigint, readonly openItems: number
 }
 
+/** Value that people took from a purse although its chip holds it still. */
+const takenCodes =
+  [transferCodes.value_moved, transferCodes.return_value, transferCodes.return_collected].join(', ')
+
 /**
- * Purses whose chip says something else than the shadow; `lossFen`: what the issuer bears of it, by verdicts
- * as they are now.
+ * Purses whose chip says something else than the shadow. `lossFen`: what the issuer bears of it, by verdicts
+ * as they are now; `takenFen`: what moved to the next card, was paid out, or was recognised as residual.
  */
 export async function readCardDifferences (tx: Tx, limit: number): Promise<CardDifference[]> {
   const { rows } = await tx.query<CardDifference>(`
@@ -181,7 +185,15 @@ export async function readCardDifferences (tx: Tx, limit: number): Promise<CardD
           select bucket, delivery_no, line_no, amount_fen, reason from evidence e
           where e.bucket = p.bucket and e.card_id = p.card_id and e.purse = p.purse and e.kind in (
             ${evidenceKinds.grey}, ${evidenceKinds.contender})) x ${lastAdjustment}
-        where coalesce(a.reason, x.reason) = $2), 0)::bigint as "lossFen"
+        where coalesce(a.reason, x.reason) = $2), 0)::bigint as "lossFen",
+      (coalesce((
+        select sum(r.amount_fen) from residual r
+        where r.bucket = p.bucket and r.card_id = p.card_id and r.returned_by is null), 0) + coalesce((
+        select sum(case 'purse' when d.heading then t.amount_fen when c.heading then -t.amount_fen else 0 end)
+        from transfer t join account d on d.account_id = t.debit_account
+          join account c on c.account_id = t.credit_account
+        where t.bucket = p.bucket and t.card_id = p.card_id and t.code in (${takenCodes})), 0)
+      )::bigint as "takenFen"
     from purse p where p.last_balance_fen <> p.shadow_fen and ${isOwn}
     order by p.bucket, p.card_id, p.purse limit $1`,
   [limit, reasonNumbers.issuer_risk])
