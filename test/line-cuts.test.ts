@@ -1,11 +1,21 @@
-// SIP2 and polled lines over real pseudo terminals, a gateway as a process: frames cut at every byte, several
-// glued together, a cable that is pulled in the middle of one and plugged in again.
+// Every serial face over real pseudo terminals, a gateway as a process: frames cut at every byte, several
+// glued together; of SIP2 and polled lines also a cable that is pulled in the middle of one, and plugged in.
+import { randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
+import { sealTerminalKeys } from '../gateway/keys.ts'
+import { unhex } from '../schemas/epurse/hex.ts'
+import { writePosMessage } from '../schemas/pos-line/messages.ts'
 import type { PortConfig } from '../schemas/port.ts'
-import type { Line } from '../terminal-sim/line/line.ts'
+import { cardKey } from '../schemas/record.ts'
+import { buildFrame, control, plainLrc } from '../schemas/serial/lrc-frame.ts'
+import { openPos as openCardPos } from '../terminal-sim/iso8583/pos.ts'
+import { type Line, deviceStream } from '../terminal-sim/line/line.ts'
 import { whyNoPty } from '../terminal-sim/line/pty-pair.ts'
 import { newTerminal, serveLine } from '../terminal-sim/polled/terminal.ts'
+import { openPos } from '../terminal-sim/pos/pos.ts'
 import { startDoors } from './support/ledger-http.ts'
 import { cardOf } from './support/posting.ts'
 import { card, debit } from './support/small-city.ts'
@@ -26,6 +36,30 @@ async function lineFrom (device: Line, timeoutMs = 20_000): Promise<string | nul
   }
   return heard
 }
+
+/** Each frame in two parts, the first one byte longer each time that a frame of this length is said. */
+function cutter () {
+  const said = new Map<number, number>()
+  const cutting = (line: Line): Line => ({
+    ...line,
+    write: async bytes => {
+      const times = said.get(bytes.length) ?? 0
+      said.set(bytes.length, times + 1)
+      const cut = 1 + times % Math.max(1, bytes.length - 1)
+      for (const part of [bytes.subarray(0, cut), bytes.subarray(cut)]) {
+        await line.write(part).catch(() => undefined) // the cable may be out
+        await delay(2)
+      }
+    },
+    get ended () { return line.ended }
+  })
+  /** In how many places frames of this length were cut. */
+  const places = (bytes: number) => Math.min(said.get(bytes) ?? 0, bytes - 1)
+  return { cutting, places }
+}
+
+/** Address, code, length, a record, sum, exclusive-or. */
+const recordFrameBytes = 3 + 67 + 2
 
 const stateOf = async (gateway: RunningGateway, name: string, state: string): Promise<void> => {
   while ((await gateway.port(name)).state !== state) await delay(20)
@@ -108,27 +142,13 @@ t.test('a polled line: cut at every byte, pulled in the middle of a record', her
   }
   const terminal = newTerminal(1, '990000000001', '20260302120000')
   terminal.store.records =
-    Array.from({ length: 40 }, (_, index) => storedAtTerminal(debit(1, index + 1, 'B1')))
+    Array.from({ length: 80 }, (_, index) => storedAtTerminal(debit(1, index + 1, 'B1')))
   const gateway = await city.gateway([port])
-  let cuts = 0
-  const lengths = new Set<number>()
-  /** Each frame in two parts, the first of them one byte longer every time. */
-  const cutting = (line: Line): Line => ({
-    ...line,
-    write: async bytes => {
-      const cut = 1 + cuts++ % Math.max(1, bytes.length - 1)
-      lengths.add(cut)
-      for (const part of [bytes.subarray(0, cut), bytes.subarray(cut)]) {
-        await line.write(part).catch(() => undefined) // the cable may be out
-        await delay(2)
-      }
-    },
-    get ended () { return line.ended }
-  })
+  const { cutting, places } = cutter()
   let device = cable.device()
   let serving = serveLine(cutting(device), [terminal])
   while (terminal.store.records.length > 2) await delay(20)
-  t.ok(lengths.size > 40, `cut at ${lengths.size} places`)
+  t.equal(places(recordFrameBytes), recordFrameBytes - 1, 'a record is cut at every byte')
 
   const given = terminal.heard['give'] ?? 0
   while ((terminal.heard['give'] ?? 0) === given) await delay(1)
@@ -142,9 +162,82 @@ t.test('a polled line: cut at every byte, pulled in the middle of a record', her
   while (terminal.store.records.length > 0) await delay(20)
   await gateway.drained()
   const booked = await city.booked(card(1).card)
-  t.equal(booked.length, 40, 'each record once')
+  t.equal(booked.length, 80, 'each record once')
   const { counts } = await gateway.port('CANTEEN')
   t.match(counts, { odd: 0, strange: 0 })
   device.close()
   await serving
+})
+
+t.test('a POS line: cut at every byte, glued to what was said before', here, async t => {
+  const city = await openCity(t, doors, { topUps: [1] })
+  const cable = await city.cable('till')
+  const gateway = await city.gateway([{
+    port: 'TILL', serial: { path: cable.near, baudRate: 9_600 },
+    speaks: { protocol: 'pos-line', terminals: [{ operator: 'SHP', terminal: 'S1' }], language: 'en' }
+  }])
+  const line = cable.device()
+  const fields = (no: number) =>
+    ({ key: String(no).padStart(4, '0'), card: cardKey(card(1).card), amountFen: '1' })
+  const frame = buildFrame(writePosMessage({ kind: 'SALE', fields: fields(1) }), plainLrc)
+  const { cutting, places } = cutter()
+  const pos = openPos({ line: cutting(line) })
+  let sales = 0
+  while (places(frame.length) < frame.length - 1) {
+    const answer = await pos.ask('SALE', fields(++sales))
+    t.match(answer?.fields, { outcome: 'approved', balanceFen: String(5_000 - sales) }, `sale ${sales}`)
+  }
+  const twice: Line = {
+    ...line,
+    write: async bytes => {
+      await line.write(bytes.length === 1 ? bytes : Buffer.concat([Uint8Array.of(control.enq), bytes, bytes]))
+    },
+    get ended () { return line.ended }
+  }
+  pos.use(twice)
+  t.match((await pos.settle('SALE', fields(++sales))).fields, { outcome: 'approved' })
+  t.equal(await city.online(card(1).card), 5_000 - sales, 'each once')
+  t.match((await gateway.port('TILL')).counts, { broken: 0, naksSent: 0 })
+  line.close()
+})
+
+t.test('ISO 8583 on a line: cut at every byte, glued', here, async t => {
+  const master = '0123456789ABCDEFFEDCBA9876543210'
+  const merchant = '898421000000001'
+  const city = await openCity(t, doors, { topUps: [1] })
+  await city.door.ok('registrar', 'PUT', '/v1/registry',
+    { terminals: [{ terminal: 'POS-1', operator: 'SHP' }] })
+  const keys = join(city.dir, 'keys')
+  writeFileSync(keys, sealTerminalKeys(
+    { keys: { 'POS-1': { suite: '3des', master } } }, 'secret', randomBytes(16), randomBytes(12)))
+  const cable = await city.cable('cards')
+  const gateway = await city.gateway([{
+    port: 'CARDS', serial: { path: cable.near, baudRate: 9_600 }, speaks: {
+      protocol: 'iso8583', line: true, terminals: [{ terminal: 'POS-1', merchant, operator: 'SHP' }],
+      issuers: [{ begins: '310499', issuer: card(0).card.issuer }]
+    }
+  }], { env: { GATEWAY_KEYS: keys, GATEWAY_KEYS_PASSPHRASE: 'secret' } })
+  const pos = openCardPos({
+    terminal: 'POS-1', merchant, master: unhex(master), framing: { length: 'nac', line: true }
+  })
+  const device = deviceStream(cable.far)
+  t.teardown(() => device.destroy())
+  pos.attach(device)
+  await pos.signIn()
+  const buying = (trace: string) =>
+    pos.frame('purchase', { 2: card(1).card.serial.slice(1), 4: '000000000100', 11: trace })
+  const bytes = buying('000100')
+  for (let cut = 1; cut < bytes.length; cut++) {
+    const answered = pos.send(bytes.subarray(0, cut), '0210', '000100')
+    await delay(3)
+    device.write(bytes.subarray(cut))
+    t.equal((await answered).code, '00', `cut at ${cut}`)
+  }
+  t.equal(await city.online(card(1).card), 4_900, 'one purchase, asked for again and again')
+  const traces = ['000101', '000102', '000103']
+  const asked = traces.map(trace => pos.send(new Uint8Array(), '0210', trace))
+  device.write(Buffer.concat(traces.map(buying)))
+  t.same((await Promise.all(asked)).map(({ code }) => code), ['00', '00', '00'])
+  t.equal(await city.online(card(1).card), 4_600)
+  t.match((await gateway.port('CARDS')).counts, { broken: 0 })
 })
