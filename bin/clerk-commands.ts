@@ -213,7 +213,8 @@ const usageOf = (name: string, { words, options = {} }: Command): string => [
     `[--${option}${takes === '' ? '' : ` ${takes}`}]`)].join(' ')
 
 export function usage (): string {
-  const lines = Object.entries(commands).map(([name, command]) => [usageOf(name, command), command.says] as const)
+  const lines = Object.entries(commands)
+    .map(([name, command]) => [usageOf(name, command), command.says] as const)
   return ['npm run clerk -- COMMAND …', '',
     ...lines.map(([line, says]) => `  ${line}\n      ${says}`), '',
     'A card is ISSUER-SERIAL-ISSUE. CLERK_LEDGER is the ledger\'s address, CLERK_NAME and CLERK_PASSWORD',

@@ -99,7 +99,7 @@ async function stage () {
 
 t.test('what there is, and what to do where it is not', async t => {
   t.match(await sim([]), { code: 0, words: /readers .*\n.*pos /s })
-  for (const name of ['readers', 'pos', 'city', 'stack', 'faults']) {
+  for (const name of ['readers', 'pos', 'city', 'stack', 'faults', 'cards']) {
     const words = new RegExp(`^${name}: .*usage: .*Examples:`, 's')
     t.match(await sim([name, '--help']), { code: 0, words }, name)
   }

@@ -115,6 +115,7 @@ export const when = {
   decide_dispute: people.decideDispute,
   escalate_dispute: people.escalateDispute,
   issue_card: people.issueCard,
+  issue_to: cardsChange.issueTo,
   move_card: cardsChange.moveCard,
   replace_card: cardsChange.replaceCard,
   return_card: cardsChange.returnCard,

@@ -23,6 +23,7 @@ export const holders = givenVerb({
           const json = { document, name: person }
           const { holder } = await post(world, '/v1/holders', 'clerk', json) as HolderView
           world.answers.set(`holder ${holder}`, person)
+          world.answers.set(`person ${person}`, holder)
           for (const card of cards) {
             await post(world, `/v1/cards/${keyOf(world, card)}/holder`, 'clerk', { holder })
           }

@@ -103,3 +103,31 @@ export const findCard = whenVerb({
     }
   }]
 })
+
+const waysTo = {
+  usual: ['task_made', 'in_production', 'made', 'shipped', 'received', 'issued'],
+  'social-security': [
+    'task_made', 'health_asked', 'health_approved', 'bank_asked', 'bank_approved', 'department_asked',
+    'department_approved', 'in_production', 'made', 'account_asked', 'account_opened', 'shipped', 'received',
+    'issued']
+} as const
+const atTheCounter: ReadonlySet<string> = new Set(['task_made', 'received', 'issued'])
+
+export const issueTo = whenVerb({
+  says: 'a person applies for a card, it is made and handed over: every state of the application',
+  example: 'issue_to: { person: LI, card: A }',
+  schema: Type.Object({ person: name('who applies'), card: name('what it becomes') }, closed),
+  plan: (world, { person, card }) => [{
+    act: async () => {
+      const { type, ref } = known(world.chips, 'card', card)
+      const holder = known(world.answers, 'person', `person ${person}`)
+      const { application } = await post(world, '/v1/card-applications', 'clerk',
+        { holder, type, why: 'first' }) as { application: number }
+      for (const to of type === 'social-security' ? waysTo[type] : waysTo.usual) {
+        await post(world, `/v1/card-applications/${application}/moves`,
+          atTheCounter.has(to) ? 'clerk' : 'registrar-1',
+          { to, reason: someWords, ...to === 'made' ? { card: ref } : {} })
+      }
+    }
+  }]
+})

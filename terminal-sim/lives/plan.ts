@@ -1,0 +1,250 @@
+// Lives of cards, drawn from a seed and written as a scenario: handed out, loaded, used, lost or broken,
+// replaced, given back; and what everybody must have in the end, added up here from what was drawn and never
+// asked of the ledger.
+import { createRandom, type Random } from '../random.ts'
+import { showYuan } from '../scenario/values.ts'
+
+export type LivesOptions = { readonly cards: number, readonly seed: number }
+
+const prices = { anonymous: 180, named: 180, student: 100 } as const
+type CardType = keyof typeof prices
+const fates = ['keeps', 'returned', 'damaged', 'broken', 'unreadable', 'lost', 'found'] as const
+type Fate = typeof fates[number]
+const depositFen = 2_000
+/** Its files hold what a lane must remember of rides. */
+const profile = 't-union'
+
+type Life = {
+  readonly card: string, readonly next: string, readonly person: string
+  readonly type: CardType, readonly fate: Fate, readonly cashFen: number, readonly rides: number
+  /** Of the next card. */
+  readonly isReturnedLater: boolean
+}
+
+export type Lives = {
+  readonly scenario: object
+  /** Of all holders together: what they paid in is what they rode, got back and hold. */
+  readonly totals: {
+    readonly cards: number, readonly fates: Readonly<Record<Fate, number>>
+    readonly cashFen: number, readonly depositsFen: number, readonly ridesFen: number
+    readonly paidFen: number, readonly keptFen: number, readonly chipsFen: number
+    readonly depositsLeftFen: number
+  }
+}
+
+/** `fixtures`: the files of the city, as paths from the scenario. */
+export function planLives ({ cards, seed }: LivesOptions, fixtures: readonly string[]): Lives {
+  const lives = Array.from({ length: cards }, (_, place) =>
+    drawLife(createRandom(`lives ${seed}/${place}`), place + 1))
+  const ends = lives.map(endOf)
+  return { scenario: scenarioOf(lives, ends, fixtures, seed), totals: totalsOf(lives, ends) }
+}
+
+function drawLife (random: Random, no: number): Life {
+  const name = String(no).padStart(3, '0')
+  const type = random.pick(['anonymous', 'anonymous', 'named', 'named', 'student'] as const)
+  const fate = drawFate(random)
+  return {
+    card: `A${name}`, next: `N${name}`, person: `P${name}`, type,
+    // A card that is nobody's in particular cannot be reported.
+    fate: type === 'anonymous' && (fate === 'lost' || fate === 'found') ? 'keeps' : fate,
+    cashFen: 1_000 * random.int(1, 9), rides: random.int(1, 3), isReturnedLater: random.chance(0.5)
+  }
+}
+
+const drawFate = (random: Random): Fate =>
+  random.pick(['keeps', 'keeps', 'returned', 'returned', 'damaged', 'broken', 'unreadable', 'lost', 'found'])
+
+/* ---- what must come of it ---- */
+
+const hasNext = ({ fate }: Life): boolean => fate === 'broken' || fate === 'unreadable' || fate === 'lost'
+
+type End = {
+  /** What the first chip held when its life ended, or holds. */
+  readonly chipFen: number
+  readonly ridesFen: number
+  /** On the chip that its holder has. */
+  readonly holdsFen: number
+  readonly paid: { readonly card: string, readonly valueFen: number, readonly depositFen: number } | null
+  readonly keptFen: number
+}
+
+function endOf (life: Life): End {
+  const { type, fate, cashFen, rides, card, next, isReturnedLater } = life
+  const price = prices[type]
+  const one = fate === 'found' ? 1 : 0
+  const chipFen = cashFen - (rides + one) * price
+  const ridesFen = (rides + one + Number(hasNext(life))) * price
+  const laterFen = chipFen - price
+  if (fate === 'returned') {
+    return { chipFen, ridesFen, holdsFen: 0, paid: { card, valueFen: chipFen, depositFen }, keptFen: 0 }
+  }
+  if (fate === 'damaged') {
+    const paid = { card, valueFen: chipFen, depositFen: 0 }
+    return { chipFen, ridesFen, holdsFen: 0, paid, keptFen: depositFen }
+  }
+  if (!hasNext(life)) return { chipFen, ridesFen, holdsFen: chipFen, paid: null, keptFen: 0 }
+  const moved = fate === 'lost' ? 0 : depositFen
+  const keptFen = depositFen - moved
+  if (!isReturnedLater) return { chipFen, ridesFen, holdsFen: laterFen, paid: null, keptFen }
+  const paid = { card: next, valueFen: laterFen, depositFen: moved }
+  return { chipFen, ridesFen, holdsFen: 0, paid, keptFen }
+}
+
+const sum = (amounts: readonly number[]): number => amounts.reduce((all, one) => all + one, 0)
+
+function totalsOf (lives: readonly Life[], ends: readonly End[]): Lives['totals'] {
+  const paid = ends.flatMap(end => end.paid ?? [])
+  const depositsFen = lives.length * depositFen
+  const keptFen = sum(ends.map(end => end.keptFen))
+  return {
+    cards: lives.length,
+    fates: Object.fromEntries(fates.map(fate =>
+      [fate, lives.filter(life => life.fate === fate).length])) as Record<Fate, number>,
+    cashFen: sum(lives.map(life => life.cashFen)), depositsFen, ridesFen: sum(ends.map(end => end.ridesFen)),
+    paidFen: sum(paid.map(one => one.valueFen + one.depositFen)), keptFen,
+    chipsFen: sum(ends.map(end => end.holdsFen)),
+    depositsLeftFen: depositsFen - keptFen - sum(paid.map(one => one.depositFen))
+  }
+}
+
+/* ---- as a scenario ---- */
+
+type Step = Readonly<Record<string, unknown>>
+
+function scenarioOf (
+  lives: readonly Life[], ends: readonly End[], fixtures: readonly string[], seed: number
+): object {
+  const named = lives.filter(({ type }) => type !== 'anonymous')
+  const seconds = lives.filter(hasNext)
+  const of = (...wanted: readonly Fate[]) => lives.filter(({ fate }) => wanted.includes(fate))
+  const clock = clockOf()
+  const ride = (card: string): Step => ({ at: clock.next(), tap: { card, lane: 'BUS-1' } })
+  const top = (card: string, more: object): Step =>
+    ({ at: clock.next(), load: { card, lane: 'KIO-1', ...more } })
+  const replace = (life: Life, more: object): Step =>
+    ({ at: clock.next(), replace_card: { card: life.card, to: life.next, ...more } })
+  const move = ({ card }: Life, move: string, by: string): Step => ({ move_card: { card, move, by } })
+  const back = (life: Life, card: string): Step =>
+    ({ return_card: { card, outlet: 'KIO', ...life.fate === 'damaged' ? { damaged: true } : {} } })
+  const close = (day: string): Step => ({ at: clock.morning(), close_day: day })
+  const acts = [
+    {
+      act: 'handed out, loaded and used',
+      when: [
+        { at: clock.next(), issue_to: { person: named[0]?.person, card: named[0]?.card } },
+        ...named.slice(1).map(({ person, card }) => ({ issue_to: { person, card } })),
+        ...lives.map(({ card, cashFen }) => top(card, { amount: showYuan(cashFen) })),
+        ...[1, 2, 3].flatMap(nth => lives.filter(({ rides }) => rides >= nth).map(({ card }) => ride(card)))]
+    },
+    {
+      act: 'broken, lost, given back',
+      when: [
+        ...of('broken').map(life => replace(life, { why: 'damage' })),
+        ...of('unreadable').map(life => replace(life, { why: 'quality', unreadable: true })),
+        ...of('lost', 'found').map(life => move(life, 'report_orally', 'hotline')),
+        ...of('returned', 'damaged').map(life => back(life, life.card)),
+        close('D')]
+    },
+    {
+      act: 'the next day: found again, or not; what was broken works again',
+      when: [
+        { at: clock.next(), fetch_blacklist: { terminal: 'BUS-1', as: 'list' } },
+        ...of('found').flatMap(life => [move(life, 'lift_oral', 'clerk'), ride(life.card)]),
+        ...of('lost').flatMap(life => [move(life, 'report_loss', 'clerk'), replace(life, { why: 'lost' })]),
+        ...of('broken', 'unreadable').flatMap(({ next }) => [top(next, { pending: true }), ride(next)]),
+        close('D+1')]
+    },
+    {
+      act: 'the day after: the value of lost cards is there',
+      when: [
+        ...of('lost').flatMap(({ next }) => [top(next, { pending: true }), ride(next)]),
+        ...seconds.filter(life => life.isReturnedLater).map(life => back(life, life.next)),
+        close('D+2')],
+      then: whatMustBe(lives, ends)
+    }]
+  return {
+    scenario: `${lives.length} lives of cards, seed ${seed}`, use: fixtures,
+    given: {
+      policies: { replacement_wait_days: 1 },
+      parties: { KIO: { kind: 'agent', name: 'Kiosks', zh: '报亭' } },
+      terminals: { 'KIO-1': { operator: 'KIO' } },
+      cards: Object.fromEntries([
+        ...lives.map(({ card, type }) =>
+          [card, { type, profile, sold_by: 'KIO', deposit: showYuan(depositFen) }]),
+        ...seconds.map(({ next, type }) => [next, { type, profile }])]),
+      holders: Object.fromEntries(named.map(({ person }) => [person, []])),
+      lanes: { 'BUS-1': { cards: 't-union', line: '1' }, 'KIO-1': { mode: 'load', cards: 't-union' } }
+    },
+    acts
+  }
+}
+
+function whatMustBe (lives: readonly Life[], ends: readonly End[]): Step[] {
+  const totals = totalsOf(lives, ends)
+  const byCard = <T>(pick: (life: Life, end: End) => readonly (readonly [string, T])[]) =>
+    Object.fromEntries(lives.flatMap((life, at) => pick(life, ends[at] as End)))
+  const states = byCard((life, end): [string, object][] => [
+    [life.card, {
+      state: hasNext(life) ? 'void' : end.paid?.card === life.card ? 'cancelled' : 'normal',
+      ...life.type === 'anonymous' ? {} : { holder: hasNext(life) ? 'nobody' : life.person }
+    }],
+    ...hasNext(life)
+      ? [[life.next, {
+          state: end.paid === null ? 'normal' : 'cancelled',
+          holder: life.type === 'anonymous' ? 'nobody' : life.person
+        }] as [string, object]]
+      : []])
+  return [
+    { card_lives: states },
+    {
+      cards: byCard((life, { holdsFen, paid }): [string, object][] => [
+        [life.card, {
+          shadow: showYuan(hasNext(life) || paid?.card === life.card ? 0 : holdsFen), open_items: 0
+        }],
+        ...hasNext(life) ? [[life.next, { shadow: showYuan(holdsFen) }] as [string, object]] : []])
+    },
+    {
+      returned: byCard((_, { paid, keptFen }) => paid === null
+        ? []
+        : [[paid.card, {
+            outlet: 'KIO', value: showYuan(paid.valueFen), deposit: showYuan(paid.depositFen),
+            ...paid.card.startsWith('A') ? { deposit_kept: showYuan(keptFen) } : {},
+            paid: showYuan(paid.valueFen + paid.depositFen)
+          }]])
+    },
+    {
+      replaced: byCard((life, { chipFen }) =>
+        hasNext(life) ? [[life.card, { by: life.next, moved: showYuan(chipFen) }]] : [])
+    },
+    { changes: { purses: showYuan(totals.chipsFen) } },
+    {
+      accounts: {
+      // What it took at its tills less what it paid there: closed days have netted it.
+        'KIO settlement': showYuan(totals.paidFen - totals.cashFen - totals.depositsFen),
+        'KIO receivable': '0.00',
+        'pending load': '0.00', 'commerce/moving-value': '0.00', deposits: showYuan(totals.depositsLeftFen),
+        'commerce/fee-income': showYuan(totals.keptFen), sum: '0.00'
+      }
+    },
+    { audit: { ok: true } }, { verify: { ok: true } }]
+}
+
+/** A minute from one step to the next, from six in the morning of D on. */
+function clockOf (): { next: () => string, morning: () => string } {
+  let [day, minute] = [0, 6 * 60]
+  const two = (number: number): string => String(number).padStart(2, '0')
+  const text = (): string =>
+    `D${day === 0 ? '' : `+${day}`} ${two(Math.floor(minute / 60))}:${two(minute % 60)}`
+  return {
+    next: () => {
+      minute += 1
+      if (minute >= 24 * 60) throw new RangeError('the day is not long enough for so many cards: 300 at most')
+      return text()
+    },
+    morning: () => {
+      [day, minute] = [day + 1, 60]
+      return text()
+    }
+  }
+}
