@@ -14,10 +14,20 @@ import {
   batchLeaves, batchRoot, canonicalBatch, canonicalTransfer, commit, openLeaves, type CommittedBatch,
   type CommittedTransfer
 } from '../ledger/core/commitment.ts'
-import { positionsDigest } from '../ledger/core/day.ts'
+import { contentOf, type BankStatement } from '../schemas/bank/statement.ts'
 import {
-  canonicalJson, itemsDigest, type CommittedItems, type CommittedLine
+  readConsumptionHeader, writeConsumptionFile, type ConsumptionHeader
+} from '../schemas/clearing-file/consumption.ts'
+import type { NationalBatch } from '../schemas/national.ts'
+import { estateDigest, estateLine, type EnrolledTerminal } from '../schemas/terminals.ts'
+import { clearedDigest, positionsDigest, type PartyCharge } from '../ledger/core/day.ts'
+import {
+  adjustmentsDigest, canonicalJson, itemsDigest, type CommittedAdjustment, type CommittedItems,
+  type CommittedLine
 } from '../ledger/core/items.ts'
+import { batchBytes } from '../ledger/core/national.ts'
+import { fileDigest } from '../ledger/intake/stage.ts'
+import { listDigest } from '../ledger/parameters/parameters.ts'
 import { noteOf, notesDigest, noted } from '../ledger/core/notes.ts'
 import { batchLeaf, batchLeafText, openSigner, verifyHead } from '../ledger/proof/seal.ts'
 
@@ -96,6 +106,54 @@ const positions = [
   { ...noLoads, party: 'ISS', claimsFen: -2_160_000n, commissionFen: -6_480n, loadsFen: -1_000_000n, netFen: -1_153_520n },
   { ...noLoads, party: 'BUS', claimsFen: 2_160_000n, commissionFen: 6_480n, loadsFen: 1_000_000n, netFen: 1_153_520n }
 ]
+const charge: PartyCharge = {
+  book: 'commerce', party: 'SHP', product: 'load', baseFen: 1_000_000n, ratePpm: 2_000, commissionFen: 2_000n
+}
+const charges: PartyCharge[] = [ // in whatever order, as the positions
+  { book: 'medical', party: 'HOS', product: '卡', baseFen: 100n, ratePpm: 0, commissionFen: 0n }, charge,
+  { book: 'commerce', party: 'BUS', product: 'debit', baseFen: 2_160_000n, ratePpm: 3_000, commissionFen: 6_480n }
+]
+const adjusted: CommittedAdjustment[] = [
+  { bucket: 1, deliveryNo: 12n, lineNo: 9, cardId: 17n, outcome: 1, reason: 10, findings: [10, 14], amountFen: 5n },
+  { bucket: 0, deliveryNo: 4n, lineNo: 10, cardId: null, outcome: 0, reason: 0, findings: null, amountFen: 0n },
+  ...items.adjustments
+]
+
+/* ---- files, lists and batches that others hold too ---- */
+
+const file = writeConsumptionFile({ date: '20260302', industry: '02', merchant: '430400000000002', sequence: 1 },
+  ['00000001' + '7'.repeat(194), '00000002' + '8'.repeat(194)], 'LFCR')
+const fileHeader = readConsumptionHeader(Buffer.from(file.text)) as ConsumptionHeader
+const listed = [{ ...record.card, serial: '03104990600000000024', issue: 12 }, record.card]
+const enrolled: EnrolledTerminal = {
+  operator: 'BUS', terminal: 'B1', state: 'enrolled', kind: 'bus', place: '南华大学', gateway: 'GW1',
+  firmware: '1.4', heartbeatSeconds: 60, certificates: ['CD'.repeat(32), 'EF'.repeat(32)],
+  keys: { name: 'b1', check: 'A1B2C3', wrapped: `sm4.${'0A'.repeat(12)}.${'0B'.repeat(32)}` }
+}
+const estate: EnrolledTerminal[] = [{
+  operator: 'LIB', terminal: 'K1', state: 'registered', kind: 'self-check', place: '', gateway: null,
+  firmware: null, keys: null, heartbeatSeconds: 300
+}, enrolled]
+const estateOf = (all: readonly EnrolledTerminal[]): string => estateDigest(all.map(estateLine))
+const entry: NationalBatch['entries'][number] = { kind: 'claim', claim: '7340033', amountFen: 180, record }
+const national: NationalBatch = {
+  entries: [entry, { record, amountFen: 180, claim: '99', kind: 'withdrawal' }],
+  clearingDate: '2026-03-02', centre: 'NAT', batch: '20260302-NAT-1'
+}
+const nationalDigest = (one: NationalBatch): string =>
+  hex(createHash('sha256').update(batchBytes(one)).digest())
+const statement: BankStatement = {
+  account: '6222', id: 'S-1', sequence: 7, fromDate: '2026-03-02', toDate: '2026-03-03', openingFen: 1_000n,
+  closingFen: 995n,
+  lines: [{
+    reference: 'R1', bookedOn: '2026-03-02', amountFen: -5n, endToEndId: '20260302-commerce-BUS',
+    returnReason: null, counterparty: '6200', counterpartyName: '公交', text: 'not told by every format'
+  }, {
+    reference: null, bookedOn: '2026-03-03', amountFen: 0n, endToEndId: null, returnReason: 'AC04',
+    counterparty: null, counterpartyName: null, text: ''
+  }]
+}
+
 const deed = {
   seq: 1n, atMs: 1772411415000, by: '张三', action: 'day.close', subject: 'day/2026-03-02', detail: '{}'
 }
@@ -145,6 +203,14 @@ t.test('golden bytes', async t => {
     ['second audit row', hex(audit2), '24aa389f1407f0cd84439ce2edd3c12b99c51f1f23bba9e94ba39c9664d0486a'],
     ['note of a row', hex(noteOf('card_block', block)), '45335250ef21169fdb8b6fd5095569f4bb044a424765f8471336af1e632cc863'],
     ['notes of a batch', hex(notesDigest('card_block', noteOf('card_block', block))), '093b623877e8fb4aec2cc15d8b2fa42e0782a6dd7f104ffb8ba3bf47b3dc4221'],
+    ['a cleared day', hex(clearedDigest(positionsDigest('2026-03-02', positions), charges)), '568ecafb02e275d5f5d0ab7169d0624d3ef6f18623a4609acd81fe73f5f79812'],
+    ['verdicts that changed', hex(adjustmentsDigest(adjusted)), '3f75f66570faadf8d2f6b53f0422581d9bfdcdac229f213f7d28bc7edd636c65'],
+    ['records of a file', fileHeader.digest, 'BF86B777A13B2E7FA34B596BBAF32EA188C8CDC5AD66022586162FFD2BBF85BA'],
+    ['a consumption file', hex(fileDigest({ header: fileHeader })), '1158a8471c7cf3030a0fa0e3bd55d462cefcedee8ba657ada8500e210b5efe3a'],
+    ['the blacklist', hex(listDigest(listed)), 'f3cf9c7ca4bfbe24a36a81f532e6ca351804df5d5b17c7d40b0479b76aa2dc07'],
+    ['the list of terminals', estateOf(estate), '3B0A2895CF4F72D7CB33811A0A30A790BC1E1E58C82213B8489115BF915C927E'],
+    ['a batch for the national centre', nationalDigest(national), '0b1359583e8059312d934f8f922d58392f300d497577c26bf66038e9fe5d0f54'],
+    ['a bank statement', hex(contentOf(statement)), 'f62b95ee2bd52adfab3d1bd80ecc58f14930ec6d449c775c368a9920f4e558eb'],
     ['rows of a delivery', hex(itemsDigest(items)), 'ba30029f7cb7e3f36543a51a6ef65dca3ead0ab714dd7b294a73d919c59e5fa7']
   ] as const) t.equal(value, golden, form)
 })
@@ -222,6 +288,43 @@ t.test('every field of a batch, a transfer and a verdict row moves its digest', 
   const [, first, second] = openLeaves(batch)
   t.notSame(first?.salt, second?.salt, 'each leaf has its own salt')
   t.equal(hex(commit(first as NonNullable<typeof first>)), hex(batchLeaves(batch)[1] as Uint8Array))
+})
+
+t.test('every field of a day, a list and a batch for others moves its digest', async t => {
+  const cleared = (over: string, some: readonly PartyCharge[]) =>
+    hex(clearedDigest(Buffer.from(over, 'hex'), some))
+  t.not(cleared('00', charges), cleared('01', charges), 'the positions')
+  for (const [field, change] of everyChange(charge)) t.not(cleared('00', [change]), cleared('00', [charge]), field)
+  for (const [field, change] of everyChange(adjusted[0] as CommittedAdjustment)) {
+    t.not(hex(adjustmentsDigest([change])), hex(adjustmentsDigest(adjusted.slice(0, 1))), `adjustment ${field}`)
+  }
+  for (const [field, header] of everyChange(fileHeader)) {
+    t.not(hex(fileDigest({ header })), hex(fileDigest({ header: fileHeader })), `file ${field}`)
+  }
+  for (const [field, change] of everyChange(record.card)) {
+    t.not(hex(listDigest([change])), hex(listDigest([record.card])), `card ${field}`)
+  }
+  const { keys, certificates = [], ...plain } = enrolled
+  for (const [field, change] of everyChange(plain)) {
+    t.not(estateOf([{ ...change, keys, certificates }]), estateOf([enrolled]), `terminal ${field}`)
+  }
+  t.not(estateOf([{ ...enrolled, certificates: certificates.slice(1) }]), estateOf([enrolled]), 'certificates')
+  for (const [field, change] of everyChange(keys as object)) {
+    t.not(estateOf([{ ...enrolled, keys: change as typeof keys }]), estateOf([enrolled]), `keys ${field}`)
+  }
+  t.not(estateOf([enrolled]), estateOf(estate), 'one terminal less')
+  const { entries, ...about } = national
+  for (const [field, change] of everyChange(about)) {
+    t.not(nationalDigest({ ...change, entries }), nationalDigest(national), `batch ${field}`)
+  }
+  for (const [field, change] of everyChange(entry)) {
+    t.not(nationalDigest({ ...about, entries: [change] }), nationalDigest({ ...about, entries: [entry] }), field)
+  }
+  const { lines, sequence: _, ...said } = statement
+  for (const [field, change] of everyChange(said)) {
+    t.not(hex(contentOf({ ...statement, ...change })), hex(contentOf(statement)), `statement ${field}`)
+  }
+  t.not(hex(contentOf({ ...statement, lines: lines.slice(0, 1) })), hex(contentOf(statement)), 'its lines')
 })
 
 t.test('a head is signed by its key alone', async t => {

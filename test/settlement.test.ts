@@ -7,6 +7,8 @@ import { judgeLine, type Known, type Line, type Told } from '../ledger/core/bank
 import { positionsOf, type Movement } from '../ledger/core/settlement.ts'
 import { transferCodes, type Book, type Heading } from '../ledger/core/chart.ts'
 import { bootstrap } from '../ledger/people/bootstrap.ts'
+import { inTransaction } from '../ledger/store/db.ts'
+import { instructionsDigest } from '../ledger/store/verify-days.ts'
 import { verifyBooks } from '../ledger/verifying/verify-books.ts'
 import { machines, password, staff, startDoors, type Door, type Who } from './support/ledger-http.ts'
 import {
@@ -560,6 +562,33 @@ t.test('a statement says what earlier dates left open, and it is settled with th
     ['20260303-commerce-MET pay 179 sent', '20260303-commerce-SHP collect 6986 sent'],
     '19.96 and the 49.90 of before')
   await verified(t, door)
+  await door.close()
+})
+
+t.test('what a settlement batch commits to of its instructions is what it always was', async t => {
+  const door = await doors.open()
+  const digest = async (more = '') => await inTransaction(door.db, async tx => {
+    await tx.query('set local session_replication_role = replica') // parties and accounts that there are not
+    await tx.query('delete from instruction')
+    await tx.query(`
+      insert into instruction (instruction_id, clearing_date, run, value_date, party_id, book, direction,
+        amount_fen, made_at, house_id, from_account_id, to_account_id)
+      values ('20260302-commerce-SHP', '2026-03-02', 1, '2026-03-03', 9, 'commerce', 'collect', 5000,
+          '2026-03-03T01:00:00.123Z', null, null, null),
+        ('20260302-commerce-BUS', '2026-03-02', 1, '2026-03-03', 7, 'commerce', 'pay', 538,
+          '2026-03-03T01:00:00.123Z', 3, 11, 12)`)
+    if (more !== '') await tx.query(`update instruction set ${more} where party_id = 7`)
+    return (await instructionsDigest(tx, '2026-03-02', 1)).toString('hex')
+  })
+  // By test/support/golden-bytes.py.
+  const golden = 'b648905a7e0abe089eb7847c1df1bc8d1a28443bcab228cd94e3e05db484be98'
+  t.equal(await digest(), golden)
+  for (const change of [
+    "instruction_id = 'x'", "clearing_date = '2026-03-03'", 'run = 2', "value_date = '2026-03-04'",
+    'party_id = 8', "book = 'medical'", "direction = 'collect'", 'amount_fen = 539',
+    "made_at = '2026-03-03T01:00:00.124Z'", 'house_id = 4', 'from_account_id = null', 'to_account_id = 13'
+  ]) t.not(await digest(change), golden, change)
+  t.equal(await digest("state = 'confirmed', paid_line = 4"), golden, 'the bank makes of them what it does')
   await door.close()
 })
 

@@ -1,6 +1,7 @@
 // Claims on the national centre: how batches of them are called, and whether a return of one is due. Pure; it
 // refuses to know how claims come to be and how a return is booked.
 import { addDays, fromDigits } from '../../runtime/instants.ts'
+import type { NationalBatch } from '../../schemas/national.ts'
 import type { ItemOutcome } from '../../schemas/reconciliation.ts'
 import type { RequestReason } from '../../schemas/reasons.ts'
 
@@ -9,6 +10,13 @@ export type BatchKey = { readonly clearingDate: string, readonly centre: string,
 /** `20260302-NAT-1` */
 export const batchName = ({ clearingDate, centre, part }: BatchKey): string =>
   `${clearingDate.replaceAll('-', '')}-${centre}-${part}`
+
+/** What the centre fetches and confirms by its SHA-256: JSON in the order of the schema. Golden bytes. */
+export const batchBytes = ({ batch, centre, clearingDate, entries }: NationalBatch): Buffer =>
+  Buffer.from(JSON.stringify({
+    batch, centre, clearingDate,
+    entries: entries.map(({ kind, claim, amountFen, record }) => ({ kind, claim, amountFen, record }))
+  }))
 
 /** Null for what is no name of a batch, and for a day that is none. */
 export function parseBatchName (name: string): BatchKey | null {

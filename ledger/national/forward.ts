@@ -8,7 +8,7 @@ import type { NationalBatch, NationalEntry } from '../../schemas/national.ts'
 import { contentHash, type TransactionRecord } from '../../schemas/record.ts'
 import { transferCodes } from '../core/chart.ts'
 import { hasReached } from '../core/day.ts'
-import { batchName } from '../core/national.ts'
+import { batchBytes, batchName } from '../core/national.ts'
 import { storedLines, type StoredLine } from '../intake/stored-lines.ts'
 import type { Ledger } from '../ledger.ts'
 import { audit } from '../people/audit.ts'
@@ -30,7 +30,7 @@ export async function forwardDate (ledger: Ledger, date: string): Promise<void> 
     if (day === null || !hasReached(day.state, 'CLEARED') || await isForwarded(tx, date)) return
     const digests: Record<string, string> = {}
     for await (const batch of batchesOf(tx, snapshot, date)) {
-      const bytes = Buffer.from(JSON.stringify(batch.told))
+      const bytes = batchBytes(batch.told)
       const digest = createHash('sha256').update(bytes).digest()
       digests[batch.told.batch] = digest.toString('hex').toUpperCase()
       await insertNationalBatch(tx, {

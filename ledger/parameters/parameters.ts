@@ -154,8 +154,8 @@ async function placesOf (
   })
 }
 
-/** SHA-256 over the sorted card keys, joined by LF. */
-const listDigest = (cards: readonly CardRef[]): Buffer =>
+/** SHA-256 over the sorted card keys, joined by LF. Golden bytes: gateways take the same. */
+export const listDigest = (cards: readonly CardRef[]): Buffer =>
   createHash('sha256').update(cards.map(cardKey).sort().join('\n')).digest()
 
 /** What a terminal lacks that has version `have`; the whole list where it has none or one of the future. */

@@ -85,3 +85,53 @@ show('items', sha(delivery + answer + (claim + grey + proof + changed).encode())
 row = sha(pack(['note', 1, 'card_block', 9, '17', 'GW1', 'block-0001', 'BUS', 'B1', 0, 'c0ffee01', '挂失', 1, 1772411415000, None]))
 show('note', row)
 show('notes', sha(b'notes|1|card_block|' + row))
+
+# a cleared day: the positions as people approve them, then the commission by book, party and product
+positions = sha('\n'.join([
+    'positions|1|2026-03-02', 'commerce|BUS|2160000|6480|1000000|0|0|1153520',
+    'commerce|ISS|-2160000|-6480|-1000000|0|0|-1153520']).encode())
+show('cleared day', sha('\n'.join([
+    f'cleared|1|{positions.hex()}', 'commerce|BUS|debit|2160000|3000|6480',
+    'commerce|SHP|load|1000000|2000|2000', 'medical|HOS|卡|100|0|0']).encode()))
+
+# verdicts that changed without a delivery
+show('adjustments', sha(b'adjustments|1\nadjustment|1|4|9|9|17|2|33|33|-180'
+                        b'\nadjustment|1|4|10|0|null|0|0|null|0\nadjustment|1|12|9|1|17|1|10|10,14|5'))
+
+# the instructions of one run; times in microseconds, what is not there 0
+show('instructions', sha('\n'.join([
+    'instruction|1|20260302-commerce-BUS|2026-03-02|1|2026-03-03|7|commerce|pay|538|1772499600123000|3|11|12',
+    'instruction|1|20260302-commerce-SHP|2026-03-02|1|2026-03-03|9|commerce|collect|5000|1772499600123000|0|0|0'
+]).encode()))
+
+# a consumption file: its records without line ends, and its header as JSON
+lines = [b'00000001' + b'7' * 194, b'00000002' + b'8' * 194]
+total = sum(int(line[8 + 15 + 8 + 20 + 2 + 2 + 8 * 3 + 6 + 10 + 8:][:8]) for line in lines)
+records = sha(b''.join(lines)).hex().upper()
+show('records of a file', records)
+show('file', sha(pack({
+    'type': 'XF', 'industry': '02', 'merchant': '430400000000002', 'date': '20260302', 'sequence': 1, 'count': 2,
+    'totalFen': total, 'recordLength': 202, 'digest': records})))
+
+# lists that gateways hold
+show('blacklist', sha(b'02313750FFFFFFFF-03104990600000000016-1\n02313750FFFFFFFF-03104990600000000024-12'))
+show('estate', sha('\n'.join([
+    '\t'.join(['BUS/B1', 'enrolled', 'bus', '南华大学', 'GW1', '1.4', 'b1', 'A1B2C3', '60',
+               'sm4.' + '0A' * 12 + '.' + '0B' * 32, 'certificates ' + 'CD' * 32 + ' ' + 'EF' * 32]),
+    '\t'.join(['LIB/K1', 'registered', 'self-check', '', '', '', '', '', '300'])]).encode()).hex().upper())
+
+# a batch for the national centre: these bytes
+entry = lambda kind, claim: {'kind': kind, 'claim': claim, 'amountFen': 180, 'record': {
+    'card': {'issuer': '02313750FFFFFFFF', 'serial': '03104990600000000016', 'issue': 1}, 'purse': 'ep',
+    'type': '06', 'counter': 101, 'balanceBeforeFen': 5000, 'amountFen': 180, 'psam': '990000000001',
+    'sequence': 1001, 'dateTime': '20260302083015', 'tac': 'ABCDEF01', 'grey': False, 'keyVersion': 1,
+    'algorithm': 0, 'operator': 'BUS', 'terminal': 'B1', 'recordNo': 1}}
+show('national batch', sha(pack({
+    'batch': '20260302-NAT-1', 'centre': 'NAT', 'clearingDate': '2026-03-02',
+    'entries': [entry('claim', '7340033'), entry('withdrawal', '99')]})))
+
+# a bank statement, whatever its format
+show('bank statement', sha(pack([
+    ['6222', 'S-1', '2026-03-02', '2026-03-03', '1000', '995'],
+    ['R1', '2026-03-02', '-5', '20260302-commerce-BUS', None, '6200'],
+    [None, '2026-03-03', '0', None, 'AC04', None]])))
