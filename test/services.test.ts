@@ -4,6 +4,7 @@
 import t from 'tap'
 import { formatIso, localDate, parseIso } from '../runtime/instants.ts'
 import type { ServiceDeclared, ServiceEventView, ServiceReply } from '../schemas/service.ts'
+import { addMonths } from '../ledger/services/others/annual-pass.ts'
 import { services } from '../ledger/services/others/declared.ts'
 import { priceOfStay } from '../ledger/services/others/parking.ts'
 import { verifyBooks } from '../ledger/verifying/verify-books.ts'
@@ -50,6 +51,15 @@ t.test('parking, minute by minute', async t => {
       }, [])
     }
   }
+})
+
+t.test('months later', t => {
+  const rows = [
+    ['2023-01-01', 3, '2023-04-01'], ['2023-04-01', 12, '2024-04-01'], ['2023-11-30', 3, '2024-02-29'],
+    ['2024-02-29', 12, '2025-02-28'], ['2026-12-31', 1, '2027-01-31'], ['2026-01-31', 1, '2026-02-28']
+  ] as const
+  for (const [date, count, later] of rows) t.equal(addMonths(date, count), later, `${date} + ${count}`)
+  t.end()
 })
 
 t.test('every text and reason is there in both languages, with the same words in it', async t => {
@@ -109,6 +119,8 @@ t.test('what is refused', async t => {
   const flying = '/v1/services/flying/parties/PRK'
   const events = `${at}/events`
   const out = { key: 'in-2', event: 'exit', ...card0 }
+  const pass = { priceFen: 1, waitDays: 0, validMonths: 12, spots: ['NOBODY'], sellerPpm: 0 }
+  const both = { ...pass, spots: ['BUS'], activateWithinMonths: 3 }
   const rows = [
     ['PUT', `${flying}/rules`, { from: '2026-01-01', rules }, 404, 'not_found'],
     ['PUT', at.replace('PRK', 'NOBODY') + '/rules', { from: '2026-01-01', rules }, 404, 'not_found'],
@@ -116,6 +128,10 @@ t.test('what is refused', async t => {
       '/rules/unitFen'],
     ['PUT', `${at}/rules`, { from: '2026-02-01', rules: { ...rules, unitFen: 1 } }, 409, 'day_state',
       '/from'],
+    ['PUT', at.replace('parking', 'annual_pass') + '/rules', { from: '2026-01-01', rules: pass }, 422,
+      'registry_invalid', '/rules'],
+    ['PUT', at.replace('parking', 'annual_pass') + '/rules', { from: '2026-01-01', rules: both }, 400,
+      'body_invalid', '/rules/activateWithinMonths'],
     ['POST', events, { key: 'in-2', event: 'fly', ...card0 }, 400, 'body_invalid', '/event'],
     ['POST', events, { key: 'in-2', event: 'entry' }, 400, 'body_invalid', '/card'],
     ['POST', events, { ...out, said: { lost: 1 } }, 400, 'body_invalid', '/said/lost'],

@@ -13,7 +13,8 @@ export const appendOnly = [
   'terminal_total', 'bank_statement', 'tree_tile', 'signing_key', 'blacklist_version', 'tariff_version',
   'city_list_version', 'parameter_applied', 'national_batch', 'national_receipt', 'national_return',
   'library_payment_part', 'note', 'head_given', 'ride', 'fare_entry', 'clinic_rule_set', 'clinic_add',
-  'clinic_effect', 'clinic_reversed', 'card_move', 'card_application_step'
+  'clinic_effect', 'clinic_reversed', 'card_move', 'card_application_step',
+  'service_share'
 ] as const
 
 /** Makes the role where it is missing and gives it its rights on every table there is. */

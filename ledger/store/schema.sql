@@ -1621,6 +1621,21 @@ create table service_rules (
   constraint service_rules_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
 );
 
+create table service_share (
+  from_date date not null,
+  journal_id bigint,
+  parts jsonb not null,
+  party_id integer not null,
+  pool_fen bigint not null,
+  service text not null,
+  shared_at timestamp with time zone not null,
+  until_date date not null,
+  constraint service_share_pkey PRIMARY KEY (party_id, service, from_date),
+  constraint service_share_check CHECK ((from_date <= until_date)),
+  constraint service_share_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id),
+  constraint service_share_pool_fen_check CHECK ((pool_fen >= 0))
+);
+
 create table service_subject (
   bucket smallint,
   card_id bigint,

@@ -27,7 +27,7 @@ export function eventOf (world: World, said: string): { card: CardRef, counter: 
 
 export const proposalKinds = [
   'correction', 'settlement_override', 'unpaid_release', 'residual', 'residual_return', 'dispute_final',
-  'blacklist_removal', 'library_deposit', 'exit_decision'
+  'blacklist_removal', 'library_deposit', 'exit_decision', 'service_share'
 ] as const
 
 export const ProposalSaid = Type.Object(
@@ -45,7 +45,7 @@ export const ProposalSaid = Type.Object(
       },
       closed
     ), { description: 'of a correction' })),
-    day: Type.Optional(day('of a settlement_override')),
+    day: Type.Optional(day('of a settlement_override; the first of a service_share')),
     event: Type.Optional(eventSaid),
     to: Type.Optional(oneOf(['holder', 'operator'], 'whose an unpaid debit is')),
     card: Type.Optional(name('a card with residual value')),
@@ -56,6 +56,9 @@ export const ProposalSaid = Type.Object(
     reader: Type.Optional(name('whose deposit')),
     amount: Type.Optional(yuan('of a library_deposit; below zero it goes back')),
     bank_reference: Type.Optional(name('of the line at the bank')),
+    service: Type.Optional(name('of a service_share')),
+    party: Type.Optional(name('who sold')),
+    until: Type.Optional(day('the last day of a service_share that begins on day:')),
     stop: Type.Optional(name('of an exit_decision: where the journey ended')),
     exit_at: Type.Optional(moment('and when'))
   },
@@ -89,6 +92,10 @@ export function bodyOf (world: World, said: ProposalSaid): object {
     case 'library_deposit': return {
       library: need(said.library, 'library'), patron: need(said.reader, 'reader'),
       amountFen: need(said.amount, 'amount'), bankReference: need(said.bank_reference, 'bank_reference')
+    }
+    case 'service_share': return {
+      service: need(said.service, 'service'), party: need(said.party, 'party'),
+      from: need(said.day, 'day'), until: need(said.until, 'until')
     }
     case 'exit_decision': {
       const { card, counter } = eventOf(world, need(said.event, 'event'))

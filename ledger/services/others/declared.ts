@@ -1,10 +1,14 @@
 // The services of the city that are declared: one line each.
 import { commonServiceReasons, type Words } from '../../../schemas/service.ts'
 import { Refusal } from '../../refusal.ts'
+import { annualPass } from './annual-pass.ts'
 import { parking } from './parking.ts'
 import type { Service } from './service.ts'
 
-export const services: Readonly<Record<string, Service>> = { parking }
+export const services: Readonly<Record<string, Service>> = {
+  annual_pass: annualPass,
+  parking
+}
 
 /** Throws Refusal not_found. */
 export function serviceOf (name: string): Service {

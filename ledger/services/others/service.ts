@@ -61,6 +61,10 @@ export type Service<Rules = unknown, State = unknown> = {
   readonly payers: readonly ServicePayer[]
   readonly books: readonly Book[]
   readonly events: Readonly<Record<string, EventDeclared>>
+  /** Where one merchant sells for many places: which event is a sale, which one counts at a place. */
+  readonly share?: {
+    readonly sold: string, readonly counted: string, readonly sellerPpm: (rules: Rules) => number
+  }
   readonly reasons: Readonly<Record<string, Words>>
   readonly texts: Readonly<Record<string, Words>>
   readonly decide: (asked: Asked<Rules, State>) => Decision<State>
