@@ -1,7 +1,6 @@
 // Terminals that speak ISO 8583, over real sockets and a pseudo terminal, against a real ledger: each
 // exchange, the ledger away at every point of a request, wrong and replayed messages, settlement, a cable
 // that is pulled, and a gateway killed in between.
-import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -31,6 +30,7 @@ import type { EnrolledTerminal } from '../schemas/terminals.ts'
 import { openPos, type Pos, type PosOptions } from '../terminal-sim/iso8583/pos.ts'
 import { deviceStream } from '../terminal-sim/line/line.ts'
 import { openPtyPair, whyNoPty } from '../terminal-sim/line/pty-pair.ts'
+import { type GatewayProcess, gatewayProcess } from './support/gateway-process.ts'
 import { secretOf, startDoors, type Door } from './support/ledger-http.ts'
 import { cardOf } from './support/posting.ts'
 import { recordingDisk, type Image } from './support/recording-disk.ts'
@@ -719,51 +719,42 @@ t.test('kill -9 between question and answer: what the terminal never heard of is
       }
     }]
   }))
-  function spawned (killAt: string): ChildProcess {
-    const child = spawn(process.execPath, ['runtime/start.mjs', 'gateway/main.ts'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: {
-        ...process.env,
-        GATEWAY_CONFIG: join(folder, 'config.json'),
-        GATEWAY_KEYS: join(folder, 'keys'),
-        GATEWAY_KEYS_PASSPHRASE: 'secret',
-        CITIZEN_CARD_KILL_AT: killAt,
-        LOG_LEVEL: 'error',
-        GATEWAY_CLOCK: '2026-03-02T12:00:00+08:00'
-      }
-    })
-    t.teardown(() => { child.kill('SIGKILL') })
-    return child
-  }
+  const spawned = (killAt: string): Promise<GatewayProcess> => gatewayProcess(t, {
+    GATEWAY_CONFIG: join(folder, 'config.json'),
+    GATEWAY_KEYS: join(folder, 'keys'),
+    GATEWAY_KEYS_PASSPHRASE: 'secret',
+    CITIZEN_CARD_KILL_AT: killAt,
+    LOG_LEVEL: 'error',
+    GATEWAY_CLOCK: '2026-03-02T12:00:00+08:00'
+  })
   const pos = openPos({
     terminal: 'POS-1', merchant, master: masters['POS-1'] as Uint8Array, answerMs: 600_000
   })
-  async function start (killAt = ''): Promise<ChildProcess> {
-    const child = spawned(killAt)
-    await once(child.stdout as PassThrough, 'data')
+  async function start (killAt = ''): Promise<GatewayProcess> {
+    const child = await spawned(killAt)
     pos.attach(await dial(t, port))
     return child
   }
   /** Pays, and the gateway dies of it. */
-  async function payAndLose (child: ChildProcess): Promise<void> {
-    const gone = once(child, 'exit')
+  async function payAndLose ({ ended }: GatewayProcess): Promise<void> {
     void pos.purchase(numberOf(1), 500).catch(() => undefined)
-    t.equal((await gone)[1], 'SIGKILL')
+    t.equal((await ended).signal, 'SIGKILL')
   }
   // The load passes the place first, the purchase after it dies there: the ledger was never asked.
   const first = await start('after-asked:2')
   t.equal((await pos.signIn()).code, '00')
   t.equal((await pos.load(numberOf(1), 10_000)).code, '00')
   await payAndLose(first)
-  // The next one dies while it takes that back.
-  t.equal((await once(spawned('after-take-back'), 'exit'))[1], 'SIGKILL')
+  // The next one dies while it takes that back, before it is up or behind it.
+  const died = await spawned('after-take-back').then(async ({ ended }) => (await ended).signal, String)
+  t.match(died, /SIGKILL/)
   // The one after it dies when the ledger has booked and nobody was told.
   await payAndLose(await start('before-answered'))
   t.equal(await holds(door), 9_500)
   let running = await start()
-  async function restarted (killAt: string): Promise<ChildProcess> {
+  async function restarted (killAt: string): Promise<GatewayProcess> {
     running.kill('SIGKILL')
-    await once(running, 'exit')
+    await running.ended
     running = await start(killAt)
     return running
   }
@@ -772,9 +763,8 @@ t.test('kill -9 between question and answer: what the terminal never heard of is
   // And one dies when the answer is on disk and not on the wire: it stands, and whoever asks again hears it.
   const fourth = await restarted('after-answered')
   const bytes = pos.frame('purchase', { 2: numberOf(1), 4: '000000000700', 11: '000900' })
-  const gone = once(fourth, 'exit')
   void pos.send(bytes, '0210', '000900').catch(() => undefined)
-  t.equal((await gone)[1], 'SIGKILL')
+  t.equal((await fourth.ended).signal, 'SIGKILL')
   t.equal(await holds(door), 8_800, 'booked')
   await start()
   t.equal((await pos.send(bytes, '0210', '000900')).code, '00', 'the first answer')

@@ -1,7 +1,6 @@
 // A terminal that shares no code with the gateway: it signs in with the very bytes that were published, and
 // asks with messages of another codec, packed, signed and read by hand from the description of the fields.
 // What it knows of ISO 8583 stands in this file.
-import { spawn } from 'node:child_process'
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,6 +11,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { sealTerminalKeys } from '../gateway/keys.ts'
 import { balances } from '../ledger/store/balances.ts'
+import { gatewayProcess } from './support/gateway-process.ts'
 import { secretOf, startDoors } from './support/ledger-http.ts'
 import { cardOf } from './support/posting.ts'
 import { card, smallCity } from './support/small-city.ts'
@@ -148,15 +148,10 @@ t.test('the published sign-in, then sales of another codec, over TCP', async t =
       }
     }]
   }))
-  const child = spawn(process.execPath, ['runtime/start.mjs', 'gateway/main.ts'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: {
-      ...process.env, GATEWAY_CONFIG: join(folder, 'config.json'), GATEWAY_KEYS: join(folder, 'keys'),
-      GATEWAY_KEYS_PASSPHRASE: 'secret', LOG_LEVEL: 'error', GATEWAY_CLOCK: '2026-03-02T12:00:00+08:00'
-    }
+  await gatewayProcess(t, {
+    GATEWAY_CONFIG: join(folder, 'config.json'), GATEWAY_KEYS: join(folder, 'keys'),
+    GATEWAY_KEYS_PASSPHRASE: 'secret', LOG_LEVEL: 'error', GATEWAY_CLOCK: '2026-03-02T12:00:00+08:00'
   })
-  t.teardown(() => { child.kill('SIGKILL') })
-  await once(child.stdout, 'data')
   const socket = connect({ port, host: '127.0.0.1', noDelay: true })
   t.teardown(() => socket.destroy())
   await once(socket, 'connect')

@@ -1,7 +1,5 @@
 // A library with a system of its own behind a self-check: our money and its fee agree, whatever it says, is
 // lost, is repeated, or is killed in between.
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -22,6 +20,7 @@ import {
   type Message, readMessage, type Said, say, valueOf, writeMessage
 } from '../schemas/sip2/message.ts'
 import { connectSelfCheck } from '../terminal-sim/self-check/self-check.ts'
+import { gatewayProcess } from './support/gateway-process.ts'
 import { secretOf, startDoors, type Door } from './support/ledger-http.ts'
 import { cardOf } from './support/posting.ts'
 import { type Image, recordingDisk } from './support/recording-disk.ts'
@@ -272,18 +271,10 @@ t.test('kill -9 at each place of a payment: fee and money agree after the next s
       port: 'SC', tcp: { port }, speaks: { ...speaks, ils: { ...ilsOf(system), lapseSeconds: 600 } }
     }]
   }))
-  async function start (killAt = ''): Promise<ChildProcess> {
-    const child = spawn(process.execPath, ['runtime/start.mjs', 'gateway/main.ts'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: {
-        ...process.env, GATEWAY_CONFIG: join(folder, 'config.json'), CITIZEN_CARD_KILL_AT: killAt,
-        LOG_LEVEL: 'fatal', GATEWAY_CLOCK: '2026-02-01T10:00:00+08:00'
-      }
-    })
-    t.teardown(() => { child.kill('SIGKILL') })
-    await once(child.stdout as PassThrough, 'data')
-    return child
-  }
+  const start = (killAt = '') => gatewayProcess(t, {
+    GATEWAY_CONFIG: join(folder, 'config.json'), CITIZEN_CARD_KILL_AT: killAt,
+    LOG_LEVEL: 'fatal', GATEWAY_CLOCK: '2026-02-01T10:00:00+08:00'
+  })
   const stories = [
     ['fee-before-debit', 'Y', 'N the money went back', 0],
     ['fee-after-debit', 'Y', 'N the money went back', 0],
@@ -298,9 +289,8 @@ t.test('kill -9 at each place of a payment: fee and money agree after the next s
     const what = `${place}, ${accepts}`
     const first = await start(place)
     const sc = await connectSelfCheck(port)
-    const gone = once(first, 'exit')
     void sc.say(paying(`BK-0000${no}`)).catch(() => undefined)
-    t.equal((await gone)[1], 'SIGKILL', what)
+    t.equal((await first.ended).signal, 'SIGKILL', what)
     sc.close()
     const second = await start()
     const again = await connectSelfCheck(port)
@@ -309,8 +299,6 @@ t.test('kill -9 at each place of a payment: fee and money agree after the next s
     paid += more
     await until(async () => await earned(door) === paid, `${what}: ${paid}`)
     again.close()
-    const ended = once(second, 'exit')
-    second.kill('SIGTERM')
-    t.equal((await ended)[0], 0, `${what}: it stops in order`)
+    t.equal((await second.stop()).code, 0, `${what}: it stops in order`)
   }
 })

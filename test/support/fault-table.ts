@@ -153,6 +153,13 @@ export const faults: readonly (readonly [part: string, rows: readonly Fault[]])[
       resident: 'nothing, then approved; beside it approved', spool: noRecord, ledger: '4 sales'
     },
     {
+      fault: 'the cable of a card terminal is pulled behind its purchase; NAKs storm while it is served',
+      resident: 'nothing, then 00 · 00',
+      spool: noRecord,
+      ledger: 'once',
+      shown: [['test/gateway-iso8583.test.ts', 'a serial line: a day, a garbled frame']]
+    },
+    {
       fault: 'the cable of a self-check is pulled in the middle of a message and of a payment',
       resident: 'nothing, then Y',
       spool: noRecord,
@@ -275,6 +282,20 @@ export const faults: readonly (readonly [part: string, rows: readonly Fault[]])[
         ['test/journal.test.ts', 'loads: how far each one came'],
         ['test/journal.test.ts', 'blocks of cards: open until the chip was heard'],
         ['test/journal.test.ts', 'sessions of ISO 8583']
+      ]
+    },
+    {
+      fault: 'kill -9 at each named place of a sale and a record on a POS line, of a purchase in ISO 8583, of ' +
+        'a fee at a library with a system of its own, of a record on a polled line',
+      resident: 'nothing, then approved · stored · 00 where it was answered, else its money is back · Y or N, ' +
+        'as the library says · nothing: the card has paid before',
+      spool: 'the record, before its device may forget it; in the book of the port what was asked',
+      ledger: 'once, or taken back',
+      shown: [
+        ['test/pos-line.test.ts', 'killed at any point: the sale is booked once'],
+        ['test/gateway-iso8583.test.ts', 'kill -9 between question and answer'],
+        ['test/library-system.test.ts', 'kill -9 at each place of a payment'],
+        ['test/polled-line.test.ts', 'four terminals on one line, one silent and one mad; killed']
       ]
     },
     {
