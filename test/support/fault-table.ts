@@ -285,10 +285,10 @@ export const faults: readonly (readonly [part: string, rows: readonly Fault[]])[
       ]
     },
     {
-      fault: 'kill -9 at each named place of a sale and a record on a POS line, of a purchase in ISO 8583, of ' +
-        'a fee at a library with a system of its own, of a record on a polled line',
-      resident: 'nothing, then approved · stored · 00 where it was answered, else its money is back · Y or N, ' +
-        'as the library says · nothing: the card has paid before',
+      fault: 'kill -9 at each named place of a sale and a record on a POS line, of a purchase in ISO 8583, ' +
+        'of a fee at a library with a system of its own, of a record on a polled line',
+      resident: 'nothing, then approved · stored · 00 where it was answered, else its money is back · ' +
+        'Y or N, as the library says · nothing: the card has paid before',
       spool: 'the record, before its device may forget it; in the book of the port what was asked',
       ledger: 'once, or taken back',
       shown: [
