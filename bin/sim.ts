@@ -20,7 +20,7 @@ const rows: readonly Row[] = [
   ['replay', 'a tape once more, and what is answered differently', devices, 'replay'],
   ['city', 'a seeded city: its taps as files, as tapes, or live', 'terminal-sim/city-data/main.ts'],
   ['faults', 'small cities whose processes are killed, one after the other', 'bin/sim-faults.ts'],
-  ['cards', 'a hundred lives of cards: handed out, loaded, lost, replaced, given back', 'terminal-sim/lives/main.ts'],
+  ['cards', 'lives of cards: handed out, loaded, lost, replaced, given back', 'terminal-sim/lives/main.ts'],
   ['defects', 'deliberate mistakes, and which check notices which', 'bench/main.ts', 'defects'],
   ['scenario', 'scenarios: what the system must do, in YAML', 'bin/scenario.ts'],
   ['demo', 'a morning of a made-up city, with a report', 'bin/demo.ts']

@@ -12,7 +12,8 @@ export const alertKinds = {
   clock_implausible: 'a terminal whose clock cannot be right',
   clock_drift: 'a terminal whose clock runs ahead, inside the tolerance',
   psam_regression: 'the sequence of a PSAM runs backwards',
-  clone_suspicion: 'two valid records claim one counter of a chip',
+  clone_suspicion:
+    'two valid records claim one counter of a chip, or one card was at two places too far apart',
   merchant_closed: 'records for an operator whose account was closed',
   account_reopened: 'a closed account was opened again, because it owes or is owed money',
   redress_void: 'what was given back of a debit was taken back, because the debit no longer stands',

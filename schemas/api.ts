@@ -242,6 +242,12 @@ export const Policies = Type.Object({
   greyDays: Type.Integer({ minimum: 1, maximum: 3_650, description: 'a grey record may expire after' }),
   topDebitFen: Type.Integer({ minimum: 1, description: 'a debit from here on is of top value' }),
   topDebitsPerHourMax: Type.Integer({ minimum: 1, description: 'more at one terminal: held for fraud' }),
+  apartKmMin: Type.Integer({
+    minimum: 1, maximum: 1_000, description: 'two uses of a card nearer than this are never too far apart'
+  }),
+  apartKmhMax: Type.Integer({
+    minimum: 1, maximum: 10_000, description: 'a card that went faster from one terminal to another: a copy?'
+  }),
   cityGraceDays: Type.Integer({
     minimum: 0, maximum: 365, description: 'a city that left the list is accepted so long'
   }),
@@ -319,6 +325,8 @@ export const defaultPolicies: Policies = {
   greyDays: 90,
   topDebitFen: 30_000,
   topDebitsPerHourMax: 100,
+  apartKmMin: 5,
+  apartKmhMax: 200,
   cityGraceDays: 7,
   cityAddDays: 30,
   returnDays: 30,

@@ -10,7 +10,8 @@ import { whyNoFarm } from '../terminal-sim/reader/namespace.ts'
 t.setTimeout(300_000)
 
 async function sim (...args: string[]): Promise<{ code: number, words: string }> {
-  const { command, args: all = [] } = nodeCommand(join(import.meta.dirname, '../terminal-sim/lives/main.ts'), args)
+  const program = join(import.meta.dirname, '../terminal-sim/lives/main.ts')
+  const { command, args: all = [] } = nodeCommand(program, args)
   const child = spawn(command, all)
   t.teardown(() => child.kill('SIGTERM'))
   let words = ''

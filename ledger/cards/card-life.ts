@@ -118,7 +118,7 @@ async function list (
   const before = await listedFor(tx, life)
   if (before === listed) return
   if (before !== null && listed !== null) return await renameEntry(tx, life, listed)
-  const { policies } = await registry()
+  const { policies } = await registry(tx)
   const isLoss = listed === 'loss' || listed === 'oral_loss'
   const listedAtMs = isLoss ? atMs + policies.lossHolderHours * 3_600_000 : atMs
   await publishChange(tx, {
@@ -135,7 +135,7 @@ export async function requireMove (
   if (!from.includes(state)) {
     throw new Refusal('conditions_not_met', `the card is ${state}; ${move} begins at ${from.join(', ')}`)
   }
-  const { policies } = await registry()
+  const { policies } = await registry(tx)
   if (namedOnly === true && !isNamed(type) && !policies.anonymousLossReports) {
     const what = `a card of type ${type} is nobody's in particular`
     throw new Refusal('holder_rule', `anonymousLossReports: ${what}`)

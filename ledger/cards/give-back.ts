@@ -87,7 +87,7 @@ export async function payReturn (
 async function readChip (
   tx: Tx, ledger: ReturnBook, life: LifeRow, chip: NonNullable<CardReturn['chip']>, by: string, atMs: number
 ): Promise<void> {
-  const { purse } = await worthOf(tx, await ledger.registry(), life)
+  const { purse } = await worthOf(tx, await ledger.registry(tx), life)
   if (chip.counter < purse.lastCounter) {
     const why = `the chip says ${chip.counter} and ${purse.lastCounter} was used already`
     throw new Refusal('conditions_not_met', why, '/chip/counter')
@@ -115,7 +115,7 @@ async function decide (
 }
 
 async function openJourneyOf (tx: Tx, ledger: ReturnBook, life: LifeRow): Promise<string | null> {
-  const { journeys } = await journeysOf(tx, ledger, life, ledger.clock.now() - dependsOnDays * 86_400_000)
+  const { journeys } = await journeysOf(tx, { registry: () => ledger.registry(tx) }, life, ledger.clock.now() - dependsOnDays * 86_400_000)
   const open = journeys.find(({ kind }) => kind === 'open')
   return open === undefined
     ? null

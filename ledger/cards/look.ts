@@ -67,7 +67,7 @@ async function personOf (
 async function moneyOf (
   tx: Tx, { registry }: LookBook, ref: CardRef, card: CardPlace
 ): Promise<CardLookView['money']> {
-  const snapshot = await registry()
+  const snapshot = await registry(tx)
   const view = (await viewCard(tx, card.bucket, ref))?.view
   const waitingFen = await pendingOf(tx, card, accountId(snapshot, 'commerce', 'pending-load'))
   const online = await readGuarded(tx, onlineKey(snapshot, card))

@@ -10,6 +10,9 @@ export type News = {
   readonly runs: readonly Run[], readonly purses: readonly PurseKey[], readonly tops: readonly TopDebits[]
 }
 
+/** `batches`: those that told it. */
+export type TakenNews = News & { readonly batches: readonly bigint[] }
+
 export async function insertNews (tx: Tx, batchId: bigint, { runs, purses, tops }: News): Promise<void> {
   if (runs.length + purses.length + tops.length === 0) return
   await tx.query(`
@@ -23,23 +26,26 @@ export async function insertNews (tx: Tx, batchId: bigint, { runs, purses, tops 
 }
 
 type NewsRow = {
+  batchId: bigint,
   psamIds: number[], lows: bigint[], highs: bigint[], cardBuckets: number[], cardIds: bigint[],
   purses: number[], topTerminals: number[], topMinutes: number[], topDebits: number[]
 }
 
 /** Takes the oldest `batches` of what was told; null where nothing is left. */
-export async function takeNews (tx: Tx, batches: number): Promise<News | null> {
+export async function takeNews (tx: Tx, batches: number): Promise<TakenNews | null> {
   const { rows } = await tx.query<NewsRow>(`
     with taken as (
       delete from batch_news where bucket = 0 and batch_id in (
         select batch_id from batch_news where bucket = 0 order by batch_id limit $1)
       returning *)
-    select psam_ids as "psamIds", lows, highs, card_buckets as "cardBuckets", card_ids as "cardIds", purses,
+    select batch_id as "batchId", psam_ids as "psamIds",
+      lows, highs, card_buckets as "cardBuckets", card_ids as "cardIds", purses,
       top_terminals as "topTerminals", array(select extract(epoch from m)::bigint * 1000
         from unnest(top_minutes) as m) as "topMinutes", top_debits as "topDebits"
     from taken`, [batches])
   if (rows.length === 0) return null
   return {
+    batches: rows.map(({ batchId }) => batchId),
     runs: rows.flatMap(row => row.psamIds.map((psamId, place): Run =>
       ({ psamId, low: BigInt(row.lows[place] ?? 0), high: BigInt(row.highs[place] ?? 0) }))),
     purses: rows.flatMap(row => row.cardIds.map((cardId, place): PurseKey =>

@@ -8,7 +8,7 @@ import type { Look } from './watch.ts'
 
 export async function findFraud ({ tx, ledger, news, atMs, clearingDate }: Look): Promise<AlertRow[]> {
   if (news.tops.length === 0) return []
-  const { policies, terminalById, partyById } = await ledger.registry()
+  const { policies, terminalById, partyById } = await ledger.registry(tx)
   const busy = await addTopDebits(tx, news.tops, policies.topDebitsPerHourMax)
   const alerts: Alert[] = []
   for (const { terminalId, fromMs, debits } of busy) {

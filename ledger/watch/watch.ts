@@ -5,6 +5,7 @@ import { findChainItems } from './chains.ts'
 import { findOverdueLists } from './cities.ts'
 import { findEstateTrouble } from './terminals.ts'
 import { findFraud } from './fraud.ts'
+import { findTravel } from './travel.ts'
 import { findGaps, lookAtSecondRuns } from './sequences.ts'
 import { logAlerts } from '../alerts.ts'
 import type { Ledger } from '../ledger.ts'
@@ -14,20 +15,20 @@ import { proveByLastTacs } from '../intake/last-tacs.ts'
 import { openDate } from '../store/lock.ts'
 import { settleOpenLoads } from '../posting/loads.ts'
 import { priceDueCards } from '../services/transit/price-cards.ts'
-import { takeNews, type News } from '../store/news.ts'
+import { takeNews, type TakenNews } from '../store/news.ts'
 
 export type Watching = Pick<Ledger, 'db' | 'clock' | 'log' | 'registry' | 'random' | 'tac' | 'meters'>
 
 /** What one look is made with. */
 export type Look = {
-  readonly tx: Tx, readonly ledger: Watching, readonly news: News, readonly atMs: number,
+  readonly tx: Tx, readonly ledger: Watching, readonly news: TakenNews, readonly atMs: number,
   readonly clearingDate: string
 }
 /** One thing that is watched; answers the alerts that are new. */
 type Watch = (look: Look) => Promise<readonly AlertRow[]>
 
 /** In order: what one of them judges anew is seen by the next. */
-const watches: readonly Watch[] = [findGaps, lookAtSecondRuns, findChainItems, findFraud]
+const watches: readonly Watch[] = [findGaps, lookAtSecondRuns, findChainItems, findFraud, findTravel]
 
 /** Batches taken at once: a few hundred thousand records. */
 const batchesPerLook = 100

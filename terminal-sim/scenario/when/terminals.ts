@@ -102,6 +102,7 @@ const HeardSaid = Type.Object(
     boot: Type.Optional(yes('true: it has just started')),
     firmware: Type.Optional(text('that it runs')),
     clock_off_seconds: Type.Optional(whole('its clock less the true time')),
+    stands: Type.Optional(text('latitude, longitude in degrees')),
     ...applied,
     found: Type.Optional(events('what is wrong now')),
     cleared: Type.Optional(events('what is right again')),
@@ -110,6 +111,13 @@ const HeardSaid = Type.Object(
   },
   closed
 )
+
+/** `26.8936, 112.5720` */
+function whereIn (text: string): { latitude: number, longitude: number } {
+  const [, latitude, longitude] = /^(-?\d{1,2}(?:\.\d+)?), (-?\d{1,3}(?:\.\d+)?)$/.exec(text) ?? []
+  if (latitude === undefined) throw new StepError(`“${text}” is no place`, '26.8936, 112.5720')
+  return { latitude: Number(latitude), longitude: Number(longitude) }
+}
 
 export const hear = whenVerb({
   says: 'a gateway hears terminals and tells the centre: a heartbeat, where nothing else is said',
@@ -123,6 +131,7 @@ export const hear = whenVerb({
         ...(said.silent === true ? {} : { heardAt: at }),
         ...(said.boot === true ? { bootedAt: at } : {}),
         ...(said.firmware === undefined ? {} : { firmware: said.firmware }),
+        ...(said.stands === undefined ? {} : { where: whereIn(said.stands) }),
         ...(said.clock_off_seconds === undefined ? {} : { driftMs: said.clock_off_seconds * 1_000 }),
         applied: parameterKinds.flatMap(kind => {
           const version = said[kind]
