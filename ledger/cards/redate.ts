@@ -114,7 +114,7 @@ async function factsAt (
     return {
       bucket: one.bucket, cardId: one.cardId, purse: one.purse, counter: one.counter, content: one.content,
       kind: 'estimate', atMs: one.atMs, balanceFen: null, source,
-      findings: examineRedated(before, facts, context.policy).map(reason => reasonNumbers[reason])
+      findings: examineRedated(before, facts, context.policyAt(one.atMs)).map(reason => reasonNumbers[reason])
     }
   })
 }

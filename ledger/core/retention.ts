@@ -48,7 +48,8 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
 
   party: 'registry', account: 'registry', commission: 'registry', usage_limit: 'registry',
   terminal: 'registry', psam: 'registry',
-  policy: 'registry', product: 'registry', client: 'registry', staff: 'registry', card: 'registry',
+  policy: 'registry', policy_past: 'registry', product: 'registry', client: 'registry', staff: 'registry',
+  card: 'registry',
   concession_right: 'registry', holder: 'registry', card_holder: 'registry', card_application: 'registry',
   card_found: 'registry',
   clinic_person: 'registry', clinic_institution: 'registry', clinic_centre: 'registry',

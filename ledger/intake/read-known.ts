@@ -211,8 +211,8 @@ export type Asked = {
 export async function readContext (tx: Tx, snapshot: Snapshot, asked: Asked, given: {
   readonly kind: Context['kind'], readonly receivedAtMs: number, readonly date: string
 }): Promise<Context> {
-  const { policies } = snapshot
-  const policy = policyOf(policies)
+  const { policiesAt } = snapshot
+  const policy = policyOf(snapshot.policies)
   const reuses = await findReuses(tx, [...new Set(asked.psamIds)])
   const regressed = regressedBy(reuses, policy.clockToleranceMs)
   const plausible = plausibleBy(snapshot.tariffs)
@@ -225,18 +225,23 @@ export async function readContext (tx: Tx, snapshot: Snapshot, asked: Asked, giv
     kind: given.kind,
     receivedAtMs: given.receivedAtMs,
     policy,
+    policyAt: policyBy(snapshot, policy),
     reuses,
     beforeOpenDate: eventAtMs => eventAtMs < openFromMs,
     around: line => ({
       listing: listingAt(
         entries.get(line.card?.cardId ?? -1n) ?? [],
         appliedAt(applied.get(line.terminal?.terminalId ?? -1) ?? [], line.eventAtMs), line.eventAtMs,
-        { windowMs: policies.blacklistWindowHours * hourMs, reachable: line.terminal?.reachable ?? true }),
+        {
+          windowMs: policiesAt(line.eventAtMs).blacklistWindowHours * hourMs,
+          reachable: line.terminal?.reachable ?? true
+        }),
       city: isForeign(line.card)
         ? cityAt(snapshot.cities, line.record.card.issuer, line.eventAtMs)
         : null,
       merchantClosed: wasClosed(line.terminal?.partyId, line.eventAtMs),
-      cardTypeAllowed: isAllowed(policies, line.operator?.service ?? null, line.card?.cardType ?? null),
+      cardTypeAllowed: isAllowed(
+        policiesAt(line.eventAtMs), line.operator?.service ?? null, line.card?.cardType ?? null),
       abnormal: isTransit(line) && !isRide(snapshot.fares, line) && !plausible({
         operator: line.record.operator, cardType: line.card?.cardType ?? '', eventAtMs: line.eventAtMs,
         amountFen: line.record.amountFen
@@ -307,6 +312,19 @@ const policyOf = (policies: Policies): VerdictPolicy => ({
   debitFenMax: BigInt(policies.debitFenMax),
   cityGraceMs: policies.cityGraceDays * dayMs
 })
+
+/** As of an event; whether a clock is plausible is asked of what has come, before anybody trusts its date. */
+function policyBy (
+  { policies, policiesAt }: Snapshot, now: VerdictPolicy
+): (eventAtMs: number) => VerdictPolicy {
+  const known = new Map<Policies, VerdictPolicy>([[policies, now]])
+  return eventAtMs => {
+    const then = policiesAt(eventAtMs)
+    const found = known.get(then) ?? { ...policyOf(then), clockToleranceMs: now.clockToleranceMs }
+    known.set(then, found)
+    return found
+  }
+}
 
 const isTransit = ({ operator }: Prepared): boolean => operator?.service === 'transit'
 

@@ -136,7 +136,7 @@ function flawless (
     line.record.type = lines.type[place] === 6 ? '06' : '09'
     line.record.amountFen = amountFen
     line.record.sequence = lines.sequence[place] as number
-    const own = examine(factsOf(line, context, true), context.policy)
+    const own = examine(factsOf(line, context, true), context.policyAt(line.eventAtMs))
     return own.length === 0 || isOnlyRemarkedOn(own, place, findings)
   }
 }

@@ -52,7 +52,10 @@ export type Sorted = {
 export type Context = {
   readonly kind: 'json' | 'file'
   readonly receivedAtMs: number
+  /** As they are now. */
   readonly policy: VerdictPolicy
+  /** As they were at an event: what its verdict asks. */
+  readonly policyAt: (eventAtMs: number) => VerdictPolicy
   readonly beforeOpenDate: (eventAtMs: number) => boolean
   /** What else is to be known of a line than what stands in it. */
   readonly around: (line: Prepared) => Around
@@ -104,7 +107,7 @@ export function sortOut (
 const placeOf = ({ cardId, purse }: Pick<PurseKey, 'cardId' | 'purse'>): number => 4 * Number(cardId) + purse
 
 function examineLine (line: Prepared, context: Context, hasPurse: boolean): Told {
-  const own = examine(factsOf(line, context, hasPurse), context.policy)
+  const own = examine(factsOf(line, context, hasPurse), context.policyAt(line.eventAtMs))
   return { line, own, kind: hasPurse ? kindOf(line, own) : 'none' }
 }
 

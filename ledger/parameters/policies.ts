@@ -44,8 +44,8 @@ export const parametersKind: ProposalKind = {
     requireToCome(body.usageLimits ?? [], localDate(ledger.clock.now()))
     return await presentOf(tx, body)
   },
-  carryOut: async (tx, _ledger, body: Wanted) => {
-    const counts = await storeParameters(tx, body)
+  carryOut: async (tx, _ledger, body: Wanted, { atMs }) => {
+    const counts = await storeParameters(tx, body, atMs)
     await bumpVersion(tx)
     return counts
   }
@@ -67,7 +67,7 @@ export async function setParameters (
   }
   if (Object.keys(wanted).length === 0) return { commissions: 0 }
   const changes = canonical(await presentOf(tx, wanted)) !== canonical(wanted)
-  if (!changes || !await needsSecondPerson(tx, ledger)) return await storeParameters(tx, wanted)
+  if (!changes || !await needsSecondPerson(tx, ledger)) return await storeParameters(tx, wanted, null)
   const reason = `the registry sent by ${by.name} changes parameters`
   const id = await propose(tx, ledger, parametersKind, by, { kind: 'parameters', body: wanted, reason })
   return { commissions: 0, proposal: Number(id) }
@@ -115,7 +115,7 @@ async function requireCentre (tx: Tx, policies: Wanted['policies']): Promise<voi
 }
 
 async function storeParameters (
-  tx: Tx, { policies, commissions = [], usageLimits = [], terms = [] }: Wanted
+  tx: Tx, { policies, commissions = [], usageLimits = [], terms = [] }: Wanted, atMs: number | null
 ): Promise<Record<string, number>> {
   await requireCentre(tx, policies)
   await setPartyTerms(tx, terms)
@@ -129,6 +129,6 @@ async function storeParameters (
   return {
     commissions: stored,
     ...usageLimits.length === 0 ? {} : { usageLimits: usageLimits.length },
-    ...policies === undefined ? {} : { policies: await upsertPolicies(tx, policies) }
+    ...policies === undefined ? {} : { policies: await upsertPolicies(tx, policies, atMs) }
   }
 }

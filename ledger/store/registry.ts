@@ -11,7 +11,7 @@ import {
 } from '../core/chart.ts'
 import type { NotedRow } from '../core/notes.ts'
 import { groupBy } from '../../runtime/collections.ts'
-import type { Db, Tx } from './db.ts'
+import { timestamp, type Db, type Tx } from './db.ts'
 import type { AcceptedCity } from '../core/cities.ts'
 import { readCities } from './cities.ts'
 import { readDocuments } from './fares.ts'
@@ -54,6 +54,8 @@ export type Snapshot = {
   /** From when to when accounts were closed as people decided, by their number. */
   readonly closings: ReadonlyMap<number, readonly Closing[]>
   readonly policies: Policies
+  /** Those that counted at an instant: verdicts ask for them, however often a record is judged. */
+  readonly policiesAt: (atMs: number) => Policies
   readonly tariffs: readonly Tariff[]
   /** Tariff documents, ready for pricing. */
   readonly fares: Fares
@@ -120,6 +122,10 @@ async function readSnapshot (db: Db | Tx, version: number): Promise<Snapshot> {
   const closings = (await db.query<Closing>(`
     select account_id as "accountId", from_at as "fromMs", until as "untilMs" from account_closing`)).rows
   const policies = (await db.query<{ name: string, value: unknown }>('select name, value from policy')).rows
+  const policiesNow: Policies =
+    { ...defaultPolicies, ...Object.fromEntries(policies.map(({ name, value }) => [name, value])) }
+  const past = (await db.query<PastPolicy>(
+    'select name, until as "untilMs", value from policy_past order by until')).rows
   const tariffs = (await db.query<{ document: Tariff }>(
     "select document from tariff_version where form = 'flat' order by version")).rows
   return {
@@ -140,8 +146,24 @@ async function readSnapshot (db: Db | Tx, version: number): Promise<Snapshot> {
       .map(({ id, heading }) => [id, { accountId: id, heading, normalSide: headingRow(heading).side }])),
     closed: new Set(accounts.flatMap(({ id, isClosed }) => isClosed ? id : [])),
     closings: groupBy(closings, ({ accountId }) => accountId),
-    policies: { ...defaultPolicies, ...Object.fromEntries(policies.map(({ name, value }) => [name, value])) }
+    policies: policiesNow,
+    policiesAt: policiesBy(policiesNow, past)
   }
+}
+
+/** `value`: null where the default counted. */
+type PastPolicy = { readonly name: string, readonly untilMs: number, readonly value: unknown }
+
+/** Between two changes the same object: a million records ask. */
+function policiesBy (now: Policies, past: readonly PastPolicy[]): (atMs: number) => Policies {
+  let later = now
+  const stages = [...new Set(past.map(({ untilMs }) => untilMs))].reverse().map(untilMs => {
+    const ended = past.filter(one => one.untilMs === untilMs)
+      .map(({ name, value }) => [name, value ?? defaultPolicies[name as keyof Policies]])
+    later = { ...later, ...Object.fromEntries(ended) }
+    return { untilMs, policies: later }
+  }).reverse()
+  return atMs => stages.find(({ untilMs }) => atMs < untilMs)?.policies ?? now
 }
 
 /** Every other process sees by this number that its snapshot is old. */
@@ -343,8 +365,19 @@ export async function insertAway (
     on conflict (psam, issue) do nothing`, [psams.map(psam => Buffer.from(psam, 'hex')), terminal, centreId])
 }
 
-export async function upsertPolicies (tx: Tx, policies: Partial<Policies>): Promise<number> {
+/** `atMs`: since when they count; what each was until then is kept. Null: they count from the start. */
+export async function upsertPolicies (
+  tx: Tx, policies: Partial<Policies>, atMs: number | null
+): Promise<number> {
   const entries = Object.entries(policies)
+  if (atMs !== null) {
+    await tx.query(`
+      insert into policy_past (name, until, value)
+      select n.name, $3, p.value from unnest($1::text[], $2::text[]) as n (name, value)
+      left join policy p using (name) where p.value is distinct from n.value::jsonb
+      on conflict do nothing`,
+    [entries.map(([name]) => name), entries.map(([, value]) => JSON.stringify(value)), timestamp(atMs)])
+  }
   await tx.query(`
     insert into policy (
       name, value

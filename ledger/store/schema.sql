@@ -1375,6 +1375,13 @@ create table policy (
   constraint policy_pkey PRIMARY KEY (name)
 );
 
+create table policy_past (
+  name text not null,
+  until timestamp with time zone not null,
+  value jsonb,
+  constraint policy_past_pkey PRIMARY KEY (name, until)
+);
+
 create table position (
   adjustments_fen bigint not null,
   book text not null,
