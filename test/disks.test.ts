@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readdirSync, statSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
+import { type AddressInfo, type Socket, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -240,4 +240,33 @@ t.test('a POS line: requests need no disk; a record is taken when there is one a
   again.close()
   await second.drained()
   t.same(await city.booked(cardOf(4)), ['101 520 ok'])
+})
+
+t.test('a ledger that says nothing while the disk fails: the gateway ends all the same', async t => {
+  const { city, at, bytesIn, refuseBytes } = await openShop(t)
+  const open = new Set<Socket>()
+  const silent = createServer(socket => {
+    open.add(socket)
+    socket.on('error', () => undefined).resume()
+  })
+  await new Promise<void>(resolve => silent.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    for (const socket of open) socket.destroy()
+    silent.close()
+  })
+  const { port } = silent.address() as AddressInfo
+  const [shops] = ports
+  const gateway = await city.gateway([shops as PortConfig], { ledgerUrl: `http://127.0.0.1:${port}` })
+  const number = await at(gateway, 'SHOPS')
+  const [line, other] = [await connectTo(number), await connectTo(number)]
+  const sale = { key: '0001', card: cardKey(cardOf(1)), amountFen: '100' }
+  const asked = openPos({ line: other }).ask('SALE', sale)
+  refuseBytes(gateway, bytesIn('segments'))
+  const record = upload('0002', debit(4, 1, 'S1'))
+  t.match((await openPos({ line }).ask('RECORD', record))?.fields, { reason: 'spool_failed' })
+  const failedMs = performance.now()
+  t.strictSame(await gateway.lost, { code: 1, signal: null }, 'a supervisor starts it again')
+  t.ok(performance.now() - failedMs < 40_000, 'soon')
+  await asked // unknown, or nothing
+  for (const one of [line, other]) one.close()
 })
