@@ -464,6 +464,34 @@ function changed (document: TariffDocument, path: string, value: unknown): unkno
   return copy
 }
 
+t.test('in an emergency nobody pays, and nothing is used up', async t => {
+  const free = { reason: 'flood', treasury: { sharePpm: 500_000, reference: 'card' as const } }
+  const flood = faresFrom({ ...firstDocument, free })
+  const journeys = check(t, 'every kind of fare', `
+    08:00:00  bus 1      0.00
+    10:00:00  bus S1 X0  0.00
+    10:20:00  bus S1 X2  0.00
+    12:00:00  bus S2 X0  0.00
+    12:20:00  bus S2 X2  0.00
+    14:00:00  bus S2 X0  0.00
+    15:00:00  bus 1      0.00
+  `, {}, flood)
+  t.equal(kinds(journeys), 'complete complete complete one_sided complete')
+  t.strictSame(journeys.map(({ treasuryFen }) => treasuryFen), [90, 150, 150, 0, 90],
+    'half of 1.80 and of 3.00; of what is not complete nothing')
+  const gates = [
+    gate(0, '2026-03-02 08:00:00', 'in', 'M0'), gate(1, '2026-03-02 08:30:00', 'out', 'M1'),
+    gate(2, '2026-03-02 09:00:00', 'out', 'M0')]
+  t.strictSame(amounts(journeysOf(gates, flood)), [0, 0])
+  const onlyBus = faresFrom({ ...firstDocument, free: { reason: 'flood', groups: ['bus'] } })
+  const asked = { operator: 'BUS', line: '1', from: null, to: null, atMs: at('2026-03-02 08:00:00') }
+  t.equal(quote(onlyBus, asked)?.amountFen, 0)
+  t.strictSame(amounts(journeysOf([gate(0, '2026-03-02 08:00:00', 'out', 'M0')], onlyBus)), [900],
+    'the metro is no part of it')
+  const wrong = checkDocument({ ...firstDocument, free: { reason: 'flood', groups: ['buses'] } })
+  t.match(wrong, { ok: false, problems: [{ where: '/free/groups' }] })
+})
+
 /* ---- random days ---- */
 
 const busy = faresFrom(...busyDocuments)
@@ -472,7 +500,7 @@ const notZero = (due: Iterable<readonly [number, number]>): (readonly [number, n
   [...due].filter(([, fen]) => fen !== 0).sort(([one], [other]) => one - other)
 
 t.test('random days equal those of the slow calculator', async t => {
-  const seen = new Set<string>(['zone_fare'])
+  const seen = new Set<string>(['zone_fare', 'free_ride']) // a city without zones, and without a flood
   fc.assert(fc.property(randomHistory, days => {
     const { journeys } = priceCard(busy, days)
     const slow = slowFares(days)

@@ -141,7 +141,9 @@ function wrongPairs (fare: Fare, where: string): Problem[] {
 }
 
 /** A misspelt group would silently give nobody anything. */
-function unknownGroups ({ services, transfers = [], caps = [], ladders = [] }: TariffDocument): Problem[] {
+function unknownGroups (
+  { services, transfers = [], caps = [], ladders = [], free }: TariffDocument
+): Problem[] {
   const groups = new Set(services.flatMap(({ id, group, fare }) =>
     [group ?? id, ...fare.kind === 'zone' ? fare.rules.flatMap(rule => rule.group ?? []) : []]))
   const named = [
@@ -151,8 +153,12 @@ function unknownGroups ({ services, transfers = [], caps = [], ladders = [] }: T
     ...ladders.flatMap(({ groups = [] }, at) =>
       groups.map(group => ({ where: `/ladders/${at}/groups`, group })))
   ]
-  return named.filter(({ group }) => !groups.has(group))
-    .map(({ where, group }) => ({ where, text: `no service has the group ${group}` }))
+  const ofServices = new Set(services.map(({ id, group = id }) => group))
+  return [
+    ...named.filter(({ group }) => !groups.has(group)),
+    ...(free?.groups ?? []).filter(group => !ofServices.has(group))
+      .map(group => ({ where: '/free/groups', group }))
+  ].map(({ where, group }) => ({ where, text: `no service has the group ${group}` }))
 }
 
 function unknownClasses (

@@ -178,6 +178,16 @@ export const Concession = Type.Object({
 }, closed)
 export type Concession = Static<typeof Concession>
 
+/** In an emergency nobody pays, from the instant of this version until that of the next one. */
+export const FreeRides = Type.Object({
+  reason: Type.String({ minLength: 1, maxLength: 64, description: 'shown with every price: `flood`' }),
+  groups: Type.Optional(Type.Array(Id, { minItems: 1, maxItems: 100, description: 'all when absent' })),
+  treasury: Type.Optional(Type.Object({
+    sharePpm: Type.Integer({ minimum: 0, maximum: 1_000_000 }),
+    reference: literals(['full', 'card'], 'the share is of this fare; of nothing when absent')
+  }, closed))
+}, closed)
+
 /* ---- the whole ---- */
 
 export const crossings = ['start', 'end', 'end_after_midnight'] as const
@@ -201,6 +211,7 @@ export const TariffDocument = Type.Object({
   caps: Type.Optional(Type.Array(Cap, { maxItems: 100 })),
   ladders: Type.Optional(Type.Array(Ladder, { maxItems: 100 })),
   concessions: Type.Optional(Type.Record(Type.String(), Concession)),
+  free: Type.Optional(FreeRides),
   passes: Type.Optional(Type.Array(Type.Object({
     id: Id, name: Type.Optional(Type.String()), class: Type.Optional(Id), priceFen: fen('of the pass')
   }, closed), { maxItems: 10_000 }))

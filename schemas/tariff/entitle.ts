@@ -5,7 +5,7 @@ import type { Note } from './explain.ts'
 import { own } from './fares.ts'
 import type { Entitlement } from './journey.ts'
 import { dateOf, transitDay } from './periods.ts'
-import { hasPriceFor, sumKey, type Sums } from './reductions.ts'
+import { freeBecause, hasPriceFor, sumKey, type Sums } from './reductions.ts'
 import type { Visit } from './trips.ts'
 
 export type Entitled = {
@@ -21,6 +21,7 @@ export const nobody: Entitled = { class: ordinary, notes: [] }
 export function entitle (
   entitlements: readonly Entitlement[], sums: Sums, { tap, version: { document }, service }: Visit
 ): Entitled {
+  if (freeBecause(document, service) !== null) return nobody // no ride of a concession is used up
   const day = transitDay(document, tap.atMs)
   const notes: Note[] = []
   for (const one of entitlements.filter(each => hasPriceFor(document, service, each.class))) {

@@ -16,6 +16,7 @@ export const stepTexts = {
   exit_decided: { zh: '出站补登为 {to}', en: 'exit set to {to} by a decision' },
   companion: { zh: '同行第 {rider} 人', en: 'person {rider} of a group' },
   concession: { zh: '优惠 {class}', en: 'concession {class}' },
+  free_ride: { zh: '应急免费乘车：{reason}', en: 'free rides: {reason}' },
   concession_ended: { zh: '优惠 {class} 已于 {until} 到期', en: 'concession {class} ended on {until}' },
   concession_not_begun: { zh: '优惠 {class} 自 {from} 起有效', en: 'concession {class} begins on {from}' },
   concession_used_up: {

@@ -4,7 +4,7 @@ import { ordinary, type TariffDocument } from './document.ts'
 import { add, newSheet, type Step } from './explain.ts'
 import { type Fares, serviceOf, versionAt } from './fares.ts'
 import { baseOf } from './legs.ts'
-import { concessionFen } from './reductions.ts'
+import { concessionFen, freeBecause } from './reductions.ts'
 
 export type Question = {
   readonly operator: string, readonly line: string
@@ -30,7 +30,9 @@ export function quote (fares: Fares, question: Question): Quote | null {
   if (base === null) return null
   const sheet = newSheet()
   add(sheet, base.code, base.fareFen, base.inputs)
-  const reducedFen = concessionFen(document, service, name, base.fareFen, base.byClass)
+  const free = freeBecause(document, service)
+  if (free !== null) add(sheet, 'free_ride', -base.fareFen, { reason: free })
+  const reducedFen = free !== null ? null : concessionFen(document, service, name, base.fareFen, base.byClass)
   if (reducedFen !== null) add(sheet, 'concession', reducedFen - base.fareFen, { class: name })
   const { currency, version: tariffVersion } = document
   return { amountFen: sheet.totalFen, currency, tariffVersion, steps: sheet.steps }

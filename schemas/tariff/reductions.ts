@@ -30,6 +30,12 @@ function priceIn ({ concessions = {} }: TariffDocument, service: ReadyService, n
   return concession === undefined ? undefined : own(concession.fares, service.id)
 }
 
+/** Why a journey that begins under this version costs nothing, or null. */
+export const freeBecause = (
+  { free }: TariffDocument, { group }: Pick<ReadyService, 'group'>
+): string | null =>
+  free === undefined || free.groups?.includes(group) === false ? null : free.reason
+
 type Forgone = { readonly fullFen: number, readonly cardFen: number, readonly paidFen: number }
 
 /** The treasury pays its share of what the concession forgoes. */

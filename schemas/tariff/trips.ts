@@ -9,8 +9,8 @@ import type { Charge, Journey, JourneyKind, Tap } from './journey.ts'
 import { type Base, baseOf } from './legs.ts'
 import { dateOf, dayOfJourney, transitDay } from './periods.ts'
 import {
-  type Allowance, concessionFen, count, isAlive, reduceByCaps, reduceByLadders, reduceByTransfer, type Ride,
-  type Sums, transferRule, treasuryShare
+  type Allowance, concessionFen, count, freeBecause, isAlive, reduceByCaps, reduceByLadders,
+  reduceByTransfer, type Ride, type Sums, transferRule, treasuryShare
 } from './reductions.ts'
 
 export type Visit = { readonly tap: Tap, readonly version: Version, readonly service: ReadyService }
@@ -45,11 +45,15 @@ export function complete (earned: Earned, trip: OpenTrip, end: End): Journey {
   const sheet = sheetOf(trip.entitled)
   if (end.kind === 'corrected') add(sheet, 'exit_decided', 0, { to: end.stop ?? '–' })
   add(sheet, base.code, base.fareFen, base.inputs)
-  const treasuryFen = reduceByConcession(sheet, visit, trip.entitled.class, base)
-  if (tap.rider === 1 || document.companions?.asHolder === true) {
+  const free = freeBecause(document, service)
+  const treasuryFen = free === null
+    ? reduceByConcession(sheet, visit, trip.entitled.class, base)
+    : makeFree(sheet, visit, base, free)
+  // A free ride uses nothing up and earns nothing: no window, no cap, no ride of a concession.
+  if (free === null && (tap.rider === 1 || document.companions?.asHolder === true)) {
     reduceByEarned(sheet, earned, visit, trip, { ...ride, group: base.group })
   }
-  addOverTime(sheet, service, end.atMs - tap.atMs)
+  if (free === null) addOverTime(sheet, service, end.atMs - tap.atMs)
   return {
     ...journeyOf(end.kind, visit, trip, sheet),
     counters: countersOf(tap, end),
@@ -132,6 +136,12 @@ function reduceByConcession (
     { fullFen: base.fullFen, cardFen: base.fareFen, paidFen })
 }
 
+function makeFree (sheet: Sheet, { version: { document } }: Visit, base: Base, reason: string): number {
+  add(sheet, 'free_ride', -base.fareFen, { reason })
+  return treasuryShare(document.free?.treasury,
+    { fullFen: base.fullFen, cardFen: base.fareFen, paidFen: 0 })
+}
+
 function reduceByEarned (
   sheet: Sheet, earned: Earned, { tap, version: { document } }: Visit, trip: OpenTrip, ride: Ride
 ): void {
@@ -177,6 +187,7 @@ function addOverTime (sheet: Sheet, { fare }: ReadyService, underWayMs: number):
 }
 
 function mostOf ({ version: { document }, service }: Visit, { entitled }: OpenTrip): number {
+  if (freeBecause(document, service) !== null) return 0
   const fen = mostFen(service)
   return concessionFen(document, service, entitled.class, fen) ?? fen
 }
@@ -185,7 +196,9 @@ function addMost (sheet: Sheet, code: StepCode, visit: Visit, trip: OpenTrip): v
   const fen = mostFen(visit.service)
   add(sheet, code, fen, { service: visit.service.id })
   const lessFen = mostOf(visit, trip) - fen
-  if (lessFen !== 0) add(sheet, 'concession', lessFen, { class: trip.entitled.class })
+  const reason = freeBecause(visit.version.document, visit.service)
+  if (reason !== null) add(sheet, 'free_ride', lessFen, { reason })
+  else if (lessFen !== 0) add(sheet, 'concession', lessFen, { class: trip.entitled.class })
 }
 
 /** Boarding has its debit; the end has the rest, or gives it back. */

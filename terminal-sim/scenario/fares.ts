@@ -7,7 +7,7 @@ import type { FeedReply } from '../../schemas/fares.ts'
 import { cardKey } from '../../schemas/record.ts'
 import { mappingOf } from './check.ts'
 import { activate, draftSaid, type Published } from './parameters.ts'
-import { day, moment, name, text, whole } from './values.ts'
+import { day, moment, name, percent, text, whole } from './values.ts'
 import { StepError } from './verb.ts'
 import { known, type World } from './world.ts'
 
@@ -18,6 +18,11 @@ export const documentSaid = Type.Object(
     file: text('path of the document as JSON, without version and instant'),
     version: whole('1 or more'),
     from: moment('counts from'),
+    free: Type.Optional(Type.Object({
+      reason: text('why nobody pays until the next version'),
+      groups: Type.Optional(Type.Array(name('a group'), { description: 'where; everywhere when absent' })),
+      treasury: Type.Optional(percent('of the card fare, which the treasury pays'))
+    }, closed)),
     draft: Type.Optional(draftSaid)
   },
   closed
@@ -25,11 +30,19 @@ export const documentSaid = Type.Object(
 export type DocumentSaid = Static<typeof documentSaid>
 
 export async function publishDocument (
-  world: World, { file, version, from, draft }: DocumentSaid
+  world: World, { file, version, from, free, draft }: DocumentSaid
 ): Promise<void> {
-  const document = { ...JSON.parse(readFileSync(file, 'utf8')) as object, version, from: formatIso(from) }
+  const document = {
+    ...JSON.parse(readFileSync(file, 'utf8')) as object, version, from: formatIso(from),
+    ...free === undefined ? {} : { free: freeOf(free) }
+  }
   await publish(world, document, draft === true)
 }
+
+const freeOf = ({ reason, groups, treasury }: NonNullable<DocumentSaid['free']>) => ({
+  reason, ...groups === undefined ? {} : { groups },
+  ...treasury === undefined ? {} : { treasury: { sharePpm: treasury, reference: 'card' } }
+})
 
 async function publish (world: World, json: object, draft: boolean): Promise<void> {
   const call = { method: 'POST', path: '/v1/services/transit/tariffs', as: 'registrar', json } as const

@@ -102,7 +102,8 @@ const earning = ({ services }: TariffDocument): { code: string, where: string }[
           .map(code => ({ code, where: `/services/${at}/fare/pairs` }))
   ])
 
-const paysTreasury = ({ concessions = {} }: TariffDocument): boolean =>
+const paysTreasury = ({ concessions = {}, free }: TariffDocument): boolean =>
+  free?.treasury !== undefined ||
   Object.values(concessions).some(({ treasury }) => treasury !== undefined)
 
 /** Journeys since it counts are priced again, and the differences are booked. */
