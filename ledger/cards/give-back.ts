@@ -115,7 +115,8 @@ async function decide (
 }
 
 async function openJourneyOf (tx: Tx, ledger: ReturnBook, life: LifeRow): Promise<string | null> {
-  const { journeys } = await journeysOf(tx, { registry: () => ledger.registry(tx) }, life, ledger.clock.now() - dependsOnDays * 86_400_000)
+  const sinceMs = ledger.clock.now() - dependsOnDays * 86_400_000
+  const { journeys } = await journeysOf(tx, { registry: () => ledger.registry(tx) }, life, sinceMs)
   const open = journeys.find(({ kind }) => kind === 'open')
   return open === undefined
     ? null

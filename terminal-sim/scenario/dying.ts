@@ -18,7 +18,9 @@ const passedBy: Partial<Record<WhenName, readonly string[]>> = {
   deliver: taking, upload: taking, load: granting, close_day: closing, approve_day: approving,
   instruct_day: instructing,
   propose: keyed, decide: keyed, refund: keyed, dispute: keyed, answer_dispute: keyed, decide_dispute: keyed,
-  escalate_dispute: keyed, redate: keyed, expire_grey: keyed, release_held: keyed, release_hold: keyed
+  escalate_dispute: keyed, issue_to: keyed, move_card: keyed, replace_card: keyed, return_card: keyed,
+  pay_return: keyed, find_card: keyed,
+  redate: keyed, expire_grey: keyed, release_held: keyed, release_hold: keyed
 }
 
 /** Later passes of a place say little that the first ones do not. */
