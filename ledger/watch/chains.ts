@@ -23,7 +23,7 @@ export async function findChainItems (look: Look): Promise<readonly AlertRow[]> 
   const { tx, ledger, news, atMs, clearingDate } = look
   const purses = uniqueBy(news.purses, purseText)
   if (purses.length === 0) return []
-  const snapshot = await ledger.registry()
+  const snapshot = await ledger.registry(tx)
   const toleranceMs = snapshot.policies.clockToleranceMinutes * 60_000
   const found = await itemsOf(tx, purses, toleranceMs)
   const rows = found.flatMap(({ purse, card, items }) =>

@@ -9,7 +9,7 @@ import { reconsider } from '../intake/reconsider.ts'
 
 /** One item per PSAM issue: all that is missing between the lowest and the highest number it told. */
 export async function findGaps ({ tx, ledger, news, atMs, clearingDate }: Look): Promise<AlertRow[]> {
-  const snapshot = await ledger.registry()
+  const snapshot = await ledger.registry(tx)
   const psams = new Map([...snapshot.psams.values()].flat().map(psam => [psam.psamId, psam]))
   const found = (await addRuns(tx, news.runs)).flatMap(gaps => {
     const psam = psams.get(gaps.psamId)
@@ -50,7 +50,7 @@ function placeOf (snapshot: Snapshot, psam: PsamRow): { terminal: string | null,
 /** Records that were judged before a proof was known, or while it was being written. */
 export async function lookAtSecondRuns ({ tx, ledger, news, atMs }: Look): Promise<AlertRow[]> {
   await lookAgainFrom(tx, news.runs)
-  const { policies } = await ledger.registry()
+  const { policies } = await ledger.registry(tx)
   await reconsider(tx, ledger, await takeSecondRun(tx, policies.clockToleranceMinutes * 60_000), atMs)
   return []
 }
