@@ -24,6 +24,7 @@ import { residualKind, residualReturnKind } from '../cards/residual.ts'
 import { medicalCreditKind } from '../services/clinic/credit.ts'
 import { clinicRulesKind } from '../services/clinic/set-up.ts'
 import { libraryDepositKind } from '../services/library/deposit.ts'
+import { campusSubsidyKind } from '../services/others/subsidy.ts'
 import { serviceShareKind } from '../services/others/shares.ts'
 import { terminalEnrolmentKind } from '../terminals/enrolment.ts'
 import { exitDecisionKind } from '../services/transit/exits.ts'
@@ -60,6 +61,7 @@ export const proposalKinds: ProposalKinds = {
   void_instruction: voidInstructionKind,
   library_deposit: libraryDepositKind,
   service_share: serviceShareKind,
+  campus_subsidy: campusSubsidyKind,
   fare_document: fareDocumentKind,
   exit_decision: exitDecisionKind,
   clinic_rules: clinicRulesKind,

@@ -27,7 +27,7 @@ export function eventOf (world: World, said: string): { card: CardRef, counter: 
 
 export const proposalKinds = [
   'correction', 'settlement_override', 'unpaid_release', 'residual', 'residual_return', 'dispute_final',
-  'blacklist_removal', 'library_deposit', 'exit_decision', 'service_share'
+  'blacklist_removal', 'library_deposit', 'exit_decision', 'service_share', 'campus_subsidy'
 ] as const
 
 export const ProposalSaid = Type.Object(
@@ -49,12 +49,14 @@ export const ProposalSaid = Type.Object(
     event: Type.Optional(eventSaid),
     to: Type.Optional(oneOf(['holder', 'operator'], 'whose an unpaid debit is')),
     card: Type.Optional(name('a card with residual value')),
-    cards: Type.Optional(Type.Array(name('a card'), { description: 'of a blacklist_removal' })),
+    cards: Type.Optional(Type.Array(name('a card'), {
+      description: 'of a blacklist_removal, a campus_subsidy'
+    })),
     dispute: Type.Optional(name('a dispute')),
     accepts: Type.Optional(yes('of a dispute_final')),
     library: Type.Optional(name('of a library_deposit')),
     reader: Type.Optional(name('whose deposit')),
-    amount: Type.Optional(yuan('of a library_deposit; below zero it goes back')),
+    amount: Type.Optional(yuan('of a library_deposit, below zero it goes back; of a campus_subsidy, each')),
     bank_reference: Type.Optional(name('of the line at the bank')),
     service: Type.Optional(name('of a service_share')),
     party: Type.Optional(name('who sold')),
@@ -92,6 +94,11 @@ export function bodyOf (world: World, said: ProposalSaid): object {
     case 'library_deposit': return {
       library: need(said.library, 'library'), patron: need(said.reader, 'reader'),
       amountFen: need(said.amount, 'amount'), bankReference: need(said.bank_reference, 'bank_reference')
+    }
+    case 'campus_subsidy': return {
+      bankReference: need(said.bank_reference, 'bank_reference'),
+      cards: need(said.cards, 'cards').map(card =>
+        ({ card: refOf(card), amountFen: need(said.amount, 'amount') }))
     }
     case 'service_share': return {
       service: need(said.service, 'service'), party: need(said.party, 'party'),

@@ -2,11 +2,15 @@
 import { commonServiceReasons, type Words } from '../../../schemas/service.ts'
 import { Refusal } from '../../refusal.ts'
 import { annualPass } from './annual-pass.ts'
+import { canteen } from './canteen.ts'
+import { communityMeal } from './community-meal.ts'
 import { parking } from './parking.ts'
 import type { Service } from './service.ts'
 
 export const services: Readonly<Record<string, Service>> = {
   annual_pass: annualPass,
+  canteen,
+  community_meal: communityMeal,
   parking
 }
 
