@@ -100,9 +100,11 @@ export function openTapes (
           name: wire.name,
           certificate: wire.certificate,
           end: why => wire.end(why),
-          write: async bytes => {
+          // The very promise of the wire, which nobody needs to wait for: another one, rejected where a
+          // cable is pulled and nobody waits, ended the gateway.
+          write: bytes => {
             tell('out', bytes)
-            await wire.write(bytes)
+            return wire.write(bytes)
           }
         })
         return {

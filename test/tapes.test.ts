@@ -7,7 +7,7 @@ import t from 'tap'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
+import { Duplex, PassThrough } from 'node:stream'
 import { Check } from 'typebox/value'
 import { type Answer, channelOf } from '../gateway/pcsc/exchange.ts'
 import type { Pcsc } from '../gateway/pcsc/port.ts'
@@ -15,7 +15,8 @@ import { tapedPcsc } from '../gateway/pcsc/tape.ts'
 import { polledMasker } from '../gateway/polled/mask.ts'
 import { openPorts } from '../gateway/ports.ts'
 import { openTapes } from '../gateway/tapes.ts'
-import type { EdgeHouse } from '../gateway/face.ts'
+import type { EdgeHouse, Face } from '../gateway/face.ts'
+import { converse, wireLimits } from '../gateway/wire/stream-wire.ts'
 import { manualClock } from '../runtime/clock.ts'
 import { createLog } from '../runtime/log.ts'
 import { selectByFid, verifyPin } from '../schemas/epurse/apdu.ts'
@@ -305,4 +306,29 @@ t.test('bounded; a disk that takes nothing stops the tape and not the terminal',
   t.ok((tapes.view()[0]?.dropped ?? 0) > 0)
   sc.close()
   await ports.close()
+})
+
+t.test('a cable is pulled under a face that waits for nothing: it hears of it, nobody falls', async t => {
+  const { tapes } = stage()
+  const stream = new Duplex({
+    read: () => undefined, write: (_bytes, _coding, done) => { done(new Error('EIO')) }
+  })
+  const ends: string[] = []
+  const face = tapes.taped('LINE', {
+    begin: wire => {
+      void wire.write(Uint8Array.of(5))
+      return { bytes: () => undefined, ended: why => { ends.push(why) } }
+    }
+  } as Partial<Face> as Face, null)
+  const left: unknown[] = []
+  const leave = (error: unknown) => { left.push(error) }
+  process.prependListener('unhandledRejection', leave)
+  t.teardown(() => process.off('unhandledRejection', leave))
+  const wire = converse({
+    name: 'LINE', stream, limits: wireLimits, begin: face.begin, release: () => stream.destroy(),
+    onEnd: () => undefined
+  })
+  await new Promise(resolve => setTimeout(resolve, 50))
+  await t.rejects(wire.write(Uint8Array.of(6)), /EIO/)
+  t.strictSame([ends, left], [['EIO'], []])
 })
