@@ -5,13 +5,15 @@ import { annualPass } from './annual-pass.ts'
 import { canteen } from './canteen.ts'
 import { communityMeal } from './community-meal.ts'
 import { parking } from './parking.ts'
+import { utilityBill } from './utility-bill.ts'
 import type { Service } from './service.ts'
 
 export const services: Readonly<Record<string, Service>> = {
   annual_pass: annualPass,
   canteen,
   community_meal: communityMeal,
-  parking
+  parking,
+  utility_bill: utilityBill
 }
 
 /** Throws Refusal not_found. */
