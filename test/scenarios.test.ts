@@ -48,7 +48,7 @@ async function runScenarios (
 let runs = 0
 
 /** Real stacks on a busy machine; a run that hangs is ended all the same. */
-const timeout = 900_000
+const timeout = 1_500_000
 t.setTimeout(3 * timeout)
 
 const folder = 'test/scenarios'
