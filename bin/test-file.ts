@@ -25,7 +25,7 @@ export type Details = Readonly<Record<string, unknown>>
  * tap gives up by itself at the first limit and names the test that hangs; `deafSeconds` is for a deaf
  * process. `endSeconds`: from the last assertion, which comes before the teardown, to the end.
  */
-export const limits = { fileSeconds: 1_500, deafSeconds: 20, endSeconds: 60, noiseLines: 200 } as const
+export const limits = { fileSeconds: 2_700, deafSeconds: 20, endSeconds: 60, noiseLines: 200 } as const
 
 export async function runTestFile (
   root: string, file: string, stop: AbortSignal, endSeconds: number = limits.endSeconds
