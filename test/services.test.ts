@@ -184,3 +184,6 @@ t.test('a company speaks for itself, or as the place where it happens', async t 
   t.equal((await door.ask(null, 'GET', `${at}/events`, { token: bus })).status, 403)
   await door.close()
 })
+
+t.strictSame(doors.mismatches(), [], 'every answer is as described')
+t.strictSame(doors.unused().filter(route => route.includes('/v1/services')), [], 'each route was used')
