@@ -21,10 +21,13 @@ export type Edge = {
   post (path: string, json: unknown): Promise<void>
   /** Of a port that listens. */
   tcpPort (name: string): Promise<number>
-  readonly link: Pick<Link, 'cut' | 'mend'>
+  readonly link: Pick<Link, 'cut' | 'mend' | 'loseAnswer'>
   /** Until it holds the lists of the ledger as they are now; of a ledger that it cannot reach, none. */
   follow (): Promise<void>
-  /** Until the ledger has heard everything; not while it cannot be reached. */
+  /**
+   * Until the ledger has heard everything; not while it cannot be reached. Throws where an answer that was to
+   * be lost was never given.
+   */
   taken (): Promise<void>
   /** Keeps a ledger alive that dies on the way, until this is done. */
   whileAlive<T> (deed: Promise<T>): Promise<T>
@@ -85,6 +88,11 @@ export async function openEdge (world: World, keeper: FarmKeeper): Promise<void>
     return counts.reduce((sum, [, count]) => sum + Number(count), depth)
   }
 
+  function nothingUnlost (): void {
+    const request = link.unlost()
+    if (request !== null) throw new Error(`the ledger never answered ${request}, so nothing was lost`)
+  }
+
   const edge: Edge = {
     ask: async <T>(path: string) => await (await told(await fetch(new URL(path, url)), path)).json() as T,
     post: async (path, json) => {
@@ -104,7 +112,7 @@ export async function openEdge (world: World, keeper: FarmKeeper): Promise<void>
     taken: async () => {
       for (let wait = 0; wait < waitsMax && !link.isCut(); wait++) {
         await follow()
-        if (await untold() === 0) return
+        if (await untold() === 0) return nothingUnlost()
         await delay(pollMs)
       }
       if (!link.isCut()) throw new Error('the gateway still has something that the ledger has not heard')

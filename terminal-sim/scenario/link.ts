@@ -1,5 +1,5 @@
-// The line between the gateway of a scenario and the ledger: it leads to where the ledger is now, and can be
-// cut and mended. It refuses to know what is said on it.
+// The line between the gateway of a scenario and the ledger: it leads to where the ledger is now, can be cut
+// and mended, and can lose an answer. Of what is said on it, it knows the first line of a request.
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 export type Link = {
@@ -9,6 +9,13 @@ export type Link = {
   /** Whoever is connected is cut off, and nobody gets through. */
   cut (): void
   mend (): void
+  /**
+   * The next answer to a request that begins so (POST /v1/loads) does not arrive: the ledger has given it,
+   * and who asked is cut off instead.
+   */
+  loseAnswer (request: string): void
+  /** What was to be lost and has not been given yet; null: nothing. */
+  readonly unlost: () => string | null
   close (): void
 }
 
@@ -16,6 +23,7 @@ export type Link = {
 export async function openLink (target: () => string): Promise<Link> {
   const sockets = new Set<Socket>()
   let cut = false
+  let losing: string | null = null
   const server = createServer(near => {
     if (cut) {
       near.destroy()
@@ -29,8 +37,18 @@ export async function openLink (target: () => string): Promise<Link> {
         sockets.delete(one)
         other.destroy()
       })
-      one.on('data', bytes => other.write(bytes))
     }
+    // A client asks once more on a connection only when it has its answer.
+    let asked = ''
+    near.on('data', bytes => {
+      asked = /^[A-Z]+ \/\S*(?= HTTP)/.exec(bytes.toString('latin1'))?.[0] ?? asked
+      far.write(bytes)
+    })
+    far.on('data', bytes => {
+      if (asked !== losing) return near.write(bytes)
+      losing = null
+      return near.destroy()
+    })
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const destroyAll = () => {
@@ -44,6 +62,8 @@ export async function openLink (target: () => string): Promise<Link> {
       destroyAll()
     },
     mend: () => { cut = false },
+    loseAnswer: request => { losing = request },
+    unlost: () => losing,
     close: () => {
       server.close()
       destroyAll()

@@ -150,6 +150,7 @@ export const when = {
   kill: processes.kill,
   start: processes.start,
   link: processes.link,
+  lose_answer: processes.loseAnswer,
   tamper: processes.tamper
 } as const satisfies Record<string, WhenVerb>
 

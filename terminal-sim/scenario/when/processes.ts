@@ -49,6 +49,33 @@ export const link = whenVerb({
   ]
 })
 
+/** What a gateway asks and tells, by the words of a scenario. */
+const questions = {
+  load: 'POST /v1/loads',
+  'load outcome': 'POST /v1/loads/outcome',
+  sale: 'POST /v1/requests',
+  records: 'POST /v1/records',
+  block: 'POST /v1/card-blocks',
+  'block outcome': 'POST /v1/card-blocks/outcome',
+  order: 'POST /v1/card-orders/next',
+  'order outcome': 'POST /v1/card-orders/outcome'
+} as const
+
+export const loseAnswer = whenVerb({
+  says: 'the next answer of the ledger to such a question of a gateway is lost on its way, in this act',
+  example: 'lose_answer: load outcome',
+  schema: oneOf(Object.keys(questions) as (keyof typeof questions)[], 'what the gateway asks or tells'),
+  plan: (world, said) => [
+    {
+      act: async () => {
+        const { edge } = world
+        if (edge === null) throw new StepError('no gateway runs', 'given lanes: { BUS-1: {} }')
+        edge.link.loseAnswer(questions[said])
+      }
+    }
+  ]
+})
+
 export const tamper = whenVerb({
   says: 'somebody changes a row of the database past the ledger',
   example: 'tamper: transfer amount',
