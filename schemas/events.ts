@@ -34,6 +34,13 @@ export const topics = {
     says: 'the statement of a party for a date can be fetched',
     data: Type.Object({ date: LocalDate, party: Type.String(), book: Type.String(), netFen: Fen }, closed)
   },
+  'treasury.claimed': {
+    says: 'the treasury is asked to pay what it owes for a period',
+    data: Type.Object({
+      claim: Type.Integer(), party: Type.String(), from: LocalDate, until: LocalDate, totalFen: Fen,
+      digest: Type.String({ description: 'SHA-256 of the document, hex' })
+    }, closed)
+  },
   'blacklist.published': {
     says: 'a new version of the blacklist can be fetched',
     data: Type.Object({ version: Type.Integer() }, closed)

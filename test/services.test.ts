@@ -185,5 +185,52 @@ t.test('a company speaks for itself, or as the place where it happens', async t 
   await door.close()
 })
 
+t.test('claims on the treasury: what is refused, and what verify finds', async t => {
+  const door = await doors.open('2026-03-02T08:00:00+08:00')
+  const city = smallCity([card(0)])
+  const canteen = { code: 'MEAL', kind: 'operator' as const, nameZh: '食堂', nameEn: 'Canteen' }
+  const registry = { ...city, parties: [...city.parties ?? [], canteen] }
+  await door.ok('registrar', 'PUT', '/v1/registry', registry)
+  const claim = async (until: string) => {
+    const { status, json } = await door.ask('settler', 'POST', '/v1/treasury/claims', { json: { until } })
+    return [status, json.reason ?? json.totalFen]
+  }
+  t.strictSame(await claim('2026-03-02'), [422, 'registry_invalid'])
+  const treasury = { code: 'TRE', kind: 'treasury' as const, nameZh: '财政局', nameEn: 'Treasury' }
+  await door.ok('registrar', 'PUT', '/v1/registry', { ...registry, parties: [...registry.parties, treasury] })
+  const subsidies = [{ class: 'senior', treasuryFen: 500, mealsADay: 1 }]
+  const meals = '/v1/services/community_meal/parties/MEAL'
+  await door.ok('registrar', 'PUT', `${meals}/rules`, { from: '2026-01-01', rules: { subsidies } })
+  const { issuer, serial, issue } = cardOf(0)
+  await door.ok('registrar', 'PUT', `/v1/services/transit/cards/${issuer}-${serial}-${issue}/concessions`,
+    { concessions: [{ class: 'senior', from: null, until: null }] })
+  await door.ok('gateway', 'POST', `${meals}/events`,
+    { key: 'meal-1', event: 'meal', card: cardOf(0), said: { amountFen: 400 } })
+  t.strictSame(await claim('2026-03-02'), [409, 'day_state'], 'the day is open')
+  door.clock.set(parseIso('2026-03-04T01:00:00+08:00'))
+  await door.ok('settler', 'POST', '/v1/days/2026-03-02/close')
+  await door.ok('settler', 'POST', '/v1/days/2026-03-03/close')
+  t.strictSame(await claim('2026-03-02'), [201, 400])
+  t.strictSame(await claim('2026-03-03'), [409, 'conditions_not_met'], 'nothing moved')
+  const byClerk = await door.ask('clerk', 'POST', '/v1/treasury/claims', { json: { until: '2026-03-03' } })
+  t.equal(byClerk.status, 403)
+  const at = '/v1/treasury/claims'
+  const { items } = await door.ok('auditor', 'GET', at)
+  t.match(items, [{ claim: 1, totalFen: 400, paidFen: 0, state: 'told', party: 'TRE', lines: [] }])
+  t.strictSame(await door.ok('auditor', 'GET', `${at}/1`), items[0])
+  t.match(await door.ok('auditor', 'GET', `${at}/1/document`), {
+    lines: [{ date: '2026-03-02', operator: 'MEAL', what: 'service_claim', category: 'senior', count: 1 }]
+  })
+  for (const path of [`${at}/2`, `${at}/2/document`]) {
+    t.equal((await door.ask('auditor', 'GET', path)).status, 404, path)
+  }
+  t.strictSame((await verifyBooks(door.db)).checks.filter(({ ok }) => !ok), [])
+  await door.db.query('update treasury_claim set total_fen = 401')
+  const spoilt = await verifyBooks(door.db)
+  t.match(JSON.stringify(spoilt.checks.filter(({ ok }) => !ok)), /treasury claim 1 is of 401 fen, 400 moved/)
+  await door.close()
+})
+
 t.strictSame(doors.mismatches(), [], 'every answer is as described')
-t.strictSame(doors.unused().filter(route => route.includes('/v1/services')), [], 'each route was used')
+const own = /\/v1\/(services\/|services$|treasury)/
+t.strictSame(doors.unused().filter(route => own.test(route)), [], 'each route was used')

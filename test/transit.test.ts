@@ -303,9 +303,9 @@ t.test('what follows from prices', async t => {
   const { claims } = consequencesOf(faresFrom(firstDocument), { taps, entitlements: [], corrections: [] })
   // 16 km cost 5.00: 7,200 m of MET, 7,900 of MET2, 900 of MET3 are 2.25, 2.46875 and 0.28125 of it.
   t.strictSame(claims, [
-    { kind: 'refund', counter: 3, giver: 'BUS', taker: null, amountFen: 20n },
-    { kind: 'share', counter: 1, giver: 'MET', taker: 'MET2', amountFen: 247n },
-    { kind: 'share', counter: 1, giver: 'MET', taker: 'MET3', amountFen: 28n }])
+    { kind: 'refund', counter: 3, giver: 'BUS', taker: null, amountFen: 20n, category: '' },
+    { kind: 'share', counter: 1, giver: 'MET', taker: 'MET2', amountFen: 247n, category: '' },
+    { kind: 'share', counter: 1, giver: 'MET', taker: 'MET3', amountFen: 28n, category: '' }])
   t.strictSame(changesTo(claims, claims), [], 'what stands is left alone')
   t.strictSame(changesTo([], claims).map(({ amountFen }) => amountFen), [-20n, -247n, -28n],
     'taken back to the fen')

@@ -5,6 +5,7 @@ import { lineKey } from './bank-statements.ts'
 import { booked } from '../day/close-day.ts'
 import { requireAllowed } from '../posting/allowed.ts'
 import { attributionOf, settlesInstruction, voidOf } from '../core/bank.ts'
+import { accountCode } from '../core/chart.ts'
 import type { PlannedTransfer } from '../core/settlement.ts'
 import type { Ledger } from '../ledger.ts'
 import { openDateOf } from '../open-date.ts'
@@ -13,6 +14,7 @@ import { Refusal } from '../refusal.ts'
 import { confirmDays, instructionKey } from '../day/settle.ts'
 import { lockLine, lockTold, saveProgress, settleLine, type LineRow } from '../store/bank.ts'
 import { branchesOfParties } from '../store/branches.ts'
+import { insertTreasuryPayment, lockClaim } from '../store/treasury.ts'
 import type { Tx } from '../store/db.ts'
 import { closeItems, openItems } from '../store/items.ts'
 import { openDate } from '../store/lock.ts'
@@ -22,16 +24,22 @@ const closed = { additionalProperties: false } as const
 
 /* ---- whose a line is ---- */
 
-type Attribution = { readonly line: number, readonly account?: string, readonly instruction?: string }
+type Attribution = {
+  readonly line: number, readonly account?: string, readonly instruction?: string, readonly claim?: number
+}
 
 /**
- * An unidentified line belongs to an account, or to an instruction that it carries out but for a difference.
+ * An unidentified line belongs to an account, to an instruction that it carries out but for a difference, or
+ * to a claim on the treasury, all of it or a part.
  */
 export const attributeLineKind: ProposalKind = {
   body: Type.Object({
     line: Type.Integer({ minimum: 1, description: 'number of the bank line' }),
     account: Type.Optional(Type.String({ description: 'book/heading or book/heading/PARTY' })),
-    instruction: Type.Optional(Type.String({ description: 'id of the instruction that it carries out' }))
+    instruction: Type.Optional(Type.String({ description: 'id of the instruction that it carries out' })),
+    claim: Type.Optional(Type.Integer({
+      minimum: 1, maximum: 1_000_000_000, description: 'on the treasury, which it pays, all or a part'
+    }))
   }, closed),
   start: ['clerk', 'settler'],
   decide: ['approver'],
@@ -45,12 +53,16 @@ export const attributeLineKind: ProposalKind = {
   },
   carryOut: async (tx, ledger, attribution: Attribution, how) => {
     const { line, transfers } = await planAttribution(tx, ledger, attribution)
-    const { instruction } = attribution
+    const { instruction, claim } = attribution
     const batchId = await post(tx, ledger, transfers, how)
     const party = attribution.account?.split('/')[2] ?? null
     const state = instruction === undefined ? 'attributed' : 'confirmed'
     await settleLine(tx, line.lineId, { state, party, instruction: instruction ?? null })
-    const resolution = `attributed to ${attribution.account ?? `instruction ${instruction}`}`
+    if (claim !== undefined) {
+      await insertTreasuryPayment(tx, { claim, lineId: line.lineId, amountFen: line.amountFen })
+    }
+    const what = claim === undefined ? `instruction ${instruction}` : `treasury claim ${claim}`
+    const resolution = `attributed to ${attribution.account ?? what}`
     await closeItems(tx, 'G', [lineKey(line.book, line.reference)], resolution, how.atMs)
     if (instruction !== undefined) {
       const paidLine = line.lineId
@@ -82,10 +94,10 @@ async function planAttribution (
 }
 
 async function attributed (
-  tx: Tx, ledger: Ledger, { line: id, account, instruction }: Attribution
+  tx: Tx, ledger: Ledger, { line: id, account, instruction, claim }: Attribution
 ): Promise<AttributionPlan> {
-  if ((account === undefined) === (instruction === undefined)) {
-    throw new Refusal('body_invalid', 'an account or an instruction, one of them', '/body')
+  if ([account, instruction, claim].filter(one => one !== undefined).length !== 1) {
+    throw new Refusal('body_invalid', 'an account, an instruction or a claim, one of them', '/body')
   }
   const line = await lockLine(tx, BigInt(id))
   if (line === null) throw new Refusal('not_found', `there is no bank line ${id}`, '/body/line')
@@ -93,6 +105,7 @@ async function attributed (
     throw new Refusal('day_state', `bank line ${id} is ${line.state}, not unidentified`)
   }
   if (instruction !== undefined) return { line, transfers: await planInstruction(tx, line, instruction) }
+  if (claim !== undefined) return { line, transfers: [await planClaim(tx, line, claim)] }
   const { accounts } = await ledger.registry()
   if (account === undefined || !accounts.has(account) || !account.startsWith(`${line.book}/`)) {
     const what = `${account} is no account of the ${line.book} book`
@@ -114,6 +127,21 @@ async function planInstruction (tx: Tx, line: LineRow, id: string): Promise<Plan
   const transfers = settlesInstruction(line, told)
   if (transfers !== null) return transfers
   throw new Refusal('day_state', `instruction ${id} is ${told.state}, or the line goes the other way`)
+}
+
+/** What the treasury paid of a claim; more than is open of it is none of its money. */
+async function planClaim (tx: Tx, line: LineRow, claim: number): Promise<PlannedTransfer> {
+  const row = await lockClaim(tx, claim)
+  if (row === null || line.book !== 'treasury') {
+    const what = `there is no claim ${claim} that a line of the ${line.book} book could pay`
+    throw new Refusal('not_found', what, '/body/claim')
+  }
+  const openFen = row.totalFen - row.paidFen
+  if (line.amountFen > 0n && line.amountFen <= openFen) {
+    return attributionOf(line, accountCode('treasury', 'receivable-treasury'))
+  }
+  const what = `${openFen} fen are open of claim ${claim}, the line is of ${line.amountFen}`
+  throw new Refusal('amount_wrong', what)
 }
 
 /* ---- an instruction that was never carried out ---- */

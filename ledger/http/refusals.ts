@@ -122,6 +122,9 @@ export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
   'POST /v1/items': ['item_closed', 'not_found', 'registry_invalid'],
   'GET /v1/proofs': ['not_found'],
   'GET /v1/consistency': ['not_found'],
+  'POST /v1/treasury/claims': ['conditions_not_met', 'day_state', 'registry_invalid'],
+  'GET /v1/treasury/claims/:claim': ['not_found'],
+  'GET /v1/treasury/claims/:claim/document': ['not_found'],
   'PUT /v1/services/:service/parties/:party/rules': ['day_state', 'not_found', 'registry_invalid'],
   'POST /v1/services/:service/parties/:party/events': [
     'charge_conflict', 'conditions_not_met', 'dispute_unfinished', 'not_found', 'proposal_pending',

@@ -38,6 +38,7 @@ import { serviceRoutes } from './services.ts'
 import { staffRoutes } from './staff.ts'
 import { terminalRoutes } from './terminals.ts'
 import { tracingRoutes } from './tracing.ts'
+import { treasuryRoutes } from './treasury.ts'
 import { transitRoutes } from './transit.ts'
 import { usageLimitRoutes } from './usage-limits.ts'
 import { viewRoutes } from './views.ts'
@@ -75,6 +76,7 @@ const all = [
   reportRoutes,
   proofRoutes,
   transitRoutes,
+  treasuryRoutes,
   fareRoutes,
   libraryRoutes,
   clinicRoutes,

@@ -156,6 +156,10 @@ export const summaries: Readonly<Record<string, string>> = {
   'GET /v1/services/transit/cards/:card/journeys': 'Journeys of a card, and why each costs what it costs',
   'PUT /v1/services/transit/cards/:card/concessions': 'Enter the concessions of a card',
   'GET /v1/services/transit/fare-days': 'Days of cards on which another fare was paid than was due',
+  'POST /v1/treasury/claims': 'Ask the treasury for what it owes up to a date',
+  'GET /v1/treasury/claims': 'Claims on the treasury, told, short or paid',
+  'GET /v1/treasury/claims/:claim': 'A claim on the treasury and what was paid of it',
+  'GET /v1/treasury/claims/:claim/document': 'What a claim on the treasury consists of',
   'GET /v1/services': 'Services that are declared: rules, events, reasons and words of each',
   'PUT /v1/services/:service/parties/:party/rules':
     'Enter the rules of a service at a merchant from a date on',

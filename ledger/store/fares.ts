@@ -93,6 +93,8 @@ export type ClaimKey = {
   readonly giver: string | null
   /** Party code; null: the holder. */
   readonly taker: string | null
+  /** Of the treasury: the concession, or why a ride was free. */
+  readonly category: string
 }
 export type Standing = ClaimKey & {
   readonly cardId: bigint, readonly amountFen: bigint
@@ -104,10 +106,10 @@ export type Standing = ClaimKey & {
 export async function readStanding (db: Db | Tx, cards: readonly CardPlace[]): Promise<Standing[]> {
   const { rows } = await db.query<Standing>(`
     select card_id as "cardId", kind, counter, nullif(giver, '') as giver, nullif(taker, '') as taker,
-      sum(amount_fen)::bigint as "amountFen", min(transfer_id) as "firstTransfer"
+      category, sum(amount_fen)::bigint as "amountFen", min(transfer_id) as "firstTransfer"
     from unnest($1::smallint[], $2::bigint[]) as k (bucket, card_id) join fare_entry f using (bucket, card_id)
-    group by bucket, card_id, kind, counter, f.giver, f.taker
-    order by bucket, card_id, counter, kind, f.giver, f.taker`,
+    group by bucket, card_id, kind, counter, f.giver, f.taker, f.category
+    order by bucket, card_id, counter, kind, f.giver, f.taker, f.category`,
   [numbers(cards.map(c => c.bucket)), numbers(cards.map(c => c.cardId))])
   return rows
 }
@@ -120,13 +122,15 @@ export async function insertEntries (
   if (entries.length === 0) return
   await tx.query(`
     insert into fare_entry (bucket, card_id, transfer_id, clearing_date, kind, counter, giver, taker,
-      amount_fen)
-    select bucket, card_id, transfer_id, $1, kind, counter, giver, taker, amount_fen
+      amount_fen, category)
+    select bucket, card_id, transfer_id, $1, kind, counter, giver, taker, amount_fen, category
     from unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::text[], $6::int[], $7::text[], $8::text[],
-      $9::bigint[]) as e (bucket, card_id, transfer_id, kind, counter, giver, taker, amount_fen)`, [
+      $9::bigint[], $10::text[])
+      as e (bucket, card_id, transfer_id, kind, counter, giver, taker, amount_fen, category)`, [
     clearingDate, numbers(entries.map(e => e.bucket)), numbers(entries.map(e => e.cardId)),
     numbers(entries.map(e => e.transferId)), entries.map(e => e.kind), numbers(entries.map(e => e.counter)),
-    entries.map(e => e.giver ?? ''), entries.map(e => e.taker ?? ''), numbers(entries.map(e => e.amountFen))])
+    entries.map(e => e.giver ?? ''), entries.map(e => e.taker ?? ''), numbers(entries.map(e => e.amountFen)),
+    entries.map(e => e.category)])
 }
 
 /* ---- days that differ ---- */
@@ -193,5 +197,5 @@ export const fareDifferences = async (tx: Tx): Promise<string[]> =>
       select from fare_entry f where f.bucket = t.bucket and f.transfer_id = t.transfer_id)
     union all
     select format('fare_entry of card %s, %s of %s: %s fen in all', card_id, kind, counter, sum(amount_fen))
-    from fare_entry group by bucket, card_id, kind, counter, giver, taker having sum(amount_fen) < 0
+    from fare_entry group by bucket, card_id, kind, counter, giver, taker, category having sum(amount_fen) < 0
     order by 1 limit 20`, [codes, codes.filter((_, at) => at % 2 === 1)])).rows.map(row => row.what)

@@ -862,6 +862,7 @@ create table fare_entry (
   amount_fen bigint not null,
   bucket smallint not null,
   card_id bigint not null,
+  category text not null default ''::text,
   clearing_date date not null,
   counter integer not null,
   giver text not null,
@@ -1890,6 +1891,34 @@ create table transfer (
 ) partition by RANGE (clearing_date);
 CREATE INDEX transfer_card_value ON ONLY public.transfer USING btree (bucket, card_id) WHERE (code = ANY (ARRAY[4, 110, 114, 115]));
 CREATE INDEX transfer_corrects ON ONLY public.transfer USING btree (bucket, corrects) WHERE (corrects IS NOT NULL);
+
+create table treasury_claim (
+  claim_no integer not null generated always as identity,
+  digest bytea not null,
+  document text not null,
+  from_date date not null,
+  made_at timestamp with time zone not null,
+  made_by text not null,
+  party_id integer not null,
+  total_fen bigint not null,
+  until_date date not null,
+  constraint treasury_claim_pkey PRIMARY KEY (claim_no),
+  constraint treasury_claim_check CHECK ((from_date <= until_date)),
+  constraint treasury_claim_from_date_key UNIQUE (from_date),
+  constraint treasury_claim_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id),
+  constraint treasury_claim_total_fen_check CHECK ((total_fen > 0))
+);
+
+create table treasury_payment (
+  amount_fen bigint not null,
+  claim_no integer not null,
+  line_id bigint not null,
+  constraint treasury_payment_pkey PRIMARY KEY (line_id),
+  constraint treasury_payment_amount_fen_check CHECK ((amount_fen > 0)),
+  constraint treasury_payment_claim_no_fkey FOREIGN KEY (claim_no) REFERENCES treasury_claim(claim_no),
+  constraint treasury_payment_line_id_fkey FOREIGN KEY (line_id) REFERENCES bank_line(line_id)
+);
+CREATE INDEX treasury_payment_claim ON public.treasury_payment USING btree (claim_no);
 
 create table tree_head (
   at timestamp with time zone not null,

@@ -4,6 +4,7 @@ import { fareDifferences } from '../store/fares.ts'
 import { paymentDifferences } from '../store/library.ts'
 import { redressDifferences } from '../store/redress.ts'
 import { serviceDifferences } from '../store/services.ts'
+import { treasuryDifferences } from '../store/treasury.ts'
 import { equal, type BookCheck } from './check.ts'
 
 export const redressChecks: readonly BookCheck[] = [{
@@ -15,6 +16,9 @@ export const redressChecks: readonly BookCheck[] = [{
 }, {
   name: 'events of services are paid as they say',
   run: async ({ tx }) => equal(await serviceDifferences(tx))
+}, {
+  name: 'claims on the treasury are what moved',
+  run: async ({ tx }) => equal(await treasuryDifferences(tx))
 }, {
   name: 'what followed from fares is booked as it says',
   run: async ({ tx }) => equal(await fareDifferences(tx))

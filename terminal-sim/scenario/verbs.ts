@@ -27,6 +27,7 @@ import * as reconciling from './when/reconciliation.ts'
 import * as serving from './when/services.ts'
 import * as terminals from './when/terminals.ts'
 import * as tills from './when/tills.ts'
+import * as claiming from './when/treasury.ts'
 import * as watch from './when/watch.ts'
 import * as balancesNow from './then/balances.ts'
 import * as bankNow from './then/bank.ts'
@@ -48,6 +49,7 @@ import * as reconciled from './then/reconciliation.ts'
 import * as servicesNow from './then/services.ts'
 import * as terminalsNow from './then/terminals.ts'
 import * as tillsNow from './then/tills.ts'
+import * as claimed from './then/treasury.ts'
 import * as watchNow from './then/watch.ts'
 import type { GivenVerb, ThenVerb, WhenVerb } from './verb.ts'
 
@@ -145,6 +147,8 @@ export const when = {
   reverse_message: clinic.reverseMessage,
   random_bills: clinic.randomBills,
   insure: clinic.insure,
+  claim_from_treasury: claiming.claimFromTreasury,
+  treasury_paid: claiming.treasuryPaid,
   serve: serving.serve,
   serve_again: serving.serveAgain,
   kill: processes.kill,
@@ -208,6 +212,7 @@ export const then = {
   bill_explained: clinicNow.billExplained,
   sound_bills: clinicNow.soundBills,
   insured: clinicNow.insured,
+  treasury_claim: claimed.treasuryClaim,
   service_answer: servicesNow.serviceAnswer,
   alerts: watchNow.alerts,
   alerted: watchNow.alerted,

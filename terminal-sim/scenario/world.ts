@@ -92,7 +92,11 @@ export type World = {
   /** Balances when all that is given was given. */
   opening: TrialBalance | null
   /** The bank of the house: our account there, what it holds, how many statements it wrote. */
-  readonly bank: { account: string | null, balanceFen: number, statements: number }
+  readonly bank: {
+    account: string | null, balanceFen: number, statements: number
+    /** What our accounts in other books hold, by the party that owes there. */
+    readonly others: Map<string, number>
+  }
   /** For names that must differ. */
   counter: number
 }
@@ -120,7 +124,7 @@ export const createWorld = (
   tills: [],
   edge: null,
   opening: null,
-  bank: { account: null, balanceFen: 1_000_000_00, statements: 0 },
+  bank: { account: null, balanceFen: 1_000_000_00, statements: 0, others: new Map() },
   counter: 0
 })
 

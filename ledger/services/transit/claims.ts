@@ -13,6 +13,8 @@ export type Claim = {
   readonly giver: string | null
   /** Party code; null: the holder. */
   readonly taker: string | null
+  /** Of a claim on the treasury: the concession, or why the ride was free; empty where it is another. */
+  readonly category: string
   /** Above zero. */
   readonly amountFen: bigint
 }
@@ -40,8 +42,8 @@ function refundsOf ({ refundFen, taps }: DayOfCard): Claim[] {
   return taps.flatMap(({ counter, operator, dueFen, paidFen }): Claim[] => {
     const fen = Math.min(leftFen, Math.max(0, paidFen - dueFen))
     leftFen -= fen
-    const claim = { kind: 'refund', counter, giver: operator, taker: null, amountFen: BigInt(fen) } as const
-    return fen === 0 ? [] : [claim]
+    const claim = { counter, giver: operator, taker: null, amountFen: BigInt(fen), category: '' }
+    return fen === 0 ? [] : [{ kind: 'refund', ...claim }]
   })
 }
 
@@ -56,13 +58,19 @@ function sharesOf (
   return apportion(BigInt(amountFen), legs, giver).flatMap((share): Claim[] =>
     share.operator === giver || share.amountFen === 0n
       ? []
-      : [{ kind: 'share', counter, giver, taker: share.operator, amountFen: share.amountFen }])
+      : [{ kind: 'share', counter, giver, taker: share.operator, amountFen: share.amountFen, category: '' }])
 }
 
-const treasuryOf = ({ counters: [counter = 0], operator, treasuryFen }: Journey): Claim[] =>
-  treasuryFen === 0
-    ? []
-    : [{ kind: 'treasury', counter, giver: null, taker: operator, amountFen: BigInt(treasuryFen) }]
+function treasuryOf (
+  { counters: [counter = 0], operator, treasuryFen, steps, class: name }: Journey
+): Claim[] {
+  if (treasuryFen === 0) return []
+  const free = steps.find(({ code }) => code === 'free_ride')?.inputs['reason']
+  return [{
+    kind: 'treasury', counter, giver: null, taker: operator, amountFen: BigInt(treasuryFen),
+    category: free === undefined ? name : String(free)
+  }]
+}
 
 /** What must be booked so that what stands becomes what is wanted; negative where it is taken back. */
 export function changesTo (
@@ -77,5 +85,5 @@ export function changesTo (
   return [...found.values()].filter(({ amountFen }) => amountFen !== 0n)
 }
 
-export const keyOf = ({ kind, counter, giver, taker }: Omit<Claim, 'amountFen'>): string =>
-  `${kind} ${counter} ${giver ?? ''} ${taker ?? ''}`
+export const keyOf = ({ kind, counter, giver, taker, category }: Omit<Claim, 'amountFen'>): string =>
+  `${kind} ${counter} ${giver ?? ''} ${taker ?? ''} ${category}`

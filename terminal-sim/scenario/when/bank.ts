@@ -25,26 +25,31 @@ export const bankStatement = whenVerb({
   schema: Type.Object({
     day: day('the day it is about'),
     paying: Type.Optional(day('the clearing day of the instructions that it names')),
+    of: Type.Optional(name('whose book our account is of, such as the treasury; the issuer when absent')),
     lines: Type.Array(Line, { description: 'its lines, in order' }),
     opening: Type.Optional(yuan('what it opens with; what the one before closed with when absent')),
     as: Type.Optional(oneOf(statementFormats, 'its format; camt.053.001.08 when absent')),
     again: Type.Optional(oneOf(['true'], 'true: sent twice'))
   }, closed),
-  plan: (world, { day: date, paying, lines, opening, as = 'camt.053.001.08', again }) => [{
+  plan: (world, { day: date, paying, of, lines, opening, as = 'camt.053.001.08', again }) => [{
     act: async () => {
       const told = paying === undefined ? [] : await instructionsOf(world, paying)
       const bank = world.bank
       bank.statements += 1
-      bank.balanceFen = opening ?? bank.balanceFen
+      const standsFen = of === undefined ? bank.balanceFen : bank.others.get(of) ?? 0
+      const openingFen = opening ?? standsFen
       const written = lines.map((line, index) => ({
         reference: `BANK-${bank.statements}-${index + 1}`, bookedOn: date, text: line.text,
         ...meant(told, line)
       }))
       const file = statementFile(as, {
-        account: bank.account ?? '', id: `STMT-${bank.statements}`, sequence: bank.statements,
-        fromDate: date, toDate: date, openingFen: bank.balanceFen, lines: written
+        account: of === undefined ? bank.account ?? '' : bankAccountOf(of).number,
+        id: `STMT-${bank.statements}`, sequence: bank.statements, fromDate: date, toDate: date, openingFen,
+        lines: written
       })
-      bank.balanceFen += written.reduce((sum, line) => sum + line.amountFen, 0)
+      const closingFen = openingFen + written.reduce((sum, line) => sum + line.amountFen, 0)
+      if (of === undefined) bank.balanceFen = closingFen
+      else bank.others.set(of, closingFen)
       for (let times = again === undefined ? 1 : 2; times > 0; times--) {
         await world.api.call({
           method: 'POST', path: '/v1/bank-statements', as: { staff: settler }, bytes: Buffer.from(file.text),
