@@ -2,7 +2,7 @@
 // torn off and records come twice, in the wrong order, forged and late. After each the auditor and verify
 // look at every fen. A seed gives the same city and the same plan of kills.
 
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -36,6 +36,7 @@ Options:
   --minutes N    as many as begin within so long, instead of a number
   --seed S       of the first; each further run has the next one; 1
   --json FILE    adds a line of JSON for each run, so that seeds are kept
+  --logs DIR     what the processes said in a run that failed: DIR/seed-N.log
   --dir DIR      where their files lie; a new place
 
 Examples:
@@ -45,7 +46,7 @@ Examples:
 
 type Options = {
   readonly runs: number, readonly minutes: number | null, readonly seed: number
-  readonly json: string | null, readonly dir: string | null
+  readonly json: string | null, readonly logs: string | null, readonly dir: string | null
 }
 
 function readOptions (args: readonly string[]): Options | null {
@@ -53,7 +54,8 @@ function readOptions (args: readonly string[]): Options | null {
     args: [...args],
     options: {
       runs: { type: 'string' }, minutes: { type: 'string' }, seed: { type: 'string', default: '1' },
-      json: { type: 'string' }, dir: { type: 'string' }, help: { type: 'boolean', default: false }
+      json: { type: 'string' }, logs: { type: 'string' }, dir: { type: 'string' },
+      help: { type: 'boolean', default: false }
     }
   })
   if (values.help) return null
@@ -69,6 +71,7 @@ function readOptions (args: readonly string[]): Options | null {
     minutes: values.minutes === undefined ? null : whole('minutes', values.minutes, 100_000),
     seed: whole('seed', values.seed, 999_999_999),
     json: values.json === undefined ? null : resolve(values.json),
+    logs: values.logs === undefined ? null : resolve(values.logs),
     dir: values.dir === undefined ? null : resolve(values.dir)
   }
 }
@@ -99,17 +102,26 @@ async function main (args: readonly string[]): Promise<number> {
   }
 }
 
-async function runAll (dir: string, { runs, minutes, seed, json }: Options): Promise<number> {
+async function runAll (dir: string, { runs, minutes, seed, json, logs }: Options): Promise<number> {
   const startedMs = performance.now()
   const endMs = minutes === null ? Infinity : startedMs + 60_000 * minutes
   // Processes are killed here, the machine never is: nothing waits for a disk.
-  const stack = await startStack({ dir, keys: testKeys, settings: { fsync: 'off' } })
+  const lines: string[] = []
+  const stack = await startStack({
+    dir, keys: testKeys, settings: { fsync: 'off' },
+    onLine: (name, line) => { if (logs !== null && lines.length < linesMax) lines.push(`${name} ${line}`) }
+  })
   const found: FaultRun[] = []
   try {
     for (let nth = 0; nth < runs && performance.now() < endMs; nth++) {
+      lines.length = 0
       const one = await runOne(stack, seed + nth)
       found.push(one)
       console.log(lineOf(one))
+      if (logs !== null && !isGood(one)) {
+        mkdirSync(logs, { recursive: true })
+        writeFileSync(join(logs, `seed-${one.seed}.log`), [lineOf(one), ...lines, ''].join('\n'))
+      }
       if (json === null) continue
       mkdirSync(dirname(json), { recursive: true })
       appendFileSync(json, JSON.stringify(one) + '\n')
@@ -120,6 +132,9 @@ async function runAll (dir: string, { runs, minutes, seed, json }: Options): Pro
   console.log(summary(found, (performance.now() - startedMs) / 1_000))
   return found.every(({ problems }) => problems.length === 0) ? 0 : 1
 }
+
+/** Of one run: more says nothing that these do not. */
+const linesMax = 100_000
 
 /* ---- one city ---- */
 

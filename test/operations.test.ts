@@ -58,6 +58,22 @@ t.test('the schema on file is that of a migrated database', async t => {
   await door.close()
 })
 
+t.test('a server that goes away between two statements does not end the process', async t => {
+  const door = await doors.open()
+  await owner(door, async db => {
+    const held = inTransaction(db, async tx => {
+      const { rows: [self] } = await tx.query<{ pid: number }>('select pg_backend_pid() as pid')
+      await db.query('select pg_terminate_backend($1)', [self?.pid])
+      await pause(200) // its last words arrive while nothing is asked
+      await tx.query('select 1')
+    })
+    await t.rejects(held, /not queryable|terminating connection/, 'the next statement says it')
+    const { rows } = await db.query<{ one: number }>('select 1 as one')
+    t.equal(rows[0]?.one, 1, 'and the pool goes on with another connection')
+  })
+  await door.close()
+})
+
 t.test('on Citus every table is placed once, and every key of a spread table holds its bucket', async t => {
   const door = await doors.open()
   await owner(door, async db => {

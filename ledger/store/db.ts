@@ -42,9 +42,17 @@ export function openDb (url: string, options: {
         parsers[oid] ?? pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser
     }
   })
-  // An idle connection that dies with its server must not end the process: the next query opens another.
-  db.on('error', error => options.onError?.(withoutClient(error)))
+  survive(db, error => options.onError?.(error))
   return db
+}
+
+/**
+ * A connection that dies with its server must not end the process. An idle one: the next query opens another.
+ * One that is held, between two statements: the pool does not listen then, and the next statement says it.
+ */
+function survive (db: Db, onError: (error: Error) => void): void {
+  db.on('error', error => onError(withoutClient(error)))
+  db.on('connect', client => { client.on('error', () => undefined) })
 }
 
 /** The driver hangs the whole connection on an error; a log needs none of it. */
@@ -57,7 +65,7 @@ function withoutClient (error: Error & { client?: unknown }): Error {
 export function openQueueDb (url: string, schema: string, onError: (error: Error) => void): Db {
   const options = `-c search_path=${schema}`
   const db = new pg.Pool({ connectionString: url, max: 6, keepAlive: true, options })
-  db.on('error', error => onError(withoutClient(error)))
+  survive(db, onError)
   return db
 }
 
