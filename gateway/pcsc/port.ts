@@ -212,16 +212,17 @@ function createSlot ({ name, hadChip, nowMs, onState }: {
 
   /**
    * Events melt together when they come fast; the count of changes in the upper half tells a new chip all the
-   * same.
+   * same. An empty reader whose count stands still is a guess of pcscd, for a chip that failed: it has not
+   * looked. Whoever put a chip in before it does would never be seen, so nobody is told that it is empty.
    */
   function status (reader: CardReader, flags: number, newAtr: Uint8Array | undefined): void {
     const first = state === 'away'
     const present = (flags & reader.SCARD_STATE_PRESENT) !== 0 && (flags & reader.SCARD_STATE_MUTE) === 0
     const changed = flags >>> 16 !== changes
     changes = flags >>> 16
-    if (state === 'chip' && (!present || changed)) leave('empty')
-    if (!present) become('empty')
-    if (!present || state === 'chip') return
+    if (state === 'chip' && !changed) return
+    if (state === 'chip') leave('empty')
+    if (!present) return become('empty')
     atr = newAtr === undefined ? new Uint8Array(0) : Uint8Array.from(newAtr)
     become('chip')
     tell(first || nowMs() < sameChipUntilMs ? 'chip_found' : 'chip_in')
