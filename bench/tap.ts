@@ -107,6 +107,7 @@ const fixedParameters: Parameters = {
     }
   }),
   isBlacklisted: () => false,
+  codeKeys: () => new Map(),
   fares: () => [],
   isListedCity: () => null,
   blacklist: () => null, blacklistVersion: () => 1,

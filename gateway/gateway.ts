@@ -16,6 +16,8 @@ import type { EdgeHouse } from './face.ts'
 import type { Condition } from './health.ts'
 import { buildApp } from './http/app.ts'
 import { openBlocks } from './blocks/blocks.ts'
+import { openCodes } from './codes/codes.ts'
+import { scanDesk } from './codes/scan.ts'
 import { identityBook } from './identities.ts'
 import { ledgerClient } from './ledger-client.ts'
 import { openLoads } from './loads/loads.ts'
@@ -166,6 +168,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
     http, ...kept('orders'), clock, nowMs, random, log,
     newKey: () => `${name}-${newId()}`
   })
+  const codes = await openCodes({ http, ...kept('codes'), clock, nowMs, random, log, parameters })
   const changes = openChangeBook(spoolDir)
   const folder = (name: string) => directoryLayer(join(spoolDir, name))
   const house = {
@@ -177,7 +180,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   const ports = await openPorts(config.ports ?? [], house, tapes)
   const onTap = gatewayMetrics(metrics, {
     clock, spool, uplink, witness, readers, parameters, lanes, ports, loads, blocks, orders, desk,
-    terminals: estate
+    codes, terminals: estate
   })
   const rules = config.cards ?? {}
   const shared = {
@@ -205,7 +208,8 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   })
   const app = buildApp({
     lanes, ports, tapes, taps, charges, loads, pins, identities, spool, uplink, parameters, metrics,
-    condition, log, token: config.http?.token
+    condition, log, token: config.http?.token,
+    scan: scanDesk({ codes, taps, spool, estate, clock, nowMs, onTap })
   })
   const url = await app.listen({ host: config.http?.host ?? '127.0.0.1', port: config.http?.port ?? 0 })
   const settled = [...lanes.values()].map(lane => lane.settled)
@@ -228,6 +232,7 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
       await loads.close()
       await blocks.close()
       await orders.close()
+      await codes.close()
       taps.close()
       await app.close()
       level.stop()

@@ -3,6 +3,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import type { TapView } from '../schemas/gateway.ts'
 import type { Blocks } from './blocks/blocks.ts'
+import type { Codes } from './codes/codes.ts'
 import type { Loads } from './loads/loads.ts'
 import type { Desk } from './desk.ts'
 import type { Orders } from './orders/orders.ts'
@@ -28,6 +29,7 @@ export type Measured = {
   loads: Loads
   blocks: Blocks
   orders: Pick<Orders, 'view'>
+  codes: Pick<Codes, 'view'>
   terminals: Pick<Terminals, 'view'>
 }
 
@@ -36,7 +38,7 @@ const tapMsBounds = [5, 10, 20, 50, 100, 200, 300, 500, 1_000, 3_000]
 /** Registers all of them; returns what to call for each tap. */
 export function gatewayMetrics (metrics: Metrics, measured: Measured): (tap: TapView) => void {
   const { clock, spool, uplink, witness, readers, parameters, lanes, ports } = measured
-  const { loads, blocks, orders, desk, terminals } = measured
+  const { loads, blocks, orders, codes, desk, terminals } = measured
   const taps = metrics.counter('gateway_taps_total', 'taps by lane, outcome and reason')
   const tapMs = metrics.histogram('gateway_tap_ms', 'from card present to the open gate', tapMsBounds)
   const count = (name: string, help: string, read: () => number) => { metrics.gauge(name, help, read) }
@@ -64,6 +66,10 @@ export function gatewayMetrics (metrics: Metrics, measured: Measured): (tap: Tap
     orders.view().open)
   count('gateway_orders_untold', 'what chips did with orders and the ledger has not heard', () =>
     orders.view().untold)
+  count('gateway_codes_untold', 'codes that were taken and the ledger has not heard of', () =>
+    codes.view().untold)
+  counted('gateway_codes_unpaid_total', 'codes that were taken and the ledger does not pay', () =>
+    codes.view().unpaid)
   metrics.gauge('gateway_terminal_events', 'what is wrong with terminals now, by kind', () =>
     Object.entries(terminals.view().events).map(([kind, terminals]) => [{ kind }, terminals] as const))
   count('gateway_uplink_failures', 'failed deliveries in a row', () => uplink.status().failures)

@@ -97,6 +97,17 @@ export const tapReasons = {
   identity_guarded: {
     outcome: 'declined', en: 'the card tells its holder to authenticated terminals only', zh: '社保卡需外部认证'
   },
+  code_unreadable: { outcome: 'declined', en: 'not a code of ours', zh: '二维码无法识别' },
+  code_key_unknown: {
+    outcome: 'declined', en: 'the code is signed with a key not known here', zh: '二维码密钥未知'
+  },
+  code_signature_wrong: { outcome: 'declined', en: 'the code is not genuine', zh: '二维码签名错误' },
+  code_not_yet: {
+    outcome: 'declined', en: 'the code is of the future: is the clock right?', zh: '二维码尚未生效'
+  },
+  code_expired: { outcome: 'declined', en: 'the minute of the code is over', zh: '二维码已过期，请刷新' },
+  code_limit: { outcome: 'declined', en: 'more than may be taken with the code', zh: '超过二维码限额' },
+  code_used: { outcome: 'declined', en: 'the code was used here before', zh: '二维码已使用，请刷新' },
   record_failed: { outcome: 'unknown', en: 'paid, but the record store failed', zh: '已扣款，记录存储故障' }
 } as const satisfies Record<string, TapRow>
 export type TapReason = keyof typeof tapReasons

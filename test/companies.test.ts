@@ -164,6 +164,9 @@ const confined: Readonly<Record<string, Try>> = {
     path: '/v1/loads/outcome', sent: { json: { key: 'load-of-bus', card: load.card, outcome: 'refused' } },
     foreign: 'not_found'
   },
+  'POST /v1/codes': { // nobody's; of another company's phone: test/phone-codes.test.ts
+    path: '/v1/codes', sent: { json: { token: 'f'.repeat(64) } }, foreign: 'not_found', self: '404 not_found'
+  },
   'PUT /v1/files/:name': {
     path: `/v1/files/${file.name}`, sent: { bytes: file.text, type: 'application/octet-stream' },
     foreign: 'forbidden'

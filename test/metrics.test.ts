@@ -216,6 +216,7 @@ const measured = (agoMs: (seconds: number) => number) => ({
   loads: { view: () => ({ open: 29, untold: 30 }) },
   blocks: { view: () => ({ open: 31, untold: 32 }) },
   orders: { view: () => ({ open: 51, untold: 52 }) },
+  codes: { view: () => ({ untold: 55, unpaid: 56 }) },
   desk: { view: () => ({ open: 33, oldestAtMs: agoMs(34), refused: 35 }) },
   terminals: { view: () => ({ events: { silent: 36, printer: 37 } }) }
 }) as unknown as Measured
@@ -258,6 +259,8 @@ t.test('each figure of a gateway is of what its name says', async t => {
     gateway_blocks_untold: 32,
     gateway_orders_open: 51,
     gateway_orders_untold: 52,
+    gateway_codes_untold: 55,
+    gateway_codes_unpaid_total: 56,
     'gateway_terminal_events{kind="silent"}': 36,
     'gateway_terminal_events{kind="printer"}': 37,
     gateway_uplink_failures: 18,

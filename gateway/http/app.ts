@@ -12,6 +12,7 @@ import {
   ReadyView, RedeliverReply, RedeliverRequest, SpoolView, StopRequest, TapView
 } from '../../schemas/gateway.ts'
 import { limits } from '../../schemas/limits.ts'
+import { ScannedCode } from '../../schemas/phone-code.ts'
 import { PortState } from '../../schemas/port.ts'
 import { cardKey } from '../../schemas/record.ts'
 import { TapeRequest, TapeView } from '../../schemas/tape.ts'
@@ -22,6 +23,7 @@ import type { Identities } from '../identities.ts'
 import { askForToken, onlyHere } from './caller.ts'
 import { type Load, isWritten } from '../loads/book.ts'
 import type { Loads } from '../loads/loads.ts'
+import type { ScanDesk } from '../codes/scan.ts'
 import type { Lane } from '../pcsc/lane.ts'
 import type { Pins } from '../pins.ts'
 import type { Ports } from '../ports.ts'
@@ -40,6 +42,7 @@ export type Served = {
   readonly charges: Charges
   readonly loads: Loads
   readonly pins: Pins
+  readonly scan: ScanDesk
   readonly identities: Identities
   readonly spool: Spool
   readonly uplink: Uplink
@@ -117,7 +120,7 @@ function addHealth (app: FastifyInstance, { condition, metrics }: Served): void 
   app.get('/metrics', async (_, reply) => reply.type('text/plain; version=0.0.4').send(metrics.render()))
 }
 
-function addLanes (app: FastifyInstance, { lanes, taps, charges, loads, pins, spool }: Served): void {
+function addLanes (app: FastifyInstance, { lanes, taps, charges, loads, pins, spool, scan }: Served): void {
   const typed = app.withTypeProvider<TypeBoxTypeProvider>()
   typed.get('/v1/lanes', { schema: { response: { 200: Type.Array(LaneView) } } },
     async () => [...lanes.values()].map(lane => lane.view()))
@@ -150,6 +153,17 @@ function addLanes (app: FastifyInstance, { lanes, taps, charges, loads, pins, sp
     const charge = charges.ask(lane.lane, { amountFen, reference, source }, before)
     if (charge.state === 'waiting' || charge.state === 'unknown') pins.ordered(lane.lane, charge.charge, pin)
     return reply.code(202).send(charge)
+  })
+
+  typed.post('/v1/lanes/:lane/codes', {
+    schema: { params: LaneName, body: ScannedCode, response: { 200: TapView } }
+  }, async request => {
+    const lane = lanes.get(request.params.lane)?.view()
+    if (lane === undefined) throw new NotFound(`there is no lane ${request.params.lane}`)
+    if (lane.mode !== 'till' && lane.mode !== 'fare') {
+      throw new NotFound(`lane ${lane.lane} takes no payments`)
+    }
+    return masked(await scan(lane, request.body))
   })
 
   typed.post('/v1/lanes/:lane/group', {
@@ -189,9 +203,12 @@ function addLanes (app: FastifyInstance, { lanes, taps, charges, loads, pins, sp
     const { after = '0', limit = '100', wait = '0' } = request.query
     const count = Math.min(Number(limit), limits.pageItemsMax)
     const found = await taps.after(Number(after), count, Math.min(Number(wait), waitMaxMs))
-    return found.map(tap => ({ ...tap, cardKey: tap.cardKey === null ? null : maskCards(tap.cardKey) }))
+    return found.map(masked)
   })
 }
+
+const masked = (tap: TapView): TapView =>
+  ({ ...tap, cardKey: tap.cardKey === null ? null : maskCards(tap.cardKey) })
 
 /** Who stood at a lane is told to the counter beside it: on this machine, and to no cache. */
 function addIdentities (app: FastifyInstance, { identities }: Served): void {

@@ -11,6 +11,7 @@ import { formatIso } from '../../runtime/instants.ts'
 import type { Log } from '../../runtime/log.ts'
 import { BlacklistEntry, BlacklistReply, type ParameterAcknowledgement } from '../../schemas/api.ts'
 import { CityList, staysOf } from '../../schemas/city.ts'
+import { CodeKeys } from '../../schemas/phone-code.ts'
 import { type CardRef, cardKey } from '../../schemas/record.ts'
 import { checkDocument } from '../../schemas/tariff/check-document.ts'
 import type { TariffDocument } from '../../schemas/tariff/document.ts'
@@ -27,6 +28,8 @@ export type Parameters = {
   isBlacklisted (card: CardRef): boolean
   /** Whether the list of cities takes cards of this issuer now; null where no list is held. */
   isListedCity (issuer: string): boolean | null
+  /** Public keys (PEM) that codes of phones are signed with, by key id; none before they were fetched. */
+  codeKeys (): ReadonlyMap<string, string>
   /** Null before the first list was applied. */
   blacklistVersion (): number | null
   /** The list that is held, card by card. */
@@ -72,10 +75,12 @@ export function openParameters ({ dir, terminals, http, clock, log }: Parameters
   const tariffsPath = join(dir, 'tariffs.json')
   const citiesPath = join(dir, 'cities.json')
   const faresPath = join(dir, 'fares.json')
+  const codeKeysPath = join(dir, 'code-keys.json')
   let blacklist = kept(blacklistPath, KeptBlacklist)
   let listed = keysOf(blacklist?.entries ?? [])
   let tariffs = kept(tariffsPath, KeptTariffs) ?? []
   let cities = kept(citiesPath, KeptCities)
+  let codeKeys = kept(codeKeysPath, CodeKeys) ?? []
   let documents = kept(faresPath, KeptFares) ?? []
   let fares = faresIn(documents.map(one => one.document), faresPath, 'move it away, they are fetched again')
   const acknowledged = new Map<string, number>()
@@ -87,6 +92,7 @@ export function openParameters ({ dir, terminals, http, clock, log }: Parameters
     await fetchTariffs()
     await fetchFares()
     await fetchCities()
+    await fetchCodeKeys()
     await acknowledge()
   }
 
@@ -123,10 +129,7 @@ export function openParameters ({ dir, terminals, http, clock, log }: Parameters
 
   async function fetchFares (): Promise<void> {
     const path = '/v1/services/transit/tariffs'
-    const reply = await http.get(path).catch((error: unknown) => {
-      if (error instanceof HttpAnswerError && error.status === 404) return [] // a ledger of before
-      throw error
-    })
+    const reply = await http.get(path).catch(orOfBefore)
     if (!Array.isArray(reply)) throw new Error(`GET ${path}: not a list of documents; the old ones stay`)
     const stays = documents.length === 0 ? 'none is held' : 'the old documents stay'
     const next = faresIn(reply, `GET ${path}`, stays)
@@ -149,6 +152,15 @@ export function openParameters ({ dir, terminals, http, clock, log }: Parameters
     keepJson(citiesPath, next)
     cities = next
     log.info({ version: list.version, cities: list.cities.length }, 'list of cities applied')
+  }
+
+  async function fetchCodeKeys (): Promise<void> {
+    const next = await http.get('/v1/code-keys').catch(orOfBefore)
+    if (!Check(CodeKeys, next)) throw new Error('GET /v1/code-keys: not a list of keys; the old ones stay')
+    if (JSON.stringify(next) === JSON.stringify(codeKeys)) return
+    keepJson(codeKeysPath, next)
+    codeKeys = next
+    log.info({ keys: next.map(({ keyId }) => keyId) }, 'keys of codes held')
   }
 
   /**
@@ -203,6 +215,7 @@ export function openParameters ({ dir, terminals, http, clock, log }: Parameters
     fares: () => fares,
     isBlacklisted: card => listed.has(cardKey(card)),
     isListedCity: issuer => cities === null ? null : takes(cities.list, issuer, clock.now()),
+    codeKeys: () => new Map(codeKeys.map(({ keyId, publicKey }) => [keyId, publicKey])),
     blacklistVersion: () => blacklist?.version ?? null,
     blacklist: () => blacklist === null
       ? null
@@ -222,6 +235,12 @@ export function openParameters ({ dir, terminals, http, clock, log }: Parameters
       }
     }
   }
+}
+
+/** A ledger of the version before has no such door: it has nothing of the kind. */
+function orOfBefore (error: unknown): unknown {
+  if (error instanceof HttpAnswerError && error.status === 404) return []
+  throw error
 }
 
 /** The list after a reply, or null where it does not build on ours or its digest disagrees. */
@@ -263,7 +282,7 @@ function faresIn (said: readonly unknown[], where: string, otherwise: string): F
 }
 
 function kept<
-  T extends typeof KeptBlacklist | typeof KeptTariffs | typeof KeptCities | typeof KeptFares
+  T extends typeof KeptBlacklist | typeof KeptTariffs | typeof KeptCities | typeof KeptFares | typeof CodeKeys
 > (
   path: string, schema: T
 ): Static<T> | null {

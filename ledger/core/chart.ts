@@ -152,7 +152,8 @@ export const transferCodes = {
   value_moved: 110, deposit_moved: 111, deposit_kept: 112, replacement_fee: 113,
   return_value: 114, return_collected: 115, return_waiting: 116, return_online: 117, return_deposit: 118,
   subsidy_spent: 120, service_claim: 121, revenue_share: 122, subsidy_credit: 123,
-  subsidy_credit_returned: 124
+  subsidy_credit_returned: 124,
+  code_payment: 130, code_payment_reversed: 131, code_by_issuer: 132, code_by_issuer_reversed: 133
 } as const
 export type TransferCode = keyof typeof transferCodes
 
@@ -161,7 +162,8 @@ export const claimCodes = {
   first: [
     transferCodes.tap, transferCodes.issuer_risk, transferCodes.online_purchase, transferCodes.foreign_tap,
     transferCodes.clinic_fund, transferCodes.clinic_account, transferCodes.clinic_family,
-    transferCodes.subsidy_spent, transferCodes.service_claim
+    transferCodes.subsidy_spent, transferCodes.service_claim, transferCodes.code_payment,
+    transferCodes.code_by_issuer
   ],
   adjusted: [
     transferCodes.tap_adjusted, transferCodes.tap_reversed, transferCodes.foreign_tap_adjusted,
@@ -171,7 +173,8 @@ export const claimCodes = {
     transferCodes.dispute_reversed, transferCodes.fare_refund, transferCodes.fare_refund_reversed,
     transferCodes.fare_share, transferCodes.fare_share_reversed, transferCodes.concession_claim,
     transferCodes.concession_claim_reversed, transferCodes.clinic_fund_reversed,
-    transferCodes.clinic_account_reversed, transferCodes.clinic_family_reversed, transferCodes.revenue_share
+    transferCodes.clinic_account_reversed, transferCodes.clinic_family_reversed, transferCodes.revenue_share,
+    transferCodes.code_payment_reversed, transferCodes.code_by_issuer_reversed
   ]
 } as const
 

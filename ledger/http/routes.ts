@@ -26,6 +26,7 @@ import { cardEndRoutes } from './card-ends.ts'
 import { nationalRoutes } from './national.ts'
 import { operatorRoutes } from './operators.ts'
 import { parameterRoutes } from './parameters.ts'
+import { phoneCodeRoutes } from './phone-codes.ts'
 import { proofRoutes } from './proof.ts'
 import { proposalRoutes } from './proposals.ts'
 import { reconciliationRoutes } from './reconciliation.ts'
@@ -64,6 +65,7 @@ const all = [
   cardOrderRoutes,
   cardLifeRoutes,
   cardEndRoutes,
+  phoneCodeRoutes,
   issuingRoutes,
   fileRoutes,
   viewRoutes,

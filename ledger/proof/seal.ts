@@ -9,6 +9,7 @@ import { canonicalAuditHead, canonicalHead, type AuditHead, type SignedHead } fr
 import { errorCode } from '../../runtime/files.ts'
 import { formatIso } from '../../runtime/instants.ts'
 import { leafHash, type Hash } from '../../schemas/merkle.ts'
+import { signedBytes } from '../../schemas/phone-code.ts'
 import { emptyFrontier, frontierRoot, growFrontier } from '../core/merkle.ts'
 import { auditHeadNow, refuseOlderTree, refuseOtherAudit, type HeadMemory } from './head-memory.ts'
 import { inTransaction, type Db, type Tx } from '../store/db.ts'
@@ -24,6 +25,8 @@ export type HeadSigner = {
   readonly sign: (head: UnsignedHead) => string
   /** The same over those of the audit log under this head. */
   readonly signAudit: (head: UnsignedHead, audit: Omit<AuditHead, 'signature'>) => string
+  /** The same over the body of a phone's code, as bytes (schemas/phone-code.ts). */
+  readonly signCode: (body: Uint8Array) => Buffer
 }
 type UnsignedHead = Omit<SignedHead, 'signature' | 'audit'>
 
@@ -36,7 +39,8 @@ export function openSigner (path: string): HeadSigner {
     keyId: keyIdOf(createPublicKey(privateKey)),
     publicKeyPem,
     sign: head => signed(canonicalHead(head)),
-    signAudit: (head, audit) => signed(canonicalAuditHead(head, audit))
+    signAudit: (head, audit) => signed(canonicalAuditHead(head, audit)),
+    signCode: body => sign(null, signedBytes(body), privateKey)
   }
 }
 

@@ -85,7 +85,9 @@ export const listLoads = (db: Db, { state, card, before, limit }: {
 export const cardValues = (card: CardPlace | null) => card === null ? [] : [card.bucket, card.cardId]
 
 /** The cards of some loads, by their number. */
-export async function cardsOf (db: Db, places: readonly CardPlace[]): Promise<Map<bigint, CardRef>> {
+export async function cardsOf (
+  db: Db | Tx, places: readonly CardPlace[]
+): Promise<Map<bigint, CardRef>> {
   const { rows } = await db.query<{ cardId: bigint, issuer: string, serial: string, issue: number }>(`
     select c.card_id as "cardId", upper(encode(c.issuer, 'hex')) as issuer,
       upper(encode(c.serial, 'hex')) as serial, c.issue

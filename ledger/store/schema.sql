@@ -1370,6 +1370,42 @@ create table party_position_item (
   constraint party_position_item_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
 );
 
+create table phone (
+  bound_at timestamp with time zone not null,
+  bound_by text not null,
+  bucket smallint not null,
+  card_id bigint not null,
+  ended_at timestamp with time zone,
+  ended_by text,
+  holder_id bigint not null,
+  last_code_at timestamp with time zone,
+  party_id integer not null,
+  phone text not null,
+  token_hash bytea not null,
+  constraint phone_pkey PRIMARY KEY (phone),
+  constraint phone_token_hash_key UNIQUE (token_hash)
+);
+CREATE INDEX phone_card ON public.phone USING btree (bucket, card_id);
+
+create table phone_use (
+  amount_fen bigint not null,
+  bucket smallint not null,
+  card_id bigint not null,
+  client_id text not null,
+  code text not null,
+  journal_id bigint,
+  nonce bytea not null,
+  operator text not null,
+  payer smallint,
+  reason smallint not null,
+  terminal text not null,
+  told_at timestamp with time zone not null,
+  used_at timestamp with time zone not null,
+  constraint phone_use_pkey PRIMARY KEY (bucket, card_id, nonce, operator, terminal, used_at, amount_fen)
+);
+CREATE INDEX phone_use_card ON public.phone_use USING btree (bucket, card_id, used_at);
+CREATE UNIQUE INDEX phone_use_once ON public.phone_use USING btree (bucket, card_id, nonce) WHERE (journal_id IS NOT NULL);
+
 create table policy (
   name text not null,
   value jsonb not null,

@@ -5,9 +5,11 @@ import { transferCodes } from '../core/chart.ts'
 import {
   noteBytes, noteGroups, noteOf, notesDigest, notedTables, type NotedRow, type NotedTable
 } from '../core/notes.ts'
+import { codeTransfers } from '../posting/phone-codes.ts'
 import { endDifferences } from '../store/card-ends.ts'
 import { stateDifferences } from '../store/card-life.ts'
 import { loadDifferences } from '../store/loads.ts'
+import { useDifferences } from '../store/phone-codes.ts'
 import { countRows, notedPages, notePages, notesOf, unnotedRows, type NoteRow } from '../store/notes.ts'
 import { equal, faultList, type BookCheck, type Findings, type Reading } from './check.ts'
 
@@ -32,6 +34,10 @@ export const noteChecks: readonly BookCheck[] = [
   {
     name: 'returns and replacements of cards are the transfers they say',
     run: async ({ tx }) => equal(await endDifferences(tx, endCodes))
+  },
+  {
+    name: 'codes of phones that are paid are the transfers they say',
+    run: async ({ tx }) => equal(await useDifferences(tx, codeTransfers))
   },
   {
     name: 'loads are the transfers they say',

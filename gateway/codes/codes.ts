@@ -1,0 +1,124 @@
+// Codes of phones at the edge: verified without the ledger, once each, on disk before anybody is let in, told
+// until the ledger has heard of it. It refuses to know scanners, and who pays.
+import { formatIso } from '../../runtime/instants.ts'
+import { killPoint } from '../../runtime/kill-point.ts'
+import type { TapReason } from '../../schemas/gateway.ts'
+import {
+  checkCode, codeRules, type CodeUse, CodeUseReply, type PhoneCode, refusalOfUse
+} from '../../schemas/phone-code.ts'
+import { type CardRef, cardKey } from '../../schemas/record.ts'
+import type { TerminalRef } from '../../schemas/terminals.ts'
+import { askUntil } from '../asking.ts'
+import { openJournal } from '../spool/journal.ts'
+import { type AskAndTell, keepTelling } from '../telling.ts'
+import type { Parameters } from '../uplink/parameters.ts'
+
+export type Codes = {
+  /** Resolves when it is on disk, or it is known why not: the gate may open where the reason is `paid`. */
+  take (scan: Scan): Promise<Taken>
+  view (): { readonly untold: number, readonly unpaid: number }
+  close (): Promise<void>
+}
+export type Scan = { readonly of: TerminalRef, readonly code: string, readonly amountFen: number }
+export type Taken = { readonly reason: TapReason, readonly card: CardRef | null }
+
+export type CodesOptions = AskAndTell & {
+  readonly parameters: Pick<Parameters, 'codeKeys' | 'isBlacklisted'>
+}
+
+/** What lies on disk: a code that was taken, with what is told of it, or that the ledger has heard it. */
+type Entry =
+  | { readonly used: string, readonly goodUntilMs: number, readonly use: CodeUse | null }
+  | { readonly told: string }
+
+const limits = { tellMs: 10_000, retryMs: 100, backoffMs: 250, backoffMaxMs: 15_000 } as const
+
+export async function openCodes (options: CodesOptions): Promise<Codes> {
+  const { http, files, clock, nowMs, random, log, parameters } = options
+  /** Until nobody can use it any more, by its name. */
+  const used = new Map<string, number>()
+  const untold = new Map<string, CodeUse>()
+  let unpaid = 0
+  const journal = await openJournal<Entry>({
+    files,
+    clock,
+    limits: options.journal ?? {},
+    onFailure: options.onFailure,
+    apply: entry => {
+      if ('told' in entry) untold.delete(entry.told)
+      else {
+        used.set(entry.used, entry.goodUntilMs)
+        if (entry.use !== null) untold.set(entry.used, entry.use)
+      }
+    },
+    snapshot: () => [...used].map(([name, goodUntilMs]) =>
+      ({ used: name, goodUntilMs, use: untold.get(name) ?? null }))
+  })
+
+  async function take ({ of, code: text, amountFen }: Scan): Promise<Taken> {
+    const atMs = clock.now()
+    forget(atMs)
+    const code = checkCode(text, parameters.codeKeys())
+    if (typeof code === 'string') return { reason: code, card: null }
+    const refused = whyNot(code, amountFen, atMs)
+    if (refused !== null) return { reason: refused, card: code.card }
+    // It counts from here on, before anything is waited for: of two readers that see it one takes it.
+    await journal.append({
+      used: nameOf(code), goodUntilMs: code.issuedAtMs + goodMs,
+      use: { code: text, ...of, amountFen, at: formatIso(atMs) }
+    })
+    killPoint('code-after-journal')
+    telling.wake()
+    return { reason: 'paid', card: code.card }
+  }
+
+  function whyNot (code: PhoneCode, amountFen: number, atMs: number): TapReason | null {
+    const refusal = refusalOfUse(code, { amountFen, atMs })
+    if (refusal !== null) return refusal
+    if (parameters.isBlacklisted(code.card)) return 'blacklisted'
+    return used.has(nameOf(code)) ? 'code_used' : null
+  }
+
+  function forget (atMs: number): void {
+    for (const [name, goodUntilMs] of used) {
+      if (atMs > goodUntilMs + goodMs && !untold.has(name)) used.delete(name)
+    }
+  }
+
+  /** Null when the ledger has heard it, or will never take it. */
+  async function tell ([name, use]: readonly [string, CodeUse], over: AbortSignal): Promise<string | null> {
+    const asked = await askUntil({
+      http, path: '/v1/code-uses', body: use, schema: CodeUseReply, nowMs, retryMs: limits.retryMs, over,
+      deadlineMs: limits.tellMs
+    })
+    if (asked.outcome === 'unknown') return asked.why
+    if (asked.outcome === 'refused') {
+      if (asked.status !== 400) return asked.why
+      log.error({ alarm: 'code_refused', why: asked.why }, 'the ledger cannot read the use of a code')
+      unpaid += 1
+    } else if (!asked.reply.paid) {
+      unpaid += 1
+      const { operator, terminal, amountFen } = use
+      const { reason } = asked.reply
+      log.warn({ operator, terminal, amountFen, reason }, 'a code that was taken is not paid')
+    }
+    await journal.append({ told: name })
+    return null
+  }
+
+  const telling = keepTelling({
+    what: 'the use of a code', next: () => [...untold][0], waiting: () => untold.size, tell, ...limits,
+    random, log
+  })
+  return {
+    take,
+    view: () => ({ untold: untold.size, unpaid }),
+    close: async () => {
+      await telling.stop()
+      await journal.close()
+    }
+  }
+}
+
+const goodMs = (codeRules.codeSeconds + codeRules.clockSeconds) * 1_000
+const nameOf = ({ card, nonce }: PhoneCode): string => `${cardKey(card)} ${nonce}`
