@@ -106,3 +106,22 @@ t.test('what is wrong is told', async t => {
   t.match(told, { code: 2, words: /HOS: there is no curve nights/ })
   t.match(told.words, /taps_per_card 0\.2: 1 to 1000/)
 })
+
+t.test('a day against a ledger of its own', async t => {
+  const json = join(dir, 'day.json')
+  const { status, stdout, stderr } = spawnSync(process.execPath,
+    ['runtime/start.mjs', 'bin/sim.ts', 'day', '--taps', '1500', '--file-records', '400', '--json', json],
+    { cwd: root, encoding: 'utf8' })
+  t.equal(status, 0, stdout + stderr)
+  t.match(stdout, /every fen is accounted for/)
+  const day = JSON.parse(readFileSync(json, 'utf8')) as {
+    taps: number, fen: number, chipsFen: number, owedFen: number, explainedFen: number, problems: string[]
+    nets: { netFen: number }[], disk: { database: number }, seconds: Record<string, number>
+  }
+  t.equal(day.taps, 1_500)
+  t.equal(day.nets.reduce((sum, { netFen }) => sum + netFen, 0), 0, 'what some pay others receive')
+  t.equal(day.owedFen - day.chipsFen, day.explainedFen, 'books and chips differ by what is explained')
+  t.strictSame(Object.keys(day.seconds),
+    ['generated', 'registered', 'delivered', 'cleared and settled', 'audited', 'verified'])
+  t.ok(day.disk.database > 0)
+})

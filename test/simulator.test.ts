@@ -99,7 +99,7 @@ async function stage () {
 
 t.test('what there is, and what to do where it is not', async t => {
   t.match(await sim([]), { code: 0, words: /readers .*\n.*pos /s })
-  for (const name of ['readers', 'pos', 'city', 'stack', 'faults', 'cards']) {
+  for (const name of ['readers', 'pos', 'insurance', 'city', 'day', 'stack', 'faults', 'cards']) {
     const words = new RegExp(`^${name}: .*usage: .*Examples:`, 's')
     t.match(await sim([name, '--help']), { code: 0, words }, name)
   }
@@ -107,6 +107,7 @@ t.test('what there is, and what to do where it is not', async t => {
   t.match(await sim(['pos', '--tpc', '7001']), { code: 2, words: /there is no --tpc; there are --tcp/ })
   t.match(await sim(['pos', '--tcp', '1']), { code: 2, words: /nobody answers at 127\.0\.0\.1:1 .*sim -- stack/s })
   t.match(await sim(['faults', '--runs', 'x']), { code: 2, words: /--runs x: a whole number/ })
+  t.match(await sim(['day', '--taps', '0']), { code: 2, words: /--taps 0: a whole number/ })
   t.match(await sim(['replay']), { code: 2, words: /TAPE is missing/ })
 })
 
@@ -195,4 +196,16 @@ t.test('a bank', async t => {
   t.same(told?.lines.map(({ amountFen, returnReason }) => [amountFen, returnReason]), [
     [-1_153_520n, null], [-100n, null], [100n, 'AC04'], [1_200n, null]
   ], 'paid, paid and sent back, and money that nobody asked for')
+})
+
+t.test('a centre of medical insurance', async t => {
+  const script = [
+    'hospital H4304000001 tier3', 'person P1 active 200.00', 'hospital H4304000001 tier2', 'lose 2207 answr'
+  ]
+  t.match(await sim(['insurance', '--port', '0'], script.slice(0, 1).join('\n')),
+    { code: 1, words: /tier3: one of grassroots, tier1, tier2, tier3-city, tier3-province/ })
+  t.match(await sim(['insurance', '--port', '0'], script.slice(1).join('\n')),
+    { code: 1, words: /the centre is at http.*answr: one of request, answer, late/s })
+  t.match(await sim(['insurance', '--port', '0'], 'person P1 active\nsettled\nheard\n'),
+    { code: 0, words: /none\nnothing$/m })
 })

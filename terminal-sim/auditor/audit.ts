@@ -25,14 +25,21 @@ export type AuditOptions = {
   readonly chips: readonly ChipState[]
   /** Records that somebody was told are safe with the ledger: each must be known there. */
   readonly handedIn?: readonly { readonly card: CardRef, readonly counter: number }[]
+  /**
+   * Of a city of hundreds of thousands: records are asked for those cards alone whose chip and books differ
+   * in value or counter. Where both agree there is nothing to explain.
+   */
+  readonly differingOnly?: boolean
 }
 export type { ChipState }
 
 /** Throws when the ledger does not answer; what is wrong with the money is in the report. */
-export async function audit ({ ledgerUrl, token, chips, handedIn = [] }: AuditOptions): Promise<AuditReport> {
+export async function audit (
+  { ledgerUrl, token, chips, handedIn = [], differingOnly = false }: AuditOptions
+): Promise<AuditReport> {
   const ask = asker(ledgerUrl, token)
   const views = new Map((await all<CardView>(ask, '/v1/cards')).map(view => [cardKey(view.card), view]))
-  const records = groupBy(await all<RecordView>(ask, '/v1/records'), line =>
+  const records = groupBy(differingOnly ? [] : await all<RecordView>(ask, '/v1/records'), line =>
     line.card === null ? '' : cardKey(line.card)
   )
   const trial = (await ask('/v1/accounts')) as TrialBalance
@@ -44,7 +51,11 @@ export async function audit ({ ledgerUrl, token, chips, handedIn = [] }: AuditOp
     const view = views.get(key)
     if (view === undefined) continue
     const movedFen = isOver(view) ? await movedFrom(ask, key) : 0
-    cards.push(explainCard(chip, view, records.get(key) ?? [], movedFen))
+    if (differingOnly && agree(chip, view)) cards.push(agreed(chip))
+    else {
+      const own = differingOnly ? await all<RecordView>(ask, `/v1/records?card=${key}`) : records.get(key)
+      cards.push(explainCard(chip, view, own ?? [], movedFen))
+    }
   }
   const problems = [
     ...unknown.map(
@@ -67,6 +78,14 @@ export async function audit ({ ledgerUrl, token, chips, handedIn = [] }: AuditOp
     problems
   }
 }
+
+const agree = ({ balanceFen, counter }: ChipState, { purse }: CardView): boolean =>
+  Number(purse.shadowFen) === balanceFen && purse.lastCounter === counter
+
+const agreed = ({ card, balanceFen }: ChipState): AuditedCard => ({
+  card, chipFen: balanceFen, lastFen: balanceFen, shadowFen: balanceFen, differenceFen: 0, explanations: [],
+  unexplainedFen: 0, problems: []
+})
 
 const isOver = ({ state }: CardView): boolean => state === 'void' || state === 'cancelled'
 

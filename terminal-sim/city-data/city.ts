@@ -38,6 +38,11 @@ export type City = {
   /** All that came of it; right once `taps` is through. */
   readonly totals: Totals
   cardOf (index: number): CardRef
+  /** What the chip of a card holds and held in the morning; right once `taps` is through. */
+  chipOf (index: number): {
+    readonly balanceFen: number, readonly counter: number
+    readonly opening: { readonly balanceFen: number, readonly counter: number }
+  }
   terminalOf (service: number, terminal: number): { readonly terminal: string, readonly psam: string }
   /** Without cards. */
   registry (): Registry
@@ -91,6 +96,10 @@ export function buildCity (parameters: CityParameters, taps: number, seed: numbe
   })
   return {
     parameters, services, cards, totals, cardOf, terminalOf, startMs,
+    chipOf: index => ({
+      balanceFen: chips.balanceFen[index] ?? 0, counter: chips.counter[index] ?? 0,
+      opening: { balanceFen: chips.openingFen[index] ?? 0, counter: chips.openingCounter[index] ?? 0 }
+    }),
     taps: () => walk({ parameters, services, chips, totals, random: random.fork('taps') }),
     registry: () => registryOf(parameters, services, terminalOf),
     registered: (from, count) => Array.from({ length: Math.min(count, cards - from) }, (_, at): Card => ({

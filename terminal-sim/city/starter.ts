@@ -28,6 +28,7 @@ export type CityEvent =
   | { readonly step: string, readonly total: number }
   | { readonly done: number }
   | { readonly figures: unknown }
+  | { readonly words: string }
 
 export function starterOverIpc (): Starter {
   const ask = askStarter('only bin/demo.ts starts this process: npm run demo')

@@ -2,9 +2,9 @@
 // in, or what goes out, and keep a message under way until it is let go.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { buildAnswer, parseRequest } from '../../schemas/medical/message.ts'
+import { buildAnswer, parseRequest, type RequestMessage } from '../../schemas/medical/message.ts'
 import { dialects, numberOf } from '../../schemas/medical/messages.ts'
-import { createCentre, type Centre } from './centre.ts'
+import { createCentre, type Centre, type Said } from './centre.ts'
 
 /** `request`: it never arrives. `answer`: it is carried out, unheard. `late`: it arrives afterwards. */
 export const losses = ['request', 'answer', 'late'] as const
@@ -23,9 +23,11 @@ export type InsuranceCentre = Centre & {
 
 const { national } = dialects
 
-export async function startInsuranceCentre (
-  { now, port = 0 }: { readonly now: () => number, readonly port?: number }
-): Promise<InsuranceCentre> {
+export async function startInsuranceCentre ({ now, port = 0, onMessage }: {
+  readonly now: () => number, readonly port?: number
+  /** Each message that came in, and what goes out; null: nothing, it is lost. */
+  readonly onMessage?: (message: RequestMessage, said: Said | null) => void
+}): Promise<InsuranceCentre> {
   const centre = createCentre({ now })
   const toLose = new Map<string, Loss[]>()
   const heard: string[] = []
@@ -40,12 +42,13 @@ export async function startInsuranceCentre (
     const number = numberOf(national, message.name)
     heard.push(number)
     const loss = toLose.get(number)?.shift()
-    if (loss === 'request') return
+    if (loss === 'request') return onMessage?.(message, null)
     if (loss === 'late') {
       underWay.push(() => { centre.answer(message) })
-      return
+      return onMessage?.(message, null)
     }
     const said = centre.answer(message)
+    onMessage?.(message, loss === 'answer' ? null : said)
     if (loss === 'answer') return
     send(response, 'no' in said
       ? buildAnswer(message.name, headOf(-1, said.no), null)

@@ -25,7 +25,37 @@ const nameOfIso = (number: FieldNumber): string => `field ${number} ${fieldName(
 /** Local times, references of the centre, keys and signatures. */
 const passingIso: readonly FieldNumber[] = [12, 13, 15, 37, 38, 62, 64]
 
-const readings: Readonly<Record<Exclude<TapeProtocol, 'apdu' | 'polled'>, Reading>> = {
+/** Behind CLA, INS, P1, P2 and the length: names and lengths of what stands there; the rest is `data`. */
+const commandFields: Readonly<Record<string, readonly (readonly [name: string, bytes: number])[]>> = {
+  8050: [['key index', 1], ['amount', 4], ['terminal', 6]],
+  8054: [['sequence', 4], ['date', 4], ['time', 3], ['MAC1', 4]],
+  8070: [
+    ['random', 4], ['counter', 2], ['amount', 4], ['type', 1], ['date', 4], ['time', 3], ['key version', 1],
+    ['algorithm', 1], ['factors', 24]
+  ],
+  8072: [['MAC2', 4]],
+  '80DC': [
+    ['type', 1], ['terminal', 8], ['industry', 1], ['line', 2], ['station', 2], ['operator', 2],
+    ['reserved', 1], ['amount', 4], ['balance', 4], ['date', 4], ['time', 3]
+  ]
+}
+
+const readings: Readonly<Record<Exclude<TapeProtocol, 'polled'>, Reading>> = {
+  apdu: {
+    passing: new Set(['date', 'time']),
+    read: bytes => {
+      const [header, data] = [hex(bytes.subarray(0, 4)), bytes.subarray(5)]
+      const fields = commandFields[header.slice(0, 4)] ?? []
+      const read = new Map([['command', header]])
+      let at = 0
+      for (const [name, length] of fields) {
+        const part = data.subarray(at, at += length)
+        if (part.length > 0) read.set(name, hex(part))
+      }
+      const rest = bytes.length === 5 ? bytes.subarray(4) : data.subarray(at)
+      return rest.length === 0 ? read : read.set(bytes.length === 5 ? 'length' : 'data', hex(rest))
+    }
+  },
   'pos-line': {
     passing: new Set(['time', 'journal']),
     read: bytes => {

@@ -3,13 +3,14 @@
 import { UsageError, type Command, helpOf, readGiven } from './command-line.ts'
 import { bank } from './bank.ts'
 import { centre } from './centre.ts'
+import { insurance } from './insurance.ts'
 import { polled } from './polled.ts'
 import { pos } from './pos.ts'
 import { readers } from './readers.ts'
 import { replay } from './replay.ts'
 import { selfCheck } from './self-check.ts'
 
-const commands: readonly Command[] = [readers, pos, polled, selfCheck, bank, centre, replay]
+const commands: readonly Command[] = [readers, pos, polled, selfCheck, bank, insurance, centre, replay]
 
 const [name = '', ...args] = process.argv.slice(2)
 process.exitCode = await run()

@@ -1,6 +1,6 @@
 // `sim readers`: virtual cards and PSAMs on PC/SC readers of their own pcscd, kept there: tapped, torn off
 // and taken away from the keyboard or by a script. A gateway is told the socket and the names of the readers.
-import { mkdirSync, mkdtempSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -13,8 +13,11 @@ import { tornMoments } from '../scenario/readers.ts'
 import { showYuan } from '../scenario/values.ts'
 import { type Command, type Given, UsageError } from './command-line.ts'
 import { commandName } from './apdu-words.ts'
+import { compareSaid, scriptOf, tapedChips } from './chip-tape.ts'
 import { DeedError, type Deeds, deedsOf, obey, typedRows, type Words } from './keyboard.ts'
 import { town, townCards } from './place.ts'
+import { tellCompared } from './replay.ts'
+import { readTape, type Tape } from './tape.ts'
 
 const say = (line: string): void => { console.log(line) }
 
@@ -44,6 +47,7 @@ async function run (given: Given): Promise<number> {
   const why = whyNoFarm()
   if (why !== null) throw new UsageError(`no virtual readers here: ${why}`)
   const lanes = given.text('lanes').split(',')
+  const tape = tapeOf(given)
   const dir = given.maybe('dir') === null
     ? mkdtempSync(join(tmpdir(), 'sim-readers-'))
     : resolve(given.text('dir'))
@@ -53,22 +57,35 @@ async function run (given: Given): Promise<number> {
   })
   try {
     const bench = { farm, lanes, cards: townCards.map(({ card }) => card) }
-    await makeChips(bench, given)
+    await makeChips(bench, given, tape)
     const quiet = new AbortController()
     const showing = given.has('quiet') ? Promise.resolve() : showExchanges(bench, quiet.signal)
     say(introduction(bench))
-    const code = await obey(deedsFor(bench), { say, script: given.maybe('script') })
+    const code = await obey(deedsFor(bench, tape !== null), { say, script: given.maybe('script') })
     if (given.has('stay')) await new Promise<void>(resolve => { process.once('SIGTERM', () => resolve()) })
     await delay(shownEveryMs)
     quiet.abort()
     await showing
-    return code
+    return code === 0 && tape !== null ? await compared(bench, tape, given) : code
   } finally {
     await farm.stop()
   }
 }
 
-async function makeChips ({ farm, lanes, cards }: Bench, given: Given): Promise<void> {
+function tapeOf (given: Given): Tape | null {
+  const file = given.maybe('tape')
+  return file === null ? null : readTape(readFileSync(file, 'utf8'), file)
+}
+
+/** What was said to the chips of the tape, and what is on it. */
+async function compared ({ farm, lanes: [lane = ''], cards: [card] }: Bench, tape: Tape, given: Given) {
+  const names = { card: card === undefined ? '' : chipOf(card), psam: psamOf(lane) }
+  const all = await Promise.all(tapedChips.map(async one =>
+    compareSaid(tape, one, await farm.exchanges({ chip: names[one] }))))
+  return tellCompared(all.flat().sort((a, b) => a.line - b.line), given, 'commands')
+}
+
+async function makeChips ({ farm, lanes }: Bench, given: Given, tape: Tape | null): Promise<void> {
   const profile = given.text('profile') as ProfileName
   if (!(profile in profiles)) {
     throw new UsageError(`--profile ${profile}: one of ${Object.keys(profiles).join(', ')}`)
@@ -76,18 +93,23 @@ async function makeChips ({ farm, lanes, cards }: Bench, given: Given): Promise<
   const from = given.maybe('from')
   if (from !== null) await farm.restore({ file: resolve(from) })
   else {
-    for (const { card: { issuer, serial }, chipFen, counter } of townCards) {
+    for (const [index, { card: { issuer, serial }, chipFen, counter }] of townCards.entries()) {
+      if (tape !== null && index === 0) {
+        await farm.createScript({ chip: chipOf({ serial }), script: scriptOf(tape, 'card') })
+        continue
+      }
       const card = { profile, issuer, serial, balanceFen: chipFen, offlineCounter: counter, cardClass: 1 }
       await farm.createCard({ chip: chipOf({ serial }), card })
     }
     for (const [index, lane] of lanes.entries()) {
       const further = given.text('psam').slice(0, 10) + String(index).padStart(2, '0')
       const terminal = index === 0 ? town.lane.psam : further
-      await farm.createPsam({ chip: psamOf(lane), psam: { profile, terminal, sequence: 1 } })
+      if (tape !== null && index === 0) {
+        await farm.createScript({ chip: psamOf(lane), script: scriptOf(tape, 'psam') })
+      } else await farm.createPsam({ chip: psamOf(lane), psam: { profile, terminal, sequence: 1 } })
     }
   }
   for (const lane of lanes) await farm.insert({ chip: psamOf(lane), reader: readersOf(lane).psam })
-  void cards
 }
 
 const chipOf = ({ serial }: Pick<CardRef, 'serial'>): string => `card ${serial}`
@@ -106,7 +128,7 @@ const introduction = ({ farm, lanes, cards }: Bench): string => [
 
 /* ---- deeds ---- */
 
-function deedsFor ({ farm, lanes, cards }: Bench): Deeds {
+function deedsFor ({ farm, lanes, cards }: Bench, taped: boolean): Deeds {
   const laneOf = (said = ''): string => {
     if (lanes.includes(said)) return said
     if (said === '' && lanes[0] !== undefined) return lanes[0]
@@ -129,6 +151,7 @@ function deedsFor ({ farm, lanes, cards }: Bench): Deeds {
     if ((await farm.occupants({}))[reader] !== null) await farm.remove({ reader })
   }
   const shown = async (said?: string): Promise<string> => {
+    if (taped && said === '1') return 'card 1 is a tape: what it holds is what the tape says'
     const { purse } = await farm.inspectCard({ chip: chipSaid(said) })
     return `card ${said ?? ''}: ${showYuan(purse.balanceFen)} yuan, counter ${purse.offlineCounter}`
   }
@@ -206,6 +229,9 @@ export const readers: Command = {
     psam: { value: 'HEX', says: 'PSAMs of further lanes count from there', or: '990000000100' },
     dir: { value: 'DIR', says: 'where its socket is; a new place when absent' },
     from: { value: 'FILE', says: 'brings chips back that were saved' },
+    tape: { value: 'FILE', says: 'card 1 and the first PSAM are of this tape; compares what they hear' },
+    exact: { says: 'with a tape: every byte must be the same, the time as well' },
+    all: { says: 'with a tape: shows what passes, too' },
     quiet: { says: 'does not show what chips are told' },
     stay: { says: 'keeps them when the lines are over, until it is ended' },
     script: { value: 'FILE', says: 'reads lines from there, not from the keyboard' }
@@ -213,7 +239,8 @@ export const readers: Command = {
   typed: typedRows(words),
   examples: [
     ['readers --dir /tmp/readers', 'then, elsewhere: npm run sim -- stack --readers /tmp/readers/pcscd.comm'],
-    ['readers --lanes GATE-1,GATE-2 --script morning.txt --stay', 'taps by a file, then waits']
+    ['readers --lanes GATE-1,GATE-2 --script morning.txt --stay', 'taps by a file, then waits'],
+    ['readers --tape docs/examples/t-union-2019-01-08.jsonl', 'the chips of a real device log, byte by byte']
   ],
   run
 }

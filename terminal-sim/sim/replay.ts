@@ -54,7 +54,7 @@ async function run (given: Given): Promise<number> {
   const answerMs = 1_000 * given.whole('answer-seconds', 1, 600)
   const compared = await sayAgain(tape, speed, bytes => { stream.write(bytes) }, next)
   stream.destroy()
-  return tell(compared, given)
+  return tellCompared(compared, given, 'answers')
 }
 
 const silence = { pass: () => undefined, end: () => undefined }
@@ -80,7 +80,8 @@ export async function sayAgain (
   return compared
 }
 
-function tell (compared: readonly Compared[], given: Given): number {
+/** `what`: of the device or to it. The exit code. */
+export function tellCompared (compared: readonly Compared[], given: Given, what: string): number {
   const exact = given.has('exact')
   const wrong = compared.filter(({ differences, now, sameBytes }) =>
     now === null || (exact ? !sameBytes : differences.some(({ passing }) => !passing)))
@@ -93,7 +94,7 @@ function tell (compared: readonly Compared[], given: Given): number {
     }
   }
   const passing = compared.length - same - wrong.length
-  say(`${compared.length} answers: ${same} the same bytes, ${Math.max(0, passing)} differ in what passes, ` +
+  say(`${compared.length} ${what}: ${same} the same bytes, ${Math.max(0, passing)} differ in what passes, ` +
     `${wrong.length} differ`)
   const json = given.maybe('json')
   if (json !== null) writeFileSync(json, JSON.stringify({ compared, wrong: wrong.length }, null, 2) + '\n')
