@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { csvText } from '../ledger/exports/csv.ts'
-import { giveOutJournal } from '../ledger/exports/give-out.ts'
+import { giveOutText } from '../ledger/exports/give-out.ts'
 import type { Column, Row } from '../ledger/exports/sheet.ts'
 import { xlsxStream } from '../ledger/exports/xlsx.ts'
 import { readAudit } from '../ledger/store/audit.ts'
@@ -238,8 +238,8 @@ t.test('a journal of a day waits for its turn, and the log says who took it', as
     yield ''
   }
   const slow = [
-    await giveOutJournal(door.ledger, text(), { by: 'one', date: D, detail: 'kind' }),
-    await giveOutJournal(door.ledger, text(), { by: 'other', date: D, detail: 'kind' })
+    await giveOutText(door.ledger, text(), { what: 'journal', by: 'one', date: D, detail: 'kind' }),
+    await giveOutText(door.ledger, text(), { what: 'journal', by: 'other', date: D, detail: 'kind' })
   ]
   t.equal((await door.ask('auditor', 'GET', path)).json.reason, 'unavailable', 'each holds a snapshot')
   for (const stream of slow) stream.destroy()

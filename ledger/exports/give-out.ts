@@ -30,13 +30,17 @@ export const giveOut = async (ledger: Ledger, sheet: Sheet, order: Order): Promi
     return streamOf(sheet, audited(ledger, sheet, order), order)
   })
 
-/** The books of a date, which name no cards, as a text; who took it is written down before the first byte. */
-export const giveOutJournal = async (
-  ledger: Ledger, text: AsyncGenerator<string>, { by, date, detail }: {
-    readonly by: string, readonly date: string, readonly detail: string
+/**
+ * What names no cards of a date (its books, what everybody may know of it) as a text; who took it is written
+ * down before the first byte.
+ */
+export const giveOutText = async (
+  ledger: Ledger, text: AsyncGenerator<string>, { what, by, date, detail }: {
+    readonly what: 'journal' | 'statistics', readonly by: string, readonly date: string
+    readonly detail: string
   }
 ): Promise<Readable> => await inTurn(ledger, async () => {
-  const deed = { by, action: 'export.give', subject: 'export/journal', detail: { date, detail } }
+  const deed = { by, action: 'export.give', subject: `export/${what}`, detail: { date, detail } }
   await inTransaction(ledger.db, async tx => await audit(tx, ledger.clock.now(), deed))
   return Readable.from(text, { objectMode: false })
 })

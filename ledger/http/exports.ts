@@ -6,7 +6,7 @@ import { LocalDate } from '../../schemas/api.ts'
 import { BandName } from '../../schemas/card-chain.ts'
 import { outcomeNumbers } from '../../schemas/reasons.ts'
 import { layers } from '../../schemas/reconciliation.ts'
-import { giveOut, giveOutJournal, type Format } from '../exports/give-out.ts'
+import { giveOut, giveOutText, type Format } from '../exports/give-out.ts'
 import { hledgerJournal } from '../exports/journal.ts'
 import type { Sheet } from '../exports/sheet.ts'
 import {
@@ -142,7 +142,8 @@ export const exportRoutes = (ledger: Ledger) => async (app: App): Promise<void> 
     const { detail = 'transfer' } = request.query
     const { date } = request.params
     const text = hledgerJournal(ledger.db, date, detail as 'transfer' | 'kind')
-    const stream = await giveOutJournal(ledger, text, { by: callerIn(request).id, date, detail })
+    const stream = await giveOutText(ledger, text,
+      { what: 'journal', by: callerIn(request).id, date, detail })
     return await reply.type('text/plain; charset=utf-8').send(stream)
   })
 }

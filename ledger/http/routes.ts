@@ -36,6 +36,7 @@ import { registryRoutes } from './registry.ts'
 import { reportRoutes } from './reports.ts'
 import { requestRoutes } from './requests.ts'
 import { serviceRoutes } from './services.ts'
+import { statisticsRoutes } from './statistics.ts'
 import { staffRoutes } from './staff.ts'
 import { terminalRoutes } from './terminals.ts'
 import { tracingRoutes } from './tracing.ts'
@@ -79,6 +80,7 @@ const all = [
   proofRoutes,
   transitRoutes,
   treasuryRoutes,
+  statisticsRoutes,
   fareRoutes,
   libraryRoutes,
   clinicRoutes,
