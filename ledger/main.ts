@@ -17,6 +17,7 @@
 //   ledger/main.ts revoke FINGERPRINT     end a certificate at once
 //   ledger/main.ts schema                 what the database looks like
 //   ledger/main.ts journal DATE           the books of a clearing date as an hledger journal
+//   ledger/main.ts archive FOLDER [DATE]  archived dates up to this one as folders, those that are missing
 import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
@@ -26,13 +27,15 @@ import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import { offsetClock, systemClock, type Clock } from '../runtime/clock.ts'
 import { readConfig } from '../runtime/config.ts'
-import { parseIso } from '../runtime/instants.ts'
+import { localDate, parseIso } from '../runtime/instants.ts'
 import { createLog } from '../runtime/log.ts'
 import { secretsIn } from '../runtime/secret-file.ts'
 import { announceReady } from '../runtime/supervise.ts'
 import { acceptRestore } from './proof/accept-restore.ts'
 import type { DoorTls } from './http/app.ts'
 import { certify, revoke } from './people/certificates.ts'
+import { lastToArchive } from './store/archive.ts'
+import { makeArchive, writeArchive } from './day/archive.ts'
 import { bootstrap, BootstrapFile } from './people/bootstrap.ts'
 import { startCourier } from './jobs/courier.ts'
 import { hledgerJournal } from './exports/journal.ts'
@@ -104,6 +107,7 @@ const Keeping = Type.Object({
 type Command = (...args: string[]) => Promise<void>
 const commands: Readonly<Record<string, Command>> = {
   serve, migrate: migrateOnly, bootstrap: addStaff, keys, verify, prove: printProof, journal: printJournal,
+  archive,
   'accept-restore': acceptOlder, partitions, retention, certify: bind, revoke: end, schema: printSchema
 }
 
@@ -272,6 +276,17 @@ async function printProof (...args: string[]): Promise<void> {
     return await proveConsistency(db, Number(id), second === undefined ? undefined : Number(second))
   })
   process.stdout.write(JSON.stringify(document, null, 2) + '\n')
+}
+
+async function archive (folder = '', until = ''): Promise<void> {
+  if (folder === '') throw new Error('into which folder?')
+  const clock = systemClock
+  await withDatabase(async db => {
+    const last = until === '' ? await lastToArchive(db, localDate(clock.now())) : until
+    if (last === null) throw new Error('no date is instructed and over yet')
+    await makeArchive({ db, clock }, last, 'system')
+    for (const date of await writeArchive(db, folder, last)) console.log(date)
+  })
 }
 
 async function printJournal (date = '', detail = 'transfer'): Promise<void> {

@@ -30,7 +30,7 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   card_replacement: 'books', card_return: 'books', fare_entry: 'books', exit_decision: 'books',
   residual: 'books', library_payment: 'books', library_payment_part: 'books',
   library_rules: 'books', service_rules: 'books', service_event: 'books',
-  service_share: 'books', treasury_claim: 'books', treasury_payment: 'books',
+  service_share: 'books', treasury_claim: 'books', treasury_payment: 'books', archive_day: 'books',
   clinic_settlement: 'books', clinic_add: 'books', clinic_effect: 'books', clinic_rule_set: 'books',
   clinic_accumulator: 'books',
   dispute: 'books', dispute_step: 'books', audit: 'books', proposal: 'books', proposal_decision: 'books',

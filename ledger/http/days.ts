@@ -3,14 +3,17 @@ import { Type } from 'typebox'
 import {
   Approval, dayStates, DayView, Instruction, LocalDate, Statement, type DayState
 } from '../../schemas/api.ts'
+import { startOfDate } from '../../runtime/instants.ts'
 import { Charge, GeneralLedger } from '../../schemas/settlement.ts'
 import { TracedPosition } from '../../schemas/tracing.ts'
+import { archiveDigest, makeArchive, readArchive } from '../day/archive.ts'
 import { closeDay } from '../day/close-day.ts'
 import {
   viewCharges, viewDay, viewDays, viewGeneralLedger, viewInstructions, viewPositions, viewStatement
 } from '../day/day-view.ts'
 import { instructionStates, type InstructionState } from '../core/settlement.ts'
 import type { Ledger } from '../ledger.ts'
+import { tarOf } from '../exports/tar.ts'
 import { approveDay, instructDay } from '../day/settle.ts'
 import type { App } from './app.ts'
 import { callerIn, type Capacity } from './auth.ts'
@@ -29,6 +32,7 @@ const book = '[a-z]{1,12}'
 const Party = Type.Optional(Type.String({ pattern: `^${party}$`, description: 'of this party only' }))
 const ofParty = (query: { party?: string }) => (one: { party: string }): boolean =>
   query.party === undefined || one.party === query.party
+const Tar = Type.Unsafe<Buffer>(Type.String())
 const looking: readonly Capacity[] = ['staff', 'auditor']
 
 export const dayRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
@@ -76,6 +80,28 @@ export const dayRoutes = (ledger: Ledger) => async (app: App): Promise<void> => 
   }, async request => {
     await instructDay(ledger, request.params.date, callerIn(request).id)
     return await viewDay(ledger, request.params.date)
+  })
+
+  app.post('/v1/days/:date/archive', {
+    config: { allow: ['settler'], cityWide: true, repeated: 'What was archived stays as it is.' },
+    schema: { params: Day, response: { 200: Type.Object({ sha256: Type.String() }, closed) } }
+  }, async request => {
+    const { date } = request.params
+    await makeArchive(ledger, date, callerIn(request).id)
+    return { sha256: await archiveDigest(ledger.db, date) }
+  })
+
+  app.get('/v1/days/:date/archive.tar', {
+    config: { allow: looking },
+    schema: {
+      params: Day, response: { 200: { content: { 'application/x-tar': { schema: Tar } } } }
+    }
+  }, async (request, reply) => {
+    const { date } = request.params
+    const files = await readArchive(ledger.db, date)
+    const tar = tarOf(files.map(({ name, text }) => ({ name: `${date}/${name}`, text })),
+      startOfDate(date) / 1_000)
+    return await reply.type('application/x-tar').send(tar)
   })
 
   app.get('/v1/positions/:date', {

@@ -128,6 +128,8 @@ export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
   'GET /v1/consistency': ['not_found'],
   'GET /v1/statistics/:date/fare_transactions.csv': ['day_state', 'not_found'],
   'GET /v1/statistics/:date/station_activities.csv': ['day_state', 'not_found'],
+  'POST /v1/days/:date/archive': ['day_state', 'not_found'],
+  'GET /v1/days/:date/archive.tar': ['not_found'],
   'POST /v1/treasury/claims': ['conditions_not_met', 'day_state', 'registry_invalid'],
   'GET /v1/treasury/claims/:claim': ['not_found'],
   'GET /v1/treasury/claims/:claim/document': ['not_found'],

@@ -14,7 +14,7 @@ export const appendOnly = [
   'city_list_version', 'parameter_applied', 'national_batch', 'national_receipt', 'national_return',
   'library_payment_part', 'note', 'head_given', 'ride', 'fare_entry', 'clinic_rule_set', 'clinic_add',
   'clinic_effect', 'clinic_reversed', 'card_move', 'card_application_step',
-  'service_share', 'treasury_claim', 'treasury_payment'
+  'service_share', 'treasury_claim', 'treasury_payment', 'archive_day'
 ] as const
 
 /** Makes the role where it is missing and gives it its rights on every table there is. */

@@ -87,6 +87,16 @@ create table alert (
 );
 CREATE INDEX alert_date ON public.alert USING btree (clearing_date, alert_id);
 
+create table archive_day (
+  clearing_date date not null,
+  digest bytea not null,
+  made_at timestamp with time zone not null,
+  made_by text not null,
+  manifest text not null,
+  constraint archive_day_pkey PRIMARY KEY (clearing_date),
+  constraint archive_day_digest_key UNIQUE (digest)
+);
+
 create table audit (
   action text not null,
   at timestamp with time zone not null,

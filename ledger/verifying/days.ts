@@ -3,6 +3,7 @@
 import { groupBy } from '../../runtime/collections.ts'
 import { approversNeeded, clearedDigest, positionsDigest } from '../core/day.ts'
 import { netSums } from '../core/settlement.ts'
+import { archiveDifferences } from '../day/archive.ts'
 import { headingDifferences } from '../store/general-ledger.ts'
 import { readCharges, readPositions } from '../store/settlement.ts'
 import { clearedDays, clearingCommitments } from '../store/verification.ts'
@@ -25,6 +26,10 @@ export const dayChecks: readonly BookCheck[] = [
   {
     name: 'statements are those that were issued',
     run: async ({ tx, start }) => equal(await statementDifferences(tx, start))
+  },
+  {
+    name: 'archived dates are what was archived',
+    run: async ({ tx }) => equal(await archiveDifferences(tx))
   },
   {
     name: 'instructions are those that were made',
