@@ -2,7 +2,9 @@
 // card that leaves at every command and comes back.
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { type Answer, type Channel, channelOf, conversing, goOns } from '../gateway/pcsc/exchange.ts'
+import {
+  type Answer, type Channel, type Step, channelOf, conversing, goOns, timed
+} from '../gateway/pcsc/exchange.ts'
 import {
   type HopFrame, type HopKind, cutAnswers, cutHop, cutSteps, hopFrame, hopKinds, hopReader, packAnswers,
   packSteps
@@ -16,7 +18,7 @@ import { entriesOf } from '../gateway/spool/recover.ts'
 import { openSpool } from '../gateway/spool/spool.ts'
 import { manualClock } from '../runtime/clock.ts'
 import { createLog } from '../runtime/log.ts'
-import { unhex } from '../schemas/epurse/hex.ts'
+import { hex, unhex } from '../schemas/epurse/hex.ts'
 import { profiles } from '../schemas/epurse/profiles.ts'
 import { type CardRules, type LaneConfig, type TapReason, tapReasons } from '../schemas/gateway.ts'
 import { type TransactionRecord, eventContent } from '../schemas/record.ts'
@@ -679,6 +681,36 @@ t.test('any walk of a card through the city, torn anywhere: nothing lost, nothin
   }), { numRuns: 300 })
 })
 
+t.test('a relay: what one chip answered, in the command to another, within one errand', async t => {
+  const told: string[] = []
+  const onPsam: Line[] = [['P', '80 FF 00 A1A2 00 B1', '9000']]
+  const { card, psam } = scripted([
+    ['C', '80 01', 'B1 00 A1A2 9000'], ...onPsam, ['C', '80 02', '00 9000']
+  ], message => t.fail(message))
+  const copies = [{ from: 2, length: 2, to: 3 }, { from: 0, length: 1, to: 6 }]
+  const relay = (to: Channel): Step => ({
+    command: unhex('80FF0000000000'), goOn: 'always', relay: { to, copies }
+  })
+  const first: Step = { command: unhex('8001'), goOn: 'if_ok' }
+  t.match(await card.run([first, relay(psam)]), [{ sw: 0x9000 }, { sw: 0x9000, data: { length: 0 } }])
+  t.equal((await card.run([{ ...first, command: unhex('8002') }, relay(psam)])).length, 1,
+    'one byte is no answer to copy three from: nothing is sent')
+
+  let clockMs = 0
+  const card2 = timed({
+    ...channelOf(async () => ({ kind: 'unknown', why: 'unused' })),
+    // As a process of readers does: the answer is there, and the other chip hears how long it took.
+    run: async steps => {
+      clockMs += 10
+      for (const { command, relay } of steps) relay?.to.heard?.(command, { kind: 'unknown', why: 'gone' }, 4)
+      return []
+    }
+  }, () => clockMs, ms => { told.push(`card ${ms}`) })
+  const psam2 = timed(psam, () => clockMs, ms => { told.push(`psam ${ms}`) })
+  await card2.run([first, relay(psam2)])
+  t.same(told, ['psam 4', 'card 6'], 'the time of each is its own')
+})
+
 /* ---- the process of the readers: its frames, and when it must go ---- */
 
 t.test('frames to the process of the readers: whole, in pieces, glued', t => {
@@ -714,6 +746,19 @@ t.test('frames to the process of the readers: whole, in pieces, glued', t => {
     const taken = cutAnswers(packAnswers(sent))
     return JSON.stringify(taken.map(plain)) === JSON.stringify(sent.map(plain))
   }))
+  const nowhere = channelOf(async () => ({ kind: 'unknown', why: 'unused' }))
+  const at = (connection: number): Channel => ({ ...nowhere, remote: { process: {}, connection } })
+  const relayed: Step = {
+    command: unhex('8070'), goOn: 'always',
+    relay: { to: at(0x01020304), copies: [{ from: 11, length: 4, to: 5 }, { from: 4, length: 2, to: 9 }] }
+  }
+  const onWire = '80 000D 01020304 02 0B0405 040209 8070'
+  t.equal(hex(packSteps([relayed])), onWire.replace(/ /g, ''),
+    'relay 80, length 13, connection 4, two copies, command')
+  t.same(JSON.stringify(cutSteps(unhex(onWire), at)), JSON.stringify([relayed]))
+  t.throws(() => packSteps([{ ...relayed, relay: { to: nowhere, copies: [] } }]), /at no reader of this process/)
+  t.throws(() => cutSteps(unhex(onWire)), /connection 16909060 where none can be/)
+  t.throws(() => cutSteps(unhex('80 0007 00000001 01 0B04'), at), /no relay: 7 bytes/)
   t.throws(() => cutSteps(Uint8Array.of(0, 0)), /cut off at byte 0/)
   t.throws(() => cutSteps(Uint8Array.of(9, 0, 0)), /no step: 9/)
   t.throws(() => cutAnswers(Uint8Array.of(0, 0, 1, 0)), /no answer: 0/)

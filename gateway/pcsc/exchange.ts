@@ -17,10 +17,21 @@ export type Channel = {
    * process costs 0.3 ms each time. The answers up to the first after which it does not go on.
    */
   run (steps: readonly Step[]): Promise<Answer[]>
+  /** Which connection it is of which process of readers; absent: of none. */
+  readonly remote?: { readonly process: object, readonly connection: number }
+  /** Told of what was relayed to it by an errand to another chip, and how long its answer took. */
+  heard? (command: Uint8Array, answer: Answer, tookMs: number): void
 }
 
 /** `goOn`: after which answer the next command is sent; after an unknown one it never is. */
-export type Step = { readonly command: Uint8Array, readonly goOn: GoOn }
+export type Step = { readonly command: Uint8Array, readonly goOn: GoOn, readonly relay?: Relay }
+/**
+ * To another chip, with what the chip of the errand has just said: its PSAM signs what a card answers, and
+ * nothing comes back in between. Where the answer before has not these bytes, the errand ends.
+ */
+export type Relay = { readonly to: Channel, readonly copies: readonly Copy[] }
+/** `length` bytes from `from` of the data of the answer before, at `to` of the command. */
+export type Copy = { readonly from: number, readonly length: number, readonly to: number }
 export const goOns = ['always', 'if_ok', 'if_balance'] as const
 /** `if_balance`: GET BALANCE says more than nothing. */
 export type GoOn = typeof goOns[number]
@@ -30,14 +41,27 @@ export const channelOf = (transmit: Channel['transmit']): Channel => ({
   transmit,
   run: async steps => {
     const answers: Answer[] = []
-    for (const { command, goOn } of steps) {
-      const answer = await transmit(command)
+    for (const { command, goOn, relay } of steps) {
+      const whole = relay === undefined ? command : withCopies(command, relay.copies, answers.at(-1))
+      if (whole === null) break
+      const answer = await (relay?.to.transmit ?? transmit)(whole)
       answers.push(answer)
       if (!goesOn(goOn, answer)) break
     }
     return answers
   }
 })
+
+function withCopies (
+  command: Uint8Array, copies: readonly Copy[], before: Answer | undefined
+): Uint8Array | null {
+  const data = before?.kind === 'answer' ? before.data : nothing
+  if (copies.some(({ from, length }) => from + length > data.length)) return null
+  const whole = Uint8Array.from(command)
+  for (const { from, length, to } of copies) whole.set(data.subarray(from, from + length), to)
+  return whole
+}
+const nothing = new Uint8Array(0)
 
 function goesOn (goOn: GoOn, answer: Answer): boolean {
   if (answer.kind === 'unknown') return false
@@ -69,17 +93,41 @@ export const conversing = (transmit: Channel['transmit']): Channel => channelOf(
 })
 const partsMax = 8
 
-/** The channel, and what is told of the time each answer, or errand, took. */
+/**
+ * The channel, and what is told of the time each answer, or errand, took; what an errand waited for another
+ * chip is told to that one.
+ */
 export function timed (channel: Channel, nowMs: () => number, tell: (durationMs: number) => void): Channel {
-  const timing = async <T>(work: Promise<T>): Promise<T> => {
-    const startMs = nowMs()
-    const done = await work
-    tell(nowMs() - startMs)
-    return done
-  }
   return {
-    transmit: command => timing(channel.transmit(command)), run: steps => timing(channel.run(steps))
+    ...channel,
+    transmit: async command => {
+      const startMs = nowMs()
+      const answer = await channel.transmit(command)
+      tell(nowMs() - startMs)
+      return answer
+    },
+    run: async steps => {
+      const startMs = nowMs()
+      let elsewhereMs = 0
+      const answers = await channel.run(steps.map(step => heardBy(step, tookMs => { elsewhereMs += tookMs })))
+      tell(nowMs() - startMs - elsewhereMs)
+      return answers
+    },
+    heard: (command, answer, tookMs) => {
+      tell(tookMs)
+      channel.heard?.(command, answer, tookMs)
+    }
   }
+}
+
+function heardBy (step: Step, listener: (tookMs: number) => void): Step {
+  if (step.relay === undefined) return step
+  const { to } = step.relay
+  const heard: Channel['heard'] = (command, answer, tookMs) => {
+    listener(tookMs)
+    to.heard?.(command, answer, tookMs)
+  }
+  return { ...step, relay: { ...step.relay, to: { ...to, heard } } }
 }
 
 /** T=0 has no place for Le behind data (ISO/IEC 7816-3, 12.2.1 case 4): the chip says 61xx instead. */

@@ -1,6 +1,6 @@
 // What is said between a gateway and the process that holds its readers: frames of one layout over a pipe.
 // Bytes are cut and built here; it refuses to know pipes, processes and readers.
-import { type Answer, type Step, goOns } from './exchange.ts'
+import { type Answer, type Channel, type Copy, type Step, goOns } from './exchange.ts'
 
 /** Kinds of frame; what number, value and bytes mean in each. */
 export const hopKinds = {
@@ -20,7 +20,7 @@ export const hopKinds = {
   event: { code: 0x84, number: 'reader', value: 'event', bytes: 'moment in µs, 8; call, 4 or none' },
   connected: { code: 0x85, number: 'call', value: 'connection', bytes: 'answers to the first steps' },
   failed: { code: 0x86, number: 'call', value: '-', bytes: 'why' },
-  answers: { code: 0x87, number: 'call', value: '-', bytes: 'answers' },
+  answers: { code: 0x87, number: 'call', value: 'µs that relays took', bytes: 'answers' },
   closed: { code: 0x89, number: 'call', value: '-', bytes: '-' },
   /** Answer to ping. */
   pong: { code: 0x8A, number: 'readers that hang', value: 'failures of the service', bytes: '-' }
@@ -134,16 +134,50 @@ export function cutGreeting (bytes: Uint8Array): Greeting {
 
 /* ---- steps and answers in the bytes of a frame: one byte, length of what follows, 2, and that ---- */
 
-/** The byte is the place in `goOns`. */
+/**
+ * The byte is the place in `goOns`, and 80 more for a relay: its connection, 4, how many copies, 1, and each
+ * as from, length, to come before the command then.
+ */
 export const packSteps = (steps: readonly Step[]): Uint8Array =>
-  Buffer.concat(steps.map(({ command, goOn }) => part(goOns.indexOf(goOn), command)))
+  Buffer.concat(steps.map(({ command, goOn, relay }) => {
+    const code = goOns.indexOf(goOn)
+    if (relay === undefined) return part(code, command)
+    const { to: { remote }, copies } = relay
+    if (remote === undefined) throw new RangeError('a relay to a chip that is at no reader of this process')
+    const head = Buffer.alloc(relayHeadBytes)
+    head.writeUInt32BE(remote.connection)
+    head[4] = copies.length
+    const places = copies.flatMap(({ from, length, to }) => [from, length, to])
+    return part(code | relayed, Buffer.concat([head, Uint8Array.from(places), command]))
+  }))
+const relayed = 0x80
+const relayHeadBytes = 5
 
-/** Throws a RangeError on bytes that are no steps. */
-export const cutSteps = (bytes: Uint8Array): Step[] => cutParts(bytes).map(({ code, body, at }) => {
-  const goOn = goOns[code]
-  if (goOn === undefined) throw new RangeError(`no step: ${code}, offset ${at}`)
-  return { command: body, goOn }
-})
+/** `channelOf`: a connection by its number. Throws a RangeError on bytes that are no steps. */
+export const cutSteps = (bytes: Uint8Array, channelOf: (connection: number) => Channel = noChannel): Step[] =>
+  cutParts(bytes).map(({ code, body, at }) => {
+    const goOn = goOns[code & ~relayed]
+    if (goOn === undefined) throw new RangeError(`no step: ${code}, offset ${at}`)
+    if (code < relayed) return { command: body, goOn }
+    const commandAt = relayHeadBytes + 3 * (body[4] ?? 0)
+    if (body.length < commandAt) throw new RangeError(`no relay: ${body.length} bytes, offset ${at}`)
+    const to = channelOf(Buffer.from(body.buffer, body.byteOffset, body.length).readUInt32BE())
+    const command = body.subarray(commandAt)
+    return { command, goOn, relay: { to, copies: cutCopies(body.subarray(relayHeadBytes, commandAt)) } }
+  })
+
+const noChannel = (connection: number): Channel => {
+  throw new RangeError(`a relay to connection ${connection} where none can be`)
+}
+
+function cutCopies (places: Uint8Array): Copy[] {
+  const copies: Copy[] = []
+  for (let at = 0; at < places.length; at += 3) {
+    const [from = 0, length = 0, to = 0] = places.subarray(at, at + 3)
+    copies.push({ from, length, to })
+  }
+  return copies
+}
 
 /** The byte is 0 before status word and data, 1 before the reason why there is no answer. */
 export const packAnswers = (answers: readonly Answer[]): Uint8Array =>

@@ -152,8 +152,15 @@ export const noPsam: PsamKeeper = {
 }
 
 /** The channel, and what is called when an answer is missed. */
-const watched = (channel: Channel, onMissed: () => void): Channel => channelOf(async command => {
-  const answer = await channel.transmit(command)
-  if (answer.kind === 'unknown') onMissed()
-  return answer
-})
+function watched (channel: Channel, onMissed: () => void): Channel {
+  const { transmit, run } = channelOf(async command => {
+    const answer = await channel.transmit(command)
+    if (answer.kind === 'unknown') onMissed()
+    return answer
+  })
+  const heard: Channel['heard'] = (command, answer, tookMs) => {
+    if (answer.kind === 'unknown') onMissed()
+    channel.heard?.(command, answer, tookMs)
+  }
+  return { ...channel, transmit, run, heard }
+}

@@ -1,15 +1,15 @@
 // The PSAM of a lane: start of day, signing a purchase, checking the card's answer. One that failed is not
 // trusted again before its next start of day. It refuses to know readers and what is sold.
 import {
-  type InitPurchaseAnswer, parsePsamMac1, psamAuthCode, psamCheckMac2, psamInitMac1, readBinary, selectByFid,
-  selectByName
+  type InitPurchaseAnswer, initIntoPsamMac1, parsePsamMac1, psamAuthCode, psamCheckMac2, psamInitMac1,
+  readBinary, selectByFid, selectByName
 } from '../../schemas/epurse/apdu.ts'
 import { psam0015, psam0016 } from '../../schemas/epurse/files.ts'
 import { readU32, unhex } from '../../schemas/epurse/hex.ts'
 import { decode } from '../../schemas/epurse/layout.ts'
 import { type Profile, profiles } from '../../schemas/epurse/profiles.ts'
 import { describeStatus, isOk } from '../../schemas/epurse/status-words.ts'
-import type { Answer, Channel } from './exchange.ts'
+import type { Answer, Channel, Step } from './exchange.ts'
 
 export type Psam = {
   readonly serial: string
@@ -20,6 +20,11 @@ export type Psam = {
   /** Sequence of the last signature; MAC2 of that purchase, and of no other, can be checked. */
   lastSequence (): number | null
   sign (request: SigningRequest): Promise<Signature>
+  /**
+   * The same in the errand in which the card answers to INITIALIZE, right behind it. Null where the module
+   * has to be told something else before.
+   */
+  relayed (request: Omit<SigningRequest, 'init'>): RelayedSigning | null
   checkMac2 (mac2: Uint8Array): Promise<'right' | 'wrong' | 'lost'>
 }
 
@@ -32,6 +37,8 @@ export type SigningRequest = {
   readonly factors: readonly Uint8Array[]
   readonly authCode: Uint8Array | null
 }
+
+export type RelayedSigning = { readonly step: Step, read (answer: Answer): Signature }
 
 export type Signature =
   | { kind: 'signed', sequence4: Uint8Array, sequence: number, mac1: Uint8Array }
@@ -120,19 +127,27 @@ function readyPsam (
       const answer = await channel.transmit(command)
       if (!isGood(answer)) return badOf(answer)
     }
-    const signature = await initialise(request)
+    const signature = signatureOf(await channel.transmit(initialiseFor(request)))
     if (signature.kind === 'signed') selected = text
     return signature
   }
 
-  async function initialise (
-    { init, amountFen, type, dateTime, factors }: SigningRequest
-  ): Promise<Signature> {
-    const { rand4, counter, keyVersion, algorithm } = init
-    const date4 = dateTime.subarray(0, 4)
-    const time3 = dateTime.subarray(4)
-    const answer = await channel.transmit(
-      psamInitMac1({ rand4, counter, amountFen, type, date4, time3, keyVersion, algorithm, factors }))
+  function relayed (request: Omit<SigningRequest, 'init'>): RelayedSigning | null {
+    const text = selectText(request.profile)
+    if (text !== selected || request.authCode !== null) return null
+    const command = initialiseFor({ ...request, init: toBeCopied })
+    return {
+      step: { command, goOn: 'always', relay: { to: channel, copies: initIntoPsamMac1 } },
+      read: answer => {
+        const signature = signatureOf(answer)
+        if (signature.kind !== 'signed') selected = undefined
+        return signature
+      }
+    }
+  }
+
+  function signatureOf (answer: Answer): Signature {
+    lastSequence = null
     if (!isGood(answer)) return badOf(answer)
     const signed = parsePsamMac1(answer.data)
     if (!signed.ok) return { kind: 'refused', why: signed.error }
@@ -154,8 +169,18 @@ function readyPsam (
     keyIndex: profile => applications.get(selectText(profile))?.keyIndex ?? null,
     lastSequence: () => lastSequence,
     sign,
+    relayed,
     checkMac2
   }
+}
+
+function initialiseFor ({ init, amountFen, type, dateTime, factors }: SigningRequest): Uint8Array {
+  const { rand4, counter, keyVersion, algorithm } = init
+  const [date4, time3] = [dateTime.subarray(0, 4), dateTime.subarray(4)]
+  return psamInitMac1({ rand4, counter, amountFen, type, date4, time3, keyVersion, algorithm, factors })
+}
+const toBeCopied: InitPurchaseAnswer = {
+  balanceFen: 0, counter: 0, overdraftFen: 0, keyVersion: 0, algorithm: 0, rand4: new Uint8Array(4)
 }
 
 type Good = Extract<Answer, { kind: 'answer' }>

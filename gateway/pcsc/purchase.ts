@@ -287,8 +287,8 @@ async function verify (
 ): Promise<TapReason> {
   const { spool, psam, lane, clock, charge } = tapping
   const atMs = clock.now()
-  const [checked] = await Promise.all([
-    psam.checkMac2(mac2), spool.record({ intent, lane: lane.lane, record, settled: true })
+  const [, checked] = await Promise.all([
+    spool.record({ intent, lane: lane.lane, record, settled: true }), psam.checkMac2(mac2)
   ])
   killPoint('after-record')
   if (checked !== 'lost') return checked === 'right' ? 'paid' : 'mac2_wrong'

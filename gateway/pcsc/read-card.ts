@@ -45,7 +45,7 @@ export async function readCard (
 ): Promise<Seen> {
   let answers = greeting
   for (const { accepted, steps } of applicationsFor(rules)) {
-    const [selected, ...files] = answers ?? await card.run(steps)
+    const [selected, ...files] = answers ?? await card.run(steps())
     answers = null
     if (selected === undefined || selected.kind === 'unknown') return left
     if (isLocked(selected.sw)) return lockedCard(selected.data)
@@ -55,26 +55,27 @@ export async function readCard (
 }
 
 /** What is said first to every card: the application that most have, and its files. */
-export const greetingFor = (rules: CardRules): readonly Step[] => applicationsFor(rules)[0]?.steps ?? []
+export const greetingFor = (rules: CardRules): readonly Step[] =>
+  applicationsFor(rules).next().value?.steps() ?? []
 
-type Application = { readonly accepted: readonly ProfileName[], readonly steps: readonly Step[] }
+type Application = { readonly accepted: readonly ProfileName[], steps (): readonly Step[] }
 
 /** In the published order. Only where SELECT and the first file succeed are the others asked for. */
-const applicationsFor = (rules: CardRules): Application[] => selectionOrder.flatMap(row => {
-  const { aid, profiles: names } = row
-  const accepted = names.filter(name => rulesOf(rules, name).accepted !== false)
-  const [first] = accepted
-  if (first === undefined) return []
-  const [file15, ...others] = profiles[first].reads
-  return {
-    accepted,
-    steps: [
-      { command: selectByName(aid), goOn: 'if_ok' as const },
-      ...file15 === undefined ? [] : [{ command: readCommand(file15), goOn: 'if_ok' as const }],
-      ...others.map(file => ({ command: readCommand(file), goOn: 'always' as const }))
-    ]
+function * applicationsFor (rules: CardRules): Generator<Application, undefined> {
+  for (const { aid, profiles: names } of selectionOrder) {
+    const accepted = names.filter(name => rulesOf(rules, name).accepted !== false)
+    const [first] = accepted
+    if (first !== undefined) yield { accepted, steps: () => stepsInto(aid, profiles[first].reads) }
   }
-})
+}
+
+function stepsInto (aid: Uint8Array, [file15, ...others]: readonly FileToRead[]): Step[] {
+  return [
+    { command: selectByName(aid), goOn: 'if_ok' },
+    ...file15 === undefined ? [] : [{ command: readCommand(file15), goOn: 'if_ok' } as const],
+    ...others.map(file => ({ command: readCommand(file), goOn: 'always' } as const))
+  ]
+}
 
 export const rulesOf = (rules: CardRules, name: ProfileName): ProfileRules => rules.profiles?.[name] ?? {}
 

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { pauseMs } from '../../runtime/http-client.ts'
 import type { Log } from '../../runtime/log.ts'
 import { nodeCommand } from '../../runtime/supervise.ts'
-import type { Answer, Step } from './exchange.ts'
+import { type Answer, type Step, channelOf } from './exchange.ts'
 import {
   type Greeting, type HopFrame, type HopKind, callsMax, cutAnswers, cutMoment, dispositions, hopFrame,
   hopReader, nowUs, packGreeting, packSteps, readerEvents, readerStates
@@ -326,14 +326,25 @@ const textOf = ({ bytes }: HopFrame) => Buffer.from(bytes).toString()
 function connectionOf (
   name: string, at: Running, { value: number, bytes }: HopFrame, greeted: boolean
 ): Connection {
-  const run = async (steps: readonly Step[]): Promise<Answer[]> => {
+  async function ask (steps: readonly Step[]): Promise<Answer[]> {
     const reply = await at.call('run', number, packSteps(steps))
-    return reply === null ? [{ kind: 'unknown', why: gone(name) }] : cutAnswers(reply.bytes)
+    const answers: Answer[] = reply === null
+      ? [{ kind: 'unknown', why: gone(name) }]
+      : cutAnswers(reply.bytes)
+    for (const [index, { command, relay }] of steps.entries()) {
+      const answer = answers[index]
+      if (answer !== undefined) relay?.to.heard?.(command, answer, (reply?.value ?? 0) / 1_000)
+    }
+    return answers
   }
+  const transmit = async (command: Uint8Array) => (await ask([{ command, goOn: 'always' }]))[0] ?? unsaid
+  const oneByOne = channelOf(transmit)
+  const isHere = ({ relay }: Step) => relay === undefined || relay.to.remote?.process === at
   return {
     greeting: greeted ? cutAnswers(bytes) : null,
-    transmit: async command => (await run([{ command, goOn: 'always' }]))[0] ?? unsaid,
-    run,
+    remote: { process: at, connection: number },
+    transmit,
+    run: steps => steps.every(isHere) ? ask(steps) : oneByOne.run(steps),
     close: async disposition => {
       await at.call('close', number, Uint8Array.of(dispositions.indexOf(disposition)))
     }

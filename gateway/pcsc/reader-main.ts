@@ -6,7 +6,7 @@ import {
   type Greeting, type HopFrame, type HopKind, callsMax, cutGreeting, cutSteps, dispositions, hopFrame,
   hopReader, nowUs, packAnswers, packMoment, readerEvents, readerStates
 } from './hop-frames.ts'
-import type { Answer } from './exchange.ts'
+import { channelOf, timed } from './exchange.ts'
 import { type Connection, type Reader, openPcsc } from './port.ts'
 
 const pipe = new Socket({ fd: 3, readable: true, writable: true })
@@ -25,7 +25,7 @@ async function main (): Promise<void> {
   let connectionsMade = 0
   let greeted = 0
   const pcsc = await openPcsc({
-    log: createLog('readers'), random: Math.random, nowMs: () => performance.now(), onState: tellState
+    log: createLog('readers'), random: Math.random, nowMs, onState: tellState
   })
 
   function tellState (reader: Reader): void {
@@ -65,8 +65,11 @@ async function main (): Promise<void> {
   }
 
   async function run (call: number, number: number, asked: Uint8Array): Promise<void> {
-    const answers = await connections.get(number)?.connection.run(cutSteps(asked)) ?? [closed]
-    say('answers', call, 0, packAnswers(answers))
+    let relayedMs = 0
+    const other = (to: number) =>
+      timed(connections.get(to)?.connection ?? closedChannel, nowMs, ms => { relayedMs += ms })
+    const answers = await (connections.get(number)?.connection ?? closedChannel).run(cutSteps(asked, other))
+    say('answers', call, Math.round(relayedMs * 1_000), packAnswers(answers))
   }
 
   async function close (call: number, number: number, disposition: number): Promise<void> {
@@ -101,7 +104,8 @@ async function main (): Promise<void> {
   say('ready', 0, 0)
 }
 
-const closed: Answer = { kind: 'unknown', why: 'the connection is closed' }
+const nowMs = () => performance.now()
+const closedChannel = channelOf(async () => ({ kind: 'unknown', why: 'the connection is closed' }))
 
 /** A thread may hang in a chip for ever; an orderly exit would wait for it. */
 const end = () => { process.kill(process.pid, 'SIGKILL') }

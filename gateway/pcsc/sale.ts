@@ -48,18 +48,25 @@ export async function prepareSale (card: Channel, psam: Psam, offer: Offer): Pro
   const type = purchaseType(rules, seen)
   const initialise = initialiseFor(psam, seen, due, type)
   const asked = { command: getBalance(2, seen.profile.balanceSelector), goOn: 'if_balance' } as const
-  const [balance, answered] = await card.run(
-    initialise === null ? [asked] : [asked, { command: initialise, goOn: 'if_ok' }])
+  const dateTime = bcdDateTime(offer.atMs)
+  const signing = {
+    profile: seen.profile, amountFen: due.amountFen, type: Number.parseInt(type, 16), dateTime,
+    factors: factorsFor(rules, seen), authCode: seen.authCode
+  }
+  const relayed = psam.relayed(signing)
+  const [balance, answered, signed] = await card.run([
+    asked,
+    ...initialise === null ? [] : [{ command: initialise, goOn: 'if_ok' } as const],
+    ...initialise === null || relayed === null ? [] : [relayed.step]
+  ])
   const usedFen = await usedOverdraft(card, seen, due, balance)
   if (typeof usedFen === 'string') return usedFen
   if (initialise === null) return 'card_unsupported'
   const init = initialised(answered ?? await card.transmit(initialise))
   if (typeof init === 'string') return init
-  const dateTime = bcdDateTime(offer.atMs)
-  const signature = await psam.sign({
-    profile: seen.profile, init, amountFen: due.amountFen, type: Number.parseInt(type, 16), dateTime,
-    factors: factorsFor(rules, seen), authCode: seen.authCode
-  })
+  const signature = relayed !== null && signed !== undefined
+    ? relayed.read(signed)
+    : await psam.sign({ ...signing, init })
   if (signature.kind !== 'signed') return signature.kind === 'lost' ? 'psam_unavailable' : 'psam_refused'
   const { sequence, sequence4, mac1 } = signature
   const record = greyRecord(offer, psam, { init, type, sequence, dateTime, usedFen })

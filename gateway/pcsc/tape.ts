@@ -30,7 +30,7 @@ function tapedReader (reader: Reader, tell: Tell): Reader {
 }
 
 const tapedConnection = (name: string, connection: Connection, tell: Tell): Connection => ({
-  greeting: connection.greeting,
+  ...connection,
   transmit: async command => {
     const answer = await connection.transmit(command)
     tellSteps(name, [{ command }], [answer], tell)
@@ -41,6 +41,10 @@ const tapedConnection = (name: string, connection: Connection, tell: Tell): Conn
     tellSteps(name, steps, answers, tell)
     return answers
   },
+  heard: (command, answer, tookMs) => {
+    tellSteps(name, [{ command }], [answer], tell)
+    connection.heard?.(command, answer, tookMs)
+  },
   close: async disposition => {
     tell(name, 'end', disposition)
     await connection.close(disposition)
@@ -48,10 +52,11 @@ const tapedConnection = (name: string, connection: Connection, tell: Tell): Conn
 })
 
 function tellSteps (
-  name: string, steps: readonly Pick<Step, 'command'>[], answers: readonly Answer[], tell: Tell
+  name: string, steps: readonly Pick<Step, 'command' | 'relay'>[], answers: readonly Answer[], tell: Tell
 ): void {
-  for (const [at, answer] of answers.entries()) {
-    const { command } = steps[at] ?? { command: new Uint8Array() }
+  for (const [at, { command, relay }] of steps.entries()) {
+    const answer = answers[at]
+    if (answer === undefined || relay !== undefined) continue // what is relayed is told by its own chip
     tell(name, 'out', `${hex(command.subarray(0, headerBytes))} (${command.length} bytes)`)
     tell(name, 'in', maskAnswer(answer))
   }

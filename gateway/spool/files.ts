@@ -1,8 +1,8 @@
 // The few file operations the spool needs, over one directory. Thin, so that a test can put a recording disk
 // in its place and cut the power at every byte.
 import {
-  closeSync, fdatasync, fsyncSync, ftruncateSync, mkdirSync, openSync, readdirSync, readSync, statfsSync,
-  statSync, unlinkSync, writeSync
+  closeSync, constants, fdatasync, fsyncSync, ftruncateSync, mkdirSync, openSync, readdirSync, readSync,
+  statfsSync, statSync, unlinkSync, writeSync
 } from 'node:fs'
 import { join } from 'node:path'
 
@@ -30,12 +30,18 @@ export type FileLayer = {
   /** Makes created and removed names durable. */
   syncNames (): void
   freeBytes (): number
+  /**
+   * A flush that keeps nothing. After a pause the first flush is slow: 0.8 ms after 0.3 s, and 0.3 ms where
+   * another was 4 ms before it (least of ten, one disk).
+   */
+  rouse (): Promise<void>
 }
 
 /** The real disk. Makes the directory when it is missing. */
 export function directoryLayer (dir: string): FileLayer {
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const at = (name: string) => join(dir, name)
+  let rousing: number | null = null
   return {
     list: () => readdirSync(dir),
     sizeOf: name => statSync(at(name)).size,
@@ -54,6 +60,11 @@ export function directoryLayer (dir: string): FileLayer {
     freeBytes: () => {
       const { bavail, bsize } = statfsSync(dir)
       return bavail * bsize
+    },
+    rouse: async () => {
+      rousing ??= openSync(at('rouse'), constants.O_CREAT | constants.O_WRONLY, 0o600)
+      writeSync(rousing, '.', 0)
+      await flushed(rousing)
     }
   }
 }
@@ -71,16 +82,18 @@ function fileOn (fd: number, size: number): SpoolFile {
       ftruncateSync(fd, length)
       end = length
     },
-    // fdatasync also writes the new length of the file, which is all the metadata that matters here.
-    sync: () => new Promise((resolve, reject) => {
-      fdatasync(fd, error => {
-        if (error === null) resolve()
-        else reject(error)
-      })
-    }),
+    sync: () => flushed(fd),
     close: () => closeSync(fd)
   }
 }
+
+/** fdatasync also writes the new length of the file, which is all the metadata that matters here. */
+const flushed = (fd: number): Promise<void> => new Promise((resolve, reject) => {
+  fdatasync(fd, error => {
+    if (error === null) resolve()
+    else reject(error)
+  })
+})
 
 function readPart (path: string, offset: number, length: number): Buffer {
   const fd = openSync(path, 'r')

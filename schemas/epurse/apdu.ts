@@ -190,6 +190,14 @@ export const psamInitMac1 = (input: DateTime & {
   sized(input.rand4, 4, 'a random'), u16(input.counter), u32(input.amountFen), u8(input.type),
   dateTime(input), u8(input.keyVersion), u8(input.algorithm), factorBytes(input.factors)), 8)
 
+/**
+ * What INIT SAM FOR PURCHASE repeats of the card's answer to INITIALIZE FOR PURCHASE: `length` bytes from
+ * `from` of its data, at `to` of the command: random, counter, key version with algorithm.
+ */
+export const initIntoPsamMac1 = [
+  { from: 11, length: 4, to: 5 }, { from: 4, length: 2, to: 9 }, { from: 9, length: 2, to: 23 }
+] as const
+
 export const psamCheckMac2 = (mac2: Uint8Array): Uint8Array =>
   command(0x80, 0x72, 0x00, 0x00, sized(mac2, 4, 'MAC2'))
 /** Before INIT SAM FOR PURCHASE, where the card has an authentication code. */

@@ -58,7 +58,8 @@ export function recordingDisk (image: Image = new Map()): RecordingDisk {
       image.delete(name)
     },
     syncNames: () => { operations.push({ kind: 'syncNames' }) },
-    freeBytes: () => disk.free
+    freeBytes: () => disk.free,
+    rouse: async () => undefined // nothing of it is kept
   }
   return disk
 }
