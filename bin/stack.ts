@@ -78,7 +78,9 @@ const staff = {
   settler: ['settler'], 'approver-1': ['approver'], 'approver-2': ['approver'], auditor: ['auditor'],
   clerk: ['clerk'], registrar: ['registrar'], admin: ['admin']
 } as const
-const machines = { GW1: 'gateway', DEPOT: 'gateway', REGISTRAR: 'registrar', AUDITOR: 'auditor' } as const
+const machines = {
+  GW1: 'gateway', DEPOT: 'gateway', REGISTRAR: 'registrar', AUDITOR: 'auditor', EXCHANGE: 'centre'
+} as const
 
 /** PostgreSQL is up, keys, tables, staff and machines are there; ledger and gateway wait to be started. */
 export async function startStack (

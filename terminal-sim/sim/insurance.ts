@@ -81,7 +81,7 @@ export const insurance: Command = {
     'address, by a calculator of its own that shares no line with the ledger.'
   ],
   options: {
-    port: { value: 'PORT', says: 'where it listens; 0: any free one', or: '7010' },
+    port: { value: 'PORT', says: 'where it listens; 0: any free one', or: '7011' },
     stay: { says: 'goes on when the lines are over, until it is ended' },
     script: { value: 'FILE', says: 'reads lines from there, not from the keyboard' }
   },

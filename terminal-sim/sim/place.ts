@@ -50,6 +50,7 @@ export const townRegistry = (clearingDate: string): Registry => ({
   clearingDate,
   parties: [
     { code: 'ISS', kind: 'issuer', nameZh: '市民卡公司', nameEn: 'Card Company' },
+    { code: 'NAT', kind: 'centre', nameZh: '全国清分中心', nameEn: 'National Centre' },
     {
       code: town.shop, kind: 'operator', service: 'retail', nameZh: '街角商店', nameEn: 'Corner Shop',
       merchant: town.iso8583.merchant, industry: '05'

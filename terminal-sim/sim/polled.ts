@@ -1,5 +1,6 @@
 // `sim polled`: terminals on one polled line. They speak when they are asked; what people hold to them is
 // kept until the gateway has it.
+import { setTimeout as delay } from 'node:timers/promises'
 import { bcdDateTime } from '../../runtime/instants.ts'
 import { hex } from '../../schemas/epurse/hex.ts'
 import type { TransactionRecord } from '../../schemas/record.ts'
@@ -56,6 +57,16 @@ function addressesOf (said: string): number[] {
   return [...new Set(addresses)]
 }
 
+/** Whoever polls a terminal tells it its fares before anything else. */
+async function untilPriced (store: PolledTerminal['store']): Promise<void> {
+  for (let waitedMs = 0; store.parameters.priced === 0; waitedMs += lookMs) {
+    if (waitedMs < toldWithinMs) await delay(lookMs)
+    else throw new DeedError('nobody has told the terminal a fare yet: say how much, or see who polls it')
+  }
+}
+const toldWithinMs = 5_000
+const lookMs = 50
+
 const clockNow = (): string => hex(bcdDateTime(Date.now()))
 
 function deedsFor (terminals: readonly PolledTerminal[]): Deeds {
@@ -73,10 +84,8 @@ function deedsFor (terminals: readonly PolledTerminal[]): Deeds {
       const ref = cardOf(card)
       const { chipFen = 5_000, counter = 0 } = townCardOf(ref) ?? {}
       const chip = chips.get(ref.serial) ?? { counter, balanceFen: chipFen }
-      const { priced, cardFareFen, version } = store.parameters
-      if (yuan === undefined && priced === 0) {
-        throw new DeedError('the terminal was told no fare yet: say how much, or wait until it was polled')
-      }
+      if (yuan === undefined) await untilPriced(store)
+      const { cardFareFen, version } = store.parameters
       const amountFen = yuan === undefined ? cardFareFen : yuanOf(yuan)
       if (amountFen > chip.balanceFen) throw new DeedError(`the chip holds ${showYuan(chip.balanceFen)}`)
       chips.set(ref.serial, { counter: chip.counter + 1, balanceFen: chip.balanceFen - amountFen })
@@ -123,7 +132,10 @@ function signedRecord (debit: Debit, tariffVersion: number, blacklistVersion: nu
 export const polled: Command = {
   name: 'polled',
   says: 'terminals on one polled line',
-  about: ['The gateway asks, they answer: docs/pos-line.md, “Polled line”.'],
+  about: [
+    'The gateway asks, they answer: docs/pos-line.md, “Polled line”. Chips begin anew with each start: to a',
+    'ledger a card that was tapped in an earlier one is a copy, and it says so (clone_suspicion).'
+  ],
   options: {
     ...wireOptions,
     addresses: { value: 'LIST', says: 'who is on the line', or: '1-3' },

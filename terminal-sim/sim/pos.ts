@@ -94,6 +94,7 @@ function lineDeeds (pos: ReturnType<typeof openPos>, terminal: string): Deeds {
       told(await pos.ask('BALANCE', { key: newKey(), terminal, card: cardKey(cardOf(card)) })),
     void: async ([key = last, yuan]) => {
       const sale = asked.get(key)
+      if (asked.size === 0) throw new DeedError('nothing was sold yet: sale 1 1.80')
       if (sale === undefined) {
         throw new DeedError(`no sale has the key ${key}; there are ${[...asked.keys()].join(', ')}`)
       }
