@@ -14,17 +14,19 @@ export const cardLayer: LayerOfReconciliation = {
   prefix,
   compare: async (tx, _ledger, { date }) => {
     const all = await readPopulation(tx)
-    const cards = await readCardDifferences(tx, cardsMax)
+    const { cards, explained } = await readCardDifferences(tx, cardsMax)
     const byKey = new Map(cards.map(card => [keyOf(card), card]))
     const chips = cards.reduce((sum, one) => sum + one.chipFen, 0n)
     const shadows = cards.reduce((sum, one) => sum + one.shadowFen, 0n)
-    // All that agree are one entry; each that differs is one of its own.
+    // All that agree, or have a reason not to, are one entry; each that differs is one of its own. Those
+    // beyond the limit make the one entry differ.
     const rest = { count: Number(all.purses) - cards.length }
+    const explainedFen = explained.shadowFen - explained.chipFen
     const left: Entry[] = [entry(`${prefix}others`, date, all.chipFen - chips, rest)]
-    const right: Entry[] = [entry(`${prefix}others`, date, all.shadowFen - shadows, rest)]
+    const right: Entry[] = [entry(`${prefix}others`, date, all.shadowFen - shadows - explainedFen, rest)]
     for (const card of cards) {
       left.push(entry(keyOf(card), date, card.chipFen))
-      right.push(entry(keyOf(card), date, isExplained(card) ? card.chipFen : card.shadowFen))
+      right.push(entry(keyOf(card), date, card.shadowFen))
     }
     return {
       matches: reconcile(left, right),
@@ -33,17 +35,13 @@ export const cardLayer: LayerOfReconciliation = {
         return {
           key: match.key, card: card ?? null,
           amountFen: differenceFen(match), evidence: evidenceOf(match),
-          proposal: card && purseAsChip({ ...card, explainedFen: explainedFen(card) })
+          proposal: card && purseAsChip({ ...card, explainedFen: card.lossFen - card.takenFen })
         }
       },
       note: `${all.purses} purses: chips ${all.chipFen} fen, shadows ${all.shadowFen} fen, ` +
-        `${all.differing} differ`
+        `${all.differing} differ, ${explained.count} of them with a reason`
     }
   }
 }
 
 const keyOf = ({ bucket, cardId, purse }: CardDifference): string => `${prefix}${bucket}/${cardId}/${purse}`
-
-const isExplained = (card: CardDifference): boolean =>
-  card.openItems > 0 || card.shadowFen - card.chipFen === explainedFen(card)
-const explainedFen = ({ lossFen, takenFen }: CardDifference): bigint => lossFen - takenFen

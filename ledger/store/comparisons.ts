@@ -160,44 +160,75 @@ export async function readPopulation (tx: Tx): Promise<PopulationRow> {
 
 export type CardDifference = {
   readonly bucket: number, readonly cardId: bigint, readonly purse: number, readonly chipFen: bigint
-  readonly shadowFen: bigint, readonly lossFen: bigint, readonly takenFen: bigint, readonly openItems: number
+  readonly shadowFen: bigint, readonly lossFen: bigint, readonly takenFen: bigint
 }
 
 /** Value that people took from a purse although its chip holds it still. */
 const takenCodes =
   [transferCodes.value_moved, transferCodes.return_value, transferCodes.return_collected].join(', ')
 
+export type CardDifferences = {
+  /** Those without a reason, in the order of their keys. */
+  readonly cards: CardDifference[]
+  /** Those with one, together: there may be as many as cards that were ever replaced. */
+  readonly explained: { readonly count: number, readonly chipFen: bigint, readonly shadowFen: bigint }
+}
+
 /**
- * Purses whose chip says something else than the shadow. `lossFen`: what the issuer bears of it, by verdicts
- * as they are now; `takenFen`: what moved to the next card, was paid out, or was recognised as residual.
+ * Purses whose chip says something else than the shadow. A reason: records of it are open, or the difference
+ * is `lossFen`, what the issuer bears of it by verdicts as they are now, less `takenFen`: what moved to the
+ * next card, was paid out, or was recognised as residual.
  */
-export async function readCardDifferences (tx: Tx, limit: number): Promise<CardDifference[]> {
-  const { rows } = await tx.query<CardDifference>(`
-    select p.bucket, p.card_id as "cardId", p.purse, p.last_balance_fen as "chipFen",
-      p.shadow_fen as "shadowFen", p.open_items + (
-        select count(*) from item i where i.layer = 'E' and i.state = 'open' and i.card_bucket = p.bucket
-          and i.card_id = p.card_id and not starts_with(i.key, 'card-balance/'))::int as "openItems",
-      coalesce((
-        select sum(x.amount_fen) from (
-          select bucket, delivery_no, line_no, amount_fen, reason from card_event e
-          where e.bucket = p.bucket and e.card_id = p.card_id and e.purse = p.purse
-          union all
-          select bucket, delivery_no, line_no, amount_fen, reason from evidence e
-          where e.bucket = p.bucket and e.card_id = p.card_id and e.purse = p.purse and e.kind in (
-            ${evidenceKinds.grey}, ${evidenceKinds.contender})) x ${lastAdjustment}
-        where coalesce(a.reason, x.reason) = $2), 0)::bigint as "lossFen",
-      (coalesce((
-        select sum(r.amount_fen) from residual r
-        where r.bucket = p.bucket and r.card_id = p.card_id and r.returned_by is null), 0) + coalesce((
-        select sum(case 'purse' when d.heading then t.amount_fen when c.heading then -t.amount_fen else 0 end)
-        from transfer t join account d on d.account_id = t.debit_account
-          join account c on c.account_id = t.credit_account
-        where t.bucket = p.bucket and t.card_id = p.card_id and t.code in (${takenCodes})), 0)
-      )::bigint as "takenFen"
-    from purse p where p.last_balance_fen <> p.shadow_fen and ${isOwn}
-    order by p.bucket, p.card_id, p.purse limit $1`,
-  [limit, reasonNumbers.issuer_risk])
-  return rows
+export async function readCardDifferences (tx: Tx, limit: number): Promise<CardDifferences> {
+  const { rows } = await tx.query<(CardDifference | Record<keyof CardDifference, null>) & {
+    readonly explainedCount: bigint, readonly explainedChipFen: bigint, readonly explainedShadowFen: bigint
+  }>(`
+    with differing as (
+      select p.bucket, p.card_id, p.purse, p.last_balance_fen, p.shadow_fen, p.open_items + (
+          select count(*) from item i where i.layer = 'E' and i.state = 'open' and i.card_bucket = p.bucket
+            and i.card_id = p.card_id and not starts_with(i.key, 'card-balance/'))::int as open_items,
+        coalesce((
+          select sum(x.amount_fen) from (
+            select bucket, delivery_no, line_no, amount_fen, reason from card_event e
+            where e.bucket = p.bucket and e.card_id = p.card_id and e.purse = p.purse
+            union all
+            select bucket, delivery_no, line_no, amount_fen, reason from evidence e
+            where e.bucket = p.bucket and e.card_id = p.card_id and e.purse = p.purse and e.kind in (
+              ${evidenceKinds.grey}, ${evidenceKinds.contender})) x ${lastAdjustment}
+          where coalesce(a.reason, x.reason) = $2), 0)::bigint as loss_fen,
+        (coalesce((
+          select sum(r.amount_fen) from residual r
+          where r.bucket = p.bucket and r.card_id = p.card_id and r.returned_by is null), 0) + coalesce((
+          select sum(case 'purse' when d.heading then t.amount_fen
+            when c.heading then -t.amount_fen else 0 end)
+          from transfer t join account d on d.account_id = t.debit_account
+            join account c on c.account_id = t.credit_account
+          where t.bucket = p.bucket and t.card_id = p.card_id and t.code in (${takenCodes})), 0)
+        )::bigint as taken_fen
+      from purse p where p.last_balance_fen <> p.shadow_fen and ${isOwn}),
+    judged as materialized (
+      select *, open_items > 0 or shadow_fen - last_balance_fen = loss_fen - taken_fen as explained
+      from differing)
+    select e."explainedCount", e."explainedChipFen", e."explainedShadowFen",
+      d.bucket, d.card_id as "cardId", d.purse, d.last_balance_fen as "chipFen", d.shadow_fen as "shadowFen",
+      d.loss_fen as "lossFen", d.taken_fen as "takenFen"
+    from (
+      select count(*) as "explainedCount", coalesce(sum(last_balance_fen), 0)::bigint as "explainedChipFen",
+        coalesce(sum(shadow_fen), 0)::bigint as "explainedShadowFen"
+      from judged where explained) e
+    left join (
+      select * from judged where not explained order by bucket, card_id, purse limit $1) d on true
+    order by d.bucket, d.card_id, d.purse`,
+    [limit, reasonNumbers.issuer_risk])
+  const [one] = rows
+  return {
+    cards: rows.filter((row): row is CardDifference & typeof row => row.bucket !== null),
+    explained: {
+      count: Number(one?.explainedCount ?? 0n),
+      chipFen: one?.explainedChipFen ?? 0n,
+      shadowFen: one?.explainedShadowFen ?? 0n
+    }
+  }
 }
 
 /* ---- F: positions ---- */
