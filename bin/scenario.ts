@@ -121,7 +121,7 @@ const staff = {
 } as const
 const branches: Readonly<Record<string, string>> = { 'teller-east': 'EAST', 'teller-west': 'WEST' }
 const machines = {
-  gateway: 'GW1', registrar: 'REGISTRAR', auditor: 'AUDITOR', centre: 'EXCHANGE'
+  gateway: 'GW1', registrar: 'REGISTRAR', auditor: 'AUDITOR', centre: 'EXCHANGE', platform: 'CITY'
 } as const
 
 async function prepare (keys: unknown): Promise<unknown> {

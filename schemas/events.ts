@@ -101,6 +101,9 @@ export const topics = {
 export type Topic = keyof typeof topics
 export type EventData<T extends Topic> = Static<typeof topics[T]['data']>
 
+/** What platforms of the city may hear of: nothing of money. */
+export const platformTopics = ['terminal.event'] as const satisfies readonly Topic[]
+
 export const TopicName = Type.Unsafe<Topic>(Type.String({ enum: Object.keys(topics) }))
 
 /** The body of a webhook call, as the ledger signs it. */

@@ -451,5 +451,47 @@ t.test('ten thousand terminals: enrolled, booted, brought a list, off by their c
   await door.close()
 })
 
+t.test('a city platform reads components on, and nothing else', async t => {
+  const door = await opened()
+  const event = (kind: string, foundAt: string, clearedAt: string | null) =>
+    ({ kind, foundAt, clearedAt, detail: '' })
+  const b2 = { operator: 'BUS', terminal: 'B2' }
+  await tell(door, { ...b1, heardAt: noon, where: { latitude: 26.9, longitude: 112.6 } })
+  // Told at once by two gateways' worth of calls: each number is there once, and none comes late.
+  await Promise.all([0, 1, 2, 3].map(minute =>
+    tell(door, { ...b2, events: [event('printer', at(minute), null)] })))
+  const all: { number: number, what: string, component: string, foundAt: string }[] = []
+  for (let after = 0; ;) {
+    const { items } = await door.ok('platform', 'GET', `/v1/components/news?limit=1&after=${after}`)
+    if (items.length === 0) break
+    all.push(...items)
+    after = items[0].number
+  }
+  const found = all.filter(({ what }) => what === 'found')
+  t.strictSame(found.map(({ foundAt }) => Date.parse(foundAt)).sort(),
+    [0, 1, 2, 3].map(minute => Date.parse(at(minute))), 'each of the four once')
+  t.ok(all.every(({ component }) => component === 'BUS/B2'))
+  const listed = []
+  const list = (after: string) => door.ok('platform', 'GET', `/v1/components?limit=3${after}`)
+  for await (const { items } of pages(list)) {
+    listed.push(...items as { component: string }[])
+  }
+  t.match(listed.find(({ component }) => component === 'BUS/B1'),
+    { operatorEn: 'Bus', state: 'enrolled', where: { latitude: 26.9, longitude: 112.6 }, health: 'intact' })
+  t.equal(listed.length, 4)
+  for (const path of ['/v1/terminals', '/v1/terminals/BUS/B1', '/v1/days', '/v1/records?date=2026-03-02',
+    '/v1/services', '/v1/terminals/estate', '/v1/accounts', '/v1/registry', '/v1/audit']) {
+    const { status } = await door.ask('platform', 'GET', path)
+    t.ok(status === 403 || status === 404, `${path}: ${status}`)
+  }
+  t.equal((await door.ask('gateway', 'GET', '/v1/components')).status, 403)
+  const url = 'https://platform.example.com/hook'
+  const hook = async (topic: string) =>
+    (await door.ask('platform', 'POST', '/v1/webhooks', { json: { url, topics: [topic] } })).status
+  t.equal(await hook('day.moved'), 403, 'nothing of money')
+  t.equal(await hook('terminal.event'), 201)
+  await door.close()
+})
+
 t.strictSame(doors.mismatches(), [], 'every answer is as described')
-t.strictSame(doors.unused().filter(one => one.includes('/v1/terminals')), [], 'every route was used')
+t.strictSame(doors.unused().filter(one => /\/v1\/(terminals|components)/.test(one)), [], 'every route was used')

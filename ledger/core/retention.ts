@@ -74,6 +74,7 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   top_debit: { days: afterLateRecords, why: 'no record so old is booked any more' },
   parameter_applied: { days: afterLateRecords, why: 'a later version came, no record so old is booked' },
   usage: { days: 30, why: 'its day is over; what moved stands in the books' },
+  component_news: { days: 400, why: 'a platform has read it, or reads the list anew' },
   terminal_event: { days: 400, why: 'what it said of availability was shown; nothing of money follows' },
   terminal_total: { days: 400, why: 'what was compared and found stands in runs and items' },
   party_position: { days: 400, why: 'what was compared and found stands in runs and items' },

@@ -10,6 +10,7 @@ import { calendarRoutes } from './calendar.ts'
 import { cityRoutes } from './cities.ts'
 import { consoleRoutes } from './console.ts'
 import { clinicRoutes } from './clinic.ts'
+import { componentRoutes } from './components.ts'
 import { dayRoutes } from './days.ts'
 import { exportRoutes } from './exports.ts'
 import { fareRoutes } from './fares.ts'
@@ -54,6 +55,7 @@ const all = [
   registryRoutes,
   parameterRoutes,
   terminalRoutes,
+  componentRoutes,
   cityRoutes,
   usageLimitRoutes,
   calendarRoutes,

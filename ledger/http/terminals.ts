@@ -15,6 +15,7 @@ import {
 import type { Ledger } from '../ledger.ts'
 import { instantIn, Refusal } from '../refusal.ts'
 import { audit } from '../people/audit.ts'
+import { insertComponentNews } from '../store/components.ts'
 import { inTransaction } from '../store/db.ts'
 import {
   handleEvent, heldAt, readEvents, readGateways, readTerminals, type ViewFilter
@@ -137,7 +138,9 @@ export const terminalRoutes = (ledger: Ledger) => async (app: App): Promise<void
       const event = { by: id, party, note: request.body.note, atMs }
       const of = await handleEvent(tx, BigInt(request.params.event), event)
       if (of === null) throw new Refusal('not_found', `no event ${request.params.event} waits for anybody`)
-      const { operator, terminal, kind } = of
+      const { operator, terminal, kind, terminalId, foundAtMs } = of
+      await insertComponentNews(tx,
+        [{ terminalId, what: 'handled', atMs, event: { kind, foundAtMs } }], atMs)
       await audit(tx, atMs, {
         by: id, action: 'terminal.handled', subject: `terminal/${operator}/${terminal}`,
         detail: { event: Number(request.params.event), kind }
@@ -159,7 +162,7 @@ export const terminalRoutes = (ledger: Ledger) => async (app: App): Promise<void
   })
 
   app.get('/v1/terminals/availability', {
-    config: lookers,
+    config: { allow: [...lookers.allow, 'platform'] },
     schema: {
       querystring: Type.Object({
         from: Instant, to: Instant, operator: Type.Optional(ofTerminal.operator)

@@ -1,12 +1,13 @@
 // The doors of those who want to be told: webhooks, their secrets, what was told and what was not.
 import { Type } from 'typebox'
 import {
-  NewWebhook, TellingStateName, TellingView, WebhookSecret, WebhookView
+  NewWebhook, platformTopics, TellingStateName, TellingView, WebhookSecret, WebhookView, type Topic
 } from '../../schemas/events.ts'
 import type { Ledger } from '../ledger.ts'
 import {
   createWebhook, listTellings, listWebhooks, removeWebhook, resend, rotateSecret, showSecret, type Asker
 } from '../jobs/webhooks.ts'
+import { Refusal } from '../refusal.ts'
 import type { App } from './app.ts'
 import { callerIn, type Caller, type Capacity } from './auth.ts'
 import { ledgerIn } from './once.ts'
@@ -16,7 +17,7 @@ const closed = { additionalProperties: false } as const
 const Id = Type.String({ pattern: '^\\d{1,15}$' })
 const ById = Type.Object({ id: Id }, closed)
 /** Machines tell machines; people look at what was told. */
-const allow: readonly Capacity[] = ['gateway', 'operator', 'agent', 'registrar', 'auditor']
+const allow: readonly Capacity[] = ['gateway', 'operator', 'agent', 'registrar', 'auditor', 'platform']
 const askerOf = ({ id, party }: Caller): Asker => ({ id, party })
 
 export const webhookRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
@@ -25,6 +26,12 @@ export const webhookRoutes = (ledger: Ledger) => async (app: App): Promise<void>
     schema: { summary: 'Be told of events at a URL', body: NewWebhook, response: { 201: WebhookView } }
   }, async (request, reply) => {
     const ledger = ledgerIn(request)
+    const { capacities, id } = callerIn(request)
+    const hears = (topic: Topic): boolean => platformTopics.some(one => one === topic)
+    if (capacities.includes('platform') && !request.body.topics.every(hears)) {
+      const what = `${id} is a platform: it hears of ${platformTopics.join(', ')}`
+      throw new Refusal('forbidden', what, '/topics')
+    }
     reply.code(201)
     return await createWebhook(ledger, askerOf(callerIn(request)), request.body)
   })

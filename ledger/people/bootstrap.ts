@@ -10,7 +10,9 @@ import { inTransaction, type Db } from '../store/db.ts'
 import { upsertClient, upsertStaff, type ClientKind } from '../store/staff.ts'
 
 const closed = { additionalProperties: false } as const
-const kinds: readonly ClientKind[] = ['gateway', 'operator', 'agent', 'registrar', 'auditor', 'centre']
+const kinds: readonly ClientKind[] = [
+  'gateway', 'operator', 'agent', 'registrar', 'auditor', 'centre', 'platform'
+]
 
 export const BootstrapFile = Type.Object({
   staff: Type.Optional(Type.Array(Type.Object({

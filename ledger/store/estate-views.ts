@@ -109,14 +109,19 @@ export async function readEvents (db: Db | Tx, filter: {
 /** Null where there is no such event of that party, or somebody has dealt with it. */
 export async function handleEvent (tx: Tx, eventId: bigint, { by, party, note, atMs }: {
   readonly by: string, readonly party: string | null, readonly note: string, readonly atMs: number
-}): Promise<TerminalRef & { readonly kind: string } | null> {
-  const { rows: [row] } = await tx.query<TerminalRef & { kind: string }>(`
+}): Promise<Handled | null> {
+  const { rows: [row] } = await tx.query<Handled>(`
     update terminal_event v set handled_at = $2, handled_by = $3, note = $4
     from terminal t join party p using (party_id)
     where v.event_id = $1 and v.handled_at is null and t.terminal_id = v.terminal_id
       and ($5::text is null or p.code = $5)
-    returning p.code as operator, t.code as terminal, v.kind`, [eventId, timestamp(atMs), by, note, party])
+    returning p.code as operator, t.code as terminal, v.kind, v.terminal_id as "terminalId",
+      v.found_at as "foundAtMs"`, [eventId, timestamp(atMs), by, note, party])
   return row ?? null
+}
+
+type Handled = TerminalRef & {
+  readonly kind: string, readonly terminalId: number, readonly foundAtMs: number
 }
 
 export type Unhandled = TerminalRef & { readonly kind: TerminalEventKind, readonly foundAtMs: number }

@@ -137,18 +137,20 @@ export type ToldEvent = {
   readonly clearedAtMs: number | null, readonly detail: string
 }
 
+export type PutEvent = ToldEvent & { readonly isNew: boolean }
+
 /**
  * Writes down what is new and answers it. The same event again changes nothing but its end; one that is found
- * anew ends the one before it, whose end was lost.
+ * anew ends the one before it, whose end was lost (`ended`).
  */
 export async function putEvents (
   tx: Tx, gateway: string, told: readonly ToldEvent[]
-): Promise<ToldEvent[]> {
-  if (told.length === 0) return []
+): Promise<{ readonly told: readonly PutEvent[], readonly ended: readonly PutEvent[] }> {
+  if (told.length === 0) return { told: [], ended: [] }
   const values = [
     told.map(one => one.terminalId), told.map(one => one.kind), told.map(one => timestamp(one.foundAtMs)),
     told.map(one => orTimestamp(one.clearedAtMs)), told.map(one => one.detail)]
-  const { rows } = await tx.query<ToldEvent>(`
+  const { rows } = await tx.query<PutEvent>(`
     insert into terminal_event as e (terminal_id, kind, gateway, found_at, cleared_at, detail)
     select distinct on (terminal_id, kind, found_at) terminal_id, kind, $1, found_at, cleared_at, detail
     from unnest($2::int[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[])
@@ -157,13 +159,15 @@ export async function putEvents (
     on conflict (terminal_id, kind, found_at) do update set cleared_at = excluded.cleared_at
       where e.cleared_at is null and excluded.cleared_at is not null
     returning terminal_id as "terminalId", kind, found_at as "foundAtMs", cleared_at as "clearedAtMs",
-      detail`,
+      detail, e.xmax = 0 as "isNew"`, // no version of the row was there before
   [gateway, ...values])
-  await tx.query(`
+  const { rows: ended } = await tx.query<PutEvent>(`
     update terminal_event e set cleared_at = n.found_at
     from unnest($1::int[], $2::text[], $3::timestamptz[]) as n (terminal_id, kind, found_at)
     where e.terminal_id = n.terminal_id and e.kind = n.kind and e.cleared_at is null
-      and e.found_at < n.found_at`,
+      and e.found_at < n.found_at
+    returning e.terminal_id as "terminalId", e.kind, e.found_at as "foundAtMs",
+      e.cleared_at as "clearedAtMs", e.detail, false as "isNew"`,
   values.slice(0, 3))
-  return rows
+  return { told: rows, ended }
 }

@@ -33,6 +33,7 @@ const over = {
     select 1 from parameter_applied n where n.terminal_id = t.terminal_id and n.kind = t.kind
       and n.applied_at > t.applied_at and n.applied_at < $1)`,
   usage: "on_date < ($1::timestamptz at time zone 'Asia/Shanghai')::date",
+  component_news: 'told_at < $1',
   terminal_event: 'cleared_at < $1',
   terminal_total: 'received_at < $1',
   party_position_item: `exists (

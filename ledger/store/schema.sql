@@ -478,7 +478,7 @@ create table client (
   party_id integer,
   secret_hash bytea not null,
   constraint client_pkey PRIMARY KEY (client_id),
-  constraint client_kind_check CHECK ((kind = ANY (ARRAY['gateway'::text, 'operator'::text, 'agent'::text, 'registrar'::text, 'auditor'::text, 'centre'::text]))),
+  constraint client_kind_check CHECK ((kind = ANY (ARRAY['gateway'::text, 'operator'::text, 'agent'::text, 'registrar'::text, 'auditor'::text, 'centre'::text, 'platform'::text]))),
   constraint client_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
 );
 
@@ -680,6 +680,20 @@ create table commission (
   constraint commission_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id),
   constraint commission_rate_ppm_check CHECK (((rate_ppm >= 0) AND (rate_ppm <= 1000000)))
 );
+
+create table component_news (
+  at timestamp with time zone not null,
+  found_at timestamp with time zone,
+  kind text,
+  number bigint not null generated always as identity,
+  terminal_id integer not null,
+  told_at timestamp with time zone not null,
+  what text not null,
+  constraint component_news_pkey PRIMARY KEY (number),
+  constraint component_news_terminal_id_fkey FOREIGN KEY (terminal_id) REFERENCES terminal(terminal_id),
+  constraint component_news_what_check CHECK ((what = ANY (ARRAY['found'::text, 'cleared'::text, 'handled'::text, 'enrolled'::text, 'suspended'::text, 'retired'::text])))
+);
+CREATE INDEX component_news_told ON public.component_news USING btree (told_at);
 
 create table concession_right (
   bucket smallint not null,

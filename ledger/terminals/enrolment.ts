@@ -16,6 +16,7 @@ import { propose, requireOwnBranch, type Member, type ProposalKind } from '../pe
 import { note } from '../posting/note.ts'
 import { Refusal } from '../refusal.ts'
 import { branchesOfParties } from '../store/branches.ts'
+import { insertComponentNews } from '../store/components.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
 import { openDate } from '../store/lock.ts'
 import {
@@ -192,6 +193,8 @@ async function writeVersion (
   const version = last + 1
   await noteEnrolments(tx, ledger, { clearingDate, atMs }, notedIn =>
     updateEnrolments(tx, rows, { version, atMs }, notedIn))
+  await insertComponentNews(tx, rows.flatMap(({ terminalId, state }) =>
+    state === 'registered' ? [] : [{ terminalId, what: state, atMs, event: null }]), atMs)
   const detail = { ...summaryOf(rows), ...more, version, reason }
   await audit(tx, atMs, { by, action, subject: `terminals/${version}`, detail })
   return { version, done: rows.length }

@@ -10,8 +10,9 @@ import { inTransaction, type Tx } from '../store/db.ts'
 import { estateVersion, type ListOwner } from '../store/enrolments.ts'
 import {
   findReporting, publishedAmong, putEvents, putGateway, putStates, type AppliedRow, type Reporting,
-  type StateRow, type ToldEvent
+  type PutEvent, type StateRow, type ToldEvent
 } from '../store/estate.ts'
+import { insertComponentNews, type NewsRow } from '../store/components.ts'
 import { openDate } from '../store/lock.ts'
 import { news, tell } from '../store/outbox.ts'
 
@@ -36,8 +37,9 @@ export async function takeReport (
     const applied = await sortedVersions(tx, taken)
     if (applied.taken.length > 0) await noteApplied(tx, ledger, applied.taken, { clearingDate, atMs })
     const strange = strangers.flatMap(eventsOf).filter(({ kind }) => kind === 'not_enrolled')
-    const told = await putEvents(tx, gateway, [...taken.flatMap(eventsOf), ...strange])
+    const { told, ended } = await putEvents(tx, gateway, [...taken.flatMap(eventsOf), ...strange])
     await tellOthers(tx, [...taken, ...strangers], told, atMs)
+    await insertComponentNews(tx, [...ended, ...told].flatMap(newsOf), atMs)
     return { estate: await estateVersion(tx), refused: [...refused, ...applied.refused] }
   })
 }
@@ -118,6 +120,15 @@ const eventsOf = ({ of, told, index }: Taken): ToldEvent[] =>
       clearedAtMs: clearedAtMs === null ? null : Math.max(foundAtMs, clearedAtMs)
     }
   })
+
+/** What was over before anybody told of it was found all the same. */
+function newsOf ({ terminalId, kind, foundAtMs, clearedAtMs, isNew }: PutEvent): NewsRow[] {
+  const event = { kind, foundAtMs }
+  return [
+    ...isNew ? [{ terminalId, what: 'found', atMs: foundAtMs, event } as const] : [],
+    ...clearedAtMs === null ? [] : [{ terminalId, what: 'cleared', atMs: clearedAtMs, event } as const]
+  ]
+}
 
 /** Each operator hears of its own terminals. */
 async function tellOthers (

@@ -6,7 +6,7 @@ import { formatIso } from '../../runtime/instants.ts'
 
 /** Who may call: machine tokens by kind, and passwords of staff by name. */
 export type Access = {
-  readonly tokens: Readonly<Record<'gateway' | 'registrar' | 'auditor' | 'centre', string>>
+  readonly tokens: Readonly<Record<'gateway' | 'registrar' | 'auditor' | 'centre' | 'platform', string>>
   readonly passwords: Readonly<Record<string, string>>
 }
 

@@ -50,6 +50,7 @@ import * as servicesNow from './then/services.ts'
 import * as terminalsNow from './then/terminals.ts'
 import * as tillsNow from './then/tills.ts'
 import * as claimed from './then/treasury.ts'
+import * as components from './then/components.ts'
 import * as watchNow from './then/watch.ts'
 import type { GivenVerb, ThenVerb, WhenVerb } from './verb.ts'
 
@@ -147,6 +148,7 @@ export const when = {
   reverse_message: clinic.reverseMessage,
   random_bills: clinic.randomBills,
   insure: clinic.insure,
+  handle_event: terminals.handleEvent,
   claim_from_treasury: claiming.claimFromTreasury,
   treasury_paid: claiming.treasuryPaid,
   serve: serving.serve,
@@ -212,6 +214,9 @@ export const then = {
   bill_explained: clinicNow.billExplained,
   sound_bills: clinicNow.soundBills,
   insured: clinicNow.insured,
+  components: components.components,
+  component_news: components.componentNews,
+  component_availability: components.availability,
   treasury_claim: claimed.treasuryClaim,
   service_answer: servicesNow.serviceAnswer,
   alerts: watchNow.alerts,

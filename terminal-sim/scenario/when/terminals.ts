@@ -1,7 +1,7 @@
 // when: terminals are put up, enrolled by two people, stopped by one; what they tell of themselves.
 import { Type } from 'typebox'
 import { formatIso } from '../../../runtime/instants.ts'
-import type { EnrolmentReply } from '../../../schemas/estate.ts'
+import type { EnrolmentReply, TerminalEventView } from '../../../schemas/estate.ts'
 import {
   parameterKinds, terminalEventKinds, terminalKinds, type EstateReport, type EstateReportReply,
   type TerminalEventKind, type TerminalReport
@@ -88,6 +88,25 @@ export const stopTerminals = whenVerb({
     act: async () => {
       const json = { terminals: terminals.map(one => refOf(world, one)), to, reason }
       await world.api.call({ method: 'POST', path: '/v1/terminals/withdrawals', as: { staff: by }, json })
+    }
+  }]
+})
+
+export const handleEvent = whenVerb({
+  says: 'somebody has dealt with what is wrong with a terminal',
+  example: 'handle_event: { terminal: BUS-2, event: printer, note: paper was put in }',
+  schema: Type.Object(
+    { terminal: name('a terminal'), event: oneOf(eventKinds, 'what is wrong'), note: text('what was done') },
+    closed
+  ),
+  plan: (world, { terminal, event, note }) => [{
+    act: async () => {
+      const query = new URLSearchParams({ ...refOf(world, terminal), kind: event, open: 'true' })
+      const [one] = await world.api.all<TerminalEventView>(`/v1/terminals/events?${query}`)
+      if (one === undefined) throw new StepError(`nothing of ${terminal} waits for anybody`, 'hear: found')
+      await world.api.call({
+        method: 'POST', path: `/v1/terminals/events/${one.id}/handled`, as: { staff: 'clerk' }, json: { note }
+      })
     }
   }]
 })
