@@ -1,14 +1,16 @@
 // TACs verified in a second, and card keys made: master keys in the encrypted file beside master keys in a
 // token (SoftHSM2 behind p11-kit, in a process of its own), with one worker and two, in turn in one run; keys
 // in bulk beside keys one by one. `npm run bench -- tac [COUNT [ROUNDS]]`. Every TAC is another card's, one
-// in a hundred is wrong, and the wrong ones must be found.
+// in a hundred is wrong, and the wrong ones must be found. At the end the memory of a process that verifies
+// is searched for the master key: found where it is a file, or the look says nothing; not with a token.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { softHsmMissing, startSoftHsm } from '../bin/soft-hsm.ts'
 import { count as grouped, table } from '../bin/table.ts'
+import { nodeCommand, superviseChild } from '../runtime/supervise.ts'
 import { suites } from '../schemas/epurse/suite.ts'
 import { withCardKeys } from '../ledger/keys/card-keys.ts'
 import { keyBytes } from '../ledger/keys/components.ts'
@@ -18,6 +20,7 @@ import { tokenUri } from '../ledger/keys/token-uri.ts'
 import { cardFactorsAt, coveredAt, itemLength, tacFrom } from '../ledger/tac/tac-item.ts'
 import { startTacPool } from '../ledger/tac/tac-pool.ts'
 import type { Bench } from './main.ts'
+import { searchMemory, shapesOf } from './support/memory.ts'
 
 const batchItems = 5_000
 const wrongEvery = 100
@@ -42,8 +45,12 @@ export const bench: Bench = async ({ args: [countText = '200000', roundsText = '
     const items = await signedItems(places[0] as Place, count)
     const rates = await verificationRates(places, items, rounds)
     const keys = await keyCosts(places, items)
-    print(rates, keys)
-    return { count, rounds, ...Object.fromEntries(rates), ...Object.fromEntries(keys) }
+    const masters = await mastersInMemory(places, items, join(dir, 'items'), master)
+    const ratios = ratiosOf(new Map([...rates, ...keys]))
+    print(rates, keys, ratios)
+    console.log(Object.entries(masters).map(([name, { times, mebibytes }]) =>
+      `master keys in ${mebibytes} MiB of a process that verified by the ${name}: ${times}`).join('\n'))
+    return { count, rounds, ...Object.fromEntries(rates), ...Object.fromEntries(keys), ratios, masters }
   } finally {
     await hsm.stop()
     rmSync(dir, { recursive: true, force: true })
@@ -152,11 +159,54 @@ function microseconds (work: () => number, times: number, count: number): number
   return Number(median(each).toFixed(3))
 }
 
+/** The file beside the token, two workers beside one, keys one by one beside keys in bulk. */
+function ratiosOf (figures: ReadonlyMap<string, number>): Record<string, number> {
+  const ratio = (one: string, other: string): number =>
+    Number(((figures.get(one) ?? NaN) / (figures.get(other) ?? NaN)).toFixed(3))
+  return {
+    'token/file, 1 worker': ratio('token, 1 worker', 'file, 1 worker'),
+    'token/file, 2 workers': ratio('token, 2 workers', 'file, 2 workers'),
+    'file, 2/1 workers': ratio('file, 2 workers', 'file, 1 worker'),
+    'token, 2/1 workers': ratio('token, 2 workers', 'token, 1 worker'),
+    'file, one by one/bulk': ratio('file, one by one', 'file, in bulk'),
+    'token, one by one/bulk': ratio('token, one by one', 'token, in bulk')
+  }
+}
+
+/** A process each, which nobody tells a key: it opens its store, verifies a batch and stands still. */
+async function mastersInMemory (
+  places: readonly Place[], items: Buffer, path: string, master: Uint8Array
+): Promise<Record<string, { readonly times: number, readonly mebibytes: number }>> {
+  writeFileSync(path, items.subarray(0, batchItems * itemLength))
+  const program = join(import.meta.dirname, 'support/verifier-main.ts')
+  const found: Record<string, { times: number, mebibytes: number }> = {}
+  for (const { name, place, secret } of places) {
+    const child = await superviseChild<{ valid: number }>({
+      name: 'verifier', ...nodeCommand(program, [place, secret, path])
+    })
+    try {
+      assert.ok(child.ready.valid > 0, `${name}: it has verified nothing`)
+      const { bytesRead, times } = searchMemory(child.pid, shapesOf('master', master))
+      const all = Object.values(times).reduce((sum, one) => sum + one, 0)
+      found[name] = { times: all, mebibytes: Math.round(bytesRead / 2 ** 20) }
+    } finally {
+      await child.stop()
+    }
+  }
+  assert.ok((found['file']?.times ?? 0) > 0, 'the look does not find a key that is there')
+  assert.equal(found['token']?.times, 0, 'a master key of the token is in our memory')
+  return found
+}
+
 const median = (values: readonly number[]): number =>
   [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)] ?? NaN
 
-function print (rates: readonly Figure[], keys: readonly Figure[]): void {
+function print (
+  rates: readonly Figure[], keys: readonly Figure[], ratios: Readonly<Record<string, number>>
+): void {
   const verified = [['keys', 'TACs/s'], ...rates.map(([name, rate]) => [name, grouped(rate)])]
   const made = [['card keys', 'µs each'], ...keys.map(([name, cost]) => [name, cost.toFixed(2)])]
-  console.log([...table(verified, ['left', 'right']), '', ...table(made, ['left', 'right'])].join('\n'))
+  const beside = [['ratio', ''], ...Object.entries(ratios).map(([name, ratio]) => [name, ratio.toFixed(2)])]
+  const rows = [verified, made, beside].map(one => table(one, ['left', 'right']).join('\n'))
+  console.log(rows.join('\n\n'))
 }

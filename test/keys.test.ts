@@ -25,7 +25,7 @@ import { openKeyStore, openKeyVault } from '../ledger/keys/open-store.ts'
 import { readTokenUri, tokenUri } from '../ledger/keys/token-uri.ts'
 import { itemLength } from '../ledger/tac/tac-item.ts'
 import { startTacPool } from '../ledger/tac/tac-pool.ts'
-import { searchMemory, shapesOf } from './support/memory.ts'
+import { searchMemory, shapesOf } from '../bench/support/memory.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'keys-'))
 // Before the first test: tap ends a file that waits for anything else.
@@ -402,7 +402,7 @@ async function checkMemory (t: Test): Promise<void> {
   const look = async ({ place, secret }: Backend) => {
     const child = await superviseChild<{ valid: number }>({
       name: 'verifier',
-      ...nodeCommand(join(import.meta.dirname, 'support/verifier-main.ts'), [place, secret, items])
+      ...nodeCommand(join(import.meta.dirname, '../bench/support/verifier-main.ts'), [place, secret, items])
     })
     try {
       t.equal(child.ready.valid, 1_000)
