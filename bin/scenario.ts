@@ -113,6 +113,8 @@ const staff = {
   'approver-2': ['approver'],
   chief: ['settler', 'approver'],
   'registrar-1': ['registrar'],
+  'admin-1': ['admin'],
+  'admin-2': ['admin'],
   clerk: ['clerk'],
   hotline: ['hotline'],
   'clerk-2': ['clerk'],

@@ -25,8 +25,9 @@ async function sim (...args: string[]): Promise<{ code: number, words: string }>
 t.test('what is paid in is rode, paid out, kept or held', async t => {
   for (let seed = 1; seed <= 50; seed++) {
     const { totals } = planLives({ cards: 40, seed }, [])
-    const { cashFen, depositsFen, ridesFen, paidFen, keptFen, chipsFen, depositsLeftFen } = totals
-    t.equal(cashFen + depositsFen, ridesFen + paidFen + keptFen + chipsFen + depositsLeftFen, `seed ${seed}`)
+    const { cashFen, bankFen, depositsFen, ridesFen, paidFen, keptFen, chipsFen, depositsLeftFen } = totals
+    t.equal(cashFen + bankFen + depositsFen, ridesFen + paidFen + keptFen + chipsFen + depositsLeftFen,
+      `seed ${seed}`)
     t.ok(Object.values(totals.fates).reduce((all, one) => all + one) === 40)
   }
   const [one, again, other] = [1, 1, 2].map(seed => JSON.stringify(planLives({ cards: 9, seed }, [])))

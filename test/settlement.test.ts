@@ -14,6 +14,7 @@ import { machines, password, staff, startDoors, type Door, type Who } from './su
 import {
   balance, bankAccounts, bankOf, debit, openCity, ours, settleDay, verified
 } from './support/settling.ts'
+import { cardOf } from './support/posting.ts'
 import { card, clientOf, deliver, smallCity } from './support/small-city.ts'
 
 const D = '2026-03-02'
@@ -659,7 +660,10 @@ t.test('over items: money without a record, until somebody knows whose it is', a
     [{ line: fee.id, account: 'commerce/agent-prepaid/PRE' }, 'amount_wrong'],
     [{ line: gift.id, account: 'commerce/unidentified-receipts' }, 'registry_invalid'],
     [{ line: gift.id, instruction: '20260302-commerce-BUS' }, 'day_state'],
-    [{ line: wrong.id, instruction: 'none' }, 'not_found']
+    [{ line: wrong.id, instruction: 'none' }, 'not_found'],
+    [{ line: gift.id, card: { ...cardOf(0), serial: '99'.repeat(10) } }, 'not_found'],
+    [{ line: fee.id, card: cardOf(0) }, 'amount_wrong'],
+    [{ line: gift.id, card: cardOf(0), account: 'commerce/fee-income' }, 'body_invalid']
   ] as const) t.equal((await propose(door, 'attribute_line', body)).reason, reason, JSON.stringify(body))
   t.match(await propose(door, 'attribute_line', { line: gift.id, account: 'commerce/receivable-agent/SHP' }),
     { status: 200 })

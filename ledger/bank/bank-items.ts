@@ -5,7 +5,9 @@ import { lineKey } from './bank-statements.ts'
 import { booked } from '../day/close-day.ts'
 import { requireAllowed } from '../posting/allowed.ts'
 import { attributionOf, settlesInstruction, voidOf } from '../core/bank.ts'
+import { cardKey, CardRef } from '../../schemas/record.ts'
 import { accountCode } from '../core/chart.ts'
+import { masked } from '../core/mask.ts'
 import type { PlannedTransfer } from '../core/settlement.ts'
 import type { Ledger } from '../ledger.ts'
 import { openDateOf } from '../open-date.ts'
@@ -13,7 +15,8 @@ import type { CarryingOut, ProposalKind } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
 import { confirmDays, instructionKey } from '../day/settle.ts'
 import { lockLine, lockTold, saveProgress, settleLine, type LineRow } from '../store/bank.ts'
-import { branchesOfParties } from '../store/branches.ts'
+import { branchesOfCards, branchesOfParties } from '../store/branches.ts'
+import { findCards } from '../store/cards.ts'
 import { insertTreasuryPayment, lockClaim } from '../store/treasury.ts'
 import type { Tx } from '../store/db.ts'
 import { closeItems, openItems } from '../store/items.ts'
@@ -26,11 +29,12 @@ const closed = { additionalProperties: false } as const
 
 type Attribution = {
   readonly line: number, readonly account?: string, readonly instruction?: string, readonly claim?: number
+  readonly card?: CardRef
 }
 
 /**
- * An unidentified line belongs to an account, to an instruction that it carries out but for a difference, or
- * to a claim on the treasury, all of it or a part.
+ * An unidentified line belongs to an account, to an instruction that it carries out but for a difference, to
+ * a claim on the treasury, all of it or a part, or to a holder who wants it on a card: there it waits.
  */
 export const attributeLineKind: ProposalKind = {
   body: Type.Object({
@@ -39,13 +43,17 @@ export const attributeLineKind: ProposalKind = {
     instruction: Type.Optional(Type.String({ description: 'id of the instruction that it carries out' })),
     claim: Type.Optional(Type.Integer({
       minimum: 1, maximum: 1_000_000_000, description: 'on the treasury, which it pays, all or a part'
-    }))
+    })),
+    card: Type.Optional({
+      ...CardRef, description: 'whose holder has paid: it waits for the next terminal that loads'
+    } as typeof CardRef)
   }, closed),
   start: ['clerk', 'settler'],
   decide: ['approver'],
   approvals: 1,
-  branches: async (tx, _ledger, { account, instruction }: Attribution) =>
-    await branchesOfParties(tx, [account?.split('/')[2] ?? '', await partyOf(tx, instruction ?? '')]),
+  branches: async (tx, _ledger, { account, instruction, card }: Attribution) => [
+    ...await branchesOfParties(tx, [account?.split('/')[2] ?? '', await partyOf(tx, instruction ?? '')]),
+    ...card === undefined ? [] : await branchesOfCards(tx, [card])],
   subject: ({ line }: Attribution) => `bank-line/${line}`,
   look: async (tx, ledger, attribution: Attribution) => {
     const { line, transfers } = await planAttribution(tx, ledger, attribution)
@@ -61,8 +69,7 @@ export const attributeLineKind: ProposalKind = {
     if (claim !== undefined) {
       await insertTreasuryPayment(tx, { claim, lineId: line.lineId, amountFen: line.amountFen })
     }
-    const what = claim === undefined ? `instruction ${instruction}` : `treasury claim ${claim}`
-    const resolution = `attributed to ${attribution.account ?? what}`
+    const resolution = `attributed to ${nameOf(attribution)}`
     await closeItems(tx, 'G', [lineKey(line.book, line.reference)], resolution, how.atMs)
     if (instruction !== undefined) {
       const paidLine = line.lineId
@@ -77,6 +84,11 @@ export const attributeLineKind: ProposalKind = {
     return { batchId: Number(batchId) }
   }
 }
+
+const nameOf = ({ account, instruction, claim, card }: Attribution): string =>
+  account ?? (card !== undefined
+    ? `card ${masked(card)}`
+    : claim === undefined ? `instruction ${instruction}` : `treasury claim ${claim}`)
 
 const partyOf = async (tx: Tx, instruction: string): Promise<string> =>
   (await lockTold(tx, [instruction])).get(instruction)?.party ?? ''
@@ -94,10 +106,10 @@ async function planAttribution (
 }
 
 async function attributed (
-  tx: Tx, ledger: Ledger, { line: id, account, instruction, claim }: Attribution
+  tx: Tx, ledger: Ledger, { line: id, account, instruction, claim, card }: Attribution
 ): Promise<AttributionPlan> {
-  if ([account, instruction, claim].filter(one => one !== undefined).length !== 1) {
-    throw new Refusal('body_invalid', 'an account, an instruction or a claim, one of them', '/body')
+  if ([account, instruction, claim, card].filter(one => one !== undefined).length !== 1) {
+    throw new Refusal('body_invalid', 'an account, an instruction, a claim or a card, one of them', '/body')
   }
   const line = await lockLine(tx, BigInt(id))
   if (line === null) throw new Refusal('not_found', `there is no bank line ${id}`, '/body/line')
@@ -106,6 +118,7 @@ async function attributed (
   }
   if (instruction !== undefined) return { line, transfers: await planInstruction(tx, line, instruction) }
   if (claim !== undefined) return { line, transfers: [await planClaim(tx, line, claim)] }
+  if (card !== undefined) return { line, transfers: [await planCard(tx, line, card)] }
   const { accounts } = await ledger.registry()
   if (account === undefined || !accounts.has(account) || !account.startsWith(`${line.book}/`)) {
     const what = `${account} is no account of the ${line.book} book`
@@ -142,6 +155,22 @@ async function planClaim (tx: Tx, line: LineRow, claim: number): Promise<Planned
   }
   const what = `${openFen} fen are open of claim ${claim}, the line is of ${line.amountFen}`
   throw new Refusal('amount_wrong', what)
+}
+
+/** What a holder has paid waits for the chip: whether it may hold so much, its load decides. */
+async function planCard (tx: Tx, line: LineRow, ref: CardRef): Promise<PlannedTransfer> {
+  const card = (await findCards(tx, [ref])).get(cardKey(ref))
+  if (card === undefined || line.book !== 'commerce') {
+    const what = `there is no such card that a line of the ${line.book} book could be for`
+    throw new Refusal('not_found', what, '/body/card')
+  }
+  if (card.cardType === 'test' || card.state !== 'normal') {
+    const what = card.cardType === 'test' ? 'a test card holds no money' : `the card is ${card.state}`
+    throw new Refusal('conditions_not_met', what)
+  }
+  if (line.amountFen <= 0n) throw new Refusal('amount_wrong', `the line is of ${line.amountFen} fen`)
+  const { bucket, cardId } = card
+  return { ...attributionOf(line, accountCode('commerce', 'pending-load')), of: { bucket, cardId } }
 }
 
 /* ---- an instruction that was never carried out ---- */

@@ -235,6 +235,8 @@ export type PlannedTransfer = {
   readonly amountFen: bigint
   /** Transfer that it takes back. */
   readonly corrects?: bigint
+  /** Whose it is, where the account is of cards. */
+  readonly of?: { readonly bucket: number, readonly cardId: bigint }
 }
 
 /**

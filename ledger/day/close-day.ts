@@ -235,11 +235,14 @@ function netCheck (positions: readonly Position[]): Check {
 /** Planned transfers as rows, each a journal of its own. */
 export const booked = (
   { accounts }: Snapshot, planned: readonly PlannedTransfer[], atMs: number
-): NewTransfer[] => planned.map(({ debit, credit, ...rest }, journal) => {
+): NewTransfer[] => planned.map(({ debit, credit, of, ...rest }, journal) => {
   const number = (code: string): number => {
     const id = accounts.get(code)
     if (id === undefined) throw new Error(`no account ${code}`)
     return id
   }
-  return { ...rest, journal, bucket: 0, debit: number(debit), credit: number(credit), eventAtMs: atMs }
+  return {
+    ...rest, journal, bucket: of?.bucket ?? 0, cardId: of?.cardId ?? null, debit: number(debit),
+    credit: number(credit), eventAtMs: atMs
+  }
 })

@@ -16,9 +16,10 @@ const help = `cards: lives of cards, from the counter that hands them out to the
 usage: npm run sim -- cards [OPTIONS]
 
 Each card is a virtual one on a real PC/SC reader: handed out (by an application where it is a person's),
-loaded, used; kept, or given back, or broken or lost and replaced, and some of the next ones are given back
-too. Three days are closed. Then each card, each return, each account must be what was added up beforehand,
-and verify and the auditor look at every fen. 1 where anything is not.
+loaded (by cash, or by bank), used, some of them torn off the reader in mid-payment; kept, or given back, or
+broken or lost and replaced, and some of the next ones are given back too. Three days are closed. Then each
+card, each return, each account must be what was added up beforehand, and verify and the auditor look at every
+fen. 1 where anything is not.
 
 Options:
   --cards N    how many; 100, up to 300
@@ -68,10 +69,12 @@ async function main (args: readonly string[]): Promise<number> {
 }
 
 function account (totals: Lives['totals']): string {
-  const { cards, fates, cashFen, depositsFen, ridesFen, paidFen, keptFen, chipsFen, depositsLeftFen } = totals
+  const { cards, fates, torn, cashFen, bankFen, depositsFen, ridesFen, paidFen, keptFen } = totals
+  const { chipsFen, depositsLeftFen } = totals
   return [
     `${cards} cards: ${Object.entries(fates).map(([fate, count]) => `${count} ${fate}`).join(', ')}`,
-    `paid in ${showYuan(cashFen)} and ${showYuan(depositsFen)} of deposits`,
+    `${torn} were torn off the reader in a payment`,
+    `paid in ${showYuan(cashFen)}, ${showYuan(bankFen)} by bank and ${showYuan(depositsFen)} of deposits`,
     `rode ${showYuan(ridesFen)}, got back ${showYuan(paidFen)}, deposits kept ${showYuan(keptFen)}`,
     `hold ${showYuan(chipsFen)} on chips and ${showYuan(depositsLeftFen)} of deposits`
   ].join('\n')

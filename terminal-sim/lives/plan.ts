@@ -17,6 +17,10 @@ const profile = 't-union'
 type Life = {
   readonly card: string, readonly next: string, readonly person: string
   readonly type: CardType, readonly fate: Fate, readonly cashFen: number, readonly rides: number
+  /** The first load was paid by bank, and waited for the chip. */
+  readonly isByBank: boolean
+  /** Where the card leaves the reader on its first ride; it is held there again at once. */
+  readonly torn: 'before debit' | 'after debit' | null
   /** Of the next card. */
   readonly isReturnedLater: boolean
 }
@@ -26,7 +30,10 @@ export type Lives = {
   /** Of all holders together: what they paid in is what they rode, got back and hold. */
   readonly totals: {
     readonly cards: number, readonly fates: Readonly<Record<Fate, number>>
-    readonly cashFen: number, readonly depositsFen: number, readonly ridesFen: number
+    readonly torn: number
+    /** Over a counter, and by bank. */
+    readonly cashFen: number, readonly bankFen: number
+    readonly depositsFen: number, readonly ridesFen: number
     readonly paidFen: number, readonly keptFen: number, readonly chipsFen: number
     readonly depositsLeftFen: number
   }
@@ -48,7 +55,9 @@ function drawLife (random: Random, no: number): Life {
     card: `A${name}`, next: `N${name}`, person: `P${name}`, type,
     // A card that is nobody's in particular cannot be reported.
     fate: type === 'anonymous' && (fate === 'lost' || fate === 'found') ? 'keeps' : fate,
-    cashFen: 1_000 * random.int(1, 9), rides: random.int(1, 3), isReturnedLater: random.chance(0.5)
+    cashFen: 1_000 * random.int(1, 9), rides: random.int(1, 3), isReturnedLater: random.chance(0.5),
+    isByBank: random.chance(0.2),
+    torn: random.pick([null, null, null, 'before debit', 'after debit'] as const)
   }
 }
 
@@ -101,7 +110,10 @@ function totalsOf (lives: readonly Life[], ends: readonly End[]): Lives['totals'
     cards: lives.length,
     fates: Object.fromEntries(fates.map(fate =>
       [fate, lives.filter(life => life.fate === fate).length])) as Record<Fate, number>,
-    cashFen: sum(lives.map(life => life.cashFen)), depositsFen, ridesFen: sum(ends.map(end => end.ridesFen)),
+    torn: lives.filter(life => life.torn !== null).length,
+    cashFen: sum(lives.map(life => life.isByBank ? 0 : life.cashFen)),
+    bankFen: sum(lives.map(life => life.isByBank ? life.cashFen : 0)),
+    depositsFen, ridesFen: sum(ends.map(end => end.ridesFen)),
     paidFen: sum(paid.map(one => one.valueFen + one.depositFen)), keptFen,
     chipsFen: sum(ends.map(end => end.holdsFen)),
     depositsLeftFen: depositsFen - keptFen - sum(paid.map(one => one.depositFen))
@@ -119,7 +131,9 @@ function scenarioOf (
   const seconds = lives.filter(hasNext)
   const of = (...wanted: readonly Fate[]) => lives.filter(({ fate }) => wanted.includes(fate))
   const clock = clockOf()
-  const ride = (card: string): Step => ({ at: clock.next(), tap: { card, lane: 'BUS-1' } })
+  const ride = (card: string, more: object = {}): Step =>
+    ({ at: clock.next(), tap: { card, lane: 'BUS-1', ...more } })
+  const byBank = lives.filter(life => life.isByBank)
   const top = (card: string, more: object): Step =>
     ({ at: clock.next(), load: { card, lane: 'KIO-1', ...more } })
   const replace = (life: Life, more: object): Step =>
@@ -134,8 +148,13 @@ function scenarioOf (
       when: [
         { at: clock.next(), issue_to: { person: named[0]?.person, card: named[0]?.card } },
         ...named.slice(1).map(({ person, card }) => ({ issue_to: { person, card } })),
-        ...lives.map(({ card, cashFen }) => top(card, { amount: showYuan(cashFen) })),
-        ...[1, 2, 3].flatMap(nth => lives.filter(({ rides }) => rides >= nth).map(({ card }) => ride(card)))]
+        ...byBank.length === 0 ? [] : paidByBank(byBank, clock.next()),
+        ...lives.map(({ card, cashFen, isByBank }) =>
+          top(card, isByBank ? { pending: true } : { amount: showYuan(cashFen) })),
+        ...lives.flatMap(({ card, torn }) => torn === null ? [] : [ride(card, { torn }), ride(card)]),
+        ...[1, 2, 3].flatMap(nth => lives
+          .filter(({ rides, torn }) => rides >= nth && (nth > 1 || torn === null))
+          .map(({ card }) => ride(card)))]
     },
     {
       act: 'broken, lost, given back',
@@ -167,6 +186,7 @@ function scenarioOf (
     scenario: `${lives.length} lives of cards, seed ${seed}`, use: fixtures,
     given: {
       policies: { replacement_wait_days: 1 },
+      bank_accounts: ['ISS'],
       parties: { KIO: { kind: 'agent', name: 'Kiosks', zh: '报亭' } },
       terminals: { 'KIO-1': { operator: 'KIO' } },
       cards: Object.fromEntries([
@@ -179,6 +199,15 @@ function scenarioOf (
     acts
   }
 }
+
+const paidByBank = (lives: readonly Life[], at: string): Step[] => [
+  { at, bank_statement: { day: 'D', lines: lives.map(({ cashFen }) => ({ amount: showYuan(cashFen) })) } },
+  {
+    holder_paid: {
+      cards: Object.fromEntries(lives.map(({ card, cashFen }) => [card, showYuan(cashFen)])), by: 'clerk',
+      approved_by: ['approver-1']
+    }
+  }]
 
 function whatMustBe (lives: readonly Life[], ends: readonly End[]): Step[] {
   const totals = totalsOf(lives, ends)
@@ -217,13 +246,14 @@ function whatMustBe (lives: readonly Life[], ends: readonly End[]): Step[] {
       replaced: byCard((life, { chipFen }) =>
         hasNext(life) ? [[life.card, { by: life.next, moved: showYuan(chipFen) }]] : [])
     },
-    { changes: { purses: showYuan(totals.chipsFen) } },
+    { changes: { purses: showYuan(totals.chipsFen), custody: showYuan(totals.bankFen) } },
     {
       accounts: {
       // What it took at its tills less what it paid there: closed days have netted it.
         'KIO settlement': showYuan(totals.paidFen - totals.cashFen - totals.depositsFen),
         'KIO receivable': '0.00',
-        'pending load': '0.00', 'commerce/moving-value': '0.00', deposits: showYuan(totals.depositsLeftFen),
+        'pending load': '0.00', unidentified: '0.00', 'commerce/moving-value': '0.00',
+        deposits: showYuan(totals.depositsLeftFen),
         'commerce/fee-income': showYuan(totals.keptFen), sum: '0.00'
       }
     },

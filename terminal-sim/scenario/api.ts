@@ -8,8 +8,8 @@ import type {
 import { totalsOver, type RecordCounts } from '../record-totals.ts'
 import type { Access } from './stack.ts'
 
-/** A machine by kind, a member of staff by name, or nobody in particular. */
-export type Caller = keyof Access['tokens'] | { readonly staff: string } | null
+/** A machine by kind, a member of staff by name, whoever has a token, or nobody in particular. */
+export type Caller = keyof Access['tokens'] | { readonly staff: string } | { readonly token: string } | null
 
 export type Call = {
   readonly method?: 'GET' | 'POST' | 'PUT'
@@ -65,6 +65,7 @@ export function openApi ({ url, access, revive }: ApiOptions): Api {
   async function tokenOf (caller: Caller): Promise<string | null> {
     if (caller === null) return null
     if (typeof caller === 'string') return access.tokens[caller]
+    if ('token' in caller) return caller.token
     const known = sessions.get(caller.staff)
     if (known !== undefined) return known
     const signIn: Call = {

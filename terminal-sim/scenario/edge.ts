@@ -18,7 +18,7 @@ import type { World } from './world.ts'
 export type Edge = {
   /** Throws where the gateway says no. */
   ask<T> (path: string): Promise<T>
-  post (path: string, json: unknown): Promise<void>
+  post (path: string, json: unknown): Promise<unknown>
   /** Of a port that listens. */
   tcpPort (name: string): Promise<number>
   readonly link: Pick<Link, 'cut' | 'mend' | 'loseAnswer'>
@@ -80,11 +80,11 @@ export async function openEdge (world: World, keeper: FarmKeeper): Promise<void>
     return await done
   }
 
-  /** Records, and what chips have made of loads and blocks. */
+  /** Records, codes that were taken, and what chips have made of loads and blocks. */
   async function untold (): Promise<number> {
     const { depth } = await edge.ask<SpoolView>('/v1/spool')
     const page = await (await told(await fetch(new URL('/metrics', url)), '/metrics')).text()
-    const counts = [...page.matchAll(/^gateway_(?:loads|blocks)_untold (\d+)$/gm)]
+    const counts = [...page.matchAll(/^gateway_(?:loads|blocks|codes)_untold (\d+)$/gm)]
     return counts.reduce((sum, [, count]) => sum + Number(count), depth)
   }
 
@@ -98,7 +98,7 @@ export async function openEdge (world: World, keeper: FarmKeeper): Promise<void>
     post: async (path, json) => {
       const headers = { 'content-type': 'application/json' }
       const request = { method: 'POST', headers, body: JSON.stringify(json) }
-      await told(await fetch(new URL(path, url), request), path)
+      return await (await told(await fetch(new URL(path, url), request), path)).json()
     },
     tcpPort: async name => {
       const states = await edge.ask<PortState[]>('/v1/ports')

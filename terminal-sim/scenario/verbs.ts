@@ -20,6 +20,7 @@ import * as libraries from './when/libraries.ts'
 import * as national from './when/national.ts'
 import * as parameters from './when/parameters.ts'
 import * as people from './when/people.ts'
+import * as phones from './when/phones.ts'
 import * as processes from './when/processes.ts'
 import * as readers from './when/readers.ts'
 import * as records from './when/records.ts'
@@ -41,6 +42,7 @@ import * as librariesNow from './then/libraries.ts'
 import * as loadsNow from './then/loads.ts'
 import * as nationalNow from './then/national.ts'
 import * as parametersNow from './then/parameters.ts'
+import * as phonesNow from './then/phones.ts'
 import * as peopleNow from './then/people.ts'
 import * as proof from './then/proof.ts'
 import * as readersNow from './then/readers.ts'
@@ -105,6 +107,7 @@ export const when = {
   reconcile: reconciling.reconcileDay,
   bank_statement: bank.bankStatement,
   replace_instruction: bank.replaceInstruction,
+  holder_paid: bank.holderPaid,
   centre_confirms: national.centreConfirms,
   centre_returns: national.centreReturns,
   change_calendar: parameters.changeCalendar,
@@ -129,6 +132,11 @@ export const when = {
   release_hold: watch.releaseHold,
   tap: readers.tap,
   load: readers.load,
+  bind_phone: phones.bindPhone,
+  end_phone: phones.endPhone,
+  show_code: phones.showCode,
+  scan: phones.scan,
+  tell_code: phones.tellCode,
   sell: tills.sell,
   top_up: tills.topUp,
   take_back: tills.takeBack,
@@ -219,6 +227,7 @@ export const then = {
   component_availability: components.availability,
   treasury_claim: claimed.treasuryClaim,
   service_answer: servicesNow.serviceAnswer,
+  code_uses: phonesNow.codeUses,
   alerts: watchNow.alerts,
   alerted: watchNow.alerted,
   psams: watchNow.psams,

@@ -1,10 +1,13 @@
 // when: the bank tells what it did, and a payment that came back is sent again.
 import { Type } from 'typebox'
 import type { Instruction } from '../../../schemas/api.ts'
+import type { BankLineView } from '../../../schemas/settlement.ts'
 import { statementFile, statementFormats } from '../../bank/statement-file.ts'
+import { mappingOf } from '../check.ts'
+import { peopleSaid, propose } from '../proposals.ts'
 import { day, name, oneOf, text, yuan } from '../values.ts'
 import { StepError, whenVerb } from '../verb.ts'
-import { bankAccountOf, type World } from '../world.ts'
+import { bankAccountOf, known, type World } from '../world.ts'
 
 const closed = { additionalProperties: false } as const
 const settler = 'settler'
@@ -109,3 +112,23 @@ export const replaceInstruction = whenVerb({
 
 const instructionsOf = (world: World, date: string): Promise<readonly Instruction[]> =>
   world.api.all<Instruction>(`/v1/instructions/${date}`)
+
+export const holderPaid = whenVerb({
+  says: 'people say for which cards unidentified lines of the bank are, found by their amounts',
+  example: 'holder_paid: { cards: { A: 50.00 }, approved_by: [approver-1] }',
+  schema: Type.Object({
+    cards: mappingOf(name('a card'), yuan('of the line'), 'amounts by card'), ...peopleSaid
+  }, closed),
+  plan: (world, { cards, by, approved_by: approvers }) => [{
+    act: async () => {
+      const lines = await world.api.all<BankLineView>('/v1/bank-lines?state=unidentified')
+      for (const [card, amount] of Object.entries(cards)) {
+        const place = lines.findIndex(one => Number(one.amountFen) === amount)
+        const [line] = place < 0 ? [] : lines.splice(place, 1)
+        if (line === undefined) throw new StepError('no unidentified line has this amount', 'bank_statement')
+        const body = { line: line.id, card: known(world.chips, 'card', card).ref }
+        await propose(world, { kind: 'attribute_line', body, reason: 'as its holder wrote', by, approvers })
+      }
+    }
+  }]
+})
