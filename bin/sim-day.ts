@@ -16,7 +16,7 @@ import { testKeys } from './test-keys.ts'
 type DayFigures = {
   readonly taps: number, readonly cards: number, readonly lines: number, readonly fen: number
   readonly seconds: Readonly<Record<string, number>>
-  readonly files: { readonly files: number, readonly bytes: number, readonly digest: string }
+  readonly files: { readonly files: number, readonly bytes: number, readonly digest: string } | null
   readonly nets: readonly { readonly party: string, readonly netFen: number }[]
   readonly chipsFen: number, readonly owedFen: number, readonly explainedFen: number
   readonly differing: number
@@ -28,26 +28,28 @@ const help = `day: a day of a seeded city: generated, delivered, cleared, settle
 
 usage: npm run sim -- day [OPTIONS]
 
-PostgreSQL and a ledger of its own; the day comes as clearing files of its operators. While it runs: lines a
-second by outcome, what waits, what is open, and what each operator has earned by now. At the end every chip
-is compared with the books, verify looks at every transfer, and minutes, memory and bytes on disk are told.
-1 where a fen is unexplained.
+PostgreSQL and a ledger of its own; the day comes as clearing files of its operators,
+or live. While it runs: lines a second by outcome, what waits, what is open, and what each operator has
+earned by now. At the end every chip is compared with the books, verify looks at every transfer, and minutes,
+memory and bytes on disk are told. 1 where a fen is unexplained.
 
 Options:
   --taps N           from one to twenty million; 100000
   --seed N           another day of the same city; 1
   --city FILE        its parameters; terminal-sim/city-data/hengyang.yaml, made up
   --file-records N   records of a file at most; 20000
+  --live SPEED       records one by one in place of files, so many times faster than the day; 0: at once
   --dir DIR          where everything lies, and stays; a new place that is removed
   --json FILE        writes the figures
 
 Examples:
   npm run sim -- day                                   a hundred thousand taps
+  npm run sim -- day --taps 20000 --live 600           by record, a day in two and a half minutes
   npm run sim -- day --taps 1000000 --json day.json    a million`
 
 type Options = {
   readonly taps: number, readonly seed: number, readonly city: string, readonly fileRecords: number
-  readonly dir: string | null, readonly json: string | null
+  readonly live: number | null, readonly dir: string | null, readonly json: string | null
 }
 
 function readOptions (args: readonly string[]): Options | null {
@@ -56,18 +58,19 @@ function readOptions (args: readonly string[]): Options | null {
     options: {
       taps: { type: 'string', default: '100000' }, seed: { type: 'string', default: '1' },
       city: { type: 'string', default: join(import.meta.dirname, '../terminal-sim/city-data/hengyang.yaml') },
-      'file-records': { type: 'string', default: '20000' }, dir: { type: 'string' },
+      'file-records': { type: 'string', default: '20000' }, live: { type: 'string' }, dir: { type: 'string' },
       json: { type: 'string' }, help: { type: 'boolean', default: false }
     }
   })
   if (values.help) return null
-  const whole = (name: string, text: string, most: number): number => {
-    if (/^\d{1,9}$/.test(text) && Number(text) > 0 && Number(text) <= most) return Number(text)
-    throw new RangeError(`--${name} ${text}: a whole number from 1 to ${most} is wanted`)
+  const whole = (name: string, text: string, most: number, least = 1): number => {
+    if (/^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text)
+    throw new RangeError(`--${name} ${text}: a whole number from ${least} to ${most} is wanted`)
   }
   return {
     taps: whole('taps', values.taps, 20_000_000), seed: whole('seed', values.seed, 999_999_999),
     fileRecords: whole('file-records', values['file-records'], 1_000_000), city: resolve(values.city),
+    live: values.live === undefined ? null : whole('live', values.live, 1_000_000, 0),
     dir: values.dir === undefined ? null : resolve(values.dir),
     json: values.json === undefined ? null : resolve(values.json)
   }
@@ -152,13 +155,13 @@ function report (day: Whole): string {
   const most = Object.entries(memoryMiB).map(([name, most]) => `${name} ${most} MiB`)
   const rate = lines / Math.max(0.1, seconds['delivered'] ?? 0)
   return [
-    '', `${count(taps)} taps of ${count(cards)} cards, ${yuan(fen)} yuan, ${count(lines)} lines in ` +
-      `${files.files} files: ${minutes.toFixed(1)} minutes`, '',
+    '', `${count(taps)} taps of ${count(cards)} cards, ${yuan(fen)} yuan, ${count(lines)} lines ` +
+      `${files === null ? 'one by one' : `in ${files.files} files`}: ${minutes.toFixed(1)} minutes`, '',
     ...table([['part', 'seconds'], ...Object.entries(seconds).map(([name, took]) => [name, took.toFixed(1)])],
       ['left', 'right']), '',
     `${count(Math.round(rate))} lines a second delivered, judged and booked`,
     `memory, at most: ${most.join(', ')}`,
-    `disk: files ${mebibytes(files.bytes)}, log written ${mebibytes(disk.log)}, database ` +
+    `disk: files ${mebibytes(files?.bytes ?? 0)}, log written ${mebibytes(disk.log)}, database ` +
       `${mebibytes(disk.database)} (${Math.round(disk.database / taps)} bytes a tap, cards and all)`, '',
     ...table([['party', 'net, yuan'], ...nets.map(({ party, netFen }) => [party, yuan(netFen)])],
       ['left', 'right']), '',

@@ -125,3 +125,11 @@ t.test('a day against a ledger of its own', async t => {
     ['generated', 'registered', 'delivered', 'cleared and settled', 'audited', 'verified'])
   t.ok(day.disk.database > 0)
 })
+
+t.test('a day by record, as fast as it goes', async t => {
+  const { status, stdout, stderr } = spawnSync(process.execPath,
+    ['runtime/start.mjs', 'bin/sim.ts', 'day', '--taps', '600', '--seed', '2', '--live', '0'],
+    { cwd: root, encoding: 'utf8' })
+  t.equal(status, 0, stdout + stderr)
+  t.match(stdout, /600 taps of .* lines one by one.*every fen is accounted for/s)
+})

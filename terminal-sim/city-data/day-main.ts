@@ -14,19 +14,23 @@ import { audit } from '../auditor/audit.ts'
 import { type Access, starterOverIpc } from '../city/starter.ts'
 import { showYuan } from '../scenario/values.ts'
 import { buildCity, type City } from './city.ts'
+import { deliverLive } from './live.ts'
 import { filesOutput, type Written } from './outputs.ts'
 import { readParameters } from './parameters.ts'
 import { recordMaker } from './records.ts'
 
 type Options = {
   readonly taps: number, readonly seed: number, readonly city: string, readonly fileRecords: number
+  /** Records come one by one, so many times faster than the day, 0: as fast as it goes; null: files. */
+  readonly live: number | null
 }
 /** Seconds of each part of the day, in their order. */
 type Seconds = Record<string, number>
 export type DayFigures = {
   readonly taps: number, readonly cards: number, readonly lines: number, readonly fen: number
   readonly seconds: Readonly<Seconds>
-  readonly files: Written
+  /** Null: records came one by one. */
+  readonly files: Written | null
   readonly nets: readonly { readonly party: string, readonly netFen: number }[]
   readonly chipsFen: number, readonly owedFen: number, readonly explainedFen: number
   readonly differing: number
@@ -57,11 +61,15 @@ async function run (): Promise<void> {
   mkdirSync(folder)
   const city = buildCity(
     readParameters(options.city, readFileSync(options.city, 'utf8')), options.taps, options.seed)
-  const files = await part('generated', async () => write(city, folder))
+  const { live } = options
+  const files = live === null ? await part('generated', async () => write(city, folder)) : null
   // After midnight: whatever was tapped on the day lies behind the clock.
   const { url } = await starter.ledger(`${addDays(city.parameters.day, 1)}T00:30:00+08:00`)
   await part('registered', () => enter(city, url, access))
-  await part('delivered', () => deliver(city, folder, url, access))
+  await part('delivered', () => shown(city, url, access, async () => {
+    if (live === null) await sendFiles(join(folder, 'files'), url, access)
+    else await tap(city, url, access, live)
+  }))
   const day = await part('cleared and settled', () => settle(city, url, access))
   const audited = await part('audited', () => lookAtChips(city, url, access))
   const verified = await part('verified', () => as(url, access.tokens['AUDITOR'], http =>
@@ -127,12 +135,8 @@ async function enter (city: City, url: string, { tokens }: Access): Promise<void
 /** Operators send at the same time; two connections keep a ledger busy. */
 const connections = 2
 
-async function deliver (city: City, folder: string, url: string, access: Access): Promise<void> {
-  const place = join(folder, 'files')
+async function sendFiles (place: string, url: string, access: Access): Promise<void> {
   const waiting = readdirSync(place).filter(name => name.startsWith('XF')).sort()
-  const lines = city.totals.parties.reduce((sum, one) => sum + one.lines, 0)
-  const over = new AbortController()
-  const showing = show(url, access, lines, over.signal)
   const send = async (): Promise<void> => {
     for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
       const response = await fetch(new URL(`/v1/files/${name}`, url), {
@@ -145,8 +149,21 @@ async function deliver (city: City, folder: string, url: string, access: Access)
       await response.json() as FileReply
     }
   }
+  await Promise.all(Array.from({ length: connections }, send))
+}
+
+async function tap (city: City, url: string, { tokens }: Access, speed: number): Promise<void> {
+  const token = tokens['DEPOT'] ?? ''
+  const options = { ledgerUrl: url, token, registrar: null, speed, say: () => undefined }
+  await deliverLive(city, recordMaker(city), options)
+}
+
+/** What is seen meanwhile. */
+async function shown (city: City, url: string, access: Access, work: () => Promise<void>): Promise<void> {
+  const over = new AbortController()
+  const showing = show(city, url, access, over.signal)
   try {
-    await Promise.all(Array.from({ length: connections }, send))
+    await work()
     await as(url, access.tokens['AUDITOR'], http => http.get('/v1/watch/holds')) // once the watch caught up
   } finally {
     over.abort()
@@ -172,15 +189,16 @@ async function settle (city: City, url: string, { passwords }: Access): Promise<
 const shownEveryMs = 2_000
 
 /** Lines a second by outcome, what waits, what is open, and what each operator has earned by now. */
-async function show (url: string, access: Access, lines: number, over: AbortSignal): Promise<void> {
+async function show (city: City, url: string, access: Access, over: AbortSignal): Promise<void> {
   const startedMs = performance.now()
-  for (let before = 0; !over.aborted;) {
+  for (let before = 0, beforeMs = startedMs; !over.aborted;) {
     await delay(shownEveryMs, undefined, { signal: over }).catch(() => undefined)
     if (over.aborted) return
     const page = await (await fetch(new URL('/metrics', url))).text()
     const { accounts } = await as(url, access.tokens['AUDITOR'], http =>
       http.get('/v1/accounts') as Promise<TrialBalance>)
     const judged = valuesOf(page, 'ledger_records_total')
+    const nowMs = performance.now()
     const all = [...judged.values()].reduce((sum, count) => sum + count, 0)
     const sum = (name: string): number =>
       [...valuesOf(page, name).values()].reduce((all, one) => all + one, 0)
@@ -188,13 +206,14 @@ async function show (url: string, access: Access, lines: number, over: AbortSign
       account.startsWith('commerce/merchant-pending/') && balanceFen !== 0)
       .map(({ account, balanceFen }) => `${account.split('/').at(-1) ?? ''} ${showYuan(Number(balanceFen))}`)
     say([
-      `${((performance.now() - startedMs) / 1_000).toFixed(0).padStart(4)} s`,
-      `${all} of ${lines} lines, ${Math.round((all - before) / shownEveryMs * 1_000)}/s`,
+      `${((nowMs - startedMs) / 1_000).toFixed(0).padStart(4)} s`,
+      `${all} lines of ${options.taps} taps, ${Math.round(1_000 * (all - before) / (nowMs - beforeMs))}/s`,
       [...judged].map(([outcome, count]) => `${outcome} ${count}`).join(', '),
       `${sum('ledger_lanes_waiting')} parts wait, ${sum('ledger_items_open')} items open`,
       earned.join(', ')
     ].filter(words => words !== '').join(' · '))
     before = all
+    beforeMs = nowMs
   }
 }
 

@@ -8,7 +8,7 @@ import type { City, Tap } from './city.ts'
 
 export type LiveOptions = {
   readonly ledgerUrl: string
-  /** Of a machine that delivers records, and of one that fills the registry; null: it is filled. */
+  /** Of a machine that delivers records, and of one that fills the registry first; null: it is filled. */
   readonly token: string, readonly registrar: string | null
   /** So many times faster than the day; 0: as fast as the ledger takes it. */
   readonly speed: number

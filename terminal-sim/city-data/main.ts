@@ -1,7 +1,8 @@
-// `sim city`: a day of a seeded city as clearing files, as tapes, or live. Exit codes: 0 done, 2 the command
-// line or the parameters are wrong.
+// `sim city`: a day of a seeded city as clearing files, as tapes, or live. Exit codes: 0 done, 1 the ledger
+// does not take it, 2 the command line or the parameters are wrong.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { HttpAnswerError, HttpFaultError } from '../../runtime/http-client.ts'
 import { showYuan } from '../scenario/values.ts'
 import { ScenarioError } from '../scenario/yaml-text.ts'
 import { type Command, type Given, helpOf, readGiven, UsageError } from '../sim/command-line.ts'
@@ -96,7 +97,7 @@ const city: Command = {
     files: { value: 'DIR', says: 'writes clearing files there, with the registry that they need' },
     'file-records': { value: 'N', says: 'records of a file at most', or: '100000' },
     tapes: { value: 'DIR', says: 'writes a tape of POS lines for each operator, for `sim replay`' },
-    live: { value: 'URL', says: 'delivers to a ledger, as validators would' },
+    live: { value: 'URL', says: 'delivers to a ledger that is this city’s alone, as validators would' },
     token: { value: 'TOKEN', says: 'of the machine that delivers' },
     registrar: { value: 'TOKEN', says: 'of the machine that fills the registry first; absent: it is filled' },
     speed: { value: 'N', says: 'so many times faster than the day; 0: as fast as it goes', or: '60' },
@@ -110,13 +111,17 @@ const city: Command = {
   run
 }
 
+/** The ledger says no, or nothing. */
+const isAnswer = (error: unknown): boolean =>
+  error instanceof HttpAnswerError || error instanceof HttpFaultError
+
 const args = process.argv.slice(2)
 try {
   if (args.includes('--help') || args.includes('-h')) console.log(helpOf(city))
   else process.exitCode = await city.run(readGiven(city, args))
 } catch (error) {
   const known = [UsageError, RangeError, ParametersError, ScenarioError].some(kind => error instanceof kind)
-  if (!known && (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  if (!known && !isAnswer(error) && (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   console.error((error as Error).message)
-  process.exitCode = 2
+  process.exitCode = isAnswer(error) ? 1 : 2
 }
