@@ -14,6 +14,7 @@ import { manualClock } from '../runtime/clock.ts'
 import { createLog } from '../runtime/log.ts'
 import { writePain001 } from '../schemas/bank/pain001.ts'
 import { readCamt053 } from '../schemas/bank/camt053.ts'
+import type { TransactionRecord } from '../schemas/record.ts'
 import type { NewRequest } from '../schemas/request.ts'
 import { town } from '../terminal-sim/sim/place.ts'
 import { recordingDisk } from './support/recording-disk.ts'
@@ -41,7 +42,8 @@ const sim = (args: readonly string[], typed = ''): Promise<Ended> =>
   run(process.execPath, ['runtime/start.mjs', 'bin/sim.ts', ...args], typed)
 
 /** Every account holds 100.00 and each sale is answered once: the same key again is a repeat. */
-async function stage () {
+async function stage (terminals: readonly string[] = [town.till]) {
+  const kept: TransactionRecord[] = []
   const sales = new Map<string, { readonly amountFen: number, readonly balanceFen: number }>()
   let heldFen = 10_000
   const log = createLog('simulator', { level: 'silent' })
@@ -61,7 +63,8 @@ async function stage () {
         return { outcome: 'approved', reply }
       }
     },
-    folder: () => recordingDisk(), randomBytes, spool: { refusal: () => null }, fail: () => undefined,
+    spool: { refusal: () => null, collect: async (record: TransactionRecord) => { kept.push(record) } },
+    folder: () => recordingDisk(), randomBytes, fail: () => undefined,
     masterKey: () => ({ suite: '3des', key: town.iso8583.master }),
     parameters: { blacklistVersion: () => 1, tariff: () => null, fares: () => [] },
     clock, log, nowMs: () => performance.now(), random: () => 0.5,
@@ -77,7 +80,10 @@ async function stage () {
   const ports = await openPorts([
     {
       port: 'LINE', tcp: { port: 0 },
-      speaks: { protocol: 'pos-line', language: 'en', terminals: [{ operator: 'SHP', terminal: town.till }] }
+      speaks: {
+        protocol: 'pos-line', language: 'en',
+        terminals: terminals.map(terminal => ({ operator: 'SHP', terminal }))
+      }
     },
     {
       port: 'ISO', tcp: { port: 0 },
@@ -94,7 +100,7 @@ async function stage () {
     }
   ], house, tapes)
   const [line = '', iso = '', sc = ''] = ports.states().map(({ address }) => address)
-  return { ports, line, iso, sc }
+  return { ports, line, iso, sc, kept }
 }
 
 t.test('what there is, and what to do where it is not', async t => {
@@ -138,6 +144,20 @@ t.test('a till, a tape of it, and the tape once more', async t => {
   const masked = join(dir, 'masked.jsonl')
   writeFileSync(masked, '{"at":"2026-03-02T10:00:00.512+08:00","device":"SC","way":"in","said":"93"}\n')
   t.match(await sim(['replay', masked, '--tcp', '1']), { code: 2, words: /masked\.jsonl:1: has no bytes/ })
+})
+
+t.test('a tape of a city, to the byte', async t => {
+  const place = join(dir, 'city')
+  t.equal((await sim(['city', '--taps', '60', '--tapes', place])).code, 0)
+  const file = join(place, 'SHP.jsonl')
+  const terminals = new Set(readFileSync(file, 'utf8').match(/(?<=terminal=)\w+/g))
+  const { ports, line, kept } = await stage([...terminals])
+  const said = await sim(['replay', file, '--tcp', line, '--speed', '1000000', '--exact', '--quiet'])
+  t.equal(said.code, 0, said.words)
+  t.match(said.words, /^(\d+) answers: \1 the same bytes, 0 differ in what passes, 0 differ$/m)
+  t.ok(kept.length > 3, `${kept.length} records are kept`)
+  t.ok(kept.every(({ terminal }) => terminals.has(terminal)))
+  await ports.close()
 })
 
 t.test('a client of sixty lines in another language', async t => {
