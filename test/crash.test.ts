@@ -40,7 +40,8 @@ function namedPlaces (): string[] {
  * test/idempotency.test.ts, test/loads.test.ts and test/gateway-loads.test.ts kill there. Nor has it
  * terminals on wires: test/gateway-iso8583.test.ts, test/pos-line.test.ts, test/polled-line.test.ts and
  * test/library-system.test.ts do.
- * Chips are made and obey orders in test/card-life.test.ts.
+ * Chips are made and obey orders in test/card-life.test.ts; codes of phones are taken and told of in
+ * test/phone-codes-edge.test.ts and test/phone-codes.test.ts.
  */
 const killedElsewhere: readonly string[] = [
   'after-telling', 'before-keyed-commit', 'after-keyed-commit', 'before-load-commit', 'after-load-commit',
@@ -50,7 +51,8 @@ const killedElsewhere: readonly string[] = [
   'polled-after-forget', 'load-after-asked', 'load-after-answer', 'load-after-intent', 'load-after-credit',
   'load-after-outcome', 'block-after-intent', 'block-after-command',
   'order-after-intent', 'order-after-command', 'issued-before-told', 'fee-before-debit', 'fee-after-debit',
-  'fee-before-library', 'fee-after-library', 'fee-before-back'
+  'fee-before-library', 'fee-after-library', 'fee-before-back', 'code-after-journal', 'before-code-commit',
+  'after-code-commit'
 ]
 
 type Ended = { code: number | null, stdout: string, stderr: string }

@@ -91,6 +91,24 @@ t.test('offline, twice, killed, told', { skip, timeout: 180_000 }, async t => {
   await until(async () => (await metrics()).includes('\ngateway_codes_untold 0\n'))
 })
 
+t.test('killed with the code on disk and nobody let in yet: it counts, and is told', { skip }, async t => {
+  const city = await openCity(t, doors, ['BUS-1'])
+  const { door } = city
+  door.clock.set(Date.parse(at('08:00:00')))
+  const next = await withPhone(city)
+  const first = await city.gateway('GW-1', ['BUS-1'], {
+    ...quick, clock: at('08:00:05'), killAt: 'code-after-journal'
+  })
+  const code = await next()
+  await t.rejects(scan(first, 'BUS-1', code), 'no answer')
+  await first.ended
+  const again = await city.gateway('GW-1', ['BUS-1'], { ...quick, clock: at('08:00:10') })
+  t.match(await scan(again, 'BUS-1', code), { reason: 'code_used' })
+  const told = async () => (await door.ok('inspector', 'GET', `${path}/codes`)).uses
+  await until(async () => (await told()).length > 0)
+  t.match(await told(), [{ terminal: 'BUS-1', reason: 'ok', paid: true, at: at('08:00:05.000') }])
+})
+
 t.test('expired, over its limit, of a card that was lost', { skip, timeout: 180_000 }, async t => {
   const city = await openCity(t, doors, ['BUS-1', 'BUS-2'])
   const { door } = city

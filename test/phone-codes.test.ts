@@ -4,6 +4,7 @@
 import { createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { formatIso } from '../runtime/instants.ts'
+import { nodeCommand, superviseChild } from '../runtime/supervise.ts'
 import type { Registry } from '../schemas/api.ts'
 import {
   checkCode, codeBody, codeReasonNumbers, codeReasons, readCode, refusalOfUse, writeCode, type CodeUseReply
@@ -331,4 +332,37 @@ t.test('whatever else is refused, and disturbs nothing', async t => {
   await verified(t, door)
   await door.close()
   await poor.door.close()
+})
+
+/* ---- a ledger that dies ---- */
+
+async function startLedger (door: Door, killAt?: string) {
+  const env = {
+    ...doors.env(door.databaseUrl), LEDGER_CLOCK: formatIso(door.clock.now()),
+    ...killAt === undefined ? {} : { CITIZEN_CARD_KILL_AT: killAt }
+  }
+  return await superviseChild<{ url: string }>({ name: 'ledger', ...nodeCommand('ledger/main.ts'), env })
+}
+
+t.test('a ledger that dies around a use: told again, paid once', async t => {
+  for (const [place, stands] of [['before-code-commit', false], ['after-code-commit', true]] as const) {
+    const phone = await bound()
+    const { door } = phone
+    const code = await codeOf(phone)
+    const use = { code, operator: 'BUS', terminal: 'B1', amountFen: 180, at: formatIso(door.clock.now()) }
+    const first = await startLedger(door, place)
+    const headers = {
+      authorization: `Bearer GW1.${secretOf('GW1')}`, 'content-type': 'application/json'
+    }
+    await t.rejects(
+      fetch(`${first.ready.url}/v1/code-uses`, { method: 'POST', headers, body: JSON.stringify(use) }),
+      `${place}: no answer`)
+    await first.stop()
+    t.match(await door.ok('gateway', 'POST', '/v1/code-uses', use), { paid: true, replayed: stands }, place)
+    t.same(await books(door), {
+      online: 180 - took, 'receivable-agent/APP': took, 'merchant-pending/BUS': -180
+    }, `${place}: paid once`)
+    await verified(t, door)
+    await door.close()
+  }
 })
