@@ -16,6 +16,7 @@ const rows: readonly Row[] = [
   ['polled', 'terminals on one polled line', devices, 'polled'],
   ['self-check', "a library's self-check that speaks SIP2", devices, 'self-check'],
   ['bank', 'a bank: pain.001 in, pain.002 and camt.053 out', devices, 'bank'],
+  ['ils', "a library's own system", devices, 'ils'],
   ['insurance', 'the centre of medical insurance', devices, 'insurance'],
   ['centre', 'the national transport centre: forward and return', devices, 'centre'],
   ['replay', 'a tape once more, and what is answered differently', devices, 'replay'],

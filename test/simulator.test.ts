@@ -105,7 +105,7 @@ async function stage (terminals: readonly string[] = [town.till]) {
 
 t.test('what there is, and what to do where it is not', async t => {
   t.match(await sim([]), { code: 0, words: /readers .*\n.*pos /s })
-  for (const name of ['readers', 'pos', 'insurance', 'city', 'day', 'stack', 'faults', 'cards']) {
+  for (const name of ['readers', 'pos', 'ils', 'insurance', 'city', 'day', 'stack', 'faults', 'cards']) {
     const words = new RegExp(`^${name}: .*usage: .*Examples:`, 's')
     t.match(await sim([name, '--help']), { code: 0, words }, name)
   }
@@ -228,4 +228,28 @@ t.test('a centre of medical insurance', async t => {
     { code: 1, words: /the centre is at http.*answr: one of request, answer, late/s })
   t.match(await sim(['insurance', '--port', '0'], 'person P1 active\nsettled\nheard\n'),
     { code: 0, words: /none\nnothing$/m })
+})
+
+t.test("a library's own system, and a self-check at it", async t => {
+  const child = spawn(process.execPath, ['runtime/start.mjs', 'bin/sim.ts', 'ils', '--port', '0'],
+    { cwd: root, stdio: ['pipe', 'pipe', 'inherit'] })
+  let words = ''
+  let wake: () => void = () => undefined
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    words += text
+    wake()
+  })
+  const until = async (what: RegExp) => {
+    while (!what.test(words)) await new Promise<void>(resolve => { wake = resolve })
+  }
+  await until(/127\.0\.0\.1:\d+/)
+  const at = /127\.0\.0\.1:\d+/.exec(words)?.[0] ?? ''
+  child.stdin.write('owes 1 3.50\n')
+  const desk = await sim(['self-check', '--tcp', at],
+    'patron 1\nout 1 B-1\nout 2 B-1\npay 1 2.00 P-1\npay 1 2.00 P-1\npatron 1\nin B-1\n')
+  t.equal(desk.code, 0, desk.words)
+  t.match(desk.words, /64 yes, owes 3\.50.*12 yes.*12 no.*38 yes.*38 yes.*64 yes, owes 1\.50.*10 yes/s,
+    'owed, lent once, paid once, brought back')
+  child.stdin.end('pays no\npay\n')
+  t.equal(await new Promise(resolve => child.on('close', resolve)), 1, 'a word that it does not know')
 })

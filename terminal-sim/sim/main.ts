@@ -3,6 +3,7 @@
 import { UsageError, type Command, helpOf, readGiven } from './command-line.ts'
 import { bank } from './bank.ts'
 import { centre } from './centre.ts'
+import { ils } from './ils.ts'
 import { insurance } from './insurance.ts'
 import { polled } from './polled.ts'
 import { pos } from './pos.ts'
@@ -10,7 +11,7 @@ import { readers } from './readers.ts'
 import { replay } from './replay.ts'
 import { selfCheck } from './self-check.ts'
 
-const commands: readonly Command[] = [readers, pos, polled, selfCheck, bank, insurance, centre, replay]
+const commands: readonly Command[] = [readers, pos, polled, selfCheck, bank, ils, insurance, centre, replay]
 
 const [name = '', ...args] = process.argv.slice(2)
 process.exitCode = await run()
