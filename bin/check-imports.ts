@@ -38,6 +38,8 @@ const refusals: readonly { from: string, to: readonly string[], why: string }[] 
 /** Packages with one home each, so that they can be replaced; everything else may be imported anywhere. */
 const homes: Readonly<Record<string, readonly RegExp[]>> = {
   pcsclite: [/^gateway\/pcsc\/port\.ts$/, /^test\/support\//],
+  'openid-client': [/^ledger\/people\/oidc\.ts$/],
+  'oidc-provider': [/^test\//],
   pkcs11js: [/^ledger\/keys\/cryptoki\.ts$/],
   serialport: [/^gateway\/[^/]+\/port\.ts$/],
   'decimal.js': [/^ledger\/core\/rounding\.ts$/],

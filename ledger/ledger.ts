@@ -9,6 +9,7 @@ import { createApp, type App, type DoorTls } from './http/app.ts'
 import { readConsole, type Console } from './http/console.ts'
 import { createLanes, type Lanes } from './intake/lanes.ts'
 import { routes } from './http/routes.ts'
+import { openOidc, type Oidc, type OidcSettings } from './people/oidc.ts'
 import type { HeadMemory } from './proof/head-memory.ts'
 import { createMeters, type Meters } from './meters.ts'
 import { startSealer, type HeadSigner, type Sealer } from './proof/seal.ts'
@@ -53,6 +54,8 @@ export type Ledger = {
   readonly idleMs: number
   /** The pages for people; null: none are served. */
   readonly console: Console | null
+  /** Null: staff sign in with passwords alone. */
+  readonly oidc: Oidc | null
 }
 
 export type LedgerOptions = {
@@ -73,6 +76,8 @@ export type LedgerOptions = {
   readonly tls?: DoorTls
   /** Folder of a build of the console. */
   readonly consoleFolder?: string
+  /** Absent: staff sign in with passwords alone. */
+  readonly oidc?: OidcSettings
 } & Pick<Ledger, 'clock' | 'log' | 'tac' | 'signer' | 'random' | 'partitionDays' | 'sessionMs'>
 
 export type BuiltLedger = {
@@ -108,7 +113,8 @@ export async function buildLedger (options: LedgerOptions): Promise<BuiltLedger>
     webhookKey, nameCard: cardNamer(webhookKey),
     personal: personalSeal(options.personalKeys ?? [random(32)], random),
     privateWebhooks: options.privateWebhooks === true,
-    console: options.consoleFolder === undefined ? null : readConsole(options.consoleFolder)
+    console: options.consoleFolder === undefined ? null : readConsole(options.consoleFolder),
+    oidc: options.oidc === undefined ? null : openOidc(options.oidc)
   }
   const app = await createApp(ledger, options.tls)
   await app.register(routes(ledger))

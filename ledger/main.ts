@@ -36,6 +36,7 @@ import type { DoorTls } from './http/app.ts'
 import { certify, revoke } from './people/certificates.ts'
 import { lastToArchive } from './store/archive.ts'
 import { makeArchive, writeArchive } from './day/archive.ts'
+import { readOidc } from './people/oidc-settings.ts'
 import { bootstrap, BootstrapFile } from './people/bootstrap.ts'
 import { startCourier } from './jobs/courier.ts'
 import { hledgerJournal } from './exports/journal.ts'
@@ -93,6 +94,9 @@ const Serving = Type.Object({
   })),
   LEDGER_CONSOLE: Type.Optional(Type.String({
     description: 'folder of a build of the console (npm run console); absent: no pages for people'
+  })),
+  LEDGER_OIDC: Type.Optional(Type.String({
+    description: 'path of the JSON that says how staff sign in at an identity provider (docs/security.md)'
   })),
   LEDGER_SESSION_HOURS: Type.Integer({ minimum: 1, maximum: 24 * 7, default: 12 }),
   LEDGER_IDLE_MINUTES: Type.Integer({ minimum: 1, maximum: 24 * 60, default: 30 })
@@ -155,6 +159,7 @@ async function serve (): Promise<void> {
     personalKeys: secretsIn(config.LEDGER_PERSONAL_KEYS ?? `${config.LEDGER_SIGNING_KEY}.persons`),
     privateWebhooks: config.LEDGER_PRIVATE_WEBHOOKS,
     ...config.LEDGER_CONSOLE === undefined ? {} : { consoleFolder: config.LEDGER_CONSOLE },
+    ...config.LEDGER_OIDC === undefined ? {} : { oidc: readOidc(config.LEDGER_OIDC) },
     ...tlsFrom(config)
   })
   const courier = !config.LEDGER_COURIER

@@ -52,7 +52,7 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   card: 'registry',
   concession_right: 'registry', holder: 'registry', card_holder: 'registry', card_application: 'registry',
   card_found: 'registry',
-  clinic_person: 'registry', clinic_institution: 'registry', clinic_centre: 'registry',
+  staff_identity: 'registry', clinic_person: 'registry', clinic_institution: 'registry', clinic_centre: 'registry',
   library_patron: 'registry', library_binding: 'registry', library_item: 'registry',
   terminal_enrolment: 'registry', client_certificate: 'registry', holiday: 'registry',
   webhook: 'registry', migration: 'registry',

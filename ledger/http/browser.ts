@@ -2,6 +2,7 @@
 // token that only a page of ours can have asked for. It refuses to know whose session it is.
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
+import type { Attempt } from '../people/oidc.ts'
 import { Refusal } from '../refusal.ts'
 
 /** `__Host-`: browsers take it over a safe connection alone, and send it to this very host alone. */
@@ -24,6 +25,26 @@ export function cookieTokenIn ({ headers }: Pick<FastifyRequest, 'headers'>): st
     .filter(each => each.startsWith(`${sessionCookie}=`))
     .map(each => each.slice(sessionCookie.length + 1))
   return found.length === 1 && /^[\w-]{43}$/.test(found[0] ?? '') ? found[0] ?? null : null
+}
+
+/* ---- a sign-in at an identity provider ---- */
+
+const attemptCookie = '__Host-citizen-card-oidc'
+/** Lax: the provider sends the browser back by a link of its own. */
+const attemptAttributes = 'Path=/; HttpOnly; Secure; SameSite=Lax'
+const attemptSeconds = 600
+
+export const keepAttempt = ({ state, nonce, verifier }: Attempt): string =>
+  `${attemptCookie}=${state}.${nonce}.${verifier}; ${attemptAttributes}; Max-Age=${attemptSeconds}`
+export const forgetAttempt = `${attemptCookie}=; ${attemptAttributes}; Max-Age=0`
+
+/** The sign-in that this browser has begun; null where there is none, or more than one. */
+export function attemptIn ({ headers }: Pick<FastifyRequest, 'headers'>): Attempt | null {
+  const found = (headers.cookie ?? '').split(';').map(each => each.trim())
+    .flatMap(each => /^__Host-citizen-card-oidc=([\w-]{43})\.([\w-]{43})\.([\w-]{43})$/.exec(each) ?? [])
+  const [, state, nonce, verifier] = found
+  if (found.length !== 4 || state === undefined || nonce === undefined || verifier === undefined) return null
+  return { state, nonce, verifier }
 }
 
 /**

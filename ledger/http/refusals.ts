@@ -13,6 +13,8 @@ const clinicMoney = [
 
 export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
   'POST /v1/session': ['credentials_wrong'],
+  'GET /v1/session/oidc': ['forbidden', 'not_found'],
+  'GET /v1/session/oidc/callback': ['credentials_wrong', 'not_found'],
   'POST /v1/session/browser': ['credentials_wrong', 'forbidden'],
   'PUT /v1/session/password': ['credentials_wrong', 'password_weak'],
   'DELETE /v1/sessions/:id': ['not_found'],

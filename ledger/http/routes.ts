@@ -25,6 +25,7 @@ import { cardOrderRoutes } from './card-orders.ts'
 import { cardLifeRoutes } from './card-life.ts'
 import { cardEndRoutes } from './card-ends.ts'
 import { nationalRoutes } from './national.ts'
+import { oidcRoutes } from './oidc.ts'
 import { operatorRoutes } from './operators.ts'
 import { parameterRoutes } from './parameters.ts'
 import { phoneCodeRoutes } from './phone-codes.ts'
@@ -52,6 +53,7 @@ const all = [
   healthRoutes,
   operatorRoutes,
   staffRoutes,
+  oidcRoutes,
   registryRoutes,
   parameterRoutes,
   terminalRoutes,

@@ -9,7 +9,7 @@ import { formatIso } from '../../runtime/instants.ts'
 import type { Ledger } from '../ledger.ts'
 import { changePassword, revokeSession, signIn, signOut, type SignedIn } from '../people/sign-in.ts'
 import { fetchInitialPassword, lockMember } from '../people/staff.ts'
-import { findSessionById, findStaff, readSessions, readStaff, type SessionRow } from '../store/staff.ts'
+import { findSessionById, readSessions, readStaff, type SessionRow } from '../store/staff.ts'
 import { Refusal } from '../refusal.ts'
 import type { App } from './app.ts'
 import { callerIn, memberOf, type Caller } from './auth.ts'
@@ -119,10 +119,10 @@ const signedIn = ({ id, sessionId }: Caller): SignedIn => ({ name: id, sessionId
 async function ownSession (ledger: Ledger, caller: Caller) {
   const { id: name, branch, party, mustChange, csrf } = caller
   const session = await findSessionById(ledger.db, signedIn(caller).sessionId)
-  const staff = await findStaff(ledger.db, name)
-  if (session === null || staff === null) throw new Refusal('unauthenticated')
+  if (session === null) throw new Refusal('unauthenticated')
   return {
-    name, branch, party, mustChange, csrf, roles: [...staff.roles], expiresAt: formatIso(session.expiresAtMs)
+    name, branch, party, mustChange, csrf, roles: [...session.roles],
+    expiresAt: formatIso(session.expiresAtMs)
   }
 }
 

@@ -162,6 +162,8 @@ export const summaries: Readonly<Record<string, string>> = {
   'GET /v1/services/transit/cards/:card/journeys': 'Journeys of a card, and why each costs what it costs',
   'PUT /v1/services/transit/cards/:card/concessions': 'Enter the concessions of a card',
   'GET /v1/services/transit/fare-days': 'Days of cards on which another fare was paid than was due',
+  'GET /v1/session/oidc': 'Sign in at the identity provider of the city',
+  'GET /v1/session/oidc/callback': 'Back from the identity provider, with a session',
   'GET /v1/components': 'Terminals as components of the city: place, state, health',
   'GET /v1/components/news': 'What happened to components, to be read on from a number',
   'POST /v1/days/:date/archive': 'Put statements and approvals of a clearing date into the archive',

@@ -1719,6 +1719,7 @@ CREATE INDEX service_subject_card ON public.service_subject USING btree (bucket,
 create table session (
   expires_at timestamp with time zone not null,
   opened_at timestamp with time zone not null default now(),
+  roles text[],
   seen_at timestamp with time zone not null default now(),
   session_id bigint not null generated always as identity,
   staff_id integer not null,
@@ -1780,6 +1781,16 @@ create table staff (
   constraint staff_pkey PRIMARY KEY (staff_id),
   constraint staff_name_key UNIQUE (name),
   constraint staff_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+
+create table staff_identity (
+  bound_at timestamp with time zone not null,
+  issuer text not null,
+  staff_id integer not null,
+  subject text not null,
+  constraint staff_identity_pkey PRIMARY KEY (issuer, subject),
+  constraint staff_identity_issuer_staff_id_key UNIQUE (issuer, staff_id),
+  constraint staff_identity_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES staff(staff_id)
 );
 
 create table statement (

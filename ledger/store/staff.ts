@@ -145,12 +145,18 @@ export type SessionRow = {
 const sessionColumns = `x.session_id as "sessionId", s.name, x.opened_at as "openedAtMs",
   x.seen_at as "seenAtMs", x.expires_at as "expiresAtMs"`
 
+/** What the member may, as far as whoever let the person in says so too. */
+const rolesOfSession = `case when x.roles is null then s.roles
+  else array(select unnest(s.roles) intersect select unnest(x.roles) order by 1) end as roles`
+
 /** The session of a token that is neither too old nor unused for too long, and whose it is. */
 export async function findSession (
   db: Db, tokenHash: Buffer, nowMs: number, idleMs: number
 ): Promise<(StaffRow & SessionRow) | null> {
   const { rows: [row] } = await db.query<StaffRow & SessionRow>(`
-    select ${staffColumns}, ${sessionColumns} from session x join staff s using (staff_id)
+    select ${staffColumns}, ${sessionColumns}, s.must_change and x.roles is null as "mustChange",
+      ${rolesOfSession}
+    from session x join staff s using (staff_id)
     where x.token_hash = $1 and x.expires_at > $2 and x.seen_at > $3 and s.active`,
   [tokenHash, timestamp(nowMs), timestamp(nowMs - idleMs)])
   return row ?? null
@@ -163,11 +169,31 @@ export const touchSession = async (db: Db, sessionId: bigint, nowMs: number): Pr
 /** Opens a session and forgets those that have run out. */
 export async function openSession (tx: Tx, session: {
   readonly tokenHash: Buffer, readonly staffId: number, readonly expiresAtMs: number
+  /** Of those that the member has; absent: all. */
+  readonly roles?: readonly string[]
 }, nowMs: number): Promise<void> {
   await tx.query('delete from session where expires_at <= $1', [timestamp(nowMs)])
   await tx.query(`
-    insert into session (token_hash, staff_id, expires_at, opened_at, seen_at) values ($1, $2, $3, $4, $4)`,
-  [session.tokenHash, session.staffId, timestamp(session.expiresAtMs), timestamp(nowMs)])
+    insert into session (token_hash, staff_id, expires_at, opened_at, seen_at, roles)
+    values ($1, $2, $3, $4, $4, $5)`, [
+    session.tokenHash, session.staffId, timestamp(session.expiresAtMs), timestamp(nowMs),
+    session.roles ?? null])
+}
+
+/**
+ * The member whom an identity is bound to, by its subject; at the first time the one with this name, where no
+ * other identity is bound to it. Null where nobody is.
+ */
+export async function bindIdentity (tx: Tx, { issuer, subject, name, atMs }: {
+  readonly issuer: string, readonly subject: string, readonly name: string, readonly atMs: number
+}): Promise<string | null> {
+  await tx.query(`
+    insert into staff_identity (issuer, subject, staff_id, bound_at)
+    select $1, $2, staff_id, $4 from staff where name = $3 and active and party_id is null
+    on conflict do nothing`, [issuer, subject, name, timestamp(atMs)])
+  return (await tx.query<{ name: string }>(`
+    select s.name from staff_identity i join staff s using (staff_id) where issuer = $1 and subject = $2`,
+  [issuer, subject])).rows[0]?.name ?? null
 }
 
 /** Sessions that still count, of one member or of all, oldest first. */
@@ -178,9 +204,12 @@ export const readSessions = async (
     where ($1::text is null or s.name = $1) and x.expires_at > $2 and x.seen_at > $3 order by x.session_id`,
 [of.name, timestamp(of.nowMs), timestamp(of.nowMs - of.idleMs)])).rows
 
-export const findSessionById = async (tx: Db | Tx, sessionId: bigint): Promise<SessionRow | null> =>
-  (await tx.query<SessionRow>(`
-    select ${sessionColumns} from session x join staff s using (staff_id) where x.session_id = $1`,
+export const findSessionById = async (
+  tx: Db | Tx, sessionId: bigint
+): Promise<SessionRow & Pick<StaffRow, 'roles'> | null> =>
+  (await tx.query<SessionRow & Pick<StaffRow, 'roles'>>(`
+    select ${sessionColumns}, ${rolesOfSession}
+    from session x join staff s using (staff_id) where x.session_id = $1`,
   [sessionId])).rows[0] ?? null
 
 export const closeSession = async (tx: Tx, sessionId: bigint): Promise<void> => {
