@@ -1,10 +1,7 @@
 // Staff sign in at the identity provider of the city (OpenID Connect, authorization code with PKCE). Who is
 // of the staff, and with which roles, two administrators have decided here: the provider says who somebody is
 // and which of these roles count today. It refuses to know cookies and pages.
-import {
-  allowInsecureRequests, AuthorizationResponseError, authorizationCodeGrant, buildAuthorizationUrl,
-  ClientError, discovery, ResponseBodyError, type Configuration
-} from 'openid-client'
+import type { Configuration } from 'openid-client'
 import { createHash } from 'node:crypto'
 import type { Role } from '../../schemas/api.ts'
 import type { Ledger } from '../ledger.ts'
@@ -27,6 +24,9 @@ export type OidcSettings = {
   readonly insecure: boolean
 }
 
+/** An optional package: only who has configured a provider needs it. */
+const library = async () => await import('openid-client')
+
 export type Oidc = { readonly settings: OidcSettings, readonly provider: () => Promise<Configuration> }
 
 /** The provider is asked once what it is, when somebody first signs in. */
@@ -35,14 +35,19 @@ export function openOidc (settings: OidcSettings): Oidc {
   return {
     settings,
     provider: async () => {
-      known ??= discovery(new URL(settings.issuer), settings.clientId, settings.clientSecret, undefined,
-        settings.insecure ? { execute: [allowInsecureRequests] } : {})
+      known ??= ask(settings)
       return await known.catch((error: unknown) => {
         known = null // it may be there again next time
         throw new Refusal('unavailable', `the identity provider does not answer: ${wordsOf(error)}`)
       })
     }
   }
+}
+
+async function ask ({ issuer, clientId, clientSecret, insecure }: OidcSettings): Promise<Configuration> {
+  const { allowInsecureRequests, discovery } = await library()
+  return await discovery(new URL(issuer), clientId, clientSecret, undefined,
+    insecure ? { execute: [allowInsecureRequests] } : {})
 }
 
 /** What one sign-in is recognised by when the browser comes back; each is of 256 bits. */
@@ -55,7 +60,9 @@ export async function beginOidc (
   const { settings, provider } = oidcOf(ledger)
   const text = () => ledger.random(32).toString('base64url')
   const attempt = { state: text(), nonce: text(), verifier: text() }
-  const url = buildAuthorizationUrl(await provider(), {
+  const configuration = await provider()
+  const { buildAuthorizationUrl } = await library()
+  const url = buildAuthorizationUrl(configuration, {
     redirect_uri: settings.redirectUri, scope: 'openid profile', state: attempt.state, nonce: attempt.nonce,
     code_challenge: createHash('sha256').update(attempt.verifier, 'ascii').digest('base64url'),
     code_challenge_method: 'S256'
@@ -110,15 +117,16 @@ async function claimsOf (
   const { settings, provider } = oidcOf(ledger)
   const url = new URL(settings.redirectUri)
   url.search = query
+  const configuration = await provider()
+  const { authorizationCodeGrant, ...errors } = await library()
   try {
-    const tokens = await authorizationCodeGrant(await provider(), url, {
+    const tokens = await authorizationCodeGrant(configuration, url, {
       expectedState: state, expectedNonce: nonce, pkceCodeVerifier: verifier, idTokenExpected: true
     })
     return { ...tokens.claims() }
   } catch (error) {
-    if (error instanceof Refusal) throw error
-    const isRefused = error instanceof AuthorizationResponseError || error instanceof ResponseBodyError ||
-      error instanceof ClientError
+    const isRefused = error instanceof errors.AuthorizationResponseError ||
+      error instanceof errors.ResponseBodyError || error instanceof errors.ClientError
     if (!isRefused) throw new Refusal('unavailable', `the identity provider: ${wordsOf(error)}`)
     ledger.log.warn({ err: error }, 'a sign-in by the identity provider failed')
     throw new Refusal('credentials_wrong', 'the identity provider did not confirm this sign-in')
