@@ -423,6 +423,7 @@ async function parametersAt (t: Test, dir: string, clock: ManualClock) {
   const centre = {
     lists: new Map<string, BlacklistReply>(), tariffs: [flat(1, '2026-01-01T00:00:00+08:00', 180)] as unknown,
     documents: [] as unknown,
+    codeKeys: null as unknown,
     cities: { version: 0, cities: [] } as unknown, asked: [] as string[], told: [] as string[],
     refuses: null as string | null
   }
@@ -430,6 +431,10 @@ async function parametersAt (t: Test, dir: string, clock: ManualClock) {
     const url = request.url ?? ''
     if (url === '/v1/cities') {
       json(response, centre.cities)
+      return
+    }
+    if (url === '/v1/code-keys') {
+      json(response, centre.codeKeys ?? { reason: 'not_found' }, centre.codeKeys === null ? 404 : 200)
       return
     }
     if (url.startsWith('/v1/blacklist')) {
@@ -617,6 +622,28 @@ t.test('the list of cities: applied when it comes, acknowledged, kept while the 
   back.cities = { version: 'four' }
   await t.rejects(later.refresh(), /not a list of cities; the old one stays/)
   t.match(later.status(), { cities: { version: 3 } })
+})
+
+t.test('keys of codes: none from a ledger of before, held, kept while the ledger is away', async t => {
+  const dir = mkdtempSync(join(tmpdir(), 'parameters-'))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  const clock = manualClock(morningMs)
+  const { centre, parameters, ledger } = await parametersAt(t, dir, clock)
+  for (const path of ['/v1/blacklist', '/v1/blacklist?have=1']) centre.lists.set(path, listOf(1))
+  await parameters.refresh()
+  t.same([...parameters.codeKeys()], [], 'it has no such door')
+  centre.codeKeys = [{ keyId: 'D75A9801', publicKey: 'PEM' }]
+  await parameters.refresh()
+  await ledger.stop()
+  const { parameters: later, centre: back } = await parametersAt(t, dir, clock)
+  t.same([...later.codeKeys()], [['D75A9801', 'PEM']], 'kept on disk')
+  back.lists = centre.lists
+  back.codeKeys = [{ keyId: 'short', publicKey: 'PEM' }]
+  await t.rejects(later.refresh(), /not a list of keys; the old ones stay/)
+  t.same([...later.codeKeys()], [['D75A9801', 'PEM']])
+  back.codeKeys = [{ keyId: 'ABCDEF01', publicKey: 'OTHER' }]
+  await later.refresh()
+  t.same([...later.codeKeys()], [['ABCDEF01', 'OTHER']], 'a new one takes its place')
 })
 
 t.test('a terminal that the ledger does not know keeps no other from being told', async t => {
