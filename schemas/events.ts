@@ -65,6 +65,14 @@ export const topics = {
       to: Type.String()
     }, closed)
   },
+  'card.state': {
+    says: 'a card of a person has another state: what a platform of identities goes by',
+    data: Type.Object({
+      card: Type.String({ description: 'its name, the same for as long as the card lives; no number' }),
+      holder: orNull(Type.String({ description: 'token of the person; null: of nobody known' })),
+      state: Type.String(), usable: Type.Boolean({ description: 'it may be used' }), at: Instant
+    }, closed)
+  },
   'card.found': {
     says: 'somebody found a card and brought it',
     data: Type.Object({
@@ -102,7 +110,7 @@ export type Topic = keyof typeof topics
 export type EventData<T extends Topic> = Static<typeof topics[T]['data']>
 
 /** What platforms of the city may hear of: nothing of money. */
-export const platformTopics = ['terminal.event'] as const satisfies readonly Topic[]
+export const platformTopics = ['terminal.event', 'card.state'] as const satisfies readonly Topic[]
 
 export const TopicName = Type.Unsafe<Topic>(Type.String({ enum: Object.keys(topics) }))
 

@@ -120,6 +120,15 @@ t.test('each state, each move, each role', async t => {
     "select body from outbox where topic = 'card.moved' order by outbox_id")
   t.equal(told.length, 8, 'and on the event stream')
   t.match(told[0]?.body, { move: 'report_orally', from: 'normal', to: 'oral_loss', card: /…/ })
+  const { rows: states } = await door.db.query<{ body: { card: string, state: string, usable: boolean } }>(
+    "select body from outbox where topic = 'card.state' order by outbox_id")
+  t.equal(states.length, 8, 'a platform of identities hears of each')
+  t.match(states[0]?.body, { state: 'oral_loss', usable: false, holder: null, at: /T/ })
+  t.ok(states.some(({ body }) => body.state === 'normal'))
+  t.ok(states.every(({ body }) => body.usable === (body.state === 'normal')))
+  t.strictSame(states.map(({ body }) => `card/${body.card}`).sort(),
+    deeds.map((one: { subject: string }) => one.subject).sort(), 'by the names that the log has')
+  t.notOk(JSON.stringify(states).includes(cardOf(1).serial))
   await verified(t, door)
   await door.db.query("update card set state = 'normal' where state = 'void'")
   const { checks } = await door.ok('auditor', 'POST', '/v1/verify')

@@ -490,6 +490,7 @@ t.test('a city platform reads components on, and nothing else', async t => {
     (await door.ask('platform', 'POST', '/v1/webhooks', { json: { url, topics: [topic] } })).status
   t.equal(await hook('day.moved'), 403, 'nothing of money')
   t.equal(await hook('terminal.event'), 201)
+  t.equal(await hook('card.state'), 201)
   await door.close()
 })
 

@@ -100,7 +100,12 @@ export async function makeMove (tx: Tx, ledger: LifeBook, moving: Moving): Promi
   await note(tx, ledger, { table: 'card_move', clearingDate, atMs }, notedIn =>
     insertMove(tx, life, { move, from: life.state, to, by, reason, atMs }, notedIn))
   const data = { card: masked(ref), move, from: life.state, to }
-  await tell(tx, [news({ topic: 'card.moved', subject: `card/${masked(ref)}`, data, party: null })], atMs)
+  const name = ledger.nameCard(ref)
+  const state = { card: name, holder: life.holder, state: to, usable: to === 'normal', at: formatIso(atMs) }
+  await tell(tx, [
+    news({ topic: 'card.moved', subject: `card/${masked(ref)}`, data, party: null }),
+    news({ topic: 'card.state', subject: `card/${name}`, data: state, party: null })
+  ], atMs)
   await list(tx, ledger, moving, atMs)
   const detail = { move, from: life.state, to, reason }
   await audit(tx, atMs, { by, action: 'card.move', subject: `card/${ledger.nameCard(ref)}`, detail })
