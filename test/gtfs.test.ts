@@ -230,7 +230,7 @@ t.test('every warning in both languages', async t => {
   for (const [code, { zh, en }] of Object.entries(warningTexts)) t.strictSame(holes(zh), holes(en), code)
 })
 
-/** Public data lies beside some clones, or beside the folder of their worktrees. */
+/** Public data lies beside some clones. */
 const zakroczym = ['../../shared/data', '../../../shared/data']
   .map(dir => join(import.meta.dirname, dir, 'gtfs-zakroczym')).find(dir => existsSync(dir))
 const absent = zakroczym === undefined && 'extra: the public feed is not beside this clone'
