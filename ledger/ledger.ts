@@ -63,6 +63,8 @@ export type LedgerOptions = {
   readonly databaseUrl: string
   readonly connections?: number
   readonly sealEveryMs?: number
+  /** Between two rounds over what clinics have left open. */
+  readonly roundEveryMs?: number
   /** Absent: whoever restores an old backup is not noticed here, only by the gateways. */
   readonly memory?: HeadMemory
   /** As long as the session when absent. */
@@ -119,7 +121,7 @@ export async function buildLedger (options: LedgerOptions): Promise<BuiltLedger>
   const app = await createApp(ledger, options.tls)
   await app.register(routes(ledger))
   const resumed = Promise.all([resumeFiles(ledger), forwardUntold(ledger)]).catch(onError)
-  const rounds = startRounds(ledger, roundEveryMs)
+  const rounds = startRounds(ledger, options.roundEveryMs ?? roundEveryMs)
   const close = async () => {
     await app.close()
     await resumed

@@ -113,7 +113,7 @@ export async function startDoors (): Promise<Doors> {
     const { app, ledger, close } = await buildLedger({
       databaseUrl, clock, tac, signer, random: length => Buffer.from(random.bytes(length)), partitionDays: 5,
       sessionMs: 12 * 3_600_000, log: createLog('test', { level: 'info', destination: lines }),
-      sealEveryMs: 3_600_000, ...more
+      sealEveryMs: 3_600_000, roundEveryMs: 3_600_000, ...more
     })
     const shut = async (): Promise<void> => {
       if (!openOnes.delete(shut)) return
