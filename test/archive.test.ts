@@ -125,3 +125,4 @@ t.test('what is archived is checked without the ledger', async t => {
 })
 
 t.strictSame(doors.mismatches(), [], 'every answer is as described')
+t.strictSame(doors.unused().filter(route => /archive/.test(route)), [], 'every route was used')

@@ -196,3 +196,4 @@ t.test('without a provider, and while it is away', async t => {
 })
 
 t.strictSame(doors.mismatches(), [], 'every answer is as described')
+t.strictSame(doors.unused().filter(route => /oidc/.test(route)), [], 'every route was used')

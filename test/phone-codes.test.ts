@@ -366,3 +366,6 @@ t.test('a ledger that dies around a use: told again, paid once', async t => {
     await door.close()
   }
 })
+
+t.strictSame(doors.mismatches(), [], 'every answer is as described')
+t.strictSame(doors.unused().filter(route => /v1\/(code|cards\/\{card\}\/(phones|codes))/.test(route)), [], 'every route was used')

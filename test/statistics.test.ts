@@ -149,3 +149,4 @@ t.test('cells of five cards, and what is smaller pooled', async t => {
 })
 
 t.strictSame(doors.mismatches(), [], 'every answer is as described')
+t.strictSame(doors.unused().filter(route => /v1\/statistics/.test(route)), [], 'every route was used')

@@ -125,7 +125,6 @@ export function openLane (options: LaneOptions): Lane {
       session.signal('card_out')
       return
     }
-    spool.expect()
     const arrival = { no: ++arrivals, atMs: nowMs() - agoMs, sells: event === 'chip_in' }
     serving = serving.then(() => serve(arrival)).catch(error => {
       log.error(error as Error, `lane ${config.lane}: the tap ended in a fault`)

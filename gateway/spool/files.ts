@@ -1,8 +1,8 @@
 // The few file operations the spool needs, over one directory. Thin, so that a test can put a recording disk
 // in its place and cut the power at every byte.
 import {
-  closeSync, constants, fdatasync, fsyncSync, ftruncateSync, mkdirSync, openSync, readdirSync, readSync,
-  statfsSync, statSync, unlinkSync, writeSync
+  closeSync, fdatasync, fsyncSync, ftruncateSync, mkdirSync, openSync, readdirSync, readSync, statfsSync,
+  statSync, unlinkSync, writeSync
 } from 'node:fs'
 import { join } from 'node:path'
 
@@ -30,18 +30,12 @@ export type FileLayer = {
   /** Makes created and removed names durable. */
   syncNames (): void
   freeBytes (): number
-  /**
-   * A flush that keeps nothing. After a pause the first flush is slow: 0.8 ms after 0.3 s, and 0.3 ms where
-   * another was 4 ms before it (least of ten, one disk).
-   */
-  rouse (): Promise<void>
 }
 
 /** The real disk. Makes the directory when it is missing. */
 export function directoryLayer (dir: string): FileLayer {
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const at = (name: string) => join(dir, name)
-  let rousing: number | null = null
   return {
     list: () => readdirSync(dir),
     sizeOf: name => statSync(at(name)).size,
@@ -60,11 +54,6 @@ export function directoryLayer (dir: string): FileLayer {
     freeBytes: () => {
       const { bavail, bsize } = statfsSync(dir)
       return bavail * bsize
-    },
-    rouse: async () => {
-      rousing ??= openSync(at('rouse'), constants.O_CREAT | constants.O_WRONLY, 0o600)
-      writeSync(rousing, '.', 0)
-      await flushed(rousing)
     }
   }
 }

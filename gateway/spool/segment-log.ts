@@ -16,8 +16,6 @@ export class SpoolFailedError extends Error {
 export type SegmentLog = {
   /** Resolves when the entry, and all before it, are on disk. A `state` begins a new file. */
   append (type: EntryType, sequence: number, payload: Buffer): Promise<void>
-  /** An entry is on its way: a disk that rests is awake when it comes. */
-  rouse (): void
   /** Last sequence on disk. */
   readonly durable: number
   /** Size of the file that the next entry will land in, waiting entries included. */
@@ -39,7 +37,6 @@ export function segmentLog (
   let { file, fileBytes: plannedBytes, durable } = start
   let queue: Waiting[] = []
   let flushing: Promise<void> | null = null
-  let rousing = false
   let failure: SpoolFailedError | null = null
   let flushes = 0
 
@@ -83,12 +80,6 @@ export function segmentLog (
         queue.push({ type, sequence, payload, done: resolve, failed: reject })
         flushing ??= Promise.resolve().then(flush)
       })
-    },
-    rouse: () => {
-      if (rousing || flushing !== null || failure !== null) return
-      rousing = true
-      // What fails here fails again, and is told, where something is to be kept.
-      files.rouse().catch(() => undefined).finally(() => { rousing = false })
     },
     get durable () { return durable },
     get plannedBytes () { return plannedBytes },

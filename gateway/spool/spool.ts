@@ -46,8 +46,6 @@ export type SpoolOptions = {
 export type Spool = {
   /** The next record number of a terminal; used up when an intent carries it. */
   nextRecordNo (terminal: Terminal): number
-  /** A card has come: what it pays goes to disk at once, and finds it awake. */
-  expect (): void
   /** Resolves with its sequence when the intent is on disk: now the debit command may leave. */
   intent (intent: Intent): Promise<number>
   /**
@@ -274,7 +272,6 @@ export async function openSpool (
   if (file === null) await append('state', snapshotOf(state))
   return {
     nextRecordNo: terminal => (state.recordNos[terminalKey(terminal)] ?? 0) % recordNoMax + 1,
-    expect: log.rouse,
     intent: intent => {
       makeRoom()
       return append('intent', intent)

@@ -58,8 +58,7 @@ export function recordingDisk (image: Image = new Map()): RecordingDisk {
       image.delete(name)
     },
     syncNames: () => { operations.push({ kind: 'syncNames' }) },
-    freeBytes: () => disk.free,
-    rouse: async () => undefined // nothing of it is kept
+    freeBytes: () => disk.free
   }
   return disk
 }
