@@ -11,6 +11,7 @@ import { writePosMessage } from '../schemas/pos-line/messages.ts'
 import type { PortConfig } from '../schemas/port.ts'
 import { cardKey } from '../schemas/record.ts'
 import { buildFrame, control, plainLrc } from '../schemas/serial/lrc-frame.ts'
+import { linkOf } from '../gateway/iso8583/link.ts'
 import { openPos as openCardPos } from '../terminal-sim/iso8583/pos.ts'
 import { type Line, deviceStream } from '../terminal-sim/line/line.ts'
 import { whyNoPty } from '../terminal-sim/line/pty-pair.ts'
@@ -204,6 +205,22 @@ t.test('a POS line: cut at every byte, glued to what was said before', here, asy
   t.equal(await city.online(card(1).card), 5_000 - sales, 'each once')
   t.match((await gateway.port('TILL')).counts, { broken: 0, naksSent: 0 })
   line.close()
+})
+
+t.test('an ACK that is here before the write is over', async t => {
+  const counts = { repeats: 0, lost: 0 }
+  const sent: string[] = []
+  const link = linkOf({
+    write: async bytes => {
+      sent.push(Buffer.from(bytes).toString())
+      if (sent.length !== 2) link.heard(sent.length === 3 ? 'nak' : 'ack')
+      await delay(1)
+    }
+  }, { length: 'nac', line: true }, counts, { ackMs: 20, sendsMax: 3 })
+  await link.send(Buffer.from('one'))
+  t.same([sent, counts], [['one'], { repeats: 0, lost: 0 }], 'sent once')
+  await link.send(Buffer.from('two'))
+  t.same([sent, counts], [['one', 'two', 'two', 'two'], { repeats: 2, lost: 0 }], 'none, a NAK, an ACK')
 })
 
 t.test('ISO 8583 on a line: cut at every byte, glued', here, async t => {

@@ -6,15 +6,13 @@ import type { EdgeHouse, Face, PortHouse } from '../face.ts'
 import type { Conversation, Wire } from '../wire/wire.ts'
 import { openBook } from './book.ts'
 import { type Host, openHost } from './host.ts'
+import { linkOf } from './link.ts'
 
 export const faceLimits = {
   /** Requests of one wire that wait for an answer: more is no terminal. */
   underWayMax: 32,
   /** Broken frames in a row that a wire may send. */
   brokenMax: 10,
-  /** On a line: how long for an ACK, and how often an answer is sent. */
-  ackMs: 2_000,
-  sendsMax: 3,
   byteGapMs: 500
 } as const
 
@@ -113,55 +111,6 @@ function converse (
     ended: () => {
       clearTimeout(gap)
       link.end()
-    }
-  }
-}
-
-type Link = {
-  send (frame: Uint8Array): Promise<void>
-  confirm (byte: number): void
-  heard (what: 'ack' | 'nak'): void
-  end (): void
-}
-
-/**
- * Without a line a frame is sent and that is all. On a line each waits for its ACK before the next is sent.
- */
-function linkOf (wire: Wire, { line }: Framing, counts: Shared['line']): Link {
-  let decide: ((what: 'ack' | 'nak' | 'late' | 'end') => void) | null = null
-  let before: Promise<void> = Promise.resolve()
-  const state = { ended: false }
-
-  async function sendOnLine (frame: Uint8Array): Promise<void> {
-    for (let sends = 0; sends < faceLimits.sendsMax && !state.ended; sends++) {
-      if (sends > 0) counts.repeats += 1
-      await wire.write(frame)
-      const what = await new Promise<string>(resolve => {
-        const late = setTimeout(resolve, faceLimits.ackMs, 'late')
-        decide = heard => {
-          clearTimeout(late)
-          resolve(heard)
-        }
-      })
-      decide = null
-      if (what === 'ack' || what === 'end') return
-    }
-    counts.lost += 1
-  }
-
-  return {
-    send: frame => {
-      if (!line) return wire.write(frame)
-      before = before.then(() => sendOnLine(frame))
-      const sent = before
-      before = before.catch(() => undefined)
-      return sent
-    },
-    confirm: byte => { if (line) void wire.write(Uint8Array.of(byte)).catch(() => undefined) },
-    heard: what => decide?.(what),
-    end: () => {
-      state.ended = true
-      decide?.('end')
     }
   }
 }
