@@ -22,8 +22,8 @@ function say (kind: HopKind, number: number, value: number, bytes?: Uint8Array |
 }
 
 /**
- * Of a chip that came: its reader is the quicker for it (0.3 ms until its files are read), and the gateway
- * can do nothing before it has them. No frame overtakes another.
+ * Of a chip that came: the gateway can do nothing before it has its files, so it is woken once and not three
+ * times. No frame overtakes another.
  */
 function sayWithNext (kind: HopKind, number: number, value: number, bytes?: Uint8Array | string): void {
   waiting.push(hopFrame(kind, number, value, bytes))
