@@ -71,18 +71,16 @@ function fileOn (fd: number, size: number): SpoolFile {
       ftruncateSync(fd, length)
       end = length
     },
-    sync: () => flushed(fd),
+    // fdatasync also writes the new length of the file, which is all the metadata that matters here.
+    sync: () => new Promise((resolve, reject) => {
+      fdatasync(fd, error => {
+        if (error === null) resolve()
+        else reject(error)
+      })
+    }),
     close: () => closeSync(fd)
   }
 }
-
-/** fdatasync also writes the new length of the file, which is all the metadata that matters here. */
-const flushed = (fd: number): Promise<void> => new Promise((resolve, reject) => {
-  fdatasync(fd, error => {
-    if (error === null) resolve()
-    else reject(error)
-  })
-})
 
 function readPart (path: string, offset: number, length: number): Buffer {
   const fd = openSync(path, 'r')
