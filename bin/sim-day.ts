@@ -1,13 +1,11 @@
 // `npm run sim -- day`: a day of a seeded city, written, delivered, cleared, settled and audited here; what
 // it took of time, memory and disk. Knows processes and files, no business.
-
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import pg from 'pg'
 import { runCity } from './city.ts'
-import { removeData } from './postgres-place.ts'
+import { inPlace, runProgram } from './sim-program.ts'
 import { type Stack, startStack } from './stack.ts'
 import { count, table, yuan } from './table.ts'
 import { testKeys } from './test-keys.ts'
@@ -73,32 +71,6 @@ function readOptions (args: readonly string[]): Options | null {
     live: values.live === undefined ? null : whole('live', values.live, 1_000_000, 0),
     dir: values.dir === undefined ? null : resolve(values.dir),
     json: values.json === undefined ? null : resolve(values.json)
-  }
-}
-
-async function main (args: readonly string[]): Promise<number> {
-  let options: Options | null
-  try {
-    options = readOptions(args)
-  } catch (error) {
-    console.error(`${(error as Error).message}\n  npm run sim -- day --help  says what there is`)
-    return 2
-  }
-  if (options === null) {
-    console.log(help)
-    return 0
-  }
-  const place = options.dir ?? mkdtempSync(join(tmpdir(), 'cc-day-'))
-  try {
-    return await runDay(join(place, 'data'), options)
-  } catch (error) {
-    console.error((error as Error).message)
-    return 1
-  } finally {
-    if (options.dir === null) {
-      removeData(join(place, 'data/postgres'))
-      rmSync(place, { recursive: true, force: true })
-    }
   }
 }
 
@@ -171,4 +143,7 @@ function report (day: Whole): string {
   ].join('\n')
 }
 
-process.exitCode = await main(process.argv.slice(2))
+process.exitCode = await runProgram({
+  name: 'day', help, readOptions,
+  run: options => inPlace(options.dir, 'cc-day-', data => runDay(data, options))
+}, process.argv.slice(2))

@@ -2,13 +2,12 @@
 // torn off and records come twice, in the wrong order, forged and late. After each the auditor and verify
 // look at every fen. A seed gives the same city and the same plan of kills.
 
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { removeData } from './postgres-place.ts'
 import { runCity } from './city.ts'
+import { inPlace, runProgram } from './sim-program.ts'
 import { type ProcessName, type Stack, startStack } from './stack.ts'
 import {
   chance, closingAsks, dieAt, drawn, type Examined, killAndStart, places, victims
@@ -73,32 +72,6 @@ function readOptions (args: readonly string[]): Options | null {
     json: values.json === undefined ? null : resolve(values.json),
     logs: values.logs === undefined ? null : resolve(values.logs),
     dir: values.dir === undefined ? null : resolve(values.dir)
-  }
-}
-
-async function main (args: readonly string[]): Promise<number> {
-  let options: Options | null
-  try {
-    options = readOptions(args)
-  } catch (error) {
-    console.error(`${(error as Error).message}\n  npm run sim -- faults --help  says what there is`)
-    return 2
-  }
-  if (options === null) {
-    console.log(help)
-    return 0
-  }
-  const place = options.dir ?? mkdtempSync(join(tmpdir(), 'cc-faults-'))
-  try {
-    return await runAll(join(place, 'data'), options)
-  } catch (error) {
-    console.error((error as Error).message)
-    return 1
-  } finally {
-    if (options.dir === null) {
-      removeData(join(place, 'data/postgres'))
-      rmSync(place, { recursive: true, force: true })
-    }
   }
 }
 
@@ -229,4 +202,7 @@ function summary (found: readonly FaultRun[], seconds: number): string {
   ].join('\n')
 }
 
-process.exitCode = await main(process.argv.slice(2))
+process.exitCode = await runProgram({
+  name: 'faults', help, readOptions,
+  run: options => inPlace(options.dir, 'cc-faults-', data => runAll(data, options))
+}, process.argv.slice(2))

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { formatIso, parseIso } from '../runtime/instants.ts'
 import { runCity } from './city.ts'
+import { runProgram } from './sim-program.ts'
 import { startStack } from './stack.ts'
 import { table, yuan } from './table.ts'
 import { terminalKeys, testKeys } from './test-keys.ts'
@@ -63,21 +64,9 @@ function readOptions (args: readonly string[]): Options | null {
   }
 }
 
-async function main (args: readonly string[]): Promise<number> {
-  let options: Options | null
-  try {
-    options = readOptions(args)
-  } catch (error) {
-    console.error(`${(error as Error).message}\n  npm run sim -- stack --help  says what there is`)
-    return 2
-  }
-  if (options === null) {
-    console.log(help)
-    return 0
-  }
+async function runStack ({ dir, json, ...asked }: Options): Promise<number> {
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort()).once('SIGTERM', () => stop.abort())
-  const { dir, json, ...asked } = options
   console.error('PostgreSQL, ledger and gateway start …')
   const stack = startStack({
     dir, keys: testKeys, terminalKeys, onLine: (name, line) => console.error(`${name}: ${line}`)
@@ -127,4 +116,6 @@ function shown (town: Town, passwords: Readonly<Record<string, string>>, dir: st
   ].join('\n')
 }
 
-process.exitCode = await main(process.argv.slice(2))
+process.exitCode = await runProgram({
+  name: 'stack', help, readOptions, run: runStack
+}, process.argv.slice(2))
