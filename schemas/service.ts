@@ -90,7 +90,10 @@ const answered = {
   }, closed), { description: 'who paid; sums to the price where approved' }),
   steps: Type.Array(ServiceStep, { description: 'how the price came about' }),
   rulesFrom: LocalDate,
-  returned: Type.Boolean({ description: 'the debit of the chip goes back to its holder' })
+  returned: Type.Boolean({ description: 'the debit of the chip goes back to its holder' }),
+  takenBack: orNull(Type.Object({
+    at: Instant, clearingDate: LocalDate, why: Type.String(), proposal: Type.Integer()
+  }, { ...closed, description: 'two people have taken it back since: all that was paid went back' }))
 }
 export const ServiceReply = Type.Object({
   ...answered, replayed: Type.Boolean()

@@ -22,6 +22,8 @@ const never: readonly (readonly [route: RegExp, reasons: readonly string[], why:
   [/^POST \/v1\/services\/:service\/parties\/:party\/events$/,
     ['other_branch', 'amount_wrong', 'cannot_return_twice'],
     'a merchant speaks for itself, and a debit that was moved before pays nothing'],
+  [/^POST \/v1\/proposals(\/:id\/decisions)?$/, ['request_conflict'],
+    'what takes a service event back asks under a key of its own, once'],
   [/^POST \/v1\/clinic\/:party\/looks$/, [
     'amount_wrong', 'cannot_return_twice', 'charge_conflict', 'dispute_unfinished', 'other_branch',
     'proposal_pending', 'registry_invalid', 'request_conflict'

@@ -173,6 +173,46 @@ t.test('said at once by two, it happens once', async t => {
   await door.close()
 })
 
+t.test('taken back: what is refused, and what verify finds', async t => {
+  const door = await opened()
+  await say(door, { key: 'in-1', event: 'entry', card: cardOf(0) })
+  door.clock.set(parseIso('2026-03-02T10:00:00+08:00'))
+  await say(door, { key: 'out-1', event: 'exit', card: cardOf(0) })
+  await say(door, { key: 'in-2', event: 'entry', card: cardOf(1) })
+  const debit = { record: '990000000070-9', amountFen: 3_000 }
+  await say(door, { key: 'out-2', event: 'exit', card: cardOf(2), said: { lost: true }, debit })
+  const reason = 'it was the wrong car'
+  const ask = async (body: object, as: 'clerk' | 'auditor' = 'clerk') => {
+    const { status, json } = await door.ask(as, 'POST', '/v1/proposals',
+      { json: { kind: 'service_reversal', body: { service: 'parking', party: 'PRK', ...body }, reason } })
+    return status === 201 ? [status, json.id] : [status, json.reason, json.where ?? null]
+  }
+  t.strictSame(await ask({ key: 'out-9' }), [404, 'not_found', '/body/key'])
+  t.strictSame(await ask({ key: 'out-1', service: 'flying' }), [404, 'not_found', null])
+  t.strictSame(await ask({ key: 'out-1', service: 'canteen' }), [404, 'not_found', '/body/key'])
+  t.strictSame(await ask({ key: 'out-1', party: 'NOBODY' }), [404, 'not_found', '/body/party'])
+  t.strictSame(await ask({ key: '' }), [400, 'body_invalid', '/body/key'])
+  t.strictSame(await ask({ key: 'in-1' }), [409, 'conditions_not_met', '/body/key'], 'the exit hangs on it')
+  t.strictSame(await ask({ key: 'out-2' }), [409, 'conditions_not_met', '/body/key'], 'its debit is not here')
+  t.strictSame((await ask({ key: 'out-1' }, 'auditor')).slice(0, 2), [403, 'forbidden'])
+  const id = (await ask({ key: 'out-1' }))[1]
+  const decide = async (staff: 'approver-1' | 'settler') =>
+    await door.ask(staff, 'POST', `/v1/proposals/${id}/decisions`, { json: { approves: true } })
+  t.equal((await decide('settler')).status, 403)
+  const both = await Promise.all([decide('approver-1'), decide('approver-1')])
+  t.strictSame(both.map(({ status }) => status).sort(), [200, 409], 'approved at once twice, it is done once')
+  t.strictSame(await ask({ key: 'out-1' }), [409, 'cannot_return_twice', '/body/key'])
+  const { items } = await door.ok('auditor', 'GET', `${at}/events`) as { items: ServiceEventView[] }
+  t.match(items.find(one => one.key === 'out-1')?.takenBack,
+    { at: '2026-03-02T10:00:00.000+08:00', clearingDate: '2026-03-02', why: reason, proposal: id })
+  t.strictSame((await verifyBooks(door.db)).checks.filter(({ ok }) => !ok), [])
+  await door.db.query('update service_reversal set request_key = null')
+  const spoilt = await verifyBooks(door.db)
+  t.match(JSON.stringify(spoilt.checks.filter(({ ok }) => !ok)),
+    /service event out-1 was taken back, of 600 fen online came back nothing/)
+  await door.close()
+})
+
 t.test('a company speaks for itself, or as the place where it happens', async t => {
   const door = await opened()
   const [prk, bus] = [await clientOf(door, 'PRK', 'operator'), await clientOf(door, 'BUS', 'operator')]

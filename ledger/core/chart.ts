@@ -152,7 +152,7 @@ export const transferCodes = {
   value_moved: 110, deposit_moved: 111, deposit_kept: 112, replacement_fee: 113,
   return_value: 114, return_collected: 115, return_waiting: 116, return_online: 117, return_deposit: 118,
   subsidy_spent: 120, service_claim: 121, revenue_share: 122, subsidy_credit: 123,
-  subsidy_credit_returned: 124,
+  subsidy_credit_returned: 124, subsidy_spent_reversed: 125, service_claim_reversed: 126,
   code_payment: 130, code_payment_reversed: 131, code_by_issuer: 132, code_by_issuer_reversed: 133
 } as const
 export type TransferCode = keyof typeof transferCodes
@@ -174,6 +174,7 @@ export const claimCodes = {
     transferCodes.fare_share, transferCodes.fare_share_reversed, transferCodes.concession_claim,
     transferCodes.concession_claim_reversed, transferCodes.clinic_fund_reversed,
     transferCodes.clinic_account_reversed, transferCodes.clinic_family_reversed, transferCodes.revenue_share,
+    transferCodes.subsidy_spent_reversed, transferCodes.service_claim_reversed,
     transferCodes.code_payment_reversed, transferCodes.code_by_issuer_reversed
   ]
 } as const

@@ -29,7 +29,7 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   redress_void: 'books', card_move: 'books', card_application_step: 'books',
   card_replacement: 'books', card_return: 'books', fare_entry: 'books', exit_decision: 'books',
   residual: 'books', library_payment: 'books', library_payment_part: 'books',
-  library_rules: 'books', service_rules: 'books', service_event: 'books',
+  library_rules: 'books', service_rules: 'books', service_event: 'books', service_reversal: 'books',
   service_share: 'books', treasury_claim: 'books', treasury_payment: 'books', archive_day: 'books',
   clinic_settlement: 'books', clinic_add: 'books', clinic_effect: 'books', clinic_rule_set: 'books',
   clinic_accumulator: 'books',

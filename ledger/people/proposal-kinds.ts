@@ -26,6 +26,7 @@ import { clinicRulesKind } from '../services/clinic/set-up.ts'
 import { libraryDepositKind } from '../services/library/deposit.ts'
 import { campusSubsidyKind } from '../services/others/subsidy.ts'
 import { serviceShareKind } from '../services/others/shares.ts'
+import { serviceReversalKind } from '../services/others/take-back.ts'
 import { terminalEnrolmentKind } from '../terminals/enrolment.ts'
 import { exitDecisionKind } from '../services/transit/exits.ts'
 import { fareDocumentKind } from '../services/transit/documents.ts'
@@ -61,6 +62,7 @@ export const proposalKinds: ProposalKinds = {
   void_instruction: voidInstructionKind,
   library_deposit: libraryDepositKind,
   service_share: serviceShareKind,
+  service_reversal: serviceReversalKind,
   campus_subsidy: campusSubsidyKind,
   fare_document: fareDocumentKind,
   exit_decision: exitDecisionKind,

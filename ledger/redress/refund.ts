@@ -93,6 +93,20 @@ async function post (
   return { state: 'posted', clearingDate, leftFen: standing.leftFen - amountFen, proposal: null }
 }
 
+/** Throws Refusal where people may not agree on a refund of it now. */
+export async function requireRefund (
+  tx: Tx, ledger: Ledger, { amountFen, ...original }: Original & Pick<RefundRequest, 'amountFen'>
+): Promise<void> {
+  requireRefundable(await standingOf(tx, ledger, original), BigInt(amountFen))
+}
+
+/** Posts a refund that people have agreed on, whatever its amount. */
+export async function refundAgreed (
+  tx: Tx, ledger: Ledger, wanted: RefundRequest, by: string, atMs: number
+): Promise<Refunded> {
+  return await post(tx, ledger, await standingOf(tx, ledger, wanted), wanted, by, atMs)
+}
+
 /** A refund above the limit of the city. */
 export const refundKind: ProposalKind = {
   body: RefundRequest,
@@ -112,8 +126,7 @@ export const refundKind: ProposalKind = {
   },
   carryOut: async (tx, ledger, wanted: RefundRequest, { startedBy, approvedBy, atMs }) => {
     const by = [startedBy, ...approvedBy].join(' + ')
-    const standing = await standingOf(tx, ledger, wanted)
-    const { clearingDate, leftFen } = await post(tx, ledger, standing, wanted, by, atMs)
+    const { clearingDate, leftFen } = await refundAgreed(tx, ledger, wanted, by, atMs)
     return { clearingDate, leftFen: Number(leftFen) }
   }
 }

@@ -1644,6 +1644,7 @@ CREATE INDEX ride_at ON public.ride USING brin (at) WITH (autosummarize='on');
 
 create table service_event (
   at timestamp with time zone not null,
+  before jsonb,
   bucket smallint,
   card_id bigint,
   client text not null,
@@ -1677,6 +1678,20 @@ create table service_event (
 CREATE INDEX service_event_at ON public.service_event USING btree (service, at);
 CREATE UNIQUE INDEX service_event_debit ON public.service_event USING btree (party_id, debit) WHERE (outcome = 'approved'::text);
 CREATE UNIQUE INDEX service_event_no ON public.service_event USING btree (party_id, event_no);
+
+create table service_reversal (
+  clearing_date date not null,
+  journal_id bigint,
+  key text not null,
+  party_id integer not null,
+  proposal_id bigint not null,
+  request_key text,
+  reversed_at timestamp with time zone not null,
+  why text not null,
+  constraint service_reversal_pkey PRIMARY KEY (party_id, key),
+  constraint service_reversal_party_id_key_fkey FOREIGN KEY (party_id, key) REFERENCES service_event(party_id, key)
+);
+CREATE INDEX service_reversal_at ON public.service_reversal USING btree (party_id, reversed_at);
 
 create table service_rules (
   party_id integer not null,

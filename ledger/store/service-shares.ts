@@ -1,29 +1,38 @@
-// Sales and entries of services in a period, and what was shared of them. By when they were told: what is
-// told late belongs to the period in which it was, so that none falls between two.
+// Sales and entries of services in a period, and what was shared of them. By when they were told, and when
+// they were taken back: what is told late belongs to the period in which it was, so that none falls between
+// two, and a period that is over never changes.
 import { timestamp, type Tx } from './db.ts'
 
 type Of = { readonly partyId: number, readonly service: string }
 type Period = { readonly fromMs: number, readonly untilMs: number }
 
-/** What was sold, by the rules of the day. */
+/** What happened counts once, what was taken back counts against it. */
+const counted = `
+  select rules_from, price_fen, place_id, 1 as way from service_event
+  where party_id = $1 and service = $2 and event = $3 and outcome = 'approved'
+    and said_at >= $4 and said_at < $5
+  union all
+  select rules_from, price_fen, place_id, -1
+  from service_reversal r join service_event e using (party_id, key)
+  where party_id = $1 and service = $2 and event = $3 and r.reversed_at >= $4 and r.reversed_at < $5`
+
+/** What was sold, by the rules of the day, less what was taken back of it. */
 export const salesOf = async (
   tx: Tx, { partyId, service }: Of, event: string, { fromMs, untilMs }: Period
 ): Promise<{ readonly rulesFrom: string, readonly fen: bigint }[]> =>
   (await tx.query<{ rulesFrom: string, fen: bigint }>(`
-    select rules_from as "rulesFrom", sum(price_fen)::bigint as fen from service_event
-    where party_id = $1 and service = $2 and event = $3 and outcome = 'approved'
-      and said_at >= $4 and said_at < $5 group by 1 order by 1`,
+    select rules_from as "rulesFrom", sum(price_fen * way)::bigint as fen from (${counted}) e
+    group by 1 order by 1`,
   [partyId, service, event, timestamp(fromMs), timestamp(untilMs)])).rows
 
-/** How often something happened at each place, by code. */
+/** How often something happened at each place, by code, less what was taken back; none where that is more. */
 export const countByPlace = async (
   tx: Tx, { partyId, service }: Of, event: string, { fromMs, untilMs }: Period
 ): Promise<{ readonly place: string, readonly count: number }[]> =>
   (await tx.query<{ place: string, count: number }>(`
-    select p.code as place, count(*)::int as count
-    from service_event e join party p on p.party_id = e.place_id
-    where e.party_id = $1 and e.service = $2 and e.event = $3 and e.outcome = 'approved'
-      and e.said_at >= $4 and e.said_at < $5 group by 1 order by 1`,
+    select p.code as place, sum(way)::int as count
+    from (${counted}) e join party p on p.party_id = e.place_id
+    group by 1 having sum(way) > 0 order by 1`,
   [partyId, service, event, timestamp(fromMs), timestamp(untilMs)])).rows
 
 export type SharePart = { readonly place: string, readonly count: number, readonly fen: number }

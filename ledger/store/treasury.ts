@@ -43,12 +43,15 @@ export const readTreasuryMovements = async (
           where part ->> 'payer' = 'treasury' limit 1)) as category
       from moved m join account a on a.account_id = m.other left join party p on p.party_id = a.party_id
       left join fare_entry f on f.bucket = m.bucket and f.transfer_id = m.transfer_id
-      left join service_event e on m.code = $5 and e.journal_id = m.journal_id and e.party_id = a.party_id)
+      left join service_reversal r on m.code = $6 and r.journal_id = m.journal_id and r.party_id = a.party_id
+      left join service_event e on e.party_id = a.party_id
+        and (m.code = $5 and e.journal_id = m.journal_id or e.key = r.key))
     select clearing_date as date, operator, code, service, category, count(*) as count,
       sum(fen)::bigint as fen
     from said group by clearing_date, operator, code, service, category
     order by clearing_date, operator nulls last, service nulls last, category nulls last, code`,
-  [accountId, from, until, transferCodes.line_attributed, transferCodes.service_claim])
+  [accountId, from, until, transferCodes.line_attributed, transferCodes.service_claim,
+    transferCodes.service_claim_reversed])
   return rows.map(({ code, count, fen, ...row }) =>
     ({ ...row, what: nameOf(code), count: Number(count), amountFen: Number(fen) }))
 }

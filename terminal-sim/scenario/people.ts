@@ -4,6 +4,7 @@ import { Type, type Static } from 'typebox'
 import { formatIso } from '../../runtime/instants.ts'
 import type { CardRef } from '../../schemas/record.ts'
 import { accountCode } from './accounts.ts'
+import { served, serviceIn } from './services.ts'
 import { day, moment, name, oneOf, text, yes, yuan } from './values.ts'
 import { StepError } from './verb.ts'
 import { known, type World } from './world.ts'
@@ -27,7 +28,8 @@ export function eventOf (world: World, said: string): { card: CardRef, counter: 
 
 export const proposalKinds = [
   'correction', 'settlement_override', 'unpaid_release', 'residual', 'residual_return', 'dispute_final',
-  'blacklist_removal', 'library_deposit', 'exit_decision', 'service_share', 'campus_subsidy'
+  'blacklist_removal', 'library_deposit', 'exit_decision', 'service_share', 'service_reversal',
+  'campus_subsidy'
 ] as const
 
 export const ProposalSaid = Type.Object(
@@ -60,6 +62,7 @@ export const ProposalSaid = Type.Object(
     bank_reference: Type.Optional(name('of the line at the bank')),
     service: Type.Optional(name('of a service_share')),
     party: Type.Optional(name('who sold')),
+    answer: Type.Optional(name('of a service_reversal: the answer to what is taken back')),
     until: Type.Optional(day('the last day of a service_share that begins on day:')),
     stop: Type.Optional(name('of an exit_decision: where the journey ended')),
     exit_at: Type.Optional(moment('and when'))
@@ -103,6 +106,11 @@ export function bodyOf (world: World, said: ProposalSaid): object {
     case 'service_share': return {
       service: need(said.service, 'service'), party: need(said.party, 'party'),
       from: need(said.day, 'day'), until: need(said.until, 'until')
+    }
+    case 'service_reversal': {
+      const { call, reply } = served(world, need(said.answer, 'answer'))
+      const [service, party] = serviceIn(call)
+      return { service, party, key: reply.key }
     }
     case 'exit_decision': {
       const { card, counter } = eventOf(world, need(said.event, 'event'))

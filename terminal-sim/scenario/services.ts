@@ -2,7 +2,7 @@
 // declares that. The declaration is asked for at the ledger, so a new service needs no new words here.
 import { Type, type TSchema } from 'typebox'
 import { LocalDate } from '../../schemas/api.ts'
-import type { ServiceDeclared, ServiceReply } from '../../schemas/service.ts'
+import type { ServiceDeclared, ServiceEventView, ServiceReply } from '../../schemas/service.ts'
 import { mappingOf } from './check.ts'
 import { name, readDay, readPercent, readYuan, type Reading } from './values.ts'
 import { StepError } from './verb.ts'
@@ -52,6 +52,12 @@ export function readFields (schema: object, said: unknown, reading: Reading): un
   }))
 }
 
+/** Service and merchant of what was said. */
+export const serviceIn = ({ path }: Served['call']): readonly [string, string] => {
+  const [, service = '', party = ''] = /^\/v1\/services\/([^/]+)\/parties\/([^/]+)\//.exec(path) ?? []
+  return [service, party]
+}
+
 export type Served = { readonly call: { path: string, json: object }, readonly reply: ServiceReply }
 
 export function served (world: World, said: string | undefined): Served {
@@ -64,5 +70,18 @@ export async function askService (world: World, call: Served['call'], as: string
   const reply = await world.api.call({ ...call, method: 'POST', as: 'gateway' }) as ServiceReply
   for (const each of new Set([as ?? 'last', 'last'])) {
     world.answers.set(`of a service: ${each}`, { call, reply } satisfies Served)
+  }
+}
+
+/** What happened, as the list of the merchant tells it now. */
+export async function shownNow (world: World, said: string | undefined): Promise<ServiceEventView> {
+  const { call: { path }, reply: { key } } = served(world, said)
+  for (let after = 0; ;) {
+    const { items, next } = await world.api.get<{ items: ServiceEventView[], next: string | null }>(
+      `${path}?after=${after}`)
+    const found = items.find(one => one.key === key)
+    if (found !== undefined) return found
+    if (next === null) throw new StepError(`${path} does not show “${key}”`, 'what was said before')
+    after = Number(next)
   }
 }

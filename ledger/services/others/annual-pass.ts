@@ -70,6 +70,12 @@ export const annualPass = declareService<typeof Rules, State>({
     const state = begun(asked.state ?? nothing, asked.date)
     if (asked.event === 'buy') return buy(asked, state)
     return asked.event === 'activate' ? activate(asked, state) : enter(asked, state)
+  },
+  without: (now, { event, date, place, before }) => {
+    const { [place]: day, ...used } = now?.used ?? {}
+    if (event === 'enter') return { state: day === date && now !== null ? { ...now, used } : now }
+    // A pass is taken back, or not begun, only while nobody has used it.
+    return before === null ? null : { state: { ...before.state ?? nothing, used: now?.used ?? {} } }
   }
 })
 

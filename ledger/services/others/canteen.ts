@@ -33,7 +33,10 @@ export const canteen = declareService<typeof Rules, State>({
   },
   reasons: { pin_needed: { en: 'Please enter the PIN', zh: '超过日限额，请输入密码' } },
   texts: { sale: { en: 'canteen', zh: '食堂消费' } },
-  decide: pay
+  decide: pay,
+  without: (now, { date, said }) => now?.date === date
+    ? { state: { date, spentFen: now.spentFen - Number(said['amountFen']) } }
+    : { state: now }
 })
 
 function pay ({ said, date, terminal, rules, state, facts }: Asked<Rules, State>): Decision<State> {

@@ -35,7 +35,10 @@ export const communityMeal = declareService<typeof Rules, State>({
     treasury: { en: 'the treasury pays {yuan} for {class}', zh: '财政补贴 {class} {yuan} 元' },
     used_up: { en: 'all {count} subsidised meals of the day are used', zh: '当日 {count} 次补贴已用完' }
   },
-  decide: eat
+  decide: eat,
+  without: (now, { date, parts }) => now?.date === date && parts.some(({ payer }) => payer === 'treasury')
+    ? { state: { date, meals: now.meals - 1 } }
+    : { state: now }
 })
 
 function eat ({ said, date, rules, state, facts }: Asked<Rules, State>): Decision<State> {

@@ -54,7 +54,20 @@ export const parking = declareService<typeof Rules, State>({
     capped: { en: '{date}: not above the cap of the day', zh: '{date}：当日封顶减免' },
     lost: { en: 'lost ticket', zh: '遗失停车凭证' }
   },
-  decide: asked => asked.event === 'entry' ? enter(asked) : leave(asked)
+  decide: asked => asked.event === 'entry' ? enter(asked) : leave(asked),
+  // Who has driven in again since was outside: what was paid is all that is taken back then.
+  without: (now, { event, steps, before }) => {
+    const paid = lessOf(now?.paid ?? [], steps)
+    if (before !== null) return { state: { ...before.state ?? nobodyInside, paid } }
+    return event === 'exit' && now !== null ? { state: { ...now, paid } } : null
+  }
+})
+const nobodyInside: State = { inSinceMs: null, lastMs: 0, paid: [] }
+
+/** What the days of a stay paid is still to be paid before their cap. */
+const lessOf = (paid: readonly PaidDay[], steps: readonly Step[]): PaidDay[] => paid.map(day => {
+  const ofDay = steps.filter(step => step.with['date'] === day.date)
+  return { ...day, fen: day.fen - ofDay.reduce((sum, { fen }) => sum + fen, 0) }
 })
 
 function enter ({ atMs, date, state }: Asked<Rules, State>): Decision<State> {

@@ -15,7 +15,7 @@ import { inTransaction, joined, type Tx } from '../../store/db.ts'
 import { readRights } from '../../store/fares.ts'
 import {
   findServiceEvent, insertServiceEvent, isDebitUsed, lockSubject, markEventReturned, noteSubject,
-  readServiceRules, subjectOfCard, type EventRow, type RulesRow
+  readServiceRules, subjectOfCard, type EventRow, type FoundEvent, type RulesRow
 } from '../../store/services.ts'
 import { serviceOf } from './declared.ts'
 import { debitOf, giveBack, payByOthers, payOnline, subsidyOf, type ChipDebit, type Till } from './money.ts'
@@ -65,10 +65,11 @@ export async function serve (
     const row: EventRow = {
       key: wanted.key, service: name, event: wanted.event, content: contentOf(wanted), subject,
       bucket: card?.bucket ?? null, cardId: card?.cardId ?? null, placeId, terminal: wanted.terminal ?? null,
-      atMs, saidAtMs: nowMs, rulesFrom: rules.from, debit: wanted.debit?.record ?? null, client, ...settled
+      atMs, saidAtMs: nowMs, rulesFrom: rules.from, debit: wanted.debit?.record ?? null, client,
+      before: settled.outcome === 'approved' ? { state } : null, ...settled
     }
     await insertServiceEvent(tx, partyId, row)
-    return replyOf(service, row, false)
+    return replyOf(service, { ...row, takenBack: null }, false)
   })
 }
 
@@ -180,7 +181,7 @@ async function chipReason (
 const contentOf = ({ key: _, ...content }: ServiceEvent): string => canonical(content)
 
 async function again (
-  till: Till, service: Service, partyId: number, first: EventRow, wanted: ServiceEvent
+  till: Till, service: Service, partyId: number, first: FoundEvent, wanted: ServiceEvent
 ): Promise<ServiceReply> {
   if (first.content !== contentOf(wanted)) {
     const before = JSON.parse(first.content) as Record<string, unknown>

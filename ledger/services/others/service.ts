@@ -35,6 +35,15 @@ export type Asked<Rules, State> = {
   readonly facts: Facts
 }
 
+/** An event that is taken back. */
+export type Undone<State> = {
+  readonly event: string, readonly said: Readonly<Record<string, unknown>>
+  readonly date: LocalDate, readonly place: string
+  readonly steps: readonly Step[], readonly parts: readonly { readonly payer: string, readonly fen: number }[]
+  /** What was remembered before it, where nothing that stands happened after it; null elsewhere. */
+  readonly before: { readonly state: State | null } | null
+}
+
 export type Decision<State> =
   | { readonly reason: string, readonly steps?: readonly Step[] }
   | {
@@ -68,6 +77,11 @@ export type Service<Rules = unknown, State = unknown> = {
   readonly reasons: Readonly<Record<string, Words>>
   readonly texts: Readonly<Record<string, Words>>
   readonly decide: (asked: Asked<Rules, State>) => Decision<State>
+  /**
+   * What is remembered when an event is taken back; null where something later hangs on it. Absent: only what
+   * happened last is taken back, and what was remembered before it counts again.
+   */
+  readonly without?: (now: State | null, undone: Undone<State>) => { readonly state: State | null } | null
 }
 
 /** Types a declaration by its rules; in the table all are alike. */

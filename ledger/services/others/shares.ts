@@ -84,6 +84,10 @@ async function sharesIn (
   const keptFen = sales.reduce((sum, { rulesFrom, fen }) =>
     sum + rateOf(fen, share.sellerPpm(rulesOn(rules, rulesFrom)?.rules)), 0n)
   const poolFen = sales.reduce((sum, { fen }) => sum + fen, 0n) - keptFen
+  if (poolFen < 0n) {
+    const what = `${-poolFen} fen more were taken back than sold: share them with later days`
+    throw new Refusal('conditions_not_met', what, '/body/until')
+  }
   const places = await countByPlace(tx, of, share.counted, period)
   if (places.length === 0) {
     return { partyId, poolFen, parts: [{ place: party, count: 0, fen: Number(poolFen) }] }

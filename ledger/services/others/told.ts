@@ -6,7 +6,7 @@ import type {
   ServiceDeclared, ServiceEventView, ServicePayer, ServiceReply, Words
 } from '../../../schemas/service.ts'
 import type { Snapshot } from '../../store/registry.ts'
-import type { EventRow, ListedEvent, StoredStep } from '../../store/services.ts'
+import type { EventRow, FoundEvent, StoredStep } from '../../store/services.ts'
 import { services, wordsOf } from './declared.ts'
 import type { Service } from './service.ts'
 
@@ -18,22 +18,30 @@ export const declarations = (): ServiceDeclared[] =>
       .map(([event, { says, card, said }]) => [event, { says, card, said }]))
   }))
 
-const answerOf = (service: Service, row: EventRow) => {
-  const { key, event, outcome, reason, why, rulesFrom, returnedAtMs } = row
+type Told = EventRow & Pick<FoundEvent, 'takenBack'>
+
+const answerOf = (service: Service, row: Told) => {
+  const { key, event, outcome, reason, why, rulesFrom, returnedAtMs, takenBack } = row
   const priceFen = Number(row.priceFen)
   return {
     key, event, outcome, reason, words: wordsOf(service, reason), why: why as AnswerReason | null, priceFen,
     dueFen: reason === 'payment_declined' ? priceFen : 0,
     parts: row.parts.map(part => ({ ...part, payer: part.payer as ServicePayer })),
     steps: row.steps.map(step => ({ ...sentence(service, step), amountFen: step.fen })),
-    rulesFrom, returned: returnedAtMs !== null
+    rulesFrom, returned: returnedAtMs !== null,
+    takenBack: takenBack === null
+      ? null
+      : {
+          at: formatIso(takenBack.reversedAtMs), clearingDate: takenBack.clearingDate, why: takenBack.why,
+          proposal: Number(takenBack.proposalId)
+        }
   }
 }
 
-export const replyOf = (service: Service, row: EventRow, replayed: boolean): ServiceReply =>
+export const replyOf = (service: Service, row: Told, replayed: boolean): ServiceReply =>
   ({ ...answerOf(service, row), replayed })
 
-export const viewEvent = (service: Service, { partyById }: Snapshot, row: ListedEvent): ServiceEventView => ({
+export const viewEvent = (service: Service, { partyById }: Snapshot, row: FoundEvent): ServiceEventView => ({
   number: Number(row.eventNo), ...answerOf(service, row), at: formatIso(row.atMs),
   place: partyById.get(row.placeId)?.code ?? '', terminal: row.terminal, debit: row.debit
 })

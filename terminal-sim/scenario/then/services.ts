@@ -1,8 +1,8 @@
 // then: what a declared service answered, how it explains the price, who paid.
 import { Type } from 'typebox'
 import { mappingOf } from '../check.ts'
-import { served } from '../services.ts'
-import { name, oneOf, showYuan, text, yes, yuan } from '../values.ts'
+import { served, shownNow } from '../services.ts'
+import { day, name, oneOf, showYuan, text, yes, yuan } from '../values.ts'
 import { compare, thenVerb } from '../verb.ts'
 import { money, plain } from './balances.ts'
 
@@ -22,7 +22,8 @@ export const serviceAnswer = thenVerb({
         description: 'all steps'
       })),
       replayed: Type.Optional(yes('asked before')),
-      returned: Type.Optional(yes('the debit of the chip goes back'))
+      returned: Type.Optional(yes('the debit of the chip goes back')),
+      taken_back: Type.Optional(day('on which clearing date it was taken back since'))
     },
     { additionalProperties: false }
   ),
@@ -46,7 +47,11 @@ export const serviceAnswer = thenVerb({
       ...said.steps === undefined ? [] : compare(`${what}: steps`, said.steps.join('; '), steps.join('; ')),
       ...compare(`${what}: the steps sum to the price`, showYuan(reply.priceFen), showYuan(sumFen)),
       ...plain(`${what}: replayed`, said.replayed, reply.replayed),
-      ...plain(`${what}: returned`, said.returned, reply.returned)
+      ...plain(`${what}: returned`, said.returned, reply.returned),
+      ...said.taken_back === undefined
+        ? []
+        : compare(`${what}: taken back`, said.taken_back,
+          (await shownNow(world, said.of)).takenBack?.clearingDate ?? 'never')
     ]
   }
 })
