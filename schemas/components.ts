@@ -2,6 +2,7 @@
 import { Type, type Static, type TSchema } from 'typebox'
 import { Instant } from './api.ts'
 import { HealthName } from './estate.ts'
+import { Words } from './service.ts'
 import { ofTerminal, TerminalEventName, terminalKinds, Where } from './terminals.ts'
 
 const closed = { additionalProperties: false } as const
@@ -28,8 +29,14 @@ export const Component = Type.Object({
 }, { ...closed, $id: 'Component' })
 export type Component = Static<typeof Component>
 
-export const componentWhats = ['found', 'cleared', 'handled', 'enrolled', 'suspended', 'retired'] as const
-export type ComponentWhat = typeof componentWhats[number]
+/** What happens, in words: to an event, or to the component itself. */
+export const componentWords = {
+  found: { en: 'found', zh: '发现' }, cleared: { en: 'over', zh: '已恢复' },
+  handled: { en: 'dealt with', zh: '已处置' }, enrolled: { en: 'put up, or changed', zh: '启用或变更' },
+  suspended: { en: 'taken out of service', zh: '停用' }, retired: { en: 'taken away', zh: '拆除' }
+} as const satisfies Record<string, Words>
+export type ComponentWhat = keyof typeof componentWords
+export const componentWhats = Object.keys(componentWords) as ComponentWhat[]
 
 export const ComponentNews = Type.Object({
   number: Type.Integer({ minimum: 1, description: 'grows; put the last one into `after`' }),
@@ -37,7 +44,7 @@ export const ComponentNews = Type.Object({
   what: literals(componentWhats, 'of an event: found, cleared, dealt with; of a component: enrolled (or ' +
     'changed), suspended, retired'),
   event: orNull(TerminalEventName),
-  says: Type.String({ description: 'the event in words; empty where it is none' }),
+  says: Type.Object(Words.properties, { ...closed, description: 'what happened, the event first' }),
   down: Type.Boolean({ description: 'while the event lasts nobody is served' }),
   foundAt: orNull(Instant),
   dueAt: orNull(Type.Unsafe<string>({

@@ -27,26 +27,38 @@ type EventRow = {
   readonly down: boolean
   /** Handled in time when it is cleared, or somebody has dealt with it, within so long. */
   readonly handleMinutes: number
-  readonly en: string
+  readonly en: string, readonly zh: string
 }
 
 /** What happens to terminals. A kind lasts until it is cleared, and is there once at a time. */
 export const terminalEventKinds = {
-  silent: { down: true, handleMinutes: 240, en: 'nothing is heard of it' },
-  reader_away: { down: true, handleMinutes: 240, en: 'its card reader is away' },
-  psam_refused: { down: true, handleMinutes: 240, en: 'its security module does not serve' },
-  storage_full: { down: true, handleMinutes: 120, en: 'its record store is full' },
-  tampered: { down: true, handleMinutes: 120, en: 'it reports that it was opened' },
-  out_of_order: { down: true, handleMinutes: 480, en: 'it reports that it does not work' },
-  line_errors: { down: false, handleMinutes: 480, en: 'its line garbles more than it should' },
-  clock_drift: { down: false, handleMinutes: 480, en: 'its clock is off by more than is allowed' },
-  not_updated: { down: false, handleMinutes: 480, en: 'it does not take the list or the prices' },
-  too_busy: { down: false, handleMinutes: 480, en: 'it says more than a terminal may' },
-  not_enrolled: { down: false, handleMinutes: 1_440, en: 'it works, and nobody has enrolled it there' },
-  keys_refused: { down: false, handleMinutes: 240, en: 'what it sends is signed with other keys' },
-  printer: { down: false, handleMinutes: 480, en: 'its printer needs somebody' },
-  low_battery: { down: false, handleMinutes: 480, en: 'its battery is low' },
-  update_failed: { down: false, handleMinutes: 1_440, en: 'an update did not install' }
+  silent: { down: true, handleMinutes: 240, en: 'nothing is heard of it', zh: '失去联系' },
+  reader_away: { down: true, handleMinutes: 240, en: 'its card reader is away', zh: '读卡器脱机' },
+  psam_refused: { down: true, handleMinutes: 240, en: 'its security module does not serve', zh: '安全模块不可用' },
+  storage_full: { down: true, handleMinutes: 120, en: 'its record store is full', zh: '交易存储已满' },
+  tampered: { down: true, handleMinutes: 120, en: 'it reports that it was opened', zh: '设备被打开' },
+  out_of_order: { down: true, handleMinutes: 480, en: 'it reports that it does not work', zh: '设备故障' },
+  line_errors: { down: false, handleMinutes: 480, en: 'its line garbles more than it should', zh: '线路误码过多' },
+  clock_drift: {
+    down: false, handleMinutes: 480,
+    en: 'its clock is off by more than is allowed', zh: '时钟偏差超限'
+  },
+  not_updated: {
+    down: false, handleMinutes: 480,
+    en: 'it does not take the list or the prices', zh: '未更新名单或参数'
+  },
+  too_busy: { down: false, handleMinutes: 480, en: 'it says more than a terminal may', zh: '上报过于频繁' },
+  not_enrolled: {
+    down: false, handleMinutes: 1_440,
+    en: 'it works, and nobody has enrolled it there', zh: '未登记即在用'
+  },
+  keys_refused: {
+    down: false, handleMinutes: 240,
+    en: 'what it sends is signed with other keys', zh: '签名密钥不符'
+  },
+  printer: { down: false, handleMinutes: 480, en: 'its printer needs somebody', zh: '打印机需处理' },
+  low_battery: { down: false, handleMinutes: 480, en: 'its battery is low', zh: '电池电量低' },
+  update_failed: { down: false, handleMinutes: 1_440, en: 'an update did not install', zh: '升级失败' }
 } as const satisfies Record<string, EventRow>
 export type TerminalEventKind = keyof typeof terminalEventKinds
 /** Those that keep a terminal from serving. */

@@ -460,7 +460,9 @@ t.test('a city platform reads components on, and nothing else', async t => {
   // Told at once by two gateways' worth of calls: each number is there once, and none comes late.
   await Promise.all([0, 1, 2, 3].map(minute =>
     tell(door, { ...b2, events: [event('printer', at(minute), null)] })))
-  const all: { number: number, what: string, component: string, foundAt: string }[] = []
+  const all: {
+    number: number, what: string, component: string, foundAt: string, says: { en: string, zh: string }
+  }[] = []
   for (let after = 0; ;) {
     const { items } = await door.ok('platform', 'GET', `/v1/components/news?limit=1&after=${after}`)
     if (items.length === 0) break
@@ -470,6 +472,7 @@ t.test('a city platform reads components on, and nothing else', async t => {
   const found = all.filter(({ what }) => what === 'found')
   t.strictSame(found.map(({ foundAt }) => Date.parse(foundAt)).sort(),
     [0, 1, 2, 3].map(minute => Date.parse(at(minute))), 'each of the four once')
+  t.strictSame(found[0]?.says, { en: 'its printer needs somebody: found', zh: '打印机需处理：发现' })
   t.ok(all.every(({ component }) => component === 'BUS/B2'))
   const listed = []
   const list = (after: string) => door.ok('platform', 'GET', `/v1/components?limit=3${after}`)

@@ -2,7 +2,7 @@
 // refuses to know keys, certificates and gateways.
 import { formatIso } from '../../runtime/instants.ts'
 import {
-  componentStates, type Component, type ComponentNews
+  componentStates, componentWords, type Component, type ComponentNews
 } from '../../schemas/components.ts'
 import { terminalEventKinds, terminalKey, type TerminalKind } from '../../schemas/terminals.ts'
 import type { ListedNews } from '../store/components.ts'
@@ -29,8 +29,12 @@ export function newsOf ({ number, what, kind, foundAtMs, atMs, ...ref }: ListedN
   const dueMs = what === 'found' && event !== null && foundAtMs !== null
     ? foundAtMs + event.handleMinutes * 60_000
     : null
+  const says = componentWords[what]
   return {
-    number: Number(number), component: terminalKey(ref), what, event: kind, says: event?.en ?? '',
+    number: Number(number), component: terminalKey(ref), what, event: kind,
+    says: event === null
+      ? says
+      : { en: `${event.en}: ${says.en}`, zh: `${event.zh}：${says.zh}` },
     down: event?.down ?? false, foundAt: foundAtMs === null ? null : formatIso(foundAtMs),
     dueAt: dueMs === null ? null : formatIso(dueMs), at: formatIso(atMs)
   }

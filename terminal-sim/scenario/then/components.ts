@@ -59,7 +59,9 @@ export const componentNews = thenVerb({
     world.answers.set('component news', numbers.at(-1) ?? last)
     const shown = news.map(({ what, component, event }) =>
       [what, component.split('/')[1], ...event === null ? [] : [event]].join(' '))
+    const wordless = news.filter(({ says: { en, zh } }) => en === '' || !/[\u4e00-\u9fff]/.test(zh))
     return [
+      ...compare('news without words in both languages', '', wordless.map(({ number }) => number).join()),
       ...compare('news of components', said.join(', ') || 'none', shown.join(', ') || 'none'),
       ...compare('their numbers', [...numbers].sort((one, other) => one - other).join(), numbers.join())
     ]
