@@ -123,7 +123,8 @@ const staff = {
 } as const
 const branches: Readonly<Record<string, string>> = { 'teller-east': 'EAST', 'teller-west': 'WEST' }
 const machines = {
-  gateway: 'GW1', registrar: 'REGISTRAR', auditor: 'AUDITOR', centre: 'EXCHANGE', platform: 'CITY'
+  gateway: 'GW1', registrar: 'REGISTRAR', auditor: 'AUDITOR', centre: 'EXCHANGE', platform: 'CITY',
+  'social-security': 'SOCIAL'
 } as const
 
 async function prepare (keys: unknown): Promise<unknown> {

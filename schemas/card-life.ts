@@ -41,7 +41,7 @@ export type MoveRow = {
   readonly to: CardState
   /**
    * Who may: people of these roles alone, or two people by a proposal of kind `card_move`. Empty: nobody by
-   * itself; it comes of something else (a day that begins, a replacement, a return).
+   * itself; it comes of something else (a day that begins, a replacement, a return, a registry).
    */
   readonly by: readonly Role[]
   readonly fourEyes?: true
@@ -86,6 +86,18 @@ export const cardMoves = {
   die: {
     from: ['not_enabled', 'normal', 'oral_loss', 'loss', 'locked'], to: 'void', by: ['clerk'], fourEyes: true,
     listed: 'death', namedOnly: true, says: 'its holder has died'
+  },
+  registry_lost: {
+    from: ['normal', 'oral_loss'], to: 'loss', by: [], listed: 'loss', namedOnly: true,
+    says: 'lost, as the registry of social-security cards has it'
+  },
+  registry_lifted: {
+    from: ['oral_loss', 'loss'], to: 'normal', by: [], listed: null,
+    says: 'not lost, as the registry of social-security cards has it'
+  },
+  registry_cancelled: {
+    from: ['not_enabled', 'normal', 'oral_loss', 'loss', 'locked'], to: 'void', by: [], listed: 'cancelled',
+    says: 'no card of social security any more'
   },
   replace: {
     from: ['not_enabled', 'normal', 'oral_loss', 'loss', 'locked'], to: 'void', by: [], listed: 'cancelled',

@@ -9,6 +9,9 @@ const closed = { additionalProperties: false } as const
 const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 const Count = Type.Integer({ minimum: 0 })
 const Party = orNull(Type.String({ description: 'code of the party; null: of nobody known' }))
+const Side = Type.Unsafe<'house' | 'registry'>(Type.String({
+  enum: ['house', 'registry'], description: 'registry: it said so itself'
+}))
 const Sum = Type.Object({ count: Count, amountFen: Fen }, closed)
 
 /** Topics by name: `says` in words, `data` as a schema. Names are part of the API. */
@@ -73,6 +76,23 @@ export const topics = {
       state: Type.String(), usable: Type.Boolean({ description: 'it may be used' }), at: Instant
     }, closed)
   },
+  'social.card': {
+    says: 'a card of social security went from one state to another: what its registry goes by',
+    data: Type.Object({
+      card: Type.String({ description: 'its name; GET /v1/social-security/cards says whose it is' }),
+      holder: orNull(Type.String({ description: 'token of the person' })),
+      move: Type.String(), from: Type.String(), to: Type.String(), by: Side,
+      message: orNull(Type.String({ description: 'of the registry: it comes of this one' })), at: Instant
+    }, closed)
+  },
+  'social.application': {
+    says: 'an application for a card of social security is in another state: asked, made, handed over',
+    data: Type.Object({
+      application: Type.Integer(), holder: Type.String(), state: Type.String(),
+      card: orNull(Type.String({ description: 'name of the card that it became' })), by: Side,
+      message: orNull(Type.String()), at: Instant
+    }, closed)
+  },
   'card.found': {
     says: 'somebody found a card and brought it',
     data: Type.Object({
@@ -111,6 +131,9 @@ export type EventData<T extends Topic> = Static<typeof topics[T]['data']>
 
 /** What platforms of the city may hear of: nothing of money. */
 export const platformTopics = ['terminal.event', 'card.state'] as const satisfies readonly Topic[]
+
+/** What a registry of social-security cards may hear of: cards of its own kind. */
+export const socialTopics = ['social.card', 'social.application'] as const satisfies readonly Topic[]
 
 export const TopicName = Type.Unsafe<Topic>(Type.String({ enum: Object.keys(topics) }))
 

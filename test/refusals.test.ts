@@ -24,6 +24,9 @@ const never: readonly (readonly [route: RegExp, reasons: readonly string[], why:
     'a merchant speaks for itself, and a debit that was moved before pays nothing'],
   [/^POST \/v1\/proposals(\/:id\/decisions)?$/, ['request_conflict'],
     'what takes a service event back asks under a key of its own, once'],
+  [/^POST \/v1\/social-security\/cards\/:card\/messages$/,
+    ['amount_wrong', 'holder_rule', 'other_branch', 'registry_invalid'],
+    'a registry is of no branch, takes its fees itself, and is bound by its own rules alone'],
   [/^POST \/v1\/clinic\/:party\/looks$/, [
     'amount_wrong', 'cannot_return_twice', 'charge_conflict', 'dispute_unfinished', 'other_branch',
     'proposal_pending', 'registry_invalid', 'request_conflict'

@@ -2,7 +2,8 @@
 // step by who may take it. It refuses to know how a card is made.
 import { formatIso } from '../../runtime/instants.ts'
 import {
-  type ApplicationMove, applicationWays, type ApplicationView, type NewApplication, type Way
+  type ApplicationMove, type ApplicationState, applicationWays, type ApplicationView, type NewApplication,
+  type Way
 } from '../../schemas/card-application.ts'
 import { isNamed } from '../../schemas/card-life.ts'
 import type { CardRef } from '../../schemas/record.ts'
@@ -15,21 +16,24 @@ import {
 } from '../store/card-applications.ts'
 import { inTransaction, isTaken, type Db, type Tx } from '../store/db.ts'
 import { bindCard } from '../store/holders.ts'
+import { news, tell } from '../store/outbox.ts'
 import type { CardPlace } from '../store/parameters.ts'
 import { lockedLife, makeMove, requireMove, type LifeBook } from './card-life.ts'
 import { ofOwnBranch } from './holders.ts'
 
 /** Its number. Throws Refusal not_found, other_branch, conditions_not_met. */
 export async function applyForCard (
-  { db, clock }: LifeBook, by: Member, { holder, type, why }: NewApplication
+  ledger: LifeBook, by: Member, { holder, type, why }: NewApplication
 ): Promise<bigint> {
-  const atMs = clock.now()
-  return await inTransaction(db, async tx => {
+  const atMs = ledger.clock.now()
+  return await inTransaction(ledger.db, async tx => {
     const { holderId } = await ofOwnBranch(tx, by, holder)
     if (!isNamed(type)) {
       throw new Refusal('conditions_not_met', `a card of type ${type} is simply sold`, '/type')
     }
     const no = await insertApplication(tx, { holderId, type, why, atMs })
+    const row = { applicationNo: no, type, holder, state: 'applied', card: null } as const
+    await tellRegistry(tx, ledger, row, { atMs, told: null })
     await audit(tx, atMs, {
       by: by.name, action: 'application.enter', subject: `application/${no}`, detail: { holder, type, why }
     })
@@ -44,7 +48,6 @@ export async function applyForCard (
 export async function moveApplication (
   ledger: LifeBook, by: Member, no: bigint, { to, card: ref, reason }: ApplicationMove
 ): Promise<void> {
-  const atMs = ledger.clock.now()
   await inTransaction(ledger.db, async tx => {
     await openDateOf(tx)
     const row = await lockApplication(tx, no)
@@ -54,13 +57,45 @@ export async function moveApplication (
     if ((ref !== undefined) !== (to === 'made')) {
       throw new Refusal('conditions_not_met', 'a card is named where it was made, and nowhere else', '/card')
     }
-    const step = { from: row.state, to, by: by.name, reason, atMs }
     const became = ref === undefined ? null : await keepBack(tx, ledger, by, row, ref)
     if (to === 'issued') await handOver(tx, ledger, by, row)
-    await writeStep(tx, no, step, became)
-    const detail = { from: row.state, to, reason }
-    await audit(tx, atMs, { by: by.name, action: 'application.move', subject: `application/${no}`, detail })
+    await takeStep(tx, ledger, { ...row, card: ref ?? row.card }, { to, by: by.name, reason }, became)
   })
+}
+
+/**
+ * A step that may be taken: down as a row, on the event stream, in the audit log. `became`: the card that was
+ * made; `told`: the message of the registry that it comes of.
+ */
+export async function takeStep (
+  tx: Tx, ledger: LifeBook, row: ApplicationRow,
+  { to, by, reason, told = null }: {
+    readonly to: ApplicationState, readonly by: string, readonly reason: string, readonly told?: string | null
+  },
+  became: CardPlace | null = null
+): Promise<void> {
+  const { applicationNo: no, state: from } = row
+  const atMs = ledger.clock.now()
+  await writeStep(tx, no, { from, to, by, reason, atMs }, became)
+  await tellRegistry(tx, ledger, { ...row, state: to }, { atMs, told })
+  const detail = { from, to, reason }
+  await audit(tx, atMs, { by, action: 'application.move', subject: `application/${no}`, detail })
+}
+
+/** A registry of social-security cards hears of applications for its cards. */
+async function tellRegistry (
+  tx: Tx, { nameCard }: LifeBook,
+  { applicationNo, type, holder, state, card }:
+  Pick<ApplicationRow, 'applicationNo' | 'type' | 'holder' | 'state' | 'card'>,
+  { atMs, told }: { readonly atMs: number, readonly told: string | null }
+): Promise<void> {
+  if (type !== 'social-security') return
+  const data = {
+    application: Number(applicationNo), holder, state, card: card === null ? null : nameCard(card),
+    by: told === null ? 'house' : 'registry', message: told, at: formatIso(atMs)
+  } as const
+  const subject = `application/${applicationNo}`
+  await tell(tx, [news({ topic: 'social.application', subject, data, party: null })], atMs)
 }
 
 /** Throws Refusal conditions_not_met where no way leads there. */
@@ -91,13 +126,14 @@ async function keepBack (
 }
 
 async function handOver (
-  tx: Tx, ledger: LifeBook, by: Member, { card: ref, holderId }: ApplicationRow
+  tx: Tx, ledger: LifeBook, by: Member, { card: ref, holderId, holder }: ApplicationRow
 ): Promise<void> {
   if (ref === null) throw new Refusal('conditions_not_met', 'no card was made for it')
   const life = await lockedLife(tx, by, ref)
   await requireMove(tx, ledger, life, 'enable')
   await bindCard(tx, life, holderId, ledger.clock.now())
-  await makeMove(tx, ledger, { ref, life, move: 'enable', by: by.name, reason: 'handed over' })
+  const held = { ...life, holderId, holder }
+  await makeMove(tx, ledger, { ref, life: held, move: 'enable', by: by.name, reason: 'handed over' })
 }
 
 async function writeStep (

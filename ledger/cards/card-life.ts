@@ -6,6 +6,7 @@ import {
 } from '../../schemas/card-life.ts'
 import { bucketOf, cardKey, type CardRef } from '../../schemas/record.ts'
 import { masked } from '../core/mask.ts'
+import { countsAsLost, saidBy, toldOf } from '../core/social-word.ts'
 import type { Ledger } from '../ledger.ts'
 import { openDateOf } from '../open-date.ts'
 import { publishChange } from '../parameters/parameters.ts'
@@ -20,7 +21,8 @@ import { findCards } from '../store/cards.ts'
 import { inTransaction, type Db, type Tx } from '../store/db.ts'
 import { lockPurses } from '../store/lock.ts'
 import { renameEntry } from '../store/parameters.ts'
-import { news, tell } from '../store/outbox.ts'
+import { news, tell, type News } from '../store/outbox.ts'
+import { socialMessagesOf } from '../store/social-registry.ts'
 
 export type LifeBook = Pick<Ledger, 'db' | 'clock' | 'random' | 'registry' | 'nameCard'>
 
@@ -86,6 +88,8 @@ export async function lockedCard (tx: Tx, ref: CardRef): Promise<LifeRow> {
 export type Moving = {
   readonly ref: CardRef, readonly life: LifeRow, readonly move: CardMove, readonly by: string
   readonly reason: string
+  /** The message of the registry of social-security cards that it comes of. */
+  readonly told?: string
 }
 
 /**
@@ -104,12 +108,22 @@ export async function makeMove (tx: Tx, ledger: LifeBook, moving: Moving): Promi
   const state = { card: name, holder: life.holder, state: to, usable: to === 'normal', at: formatIso(atMs) }
   await tell(tx, [
     news({ topic: 'card.moved', subject: `card/${masked(ref)}`, data, party: null }),
-    news({ topic: 'card.state', subject: `card/${name}`, data: state, party: null })
+    news({ topic: 'card.state', subject: `card/${name}`, data: state, party: null }),
+    ...life.type === 'social-security' ? [socialNews(name, moving, atMs)] : []
   ], atMs)
   await list(tx, ledger, moving, atMs)
   const detail = { move, from: life.state, to, reason }
   await audit(tx, atMs, { by, action: 'card.move', subject: `card/${ledger.nameCard(ref)}`, detail })
 }
+
+/** What a registry of social-security cards hears: also of what it told itself, by its own message. */
+const socialNews = (name: string, { life, move, told }: Moving, atMs: number): News => news({
+  topic: 'social.card', subject: `card/${name}`, party: null,
+  data: {
+    card: name, holder: life.holder, move, from: life.state, to: cardMoveRow(move).to,
+    by: told === undefined ? 'house' : 'registry', message: told ?? null, at: formatIso(atMs)
+  }
+})
 
 /**
  * What the blacklist says follows the state. A card that is on it stays where it is, whatever the new reason:
@@ -145,11 +159,23 @@ export async function requireMove (
     const what = `a card of type ${type} is nobody's in particular`
     throw new Refusal('holder_rule', `anonymousLossReports: ${what}`)
   }
+  if (move === 'enable' || move === 'unlock') await requireNotLost(tx, { type, bucket, cardId }, move)
   if (move !== 'lift_loss') return
   const reported = (await readMoves(tx, { bucket, cardId })).findLast(one => one.to === 'loss')
   const last = addDays(localDate(reported?.atMs ?? 0), policies.lossLiftDays)
   if (localDate(clock.now()) <= last) return
   throw new Refusal('holder_rule', `lossLiftDays: the report could be lifted until ${last}; it is for good`)
+}
+
+/** A card that the registry has as lost, and that was nobody's to use when it said so. */
+async function requireNotLost (
+  tx: Tx, { type, ...place }: Pick<LifeRow, 'type' | 'bucket' | 'cardId'>, move: CardMove
+): Promise<void> {
+  if (type !== 'social-security') return
+  const told = toldOf((await socialMessagesOf(tx, place)).map(one => ({ ...one, atMs: one.saidAtMs })))
+  if (!countsAsLost([...saidBy(await readMoves(tx, place)), ...told])) return
+  const why = `the registry of social-security cards has it as lost; ${move} when it lifts that`
+  throw new Refusal('conditions_not_met', why)
 }
 
 /* ---- the day that begins ---- */

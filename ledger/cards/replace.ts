@@ -38,44 +38,56 @@ import { bookLegs, worthOf, type Leg } from './value.ts'
 export async function replaceCard (
   ledger: LifeBook, by: Member, ref: CardRef, wanted: Replacement
 ): Promise<ReplacementView> {
-  const { to: toRef, why, chip, outlet, reason } = wanted
-  const atMs = ledger.clock.now()
-  const snapshot = await ledger.registry()
   await inTransaction(ledger.db, async tx => {
-    const date = await openDateOf(tx)
-    await lockBoth(tx, [ref, toRef])
-    const [old, next] = [await lockedLife(tx, by, ref), await lockedLife(tx, by, toRef)]
-    await requireMove(tx, ledger, old, 'replace')
-    requireFitting(old, next, why)
-    await requireUnused(tx, next)
-    if (why === 'lost' && chip !== null) {
-      throw new Refusal('conditions_not_met', 'a card that is lost cannot be read', '/chip')
-    }
-    if (chip !== null) await takeReading(tx, ledger, old, chip, by.name, atMs)
-    const { replacementWaitDays } = snapshot.policies
-    const dueOn = chip === null
-      ? addWorkingDays(date, replacementWaitDays, await readHolidays(tx))
-      : date
-    const feeFen = await takeFee(tx, ledger, snapshot, by, { old, why, outlet, atMs })
-    const row = {
-      bucket: old.bucket, cardId: old.cardId, toBucket: next.bucket, toCardId: next.cardId, why,
-      feeFen, requestedBy: by.name, requestedAtMs: atMs, dueOn
-    }
-    await insertReplacement(tx, row)
-    await moveAlong(tx, ledger, { old, next, toRef, by: by.name, clearingDate: date, atMs })
-    if (dueOn <= date) await moveValue(tx, ledger, snapshot, { ...row, movedOn: null, movedFen: 0n }, date)
-    const why_ = `${why}: ${reason}`
-    if (next.state === 'not_enabled') {
-      await requireMove(tx, ledger, next, 'enable')
-      await makeMove(tx, ledger, { ref: toRef, life: next, move: 'enable', by: by.name, reason: why_ })
-    }
-    await makeMove(tx, ledger, { ref, life: old, move: 'replace', by: by.name, reason: why_ })
+    await openDateOf(tx)
+    await lockBoth(tx, [ref, wanted.to])
+    await replaceLocked(tx, ledger, by, ref, wanted)
   })
   return await viewReplacement(ledger.db, ref)
 }
 
+/** Both cards are locked. `told`: the message of a registry that it comes of, which takes a fee itself. */
+export async function replaceLocked (
+  tx: Tx, ledger: LifeBook, by: Member, ref: CardRef, wanted: Replacement,
+  { told }: { readonly told?: string } = {}
+): Promise<void> {
+  const { to: toRef, why, chip, outlet, reason } = wanted
+  const atMs = ledger.clock.now()
+  const snapshot = await ledger.registry(tx)
+  const date = await openDateOf(tx)
+  const [old, next] = [await lockedLife(tx, by, ref), await lockedLife(tx, by, toRef)]
+  await requireMove(tx, ledger, old, 'replace')
+  requireFitting(old, next, why)
+  await requireUnused(tx, next)
+  if (why === 'lost' && chip !== null) {
+    throw new Refusal('conditions_not_met', 'a card that is lost cannot be read', '/chip')
+  }
+  if (chip !== null) await takeReading(tx, ledger, old, chip, by.name, atMs)
+  const { replacementWaitDays } = snapshot.policies
+  const dueOn = chip === null
+    ? addWorkingDays(date, replacementWaitDays, await readHolidays(tx))
+    : date
+  const feeFen = told === undefined
+    ? await takeFee(tx, ledger, snapshot, by, { old, why, outlet, atMs })
+    : 0n
+  const row = {
+    bucket: old.bucket, cardId: old.cardId, toBucket: next.bucket, toCardId: next.cardId, why,
+    feeFen, requestedBy: by.name, requestedAtMs: atMs, dueOn
+  }
+  await insertReplacement(tx, row)
+  await moveAlong(tx, ledger, { old, next, toRef, by: by.name, clearingDate: date, atMs })
+  if (dueOn <= date) await moveValue(tx, ledger, snapshot, { ...row, movedOn: null, movedFen: 0n }, date)
+  const moving = { by: by.name, reason: `${why}: ${reason}`, ...told === undefined ? {} : { told } }
+  if (next.state === 'not_enabled') {
+    await requireMove(tx, ledger, next, 'enable')
+    const life = { ...next, holder: old.holder, holderId: old.holderId }
+    await makeMove(tx, ledger, { ref: toRef, life, move: 'enable', ...moving })
+  }
+  await makeMove(tx, ledger, { ref, life: old, move: 'replace', ...moving })
+}
+
 /** Both purses at once, in the order of everybody's locks. */
-async function lockBoth (tx: Tx, refs: readonly [CardRef, CardRef]): Promise<void> {
+export async function lockBoth (tx: Tx, refs: readonly [CardRef, CardRef]): Promise<void> {
   const known = await findCards(tx, refs)
   const [old, next] = refs.map(ref => known.get(cardKey(ref)))
   if (old === undefined) throw new Refusal('not_found', 'no such card was issued', '/card')

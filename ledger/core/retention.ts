@@ -41,6 +41,7 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   card_event: 'keys', terminal_claim: 'keys', request: 'keys', load: 'keys', card_block: 'keys',
   card_order: 'keys', card_order_signature: 'keys', issuing_batch: 'keys', issuing_card: 'keys',
   clinic_message: 'keys', clinic_reversed: 'keys', clinic_exchange: 'keys', phone_use: 'keys',
+  social_message: 'keys',
   evidence: 'verdicts', adjustment: 'verdicts', chain_fact: 'verdicts',
   blacklist_entry: 'verdicts', blacklist_version: 'verdicts', tariff_version: 'verdicts',
   city_list_version: 'verdicts', accepted_city: 'verdicts', psam_reuse: 'verdicts',

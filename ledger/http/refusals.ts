@@ -60,6 +60,10 @@ export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
   'POST /v1/card-applications/:application/moves': [
     'conditions_not_met', 'holder_rule', 'not_found', 'other_branch'
   ],
+  'POST /v1/social-security/cards/:card/messages': ['conditions_not_met', 'not_found', 'request_conflict'],
+  'POST /v1/social-security/applications/:application/messages': [
+    'conditions_not_met', 'not_found', 'request_conflict'
+  ],
   'POST /v1/issuing/batches': ['conditions_not_met', 'registry_invalid'],
   'GET /v1/issuing/batches/:batch': ['not_found'],
   'GET /v1/issuing/batches/:batch/cards': ['not_found'],

@@ -37,6 +37,7 @@ import { redressRoutes } from './redress.ts'
 import { registryRoutes } from './registry.ts'
 import { reportRoutes } from './reports.ts'
 import { requestRoutes } from './requests.ts'
+import { socialSecurityRoutes } from './social-security.ts'
 import { serviceRoutes } from './services.ts'
 import { statisticsRoutes } from './statistics.ts'
 import { staffRoutes } from './staff.ts'
@@ -70,6 +71,7 @@ const all = [
   cardOrderRoutes,
   cardLifeRoutes,
   cardEndRoutes,
+  socialSecurityRoutes,
   phoneCodeRoutes,
   issuingRoutes,
   fileRoutes,

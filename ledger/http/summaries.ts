@@ -46,6 +46,11 @@ export const summaries: Readonly<Record<string, string>> = {
   'POST /v1/cards/:card/found': 'Write down that somebody found a card and where it lies',
   'POST /v1/cards/:card/fetched': 'Hand a found card to whoever lost it',
   'GET /v1/found-cards': 'Found cards that wait for whoever lost them',
+  'POST /v1/social-security/cards/:card/messages':
+    'The registry of social-security cards says something of a card',
+  'POST /v1/social-security/applications/:application/messages':
+    'The registry of social-security cards answers about an application',
+  'GET /v1/social-security/cards': 'Cards of social security, by the names that events have',
   'POST /v1/cards/:card/phones': 'Bind a phone to a card: its program may get codes',
   'POST /v1/cards/:card/phones/:phone/end': 'A phone gets no more codes for a card',
   'GET /v1/cards/:card/codes': 'Phones of a card, and the last uses of its codes in words',

@@ -1,7 +1,8 @@
 // The doors of those who want to be told: webhooks, their secrets, what was told and what was not.
 import { Type } from 'typebox'
 import {
-  NewWebhook, platformTopics, TellingStateName, TellingView, WebhookSecret, WebhookView, type Topic
+  NewWebhook, platformTopics, socialTopics, TellingStateName, TellingView, WebhookSecret, WebhookView,
+  type Topic
 } from '../../schemas/events.ts'
 import type { Ledger } from '../ledger.ts'
 import {
@@ -17,7 +18,13 @@ const closed = { additionalProperties: false } as const
 const Id = Type.String({ pattern: '^\\d{1,15}$' })
 const ById = Type.Object({ id: Id }, closed)
 /** Machines tell machines; people look at what was told. */
-const allow: readonly Capacity[] = ['gateway', 'operator', 'agent', 'registrar', 'auditor', 'platform']
+const allow: readonly Capacity[] = [
+  'gateway', 'operator', 'agent', 'registrar', 'auditor', 'platform', 'social-security'
+]
+/** Kinds of machines that hear of some topics alone. */
+const topicsOf: Readonly<Record<string, readonly Topic[]>> = {
+  platform: platformTopics, 'social-security': socialTopics
+}
 const askerOf = ({ id, party }: Caller): Asker => ({ id, party })
 
 export const webhookRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
@@ -27,10 +34,11 @@ export const webhookRoutes = (ledger: Ledger) => async (app: App): Promise<void>
   }, async (request, reply) => {
     const ledger = ledgerIn(request)
     const { capacities, id } = callerIn(request)
-    const hears = (topic: Topic): boolean => platformTopics.some(one => one === topic)
-    if (capacities.includes('platform') && !request.body.topics.every(hears)) {
-      const what = `${id} is a platform: it hears of ${platformTopics.join(', ')}`
-      throw new Refusal('forbidden', what, '/topics')
+    for (const [kind, topics] of Object.entries(topicsOf)) {
+      if (!capacities.some(one => one === kind) || request.body.topics.every(one => topics.includes(one))) {
+        continue
+      }
+      throw new Refusal('forbidden', `${id} is ${kind}: it hears of ${topics.join(', ')}`, '/topics')
     }
     reply.code(201)
     return await createWebhook(ledger, askerOf(callerIn(request)), request.body)

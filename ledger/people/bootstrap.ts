@@ -11,7 +11,7 @@ import { upsertClient, upsertStaff, type ClientKind } from '../store/staff.ts'
 
 const closed = { additionalProperties: false } as const
 const kinds: readonly ClientKind[] = [
-  'gateway', 'operator', 'agent', 'registrar', 'auditor', 'centre', 'platform'
+  'gateway', 'operator', 'agent', 'registrar', 'auditor', 'centre', 'platform', 'social-security'
 ]
 
 export const BootstrapFile = Type.Object({

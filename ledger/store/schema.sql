@@ -262,6 +262,7 @@ create table card (
 CREATE INDEX card_foreign ON public.card USING btree (bucket, card_id) WHERE (card_type = 'foreign'::text);
 CREATE INDEX card_number ON public.card USING btree ("right"(encode(serial, 'hex'::text), 6));
 CREATE INDEX card_oral_loss ON public.card USING btree (bucket, card_id) WHERE (state = 'oral_loss'::text);
+CREATE INDEX card_social ON public.card USING btree (card_id) WHERE (card_type = 'social-security'::text);
 
 create table card_application (
   application_no bigint not null generated always as identity,
@@ -478,7 +479,7 @@ create table client (
   party_id integer,
   secret_hash bytea not null,
   constraint client_pkey PRIMARY KEY (client_id),
-  constraint client_kind_check CHECK ((kind = ANY (ARRAY['gateway'::text, 'operator'::text, 'agent'::text, 'registrar'::text, 'auditor'::text, 'centre'::text, 'platform'::text]))),
+  constraint client_kind_check CHECK ((kind = ANY (ARRAY['gateway'::text, 'operator'::text, 'agent'::text, 'registrar'::text, 'auditor'::text, 'centre'::text, 'platform'::text, 'social-security'::text]))),
   constraint client_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
 );
 
@@ -1782,6 +1783,27 @@ create table signing_key (
   since timestamp with time zone not null,
   constraint signing_key_pkey PRIMARY KEY (key_id)
 );
+
+create table social_message (
+  application_no bigint,
+  bucket smallint,
+  card_id bigint,
+  client_id text not null,
+  message text not null,
+  next_card text,
+  outcome text not null,
+  reason text not null,
+  said_at timestamp with time zone not null,
+  says text not null,
+  state text not null,
+  told_at timestamp with time zone not null,
+  constraint social_message_pkey PRIMARY KEY (message),
+  constraint social_message_application_no_fkey FOREIGN KEY (application_no) REFERENCES card_application(application_no),
+  constraint social_message_check CHECK ((((card_id IS NULL) = (bucket IS NULL)) AND ((card_id IS NULL) = (application_no IS NOT NULL)))),
+  constraint social_message_outcome_check CHECK ((outcome = ANY (ARRAY['moved'::text, 'noted'::text, 'superseded'::text])))
+);
+CREATE INDEX social_message_application ON public.social_message USING btree (application_no) WHERE (application_no IS NOT NULL);
+CREATE INDEX social_message_card ON public.social_message USING btree (bucket, card_id) WHERE (card_id IS NOT NULL);
 
 create table staff (
   active boolean not null default true,

@@ -4,7 +4,8 @@ import { timestamp, type Db, type Tx } from './db.ts'
 
 /* ---- machine clients ---- */
 
-export type ClientKind = 'gateway' | 'operator' | 'agent' | 'registrar' | 'auditor' | 'centre' | 'platform'
+export type ClientKind =
+  'gateway' | 'operator' | 'agent' | 'registrar' | 'auditor' | 'centre' | 'platform' | 'social-security'
 export type ClientRow = {
   readonly id: string, readonly kind: ClientKind, readonly secretHash: Buffer, readonly party: string | null
 }

@@ -6,7 +6,8 @@ import { formatIso } from '../../runtime/instants.ts'
 
 /** Who may call: machine tokens by kind, and passwords of staff by name. */
 export type Access = {
-  readonly tokens: Readonly<Record<'gateway' | 'registrar' | 'auditor' | 'centre' | 'platform', string>>
+  readonly tokens: Readonly<Record<
+    'gateway' | 'registrar' | 'auditor' | 'centre' | 'platform' | 'social-security', string>>
   readonly passwords: Readonly<Record<string, string>>
 }
 

@@ -24,7 +24,8 @@ import { startTacPool } from '../../ledger/tac/tac-pool.ts'
 /** Machine clients by kind, staff by name; `null` for nobody. */
 export type Who = keyof typeof machines | keyof typeof staff | null
 export const machines = {
-  gateway: 'GW1', registrar: 'REGISTRAR', auditor: 'AUDITOR', centre: 'EXCHANGE', platform: 'CITY'
+  gateway: 'GW1', registrar: 'REGISTRAR', auditor: 'AUDITOR', centre: 'EXCHANGE', platform: 'CITY',
+  'social-security': 'SOCIAL'
 } as const
 export const staff = {
   settler: ['settler'], 'approver-1': ['approver'], 'approver-2': ['approver'], chief: ['settler',
