@@ -64,8 +64,9 @@ async function personOf (
   return { holder: row.holder, name, phone }
 }
 
-async function moneyOf (
-  tx: Tx, { registry }: LookBook, ref: CardRef, card: CardPlace
+/** What there is on a card and on its way there. */
+export async function moneyOf (
+  tx: Tx, { registry }: Pick<Ledger, 'registry'>, ref: CardRef, card: CardPlace
 ): Promise<CardLookView['money']> {
   const snapshot = await registry(tx)
   const view = (await viewCard(tx, card.bucket, ref))?.view

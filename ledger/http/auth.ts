@@ -12,14 +12,15 @@ import { hashOf } from '../people/sign-in.ts'
 import type { Branch } from '../core/branches.ts'
 import type { Member } from '../people/proposals.ts'
 import { findClient, findSession, touchSession, type Certificate, type ClientKind } from '../store/staff.ts'
+import { findResidentSession, touchResidentSession } from '../store/residents.ts'
 import type { App } from './app.ts'
-import { cookieTokenIn, csrfOf, requireOwnPage } from './browser.ts'
+import { cookieTokenIn, csrfOf, requireOwnPage, residentCookie, sessionCookie } from './browser.ts'
 
 /**
  * `staff` is any member of staff, `person` whoever has signed in, of the staff or of a company, `everyone`
- * also who does not say who he is.
+ * also who does not say who he is. `resident` is somebody who holds cards, and nothing else.
  */
-export type Capacity = ClientKind | Role | 'staff' | 'person' | 'everyone'
+export type Capacity = ClientKind | Role | 'staff' | 'person' | 'resident' | 'everyone'
 
 export type Caller = {
   /** Client id, or name of the member of staff. */
@@ -38,7 +39,10 @@ export type Caller = {
   readonly branch: Branch
   /** The password was chosen by somebody else. */
   readonly mustChange: boolean
+  /** Of residents alone: who it is. */
+  readonly resident: Resident | null
 }
+export type Resident = { readonly holderId: bigint, readonly holder: string, readonly expiresAtMs: number }
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -58,16 +62,25 @@ declare module 'fastify' {
 export const authentication = fp(async (app: App, { ledger }: { ledger: Ledger }) => {
   app.decorateRequest('caller', null)
   app.addHook('onRoute', ({ method, url, config }) => {
-    if (config?.allow === undefined) throw new Error(`${String(method)} ${url} does not say whom it allows`)
+    const route = `${String(method)} ${url}`
+    if (config?.allow === undefined) throw new Error(`${route} does not say whom it allows`)
+    if (config.allow.includes('resident') && config.allow.length > 1) {
+      throw new Error(`${route} is for residents and for others: they share no route`)
+    }
   })
   app.addHook('onRequest', async (request, reply) => {
     const { allow, beforePasswordChange, cityWide } = request.routeOptions.config
     if (allow === undefined || allow.includes('everyone')) return
-    const cookie = request.headers.authorization === undefined ? cookieTokenIn(request) : null
+    const isResidents = allow.includes('resident')
+    const cookie = request.headers.authorization === undefined
+      ? cookieTokenIn(request, isResidents ? residentCookie : sessionCookie)
+      : null
     const token = cookie ?? bearerOf(request)
     // Before anybody is looked up: looking up marks a session as used.
     if (cookie !== null) requireOwnPage(request, cookie)
-    const caller = await callerOf(ledger, token, fingerprintOf(request), cookie !== null)
+    const caller = isResidents && cookie !== null
+      ? await residentOf(ledger, cookie)
+      : await callerOf(ledger, token, fingerprintOf(request), cookie !== null)
     if (caller === null) throw new Refusal('unauthenticated')
     // Nothing of it stays behind in a browser that others use after.
     if (cookie !== null) reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
@@ -90,6 +103,13 @@ export const authentication = fp(async (app: App, { ledger }: { ledger: Ledger }
 export function callerIn (request: FastifyRequest): Caller {
   if (request.caller === null) throw new Error(`${request.url} was reached without a caller`)
   return request.caller
+}
+
+/** The resident of a route for residents. */
+export function residentIn (request: FastifyRequest): Resident & { readonly id: string } {
+  const { id, resident } = callerIn(request)
+  if (resident === null) throw new Error(`${request.url} was reached without a resident`)
+  return { id, ...resident }
 }
 
 /** A company sees itself alone. Throws Refusal forbidden. */
@@ -138,7 +158,22 @@ async function callerOf (
     : ['person', partyKind === 'agent' ? 'agent' : 'operator']
   const looksOnly = party !== null && !roles.includes('handler')
   const csrf = inBrowser ? csrfOf(token) : null
-  return { id: name, capacities, party, looksOnly, staffId, sessionId, csrf, branch, mustChange }
+  return {
+    id: name, capacities, party, looksOnly, staffId, sessionId, csrf, branch, mustChange, resident: null
+  }
+}
+
+/** A resident is let in by the cookie of a browser alone. */
+async function residentOf ({ db, clock, idleMs }: Ledger, token: string): Promise<Caller | null> {
+  const nowMs = clock.now()
+  const found = await findResidentSession(db, hashOf(token), nowMs, idleMs)
+  if (found === null) return null
+  const { sessionId, seenAtMs, holderId, holder, expiresAtMs } = found
+  if (nowMs - seenAtMs >= touchEveryMs) await touchResidentSession(db, sessionId, nowMs)
+  return {
+    id: `holder/${holder}`, capacities: ['resident'], party: null, looksOnly: false, staffId: null, sessionId,
+    csrf: csrfOf(token), branch: null, mustChange: false, resident: { holderId, holder, expiresAtMs }
+  }
 }
 
 /** An unknown client costs the same comparison as a wrong secret. */
@@ -151,7 +186,7 @@ async function machineOf (db: Ledger['db'], id: string, proof: Proof): Promise<C
   const { kind, party } = client
   return {
     id, capacities: [kind], party, looksOnly: false, staffId: null, sessionId: null, csrf: null,
-    branch: null, mustChange: false
+    branch: null, mustChange: false, resident: null
   }
 }
 

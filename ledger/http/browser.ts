@@ -7,23 +7,27 @@ import { Refusal } from '../refusal.ts'
 
 /** `__Host-`: browsers take it over a safe connection alone, and send it to this very host alone. */
 export const sessionCookie = '__Host-citizen-card'
+/** Of a resident: to a browser, whoever is of the staff too is two people, neither the other. */
+export const residentCookie = '__Host-citizen-card-my'
 /** The header in which a page sends its second token. */
 export const csrfHeader = 'x-csrf-token'
 
 const attributes = 'Path=/; HttpOnly; Secure; SameSite=Strict'
 
 /** `Set-Cookie` that keeps a token for so long. */
-export const keepSession = (token: string, forMs: number): string =>
-  `${sessionCookie}=${token}; ${attributes}; Max-Age=${Math.floor(forMs / 1_000)}`
+export const keepSession = (token: string, forMs: number, cookie = sessionCookie): string =>
+  `${cookie}=${token}; ${attributes}; Max-Age=${Math.floor(forMs / 1_000)}`
 
 /** `Set-Cookie` that ends it. */
-export const forgetSession = `${sessionCookie}=; ${attributes}; Max-Age=0`
+export const forgetSession = (cookie = sessionCookie): string => `${cookie}=; ${attributes}; Max-Age=0`
 
 /** The token of the cookie; null where there is none, or more than one. */
-export function cookieTokenIn ({ headers }: Pick<FastifyRequest, 'headers'>): string | null {
+export function cookieTokenIn (
+  { headers }: Pick<FastifyRequest, 'headers'>, cookie = sessionCookie
+): string | null {
   const found = (headers.cookie ?? '').split(';').map(each => each.trim())
-    .filter(each => each.startsWith(`${sessionCookie}=`))
-    .map(each => each.slice(sessionCookie.length + 1))
+    .filter(each => each.startsWith(`${cookie}=`))
+    .map(each => each.slice(cookie.length + 1))
   return found.length === 1 && /^[\w-]{43}$/.test(found[0] ?? '') ? found[0] ?? null : null
 }
 

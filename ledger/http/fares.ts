@@ -105,15 +105,7 @@ export const fareRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
     }
   }, async ({ params, query: { from, until } }) => {
     const { card, place } = await cardAt(ledger, params.card)
-    const sinceMs = startOfDate(addDays(from, -dependsOnDays))
-    const { journeys, days } = await journeysOf(ledger.db, ledger, place, sinceMs)
-    const within = (day: string | null): boolean => day === null || (day >= from && day <= until)
-    return {
-      card,
-      journeys: journeys.filter(({ day, counters }) => within(day) && counters.some(isItsOwn))
-        .map(viewOfJourney),
-      days: days.filter(({ day }) => within(day)).map(day => ({ ...day, taps: [...day.taps] }))
-    }
+    return await journeysBetween(ledger, card, place, { from, until })
   })
 
   app.put('/v1/services/transit/cards/:card/concessions', {
@@ -142,6 +134,22 @@ export const fareRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
       }
     }), query)
   })
+}
+
+/** Journeys of one card by transit day, both included, with the reason of every price. */
+export async function journeysBetween (
+  ledger: Ledger, card: CardRef, place: CardPlace,
+  { from, until }: { readonly from: string, readonly until: string }
+): Promise<Journeys> {
+  const sinceMs = startOfDate(addDays(from, -dependsOnDays))
+  const { journeys, days } = await journeysOf(ledger.db, ledger, place, sinceMs)
+  const within = (day: string | null): boolean => day === null || (day >= from && day <= until)
+  return {
+    card,
+    journeys: journeys.filter(({ day, counters }) => within(day) && counters.some(isItsOwn))
+      .map(viewOfJourney),
+    days: days.filter(({ day }) => within(day)).map(day => ({ ...day, taps: [...day.taps] }))
+  }
 }
 
 /** A distance tariff of a few hundred stations; a feed as text. */

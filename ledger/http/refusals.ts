@@ -56,6 +56,14 @@ export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
   'POST /v1/holders': ['conditions_not_met'],
   'POST /v1/holders/look-up': ['not_found', 'other_branch'],
   'POST /v1/holders/:holder/reveal': ['not_found', 'other_branch'],
+  'POST /v1/holders/:holder/activation': ['not_found', 'other_branch'],
+  'POST /v1/holders/:holder/lock': ['not_found', 'other_branch'],
+  'POST /v1/my/activation': ['credentials_wrong', 'forbidden', 'password_weak'],
+  'POST /v1/my/session': ['credentials_wrong', 'forbidden'],
+  'PUT /v1/my/session/password': ['credentials_wrong', 'password_weak'],
+  'GET /v1/my/cards/:card': ['not_found'],
+  'GET /v1/my/cards/:card/journeys': ['not_found'],
+  'GET /v1/my/cards/:card/services': ['not_found'],
   'POST /v1/card-applications': ['conditions_not_met', 'not_found', 'other_branch'],
   'POST /v1/card-applications/:application/moves': [
     'conditions_not_met', 'holder_rule', 'not_found', 'other_branch'
@@ -240,7 +248,8 @@ export function commonRefusals ({ method, schema, config = {} }: Declared): Requ
   const isOpen = allow.includes('everyone')
   return [
     ...isChecked ? ['body_invalid' as const] : [],
-    ...isOpen ? [] : ['unauthenticated', 'forbidden', 'password_change_needed'] as const,
+    ...isOpen ? [] : ['unauthenticated', 'forbidden'] as const,
+    ...isOpen || allow.includes('resident') ? [] : ['password_change_needed'] as const,
     ...cityWide === true ? ['other_branch' as const] : [],
     ...hasBody ? ['too_large', 'unsupported_media_type'] as const : [],
     ...keyed === true ? ['key_in_flight', 'key_reused'] as const : [],

@@ -38,6 +38,8 @@ import { registryRoutes } from './registry.ts'
 import { reportRoutes } from './reports.ts'
 import { requestRoutes } from './requests.ts'
 import { socialSecurityRoutes } from './social-security.ts'
+import { ownRoutes } from './own.ts'
+import { residentRoutes } from './residents.ts'
 import { serviceRoutes } from './services.ts'
 import { statisticsRoutes } from './statistics.ts'
 import { staffRoutes } from './staff.ts'
@@ -73,6 +75,8 @@ const all = [
   cardEndRoutes,
   socialSecurityRoutes,
   phoneCodeRoutes,
+  residentRoutes,
+  ownRoutes,
   issuingRoutes,
   fileRoutes,
   viewRoutes,

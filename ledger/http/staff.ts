@@ -54,7 +54,7 @@ export const staffRoutes = (ledger: Ledger) => async (app: App): Promise<void> =
   }, async (request, reply) => {
     const caller = callerIn(request)
     await signOut(ledger, signedIn(caller))
-    if (caller.csrf !== null) reply.header('set-cookie', forgetSession)
+    if (caller.csrf !== null) reply.header('set-cookie', forgetSession())
     return await reply.code(204).send(null)
   })
 

@@ -65,35 +65,64 @@ export async function signIn (ledger: Ledger, name: string, password: string): P
   return { token, expiresAtMs, roles, branch, party, mustChange }
 }
 
-/**
- * The member who knows the password. Counts a failure and throws Refusal credentials_wrong otherwise; who has
- * no turn throws Refusal unavailable, which counts as no failure.
- */
+/** The member who knows the password; see `provenBy`. */
 const proven = async (ledger: Ledger, name: string, password: string): Promise<StaffRow> =>
-  await inTurn(() => provenNow(ledger, name, password))
+  await provenBy(ledger, {
+    counted: name, find: async () => await findStaff(ledger.db, name), subjectOf: () => `staff/${name}`
+  }, password)
 
-async function provenNow (ledger: Ledger, name: string, password: string): Promise<StaffRow> {
-  const { db, clock, random } = ledger
+/** Somebody who says who he is, of the staff or a resident. */
+export type Claimed<Who> = {
+  /** What his tries are counted by: the same for nobody as for somebody. */
+  readonly counted: string
+  /** Null: there is nobody. */
+  readonly find: () => Promise<Who | null>
+  /** As the audit log names him. */
+  readonly subjectOf: (found: Who) => string
+}
+type Known = { readonly passwordHash: string | null, readonly active?: boolean }
+
+/**
+ * Whoever knows the password of whom he says he is. Counts a failure and throws Refusal credentials_wrong
+ * otherwise; who has no turn throws Refusal unavailable, which counts as no failure.
+ */
+export const provenBy = async <Who extends Known>(
+  ledger: Ledger, claimed: Claimed<Who>, password: string
+): Promise<Who> => await inTurn(async () => await rightOne(ledger, claimed, async found => {
+  decoy ??= hash(ledger.random(32).toString('hex'), cost)
+  const kept = found?.passwordHash ?? ''
+  const known = kept.startsWith('$argon2')
+  return await verify(known ? kept : await decoy, password) && known && found?.active !== false
+}))
+
+/**
+ * The one who is found and holds what `holds` asks for. Counts a failure and throws Refusal credentials_wrong
+ * otherwise, after too many for a while without asking.
+ */
+export async function rightOne<Who> (
+  ledger: Ledger, { counted, find, subjectOf }: Claimed<Who>, holds: (found: Who | null) => Promise<boolean>
+): Promise<Who> {
+  const { db, clock } = ledger
   const nowMs = clock.now()
   const sinceMs = nowMs - lockOut.windowMs
   // Tries while it is locked do not count, or anybody could keep a name locked for good.
   const tries = await inTransaction(db, tx =>
-    claimTry(tx, hashOf(name), { nowMs, sinceMs, triesMax: lockOut.failuresMax }))
-  const staff = await findStaff(db, name)
-  decoy ??= hash(random(32).toString('hex'), cost)
-  const known = staff !== null && staff.passwordHash.startsWith('$argon2')
-  const right = await verify(known ? staff.passwordHash : await decoy, password)
-  if (known && right && staff.active && tries !== null) {
-    await inTransaction(db, tx => clearFailures(tx, hashOf(name)))
-    return staff
+    claimTry(tx, hashOf(counted), { nowMs, sinceMs, triesMax: lockOut.failuresMax }))
+  const found = await find()
+  const right = await holds(found)
+  if (found !== null && right && tries !== null) {
+    await inTransaction(db, tx => clearFailures(tx, hashOf(counted)))
+    return found
   }
-  if (tries === lockOut.failuresMax) await noteLock(ledger, name, staff !== null, nowMs)
+  if (tries === lockOut.failuresMax) {
+    // What was typed for a name that nobody has may be a password: the log shows a hash of it.
+    const unknown = `name/${hashOf(counted).toString('hex').slice(0, 16)}`
+    await noteLock(ledger, found === null ? unknown : subjectOf(found), nowMs)
+  }
   throw new Refusal('credentials_wrong')
 }
 
-/** What was typed for a name that nobody has may be a password: the log shows a hash of it. */
-async function noteLock ({ db, log }: Ledger, name: string, known: boolean, nowMs: number): Promise<void> {
-  const subject = known ? `staff/${name}` : `name/${hashOf(name).toString('hex').slice(0, 16)}`
+async function noteLock ({ db, log }: Ledger, subject: string, nowMs: number): Promise<void> {
   const detail = { failures: lockOut.failuresMax }
   log.warn({ subject }, 'too many failed sign-ins: locked for a while')
   await inTransaction(db, async tx =>

@@ -22,6 +22,7 @@ const over = {
       where (n.size, n.audit_rows) > (t.size, t.audit_rows) order by n.size, n.audit_rows limit 1)`,
   keyed_reply: 'made_at < $1',
   session: 'expires_at < $1',
+  resident_session: 'expires_at < $1',
   telling: "state <> 'waiting' and ended_at < $1",
   outbox: `fanned_out_at < $1 and not exists (
     select 1 from telling l where l.outbox_id = t.outbox_id and (l.state = 'waiting' or l.ended_at >= $1))`,

@@ -1616,6 +1616,36 @@ create table request (
   constraint request_pkey PRIMARY KEY (bucket, client_id, key)
 );
 
+create table resident (
+  activated_at timestamp with time zone not null,
+  holder_id bigint not null,
+  password_hash text not null,
+  constraint resident_pkey PRIMARY KEY (holder_id),
+  constraint resident_holder_id_fkey FOREIGN KEY (holder_id) REFERENCES holder(holder_id)
+);
+
+create table resident_activation (
+  code_hash bytea not null,
+  good_until timestamp with time zone not null,
+  holder_id bigint not null,
+  made_by text not null,
+  constraint resident_activation_pkey PRIMARY KEY (holder_id),
+  constraint resident_activation_holder_id_fkey FOREIGN KEY (holder_id) REFERENCES holder(holder_id)
+);
+
+create table resident_session (
+  expires_at timestamp with time zone not null,
+  holder_id bigint not null,
+  opened_at timestamp with time zone not null,
+  seen_at timestamp with time zone not null,
+  session_id bigint not null generated always as identity,
+  token_hash bytea not null,
+  constraint resident_session_pkey PRIMARY KEY (token_hash),
+  constraint resident_session_holder_id_fkey FOREIGN KEY (holder_id) REFERENCES resident(holder_id) ON DELETE CASCADE,
+  constraint resident_session_session_id_key UNIQUE (session_id)
+);
+CREATE INDEX resident_session_holder ON public.resident_session USING btree (holder_id);
+
 create table residual (
   amount_fen bigint not null,
   at timestamp with time zone not null,

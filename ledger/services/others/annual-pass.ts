@@ -24,7 +24,7 @@ const Rules = Type.Object({
 type Rules = Static<typeof Rules>
 
 type Pass = { readonly from: LocalDate, readonly until: LocalDate }
-type State = {
+export type PassState = {
   /** Bought, not begun: on which day it begins by itself. */
   readonly waiting: { readonly beginsOn: LocalDate, readonly validMonths: number } | null
   /** The first day, and the day on which it is over. */
@@ -32,6 +32,7 @@ type State = {
   /** The last day at each spot. */
   readonly used: Readonly<Record<string, LocalDate>>
 }
+type State = PassState
 const nothing: State = { waiting: null, passes: [], used: {} }
 const plain = { said: Type.Object({}, closed), card: true } as const
 

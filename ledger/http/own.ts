@@ -1,0 +1,49 @@
+// The doors inside for residents: cards of one person and nothing else. What is somebody else's is not found,
+// as what was never there.
+import { Type } from 'typebox'
+import { LocalDate } from '../../schemas/api.ts'
+import { OwnCardView, OwnJourneys, OwnOverview, OwnServices } from '../../schemas/own.ts'
+import { overviewOf, ownCardView, ownLife } from '../cards/own.ts'
+import type { Ledger } from '../ledger.ts'
+import { ownServices } from '../services/own-services.ts'
+import type { App } from './app.ts'
+import { residentIn } from './auth.ts'
+import { journeysBetween } from './fares.ts'
+import { cardOf } from './views.ts'
+
+const closed = { additionalProperties: false } as const
+const ByCard = Type.Object({ card: Type.String({ maxLength: 48 }) }, closed)
+
+export const ownRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
+  app.get('/v1/my', {
+    config: { allow: ['resident'] }, schema: { response: { 200: OwnOverview } }
+  }, async request => await overviewOf(ledger, residentIn(request)))
+
+  app.get('/v1/my/cards/:card', {
+    config: { allow: ['resident'] }, schema: { params: ByCard, response: { 200: OwnCardView } }
+  }, async request => await ownCardView(ledger, residentIn(request), cardOf(request.params.card)))
+
+  app.get('/v1/my/cards/:card/journeys', {
+    config: { allow: ['resident'] },
+    schema: {
+      params: ByCard,
+      querystring: Type.Object({ from: LocalDate, until: LocalDate }, closed),
+      response: { 200: OwnJourneys }
+    }
+  }, async request => {
+    const card = cardOf(request.params.card)
+    const life = await ownLife(ledger.db, residentIn(request), card)
+    const { journeys, days } = await journeysBetween(ledger, card, life, request.query)
+    return {
+      card, days,
+      journeys: journeys.map(({ claims: _claims, treasuryFen: _treasury, markedFen: _marked, ...own }) => own)
+    }
+  })
+
+  app.get('/v1/my/cards/:card/services', {
+    config: { allow: ['resident'] }, schema: { params: ByCard, response: { 200: OwnServices } }
+  }, async request => {
+    const card = cardOf(request.params.card)
+    return await ownServices(ledger, card, await ownLife(ledger.db, residentIn(request), card))
+  })
+}

@@ -1,0 +1,77 @@
+// What a resident sees of cards of his own, and what of others': nothing. Figures by hand: 2.00 paid where
+// the bus costs 1.80, a section bus left without an exit, a book a day late; of a bill of 480.00 the funds
+// pay 60 % of 480 - 100 - 18 - 100 = 262.00, the card 20.00.
+import t from 'tap'
+import { cardKey } from '../schemas/record.ts'
+import { startDoors } from './support/ledger-http.ts'
+import { cardOf } from './support/posting.ts'
+import { li, portalCity, wang } from './support/portal-city.ts'
+import { asResident } from './support/residents.ts'
+
+t.setTimeout(300_000)
+const doors = await startDoors()
+t.teardown(() => doors.stop())
+const path = (number: number, what = ''): string => `/v1/my/cards/${cardKey(cardOf(number))}${what}`
+const monday = '/journeys?from=2026-03-02&until=2026-03-02'
+
+t.test('cards, money as of the last record, journeys, bills, loans, passes', async t => {
+  const door = await portalCity(doors)
+  const { ask } = await asResident(door, li)
+  const ok = async (of: string) => {
+    const { status, json, text } = await ask('GET', of)
+    t.equal(status, 200, text)
+    return json
+  }
+  t.match(await ok('/v1/my'), {
+    cards: [{ card: cardOf(0), state: 'normal' }, { card: cardOf(1) }],
+    notices: [{ kind: 'load_waiting', card: cardOf(0), amountFen: 20, on: null }]
+  })
+  t.match(await ok(path(0)), {
+    state: 'normal', mayMove: ['report_orally'],
+    money: { chipFen: 9_400, asOf: '2026-03-02T11:00:00.000+08:00', waitingFen: 20, onlineFen: 8_000 },
+    uses: [
+      { counter: 102, amountFen: 400, words: { zh: /公交.*支付 4\.00 元，余额 94\.00 元/ } },
+      { counter: 101, amountFen: 200 }]
+  })
+  t.match(await ok(path(1)), { money: { chipFen: 10_000, asOf: null, waitingFen: 0 }, uses: [] })
+  const { journeys, days } = await ok(path(0, monday))
+  t.match(journeys, [
+    { counters: [101], amountFen: 180, words: { zh: [/./], en: [/./] } }, { counters: [102], kind: 'open' }])
+  t.match(days, [{ day: '2026-03-02', refundFen: 20 }])
+  t.notMatch(JSON.stringify(journeys), /claims|treasuryFen|markedFen/, 'between operators and the treasury')
+  const services = await ok(path(0, '/services'))
+  t.match(services, {
+    libraries: [{
+      library: { zh: '图书馆' }, owedFen: 10, loans: [{ title: '边城', overdue: true, leftFen: 10 }]
+    }],
+    passes: [{ from: '2026-03-07', until: '2027-03-07' }], waitingPass: null
+  })
+  const [bill] = services.bills
+  t.match(bill, {
+    clinic: { en: 'Hospital' }, on: '2026-03-02', state: 'live', totalFen: 48_000, fundsFen: 15_720,
+    accountFen: 0, purseFen: 2_000, cashFen: 30_280, hospitalFen: 0
+  })
+  await door.db.query('delete from library_rules')
+  t.match(await ok(path(0, '/services')), { libraries: [], bills: [{}] }, 'a library that has no rules yet')
+  t.match(await ok(path(1, '/services')), { bills: [], libraries: [], passes: [], waitingPass: null })
+  await door.close()
+})
+
+t.test('a card of somebody else is not there, in whatever way it is asked for', async t => {
+  const door = await portalCity(doors)
+  const [own, other] = [await asResident(door, li), await asResident(door, wang)]
+  t.match((await other.ask('GET', '/v1/my')).json, { cards: [{ card: cardOf(2) }], notices: [] })
+  const nobodys = path(9).replace(/0{6}9-/, '9999999-')
+  for (const what of ['', monday, '/services']) {
+    const [foreign, none] = [await other.ask('GET', path(0, what)), await other.ask('GET', nobodys + what)]
+    t.match([foreign.status, foreign.json.reason], [404, 'not_found'], what)
+    t.equal(foreign.json.detail, none.json.detail, 'as one that was never issued')
+    t.equal((await other.ask('GET', `/v1/my/cards/nonsense${what}`)).status, 404)
+  }
+  // A card that becomes another person's is not the first one's any more, all that was before included.
+  await door.db.query(`update card_holder set ended_at = now() where card_id = (
+    select card_id from card_holder where ended_at is null order by card_id limit 1)`)
+  t.equal((await own.ask('GET', path(0))).status, 404)
+  t.equal((await own.ask('GET', '/v1/my')).json.cards.length, 1)
+  await door.close()
+})
