@@ -19,6 +19,7 @@ const rows: readonly Row[] = [
   ['ils', "a library's own system", devices, 'ils'],
   ['insurance', 'the centre of medical insurance', devices, 'insurance'],
   ['centre', 'the national transport centre: forward and return', devices, 'centre'],
+  ['registry', 'the registry of social-security cards: hears, answers, decides', devices, 'registry'],
   ['replay', 'a tape once more, and what is answered differently', devices, 'replay'],
   ['city', 'a seeded city: its taps as files, as tapes, or live', 'terminal-sim/city-data/main.ts'],
   ['day', 'a day of that city, cleared, settled and audited; what it takes', 'bin/sim-day.ts'],

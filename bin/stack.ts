@@ -79,7 +79,8 @@ const staff = {
   clerk: ['clerk'], registrar: ['registrar'], admin: ['admin']
 } as const
 const machines = {
-  GW1: 'gateway', DEPOT: 'gateway', REGISTRAR: 'registrar', AUDITOR: 'auditor', EXCHANGE: 'centre'
+  GW1: 'gateway', DEPOT: 'gateway', REGISTRAR: 'registrar', AUDITOR: 'auditor', EXCHANGE: 'centre',
+  SOCIAL: 'social-security'
 } as const
 
 /** PostgreSQL is up, keys, tables, staff and machines are there; ledger and gateway wait to be started. */
@@ -95,6 +96,7 @@ export async function startStack (
   let postgresUp = true
   const env = {
     ...secrets.env, LEDGER_DATABASE_URL: await postgres.ensureDatabase(database),
+    LEDGER_PRIVATE_WEBHOOKS: 'true', // whoever hears of it is on this machine
     ...console === undefined ? {} : { LEDGER_CONSOLE: console }
   }
   const houses = {

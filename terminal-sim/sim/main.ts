@@ -9,9 +9,12 @@ import { polled } from './polled.ts'
 import { pos } from './pos.ts'
 import { readers } from './readers.ts'
 import { replay } from './replay.ts'
+import { social } from './social.ts'
 import { selfCheck } from './self-check.ts'
 
-const commands: readonly Command[] = [readers, pos, polled, selfCheck, bank, ils, insurance, centre, replay]
+const commands: readonly Command[] = [
+  readers, pos, polled, selfCheck, bank, ils, insurance, centre, social, replay
+]
 
 const [name = '', ...args] = process.argv.slice(2)
 process.exitCode = await run()

@@ -13,12 +13,13 @@ export type TownCard = {
   /** On the chip, and of the account behind it. */
   readonly chipFen: number, readonly onlineFen: number
   readonly counter: number
+  readonly type: 'named' | 'social-security'
 }
 
 /** Numbers 1 to 3. */
 export const townCards: readonly TownCard[] = [1, 2, 3].map(no => ({
   card: { issuer, serial: `0310499060000000000${no}`, issue: 1 }, chipFen: 5_000, onlineFen: 10_000,
-  counter: 100
+  counter: 100, type: no === 1 ? 'named' : 'social-security'
 }))
 
 /** A number of the three, or a card as it is written everywhere: issuer-serial-issue. Null: neither. */
@@ -77,8 +78,8 @@ export const townRegistry = (clearingDate: string): Registry => ({
   ],
   psams: [town.lane, ...town.polled].map(({ terminal, psam }) =>
     ({ psam, issue: 1, terminal, from: opened, to: null, stolenAt: null, test: false })),
-  cards: townCards.map(({ card, chipFen, counter }) => ({
-    card, profile: 't-union', type: 'named', suite: '3des', keyVersion: 1, cityFactor: null,
+  cards: townCards.map(({ card, chipFen, counter, type }) => ({
+    card, profile: 't-union', type, suite: '3des', keyVersion: 1, cityFactor: null,
     balanceFen: chipFen, counter, soldBy: null, depositFen: 0
   })),
   policies: { topUpStepFen: 100 }
