@@ -1,5 +1,5 @@
-// Builds the console once for each state of its sources, into a folder that is named by their digest. Several
-// may build at once: whoever is last finds the folder there.
+// Builds the console and the residents' portal once for each state of their sources, into a folder that is
+// named by their digest. Several may build at once: whoever is last finds the folder there.
 //
 //   npm run console        prints the folder, for LEDGER_CONSOLE
 
@@ -18,14 +18,14 @@ const built = join(root, 'node_modules/.citizen-card/console')
 /** Besides the console's own: what it takes words from, and what says which packages it is made with. */
 const others = ['schemas/reasons.ts', 'package-lock.json', 'bin/build-console.ts']
 
-/** The folder of the build, with `index.html` and `assets/`; as the ledger serves it. */
+/** The folder of the build, with `index.html`, `my.html` and `assets/`; as the ledger serves it. */
 export async function buildConsole (): Promise<string> {
   const folder = join(built, digestOfSources().slice(0, 16))
   if (existsSync(join(folder, 'index.html'))) return folder
   mkdirSync(built, { recursive: true })
   const made = mkdtempSync(join(built, 'making-'))
   const { metafile } = await bundle(join(made, 'assets'))
-  writeFileSync(join(made, 'index.html'), pageOf(metafile))
+  for (const [name, entry] of Object.entries(pages)) writeFileSync(join(made, name), pageOf(metafile, entry))
   zip(join(made, 'assets'))
   putInPlace(made, folder)
   return folder
@@ -42,7 +42,7 @@ function digestOfSources (): string {
 }
 
 const bundle = (outdir: string) => build({
-  entryPoints: { console: join(source, 'main.tsx') },
+  entryPoints: { console: join(source, 'main.tsx'), my: join(source, 'my/main.tsx') },
   outdir,
   bundle: true,
   format: 'esm',
@@ -56,12 +56,15 @@ const bundle = (outdir: string) => build({
   metafile: true
 })
 
-/** The one page, which names its files by their hashes. */
-function pageOf ({ outputs }: Metafile): string {
-  const [path = '', entry] =
-    Object.entries(outputs).find(([, { entryPoint }]) => entryPoint?.endsWith('main.tsx')) ?? []
+/** Pages with the folder of their entry below the console's. */
+const pages = { 'index.html': '', 'my.html': 'my/' } as const
+
+/** A page, which names its files by their hashes. */
+function pageOf ({ outputs }: Metafile, folder: string): string {
+  const [path = '', entry] = Object.entries(outputs).find(([, { entryPoint }]) =>
+    entryPoint?.endsWith(`console/${folder}main.tsx`)) ?? []
   if (entry?.cssBundle === undefined) throw new Error('the build has no entry with its styles')
-  return readFileSync(join(source, 'index.html'), 'utf8')
+  return readFileSync(join(source, folder, 'index.html'), 'utf8')
     .replace('console.css', `/console/assets/${basename(entry.cssBundle)}`)
     .replace('main.tsx', `/console/assets/${basename(path)}`)
 }

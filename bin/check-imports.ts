@@ -45,7 +45,7 @@ const homes: Readonly<Record<string, readonly RegExp[]>> = {
   'decimal.js': [/^ledger\/core\/rounding\.ts$/],
   yazl: [/^ledger\/exports\/xlsx\.ts$/],
   react: [/^console\//],
-  'react-dom': [/^console\/main\.tsx$/],
+  'react-dom': [/^console\/(my\/)?main\.tsx$/],
   'playwright-core': [/^test\//],
   bullmq: [/^ledger\/jobs\//],
   ioredis: [/^ledger\/jobs\//, /^test\//],

@@ -1,7 +1,8 @@
 // Addresses inside the console: which one is shown, how to go to another, and links that do so.
 import { useEffect, useState, type MouseEvent, type ReactNode } from 'react'
 
-const base = '/console'
+/** Of the console, or of the residents' portal: each page says where it stands. */
+const base = document.documentElement.dataset['base'] ?? '/console'
 const moved = 'console-moved'
 
 /** The address below the console, `/` first: its path in pieces, and its query. */

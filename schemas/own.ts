@@ -41,6 +41,8 @@ export type OwnOverview = Static<typeof OwnOverview>
 /** What a holder may do about a card at once, without anybody of the staff. */
 export const ownMoves = ['report_orally', 'lift_oral'] as const
 
+export const OwnMove = Type.Object({ move: literals(ownMoves) }, { ...closed, $id: 'OwnMove' })
+
 export const OwnCardView = Type.Object({
   card: CardRef, type: Type.String(), state: CardStateName, words: Words,
   money: Type.Object({

@@ -57,6 +57,29 @@ t.test('cards, money as of the last record, journeys, bills, loans, passes', asy
   await door.close()
 })
 
+t.test('a card is lost, and found again', async t => {
+  const door = await portalCity(doors)
+  const [own, other] = [await asResident(door, li), await asResident(door, wang)]
+  const move = async (by: typeof own, name: string, number = 0) => {
+    const { status, json } = await by.ask('POST', path(number, '/moves'), { json: { move: name } })
+    return status === 200 ? json.state : `${status} ${json.reason}`
+  }
+  t.equal(await move(own, 'lift_oral'), '409 conditions_not_met', 'nothing was reported')
+  t.equal(await move(other, 'report_orally'), '404 not_found', 'of somebody else')
+  t.equal(await move(own, 'report_orally'), 'oral_loss')
+  t.equal(await move(own, 'report_orally'), '409 conditions_not_met', 'twice')
+  t.match((await own.ask('GET', '/v1/my')).json.notices, [{}, { kind: 'reported_lost', card: cardOf(0) }])
+  t.equal(await move(other, 'lift_oral'), '404 not_found')
+  for (const name of ['lift_loss', 'unlock', 'die']) t.equal(await move(own, name), '400 body_invalid', name)
+  const key = { key: 'once-and-no-more', json: { move: 'lift_oral' } }
+  for (const replayed of [false, true]) {
+    t.match(await own.ask('POST', path(0, '/moves'), key), { replayed, json: { state: 'normal' } })
+  }
+  const { moves } = await door.ok('clerk', 'GET', `/v1/cards/${cardKey(cardOf(0))}/life`)
+  t.match(moves, [{ move: 'report_orally', by: `holder/${own.session.holder}` }, { move: 'lift_oral' }])
+  await door.close()
+})
+
 t.test('a card of somebody else is not there, in whatever way it is asked for', async t => {
   const door = await portalCity(doors)
   const [own, other] = [await asResident(door, li), await asResident(door, wang)]

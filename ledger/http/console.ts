@@ -1,5 +1,5 @@
-// The console's files: read once, given out with headers that let nothing foreign run beside them. It refuses
-// to know what they show; they ask the same doors as everybody.
+// The files of the console and of the residents' portal: read once, given out with headers that let nothing
+// foreign run beside them. It refuses to know what they show; they ask the same doors as everybody.
 import { readdirSync, readFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import type { FastifyReply } from 'fastify'
@@ -10,6 +10,8 @@ import type { App } from './app.ts'
 /** A build of the console, in memory. */
 export type Console = {
   readonly index: Buffer
+  /** The page of residents. */
+  readonly my: Buffer
   /** By their names below `assets/`, each with the hash of its content. */
   readonly assets: ReadonlyMap<string, Asset>
 }
@@ -27,6 +29,7 @@ export function readConsole (folder: string): Console {
   const read = (name: string) => readFileSync(join(assets, name))
   return {
     index: readFileSync(join(folder, 'index.html')),
+    my: readFileSync(join(folder, 'my.html')),
     assets: new Map(names.filter(name => extname(name) !== '.gz').map(name => [name, {
       type: types[extname(name)] ?? 'application/octet-stream',
       bytes: read(name), gzipped: names.includes(`${name}.gz`) ? read(`${name}.gz`) : null
@@ -38,7 +41,9 @@ export const consoleRoutes = ({ console }: Ledger) => async (app: App): Promise<
   if (console == null) return
   const shown = { config: { allow: ['everyone'] }, schema: { hide: true, summary: 'The console' } } as const
 
-  app.get('/console', shown, async (_request, reply) => await reply.redirect('/console/', 308))
+  for (const place of ['/console', '/my']) {
+    app.get(place, shown, async (_request, reply) => await reply.redirect(`${place}/`, 308))
+  }
 
   app.get('/console/assets/:name', shown, async (request, reply) => {
     const { name } = request.params as { name: string }
@@ -51,10 +56,12 @@ export const consoleRoutes = ({ console }: Ledger) => async (app: App): Promise<
       .send(zipped ? asset.gzipped : asset.bytes)
   })
 
-  // Each address inside the console is the same page: what is shown there is the page's business.
-  app.get('/console/*', shown, async (_request, reply) =>
+  // Each address inside is the same page: what is shown there is the page's business.
+  const page = async (reply: FastifyReply, html: Buffer) =>
     await guarded(reply).type('text/html; charset=utf-8').header('cache-control', 'no-store')
-      .header('content-security-policy', policy).send(console.index))
+      .header('content-security-policy', policy).send(html)
+  app.get('/console/*', shown, async (_request, reply) => await page(reply, console.index))
+  app.get('/my/*', shown, async (_request, reply) => await page(reply, console.my))
 }
 
 /** No script and no style but our files, no call but to this ledger, no frame around it. */

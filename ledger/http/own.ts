@@ -2,13 +2,15 @@
 // as what was never there.
 import { Type } from 'typebox'
 import { LocalDate } from '../../schemas/api.ts'
-import { OwnCardView, OwnJourneys, OwnOverview, OwnServices } from '../../schemas/own.ts'
+import { OwnCardView, OwnJourneys, OwnMove, OwnOverview, OwnServices } from '../../schemas/own.ts'
+import { moveOwnCard } from '../cards/own-moves.ts'
 import { overviewOf, ownCardView, ownLife } from '../cards/own.ts'
 import type { Ledger } from '../ledger.ts'
 import { ownServices } from '../services/own-services.ts'
 import type { App } from './app.ts'
 import { residentIn } from './auth.ts'
 import { journeysBetween } from './fares.ts'
+import { ledgerIn } from './once.ts'
 import { cardOf } from './views.ts'
 
 const closed = { additionalProperties: false } as const
@@ -22,6 +24,16 @@ export const ownRoutes = (ledger: Ledger) => async (app: App): Promise<void> => 
   app.get('/v1/my/cards/:card', {
     config: { allow: ['resident'] }, schema: { params: ByCard, response: { 200: OwnCardView } }
   }, async request => await ownCardView(ledger, residentIn(request), cardOf(request.params.card)))
+
+  app.post('/v1/my/cards/:card/moves', {
+    config: { allow: ['resident'], keyed: true },
+    schema: { params: ByCard, body: OwnMove, response: { 200: OwnCardView } }
+  }, async request => {
+    const ledger = ledgerIn(request)
+    const [own, card] = [residentIn(request), cardOf(request.params.card)]
+    await moveOwnCard(ledger, own, card, request.body.move)
+    return await ownCardView(ledger, own, card)
+  })
 
   app.get('/v1/my/cards/:card/journeys', {
     config: { allow: ['resident'] },

@@ -62,6 +62,7 @@ export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
   'POST /v1/my/session': ['credentials_wrong', 'forbidden'],
   'PUT /v1/my/session/password': ['credentials_wrong', 'password_weak'],
   'GET /v1/my/cards/:card': ['not_found'],
+  'POST /v1/my/cards/:card/moves': ['conditions_not_met', 'not_found'],
   'GET /v1/my/cards/:card/journeys': ['not_found'],
   'GET /v1/my/cards/:card/services': ['not_found'],
   'POST /v1/card-applications': ['conditions_not_met', 'not_found', 'other_branch'],

@@ -68,6 +68,7 @@ export const summaries: Readonly<Record<string, string>> = {
   'PUT /v1/my/session/password': 'A resident chooses another password',
   'GET /v1/my': 'The cards of the resident who asks, and what is to be told of them',
   'GET /v1/my/cards/:card': 'One card of one\'s own: its money as of the last record, and its uses',
+  'POST /v1/my/cards/:card/moves': 'Report a card of one\'s own lost, or take that back',
   'GET /v1/my/cards/:card/journeys': 'Journeys with a card of one\'s own and why each costs what it costs',
   'GET /v1/my/cards/:card/services': 'Bills, library debts and passes of a card of one\'s own',
   'POST /v1/holders/:holder/reveal': 'Everything that is known of a person, saying why',

@@ -1,0 +1,28 @@
+// The doors of the ledger that residents ask at, by name.
+import type { IdentityDocument } from '../../schemas/holder.ts'
+import type { ownMoves, OwnCardView, OwnJourneys, OwnOverview, OwnServices } from '../../schemas/own.ts'
+import type { ResidentSession } from '../../schemas/resident.ts'
+import { call, get, pathOf } from '../api/client.ts'
+
+const card = (of: string, what = ''): string => `/v1/my/cards/${encodeURIComponent(of)}${what}`
+
+export const looks = {
+  session: async () => await get<ResidentSession>('/v1/my/session'),
+  overview: async () => await get<OwnOverview>('/v1/my'),
+  card: async (of: string) => await get<OwnCardView>(card(of)),
+  journeys: async (of: string, from: string, until: string) =>
+    await get<OwnJourneys>(pathOf(card(of, '/journeys'), { from, until })),
+  services: async (of: string) => await get<OwnServices>(card(of, '/services'))
+}
+
+export const deeds = {
+  activate: async (document: IdentityDocument, code: string, password: string) =>
+    await call<undefined>('POST', '/v1/my/activation', { json: { document, code, password } }),
+  signIn: async (document: IdentityDocument, password: string) =>
+    await call<ResidentSession>('POST', '/v1/my/session', { json: { document, password } }),
+  signOut: async () => await call<undefined>('DELETE', '/v1/my/session', {}),
+  changePassword: async (old: string, wanted: string) =>
+    await call<undefined>('PUT', '/v1/my/session/password', { json: { old, wanted } }),
+  move: async (of: string, move: typeof ownMoves[number], key: string) =>
+    await call<OwnCardView>('POST', card(of, '/moves'), { json: { move }, key })
+}

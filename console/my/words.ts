@@ -1,0 +1,103 @@
+// All words of the residents' portal, Chinese first; English has the same ones, or does not compile.
+import { useWords } from '../words/words.tsx'
+
+type Widen<T> = {
+  readonly [K in keyof T]: T[K] extends string ? string
+    : T[K] extends (...args: infer A) => string ? (...args: A) => string : Widen<T[K]>
+}
+
+const zh = {
+  title: '我的市民卡',
+  pages: { cards: '我的卡', account: '账号' },
+  signIn: {
+    heading: '登录', kind: '证件类型', number: '证件号码', password: '密码', go: '登录', first: '首次使用或忘记密码',
+    firstWhy: '请携带证件到服务网点领取激活码，激活码七天内有效，只能使用一次。', code: '激活码', wanted: '新密码（至少 12 个字符）',
+    activate: '设置密码', back: '返回登录', out: '退出登录',
+    kinds: { resident_id: '居民身份证', passport: '护照', residence_permit: '居留证', birth_certificate: '出生医学证明' }
+  },
+  home: { hello: (name: string) => `${name}，您好`, none: '您名下没有卡。' },
+  notices: {
+    load_waiting: (yuan: string) => `有 ${yuan} 元待写入卡内，请到充值点写卡。`,
+    refund_granted: (yuan: string, on: string) => `${on} 已退还 ${yuan} 元，下次写卡时到账。`,
+    reported_lost: () => '该卡已挂失。',
+    concession_ends: (_yuan: string, on: string) => `优惠资格将于 ${on} 到期，请及时年审。`
+  },
+  card: {
+    one: (number: string) => `卡片尾号 ${number}`, state: '状态', balance: '卡内余额（元）', asOf: '截至最后一笔记录',
+    notYet: '尚无记录', waiting: '待写卡', online: '联机账户', uses: '最近使用', money: '余额与使用', journeys: '行程',
+    services: '就医·图书·年卡', sections: '卡片内容', back: '返回我的卡',
+    report: '临时挂失', reportWhy: '立即停用该卡并通知所有终端。请在期限内到网点办理正式挂失，否则到期自动解除。',
+    reported: '已挂失。', lift: '解除临时挂失', liftWhy: '卡片找回后解除挂失，终端更新名单后即可使用。', lifted: '已解除挂失。'
+  },
+  journeys: {
+    from: '从', until: '到', why: '计价说明', none: '这段时间没有行程。', due: '应付', paid: '实付', back: '将退还',
+    kinds: { complete: '完整行程', open: '待出站', one_sided: '缺少出站', corrected: '已更正' }
+  },
+  services: {
+    bills: '就医结算', noBills: '没有结算单。', total: '总费用', funds: '统筹等基金', account: '个人账户', purse: '市民卡', cash: '现金',
+    hospital: '医院承担', takenBack: '已撤销', why: '结算说明', libraries: '图书馆', noLibraries: '没有借阅证。', owed: '欠费',
+    deposit: '押金', dueOn: '应还', overdue: '已逾期', fine: '滞纳金', passes: '旅游年卡', noPasses: '没有年卡。',
+    valid: (from: string, until: string) => `${from} 起，${until} 零时止`, begins: (on: string) => `未激活，${on} 自动生效`
+  },
+  account: {
+    heading: '账号', password: '修改密码', old: '当前密码', wanted: '新密码（至少 12 个字符）', save: '保存',
+    saved: '密码已修改，其他登录均已退出。'
+  }
+}
+export type MyWords = Widen<typeof zh>
+
+const en: MyWords = {
+  title: 'My Citizen Card',
+  pages: { cards: 'My cards', account: 'Account' },
+  signIn: {
+    heading: 'Sign in', kind: 'Document', number: 'Number of the document', password: 'Password',
+    go: 'Sign in',
+    first: 'First time here, or password forgotten',
+    firstWhy: 'Bring your document to a service hall for a code. It is good for seven days, and once.',
+    code: 'Code', wanted: 'New password (12 characters or more)', activate: 'Set the password',
+    back: 'Back to sign-in', out: 'Sign out',
+    kinds: {
+      resident_id: 'Identity card', passport: 'Passport', residence_permit: 'Residence permit',
+      birth_certificate: 'Birth certificate'
+    }
+  },
+  home: { hello: name => `Hello, ${name}`, none: 'There is no card in your name.' },
+  notices: {
+    load_waiting: yuan => `${yuan} yuan wait to be written to the card: go to a place that loads cards.`,
+    refund_granted: (yuan, on) => `${yuan} yuan were given back on ${on}; they come with the next load.`,
+    reported_lost: () => 'This card is reported lost.',
+    concession_ends: (_yuan, on) => `The concession ends on ${on}: have it renewed in time.`
+  },
+  card: {
+    one: number => `Card ending in ${number}`, state: 'State', balance: 'On the card (yuan)',
+    asOf: 'as of the last record', notYet: 'no record yet', waiting: 'Waits to be written',
+    online: 'Online account', uses: 'Last uses', money: 'Money and uses', journeys: 'Journeys',
+    services: 'Services', sections: 'Sections of the card', back: 'Back to my cards',
+    report: 'Report it lost',
+    reportWhy: 'The card is stopped at once, and all terminals are told. Report it formally at a counter ' +
+      'in time, or this report lapses.',
+    reported: 'Reported lost.', lift: 'I have found it',
+    liftWhy: 'The report is lifted; the card works once terminals have the new list.',
+    lifted: 'The report is lifted.'
+  },
+  journeys: {
+    from: 'From', until: 'Until', why: 'Why this price', none: 'No journeys in this time.', due: 'Due',
+    paid: 'Paid', back: 'Comes back',
+    kinds: { complete: 'Whole', open: 'Exit awaited', one_sided: 'Exit missing', corrected: 'Corrected' }
+  },
+  services: {
+    bills: 'Clinic bills', noBills: 'No bills.', total: 'Total', funds: 'Funds', account: 'Personal account',
+    purse: 'Card', cash: 'Cash', hospital: 'Borne by the clinic', takenBack: 'Taken back',
+    why: 'How it was settled', libraries: 'Libraries', noLibraries: 'You are no reader of a library.',
+    owed: 'Owed', deposit: 'Deposit', dueOn: 'due', overdue: 'overdue', fine: 'fine', passes: 'Annual passes',
+    noPasses: 'No annual pass.', valid: (from, until) => `from ${from} until the beginning of ${until}`,
+    begins: on => `not begun; begins by itself on ${on}`
+  },
+  account: {
+    heading: 'Account', password: 'Change the password', old: 'Present password',
+    wanted: 'New password (12 characters or more)', save: 'Save',
+    saved: 'The password is changed; all other sessions have ended.'
+  }
+}
+
+export const useMy = (): MyWords => useWords().language === 'zh' ? zh : en

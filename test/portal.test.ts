@@ -1,0 +1,161 @@
+// The residents' portal in a real browser, on a telephone's screen, on a real ledger: in with a code, what is
+// theirs and why it cost what it cost, a card that is lost; by keyboard alone, in both languages, without
+// barriers, and nothing of anybody else.
+import t from 'tap'
+import { buildConsole } from '../bin/build-console.ts'
+import { cardKey } from '../schemas/record.ts'
+import { barriers, hasBrowser, openWindow, startBrowser, tabTo, type Window } from './support/browser.ts'
+import { startDoors, type Door } from './support/ledger-http.ts'
+import { cardOf } from './support/posting.ts'
+import { li, portalCity } from './support/portal-city.ts'
+import { asResident, phrase } from './support/residents.ts'
+
+t.setTimeout(300_000)
+const doors = await startDoors()
+t.teardown(() => doors.stop())
+const browser = hasBrowser ? await startBrowser() : null
+t.teardown(() => browser?.close())
+const skip = hasBrowser ? false : 'no chromium on this machine: npm test installs it'
+const opened = async (): Promise<Door> => await portalCity(doors, { consoleFolder: await buildConsole() })
+const place = `/cards/${cardKey(cardOf(0))}`
+
+/** On a telephone, by keyboard alone. */
+async function enterBy (door: Door, path = '/my/', password = phrase): Promise<Window> {
+  const window = await openWindow(browser, door, path)
+  await window.page.setViewportSize({ width: 390, height: 844 })
+  await tabTo(window.page, '证件号码|Number of the document')
+  await window.page.keyboard.type(li.number)
+  await window.page.keyboard.press('Tab')
+  await window.page.keyboard.type(password)
+  await window.page.keyboard.press('Enter')
+  await window.page.getByRole('navigation').first().waitFor()
+  return window
+}
+
+t.test('in with a code from a counter, another password, out', { skip }, async t => {
+  const door = await opened()
+  const { session: { holder } } = await asResident(door, li)
+  const { code } = await door.ok('clerk', 'POST', `/v1/holders/${holder}/activation`)
+  const window = await openWindow(browser, door, `/my/activate#${code}`)
+  const { page } = window
+  await page.setViewportSize({ width: 390, height: 844 })
+  t.equal(await page.getAttribute('html', 'lang'), 'zh-CN', 'Chinese first')
+  t.equal(await page.getByLabel('激活码').inputValue(), code)
+  await page.getByLabel('证件号码').fill(` ${li.number.toLowerCase()} `)
+  await page.getByLabel('新密码').fill('short')
+  await page.getByRole('button', { name: '设置密码' }).click()
+  await page.getByRole('alert').filter({ hasText: '密码' }).waitFor()
+  await page.getByLabel('新密码').fill('ten geese over a field')
+  await page.getByRole('button', { name: '设置密码' }).click()
+  await page.getByRole('heading', { level: 1, name: '李＊，您好' }).waitFor()
+  const cookies = await page.context().cookies()
+  t.match(cookies, [{ name: '__Host-citizen-card-my', httpOnly: true, secure: true, sameSite: 'Strict' }])
+  t.equal(await page.evaluate('document.cookie'), '', 'no script reads it')
+  t.equal(door.logLines().join('\n').includes(String(code)), false, 'nobody has written the code down')
+  await page.getByRole('link', { name: '账号' }).click()
+  await page.getByLabel('当前密码').fill('ten geese over a field')
+  await page.getByLabel('新密码').fill('nine herons by a brook')
+  await page.getByRole('button', { name: '保存' }).click()
+  await page.getByRole('status').filter({ hasText: '密码已修改' }).waitFor()
+  await page.getByRole('button', { name: '退出登录' }).click()
+  await page.getByRole('heading', { level: 1, name: '登录' }).waitFor()
+  t.strictSame(await page.context().cookies(), [])
+  t.strictSame(window.complaints(), [])
+  await window.close()
+  const back = await enterBy(door, '/my/', 'nine herons by a brook')
+  await back.close()
+  await door.close()
+})
+
+t.test('a card is reported lost and found again, by keyboard alone', { skip }, async t => {
+  const door = await opened()
+  const { page, close, complaints } = await enterBy(door)
+  await page.getByText('有 0.20 元待写入卡内').waitFor()
+  await tabTo(page, '卡片尾号 000000')
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { level: 1, name: '卡片尾号 000000' }).waitFor()
+  t.equal(await page.locator('.balance').innerText(), '94.00')
+  t.match(await page.locator('.as-of').innerText(), /截至最后一笔记录 2026\/03\/02 11:00:00/)
+  await tabTo(page, '临时挂失')
+  await page.keyboard.press('Enter')
+  await tabTo(page, '临时挂失')
+  await page.keyboard.press('Enter')
+  await page.getByRole('status').filter({ hasText: '已挂失' }).waitFor()
+  await page.getByText('临时挂失', { exact: true }).first().waitFor()
+  t.match((await door.ok('clerk', 'GET', '/v1/blacklist')).add, [{ card: cardOf(0), reason: 'oral_loss' }])
+  const { moves } = await door.ok('clerk', 'GET', `/v1${place}/life`)
+  t.match(moves, [{ move: 'report_orally', by: /^holder\/H[0-9A-F]{16}$/ }])
+  await tabTo(page, '解除临时挂失')
+  await page.keyboard.press('Enter')
+  await tabTo(page, '解除临时挂失')
+  await page.keyboard.press('Enter')
+  await page.getByRole('status').filter({ hasText: '已解除挂失' }).waitFor()
+  t.match(await door.ok('clerk', 'GET', `/v1${place}/life`), { state: 'normal', listed: null })
+  t.strictSame(complaints(), [])
+  await close()
+  await door.close()
+})
+
+t.test('what it cost and why; another person\'s card in the address', { skip }, async t => {
+  const door = await opened()
+  const { page, close, complaints } = await enterBy(door, `/my${place}/journeys`)
+  await page.getByText('将退还').waitFor()
+  t.match(await page.locator('main').innerText(), /应付\s*5\.80[\s\S]*实付\s*6\.00[\s\S]*将退还\s*0\.20/)
+  await page.getByText('计价说明').last().click()
+  await page.getByText('刷卡票价（现金票价 2.00）：1.80').waitFor()
+  await page.getByRole('link', { name: '就医' }).click()
+  await page.getByText('边城').waitFor()
+  const text = await page.locator('main').innerText()
+  t.match(text, /医院\s*480\.00[\s\S]*统筹等基金\s*157\.20[\s\S]*市民卡\s*20\.00[\s\S]*现金\s*302\.80/)
+  t.match(text, /图书馆 · 欠费\s*0\.10[\s\S]*已逾期/)
+  t.match(text, /2026年3月7日[\s\S]*2027年3月7日/)
+  const from = door.logLines().length
+  await page.goto(`${door.url}/my/cards/${cardKey(cardOf(2))}`)
+  await page.getByRole('alert').filter({ hasText: '不存在' }).waitFor()
+  t.match(door.logLines().slice(from).join('\n'), /"url":"\/v1\/my\/cards\/[^"]+","status":404/)
+  t.notMatch(await page.locator('main').innerText(), /元/)
+  await page.goto(`${door.url}/my/cards/%3Cscript%3E`)
+  await page.getByRole('alert').filter({ hasText: '不存在' }).waitFor()
+  t.strictSame(complaints(), [])
+  await close()
+  await door.close()
+})
+
+t.test('every page in both languages: no barriers, no wider than a telephone', { skip }, async t => {
+  const door = await opened()
+  const outside = await openWindow(browser, door, '/my/activate')
+  await outside.page.getByRole('heading', { level: 1 }).waitFor()
+  t.strictSame(await barriers(outside.page), [], 'activation')
+  await outside.close()
+  const window = await enterBy(door)
+  const { page } = window
+  const pages = {
+    '/': ['您好', 'Hello'], '/account': ['账号', 'Account'], [place]: ['卡片尾号', 'Card ending'],
+    [`${place}/journeys`]: ['卡片尾号', 'Card ending'], [`${place}/services`]: ['卡片尾号', 'Card ending']
+  }
+  for (const [path, [zh = '', en = '']] of Object.entries(pages)) {
+    await page.goto(`${door.url}/my${path}`)
+    await page.getByRole('heading', { level: 1, name: zh }).waitFor()
+    await page.waitForLoadState('networkidle')
+    await keep(page, path, 'zh')
+    t.strictSame(await barriers(page), [], path)
+    await page.getByRole('button', { name: 'English' }).click()
+    await page.getByRole('heading', { level: 1, name: en }).waitFor()
+    await keep(page, path, 'en')
+    const said = await page.locator('main').innerText()
+    t.notMatch(said.replace(/李＊|边城/g, ''), /\p{Script=Han}/u, `${path} in English`)
+    t.equal(await page.evaluate('document.documentElement.scrollWidth'), 390, `${path} fits the screen`)
+    await page.getByRole('button', { name: '中文' }).click()
+  }
+  t.strictSame(window.complaints(), [])
+  await window.close()
+  await door.close()
+})
+
+/** Looked at by people, kept by nobody: only where somebody asks for them. */
+async function keep (page: Window['page'], path: string, language: string): Promise<void> {
+  const folder = process.env['PORTAL_SCREENSHOTS']
+  if (folder === undefined) return
+  const name = path.replace(/\W+/g, '-').slice(-24)
+  await page.screenshot({ path: `${folder}/${name}-${language}.png`, fullPage: true })
+}
