@@ -85,7 +85,7 @@ function concerns ({ shuffle, duplicate }: Modifiers, scenario: Scenario): boole
 
 function newsOf ({ verb, argument }: Step): number {
   if (verb === 'deliver' && Array.isArray(argument)) return argument.length
-  return Number(verb === 'deliver' || verb === 'upload')
+  return Number(verb === 'deliver' || verb === 'upload' || verb === 'registry_says')
 }
 
 function usesReaders (scenario: Scenario): boolean {

@@ -21,6 +21,7 @@ import * as national from './when/national.ts'
 import * as parameters from './when/parameters.ts'
 import * as people from './when/people.ts'
 import * as phones from './when/phones.ts'
+import * as social from './when/social.ts'
 import * as processes from './when/processes.ts'
 import * as readers from './when/readers.ts'
 import * as records from './when/records.ts'
@@ -127,6 +128,7 @@ export const when = {
   return_card: cardsChange.returnCard,
   pay_return: cardsChange.payReturn,
   find_card: cardsChange.findCard,
+  registry_says: social.registrySays,
   sign_in: people.signIn,
   release_held: watch.releaseHeld,
   release_hold: watch.releaseHold,
