@@ -33,7 +33,7 @@ const never: readonly (readonly [route: RegExp, reasons: readonly string[], why:
     'amount_wrong', 'cannot_return_twice', 'charge_conflict', 'dispute_unfinished', 'other_branch',
     'proposal_pending', 'registry_invalid', 'request_conflict'
   ], 'one handler for all four: looking ahead moves no money'],
-  [/^POST \/v1\/clinic\/:party\/(settlements|cancellations|reversals)$/,
+  [/^POST \/v1\/clinic\/:party\/(settlements|cancellations|reversals|national)$/,
     ['amount_wrong', 'cannot_return_twice', 'dispute_unfinished', 'other_branch', 'proposal_pending'],
     'a clinic is of no branch, a debit that was moved before is none, and people may end what is theirs']
 ]

@@ -6,6 +6,7 @@ import {
   ClinicPersonView, ClinicReply, ClinicReverse, ClinicSettle, ClinicSettlementView, MessageId, SettlementNo
 } from '../../schemas/medical/clinic.ts'
 import { CentreAsked, CentreStatements, ClinicCentre, ClinicCentres } from '../../schemas/medical/centre.ts'
+import { ClinicNational } from '../../schemas/medical/national.ts'
 import { RuleSetOutline } from '../../schemas/medical/rule-set.ts'
 import { localDate } from '../../runtime/instants.ts'
 import type { Ledger } from '../ledger.ts'
@@ -14,7 +15,10 @@ import type { Asked } from '../services/clinic/answer.ts'
 import { askWithCentre } from '../services/clinic/centre/exchange.ts'
 import { askForStatements } from '../services/clinic/centre/statements.ts'
 import { clinicOf } from '../services/clinic/desk.ts'
-import { enterCentres, enterPersons, publishRules, setInstitution } from '../services/clinic/set-up.ts'
+import { answerNational } from '../services/clinic/national/door.ts'
+import {
+  enterCentres, enterPersons, publishRules, setInstitution, setNational
+} from '../services/clinic/set-up.ts'
 import { splitFrom } from '../services/clinic/stored.ts'
 import { tellMessage, viewPerson } from '../services/clinic/told.ts'
 import { explanationView, splitView } from '../services/clinic/views.ts'
@@ -36,6 +40,7 @@ const Version = Type.Object({
 const asking = ['gateway', 'operator'] as const
 /** What somebody was treated for is not for all of the staff. */
 const looking = [...asking, 'auditor', 'clerk'] as const
+const Envelope = Type.Unknown({ description: 'an envelope of the national messages (infno, msgid, …)' })
 const first = 'The same `message` gets its first answer again.'
 
 export const clinicRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
@@ -91,6 +96,26 @@ export const clinicRoutes = (ledger: Ledger) => async (app: App): Promise<void> 
     schema: { params: Party, body: ClinicSettle, response: { 200: ClinicReply } }
   }, async request =>
     await asked(callerIn(request), request.params.party, { do: 'settle', ...request.body }))
+
+  app.put('/v1/clinic/:party/national', {
+    config: { allow: ['registrar'] },
+    schema: { params: Party, body: ClinicNational, response: { 200: ClinicNational } }
+  }, async request => {
+    await setNational(ledger, callerIn(request).id, request.params.party, request.body)
+    return request.body
+  })
+
+  app.post('/v1/clinic/:party/national', {
+    config: { allow: asking, repeated: 'The same `msgid` gets its first answer again.' },
+    schema: { params: Party, body: Envelope, response: { 200: Envelope } }
+  }, async (request, reply) => {
+    const { party } = request.params
+    const caller = callerIn(request)
+    requireSelf(caller, party)
+    const said = request.rawBody ?? Buffer.alloc(0)
+    const bytes = await answerNational(ledger, { party, client: caller.id }, said)
+    return await reply.type('application/json; charset=utf-8').send(Buffer.from(bytes))
+  })
 
   app.post('/v1/clinic/:party/cancellations', {
     config: { allow: asking, repeated: first },

@@ -174,6 +174,8 @@ export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
   'PUT /v1/clinic/persons': ['registry_invalid'],
   'POST /v1/clinic/:party/persons/look-up': ['not_found'],
   'PUT /v1/clinic/:party': ['not_found'],
+  'PUT /v1/clinic/:party/national': ['not_found'],
+  'POST /v1/clinic/:party/national': clinicMoney,
   'POST /v1/clinic/:party/looks': ['conditions_not_met', 'not_found'],
   'POST /v1/clinic/:party/settlements': clinicMoney,
   'POST /v1/clinic/:party/cancellations': clinicMoney,

@@ -215,6 +215,8 @@ export const summaries: Readonly<Record<string, string>> = {
   'GET /v1/clinic/centres': 'Centres with which clinics settle',
   'POST /v1/clinic/statements': 'Compare a date with the centres: totals, and lines where they differ',
   'PUT /v1/clinic/:party': 'Enter the level of a hospital',
+  'PUT /v1/clinic/:party/national': 'Enter how a hospital speaks the national messages',
+  'POST /v1/clinic/:party/national': 'A message of the national medical insurance platform, in its envelope',
   'POST /v1/clinic/:party/looks': 'Share out a bill without effect',
   'POST /v1/clinic/:party/settlements': 'Settle a bill, once under a message id',
   'POST /v1/clinic/:party/cancellations': 'Cancel a settlement: its bill comes back',

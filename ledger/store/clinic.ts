@@ -265,6 +265,11 @@ export const findSettlement = async (
   `${settlementSelect} where s.party_id = $1 and s.settlement_no = $2`, [partyId, settlementNo])).rows[0] ??
   null
 
+/** When it was settled first. */
+export const settledAtMs = async (db: Db | Tx, settlementNo: bigint): Promise<number> =>
+  (await db.query<{ atMs: number }>('select min(at) as "atMs" from clinic_effect where settlement_no = $1',
+    [settlementNo])).rows[0]?.atMs ?? 0
+
 /** Visit and the centre's number of a settlement that a centre has. */
 export async function centreNoOf (
   db: Db | Tx, partyId: number, settlementNo: bigint

@@ -511,6 +511,19 @@ create table clinic_add (
   constraint clinic_add_settlement_no_fkey FOREIGN KEY (settlement_no) REFERENCES clinic_settlement(settlement_no)
 );
 
+create table clinic_batch (
+  at timestamp with time zone not null,
+  basis text,
+  batch text not null,
+  items jsonb not null,
+  message text,
+  party_id integer not null,
+  person text not null,
+  visit text not null,
+  constraint clinic_batch_pkey PRIMARY KEY (party_id, visit, batch),
+  constraint clinic_batch_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
+
 create table clinic_centre (
   area text not null,
   document jsonb not null,
@@ -534,6 +547,7 @@ create table clinic_effect (
   constraint clinic_effect_sign_check CHECK ((sign = ANY (ARRAY['-1'::integer, 1])))
 );
 CREATE INDEX clinic_effect_date ON public.clinic_effect USING btree (clearing_date);
+CREATE INDEX clinic_effect_party ON public.clinic_effect USING btree (party_id, at);
 CREATE INDEX clinic_effect_settlement ON public.clinic_effect USING btree (settlement_no, effect_no);
 
 create table clinic_exchange (
@@ -560,6 +574,16 @@ create table clinic_exchange (
 );
 CREATE INDEX clinic_exchange_open ON public.clinic_exchange USING btree (next_at) WHERE (state = ANY (ARRAY['sent'::text, 'unknown'::text, 'reversing'::text]));
 CREATE INDEX clinic_exchange_person ON public.clinic_exchange USING btree (person_id) WHERE (state = ANY (ARRAY['sent'::text, 'unknown'::text, 'reversing'::text]));
+
+create table clinic_file (
+  at timestamp with time zone not null,
+  bytes bytea not null,
+  file_no bigint not null generated always as identity,
+  name text not null,
+  party_id integer not null,
+  constraint clinic_file_pkey PRIMARY KEY (file_no),
+  constraint clinic_file_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
 
 create table clinic_institution (
   code text,
@@ -591,6 +615,15 @@ create table clinic_message (
 CREATE INDEX clinic_message_due ON public.clinic_message USING btree (due_debit) WHERE (due_debit IS NOT NULL);
 CREATE INDEX clinic_message_due_page ON public.clinic_message USING btree (message_no) WHERE (due_debit IS NOT NULL);
 CREATE INDEX clinic_message_person ON public.clinic_message USING btree (person_id, message_no);
+
+create table clinic_national (
+  party_id integer not null,
+  set_at timestamp with time zone not null,
+  set_by text not null,
+  settings jsonb not null,
+  constraint clinic_national_pkey PRIMARY KEY (party_id),
+  constraint clinic_national_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id)
+);
 
 create table clinic_person (
   account_bucket smallint not null,

@@ -51,6 +51,12 @@ const settling = [
   insurance
 ] as const satisfies Layout
 
+/** `chrgitm_lv` by the class of an item. */
+export const levelOfClass = { A: '01', B: '02', C: '03' } as const
+/** Null for a level that is none. */
+export const classOfLevel = (level: string): keyof typeof levelOfClass | null =>
+  (['A', 'B', 'C'] as const).find(one => levelOfClass[one] === level) ?? null
+
 /** Which fields of an item a province wants differs; these are what a bill is shared out by. */
 const itemFields = [
   { name: 'feedetl_sn', format: 'text', max: 30, says: 'number of the line' },
@@ -66,6 +72,9 @@ const itemFields = [
 const querying = [
   person, { ...visit, optional: true }, { ...settlement, optional: true },
   { name: 'medins_setl_id', format: 'text', max: 30, optional: true, says: "the sender's message id" }
+] as const satisfies Layout
+const takingBack = [
+  { name: 'chrg_bchno', format: 'text', max: 30, says: 'batch of charges; 0000 for all' }, visit, person
 ] as const satisfies Layout
 const bytes = { name: 'in', format: 'text', says: 'the file, in base 64' } as const
 const fileName = { name: 'filename', format: 'text', max: 200, says: 'its name' } as const
@@ -137,7 +146,9 @@ export const messages = {
     request: { feedetail: { fields: itemFields, list: true } }, answer: null
   },
   /** Batch 0000: all that are not settled; what is settled must be cancelled first. */
-  itemsBack: { number: '2205', says: 'take items back', effect: 'registers', ...asIs },
+  itemsBack: {
+    number: '2205', says: 'take items back', effect: 'registers', request: one(takingBack), answer: null
+  },
   preSettle: {
     number: '2206', says: 'settle, without effect', effect: 'none', request: one(settling), answer: settled
   },
@@ -146,8 +157,14 @@ export const messages = {
     number: '2208', says: 'cancel a settlement; answers its bill', effect: 'cancels',
     request: one(cancelling), answer: settled
   },
-  inpatientItems: { number: '2301', says: 'upload items of a stay', effect: 'registers', ...asIs },
-  inpatientItemsBack: { number: '2302', says: 'take items of a stay back', effect: 'registers', ...asIs },
+  inpatientItems: {
+    number: '2301', says: 'upload items of a stay', effect: 'registers',
+    request: { feedetail: { fields: itemFields, list: true } }, answer: null
+  },
+  inpatientItemsBack: {
+    number: '2302', says: 'take items of a stay back', effect: 'registers', request: one(takingBack),
+    answer: null
+  },
   inpatientPreSettle: {
     number: '2303', says: 'settle a stay, without effect', effect: 'none', request: one(settling),
     answer: settled

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { cardKey } from '../../../schemas/record.ts'
 import type { ClinicCentre } from '../../../schemas/medical/centre.ts'
 import type { ClinicInstitution, ClinicPerson } from '../../../schemas/medical/clinic.ts'
+import type { ClinicNational } from '../../../schemas/medical/national.ts'
 import { RuleSetOutline, type RuleSet } from '../../../schemas/medical/rule-set.ts'
 import { headings } from '../../core/chart.ts'
 import { canonical } from '../../core/canonical.ts'
@@ -20,6 +21,7 @@ import {
   findPerson, insertRuleSet, levelOf, readRuleSets, setFamily, upsertInstitution, upsertPerson, type PersonRow
 } from '../../store/clinic.ts'
 import { upsertCentre } from '../../store/clinic-centre.ts'
+import { upsertNational } from '../../store/clinic-national.ts'
 import { inTransaction, type Tx } from '../../store/db.ts'
 import { guardedKey, openGuarded } from '../../store/guarded.ts'
 import { lockPublication } from '../../store/parameters.ts'
@@ -114,6 +116,18 @@ export async function setInstitution (
         upsertInstitution(tx, partyId, institution, notedIn)))
     const subject = `clinic/${party}`
     await audit(tx, atMs, { by, action: 'clinic.institution', subject, detail: institution })
+  })
+}
+
+/** In which dialect and codes a hospital speaks the national messages to us. */
+export async function setNational (
+  ledger: Ledger, by: string, party: string, settings: ClinicNational
+): Promise<void> {
+  const partyId = await clinicOf(ledger, party)
+  const atMs = ledger.clock.now()
+  await inTransaction(ledger.db, async tx => {
+    await upsertNational(tx, partyId, settings, by, atMs)
+    await audit(tx, atMs, { by, action: 'clinic.national', subject: `clinic/${party}`, detail: settings })
   })
 }
 

@@ -3,7 +3,7 @@
 import type { ClinicCentre } from '../../../../schemas/medical/centre.ts'
 import type { ClinicLook, ClinicSplit } from '../../../../schemas/medical/clinic.ts'
 import type { AnswerBody, RequestBody } from '../../../../schemas/medical/message.ts'
-import { dialects, numberOf } from '../../../../schemas/medical/messages.ts'
+import { dialects, levelOfClass, numberOf } from '../../../../schemas/medical/messages.ts'
 import type { Ledger } from '../../../ledger.ts'
 import type { ExchangeRow } from '../../../store/clinic-centre.ts'
 import { centreNoOf, findPerson, type PersonRow } from '../../../store/clinic.ts'
@@ -104,13 +104,11 @@ function heardAs (
 const fresh = async ({ clock, random }: Ledger, sender: Sender): Promise<string> =>
   msgidOf(sender, clock.now(), BigInt(random(4).readUInt32BE()))
 
-const levels = { A: '01', B: '02', C: '03' } as const
-
 const detailsOf = (
   { person, visit, items }: Pick<ClinicLook, 'person' | 'visit' | 'items'>, batch: string
 ): RequestBody<'items'>['feedetail'] => items.map((one, place) => ({
   feedetl_sn: String(place + 1), mdtrt_id: visit, psn_no: person, chrg_bchno: batch, med_list_codg: one.item,
-  det_item_fee_sumamt: BigInt(one.amountFen), chrgitm_lv: levels[one.class],
+  det_item_fee_sumamt: BigInt(one.amountFen), chrgitm_lv: levelOfClass[one.class],
   pric_uplmt_amt: one.limitFen === undefined ? null : BigInt(one.limitFen), selfpay_prop: one.ownPpm ?? null
 }))
 
