@@ -242,6 +242,10 @@ export type CodesOfCard = Static<typeof CodesOfCard>
 
 export const ScannedCode = Type.Object({
   code: Type.String({ minLength: 1, maxLength: 1_000, description: 'whatever the scanner has read' }),
-  amountFen: Fen('what the terminal asks for')
+  amountFen: Fen('what the terminal asks for'),
+  reference: Type.Optional(Type.String({
+    minLength: 1, maxLength: 64,
+    description: 'names this scan: with the same code and amount it is a retry, and hears the first answer'
+  }))
 }, { ...closed, $id: 'ScannedCode' })
 export type ScannedCode = Static<typeof ScannedCode>

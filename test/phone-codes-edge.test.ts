@@ -45,8 +45,11 @@ async function withPhone (city: City): Promise<() => Promise<string>> {
   }
 }
 
-const scan = async (gateway: Running, lane: string, code: string, amountFen = 180): Promise<TapView> =>
-  (await gateway.post<TapView>(`/v1/lanes/${lane}/codes`, { code, amountFen })).body
+const scan = async (
+  gateway: Running, lane: string, code: string, amountFen = 180, reference?: string
+): Promise<TapView> => (await gateway.post<TapView>(`/v1/lanes/${lane}/codes`, {
+  code, amountFen, ...reference === undefined ? {} : { reference }
+})).body
 
 t.test('offline, twice, killed, told', { skip, timeout: 180_000 }, async t => {
   const city = await openCity(t, doors, ['BUS-1', 'BUS-2', 'BUS-3'])
@@ -107,6 +110,42 @@ t.test('killed with the code on disk and nobody let in yet: it counts, and is to
   const told = async () => (await door.ok('inspector', 'GET', `${path}/codes`)).uses
   await until(async () => (await told()).length > 0)
   t.match(await told(), [{ terminal: 'BUS-1', reason: 'ok', paid: true, at: at('08:00:05.000') }])
+})
+
+t.test('paid, and the answer was lost: a scan with a name hears the first answer again', {
+  skip, timeout: 180_000
+}, async t => {
+  const city = await openCity(t, doors, ['BUS-1', 'BUS-2'])
+  const { door } = city
+  door.clock.set(Date.parse(at('08:00:00')))
+  const next = await withPhone(city)
+  const options = { ...quick, clock: at('08:00:05') }
+  const first = await city.gateway('GW-1', ['BUS-1', 'BUS-2'], { ...options, killAt: 'code-after-journal' })
+  const code = await next()
+  await t.rejects(scan(first, 'BUS-1', code, 180, 'S-1'), 'on disk, and the gateway is gone')
+  await first.ended
+  const again = await city.gateway('GW-1', ['BUS-1', 'BUS-2'], { ...options, clock: at('08:05:00') })
+  const paid = { outcome: 'approved', reason: 'paid_before', amountFen: 180, cardKey: /\*|…/, lane: 'BUS-1' }
+  t.match(await scan(again, 'BUS-1', code, 180, 'S-1'), paid, 'the minute of the code is over')
+  t.match(await scan(again, 'BUS-1', code, 180, 'S-1'), paid, 'any number of times')
+  t.match(await scan(again, 'BUS-1', code, 180, 'S-2'), { outcome: 'declined' }, 'a second person is none')
+  t.match(await scan(again, 'BUS-1', code, 180), { outcome: 'declined' }, 'nor a scan without a name')
+  t.match(await scan(again, 'BUS-1', code, 170, 'S-1'), { outcome: 'declined' }, 'nor for another amount')
+  t.match(await scan(again, 'BUS-2', code, 180, 'S-1'), { outcome: 'declined' }, 'nor at another terminal')
+  door.clock.set(Date.parse(at('08:05:00')))
+  const fresh = await next()
+  const both = await Promise.all([1, 2, 3].map(() => scan(again, 'BUS-1', fresh, 180, 'S-3')))
+  t.strictSame(both.map(({ outcome, reason }) => `${outcome} ${reason}`).sort(),
+    ['approved paid', 'approved paid_before', 'approved paid_before'], 'also while the first is on its way')
+  t.match(await scan(again, 'BUS-1', fresh, 180, 'S-4'), { reason: 'code_used' })
+  const told = async () => (await door.ok('inspector', 'GET', `${path}/codes`)).uses
+  await until(async () => (await told()).length === 2)
+  t.match(await told(), [{ reason: 'ok', paid: true }, { reason: 'ok', paid: true }], 'each paid once')
+  again.child.kill('SIGKILL')
+  await again.ended
+  const third = await city.gateway('GW-1', ['BUS-1', 'BUS-2'], { ...options, clock: at('08:06:00') })
+  t.match(await scan(third, 'BUS-1', code, 180, 'S-1'), paid, 'after the next kill -9, when it was told')
+  t.equal((await told()).length, 2)
 })
 
 t.test('expired, over its limit, of a card that was lost', { skip, timeout: 180_000 }, async t => {

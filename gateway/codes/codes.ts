@@ -16,10 +16,16 @@ import type { Parameters } from '../uplink/parameters.ts'
 export type Codes = {
   /** Resolves when it is on disk, or it is known why not: the gate may open where the reason is `paid`. */
   take (scan: Scan): Promise<Taken>
+  /** The first answer to a scan that is tried again; null where it is none. */
+  again (scan: Scan): Promise<Taken | null>
   view (): { readonly untold: number, readonly unpaid: number }
   close (): Promise<void>
 }
-export type Scan = { readonly of: TerminalRef, readonly code: string, readonly amountFen: number }
+export type Scan = {
+  readonly of: TerminalRef, readonly code: string, readonly amountFen: number
+  /** Names the scan, so that a retry can be told from a second person with the same code; null: it cannot. */
+  readonly reference: string | null
+}
 export type Taken = { readonly reason: TapReason, readonly card: CardRef | null }
 
 export type CodesOptions = AskAndTell & {
@@ -28,15 +34,24 @@ export type CodesOptions = AskAndTell & {
 
 /** What lies on disk: a code that was taken, with what is told of it, or that the ledger has heard it. */
 type Entry =
-  | { readonly used: string, readonly goodUntilMs: number, readonly use: CodeUse | null }
+  | {
+    readonly used: string, readonly goodUntilMs: number, readonly use: CodeUse | null
+    /** Absent where the scan had no reference. */
+    readonly scan?: string
+  }
   | { readonly told: string }
 
-const limits = { tellMs: 10_000, retryMs: 100, backoffMs: 250, backoffMaxMs: 15_000 } as const
+/** `retriedMs`: a terminal may wait so long for a gateway that died. */
+const limits = {
+  retriedMs: 3_600_000, tellMs: 10_000, retryMs: 100, backoffMs: 250, backoffMaxMs: 15_000
+} as const
 
 export async function openCodes (options: CodesOptions): Promise<Codes> {
   const { http, files, clock, nowMs, random, log, parameters } = options
   /** Until nobody can use it any more, by its name. */
-  const used = new Map<string, number>()
+  const used = new Map<string, { readonly goodUntilMs: number, readonly scan: string | null }>()
+  /** On the way to the disk. */
+  const taking = new Map<string, Promise<void>>()
   const untold = new Map<string, CodeUse>()
   let unpaid = 0
   const journal = await openJournal<Entry>({
@@ -47,29 +62,48 @@ export async function openCodes (options: CodesOptions): Promise<Codes> {
     apply: entry => {
       if ('told' in entry) untold.delete(entry.told)
       else {
-        used.set(entry.used, entry.goodUntilMs)
+        used.set(entry.used, { goodUntilMs: entry.goodUntilMs, scan: entry.scan ?? null })
         if (entry.use !== null) untold.set(entry.used, entry.use)
       }
     },
-    snapshot: () => [...used].map(([name, goodUntilMs]) =>
-      ({ used: name, goodUntilMs, use: untold.get(name) ?? null }))
+    snapshot: () => [...used].map(([name, { goodUntilMs, scan }]) => ({
+      used: name, goodUntilMs, use: untold.get(name) ?? null, ...scan === null ? {} : { scan }
+    }))
   })
 
-  async function take ({ of, code: text, amountFen }: Scan): Promise<Taken> {
+  async function take (asked: Scan): Promise<Taken> {
+    const { of, code: text, amountFen } = asked
     const atMs = clock.now()
     forget(atMs)
     const code = checkCode(text, parameters.codeKeys())
     if (typeof code === 'string') return { reason: code, card: null }
+    const [name, scan] = [nameOf(code), scanOf(asked)]
+    if (scan !== null && used.get(name)?.scan === scan) return await firstAnswer(code)
     const refused = whyNot(code, amountFen, atMs)
     if (refused !== null) return { reason: refused, card: code.card }
     // It counts from here on, before anything is waited for: of two readers that see it one takes it.
-    await journal.append({
-      used: nameOf(code), goodUntilMs: code.issuedAtMs + goodMs,
-      use: { code: text, ...of, amountFen, at: formatIso(atMs) }
+    const onDisk = journal.append({
+      used: name, goodUntilMs: code.issuedAtMs + goodMs,
+      use: { code: text, ...of, amountFen, at: formatIso(atMs) }, ...scan === null ? {} : { scan }
     })
+    taking.set(name, onDisk)
+    await onDisk.finally(() => taking.delete(name))
     killPoint('code-after-journal')
     telling.wake()
     return { reason: 'paid', card: code.card }
+  }
+
+  async function again (asked: Scan): Promise<Taken | null> {
+    const scan = scanOf(asked)
+    const code = scan === null ? 'code_unreadable' : checkCode(asked.code, parameters.codeKeys())
+    if (typeof code === 'string' || used.get(nameOf(code))?.scan !== scan) return null
+    return await firstAnswer(code)
+  }
+
+  /** The minute of the code may be over by now: its holder has paid. */
+  async function firstAnswer (code: PhoneCode): Promise<Taken> {
+    await taking.get(nameOf(code))
+    return { reason: 'paid_before', card: code.card }
   }
 
   function whyNot (code: PhoneCode, amountFen: number, atMs: number): TapReason | null {
@@ -80,8 +114,9 @@ export async function openCodes (options: CodesOptions): Promise<Codes> {
   }
 
   function forget (atMs: number): void {
-    for (const [name, goodUntilMs] of used) {
-      if (atMs > goodUntilMs + goodMs && !untold.has(name)) used.delete(name)
+    for (const [name, { goodUntilMs, scan }] of used) {
+      const keptMs = scan === null ? goodMs : limits.retriedMs
+      if (atMs > goodUntilMs + keptMs && !untold.has(name)) used.delete(name)
     }
   }
 
@@ -112,6 +147,7 @@ export async function openCodes (options: CodesOptions): Promise<Codes> {
   })
   return {
     take,
+    again,
     view: () => ({ untold: untold.size, unpaid }),
     close: async () => {
       await telling.stop()
@@ -121,4 +157,7 @@ export async function openCodes (options: CodesOptions): Promise<Codes> {
 }
 
 const goodMs = (codeRules.codeSeconds + codeRules.clockSeconds) * 1_000
+/** What a retry says again, word by word. */
+const scanOf = ({ of, amountFen, reference }: Scan): string | null =>
+  reference === null ? null : [of.operator, of.terminal, amountFen, reference].join(' ')
 const nameOf = ({ card, nonce }: PhoneCode): string => `${cardKey(card)} ${nonce}`

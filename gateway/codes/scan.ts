@@ -15,7 +15,7 @@ export type ScanDesk = (
 ) => Promise<TapView>
 
 export type ScanOptions = {
-  readonly codes: Pick<Codes, 'take'>
+  readonly codes: Pick<Codes, 'take' | 'again'>
   readonly taps: Taps
   readonly spool: Pick<Spool, 'refusal'>
   readonly estate: Pick<Terminals, 'find'>
@@ -26,16 +26,18 @@ export type ScanOptions = {
 
 export const scanDesk = (
   { codes, taps, spool, estate, clock, nowMs, onTap }: ScanOptions
-): ScanDesk => async ({ lane, operator, terminal }, { code, amountFen }) => {
+): ScanDesk => async ({ lane, operator, terminal }, scanned) => {
+  const { code, amountFen, reference = null } = scanned
   const beganMs = nowMs()
   const no = refusedHere(spool, estate, { operator, terminal })
-  const { reason, card }: Taken = no === null
-    ? await codes.take({ of: { operator, terminal }, code, amountFen })
-    : { reason: no, card: null }
+  const asked = { of: { operator, terminal }, code, amountFen, reference }
+  const { reason, card }: Taken = await codes.again(asked) ??
+    (no === null ? await codes.take(asked) : { reason: no, card: null })
   const total = Math.round((nowMs() - beganMs) * 1_000) / 1_000
   const tap = taps.add({
     lane, at: formatIso(clock.now()), outcome: tapReasons[reason].outcome, reason,
-    cardKey: card === null ? null : cardKey(card), amountFen: reason === 'paid' ? amountFen : null,
+    cardKey: card === null ? null : cardKey(card),
+    amountFen: tapReasons[reason].outcome === 'approved' ? amountFen : null,
     ms: { total, card: 0, psam: 0, disk: reason === 'paid' ? total : 0 }
   })
   onTap(tap)
