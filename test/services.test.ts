@@ -121,6 +121,9 @@ t.test('what is refused', async t => {
   const out = { key: 'in-2', event: 'exit', ...card0 }
   const pass = { priceFen: 1, waitDays: 0, validMonths: 12, spots: ['NOBODY'], sellerPpm: 0 }
   const both = { ...pass, spots: ['BUS'], activateWithinMonths: 3 }
+  const slot = (from: string, until: string, spot = 'BUS') => ({ spot, from, until, entries: 1 })
+  const overlapping = { ...pass, spots: ['BUS'], quotas: [slot('09:00', '12:00'), slot('11:59', '13:00')] }
+  const elsewhere = { ...pass, spots: ['BUS'], quotas: [slot('09:00', '12:00', 'MET')] }
   const rows = [
     ['PUT', `${flying}/rules`, { from: '2026-01-01', rules }, 404, 'not_found'],
     ['PUT', at.replace('PRK', 'NOBODY') + '/rules', { from: '2026-01-01', rules }, 404, 'not_found'],
@@ -132,6 +135,10 @@ t.test('what is refused', async t => {
       'registry_invalid', '/rules'],
     ['PUT', at.replace('parking', 'annual_pass') + '/rules', { from: '2026-01-01', rules: both }, 400,
       'body_invalid', '/rules/activateWithinMonths'],
+    ['PUT', at.replace('parking', 'annual_pass') + '/rules', { from: '2026-01-01', rules: overlapping }, 400,
+      'body_invalid', '/rules/quotas/1'],
+    ['PUT', at.replace('parking', 'annual_pass') + '/rules', { from: '2026-01-01', rules: elsewhere }, 400,
+      'body_invalid', '/rules/quotas/0'],
     ['POST', events, { key: 'in-2', event: 'fly', ...card0 }, 400, 'body_invalid', '/event'],
     ['POST', events, { key: 'in-2', event: 'entry' }, 400, 'body_invalid', '/card'],
     ['POST', events, { ...out, said: { lost: 1 } }, 400, 'body_invalid', '/said/lost'],
@@ -170,6 +177,29 @@ t.test('said at once by two, it happens once', async t => {
   await door.db.query(`update service_event set parts = '[]' where key = '${first}'`)
   const spoilt = await verifyBooks(door.db)
   t.match(JSON.stringify(spoilt.checks.filter(({ ok }) => !ok)), /service event out-. costs 600 fen, 0 were paid/)
+  await door.close()
+})
+
+t.test('at once at a spot: as many as there are entries', async t => {
+  const door = await opened()
+  const pass = at.replace('parking', 'annual_pass')
+  const rules = {
+    priceFen: 0, waitDays: 0, validMonths: 12, spots: ['BUS'], sellerPpm: 0,
+    quotas: [{ spot: 'BUS', entries: 1 }]
+  }
+  await door.ok('registrar', 'PUT', `${pass}/rules`, { from: '2026-01-01', rules })
+  const tell = async (json: object): Promise<ServiceReply> =>
+    await door.ok('gateway', 'POST', `${pass}/events`, json) as ServiceReply
+  const numbers = [0, 1]
+  for (const number of numbers) await tell({ key: `buy-${number}`, event: 'buy', card: cardOf(number) })
+  const entered = await Promise.all(numbers.map(number =>
+    tell({ key: `enter-${number}`, event: 'enter', card: cardOf(number), place: 'BUS' })))
+  t.strictSame(entered.map(({ reason }) => reason).sort(), ['ok', 'slot_full'])
+  t.strictSame((await verifyBooks(door.db)).checks.filter(({ ok }) => !ok), [])
+  await door.db.query('update service_quota set used = 2')
+  const spoilt = await verifyBooks(door.db)
+  t.match(JSON.stringify(spoilt.checks.filter(({ ok }) => !ok)),
+    /quota BUS.00:00 of 2026-03-02: 2 are taken, 1 happened/)
   await door.close()
 })
 

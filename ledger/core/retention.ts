@@ -72,6 +72,7 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   telling: { days: 90, why: 'the receiver has it, or was given up' },
   outbox: { days: 90, why: 'everybody was told; what it tells of stands in the books' },
   income: { days: 400, why: 'made anew from transfers and raw bytes when somebody asks' },
+  service_quota: { days: 400, why: 'its day is over; who entered stands in the events' },
   clinic_batch: { days: 400, why: 'what was settled of it stands in the bill' },
   clinic_file: { days: 90, why: 'it was compared; either side makes it anew' },
   library_loan: { days: 400, why: 'the item is back and cost nothing: what people read is their own' },

@@ -26,6 +26,7 @@ const over = {
   telling: "state <> 'waiting' and ended_at < $1",
   outbox: `fanned_out_at < $1 and not exists (
     select 1 from telling l where l.outbox_id = t.outbox_id and (l.state = 'waiting' or l.ended_at >= $1))`,
+  service_quota: "on_date < ($1::timestamptz at time zone 'Asia/Shanghai')::date",
   clinic_batch: 'at < $1',
   clinic_file: 'at < $1',
   library_loan: 'returned_at < $1 and fine_fen = 0',

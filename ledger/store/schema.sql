@@ -1723,6 +1723,7 @@ create table service_event (
   party_id integer not null,
   place_id integer not null,
   price_fen bigint not null,
+  quota text,
   reason text not null,
   request_key text,
   returned_at timestamp with time zone,
@@ -1742,6 +1743,17 @@ create table service_event (
 CREATE INDEX service_event_at ON public.service_event USING btree (service, at);
 CREATE UNIQUE INDEX service_event_debit ON public.service_event USING btree (party_id, debit) WHERE (outcome = 'approved'::text);
 CREATE UNIQUE INDEX service_event_no ON public.service_event USING btree (party_id, event_no);
+
+create table service_quota (
+  name text not null,
+  on_date date not null,
+  party_id integer not null,
+  service text not null,
+  used integer not null,
+  constraint service_quota_pkey PRIMARY KEY (party_id, service, on_date, name),
+  constraint service_quota_party_id_fkey FOREIGN KEY (party_id) REFERENCES party(party_id),
+  constraint service_quota_used_check CHECK ((used >= 0))
+);
 
 create table service_reversal (
   clearing_date date not null,

@@ -64,6 +64,32 @@ export async function moveSubjects (tx: Tx, from: CardPlace, to: CardPlace): Pro
   [from.bucket, from.cardId, to.bucket, to.cardId, subjectOfCard(to)])
 }
 
+/* ---- quotas ---- */
+
+type QuotaKey = {
+  readonly partyId: number, readonly service: string, readonly date: string, readonly name: string
+}
+
+/** False where all are taken. Whoever comes next waits until this transaction ends. */
+export async function takeQuota (
+  tx: Tx, { partyId, service, date, name }: QuotaKey, most: number
+): Promise<boolean> {
+  await tx.query(`
+    insert into service_quota (party_id, service, on_date, name, used) values ($1, $2, $3, $4, 0)
+    on conflict do nothing`, [partyId, service, date, name])
+  const taken = await tx.query(`
+    update service_quota set used = used + 1
+    where party_id = $1 and service = $2 and on_date = $3 and name = $4 and used < $5`,
+  [partyId, service, date, name, most])
+  return taken.rowCount === 1
+}
+
+export async function freeQuota (tx: Tx, { partyId, service, date, name }: QuotaKey): Promise<void> {
+  await tx.query(`
+    update service_quota set used = used - 1
+    where party_id = $1 and service = $2 and on_date = $3 and name = $4`, [partyId, service, date, name])
+}
+
 /* ---- what happened ---- */
 
 export type StoredStep = {
@@ -79,6 +105,8 @@ export type EventRow = {
   readonly priceFen: bigint, readonly steps: readonly StoredStep[], readonly parts: readonly StoredPart[]
   readonly rulesFrom: string, readonly debit: string | null, readonly client: string
   readonly requestKey: string | null, readonly journalId: bigint | null, readonly returnedAtMs: number | null
+  /** Of which it took one, on its day. */
+  readonly quota: string | null
   /** What was remembered before it; null where that was not noted. */
   readonly before: { readonly state: unknown } | null
 }
@@ -91,7 +119,7 @@ const found = `
   select event_no as "eventNo", e.key, service, event, content, subject, bucket, card_id as "cardId",
     place_id as "placeId", terminal, at as "atMs", said_at as "saidAtMs", outcome, reason, e.why,
     price_fen as "priceFen", steps, parts, rules_from as "rulesFrom", debit, client,
-    e.request_key as "requestKey", e.journal_id as "journalId", returned_at as "returnedAtMs", before,
+    e.request_key as "requestKey", e.journal_id as "journalId", returned_at as "returnedAtMs", before, quota,
     clearing_date as "clearingDate", proposal_id as "proposalId", r.why as "whyBack",
     reversed_at as "reversedAtMs", r.request_key as "requestBack", r.journal_id as "journalBack"
   from service_event e left join service_reversal r on r.party_id = e.party_id and r.key = e.key`
@@ -120,15 +148,15 @@ export async function insertServiceEvent (tx: Tx, partyId: number, row: EventRow
   await tx.query(`
     insert into service_event (party_id, key, service, event, content, subject, bucket, card_id, place_id,
       terminal, at, said_at, outcome, reason, why, price_fen, steps, parts, rules_from, debit, client,
-      request_key, journal_id, returned_at, before)
+      request_key, journal_id, returned_at, before, quota)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-      $22, $23, $24, $25)`, [
+      $22, $23, $24, $25, $26)`, [
     partyId, row.key, row.service, row.event, row.content, row.subject, row.bucket, row.cardId,
     row.placeId, row.terminal, timestamp(row.atMs), timestamp(row.saidAtMs), row.outcome, row.reason,
     row.why, row.priceFen, JSON.stringify(row.steps), JSON.stringify(row.parts), row.rulesFrom, row.debit,
     row.client, row.requestKey, row.journalId,
     row.returnedAtMs === null ? null : timestamp(row.returnedAtMs),
-    row.before === null ? null : JSON.stringify(row.before)])
+    row.before === null ? null : JSON.stringify(row.before), row.quota])
 }
 
 export async function markEventReturned (tx: Tx, partyId: number, key: string, atMs: number): Promise<void> {
@@ -186,8 +214,8 @@ export const isFollowed = async (
 /* ---- comparisons ---- */
 
 /**
- * Events whose price is not what was paid for them, whose purchases are not there, and which were not taken
- * back by what was paid; at most twenty.
+ * Events whose price is not what was paid for them, whose purchases are not there, which were not taken back
+ * by what was paid; quotas of which others were taken than are said. At most twenty.
  */
 export const serviceDifferences = async (tx: Tx | Db): Promise<string[]> =>
   (await tx.query<{ what: string }>(`
@@ -220,4 +248,11 @@ export const serviceDifferences = async (tx: Tx | Db): Promise<string[]> =>
         and t.corrects between p.journal_id and p.journal_id + 9
     where p.others_fen > 0 group by p.party_id, p.key, p.others_fen
     having coalesce(sum(t.amount_fen), 0) <> p.others_fen
+    union all
+    select format('quota %s of %s: %s are taken, %s happened', q.name, q.on_date, q.used, count(e.key))
+    from service_quota q left join service_event e on e.party_id = q.party_id and e.service = q.service
+      and e.quota = q.name and e.outcome = 'approved'
+      and (e.at at time zone 'Asia/Shanghai')::date = q.on_date
+      and not exists (select from service_reversal v where v.party_id = e.party_id and v.key = e.key)
+    group by q.party_id, q.service, q.name, q.on_date, q.used having count(e.key) <> q.used
     limit 20`)).rows.map(({ what }) => what)

@@ -2,12 +2,15 @@
 // so many months, once a day at each spot. What was sold is shared by who was visited. What a pass was sold
 // with stays with it, whatever rules come later.
 import { Type, type Static } from 'typebox'
-import { addDays, startOfDate, type LocalDate } from '../../../runtime/instants.ts'
+import { addDays, localTime, startOfDate, type LocalDate } from '../../../runtime/instants.ts'
 import { limits } from '../../../schemas/limits.ts'
 import { declareService, declined, ownOnly, type Asked, type Decision, type Step } from './service.ts'
 
 const closed = { additionalProperties: false } as const
 const months = (description: string) => Type.Integer({ minimum: 1, maximum: 120, description })
+
+const clock = (description: string) =>
+  Type.String({ pattern: '^(([01]\\d|2[0-3]):[0-5]\\d|24:00)$', description })
 
 const Rules = Type.Object({
   priceFen: Type.Integer({ minimum: 0, maximum: limits.amountFenMax }),
@@ -19,7 +22,12 @@ const Rules = Type.Object({
   spots: Type.Array(Type.String({ pattern: '^[A-Z0-9-]{1,15}$' }), {
     minItems: 1, maxItems: 500, uniqueItems: true, description: 'party codes'
   }),
-  sellerPpm: Type.Integer({ minimum: 0, maximum: 1_000_000, description: 'what the seller keeps of a sale' })
+  sellerPpm: Type.Integer({ minimum: 0, maximum: 1_000_000, description: 'what the seller keeps of a sale' }),
+  quotas: Type.Optional(Type.Array(Type.Object({
+    spot: Type.String({ pattern: '^[A-Z0-9-]{1,15}$' }),
+    from: Type.Optional(clock('the whole day when absent')), until: Type.Optional(clock('not any more then')),
+    entries: Type.Integer({ minimum: 0, maximum: 1_000_000, description: 'with passes, on each day' })
+  }, closed), { maxItems: 5_000, description: 'a spot that has any is open in these slots only' }))
 }, closed)
 type Rules = Static<typeof Rules>
 
@@ -39,10 +47,16 @@ const plain = { said: Type.Object({}, closed), card: true } as const
 export const annualPass = declareService<typeof Rules, State>({
   name: { en: 'Annual pass', zh: '旅游年卡' },
   rules: Rules,
-  rulesWrong: ({ activateWithinMonths, waitDays }) =>
-    (activateWithinMonths === undefined) === (waitDays === undefined)
-      ? { where: '/activateWithinMonths', text: 'either a window or days to wait' }
-      : null,
+  rulesWrong: ({ activateWithinMonths, waitDays, spots, quotas = [] }) => {
+    if ((activateWithinMonths === undefined) === (waitDays === undefined)) {
+      return { where: '/activateWithinMonths', text: 'either a window or days to wait' }
+    }
+    const slots = quotas.map(slotOf)
+    const wrong = slots.findIndex(({ spot, from, until }, place) => !spots.includes(spot) || from >= until ||
+      slots.slice(0, place).some(one => one.spot === spot && one.from < until && from < one.until))
+    const text = 'a slot of another spot, without end, or over one before it'
+    return wrong < 0 ? null : { where: `/quotas/${wrong}`, text }
+  },
   places: ({ spots }) => spots,
   payers: ['online', 'purse'],
   books: ['commerce'],
@@ -59,13 +73,16 @@ export const annualPass = declareService<typeof Rules, State>({
     pass_not_begun: { en: 'The pass has not begun', zh: '年卡尚未生效' },
     pass_over: { en: 'The pass is over', zh: '年卡已过期' },
     spot_unknown: { en: 'The pass does not count here', zh: '该景点不适用年卡' },
+    slot_none: { en: 'No entry with a pass at this time', zh: '当前时段不接待年卡' },
+    slot_full: { en: 'All entries of this slot are taken', zh: '本时段年卡名额已满' },
     used_today: { en: 'Used here today already', zh: '今日已在此景点使用' }
   },
   texts: {
     price: { en: 'annual pass', zh: '年卡' },
     window: { en: 'begins by itself on {date}', zh: '最迟 {date} 自动生效' },
     valid: { en: 'from {from} until the beginning of {until}', zh: '有效期 {from} 至 {until} 零时' },
-    entered: { en: 'entry at {place}', zh: '{place} 入园' }
+    entered: { en: 'entry at {place}', zh: '{place} 入园' },
+    slot: { en: 'one of {entries} from {from} to {until}', zh: '{from} 至 {until} 时段，名额 {entries}' }
   },
   decide: asked => {
     const state = begun(asked.state ?? nothing, asked.date)
@@ -118,16 +135,31 @@ function activate ({ date }: Asked<Rules, State>, state: State): Decision<State>
   return { reason: null, parts: [], steps: [{ say: 'valid', with: pass, fen: 0 }], state: after }
 }
 
-function enter ({ date, place, rules }: Asked<Rules, State>, state: State): Decision<State> {
+function enter ({ atMs, date, place, rules }: Asked<Rules, State>, state: State): Decision<State> {
   if (!rules.spots.includes(place)) return declined('spot_unknown')
   const pass = state.passes.find(({ from, until }) => from <= date && date < until)
   if (pass === undefined) return declined(whyNone(state, date))
   if (state.used[place] === date) return declined('used_today')
+  const entered: Step = { say: 'entered', with: { place }, fen: 0 }
+  const done = {
+    reason: null, parts: [], steps: [entered], state: { ...state, used: { ...state.used, [place]: date } }
+  } as const
+  const slots = (rules.quotas ?? []).filter(({ spot }) => spot === place).map(slotOf)
+  if (slots.length === 0) return done
+  const time = localTime(atMs).slice(0, 5)
+  const slot = slots.find(({ from, until }) => from <= time && time < until)
+  if (slot === undefined) return declined('slot_none')
+  const { from, until, entries } = slot
   return {
-    reason: null, parts: [], steps: [{ say: 'entered', with: { place }, fen: 0 }],
-    state: { ...state, used: { ...state.used, [place]: date } }
+    ...done, steps: [entered, { say: 'slot', with: { entries, from, until }, fen: 0 }],
+    takes: { name: `${place}/${from}`, most: entries, reason: 'slot_full' }
   }
 }
+
+type Slot = { readonly spot: string, readonly from: string, readonly until: string, readonly entries: number }
+const slotOf = ({ from = '00:00', until = '24:00', ...one }: Omit<Slot, 'from' | 'until'> & {
+  readonly from?: string, readonly until?: string
+}): Slot => ({ ...one, from, until })
 
 function whyNone ({ waiting, passes }: State, date: LocalDate): string {
   if (passes.some(({ from }) => date < from)) return 'pass_not_begun'

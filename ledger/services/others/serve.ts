@@ -14,8 +14,8 @@ import { findCards, type CardRow } from '../../store/cards.ts'
 import { inTransaction, joined, type Tx } from '../../store/db.ts'
 import { readRights } from '../../store/fares.ts'
 import {
-  findServiceEvent, insertServiceEvent, isDebitUsed, lockSubject, markEventReturned, noteSubject,
-  readServiceRules, subjectOfCard, type EventRow, type FoundEvent, type RulesRow
+  findServiceEvent, freeQuota, insertServiceEvent, isDebitUsed, lockSubject, markEventReturned, noteSubject,
+  readServiceRules, subjectOfCard, takeQuota, type EventRow, type FoundEvent, type RulesRow
 } from '../../store/services.ts'
 import { serviceOf } from './declared.ts'
 import { debitOf, giveBack, payByOthers, payOnline, subsidyOf, type ChipDebit, type Till } from './money.ts'
@@ -59,14 +59,21 @@ export async function serve (
       place: wanted.place ?? party, terminal: wanted.terminal ?? null, rules: rules.rules, state,
       facts: await factsOf(till, card, localDate(atMs))
     })
-    const decision = typeof found === 'string' ? { reason: found } : service.decide(await asked())
+    const wish = typeof found === 'string' ? { reason: found } : service.decide(await asked())
+    const quota = wish.reason === null ? wish.takes ?? null : null
+    const place = { partyId, service: name, date: localDate(atMs), name: quota?.name ?? '' }
+    const isFull = quota !== null && !await takeQuota(tx, place, quota.most)
+    const decision = isFull ? { reason: quota.reason } : wish
     const settled = await settle(till, service, partyId, { wanted, decision, card })
+    const isTaken = quota !== null && settled.outcome === 'approved'
+    if (quota !== null && !isFull && !isTaken) await freeQuota(tx, place)
     if (settled.outcome === 'approved' && decision.reason === null) await noteSubject(tx, key, decision.state)
     const row: EventRow = {
       key: wanted.key, service: name, event: wanted.event, content: contentOf(wanted), subject,
       bucket: card?.bucket ?? null, cardId: card?.cardId ?? null, placeId, terminal: wanted.terminal ?? null,
       atMs, saidAtMs: nowMs, rulesFrom: rules.from, debit: wanted.debit?.record ?? null, client,
-      before: settled.outcome === 'approved' ? { state } : null, ...settled
+      quota: isTaken ? quota.name : null, before: settled.outcome === 'approved' ? { state } : null,
+      ...settled
     }
     await insertServiceEvent(tx, partyId, row)
     return replyOf(service, { ...row, takenBack: null }, false)

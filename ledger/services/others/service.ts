@@ -35,6 +35,9 @@ export type Asked<Rules, State> = {
   readonly facts: Facts
 }
 
+/** One of so many of a day, whoever takes them; where all are taken, it is declined for that reason. */
+export type Quota = { readonly name: string, readonly most: number, readonly reason: string }
+
 /** An event that is taken back. */
 export type Undone<State> = {
   readonly event: string, readonly said: Readonly<Record<string, unknown>>
@@ -49,6 +52,7 @@ export type Decision<State> =
   | {
     readonly reason: null, readonly steps: readonly Step[], readonly parts: readonly Part[]
     readonly state: State | null
+    readonly takes?: Quota
   }
 
 export type EventDeclared = {

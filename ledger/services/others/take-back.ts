@@ -11,7 +11,7 @@ import { Refusal } from '../../refusal.ts'
 import { branchesOfParties } from '../../store/branches.ts'
 import { joined, type Tx } from '../../store/db.ts'
 import {
-  currentSubject, findServiceEvent, insertServiceReversal, isFollowed, lockSubject, noteSubject,
+  currentSubject, findServiceEvent, freeQuota, insertServiceReversal, isFollowed, lockSubject, noteSubject,
   type FoundEvent
 } from '../../store/services.ts'
 import { serviceOf } from './declared.ts'
@@ -42,6 +42,10 @@ export const serviceReversalKind: ProposalKind = {
   carryOut: async (tx, ledger, body: ServiceReversal, how) => {
     const { proposalId, startedBy, approvedBy, reason, atMs } = how
     const { event, key, state, chip, till, partyId, clearingDate } = await standing(tx, ledger, body)
+    if (event.quota !== null) {
+      const date = localDate(event.atMs)
+      await freeQuota(tx, { partyId, service: event.service, date, name: event.quota })
+    }
     const requestKey = event.requestKey === null
       ? null
       : await payBackOnline(till, { client: event.client, of: event.requestKey, key: event.key })
