@@ -33,11 +33,11 @@ t.test('what is paid in is rode, paid out, kept or held', async t => {
   const [one, again, other] = [1, 1, 2].map(seed => JSON.stringify(planLives({ cards: 9, seed }, [])))
   t.equal(one, again, 'a seed is the same lives again')
   t.not(one, other)
-  t.throws(() => planLives({ cards: 1_000, seed: 1 }, []), { message: /300 at most/ })
+  t.throws(() => planLives({ cards: 1_000, seed: 1 }, []), { message: /240 at most/ })
 })
 
 t.test('what cannot be asked for is said', async t => {
-  t.match(await sim('--cards', '0'), { code: 2, words: /--cards 0: a whole number from 1 to 300/ })
+  t.match(await sim('--cards', '0'), { code: 2, words: /--cards 0: a whole number from 1 to 240/ })
   t.match(await sim('--hurry'), { code: 2, words: /--hurry/ })
   t.match(await sim('--help'), { code: 0, words: /usage: npm run sim -- cards/ })
 })

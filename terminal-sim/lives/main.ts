@@ -16,13 +16,13 @@ const help = `cards: lives of cards, from the counter that hands them out to the
 usage: npm run sim -- cards [OPTIONS]
 
 Each card is a virtual one on a real PC/SC reader: handed out (by an application where it is a person's),
-loaded (by cash, or by bank), used, some of them torn off the reader in mid-payment; kept, or given back, or
-broken or lost and replaced, and some of the next ones are given back too. Three days are closed. Then each
-card, each return, each account must be what was added up beforehand, and verify and the auditor look at every
-fen. 1 where anything is not.
+loaded (by cash, or by bank), used, some of them torn off the reader in a load or in a payment; kept, or given
+back, or broken or lost and replaced, and some of the next ones are given back too. Three days are closed.
+Then each card, each return, each account must be what was added up beforehand, and verify and the auditor look
+at every fen. 1 where anything is not.
 
 Options:
-  --cards N    how many; 100, up to 300
+  --cards N    how many; 100, up to 240
   --seed S     the same lives again; 1
   --keep FILE  writes the scenario there
 
@@ -46,7 +46,7 @@ async function main (args: readonly string[]): Promise<number> {
     if (/^\d{1,9}$/.test(text) && Number(text) >= 1 && Number(text) <= most) return Number(text)
     throw new RangeError(`--${name} ${text}: a whole number from 1 to ${most} is wanted`)
   }
-  const options = { cards: whole('cards', values.cards, 300), seed: whole('seed', values.seed, 999_999_999) }
+  const options = { cards: whole('cards', values.cards, 240), seed: whole('seed', values.seed, 999_999_999) }
   const dir = mkdtempSync(join(tmpdir(), 'cc-lives-'))
   try {
     const fixtures = ['fixtures.yaml', 'fares.yaml'].map(name =>
@@ -69,11 +69,12 @@ async function main (args: readonly string[]): Promise<number> {
 }
 
 function account (totals: Lives['totals']): string {
-  const { cards, fates, torn, cashFen, bankFen, depositsFen, ridesFen, paidFen, keptFen } = totals
-  const { chipsFen, depositsLeftFen } = totals
+  const { cards, fates, torn, tornLoads: [before, after], cashFen, bankFen, depositsFen } = totals
+  const { ridesFen, paidFen, keptFen, chipsFen, depositsLeftFen } = totals
   return [
     `${cards} cards: ${Object.entries(fates).map(([fate, count]) => `${count} ${fate}`).join(', ')}`,
-    `${torn} were torn off the reader in a payment`,
+    `${torn} were torn off the reader in a payment, ${before + after} in a load: ` +
+      `${after} after the chip had committed to it, ${before} before`,
     `paid in ${showYuan(cashFen)}, ${showYuan(bankFen)} by bank and ${showYuan(depositsFen)} of deposits`,
     `rode ${showYuan(ridesFen)}, got back ${showYuan(paidFen)}, deposits kept ${showYuan(keptFen)}`,
     `hold ${showYuan(chipsFen)} on chips and ${showYuan(depositsLeftFen)} of deposits`

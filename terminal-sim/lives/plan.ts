@@ -21,6 +21,8 @@ type Life = {
   readonly isByBank: boolean
   /** Where the card leaves the reader on its first ride; it is held there again at once. */
   readonly torn: 'before debit' | 'after debit' | null
+  /** The same on its first load: whether the chip had committed to it decides what the next hold does. */
+  readonly tornLoad: 'before credit' | 'after credit' | null
   /** Of the next card. */
   readonly isReturnedLater: boolean
 }
@@ -30,7 +32,8 @@ export type Lives = {
   /** Of all holders together: what they paid in is what they rode, got back and hold. */
   readonly totals: {
     readonly cards: number, readonly fates: Readonly<Record<Fate, number>>
-    readonly torn: number
+    /** In a payment, and in a load: before the chip committed to it, and after. */
+    readonly torn: number, readonly tornLoads: readonly [before: number, after: number]
     /** Over a counter, and by bank. */
     readonly cashFen: number, readonly bankFen: number
     readonly depositsFen: number, readonly ridesFen: number
@@ -57,7 +60,8 @@ function drawLife (random: Random, no: number): Life {
     fate: type === 'anonymous' && (fate === 'lost' || fate === 'found') ? 'keeps' : fate,
     cashFen: 1_000 * random.int(1, 9), rides: random.int(1, 3), isReturnedLater: random.chance(0.5),
     isByBank: random.chance(0.2),
-    torn: random.pick([null, null, null, 'before debit', 'after debit'] as const)
+    torn: random.pick([null, null, null, 'before debit', 'after debit'] as const),
+    tornLoad: random.pick([null, null, 'before credit', 'after credit'] as const)
   }
 }
 
@@ -111,6 +115,9 @@ function totalsOf (lives: readonly Life[], ends: readonly End[]): Lives['totals'
     fates: Object.fromEntries(fates.map(fate =>
       [fate, lives.filter(life => life.fate === fate).length])) as Record<Fate, number>,
     torn: lives.filter(life => life.torn !== null).length,
+    tornLoads: [
+      lives.filter(life => life.tornLoad === 'before credit').length,
+      lives.filter(life => life.tornLoad === 'after credit').length],
     cashFen: sum(lives.map(life => life.isByBank ? 0 : life.cashFen)),
     bankFen: sum(lives.map(life => life.isByBank ? life.cashFen : 0)),
     depositsFen, ridesFen: sum(ends.map(end => end.ridesFen)),
@@ -136,6 +143,8 @@ function scenarioOf (
   const byBank = lives.filter(life => life.isByBank)
   const top = (card: string, more: object): Step =>
     ({ at: clock.next(), load: { card, lane: 'KIO-1', ...more } })
+  /** A card whose load was torn is held to the reader once more. */
+  const again = (card: string): Step => ({ at: clock.next(), tap: { card, lane: 'KIO-1' } })
   const replace = (life: Life, more: object): Step =>
     ({ at: clock.next(), replace_card: { card: life.card, to: life.next, ...more } })
   const move = ({ card }: Life, move: string, by: string): Step => ({ move_card: { card, move, by } })
@@ -149,8 +158,11 @@ function scenarioOf (
         { at: clock.next(), issue_to: { person: named[0]?.person, card: named[0]?.card } },
         ...named.slice(1).map(({ person, card }) => ({ issue_to: { person, card } })),
         ...byBank.length === 0 ? [] : paidByBank(byBank, clock.next()),
-        ...lives.map(({ card, cashFen, isByBank }) =>
-          top(card, isByBank ? { pending: true } : { amount: showYuan(cashFen) })),
+        ...lives.flatMap(({ card, cashFen, isByBank, tornLoad }) => {
+          const first = isByBank ? { pending: true } : { amount: showYuan(cashFen) }
+          if (tornLoad === null) return [top(card, first)]
+          return [top(card, { ...first, torn: tornLoad }), again(card)]
+        }),
         ...lives.flatMap(({ card, torn }) => torn === null ? [] : [ride(card, { torn }), ride(card)]),
         ...[1, 2, 3].flatMap(nth => lives
           .filter(({ rides, torn }) => rides >= nth && (nth > 1 || torn === null))
@@ -269,7 +281,7 @@ function clockOf (): { next: () => string, morning: () => string } {
   return {
     next: () => {
       minute += 1
-      if (minute >= 24 * 60) throw new RangeError('the day is not long enough for so many cards: 300 at most')
+      if (minute >= 24 * 60) throw new RangeError('the day is not long enough for so many cards: 240 at most')
       return text()
     },
     morning: () => {

@@ -1,5 +1,6 @@
 // when: a card is tapped on a real reader, gets value there, or is torn off while it works.
 import { Type } from 'typebox'
+import type { TapView } from '../../../schemas/gateway.ts'
 import { disturbances, tornMoments, type Readers, type Torn } from '../readers.ts'
 import { name, oneOf, yes, yuan } from '../values.ts'
 import { StepError, whenVerb } from '../verb.ts'
@@ -30,6 +31,7 @@ export const tap = whenVerb({
       act: async () => {
         const told = await readersOf(world).tap(lane, card, { torn, amountFen: amount, stop })
         world.answers.set(as ?? 'last tap', told)
+        await rememberLoad(world, card, told)
       }
     }
   ]
@@ -58,13 +60,18 @@ export const load = whenVerb({
         const told = await readersOf(world).load(
           lane, card, { amountFen: amount, source, reference, torn, disturbed })
         world.answers.set(as ?? 'last tap', told)
-        if (told.reason !== 'loaded') return
-        const counter = (await readersOf(world).inspect(card))?.purse.offlineCounter ?? 0
-        known(world.chips, 'card', card).loads.push({ counter, amountFen: Number(told.amountFen) })
+        await rememberLoad(world, card, told)
       }
     }
   ]
 })
+
+/** For the auditor, who knows what chips were given: also where a torn load is complete at the next hold. */
+async function rememberLoad (world: World, card: string, { reason, amountFen }: TapView): Promise<void> {
+  if (reason !== 'loaded' && reason !== 'loaded_before') return
+  const counter = (await readersOf(world).inspect(card))?.purse.offlineCounter ?? 0
+  known(world.chips, 'card', card).loads.push({ counter, amountFen: Number(amountFen) })
+}
 
 function readersOf ({ readers }: World): Readers {
   if (readers !== null) return readers
