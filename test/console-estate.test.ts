@@ -1,10 +1,12 @@
 // Terminals on a list, on a map and one by one; files to take away whose sums are those of the screen; the
 // audit log by its hours. In a real browser on a real ledger.
 import t from 'tap'
+import { buildConsole } from '../bin/build-console.ts'
 import { consoleCity, employ, markup } from './support/console-city.ts'
 import { barriers, hasBrowser, openWindow, signIn, startBrowser } from './support/browser.ts'
 import { startDoors, type Door } from './support/ledger-http.ts'
-import { D } from './support/small-city.ts'
+import { bankAccounts, city, debit, settleDay } from './support/settling.ts'
+import { D, D1, card, deliver, smallCity } from './support/small-city.ts'
 
 t.setTimeout(300_000)
 const doors = await startDoors()
@@ -108,6 +110,32 @@ t.test('what is taken away has the sums of the screen', { skip }, async t => {
   for (const sum of shown) t.ok(last.includes(sum), `${sum} of the screen is in ${head}\n${last.join()}`)
   t.match((await door.ok('inspector', 'GET', '/v1/audit?action=export')).items,
     [{ by: 'clerk', subject: /positions/ }], 'who took it stands in the log')
+  t.strictSame(window.complaints(), [])
+  await window.close()
+  await door.close()
+})
+
+t.test('a net position says what earlier dates left open', { skip }, async t => {
+  const parties = smallCity([]).parties?.map(one =>
+    one.code === 'BUS' ? { ...one, settleFromFen: 6_000 } : one)
+  const door = await doors.open('2026-03-02T12:00:00+08:00', { consoleFolder: await buildConsole() })
+  await door.ok('registrar', 'PUT', '/v1/registry', city([card(0)], { bankAccounts, parties: parties ?? [] }))
+  await deliver(door, 'monday-1', [debit(0, 1), debit(0, 2), debit(0, 3)])
+  door.clock.set(Date.parse('2026-03-03T01:00:00+08:00'))
+  await settleDay(door, D)
+  await deliver(door, 'tuesday-1', [debit(0, 4, 'B1', 180, 10_000, { dateTime: '20260303003000' })])
+  door.clock.set(Date.parse('2026-03-04T01:00:00+08:00'))
+  await settleDay(door, D1)
+  const window = await openWindow(browser, door, `/console/positions/${D1}/BUS/commerce`)
+  const { page } = window
+  await signIn(window, 'clerk')
+  const net = page.locator('dl.facts div', { hasText: '净额' }).locator('dd')
+  const carried = page.locator('dl.facts div', { hasText: '前期结转' }).locator('dd')
+  await carried.waitFor()
+  // 3 × 1.80 less 0.30 %, rounded to the fen, were below 60.00; from Tuesday on BUS pays 90 %.
+  t.match([await net.innerText(), await carried.innerText()], [/0\.18/, /5\.38/])
+  await page.goto(page.url().replace(D1, D))
+  t.match(await carried.innerText(), /0\.00/, 'nothing came before Monday')
   t.strictSame(window.complaints(), [])
   await window.close()
   await door.close()

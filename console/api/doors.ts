@@ -2,7 +2,9 @@
 // with.
 import type { AlertView } from '../../schemas/alert.ts'
 import type { CardStatement } from '../../schemas/account.ts'
-import type { BlacklistEntry, CardDetail, CardView, DayView, Instruction } from '../../schemas/api.ts'
+import type {
+  BlacklistEntry, CardDetail, CardView, DayState, DayView, Instruction, Statement
+} from '../../schemas/api.ts'
 import type { BlockView } from '../../schemas/card-block.ts'
 import type { CardOrderView, NewCardOrder, PinLetter } from '../../schemas/card-order.ts'
 import type { CardJourneysView } from '../../schemas/fares.ts'
@@ -43,6 +45,16 @@ async function allOf<Item> (ask: (after: string | null) => Promise<Page<Item>>):
   return { items, isCut: true }
 }
 
+const beforeStatements: readonly DayState[] = ['OPEN', 'CUT', 'VERIFIED']
+
+/** What earlier dates had left open when the statement was issued; null before there is one. */
+async function carriedFen ({ date, party, book }: Whose): Promise<{ readonly fen: number } | null> {
+  const { state } = await get<DayView>(`/v1/days/${date}`)
+  if (beforeStatements.includes(state)) return null
+  const { carriedFen: fen = 0 } = await get<Statement>(pathOf(`/v1/statements/${party}/${date}`, { book }))
+  return { fen }
+}
+
 export const looks = {
   session: () => get<OwnSession>('/v1/session'),
   days: (before: string | null) => get<Page<DayView>>(pathOf('/v1/days', { before, limit: '14' })),
@@ -50,6 +62,7 @@ export const looks = {
   day: (date: string) => get<DayView>(`/v1/days/${date}`),
   positions: (date: string) => get<Page<TracedPosition>>(pathOf(`/v1/positions/${date}`, { limit: most })),
   position: ({ date, party, book }: Whose) => get<TracedPosition>(`/v1/positions/${date}/${party}/${book}`),
+  carried: carriedFen,
   instructions: (date: string) => get<Page<Instruction>>(pathOf(`/v1/instructions/${date}`, { limit: most })),
   batches: ({ date, party, book }: Whose, after: string | null) =>
     get<Page<PositionBatch>>(pathOf(`/v1/positions/${date}/${party}/${book}/batches`, { after, limit })),

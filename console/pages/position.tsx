@@ -15,6 +15,7 @@ export function PositionPage (
   const { words: { trace: words, positions }, format } = useWords()
   const about = `${date} ${party} ${book}`
   const { data, error, again } = useLook(() => looks.position(whose), about)
+  const { data: carried } = useLook(() => looks.carried(whose), about)
   const list = useList(place => looks.batches(whose, place), about)
   const columns: Columns<PositionBatch> = [
     {
@@ -42,7 +43,8 @@ export function PositionPage (
           [positions.commission, <Yuan key='commission' fen={data.commissionFen} />],
           [positions.loads, <Yuan key='loads' fen={data.loadsFen} />],
           [positions.adjustments, <Yuan key='adjustments' fen={data.adjustmentsFen} />],
-          [positions.net, <Yuan key='net' fen={data.netFen} />]
+          [positions.net, <Yuan key='net' fen={data.netFen} />],
+          ...carried === null ? [] : [[positions.carried, <Yuan key='carried' fen={carried.fen} />] as const]
         ]}
         />
       )}

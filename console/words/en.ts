@@ -63,6 +63,7 @@ export const en: Words = {
     heading: date => `Clearing and nets: ${date}`, party: 'Party', book: 'Book', claims: 'Claims',
     commission: 'Commission',
     loads: 'Loads taken', loadCommission: 'Load comm.', adjustments: 'Adjustments', net: 'Net', sum: 'Sum',
+    carried: 'Carried over from earlier dates',
     chart: 'Net of each party', pays: 'pays', receives: 'receives', instructions: 'Payment instructions',
     instruction: 'Instruction', direction: 'Direction', amount: 'Amount', state: 'State', account: 'Account',
     pay: 'pay',

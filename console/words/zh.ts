@@ -60,7 +60,7 @@ export const zh = {
   },
   positions: {
     heading: (date: string) => `清分与净额：${date}`, party: '参与方', book: '账簿', claims: '应收', commission: '手续费',
-    loads: '代收充值', loadCommission: '充值佣金', adjustments: '调整', net: '净额', sum: '合计',
+    loads: '代收充值', loadCommission: '充值佣金', adjustments: '调整', net: '净额', sum: '合计', carried: '前期结转',
     chart: '各方净额', pays: '应付', receives: '应收', instructions: '划款指令', instruction: '指令号', direction: '方向',
     amount: '金额', state: '状态', account: '账户', pay: '付款', collect: '收款',
     states: { sent: '已发送', confirmed: '已到账', returned: '退回', void: '作废' }
