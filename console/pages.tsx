@@ -7,6 +7,7 @@ import { BankPage } from './pages/bank.tsx'
 import { BatchPage } from './pages/batch.tsx'
 import { CardPage } from './pages/card.tsx'
 import { CardsPage } from './pages/cards.tsx'
+import { CasesPage } from './pages/cases.tsx'
 import { DayPage } from './pages/day.tsx'
 import { DisputePage } from './pages/dispute.tsx'
 import { DisputesPage } from './pages/disputes.tsx'
@@ -38,6 +39,7 @@ const menu: readonly Row[] = [
   { name: 'exceptions', path: '/exceptions' },
   { name: 'approvals', path: '/approvals' },
   { name: 'cards', path: '/cards' },
+  { name: 'cases', path: '/cases', roles: ['clerk', 'hotline', 'approver', 'auditor'] },
   { name: 'disputes', path: '/disputes' },
   { name: 'reconciliation', path: '/reconciliation' },
   { name: 'bank', path: '/bank' },
@@ -91,6 +93,7 @@ function pageAt ({ pieces: [first = '', a = '', b = '', c = ''], query }: Addres
     case 'batches': return <BatchPage batch={a} party={query.get('party')} book={query.get('book')} />
     case 'lines': return <RawLinePage delivery={a} line={b} />
     case 'cards': return a === '' ? <CardsPage /> : <CardPage card={a} tab={b} />
+    case 'cases': return <CasesPage />
     case 'disputes': return a === '' ? <DisputesPage /> : <DisputePage id={a} />
     case 'alerts': return <AlertsPage />
     case 'exceptions': return <ExceptionsPage />

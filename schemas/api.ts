@@ -231,7 +231,9 @@ export const Card = Type.Object({
 }, { ...closed, $id: 'Card' })
 export type Card = Static<typeof Card>
 
-const WorkingDays = Type.Integer({ minimum: 1, maximum: 366, description: 'working days it takes at most' })
+const workingDays = (description: string) =>
+  Type.Integer({ minimum: 1, maximum: 366, description: `working days ${description}` })
+const WorkingDays = workingDays('it takes at most')
 
 export const Policies = Type.Object({
   lateDays: Type.Integer({ minimum: 0, maximum: 3_650 }),
@@ -311,7 +313,10 @@ export const Policies = Type.Object({
   }),
   disputeRaiseDays: WorkingDays,
   disputeAnswerDays: WorkingDays,
-  disputeEscalateDays: WorkingDays
+  disputeEscalateDays: WorkingDays,
+  caseAnswerDays: workingDays('in which what a resident asks for is answered'),
+  complaintDays: workingDays('in which a complaint is answered'),
+  caseRedDays: workingDays('so long behind its day a case shows red')
 }, { ...closed, $id: 'Policies' })
 export type Policies = Static<typeof Policies>
 
@@ -355,7 +360,10 @@ export const defaultPolicies: Policies = {
   unreadableReturnDays: 4,
   disputeRaiseDays: 30,
   disputeAnswerDays: 10,
-  disputeEscalateDays: 10
+  disputeEscalateDays: 10,
+  caseAnswerDays: 10,
+  complaintDays: 5,
+  caseRedDays: 5
 }
 
 export const Holiday = Type.Object({

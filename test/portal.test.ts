@@ -4,7 +4,10 @@
 import t from 'tap'
 import { buildConsole } from '../bin/build-console.ts'
 import { cardKey } from '../schemas/record.ts'
-import { barriers, hasBrowser, openWindow, startBrowser, tabTo, type Window } from './support/browser.ts'
+import {
+  barriers, hasBrowser, openWindow, signIn, startBrowser, tabTo, type Window
+} from './support/browser.ts'
+import { markup } from './support/console-city.ts'
 import { startDoors, type Door } from './support/ledger-http.ts'
 import { cardOf } from './support/posting.ts'
 import { li, portalCity } from './support/portal-city.ts'
@@ -121,6 +124,86 @@ t.test('what it cost and why; another person\'s card in the address', { skip }, 
   await door.close()
 })
 
+t.test('asked for on a telephone, decided by two of the staff', { skip }, async t => {
+  const door = await opened()
+  const window = await enterBy(door, `/my${place}/journeys`)
+  const { page } = window
+  await page.getByRole('button', { name: '补登出站' }).click()
+  const ask = page.getByRole('dialog')
+  await ask.getByLabel('下车站点').fill('X1')
+  await ask.getByLabel('下车时间').fill('2026-03-02T11:20')
+  await ask.getByLabel('情况说明').fill(`the reader was dark ${markup}`)
+  await ask.getByRole('button', { name: '补登出站' }).click()
+  await page.getByRole('status').filter({ hasText: '已提交' }).waitFor()
+  await page.getByRole('button', { name: '补登出站' }).click()
+  await ask.getByLabel('下车站点').fill('X1')
+  await ask.getByLabel('情况说明').fill('the reader was dark again')
+  await ask.getByRole('button', { name: '补登出站' }).click()
+  await page.getByRole('alert').filter({ hasText: '不满足条件' }).waitFor()
+  await page.keyboard.press('Escape')
+  await page.getByRole('link', { name: '余额与使用' }).click()
+  const use = page.getByRole('listitem').filter({ hasText: '08:00:00' })
+  await use.getByRole('button', { name: '申请退款' }).click()
+  await ask.getByLabel('金额（元）').fill('1')
+  await ask.getByLabel('情况说明').fill('the bus turned back half way')
+  await ask.getByRole('button', { name: '申请退款' }).click()
+  await page.getByRole('status').filter({ hasText: '已提交' }).waitFor()
+
+  // By keyboard alone: a complaint.
+  await tabTo(page, '办事')
+  await page.keyboard.press('Enter')
+  await page.getByText('5 个工作日内').waitFor()
+  await tabTo(page, '我要投诉')
+  await page.keyboard.press('Enter')
+  await tabTo(page, '情况说明（至少 10 个字符）')
+  await page.keyboard.type('the driver did not stop at all')
+  await tabTo(page, '我要投诉')
+  await page.keyboard.press('Enter')
+  await page.getByText('编号 3').waitFor()
+  t.equal(await page.locator('main img, main script').count(), 0, 'markup is text')
+
+  const clerk = await openWindow(browser, door, '/console/cases')
+  await signIn(clerk, 'clerk')
+  for (const kind of ['补登出站', '申请退款']) {
+    const row = clerk.page.getByRole('row').filter({ hasText: kind })
+    await row.getByRole('button', { name: '同意', exact: true }).click()
+    await clerk.page.getByRole('dialog').getByRole('button', { name: '同意', exact: true }).click()
+    await row.filter({ hasText: '审核中' }).waitFor()
+  }
+  t.equal(await clerk.page.locator('main img, main script').count(), 0, 'markup is text here too')
+  await clerk.page.getByRole('button', { name: '答复', exact: true }).click()
+  await clerk.page.getByRole('dialog').getByLabel('答复').fill('he was told, and is sorry')
+  await clerk.page.getByRole('dialog').getByRole('button', { name: '答复', exact: true }).click()
+  await clerk.page.getByRole('status').filter({ hasText: '已答复' }).waitFor()
+  t.strictSame(await barriers(clerk.page), [])
+  await clerk.page.getByRole('button', { name: 'English' }).click()
+  await clerk.page.getByRole('heading', { level: 1, name: 'Residents' }).waitFor()
+  t.strictSame(clerk.complaints(), [])
+  await clerk.close()
+
+  const approver = await openWindow(browser, door, '/console/approvals')
+  await signIn(approver, 'approver-1')
+  for (const kind of ['exit_decision', 'refund']) {
+    await approver.page.getByRole('row').filter({ hasText: kind }).getByRole('button').first().click()
+    await approver.page.getByRole('dialog').getByRole('button', { name: '同意' }).click()
+    await approver.page.getByRole('dialog').waitFor({ state: 'detached' })
+  }
+  t.strictSame(approver.complaints(), [])
+  await approver.close()
+  await door.ledger.watch.catchUp()
+
+  await page.reload()
+  await page.getByText('he was told, and is sorry').waitFor()
+  t.equal(await page.getByText('已同意').count(), 2)
+  await page.getByRole('link', { name: '我的卡' }).click()
+  // 6.00 were paid, 3.80 are due.
+  await page.getByText('有 2.20 元待写入卡内').waitFor()
+  await page.getByText('已退还 1.00 元').waitFor()
+  t.strictSame(window.complaints(), [])
+  await window.close()
+  await door.close()
+})
+
 t.test('every page in both languages: no barriers, no wider than a telephone', { skip }, async t => {
   const door = await opened()
   const outside = await openWindow(browser, door, '/my/activate')
@@ -131,6 +214,7 @@ t.test('every page in both languages: no barriers, no wider than a telephone', {
   const { page } = window
   const pages = {
     '/': ['您好', 'Hello'], '/account': ['账号', 'Account'], [place]: ['卡片尾号', 'Card ending'],
+    '/cases': ['办事', 'Requests'],
     [`${place}/journeys`]: ['卡片尾号', 'Card ending'], [`${place}/services`]: ['卡片尾号', 'Card ending']
   }
   for (const [path, [zh = '', en = '']] of Object.entries(pages)) {

@@ -17,6 +17,8 @@ const never: readonly (readonly [route: RegExp, reasons: readonly string[], why:
     'what the house delivers has a name of its own'],
   [/^GET \/v1\/exports\/(?!records)/, ['not_found'], 'one handler for all lists: records alone are of a card'],
   [/^POST \/v1\/webhooks$/, ['not_found'], 'it has just been made'],
+  [/^POST \/v1\/(my\/cases|cases\/:case\/proposal)$/, ['charge_conflict', 'registry_invalid'],
+    'the reference of a refund is the case\'s own; accounts are looked for when it is carried out'],
   [/^POST \/v1\/my\/cards\/:card\/moves$/, ['holder_rule'], 'a person holds named cards'],
   [/^GET \/v1\/my\/cards\/:card\/services$/, ['conditions_not_met'], 'a library without rules is passed over'],
   [/^POST \/v1\/library\/:party\/payments$/, ['other_branch', 'amount_wrong', 'cannot_return_twice'],

@@ -7,6 +7,7 @@ import type {
 } from '../../schemas/api.ts'
 import type { BlockView } from '../../schemas/card-block.ts'
 import type { CardOrderView, NewCardOrder, PinLetter } from '../../schemas/card-order.ts'
+import type { CaseAnswer, CaseView } from '../../schemas/case.ts'
 import type { CardJourneysView } from '../../schemas/fares.ts'
 import type { LoadView } from '../../schemas/load.ts'
 import type { DisputeRequest, DisputeView, RefundReply, RefundRequest } from '../../schemas/redress.ts'
@@ -85,6 +86,8 @@ export const looks = {
     get<Page<BlockView>>(pathOf('/v1/card-blocks', { card, before, limit })),
   disputes: (query: Query, before: string | null) =>
     get<Page<DisputeView>>(pathOf('/v1/disputes', { ...query, before, limit })),
+  cases: (state: string, before: string | null) =>
+    get<Page<CaseView>>(pathOf('/v1/cases', { state, before, limit })),
   dispute: (id: string) => get<DisputeView>(`/v1/disputes/${id}`),
   alerts: (query: Query, before: string | null) =>
     get<Page<AlertView>>(pathOf('/v1/alerts', { ...query, before, limit })),
@@ -152,6 +155,9 @@ export const deeds = {
     call<DisputeView>('POST', `/v1/disputes/${id}/decision`, { json: { accepts, words }, key }),
   escalateDispute: (id: number, words: string, key: string) =>
     call<DisputeView>('POST', `/v1/disputes/${id}/escalation`, { json: { words }, key }),
+  takeUpCase: (no: number, key: string) => call<CaseView>('POST', `/v1/cases/${no}/proposal`, { key }),
+  answerCase: (no: number, outcome: CaseAnswer['outcome'], words: string, key: string) =>
+    call<CaseView>('POST', `/v1/cases/${no}/answer`, { json: { outcome, words }, key }),
   handleEvent: (event: number, note: string, key: string) =>
     call<void>('POST', `/v1/terminals/events/${event}/handled`, { json: { note }, key }),
   reconcile: (date: string) => call<{ items: readonly RunView[] }>('POST', `/v1/reconciliation/${date}`, {}),

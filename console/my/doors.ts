@@ -1,8 +1,9 @@
 // The doors of the ledger that residents ask at, by name.
+import type { CaseOptions, NewCase, OwnCase } from '../../schemas/case.ts'
 import type { IdentityDocument } from '../../schemas/holder.ts'
 import type { ownMoves, OwnCardView, OwnJourneys, OwnOverview, OwnServices } from '../../schemas/own.ts'
 import type { ResidentSession } from '../../schemas/resident.ts'
-import { call, get, pathOf } from '../api/client.ts'
+import { call, get, pathOf, type Page } from '../api/client.ts'
 
 const card = (of: string, what = ''): string => `/v1/my/cards/${encodeURIComponent(of)}${what}`
 
@@ -12,7 +13,10 @@ export const looks = {
   card: async (of: string) => await get<OwnCardView>(card(of)),
   journeys: async (of: string, from: string, until: string) =>
     await get<OwnJourneys>(pathOf(card(of, '/journeys'), { from, until })),
-  services: async (of: string) => await get<OwnServices>(card(of, '/services'))
+  services: async (of: string) => await get<OwnServices>(card(of, '/services')),
+  caseOptions: async () => await get<CaseOptions>('/v1/my/case-options'),
+  cases: async (before: string | null) =>
+    await get<Page<OwnCase>>(pathOf('/v1/my/cases', { before, limit: '20' }))
 }
 
 export const deeds = {
@@ -24,5 +28,8 @@ export const deeds = {
   changePassword: async (old: string, wanted: string) =>
     await call<undefined>('PUT', '/v1/my/session/password', { json: { old, wanted } }),
   move: async (of: string, move: typeof ownMoves[number], key: string) =>
-    await call<OwnCardView>('POST', card(of, '/moves'), { json: { move }, key })
+    await call<OwnCardView>('POST', card(of, '/moves'), { json: { move }, key }),
+  file: async (filed: NewCase, key: string) =>
+    await call<OwnCase>('POST', '/v1/my/cases', { json: filed, key }),
+  withdraw: async (no: number) => await call<OwnCase>('DELETE', `/v1/my/cases/${no}`, {})
 }

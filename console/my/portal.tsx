@@ -6,6 +6,7 @@ import { keptLanguage, keepLanguage, type Language } from '../words/language.ts'
 import { useWords, WordsOf } from '../words/words.tsx'
 import { AccountPage } from './pages/account.tsx'
 import { CardPage } from './pages/card.tsx'
+import { CasesPage } from './pages/cases.tsx'
 import { HomePage } from './pages/home.tsx'
 import { ActivationPage, SignInPage } from './pages/sign-in.tsx'
 import { ResidentDoor, useResident } from './session.tsx'
@@ -32,7 +33,7 @@ function Inside () {
   return address.pieces[0] === 'activate' ? <ActivationPage /> : <SignInPage />
 }
 
-const menu = [['cards', '/'], ['account', '/account']] as const
+const menu = [['cards', '/'], ['cases', '/cases'], ['account', '/account']] as const
 
 function Frame ({ address }: { readonly address: Address }) {
   const { words } = useWords()
@@ -57,6 +58,7 @@ function Frame ({ address }: { readonly address: Address }) {
 function pageAt ({ pieces: [first = '', a = '', b = ''] }: Address): ReactNode {
   switch (first) {
     case 'cards': return a === '' ? <HomePage /> : <CardPage card={a} tab={b} />
+    case 'cases': return <CasesPage />
     case 'account': return <AccountPage />
     default: return <HomePage />
   }

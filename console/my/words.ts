@@ -8,7 +8,7 @@ type Widen<T> = {
 
 const zh = {
   title: '我的市民卡',
-  pages: { cards: '我的卡', account: '账号' },
+  pages: { cards: '我的卡', cases: '办事', account: '账号' },
   signIn: {
     heading: '登录', kind: '证件类型', number: '证件号码', password: '密码', go: '登录', first: '首次使用或忘记密码',
     firstWhy: '请携带证件到服务网点领取激活码，激活码七天内有效，只能使用一次。', code: '激活码', wanted: '新密码（至少 12 个字符）',
@@ -39,6 +39,19 @@ const zh = {
     deposit: '押金', dueOn: '应还', overdue: '已逾期', fine: '滞纳金', passes: '旅游年卡', noPasses: '没有年卡。',
     valid: (from: string, until: string) => `${from} 起，${until} 零时止`, begins: (on: string) => `未激活，${on} 自动生效`
   },
+  cases: {
+    heading: '办事', progress: '办理进度', none: '没有申请或投诉。', consult: '咨询与申请', complain: '我要投诉',
+    filed: '已提交，可在“办事”中查看进度。',
+    why: '情况说明（至少 10 个字符）', withdraw: '撤回', withdrawWhy: '撤回后可重新提交。', withdrawn: '已撤回。',
+    stop: '下车站点', at: '下车时间', amount: '金额（元）', no: (no: number) => `编号 ${no}`,
+    until: (on: string) => `将于 ${on} 前答复`,
+    days: (days: number) => `${days} 个工作日内`,
+    where: { missing_exit: '在卡片的“行程”中申请。', refund: '在卡片的“最近使用”中申请。', lift_loss: '在已挂失的卡片中申请。' },
+    kinds: { missing_exit: '补登出站', refund: '申请退款', lift_loss: '解除正式挂失', complaint: '投诉' },
+    states: {
+      filed: '已受理', deciding: '审核中', granted: '已同意', refused: '未同意', answered: '已答复', withdrawn: '已撤回'
+    }
+  },
   account: {
     heading: '账号', password: '修改密码', old: '当前密码', wanted: '新密码（至少 12 个字符）', save: '保存',
     saved: '密码已修改，其他登录均已退出。'
@@ -48,7 +61,7 @@ export type MyWords = Widen<typeof zh>
 
 const en: MyWords = {
   title: 'My Citizen Card',
-  pages: { cards: 'My cards', account: 'Account' },
+  pages: { cards: 'My cards', cases: 'Requests', account: 'Account' },
   signIn: {
     heading: 'Sign in', kind: 'Document', number: 'Number of the document', password: 'Password',
     go: 'Sign in',
@@ -92,6 +105,27 @@ const en: MyWords = {
     owed: 'Owed', deposit: 'Deposit', dueOn: 'due', overdue: 'overdue', fine: 'fine', passes: 'Annual passes',
     noPasses: 'No annual pass.', valid: (from, until) => `from ${from} until the beginning of ${until}`,
     begins: on => `not begun; begins by itself on ${on}`
+  },
+  cases: {
+    heading: 'Requests', progress: 'How they stand', none: 'You have asked for nothing.',
+    consult: 'What you can ask for', complain: 'Complain',
+    filed: 'It is filed: see Requests for how it stands.',
+    why: 'What happened (10 characters or more)', withdraw: 'Take it back',
+    withdrawWhy: 'It can be asked for again afterwards.', withdrawn: 'It is taken back.',
+    stop: 'Where you got off', at: 'When you got off', amount: 'Amount (yuan)', no: no => `No. ${no}`,
+    until: on => `to be answered by ${on}`, days: days => `within ${days} working days`,
+    where: {
+      missing_exit: 'Ask for it at the journey of your card.', refund: 'Ask for it at the use of your card.',
+      lift_loss: 'Ask for it at the card that is reported lost.'
+    },
+    kinds: {
+      missing_exit: 'A missing exit', refund: 'A refund', lift_loss: 'The loss report lifted',
+      complaint: 'A complaint'
+    },
+    states: {
+      filed: 'filed', deciding: 'being decided', granted: 'granted', refused: 'refused', answered: 'answered',
+      withdrawn: 'taken back'
+    }
   },
   account: {
     heading: 'Account', password: 'Change the password', old: 'Present password',

@@ -1,7 +1,7 @@
 // Words about cards, disputes and alerts in English.
 import type { Words } from './zh.ts'
 
-export const enCards: Pick<Words, 'card' | 'disputes' | 'alerts'> = {
+export const enCards: Pick<Words, 'card' | 'cases' | 'disputes' | 'alerts'> = {
   card: {
     heading: 'Cards', one: number => `Card ${number}`, card: 'Number / issue',
     number: 'Number (its last 6 digits at least)', type: 'Type', state: 'State', normal: 'normal',
@@ -68,6 +68,21 @@ export const enCards: Pick<Words, 'card' | 'disputes' | 'alerts'> = {
       RAISED: 'raised', ANSWERED: 'answered', ACCEPTED: 'accepted', REFUSED: 'refused',
       ESCALATED: 'escalated', FINAL: 'over'
     }
+  },
+  cases: {
+    heading: 'Residents', number: 'No.', kind: 'What', signal: 'Signal', dueOn: 'Answer by', state: 'State',
+    words: 'In their words', filedAt: 'Filed', deeds: 'Deeds', which: 'Which', open: 'Open', over: 'Over',
+    agree: 'Agree', refuse: 'Refuse', answer: 'Answer',
+    agreeWhy: 'A second person decides then; with that it is done.', body: 'What is asked for',
+    agreed: 'It waits for a second person.', answered: 'Answered.', said: 'Answer (10 characters or more)',
+    kinds: {
+      missing_exit: 'Missing exit', refund: 'Refund', lift_loss: 'Loss report lifted', complaint: 'Complaint'
+    },
+    states: {
+      filed: 'filed', deciding: 'being decided', granted: 'granted', refused: 'refused', answered: 'answered',
+      withdrawn: 'taken back'
+    },
+    signals: { none: 'in time', due: 'due soon', yellow: 'yellow: overdue', red: 'red: long overdue' }
   },
   alerts: {
     heading: 'Alerts', at: 'Found', kind: 'Kind', about: 'About', evidence: 'First evidence',

@@ -19,7 +19,7 @@ export const en: Words = {
   colon: ': ',
   pages: {
     days: 'Day close', positions: 'Clearing and nets', exceptions: 'Exceptions', approvals: 'Four eyes',
-    cards: 'Cards', disputes: 'Disputes', alerts: 'Alerts',
+    cards: 'Cards', cases: 'Residents', disputes: 'Disputes', alerts: 'Alerts',
     reconciliation: 'Reconciliation A–I', bank: 'Bank', terminals: 'Terminals', audit: 'Audit log',
     exports: 'Exports'
   },

@@ -50,6 +50,18 @@ export const zhCards = {
       RAISED: '已提出', ANSWERED: '已答复', ACCEPTED: '已支持', REFUSED: '已驳回', ESCALATED: '已申诉', FINAL: '已终结'
     }
   },
+  cases: {
+    heading: '市民办事', number: '编号', kind: '事项', signal: '时限', dueOn: '答复期限', state: '状态', words: '情况说明',
+    filedAt: '提交时间', deeds: '办理', which: '范围', open: '未办结', over: '已办结',
+    agree: '同意', refuse: '不同意', answer: '答复',
+    agreeWhy: '同意后由另一人复核，复核通过即生效。', body: '申请内容', agreed: '已发起复核，等待他人同意。', answered: '已答复。',
+    said: '答复（至少 10 个字符）',
+    kinds: { missing_exit: '补登出站', refund: '申请退款', lift_loss: '解除正式挂失', complaint: '投诉' },
+    states: {
+      filed: '已受理', deciding: '审核中', granted: '已同意', refused: '未同意', answered: '已答复', withdrawn: '已撤回'
+    },
+    signals: { none: '正常', due: '临近期限', yellow: '黄牌：逾期', red: '红牌：严重逾期' }
+  },
   alerts: {
     heading: '告警', at: '发现时间', kind: '种类', about: '对象', evidence: '首个依据',
     kinds: {

@@ -23,8 +23,8 @@ export const zh = {
   none: '无',
   colon: '：',
   pages: {
-    days: '日终看板', positions: '清分与净额', exceptions: '差错处理', approvals: '双人复核', cards: '卡片', disputes: '争议',
-    alerts: '告警',
+    days: '日终看板', positions: '清分与净额', exceptions: '差错处理', approvals: '双人复核', cards: '卡片',
+    cases: '市民办事', disputes: '争议', alerts: '告警',
     reconciliation: '对账 A–I', bank: '银行对账', terminals: '终端', audit: '审计日志', exports: '导出'
   },
   signIn: {

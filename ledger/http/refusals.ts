@@ -63,6 +63,18 @@ export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
   'PUT /v1/my/session/password': ['credentials_wrong', 'password_weak'],
   'GET /v1/my/cards/:card': ['not_found'],
   'POST /v1/my/cards/:card/moves': ['conditions_not_met', 'not_found'],
+  'POST /v1/my/cases': [
+    'amount_wrong', 'cannot_return_twice', 'conditions_not_met', 'dispute_unfinished', 'holder_rule',
+    'not_found'
+  ],
+  'GET /v1/my/cases/:case': ['not_found'],
+  'DELETE /v1/my/cases/:case': ['conditions_not_met', 'not_found'],
+  'GET /v1/cases/:case': ['not_found', 'other_branch'],
+  'POST /v1/cases/:case/proposal': [
+    'amount_wrong', 'cannot_return_twice', 'conditions_not_met', 'dispute_unfinished', 'holder_rule',
+    'not_found', 'other_branch', 'proposal_pending'
+  ],
+  'POST /v1/cases/:case/answer': ['conditions_not_met', 'not_found', 'other_branch'],
   'GET /v1/my/cards/:card/journeys': ['not_found'],
   'GET /v1/my/cards/:card/services': ['not_found'],
   'POST /v1/card-applications': ['conditions_not_met', 'not_found', 'other_branch'],

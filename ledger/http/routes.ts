@@ -9,6 +9,7 @@ import { psamRoutes } from './psams.ts'
 import { calendarRoutes } from './calendar.ts'
 import { cityRoutes } from './cities.ts'
 import { consoleRoutes } from './console.ts'
+import { caseRoutes } from './cases.ts'
 import { clinicRoutes } from './clinic.ts'
 import { componentRoutes } from './components.ts'
 import { dayRoutes } from './days.ts'
@@ -77,6 +78,7 @@ const all = [
   phoneCodeRoutes,
   residentRoutes,
   ownRoutes,
+  caseRoutes,
   issuingRoutes,
   fileRoutes,
   viewRoutes,

@@ -1666,6 +1666,29 @@ create table resident_activation (
   constraint resident_activation_holder_id_fkey FOREIGN KEY (holder_id) REFERENCES holder(holder_id)
 );
 
+create table resident_case (
+  answer text,
+  body jsonb not null,
+  case_no bigint not null generated always as identity,
+  due_on date not null,
+  ended_at timestamp with time zone,
+  ended_by text,
+  filed_at timestamp with time zone not null,
+  holder_id bigint not null,
+  kind text not null,
+  outcome text,
+  proposal_id bigint,
+  subject text not null,
+  words text not null,
+  constraint resident_case_pkey PRIMARY KEY (case_no),
+  constraint resident_case_holder_id_fkey FOREIGN KEY (holder_id) REFERENCES holder(holder_id),
+  constraint resident_case_kind_check CHECK ((kind = ANY (ARRAY['missing_exit'::text, 'refund'::text, 'lift_loss'::text, 'complaint'::text]))),
+  constraint resident_case_outcome_check CHECK ((outcome = ANY (ARRAY['refused'::text, 'answered'::text, 'withdrawn'::text]))),
+  constraint resident_case_proposal_id_fkey FOREIGN KEY (proposal_id) REFERENCES proposal(proposal_id)
+);
+CREATE INDEX resident_case_holder ON public.resident_case USING btree (holder_id, case_no);
+CREATE INDEX resident_case_open ON public.resident_case USING btree (case_no) WHERE (outcome IS NULL);
+
 create table resident_session (
   expires_at timestamp with time zone not null,
   holder_id bigint not null,

@@ -10,6 +10,7 @@ import { useWords } from '../../words/words.tsx'
 import { deeds, looks } from '../doors.ts'
 import { Done, Line, MyPage } from '../parts.tsx'
 import { useMy } from '../words.ts'
+import { LiftAsk, RefundAsk } from './ask.tsx'
 import { Journeys } from './journeys.tsx'
 import { Services } from './services.tsx'
 
@@ -46,7 +47,7 @@ export function CardPage ({ card, tab }: { readonly card: string, readonly tab: 
 }
 
 function inTab (tab: string, card: string, view: OwnCardView, done: (text: string) => void): ReactNode {
-  if (tab === 'journeys') return <Journeys card={card} last={view.money.asOf} />
+  if (tab === 'journeys') return <Journeys card={card} last={view.money.asOf} done={done} />
   if (tab === 'services') return <Services card={card} />
   return <Money card={card} view={view} done={done} />
 }
@@ -80,6 +81,7 @@ function Money ({ card, view, done }: {
               run={key => deeds.move(card, 'lift_oral', key)} done={() => done(words.lifted)}
             />
           )}
+          {view.state === 'loss' && <LiftAsk card={card} done={done} />}
         </div>
       </Part>
       <Part heading={words.uses}>
@@ -89,6 +91,7 @@ function Money ({ card, view, done }: {
             <li key={counter}>
               <Line what={<At iso={at} />} much={<Yuan fen={amountFen} />} />
               <p className='soft'>{said[language]}</p>
+              <RefundAsk card={card} counter={counter} amountFen={amountFen} done={done} />
             </li>
           ))}
         </ul>

@@ -11,16 +11,21 @@ import { useWords } from '../../words/words.tsx'
 import { looks } from '../doors.ts'
 import { Line } from '../parts.tsx'
 import { useMy } from '../words.ts'
+import { ExitAsk } from './ask.tsx'
 
 const daysShown = 30
+const lacksExit: ReadonlySet<string> = new Set(['open', 'one_sided'])
+
+type Given = { readonly card: string, readonly done: (text: string) => void }
 
 /** `last`: when the card was used last. */
-export function Journeys ({ card, last }: { readonly card: string, readonly last: string | null }) {
+export function Journeys ({ card, last, done }: Given & { readonly last: string | null }) {
   const { journeys: words } = useMy()
-  return last === null ? <p>{words.none}</p> : <JourneysUntil card={card} newest={last.slice(0, 10)} />
+  if (last === null) return <p>{words.none}</p>
+  return <JourneysUntil card={card} newest={last.slice(0, 10)} done={done} />
 }
 
-function JourneysUntil ({ card, newest }: { readonly card: string, readonly newest: string }) {
+function JourneysUntil ({ card, newest, done }: Given & { readonly newest: string }) {
   const { journeys: words } = useMy()
   const { format } = useWords()
   const [until, setUntil] = useState(newest)
@@ -46,7 +51,11 @@ function JourneysUntil ({ card, newest }: { readonly card: string, readonly newe
         ))}
         <ul className='lines'>
           {[...data?.journeys ?? []].reverse().map(one =>
-            <li key={`${one.kind} ${one.counters.join()}`}><JourneyLine journey={one} /></li>)}
+            <li key={`${one.kind} ${one.counters.join()}`}>
+              <JourneyLine journey={one} />
+              {lacksExit.has(one.kind) && one.counters[0] !== undefined &&
+                <ExitAsk card={card} counter={one.counters[0]} day={one.day} done={done} />}
+            </li>)}
         </ul>
       </div>
     </>
