@@ -4,6 +4,7 @@ import { Type, type Static, type TSchema } from 'typebox'
 import { Instant, LocalDate } from './api.ts'
 import { limits } from './limits.ts'
 import { CardRef } from './record.ts'
+import { ServiceStep } from './service.ts'
 
 const closed = { additionalProperties: false } as const
 const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
@@ -98,7 +99,7 @@ export const LibraryLoan = Type.Object({
   fineFen: Type.Integer({ description: 'so far; fixed with the return' }),
   paidFen: Type.Integer(),
   leftFen: Type.Integer({ description: 'to be paid' }),
-  steps: Type.Array(Type.String(), { description: 'how the fine came about' })
+  steps: Type.Array(ServiceStep, { description: 'how the fine came about; they sum to it' })
 }, { ...closed, $id: 'LibraryLoan' })
 export type LibraryLoan = Static<typeof LibraryLoan>
 

@@ -78,6 +78,7 @@ export type ServiceEvent = Static<typeof ServiceEvent>
 export const ServiceStep = Type.Object({
   ...Words.properties, amountFen: Type.Integer({ description: 'below zero: less' })
 }, closed)
+export type ServiceStep = Static<typeof ServiceStep>
 
 const answered = {
   key: Type.String(), event: Type.String(), outcome: literals(['approved', 'declined'] as const),

@@ -34,7 +34,10 @@ t.test('a fine, day by day', async t => {
     ['ten thousand days', {}, '1990-01-01', '2026-02-18', null, 2_000]
   ] as const
   for (const [what, more, dueOn, until, itemFenMax, fen] of rows) {
-    t.equal(fineOf(book({ ...more } as Partial<LibraryRules>), { dueOn, until, itemFenMax }).fen, fen, what)
+    const fine = fineOf(book({ ...more } as Partial<LibraryRules>), { dueOn, until, itemFenMax })
+    t.equal(fine.fen, fen, what)
+    t.equal(fine.steps.reduce((sum, { amountFen }) => sum + amountFen, 0), fen, `${what}: its steps`)
+    t.ok(fine.steps.every(({ en, zh }) => en !== '' && /[\u4e00-\u9fff]/.test(zh)))
   }
   const holidays = new Map([['2026-02-10', false], ['2026-02-14', true]])
   t.equal(fineOf(book({}, holidays), { dueOn: '2026-02-01', until: '2026-02-18', itemFenMax: null }).fen, 160,
@@ -131,10 +134,14 @@ t.test('a payment counts once, whatever is repeated', async t => {
   const door = await opened()
   await late(door)
   const [{ fee, steps }] = (await look(door, ann)).patron.loans
-  t.match(steps[0], /17 days late.*closed on 1/)
+  t.match(steps, [
+    { en: /17 days late.*closed on 1/, zh: /逾期 17 天，其中闭馆 1 天/, amountFen: 0 },
+    { en: /^16 days at 0.10, rules from/, zh: /^16 天，每天 0.10 元/, amountFen: 160 }
+  ])
   t.match(await pay(door, 'BK-0001', 160, { fee }), { outcome: 'declined', reason: 'fee_accruing' })
   const back = await say(door, 'checkins', { item: 'one' })
   t.match(back, { outcome: 'approved', token: ann, fee: { fee, fineFen: 160, leftFen: 160 } })
+  t.strictSame((await look(door, ann)).patron.loans[0].steps, steps, 'still known after the return')
   await say(door, 'checkins', { item: 'two' })
   for (const replayed of [false, true]) {
     t.match(await pay(door, 'BK-0006', 160, { fee }),

@@ -77,10 +77,18 @@ export async function readReader (desk: Desk, row: PatronRow): Promise<Reader> {
   return { row, loans, cardBlocked, owedFen, depositFen, refusal }
 }
 
-/** Fixed with the return, growing until then. */
-export function fineToday ({ book, today }: Desk, { dueOn, fineFen, itemFenMax }: LoanRow): Fine {
-  if (fineFen !== null) return { fen: Number(fineFen), steps: ['fixed with the return'] }
-  return fineOf(book, { dueOn, until: today, itemFenMax: itemFenMax === null ? null : Number(itemFenMax) })
+/**
+ * Fixed with the return, growing until then. Where holidays or the cap of the item were entered otherwise
+ * since, what was fixed stands without its steps.
+ */
+export function fineToday (
+  { book, today }: Desk, { dueOn, fineFen, itemFenMax, returnedAtMs }: LoanRow
+): Fine {
+  const until = returnedAtMs === null ? today : localDate(returnedAtMs)
+  const fine = fineOf(book, { dueOn, until, itemFenMax: itemFenMax === null ? null : Number(itemFenMax) })
+  if (fineFen === null || BigInt(fine.fen) === fineFen) return fine
+  const fen = Number(fineFen)
+  return { fen, steps: [{ en: 'fixed with the return', zh: '还书时已确定', amountFen: fen }] }
 }
 
 async function isBlocked (tx: Tx, { bucket, cardId }: PatronRow): Promise<boolean> {

@@ -2,7 +2,9 @@
 // to know who reads and how money moves.
 import { addDays, daysBetween, type LocalDate } from '../../../runtime/instants.ts'
 import type { LibraryReason, LibraryRules } from '../../../schemas/library.ts'
+import type { ServiceStep } from '../../../schemas/service.ts'
 import type { Holidays } from '../../core/calendar.ts'
+import { yuanText } from '../../core/yuan.ts'
 
 /** Rules in the order of their dates; each counts until the next begins. */
 export type RuleBook = { readonly rules: readonly LibraryRules[], readonly holidays: Holidays }
@@ -30,7 +32,8 @@ export function dueDate (book: RuleBook, lentOn: LocalDate): LocalDate {
 /** A library that is closed for longer than a year lends nothing. */
 const closedDaysMax = 366
 
-export type Fine = { readonly fen: number, readonly steps: readonly string[] }
+/** The steps sum to the fine. */
+export type Fine = { readonly fen: number, readonly steps: readonly ServiceStep[] }
 
 /**
  * The fine of one item that is late on `until`: a sum for each late day on which the library was open, never
@@ -44,7 +47,7 @@ export function fineOf (
 ): Fine {
   if (until <= dueOn) return { fen: 0, steps: [] }
   const capFen = Math.min(rulesOn(book, until)?.fineFenMax ?? 0, itemFenMax ?? Number.MAX_SAFE_INTEGER)
-  const days = new Map<number, number>()
+  const days = new Map<LibraryRules, number>()
   let open = 0
   let closed = 0
   const late = Math.min(daysBetween(dueOn, until), lateDaysMax)
@@ -55,17 +58,28 @@ export function fineOf (
       continue
     }
     open += 1
-    const perDayFen = rulesOn(book, date)?.finePerDayFen ?? 0
-    days.set(perDayFen, (days.get(perDayFen) ?? 0) + 1)
+    const rules = rulesOn(book, date)
+    if (rules !== null) days.set(rules, (days.get(rules) ?? 0) + 1)
   }
-  const wholeFen = [...days].reduce((sum, [fen, count]) => sum + fen * count, 0)
+  const wholeFen = [...days].reduce((sum, [{ finePerDayFen }, count]) => sum + finePerDayFen * count, 0)
   const steps = [
-    `due ${dueOn}, ${open + closed} days late until ${until}, closed on ${closed} of them`,
-    ...[...days].map(([fen, count]) => `${count} days at ${fen} fen: ${fen * count} fen`)
+    {
+      en: `due ${dueOn}, ${open + closed} days late until ${until}, closed on ${closed} of them`,
+      zh: `应还 ${dueOn}，至 ${until} 逾期 ${open + closed} 天，其中闭馆 ${closed} 天`, amountFen: 0
+    },
+    ...[...days].map(([{ finePerDayFen: fen, from }, count]) => ({
+      en: `${count} days at ${yuan(fen)}, rules from ${from}`,
+      zh: `${count} 天，每天 ${yuan(fen)} 元，规则自 ${from} 起`, amountFen: fen * count
+    }))
   ]
   if (wholeFen <= capFen) return { fen: wholeFen, steps }
-  return { fen: capFen, steps: [...steps, `capped at ${capFen} fen`] }
+  const cap = {
+    en: `not above ${yuan(capFen)}`, zh: `不超过 ${yuan(capFen)} 元`, amountFen: capFen - wholeFen
+  }
+  return { fen: capFen, steps: [...steps, cap] }
 }
+const yuan = (fen: number): string => yuanText(BigInt(fen))
+
 /** What is later than ten years has reached every cap. */
 const lateDaysMax = 3_653
 
