@@ -203,6 +203,34 @@ t.test('another card in its place: its value follows', async t => {
   await door.close()
 })
 
+t.test('a card that has ended still owes: it is paid once, and the state stays', async t => {
+  const door = await opened(4, { policies: { ownOutlets: ['SHP'] } })
+  const back = async (number: number, chip: object | null = { counter: 100, balanceFen: 10_000 }) => {
+    const { status, json } = await door.ask('clerk', 'POST', path(number, 'return'), {
+      json: { outlet: 'SHP', chip, undamaged: true, reason: 'to the heirs' }
+    })
+    return status === 200 ? `${json.state} ${json.paidFen}` : `${status} ${json.reason}`
+  }
+  t.equal(await told(door, 0, { id: 'E-1', at: at('08:30'), says: 'cancelled' }), 'moved void')
+  t.equal(await back(0), 'void 10000')
+  t.equal(await back(0), '409 conditions_not_met', 'once')
+  const died = { kind: 'card_move', body: { card: cardOf(1), move: 'die' }, reason: 'a certificate' }
+  const { id } = await (await door.ask('clerk', 'POST', '/v1/proposals', { json: died })).json
+  await door.ok('approver-1', 'POST', `/v1/proposals/${id}/decisions`, { approves: true })
+  t.equal(await back(1, null), 'void 0', 'the chip is not there: some days later')
+  t.equal(await back(1), '409 conditions_not_met')
+  await door.ok('registrar', 'PUT', '/v1/registry', {
+    cards: [card(9, { type: social, balanceFen: 0, counter: 0 })]
+  })
+  await told(door, 2, { id: 'E-2', at: at('08:30'), says: 'replaced', to: cardOf(9) })
+  t.equal(await back(2), '409 conditions_not_met', 'what is owed goes to the next card')
+  t.match((await lifeOf(door, 0)), { state: 'void', moves: [{ move: 'registry_cancelled' }] })
+  const { items } = await door.ok('inspector', 'GET', '/v1/audit?limit=1000')
+  t.equal(items.filter((one: { action: string }) => one.action === 'card.return').length, 2)
+  await verified(t, door)
+  await door.close()
+})
+
 t.test('each message once, and what is none', async t => {
   const door = await opened(3)
   const lost = { id: 'R-1', at: at('08:30'), says: 'lost' }

@@ -14,7 +14,9 @@ import { Refusal } from '../refusal.ts'
 import { journeysOf } from '../services/transit/explain-card.ts'
 import { dependsOnDays } from '../services/transit/price-cards.ts'
 import { readHolidays } from '../store/calendar.ts'
-import { findReturn, insertReturn, noteReturnPaid, type ReturnRow } from '../store/card-ends.ts'
+import {
+  findReplacement, findReturn, insertReturn, noteReturnPaid, type ReturnRow
+} from '../store/card-ends.ts'
 import { readLife, type LifeRow } from '../store/card-life.ts'
 import { findCards } from '../store/cards.ts'
 import { inTransaction, type Db, type Tx } from '../store/db.ts'
@@ -37,7 +39,8 @@ export async function returnCard (
   await inTransaction(ledger.db, async tx => {
     const date = await openDateOf(tx)
     const life = await lockedLife(tx, by, ref)
-    await requireMove(tx, ledger, life, 'give_back')
+    if (life.state === 'void') await requireOwed(tx, life)
+    else await requireMove(tx, ledger, life, 'give_back')
     const { partyId } = await tillOf(tx, snapshot, by, outlet)
     if (chip !== null) await readChip(tx, ledger, life, chip, by.name, atMs)
     const { unreadableReturnDays } = snapshot.policies
@@ -50,9 +53,26 @@ export async function returnCard (
       dueOn
     })
     if (dueOn <= date) await pay(tx, ledger, snapshot, by, life, { outlet, date, ...decided })
-    await makeMove(tx, ledger, { ref, life, move: 'give_back', by: by.name, reason })
+    if (life.state !== 'void') {
+      return await makeMove(tx, ledger, { ref, life, move: 'give_back', by: by.name, reason })
+    }
+    await audit(tx, atMs, {
+      by: by.name, action: 'card.return', subject: `card/${ledger.nameCard(ref)}`, detail: { outlet, reason }
+    })
   })
   return await viewReturn(ledger.db, ref)
+}
+
+/**
+ * A card whose holder died, or that its registry cancelled, has ended and still owes: to heirs, or its
+ * holder. Throws Refusal conditions_not_met.
+ */
+async function requireOwed (tx: Tx, life: LifeRow): Promise<void> {
+  if (await findReplacement(tx, life) !== null) {
+    throw new Refusal('conditions_not_met', 'another card took its place, and its value follows there')
+  }
+  if (await findReturn(tx, life) === null) return
+  throw new Refusal('conditions_not_met', 'it was given back before')
 }
 
 /**

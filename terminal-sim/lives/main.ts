@@ -18,8 +18,8 @@ usage: npm run sim -- cards [OPTIONS]
 Each card is a virtual one on a real PC/SC reader: handed out (by an application where it is a person's),
 loaded (by cash, or by bank), used, some of them torn off the reader in a load or in a payment; kept, or given
 back, or broken or lost and replaced, and some of the next ones are given back too. Three days are closed.
-Then each card, each return, each account must be what was added up beforehand, and verify and the auditor look
-at every fen. 1 where anything is not.
+Then each card, each return, each account must be what was added up beforehand, and verify and the auditor
+look at every fen. 1 where anything is not.
 
 Options:
   --cards N    how many; 100, up to 240
