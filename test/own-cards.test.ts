@@ -57,6 +57,22 @@ t.test('cards, money as of the last record, journeys, bills, loans, passes', asy
   await door.close()
 })
 
+t.test('all that is known of one, and of nobody else', async t => {
+  const door = await portalCity(doors)
+  const { ask, session: { holder } } = await asResident(door, li)
+  const { json, text } = await ask('POST', '/v1/my/data')
+  t.match(json, {
+    holder, person: { document: li, name: '李明', phone: '13800001234' },
+    cards: [{ view: { card: cardOf(0) }, journeys: { journeys: [{}, {}] }, services: { bills: [{}] } }, {}],
+    cases: []
+  })
+  t.equal(json.cards.length, 2)
+  t.notMatch(text, new RegExp(`${wang.number}|${cardOf(2).serial}|claims|treasuryFen`))
+  t.match((await door.ok('auditor', 'GET', '/v1/audit?action=holder.export')).items,
+    [{ by: `holder/${holder}`, subject: `holder/${holder}` }])
+  await door.close()
+})
+
 t.test('a card is lost, and found again', async t => {
   const door = await portalCity(doors)
   const [own, other] = [await asResident(door, li), await asResident(door, wang)]

@@ -20,6 +20,7 @@ const never: readonly (readonly [route: RegExp, reasons: readonly string[], why:
   [/^POST \/v1\/(my\/cases|cases\/:case\/proposal)$/, ['charge_conflict', 'registry_invalid'],
     'the reference of a refund is the case\'s own; accounts are looked for when it is carried out'],
   [/^POST \/v1\/my\/cards\/:card\/moves$/, ['holder_rule'], 'a person holds named cards'],
+  [/^POST \/v1\/my\/data$/, ['conditions_not_met', 'not_found'], 'persons and their cards are there'],
   [/^GET \/v1\/my\/cards\/:card\/services$/, ['conditions_not_met'], 'a library without rules is passed over'],
   [/^POST \/v1\/library\/:party\/payments$/, ['other_branch', 'amount_wrong', 'cannot_return_twice'],
     'a library is of no branch, and a debit that was moved before pays no fee'],

@@ -2,6 +2,7 @@
 import type { CaseOptions, NewCase, OwnCase } from '../../schemas/case.ts'
 import type { IdentityDocument } from '../../schemas/holder.ts'
 import type { ownMoves, OwnCardView, OwnJourneys, OwnOverview, OwnServices } from '../../schemas/own.ts'
+import type { OwnData } from '../../schemas/own-data.ts'
 import type { ResidentSession } from '../../schemas/resident.ts'
 import { call, get, pathOf, type Page } from '../api/client.ts'
 
@@ -31,5 +32,6 @@ export const deeds = {
     await call<OwnCardView>('POST', card(of, '/moves'), { json: { move }, key }),
   file: async (filed: NewCase, key: string) =>
     await call<OwnCase>('POST', '/v1/my/cases', { json: filed, key }),
+  data: async () => await call<OwnData>('POST', '/v1/my/data', {}),
   withdraw: async (no: number) => await call<OwnCase>('DELETE', `/v1/my/cases/${no}`, {})
 }

@@ -53,7 +53,7 @@ const zh = {
     }
   },
   account: {
-    heading: '账号', password: '修改密码', old: '当前密码', wanted: '新密码（至少 12 个字符）', save: '保存',
+    heading: '账号', data: '下载我的数据', password: '修改密码', old: '当前密码', wanted: '新密码（至少 12 个字符）', save: '保存',
     saved: '密码已修改，其他登录均已退出。'
   }
 }
@@ -128,7 +128,7 @@ const en: MyWords = {
     }
   },
   account: {
-    heading: 'Account', password: 'Change the password', old: 'Present password',
+    heading: 'Account', data: 'Take my data away', password: 'Change the password', old: 'Present password',
     wanted: 'New password (12 characters or more)', save: 'Save',
     saved: 'The password is changed; all other sessions have ended.'
   }

@@ -3,8 +3,10 @@
 import { Type } from 'typebox'
 import { LocalDate } from '../../schemas/api.ts'
 import { OwnCardView, OwnJourneys, OwnMove, OwnOverview, OwnServices } from '../../schemas/own.ts'
+import { ownData, type JourneysOf } from '../cards/own-data.ts'
 import { moveOwnCard } from '../cards/own-moves.ts'
 import { overviewOf, ownCardView, ownLife } from '../cards/own.ts'
+import { OwnData } from '../../schemas/own-data.ts'
 import type { Ledger } from '../ledger.ts'
 import { ownServices } from '../services/own-services.ts'
 import type { App } from './app.ts'
@@ -45,12 +47,13 @@ export const ownRoutes = (ledger: Ledger) => async (app: App): Promise<void> => 
   }, async request => {
     const card = cardOf(request.params.card)
     const life = await ownLife(ledger.db, residentIn(request), card)
-    const { journeys, days } = await journeysBetween(ledger, card, life, request.query)
-    return {
-      card, days,
-      journeys: journeys.map(({ claims: _claims, treasuryFen: _treasury, markedFen: _marked, ...own }) => own)
-    }
+    return await journeysOf(ledger)(card, life, request.query)
   })
+
+  app.post('/v1/my/data', {
+    config: { allow: ['resident'], repeated: 'Each is in the audit log.' },
+    schema: { response: { 200: OwnData } }
+  }, async request => await ownData(ledger, residentIn(request), journeysOf(ledger)))
 
   app.get('/v1/my/cards/:card/services', {
     config: { allow: ['resident'] }, schema: { params: ByCard, response: { 200: OwnServices } }
@@ -58,4 +61,13 @@ export const ownRoutes = (ledger: Ledger) => async (app: App): Promise<void> => 
     const card = cardOf(request.params.card)
     return await ownServices(ledger, card, await ownLife(ledger.db, residentIn(request), card))
   })
+}
+
+/** What operators owe each other for a journey is not the passenger's. */
+const journeysOf = (ledger: Ledger): JourneysOf => async (card, place, between) => {
+  const { journeys, days } = await journeysBetween(ledger, card, place, between)
+  return {
+    card, days,
+    journeys: journeys.map(({ claims: _claims, treasuryFen: _treasury, markedFen: _marked, ...own }) => own)
+  }
 }

@@ -62,6 +62,7 @@ export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
   'POST /v1/my/session': ['credentials_wrong', 'forbidden'],
   'PUT /v1/my/session/password': ['credentials_wrong', 'password_weak'],
   'GET /v1/my/cards/:card': ['not_found'],
+  'POST /v1/my/data': [],
   'POST /v1/my/cards/:card/moves': ['conditions_not_met', 'not_found'],
   'POST /v1/my/cases': [
     'amount_wrong', 'cannot_return_twice', 'conditions_not_met', 'dispute_unfinished', 'holder_rule',

@@ -69,6 +69,7 @@ export const summaries: Readonly<Record<string, string>> = {
   'GET /v1/my': 'The cards of the resident who asks, and what is to be told of them',
   'GET /v1/my/cards/:card': 'One card of one\'s own: its money as of the last record, and its uses',
   'POST /v1/my/cards/:card/moves': 'Report a card of one\'s own lost, or take that back',
+  'POST /v1/my/data': 'All that is known of the resident who asks',
   'GET /v1/my/case-options': 'What a resident may ask for, what it takes and how long',
   'POST /v1/my/cases': 'A resident asks for something, or complains',
   'GET /v1/my/cases': 'What the resident has asked for, and how it stands',

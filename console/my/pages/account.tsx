@@ -1,4 +1,4 @@
-// Another password, and the way out.
+// Another password, all that is known of the resident to take away, and the way out.
 import { useState, type FormEvent } from 'react'
 import { useDeed } from '../../api/use-call.ts'
 import { Button } from '../../parts/button.tsx'
@@ -17,6 +17,7 @@ export function AccountPage () {
   const [said, setSaid] = useState('')
   const doing = useDeed()
   const leaving = useDeed()
+  const taking = useDeed()
   const submit = async (event: FormEvent) => {
     event.preventDefault()
     setSaid('')
@@ -47,8 +48,22 @@ export function AccountPage () {
           </div>
         </form>
       </section>
+      <div className='doing'>
+        <Button busy={taking.busy} onClick={() => { void taking.run(takeAway) }}>{words.data}</Button>
+      </div>
+      <ProblemNote error={taking.error} />
       <Button busy={leaving.busy} onClick={() => { void leaving.run(signOut) }}>{signIn.out}</Button>
       <ProblemNote error={leaving.error} />
     </MyPage>
   )
+}
+
+/** As a file that the browser keeps; it is made here and goes nowhere else. */
+async function takeAway (): Promise<void> {
+  const data = await deeds.data()
+  const link = document.createElement('a')
+  link.href = URL.createObjectURL(new Blob([JSON.stringify(data, null, 2)], { type: 'application/json' }))
+  link.download = `${data.holder}.json`
+  link.click()
+  URL.revokeObjectURL(link.href)
 }
