@@ -164,3 +164,5 @@ t.test('over a weekend', async t => {
   ['deciding', 'granted', 'filed', 'filed', 'filed', 'filed'])
   t.equal(caseState({ outcome: 'withdrawn', proposal: 'refused' }), 'withdrawn')
 })
+
+t.strictSame(doors.unused().filter(route => /\/v1\/(my|cases)/.test(route)), [], 'each route was used')

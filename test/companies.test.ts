@@ -258,6 +258,7 @@ const confined: Readonly<Record<string, Try>> = {
     { message: 'm1', person: 'P1', settlement: '1' }),
   'POST /v1/clinic/:party/reversals': ofClinic('reversals', { message: 'm2', person: 'P1', original: 'm1' }),
   'POST /v1/clinic/:party/persons/look-up': ofClinic('persons/look-up', { person: 'P1' }),
+  'POST /v1/clinic/:party/national': ofClinic('national', { infno: '2207' }),
   'GET /v1/clinic/:party/messages/:message': ofClinic('messages/m1'),
   'GET /v1/clinic/:party/settlements': ofClinic('settlements'),
   'GET /v1/clinic/:party/settlements/:settlement/explanation': ofClinic('settlements/1/explanation'),

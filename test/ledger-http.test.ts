@@ -652,7 +652,7 @@ t.test('every route answers as described', async t => {
   const own = new RegExp('/v1/(' + [
     'terminals', 'components', 'library', 'clinic', 'card-orders', 'card-applications', 'issuing', 'holders',
     'found-cards', 'services', 'treasury', 'statistics', 'days/{date}/archive', 'session/oidc',
-    'codes', 'code-keys', 'code-uses', 'my', 'cases',
+    'codes', 'code-keys', 'code-uses', 'my', 'cases', 'social-security',
     'cards/{card}/(life|moves|holder|look-up|replacement|return|found|fetched|phones|codes)'
   ].join('|') + ')\\b')
   t.strictSame(doors.unused().filter(route => !own.test(route)), [], 'each route of the description was used')

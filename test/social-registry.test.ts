@@ -345,3 +345,5 @@ t.test('answers of one question in any order, before anybody goes on', async t =
     t.equal(state, 'bank_refused', order.map(({ atMs }) => atMs).join(' '))
   }
 })
+
+t.strictSame(doors.unused().filter(route => route.includes('/v1/social-security')), [], 'each was used')
