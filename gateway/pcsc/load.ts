@@ -82,7 +82,10 @@ export async function runLoad (card: Channel, loading: Loading): Promise<TapResu
   if (why !== null) return declined(loading, why, seen)
   if (order === null || !(order.waits || settled === 'not_written')) return declined(loading, 'no_load', seen)
   loading.session.signal('load_due')
-  return await write(card, loading, seen, order)
+  // The same amount again: what waited is set aside until the ledger hears that the chip did not write it.
+  // INITIALIZE tells it; asked before, nothing would wait.
+  const amountFen = settled === 'not_written' ? open?.amountFen ?? order.amountFen : order.amountFen
+  return await write(card, loading, seen, { ...order, amountFen })
 }
 
 function declined ({ session, sells }: Loading, reason: TapReason, seen?: CardSeen, why?: string) {
