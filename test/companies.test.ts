@@ -110,7 +110,8 @@ const open = new Set([
   'GET /v1/services/transit/tariffs', 'GET /v1/services/transit/quotes', 'GET /v1/services/transit/passes',
   'GET /v1/usage-limits', 'GET /v1/clinic/rules', 'GET /v1/services',
   'GET /v1/calendar',
-  'POST /v1/session', 'POST /v1/session/browser', 'GET /v1/session/oidc', 'GET /v1/session/oidc/callback',
+  'POST /v1/session', 'POST /v1/session/browser', 'GET /v1/session/ways', 'GET /v1/session/oidc',
+  'GET /v1/session/oidc/callback',
   'POST /v1/my/session', 'POST /v1/my/activation'
 ])
 /** About whoever asks. */

@@ -4,7 +4,9 @@ import t from 'tap'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Provider from 'oidc-provider'
+import { buildConsole } from '../bin/build-console.ts'
 import type { OidcSettings } from '../ledger/people/oidc.ts'
+import { barriers, hasBrowser, openWindow, startBrowser, tabTo, type Window } from './support/browser.ts'
 import { password, startDoors, type Door } from './support/ledger-http.ts'
 import { card, D, smallCity } from './support/small-city.ts'
 
@@ -22,12 +24,12 @@ const people: Record<string, { name: string, groups: string[] }> = {
   u6: { name: 'chief', groups: ['clearing-approvers'] }
 }
 
-async function startProvider (): Promise<{ issuer: string, server: Server }> {
+async function startProvider (redirect = redirectUri): Promise<{ issuer: string, server: Server }> {
   const server = createServer()
   await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const provider = new Provider(issuer, {
-    clients: [{ client_id: 'ledger', client_secret: 'secret-of-the-ledger', redirect_uris: [redirectUri] }],
+    clients: [{ client_id: 'ledger', client_secret: 'secret-of-the-ledger', redirect_uris: [redirect] }],
     claims: { openid: ['sub'], profile: ['preferred_username', 'groups'] },
     conformIdTokenClaims: false,
     pkce: { required: () => true },
@@ -195,5 +197,59 @@ t.test('without a provider, and while it is away', async t => {
   await away.close()
 })
 
+const skip = hasBrowser ? false : 'no chromium on this machine: npm test installs it'
+
+/** With a keyboard, through the pages of the provider. */
+async function throughProvider ({ page }: Window, account: string): Promise<void> {
+  await tabTo(page, '统一身份认证登录')
+  await page.keyboard.press('Enter')
+  await page.locator('input[name=login]').fill(account)
+  await page.locator('input[name=password]').fill('any')
+  await page.keyboard.press('Enter')
+  await page.getByRole('button', { name: 'Continue' }).click()
+}
+
+t.test('a person at the console, through the pages of the provider', { skip }, async t => {
+  // Each knows the other only by where it answers, so the provider is told later; nobody asks it before.
+  const late: { -readonly [Name in keyof OidcSettings]: OidcSettings[Name] } = { ...settings() }
+  const door = await doors.open('2026-03-02T12:00:00+08:00', {
+    oidc: late, consoleFolder: await buildConsole()
+  })
+  late.redirectUri = `${door.url}/v1/session/oidc/callback`
+  const city = await startProvider(late.redirectUri)
+  late.issuer = city.issuer
+  const browser = await startBrowser()
+  t.teardown(async () => {
+    await browser.close()
+    city.server.closeAllConnections()
+    city.server.close()
+  })
+  const window = await openWindow(browser, door)
+  await window.page.getByText('统一身份认证登录').waitFor()
+  t.strictSame(await barriers(window.page), [])
+  await throughProvider(window, 'u1')
+  await window.page.getByRole('navigation').first().waitFor()
+  t.match(await window.page.locator('body').innerText(), /approver-1/)
+  // The pages of the provider would have their letters from elsewhere.
+  t.strictSame(window.complaints().filter(one => !one.includes('ERR_NAME_NOT_RESOLVED')), [])
+  await window.close()
+
+  const stranger = await openWindow(browser, door)
+  await throughProvider(stranger, 'u5')
+  await stranger.page.getByText('返回').waitFor()
+  t.match(await stranger.page.locator('body').innerText(), /nobody of the staff has this identity/)
+  await stranger.page.getByText('返回').click()
+  await stranger.page.getByText('统一身份认证登录').waitFor()
+  await stranger.close()
+  await door.close()
+
+  const plain = await doors.open('2026-03-02T12:00:00+08:00', { consoleFolder: await buildConsole() })
+  const without = await openWindow(browser, plain)
+  await without.page.getByRole('button', { name: '登录' }).waitFor()
+  t.equal(await without.page.getByText('统一身份认证登录').count(), 0, 'nobody is offered what is not there')
+  await without.close()
+  await plain.close()
+})
+
 t.strictSame(doors.mismatches(), [], 'every answer is as described')
-t.strictSame(doors.unused().filter(route => /oidc/.test(route)), [], 'every route was used')
+t.strictSame(doors.unused().filter(route => /oidc|ways/.test(route)), [], 'every route was used')

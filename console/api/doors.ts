@@ -57,6 +57,8 @@ async function carriedFen ({ date, party, book }: Whose): Promise<{ readonly fen
 }
 
 export const looks = {
+  ways: () => get<{ readonly provider: boolean }>('/v1/session/ways'),
+  provider: () => get<{ readonly url: string }>('/v1/session/oidc'),
   session: () => get<OwnSession>('/v1/session'),
   days: (before: string | null) => get<Page<DayView>>(pathOf('/v1/days', { before, limit: '14' })),
   waitingDays: () => get<Page<DayView>>(pathOf('/v1/days', { state: 'CLEARED', limit: '14' })),

@@ -1,7 +1,9 @@
-// Name and password. What was wrong is not told more exactly than the ledger tells it.
+// Name and password, or the identity provider of the city. What was wrong is not told more exactly than the
+// ledger tells it.
 import { useEffect, useState, type FormEvent } from 'react'
+import { looks } from '../api/doors.ts'
 import { useSession } from '../api/session.tsx'
-import { useDeed } from '../api/use-call.ts'
+import { useDeed, useLook } from '../api/use-call.ts'
 import { Button } from '../parts/button.tsx'
 import { Note } from '../parts/note.tsx'
 import { TextField } from '../parts/fields.tsx'
@@ -15,10 +17,14 @@ export function SignInPage () {
   const [name, setName] = useState('')
   const [password, setPassword] = useState('')
   const doing = useDeed()
+  const { data: ways } = useLook(looks.ways, 'ways')
   useEffect(() => { document.title = `${words.signIn.heading} – ${words.title}` }, [words])
   const submit = (event: FormEvent) => {
     event.preventDefault()
     void doing.run(() => signIn(name, password))
+  }
+  const leave = () => {
+    void doing.run(async () => { window.location.assign((await looks.provider()).url) })
   }
   return (
     <main className='alone'>
@@ -34,6 +40,9 @@ export function SignInPage () {
         <Button look='main' submits busy={doing.busy} disabled={name === '' || password === ''}>
           {words.signIn.go}
         </Button>
+        {ways?.provider === true && (
+          <Button busy={doing.busy} onClick={leave}>{words.signIn.provider}</Button>
+        )}
       </form>
     </main>
   )

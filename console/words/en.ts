@@ -26,7 +26,7 @@ export const en: Words = {
   signIn: {
     heading: 'Sign in', name: 'Name', password: 'Password', go: 'Sign in', out: 'Sign out',
     over: 'The session is over: sign in again.', change: 'Choose a password', old: 'Present password',
-    wanted: 'New password', save: 'Save',
+    wanted: 'New password', save: 'Save', provider: 'Sign in with the identity of the city',
     why: 'Somebody else chose the password: choose one of your own first.'
   },
   problem: {

@@ -30,6 +30,7 @@ export const zh = {
   signIn: {
     heading: '登录', name: '用户名', password: '密码', go: '登录', out: '退出', over: '会话已失效，请重新登录。',
     change: '修改初始密码', old: '当前密码', wanted: '新密码', save: '保存',
+    provider: '统一身份认证登录',
     why: '密码由他人设定，请先设置自己的密码。'
   },
   problem: {

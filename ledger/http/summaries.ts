@@ -189,6 +189,7 @@ export const summaries: Readonly<Record<string, string>> = {
   'GET /v1/services/transit/cards/:card/journeys': 'Journeys of a card, and why each costs what it costs',
   'PUT /v1/services/transit/cards/:card/concessions': 'Enter the concessions of a card',
   'GET /v1/services/transit/fare-days': 'Days of cards on which another fare was paid than was due',
+  'GET /v1/session/ways': 'How the staff may sign in here',
   'GET /v1/session/oidc': 'Sign in at the identity provider of the city',
   'GET /v1/session/oidc/callback': 'Back from the identity provider, with a session',
   'GET /v1/components': 'Terminals as components of the city: place, state, health',
