@@ -2,6 +2,10 @@
 // the bus costs 1.80, a section bus left without an exit, a book a day late; of a bill of 480.00 the funds
 // pay 60 % of 480 - 100 - 18 - 100 = 262.00, the card 20.00.
 import t from 'tap'
+import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { checkReceipt } from '../console/my/receipt.ts'
 import { cardKey } from '../schemas/record.ts'
 import { startDoors } from './support/ledger-http.ts'
 import { cardOf } from './support/posting.ts'
@@ -96,12 +100,58 @@ t.test('a card is lost, and found again', async t => {
   await door.close()
 })
 
+t.test('a receipt, and one of which anything was changed', async t => {
+  const door = await portalCity(doors)
+  await door.ledger.sealer.seal()
+  const { ask } = await asResident(door, li)
+  const { json: receipt } = await ask('GET', path(0, '/receipts/101'))
+  t.match(await checkReceipt(receipt), { ok: true, at: receipt.head.at, keyId: receipt.head.keyId })
+  const file = join(t.testdir({}), 'receipt.json')
+  const separate = (value: unknown) => {
+    writeFileSync(file, JSON.stringify(value))
+    return spawnSync(process.execPath, ['runtime/start.mjs', 'bin/verify-proof.ts', file]).status === 0
+  }
+  t.ok(separate(receipt), 'the separate verifier says the same')
+  // One letter of each text and each number in it, one after the other.
+  const places: string[] = []
+  const withoutAudit = (value: unknown): string =>
+    JSON.stringify(value, (key, one: unknown) => key === 'audit' ? undefined : one)
+  JSON.stringify(receipt, function (key, value: unknown) {
+    if (typeof value !== 'object' && this !== receipt.head.audit) places.push(key)
+    return value
+  })
+  const changed = (nth: number): unknown => {
+    let seen = -1
+    return JSON.parse(JSON.stringify(receipt), function (_key, value: unknown) {
+      if (typeof value === 'object' || ++seen !== nth) return value
+      if (typeof value === 'number') return value + 1
+      return String(value).replace(/[0-9a-zA-Z](?=\W*$)/, last => last === '1' ? '2' : '1')
+    })
+  }
+  let found = 0
+  for (let nth = 0; JSON.stringify(changed(nth)) !== JSON.stringify(receipt); nth++) {
+    const wrong = changed(nth)
+    const { ok } = await checkReceipt(wrong)
+    // What is signed beside the tree, the audit log, is nothing that a receipt says.
+    const same = withoutAudit(wrong) === withoutAudit(receipt)
+    if (!same) t.equal(ok, false, `value ${nth}: ${places[nth] ?? ''}`)
+    found += same ? 0 : 1
+  }
+  t.ok(found > 12, `${found} values`)
+  const format = 'citizen-card-proof-1'
+  for (const nothing of [null, 7, 'text', [], {}, { format }, { ...receipt, proofs: 1 }]) {
+    t.strictSame(await checkReceipt(nothing), { ok: false, fault: 'unreadable' })
+  }
+  t.equal((await ask('GET', path(0, '/receipts/999'))).json.reason, 'not_found')
+  await door.close()
+})
+
 t.test('a card of somebody else is not there, in whatever way it is asked for', async t => {
   const door = await portalCity(doors)
   const [own, other] = [await asResident(door, li), await asResident(door, wang)]
   t.match((await other.ask('GET', '/v1/my')).json, { cards: [{ card: cardOf(2) }], notices: [] })
   const nobodys = path(9).replace(/0{6}9-/, '9999999-')
-  for (const what of ['', monday, '/services']) {
+  for (const what of ['', monday, '/services', '/receipts/101']) {
     const [foreign, none] = [await other.ask('GET', path(0, what)), await other.ask('GET', nobodys + what)]
     t.match([foreign.status, foreign.json.reason], [404, 'not_found'], what)
     t.equal(foreign.json.detail, none.json.detail, 'as one that was never issued')

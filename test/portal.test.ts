@@ -2,6 +2,8 @@
 // theirs and why it cost what it cost, a card that is lost; by keyboard alone, in both languages, without
 // barriers, and nothing of anybody else.
 import t from 'tap'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { buildConsole } from '../bin/build-console.ts'
 import { cardKey } from '../schemas/record.ts'
 import {
@@ -122,6 +124,34 @@ t.test('what it cost and why; another person\'s card in the address', { skip }, 
   t.notMatch(await page.locator('main').innerText(), /元/)
   await page.goto(`${door.url}/my/cards/%3Cscript%3E`)
   await page.getByRole('alert').filter({ hasText: '不存在' }).waitFor()
+  t.strictSame(complaints(), [])
+  await close()
+  await door.close()
+})
+
+t.test('a receipt is checked in the page and once more without a network', { skip }, async t => {
+  const door = await opened()
+  await door.ledger.sealer.seal()
+  const { page, close, complaints } = await enterBy(door, `/my${place}`)
+  const use = page.getByRole('listitem').filter({ hasText: '08:00:00' })
+  const coming = page.waitForEvent('download')
+  await use.getByRole('button', { name: '交易凭证' }).click()
+  await use.getByText('核验通过').waitFor()
+  const file = await (await coming).path()
+  t.match(await use.innerText(), /签名密钥 [0-9A-F]{8}，/)
+  await page.getByRole('link', { name: '账号' }).click()
+  await page.context().setOffline(true)
+  await page.getByLabel('凭证文件').setInputFiles(file)
+  await page.getByText('核验通过').waitFor()
+  const forged = join(t.testdir({}), 'forged.json')
+  writeFileSync(forged, readFileSync(file, 'utf8').replace('|200|', '|100|'))
+  await page.getByLabel('凭证文件').setInputFiles(forged)
+  await page.getByText('核验未通过：内容不在所属批次中。').waitFor()
+  t.equal(await page.getByText('核验通过').count(), 0)
+  writeFileSync(forged, '<script>')
+  await page.getByLabel('凭证文件').setInputFiles(forged)
+  await page.getByText('不是本系统的凭证').waitFor()
+  t.strictSame(await barriers(page), [])
   t.strictSame(complaints(), [])
   await close()
   await door.close()

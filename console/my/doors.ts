@@ -2,6 +2,7 @@
 import type { CaseOptions, NewCase, OwnCase } from '../../schemas/case.ts'
 import type { IdentityDocument } from '../../schemas/holder.ts'
 import type { ownMoves, OwnCardView, OwnJourneys, OwnOverview, OwnServices } from '../../schemas/own.ts'
+import type { Proofs } from '../../schemas/proof.ts'
 import type { OwnData } from '../../schemas/own-data.ts'
 import type { ResidentSession } from '../../schemas/resident.ts'
 import { call, get, pathOf, type Page } from '../api/client.ts'
@@ -14,6 +15,7 @@ export const looks = {
   card: async (of: string) => await get<OwnCardView>(card(of)),
   journeys: async (of: string, from: string, until: string) =>
     await get<OwnJourneys>(pathOf(card(of, '/journeys'), { from, until })),
+  receipt: async (of: string, counter: number) => await get<Proofs>(card(of, `/receipts/${counter}`)),
   services: async (of: string) => await get<OwnServices>(card(of, '/services')),
   caseOptions: async () => await get<CaseOptions>('/v1/my/case-options'),
   cases: async (before: string | null) =>

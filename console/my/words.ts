@@ -55,6 +55,16 @@ const zh = {
   account: {
     heading: '账号', data: '下载我的数据', password: '修改密码', old: '当前密码', wanted: '新密码（至少 12 个字符）', save: '保存',
     saved: '密码已修改，其他登录均已退出。'
+  },
+  receipt: {
+    take: '交易凭证', check: '核验凭证', file: '凭证文件', checkWhy: '只在本页面核验，不上传，离线也可使用。',
+    proven: '核验通过：该笔记录在已签名的账本中，签名时间', key: (id: string) => `签名密钥 ${id}，请与公布的密钥核对。`,
+    faults: {
+      unreadable: '不是本系统的凭证。', empty: '凭证中没有内容。', key: '核验未通过：密钥与所称不符。',
+      signature: '核验未通过：签名错误。',
+      batch: '核验未通过：内容不在所属批次中。',
+      size: '核验未通过：不属于该签名。', head: '核验未通过：批次不在已签名的账本中。'
+    }
   }
 }
 export type MyWords = Widen<typeof zh>
@@ -131,6 +141,20 @@ const en: MyWords = {
     heading: 'Account', data: 'Take my data away', password: 'Change the password', old: 'Present password',
     wanted: 'New password (12 characters or more)', save: 'Save',
     saved: 'The password is changed; all other sessions have ended.'
+  },
+  receipt: {
+    take: 'Receipt', check: 'Check a receipt', file: 'A receipt that you have kept',
+    checkWhy: 'It is checked in this page alone and sent nowhere; no network is needed.',
+    proven: 'It is proven: this is in the ledger as it was signed on',
+    key: id => `Signed with key ${id}; compare it with the one the city has published.`,
+    faults: {
+      unreadable: 'That is no receipt of this system.', empty: 'Nothing stands in this receipt.',
+      key: 'Not proven: the key is not the one that is named.',
+      signature: 'Not proven: the signature is wrong.',
+      batch: 'Not proven: what it says is not in its batch.',
+      size: 'Not proven: it belongs to another signature.',
+      head: 'Not proven: its batch is not in the signed ledger.'
+    }
   }
 }
 

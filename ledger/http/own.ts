@@ -2,12 +2,15 @@
 // as what was never there.
 import { Type } from 'typebox'
 import { LocalDate } from '../../schemas/api.ts'
+import { Proofs } from '../../schemas/proof.ts'
+import { cardKey } from '../../schemas/record.ts'
 import { OwnCardView, OwnJourneys, OwnMove, OwnOverview, OwnServices } from '../../schemas/own.ts'
 import { ownData, type JourneysOf } from '../cards/own-data.ts'
 import { moveOwnCard } from '../cards/own-moves.ts'
 import { overviewOf, ownCardView, ownLife } from '../cards/own.ts'
 import { OwnData } from '../../schemas/own-data.ts'
 import type { Ledger } from '../ledger.ts'
+import { prove } from '../proof/prove.ts'
 import { ownServices } from '../services/own-services.ts'
 import type { App } from './app.ts'
 import { residentIn } from './auth.ts'
@@ -17,6 +20,7 @@ import { cardOf } from './views.ts'
 
 const closed = { additionalProperties: false } as const
 const ByCard = Type.Object({ card: Type.String({ maxLength: 48 }) }, closed)
+const ByUse = Type.Object({ ...ByCard.properties, counter: Type.String({ pattern: '^[0-9]{1,5}$' }) }, closed)
 
 export const ownRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.get('/v1/my', {
@@ -48,6 +52,18 @@ export const ownRoutes = (ledger: Ledger) => async (app: App): Promise<void> => 
     const card = cardOf(request.params.card)
     const life = await ownLife(ledger.db, residentIn(request), card)
     return await journeysOf(ledger)(card, life, request.query)
+  })
+
+  app.get('/v1/my/cards/:card/receipts/:counter', {
+    config: { allow: ['resident'] },
+    schema: {
+      params: ByUse,
+      response: { 200: Proofs }
+    }
+  }, async request => {
+    const card = cardOf(request.params.card)
+    await ownLife(ledger.db, residentIn(request), card)
+    return await prove(ledger.db, `${cardKey(card)}/${request.params.counter}`)
   })
 
   app.post('/v1/my/data', {

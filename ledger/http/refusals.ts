@@ -77,6 +77,7 @@ export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
   ],
   'POST /v1/cases/:case/answer': ['conditions_not_met', 'not_found', 'other_branch'],
   'GET /v1/my/cards/:card/journeys': ['not_found'],
+  'GET /v1/my/cards/:card/receipts/:counter': ['not_found'],
   'GET /v1/my/cards/:card/services': ['not_found'],
   'POST /v1/card-applications': ['conditions_not_met', 'not_found', 'other_branch'],
   'POST /v1/card-applications/:application/moves': [

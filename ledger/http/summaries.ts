@@ -79,6 +79,7 @@ export const summaries: Readonly<Record<string, string>> = {
   'GET /v1/cases/:case': 'One case of a resident',
   'POST /v1/cases/:case/proposal': 'Agree to a case: a second person decides it',
   'POST /v1/cases/:case/answer': 'Answer a complaint, or refuse a case, in words',
+  'GET /v1/my/cards/:card/receipts/:counter': 'What a use of a card of one\'s own moved, and the proof',
   'GET /v1/my/cards/:card/journeys': 'Journeys with a card of one\'s own and why each costs what it costs',
   'GET /v1/my/cards/:card/services': 'Bills, library debts and passes of a card of one\'s own',
   'POST /v1/holders/:holder/reveal': 'Everything that is known of a person, saying why',

@@ -5,9 +5,11 @@ import { Button } from '../../parts/button.tsx'
 import { TextField } from '../../parts/fields.tsx'
 import { ProblemNote } from '../../parts/problem-note.tsx'
 import { deeds } from '../doors.ts'
+import { keepAsFile } from '../keep-as-file.ts'
 import { Done, MyPage } from '../parts.tsx'
 import { useResident } from '../session.tsx'
 import { useMy } from '../words.ts'
+import { ReceiptCheck } from './receipt.tsx'
 
 export function AccountPage () {
   const { account: words, signIn } = useMy()
@@ -52,18 +54,14 @@ export function AccountPage () {
         <Button busy={taking.busy} onClick={() => { void taking.run(takeAway) }}>{words.data}</Button>
       </div>
       <ProblemNote error={taking.error} />
+      <ReceiptCheck />
       <Button busy={leaving.busy} onClick={() => { void leaving.run(signOut) }}>{signIn.out}</Button>
       <ProblemNote error={leaving.error} />
     </MyPage>
   )
 }
 
-/** As a file that the browser keeps; it is made here and goes nowhere else. */
 async function takeAway (): Promise<void> {
   const data = await deeds.data()
-  const link = document.createElement('a')
-  link.href = URL.createObjectURL(new Blob([JSON.stringify(data, null, 2)], { type: 'application/json' }))
-  link.download = `${data.holder}.json`
-  link.click()
-  URL.revokeObjectURL(link.href)
+  keepAsFile(`${data.holder}.json`, data)
 }

@@ -12,6 +12,7 @@ import { Done, Line, MyPage } from '../parts.tsx'
 import { useMy } from '../words.ts'
 import { LiftAsk, RefundAsk } from './ask.tsx'
 import { Journeys } from './journeys.tsx'
+import { Receipt } from './receipt.tsx'
 import { Services } from './services.tsx'
 
 const tabs = { '': 'money', journeys: 'journeys', services: 'services' } as const
@@ -92,6 +93,7 @@ function Money ({ card, view, done }: {
               <Line what={<At iso={at} />} much={<Yuan fen={amountFen} />} />
               <p className='soft'>{said[language]}</p>
               <RefundAsk card={card} counter={counter} amountFen={amountFen} done={done} />
+              <Receipt card={card} counter={counter} />
             </li>
           ))}
         </ul>
