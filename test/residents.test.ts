@@ -135,6 +135,9 @@ t.test('an unused session ends; a browser of another page is refused', async t =
   t.equal(await bare('PUT', withoutToken), '403 forbidden', 'without the second token')
   t.equal(said(await door.ask(null, 'GET', '/v1/my',
     { headers: { ...withoutToken, 'sec-fetch-site': 'cross-site' } })), '403 forbidden')
+  t.equal(said(await door.ask(null, 'POST', '/v1/my/session',
+    { json: { document: li, password: phrase }, headers: { 'sec-fetch-site': 'cross-site' } })),
+  '403 forbidden', 'nobody is signed in by a page of another site')
   door.clock.advance(21 * 60_000)
   t.equal(said(await inside.ask('GET', '/v1/my')), '401 unauthenticated', 'unused for too long')
   await door.close()
