@@ -1,20 +1,13 @@
 // What is above all pages: the language that is spoken, and who is signed in.
-import { useState } from 'react'
 import { SessionDoor, useSession } from './api/session.tsx'
 import { Pages } from './pages.tsx'
 import { PasswordPage } from './pages/password.tsx'
 import { SignInPage } from './pages/sign-in.tsx'
-import { keptLanguage, keepLanguage, type Language } from './words/language.ts'
 import { WordsOf } from './words/words.tsx'
 
 export function App () {
-  const [language, setLanguage] = useState<Language>(keptLanguage)
-  const choose = (wanted: Language) => {
-    keepLanguage(wanted)
-    setLanguage(wanted)
-  }
   return (
-    <WordsOf language={language} choose={choose}>
+    <WordsOf>
       <SessionDoor><Inside /></SessionDoor>
     </WordsOf>
   )

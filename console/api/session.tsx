@@ -1,14 +1,10 @@
 // Who is signed in: asked once when the page opens, forgotten when the ledger says that a session is over.
-import { createContext, useCallback, useContext, useEffect, useMemo, useState, type ReactNode } from 'react'
+import { createContext, useContext, useMemo, type ReactNode } from 'react'
 import type { OwnSession, PersonRole } from '../../schemas/staff.ts'
-import { bindSession } from './client.ts'
 import { deeds, looks } from './doors.ts'
+import { useWhoseSession, type Whose } from './whose-session.ts'
 
-type Session = {
-  /** Undefined while it is not known yet; null: nobody. */
-  readonly who: OwnSession | null | undefined
-  /** It was somebody until just now. */
-  readonly isOver: boolean
+type Session = Omit<Whose<OwnSession>, 'enter'> & {
   readonly signIn: (name: string, password: string) => Promise<void>
   readonly signOut: () => Promise<void>
   readonly changePassword: (old: string, wanted: string) => Promise<void>
@@ -17,22 +13,12 @@ type Session = {
 const Context = createContext<Session | null>(null)
 
 export function SessionDoor ({ children }: { readonly children: ReactNode }) {
-  const [who, setWho] = useState<OwnSession | null | undefined>(undefined)
-  const [isOver, setIsOver] = useState(false)
-  const enter = useCallback((found: OwnSession | null) => {
-    bindSession(found?.csrf ?? null, () => {
-      setIsOver(true)
-      enter(null)
-    })
-    setWho(found)
-  }, [])
-  useEffect(() => { void looks.session().then(enter, () => enter(null)) }, [enter])
+  const { who, isOver, enter } = useWhoseSession(looks.session)
   const session = useMemo((): Session => ({
     who,
     isOver,
     signIn: async (name, password) => {
       enter(await deeds.signIn(name, password))
-      setIsOver(false)
     },
     signOut: async () => {
       await deeds.signOut()

@@ -1,8 +1,7 @@
 // What is above all pages of a resident: the language that is spoken, who is in, and the frame on a phone.
-import { useState, type ReactNode } from 'react'
+import type { ReactNode } from 'react'
 import { LanguageSwitch } from '../parts/language-switch.tsx'
 import { Link, useAddress, type Address } from '../router.tsx'
-import { keptLanguage, keepLanguage, type Language } from '../words/language.ts'
 import { useWords, WordsOf } from '../words/words.tsx'
 import { AccountPage } from './pages/account.tsx'
 import { CardPage } from './pages/card.tsx'
@@ -13,13 +12,8 @@ import { ResidentDoor, useResident } from './session.tsx'
 import { useMy } from './words.ts'
 
 export function Portal () {
-  const [language, setLanguage] = useState<Language>(keptLanguage)
-  const choose = (wanted: Language) => {
-    keepLanguage(wanted)
-    setLanguage(wanted)
-  }
   return (
-    <WordsOf language={language} choose={choose}>
+    <WordsOf>
       <ResidentDoor><Inside /></ResidentDoor>
     </WordsOf>
   )

@@ -1,8 +1,8 @@
 // The words and formats of the language that is spoken, for whatever part asks.
-import { createContext, useContext, useEffect, useMemo, type ReactNode } from 'react'
+import { createContext, useCallback, useContext, useEffect, useMemo, useState, type ReactNode } from 'react'
 import { formatsOf, type Formats } from '../format.ts'
 import { en } from './en.ts'
-import type { Language } from './language.ts'
+import { keepLanguage, keptLanguage, type Language } from './language.ts'
 import { zh, type Words } from './zh.ts'
 
 type Spoken = {
@@ -14,11 +14,16 @@ type Spoken = {
 
 const Context = createContext<Spoken | null>(null)
 
-export function WordsOf ({ language, choose, children }: Pick<Spoken, 'language' | 'choose'> & {
-  readonly children: ReactNode
-}) {
+/** In the language that was chosen here last. */
+export function WordsOf ({ children }: { readonly children: ReactNode }) {
+  const [language, setLanguage] = useState<Language>(keptLanguage)
+  const choose = useCallback((wanted: Language) => {
+    keepLanguage(wanted)
+    setLanguage(wanted)
+  }, [])
   const spoken = useMemo(() =>
-    ({ language, choose, words: language === 'zh' ? zh : en, format: formatsOf(language) }), [language])
+    ({ language, choose, words: language === 'zh' ? zh : en, format: formatsOf(language) }),
+  [language, choose])
   useEffect(() => { document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en' }, [language])
   return <Context.Provider value={spoken}>{children}</Context.Provider>
 }
