@@ -5,6 +5,7 @@ import { AlertsPage } from './pages/alerts.tsx'
 import { AuditPage } from './pages/audit.tsx'
 import { BankPage } from './pages/bank.tsx'
 import { BatchPage } from './pages/batch.tsx'
+import { CallsPage } from './pages/calls.tsx'
 import { CardPage } from './pages/card.tsx'
 import { CardsPage } from './pages/cards.tsx'
 import { CasesPage } from './pages/cases.tsx'
@@ -39,6 +40,7 @@ const menu: readonly Row[] = [
   { name: 'exceptions', path: '/exceptions' },
   { name: 'approvals', path: '/approvals' },
   { name: 'cards', path: '/cards' },
+  { name: 'calls', path: '/calls', roles: ['hotline', 'clerk'] },
   { name: 'cases', path: '/cases', roles: ['clerk', 'hotline', 'approver', 'auditor'] },
   { name: 'disputes', path: '/disputes' },
   { name: 'reconciliation', path: '/reconciliation' },
@@ -93,6 +95,7 @@ function pageAt ({ pieces: [first = '', a = '', b = '', c = ''], query }: Addres
     case 'batches': return <BatchPage batch={a} party={query.get('party')} book={query.get('book')} />
     case 'lines': return <RawLinePage delivery={a} line={b} />
     case 'cards': return a === '' ? <CardsPage /> : <CardPage card={a} tab={b} />
+    case 'calls': return <CallsPage />
     case 'cases': return <CasesPage />
     case 'disputes': return a === '' ? <DisputesPage /> : <DisputePage id={a} />
     case 'alerts': return <AlertsPage />

@@ -33,7 +33,7 @@ export const CardLookView = Type.Object({
   }, closed),
   uses: Type.Array(Type.Object({
     at: Instant, counter: Type.Integer(), amountFen: Fen, words: Words
-  }, closed), { description: 'the last ten, the latest first' }),
+  }, closed), { description: 'the last thirty, the latest first' }),
   mayMove: Type.Array(Type.Unsafe<typeof movesAlone[number]>(Type.String({ enum: [...movesAlone] })), {
     description: 'what whoever asks may do about it at once'
   })

@@ -60,6 +60,10 @@ t.test('a missing exit and a refund, agreed by two; the money comes back', async
     [{ kind: 'load_waiting', amountFen: 220 }, { kind: 'refund_granted', amountFen: 100 }])
   t.match((await door.ok('clerk', 'GET', '/v1/cases?state=over')).items, [{ case: 2 }, { case: 1 }])
   t.strictSame((await door.ok('clerk', 'GET', '/v1/cases')).items, [])
+  const of = async (holder: string) =>
+    (await door.ok('hotline', 'GET', `/v1/cases?state=any&holder=${holder}`)).items
+  t.match(await of(own.session.holder), [{ case: 2 }, { case: 1 }], 'of one person, open and over')
+  t.strictSame(await of((await asResident(door, wang)).session.holder), [], 'of another, none')
   const report = await verifyBooks(door.db)
   t.strictSame(report.checks.filter(({ ok }) => !ok), [])
   await door.close()

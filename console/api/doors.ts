@@ -7,8 +7,10 @@ import type {
 } from '../../schemas/api.ts'
 import type { BlockView } from '../../schemas/card-block.ts'
 import type { CardOrderView, NewCardOrder, PinLetter } from '../../schemas/card-order.ts'
+import type { CardLookView } from '../../schemas/card-look.ts'
 import type { CaseAnswer, CaseView } from '../../schemas/case.ts'
 import type { CardJourneysView } from '../../schemas/fares.ts'
+import type { HolderLook, HolderView } from '../../schemas/holder.ts'
 import type { LoadView } from '../../schemas/load.ts'
 import type { DisputeRequest, DisputeView, RefundReply, RefundRequest } from '../../schemas/redress.ts'
 import type { AuditEntryView, AuditIntegrity } from '../../schemas/audit.ts'
@@ -88,8 +90,8 @@ export const looks = {
     get<Page<BlockView>>(pathOf('/v1/card-blocks', { card, before, limit })),
   disputes: (query: Query, before: string | null) =>
     get<Page<DisputeView>>(pathOf('/v1/disputes', { ...query, before, limit })),
-  cases: (state: string, before: string | null) =>
-    get<Page<CaseView>>(pathOf('/v1/cases', { state, before, limit })),
+  cases: (query: Query, before: string | null) =>
+    get<Page<CaseView>>(pathOf('/v1/cases', { ...query, before, limit })),
   dispute: (id: string) => get<DisputeView>(`/v1/disputes/${id}`),
   alerts: (query: Query, before: string | null) =>
     get<Page<AlertView>>(pathOf('/v1/alerts', { ...query, before, limit })),
@@ -157,6 +159,11 @@ export const deeds = {
     call<DisputeView>('POST', `/v1/disputes/${id}/decision`, { json: { accepts, words }, key }),
   escalateDispute: (id: number, words: string, key: string) =>
     call<DisputeView>('POST', `/v1/disputes/${id}/escalation`, { json: { words }, key }),
+  lookAtCard: (card: string, reason: string) =>
+    call<CardLookView>('POST', `/v1/cards/${card}/look-up`, { json: { reason } }),
+  lookUpHolder: (look: HolderLook) => call<HolderView>('POST', '/v1/holders/look-up', { json: look }),
+  reportOrally: (card: string, reason: string, key: string) =>
+    call<unknown>('POST', `/v1/cards/${card}/moves`, { json: { move: 'report_orally', reason }, key }),
   takeUpCase: (no: number, key: string) => call<CaseView>('POST', `/v1/cases/${no}/proposal`, { key }),
   answerCase: (no: number, outcome: CaseAnswer['outcome'], words: string, key: string) =>
     call<CaseView>('POST', `/v1/cases/${no}/answer`, { json: { outcome, words }, key }),

@@ -20,7 +20,7 @@ const tones: Readonly<Record<CaseView['signal'], Tone>> = {
 export function CasesPage () {
   const { words: { cases: words } } = useWords()
   const [state, setState] = useState('open')
-  const list = useList(place => looks.cases(state, place), state)
+  const list = useList(place => looks.cases({ state }, place), state)
   const [said, setSaid] = useState('')
   const isClerk = useRole('clerk')
   const done = (text: string) => {
@@ -28,13 +28,7 @@ export function CasesPage () {
     list.again()
   }
   const columns: Columns<CaseView> = [
-    { title: words.number, cell: one => one.case },
-    { title: words.kind, cell: ({ kind }) => words.kinds[kind] },
-    { title: words.signal, cell: ({ signal }) => <Mark tone={tones[signal]}>{words.signals[signal]}</Mark> },
-    { title: words.dueOn, cell: ({ dueOn }) => dueOn },
-    { title: words.state, cell: one => words.states[one.state] },
-    { title: words.words, cell: one => <Told one={one} /> },
-    { title: words.filedAt, cell: ({ filedAt }) => <At iso={filedAt} /> },
+    ...useCaseColumns(),
     ...isClerk
       ? [{
           title: words.deeds,
@@ -54,6 +48,20 @@ export function CasesPage () {
       <ListGrid label={words.heading} list={list} columns={columns} keyOf={one => one.case} />
     </Page>
   )
+}
+
+/** What any page shows of a case. */
+export function useCaseColumns (): Columns<CaseView> {
+  const { words: { cases: words } } = useWords()
+  return [
+    { title: words.number, cell: one => one.case },
+    { title: words.kind, cell: ({ kind }) => words.kinds[kind] },
+    { title: words.signal, cell: ({ signal }) => <Mark tone={tones[signal]}>{words.signals[signal]}</Mark> },
+    { title: words.dueOn, cell: ({ dueOn }) => dueOn },
+    { title: words.state, cell: one => words.states[one.state] },
+    { title: words.words, cell: one => <Told one={one} /> },
+    { title: words.filedAt, cell: ({ filedAt }) => <At iso={filedAt} /> }
+  ]
 }
 
 /** The resident's own words, and the answer; both are text, whatever stands in them. */

@@ -1,9 +1,11 @@
 // All words of the console in English.
 import { enCards } from './en-cards.ts'
+import { enOffice } from './en-office.ts'
 import type { Words } from './zh.ts'
 
 export const en: Words = {
   ...enCards,
+  ...enOffice,
   title: 'Citizen Card console',
   skip: 'Skip to content',
   menu: 'Main menu',
@@ -19,7 +21,7 @@ export const en: Words = {
   colon: ': ',
   pages: {
     days: 'Day close', positions: 'Clearing and nets', exceptions: 'Exceptions', approvals: 'Four eyes',
-    cards: 'Cards', cases: 'Residents', disputes: 'Disputes', alerts: 'Alerts',
+    cards: 'Cards', calls: 'Call centre', cases: 'Residents', disputes: 'Disputes', alerts: 'Alerts',
     reconciliation: 'Reconciliation A–I', bank: 'Bank', terminals: 'Terminals', audit: 'Audit log',
     exports: 'Exports'
   },

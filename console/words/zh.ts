@@ -1,5 +1,6 @@
 // All words of the console in Chinese, its first language; en.ts has the same ones, or does not compile.
 import { zhCards } from './zh-cards.ts'
+import { zhOffice } from './zh-office.ts'
 
 type Widen<T> = {
   readonly [K in keyof T]: T[K] extends string ? string
@@ -9,6 +10,7 @@ export type Words = Widen<typeof zh>
 
 export const zh = {
   ...zhCards,
+  ...zhOffice,
   title: '市民卡运营控制台',
   skip: '跳到正文',
   menu: '主菜单',
@@ -24,7 +26,7 @@ export const zh = {
   colon: '：',
   pages: {
     days: '日终看板', positions: '清分与净额', exceptions: '差错处理', approvals: '双人复核', cards: '卡片',
-    cases: '市民办事', disputes: '争议', alerts: '告警',
+    calls: '呼叫中心', cases: '市民办事', disputes: '争议', alerts: '告警',
     reconciliation: '对账 A–I', bank: '银行对账', terminals: '终端', audit: '审计日志', exports: '导出'
   },
   signIn: {

@@ -1,7 +1,7 @@
 // A card as whoever answers the telephone sees it; each look says why and stands in the audit log. It changes
 // nothing.
 import { formatIso } from '../../runtime/instants.ts'
-import { cardMoveRow, movesAlone } from '../../schemas/card-life.ts'
+import { cardMoveRow, isNamed, movesAlone } from '../../schemas/card-life.ts'
 import type { CardLookView } from '../../schemas/card-look.ts'
 import { cardKey, type CardRef } from '../../schemas/record.ts'
 import { stateWords, useWords } from '../core/card-words.ts'
@@ -24,7 +24,7 @@ import { maskedPerson } from './personal-data.ts'
 import { onlineKey } from './value.ts'
 
 type LookBook = Pick<Ledger, 'db' | 'clock' | 'registry' | 'personal' | 'nameCard'>
-const usesShown = 10
+const usesShown = 30
 
 /** Throws Refusal not_found, other_branch. */
 export async function lookAtCard (
@@ -37,6 +37,7 @@ export async function lookAtCard (
     requireOwnBranch(by, [life.branch])
     const { type, state } = life
     const uses = await lastUses(tx, life, usesShown)
+    const { policies: { anonymousLossReports } } = await ledger.registry(tx)
     const view = {
       card: ref, type, state, stateWords: stateWords[state], listed: await listedFor(tx, life),
       holder: await personOf(tx, ledger, life), money: await moneyOf(tx, ledger, ref, life),
@@ -44,8 +45,9 @@ export async function lookAtCard (
         at: formatIso(use.atMs), counter: use.counter, amountFen: Number(use.amountFen), words: useWords(use)
       })),
       mayMove: movesAlone.filter(move => {
-        const { from, by: roles } = cardMoveRow(move)
-        return from.includes(state) && by.roles.some(role => roles.includes(role))
+        const { from, by: roles, namedOnly } = cardMoveRow(move)
+        const isTold = namedOnly !== true || isNamed(type) || anonymousLossReports
+        return isTold && from.includes(state) && by.roles.some(role => roles.includes(role))
       })
     }
     await audit(tx, ledger.clock.now(), {

@@ -1,6 +1,7 @@
 // The doors of cases: residents consult, apply, follow and read what it came to; staff agree or answer.
 import { Type } from 'typebox'
 import { CaseAnswer, CaseOptions, CaseView, NewCase, OwnCase } from '../../schemas/case.ts'
+import { HolderToken } from '../../schemas/holder.ts'
 import type { Ledger } from '../ledger.ts'
 import { requireOwnBranch } from '../people/proposals.ts'
 import {
@@ -61,18 +62,19 @@ export const caseRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
     config: { allow: looking },
     schema: {
       querystring: Type.Object({
-        state: Type.Optional(Type.Union([Type.Literal('open'), Type.Literal('over')], {
+        state: Type.Optional(Type.Union([Type.Literal('open'), Type.Literal('over'), Type.Literal('any')], {
           description: 'open when absent'
         })),
+        holder: Type.Optional(HolderToken),
         ...pagingBack('^\\d{1,15}$')
       }, closed),
       response: { 200: pageOf(CaseView) }
     }
   }, async request => {
-    const { state = 'open', before, limit: said } = request.query
+    const { state = 'open', holder = null, before, limit: said } = request.query
     const limit = pageLimit(said)
     const rows = await listCases(ledger.db, {
-      branch: callerIn(request).branch, isOpen: state === 'open', limit,
+      branch: callerIn(request).branch, isOpen: state === 'any' ? null : state === 'open', holder, limit,
       before: before === undefined ? null : BigInt(before)
     })
     return page(rows, limit, await caseViews(ledger), ({ caseNo }) => caseNo)

@@ -57,13 +57,15 @@ export const casesOf = async (db: Db, holderId: bigint, { before, limit }: Place
     ${select} where c.holder_id = $1 and ($2::bigint is null or c.case_no < $2)
     order by c.case_no desc limit $3`, [holderId, before, limit])).rows
 
-/** Of one branch or, for whoever is of the whole city, of all; the newest first. */
-export const listCases = async (db: Db, { branch, isOpen, before, limit }: Place & {
-  readonly branch: Branch, readonly isOpen: boolean
+/**
+ * Of one branch or, for whoever is of the whole city, of all; the newest first. `isOpen` null: open and over.
+ */
+export const listCases = async (db: Db, { branch, isOpen, holder, before, limit }: Place & {
+  readonly branch: Branch, readonly isOpen: boolean | null, readonly holder: string | null
 }): Promise<CaseRow[]> => (await db.query<CaseRow>(`
-    ${select} where (${open}) = $4 and ($2::bigint is null or c.case_no < $2)
-      and ($1::text is null or h.branch is null or h.branch = $1)
-    order by c.case_no desc limit $3`, [branch, before, limit, isOpen])).rows
+    ${select} where ($4::boolean is null or (${open}) = $4) and ($2::bigint is null or c.case_no < $2)
+      and ($1::text is null or h.branch is null or h.branch = $1) and ($5::text is null or h.holder = $5)
+    order by c.case_no desc limit $3`, [branch, before, limit, isOpen, holder])).rows
 
 export const noteCaseProposal = async (tx: Tx, caseNo: bigint, proposalId: bigint): Promise<void> => {
   await tx.query('update resident_case set proposal_id = $2 where case_no = $1', [caseNo, proposalId])

@@ -1,0 +1,20 @@
+// Words about those who answer residents in English.
+import type { Words } from './zh.ts'
+
+export const enOffice: Pick<Words, 'calls'> = {
+  calls: {
+    heading: 'Call centre', why: 'Say why first: each look-up is in the audit log with its reason.',
+    reason: 'Reason', by: 'Find by',
+    bys: { number: 'Card number (its last 6 digits at least)', document: 'Document', holder: 'Token' },
+    document: 'Kind of document', documentNumber: 'Number of the document', look: 'Look up',
+    another: 'Next call', none: 'There is no such card', many: 'Choose a card',
+    lookAt: number => `Look at card ${number}`, person: 'Holder', nobody: 'anonymous or not registered',
+    callBack: 'Call back at', online: 'Online account', uses: 'The last 30 uses', said: 'What happened',
+    report: 'Report lost (at once)', reported: 'Reported lost.', cases: 'Requests and complaints',
+    noCases: 'No holder is registered, so there are no requests', more: 'More about the card',
+    documents: {
+      resident_id: 'Identity card', passport: 'Passport', residence_permit: 'Residence permit',
+      birth_certificate: 'Birth certificate'
+    }
+  }
+}
