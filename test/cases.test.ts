@@ -27,47 +27,53 @@ const file = async (by: Inside, json: unknown) => await by.ask('POST', '/v1/my/c
 const decide = async (door: Door, proposal: number, approves = true) =>
   await door.ok('approver-1', 'POST', `/v1/proposals/${proposal}/decisions`, { approves })
 
-t.test('a missing exit and a refund, agreed by two; the money comes back', async t => {
-  const door = await portalCity(doors)
-  const own = await asResident(door, li)
-  const { kinds } = (await own.ask('GET', '/v1/my/case-options')).json
-  t.match(kinds, [
-    { kind: 'missing_exit', workingDays: 10, rules: { zh: /两名工作人员/ } }, { kind: 'refund' },
-    { kind: 'lift_loss' }, { kind: 'complaint', workingDays: 5 }])
-  const { json: filed } = await file(own, exit())
-  // Ten working days after Wednesday, 4 March 2026, are Wednesday, 18 March.
-  t.match(filed, { case: 1, state: 'filed', dueOn: '2026-03-18', endedAt: null, answer: null })
-  t.match((await file(own, refund())).json, { case: 2, state: 'filed' })
-  t.match((await door.ok('hotline', 'GET', '/v1/cases')).items, [
-    { case: 2, kind: 'refund', signal: 'none', proposal: null },
-    { case: 1, holder: own.session.holder, words }])
-  for (const no of [1, 2]) {
-    const { proposal, state } = await door.ok('clerk', 'POST', `/v1/cases/${no}/proposal`)
-    t.equal(state, 'deciding')
-    t.equal(said(await own.ask('DELETE', `/v1/my/cases/${no}`)), '409 conditions_not_met', 'too late')
-    const alone = { json: { approves: true } }
-    t.equal(said(await door.ask('clerk', 'POST', `/v1/proposals/${proposal}/decisions`, alone)),
-      '403 forbidden', 'a second person')
-    await decide(door, proposal)
-  }
-  await door.ledger.watch.catchUp()
-  t.match((await own.ask('GET', '/v1/my/cases')).json.items,
-    [{ case: 2, state: 'granted' }, { case: 1, state: 'granted', endedAt: '2026-03-04T09:00:00.000+08:00' }])
-  const view = (await own.ask('GET', `/v1/my/cards/${cardKey(cardOf(0))}`)).json
-  // 6.00 were paid, 3.80 are due: 2.20 come back, 1.00 of it by the refund.
-  t.equal(view.money.waitingFen, 220)
-  t.match((await own.ask('GET', '/v1/my')).json.notices,
-    [{ kind: 'load_waiting', amountFen: 220 }, { kind: 'refund_granted', amountFen: 100 }])
-  t.match((await door.ok('clerk', 'GET', '/v1/cases?state=over')).items, [{ case: 2 }, { case: 1 }])
-  t.strictSame((await door.ok('clerk', 'GET', '/v1/cases')).items, [])
-  const of = async (holder: string) =>
-    (await door.ok('hotline', 'GET', `/v1/cases?state=any&holder=${holder}`)).items
-  t.match(await of(own.session.holder), [{ case: 2 }, { case: 1 }], 'of one person, open and over')
-  t.strictSame(await of((await asResident(door, wang)).session.holder), [], 'of another, none')
-  const report = await verifyBooks(door.db)
-  t.strictSame(report.checks.filter(({ ok }) => !ok), [])
-  await door.close()
-})
+for (const priced of ['at the end', 'in between'] as const) {
+  t.test(`a missing exit and a refund, agreed by two, priced ${priced}; the money comes back`, async t => {
+    const door = await portalCity(doors)
+    const own = await asResident(door, li)
+    const { kinds } = (await own.ask('GET', '/v1/my/case-options')).json
+    t.match(kinds, [
+      { kind: 'missing_exit', workingDays: 10, rules: { zh: /两名工作人员/ } }, { kind: 'refund' },
+      { kind: 'lift_loss' }, { kind: 'complaint', workingDays: 5 }])
+    const { json: filed } = await file(own, exit())
+    // Ten working days after Wednesday, 4 March 2026, are Wednesday, 18 March.
+    t.match(filed, { case: 1, state: 'filed', dueOn: '2026-03-18', endedAt: null, answer: null })
+    t.match((await file(own, refund())).json, { case: 2, state: 'filed' })
+    t.match((await door.ok('hotline', 'GET', '/v1/cases')).items, [
+      { case: 2, kind: 'refund', signal: 'none', proposal: null },
+      { case: 1, holder: own.session.holder, words }])
+    for (const no of [1, 2]) {
+      const { proposal, state } = await door.ok('clerk', 'POST', `/v1/cases/${no}/proposal`)
+      t.equal(state, 'deciding')
+      t.equal(said(await own.ask('DELETE', `/v1/my/cases/${no}`)), '409 conditions_not_met', 'too late')
+      const alone = { json: { approves: true } }
+      t.equal(said(await door.ask('clerk', 'POST', `/v1/proposals/${proposal}/decisions`, alone)),
+        '403 forbidden', 'a second person')
+      await decide(door, proposal)
+      if (priced === 'in between') await door.ledger.watch.catchUp()
+    }
+    await door.ledger.watch.catchUp()
+    t.match((await own.ask('GET', '/v1/my/cases')).json.items,
+      [
+        { case: 2, state: 'granted' },
+        { case: 1, state: 'granted', endedAt: '2026-03-04T09:00:00.000+08:00' }
+      ])
+    const view = (await own.ask('GET', `/v1/my/cards/${cardKey(cardOf(0))}`)).json
+    // 6.00 were paid, 3.80 are due: 2.20 come back, 1.00 of it by the refund.
+    t.equal(view.money.waitingFen, 220)
+    t.match((await own.ask('GET', '/v1/my')).json.notices,
+      [{ kind: 'load_waiting', amountFen: 220 }, { kind: 'refund_granted', amountFen: 100 }])
+    t.match((await door.ok('clerk', 'GET', '/v1/cases?state=over')).items, [{ case: 2 }, { case: 1 }])
+    t.strictSame((await door.ok('clerk', 'GET', '/v1/cases')).items, [])
+    const of = async (holder: string) =>
+      (await door.ok('hotline', 'GET', `/v1/cases?state=any&holder=${holder}`)).items
+    t.match(await of(own.session.holder), [{ case: 2 }, { case: 1 }], 'of one person, open and over')
+    t.strictSame(await of((await asResident(door, wang)).session.holder), [], 'of another, none')
+    const report = await verifyBooks(door.db)
+    t.strictSame(report.checks.filter(({ ok }) => !ok), [])
+    await door.close()
+  })
+}
 
 t.test('what is refused when it is filed, and later', async t => {
   const door = await portalCity(doors)

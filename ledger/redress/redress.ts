@@ -16,6 +16,7 @@ import { lockPurses } from '../store/lock.ts'
 import { postBatch } from '../store/post.ts'
 import { findEvent, insertRedress, type EventRow } from '../store/redress.ts'
 import { accountId } from '../store/registry.ts'
+import { markRidden } from '../store/rides.ts'
 
 /** A use of the offline counter of a card's purse: what a record is about, and what its holder can name. */
 export type Original = { readonly card: CardRef, readonly counter: number }
@@ -107,5 +108,6 @@ export async function redress (
     original: event.transferId, transferId, clearingDate, amountFen, reference: wanted.reference ?? null,
     scope: event.operator ?? '', by: wanted.by, atMs
   })
+  await markRidden(tx, [event]) // what its holder paid of the day is less from now on
   return { redressId, transferId, clearingDate }
 }
