@@ -26,10 +26,10 @@ const help = `day: a day of a seeded city: generated, delivered, cleared, settle
 
 usage: npm run sim -- day [OPTIONS]
 
-PostgreSQL and a ledger of its own; the day comes as clearing files of its operators,
-or live. While it runs: lines a second by outcome, what waits, what is open, and what each operator has
-earned by now. At the end every chip is compared with the books, verify looks at every transfer, and minutes,
-memory and bytes on disk are told. 1 where a fen is unexplained.
+PostgreSQL and a ledger of its own; the day comes as clearing files of its operators, or live. While it
+runs: lines a second by outcome, how many lie in the spool of each operator, what waits in the ledger, what is
+open, and what each operator has earned by now. At the end every chip is compared with the books, verify looks
+at every transfer, and minutes, memory and bytes on disk are told. 1 where a fen is unexplained.
 
 Options:
   --taps N           from one to twenty million; 100000

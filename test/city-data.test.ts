@@ -114,6 +114,10 @@ t.test('a day against a ledger of its own', async t => {
     { cwd: root, encoding: 'utf8' })
   t.equal(status, 0, stdout + stderr)
   t.match(stdout, /every fen is accounted for/)
+  const told = stdout.split('\n').filter(line => line.includes(' lines of 1500 taps'))
+  const depths = [...(/in spools ([^·]*)/.exec(told[0] ?? '')?.[1] ?? '').matchAll(/[A-Z]+ (\d+)/g)]
+  t.strictSame(depths.map(([, lines]) => Number(lines)).sort(), linesByMerchant(1_500), 'all that was tapped')
+  t.match(told.at(-1), /spools empty/, 'and nothing once all is delivered')
   const day = JSON.parse(readFileSync(json, 'utf8')) as {
     taps: number, fen: number, chipsFen: number, owedFen: number, explainedFen: number, problems: string[]
     nets: { netFen: number }[], disk: { database: number }, seconds: Record<string, number>
@@ -126,10 +130,24 @@ t.test('a day against a ledger of its own', async t => {
   t.ok(day.disk.database > 0)
 })
 
+/** Of the files of that day, counted, and sorted as texts. */
+function linesByMerchant (taps: number): number[] {
+  const place = join(dir, 'counted')
+  t.equal(city('--taps', String(taps), '--files', place).code, 0)
+  const lines = new Map<string, number>()
+  for (const name of readdirSync(place).filter(name => name.startsWith('XF'))) {
+    const merchant = name.slice(10, -5)
+    const own = readFileSync(join(place, name), 'latin1').trimEnd().split('\n').length - 1
+    lines.set(merchant, (lines.get(merchant) ?? 0) + own)
+  }
+  return [...lines.values()].sort()
+}
+
 t.test('a day by record, as fast as it goes', async t => {
   const { status, stdout, stderr } = spawnSync(process.execPath,
     ['runtime/start.mjs', 'bin/sim.ts', 'day', '--taps', '600', '--seed', '2', '--live', '0'],
     { cwd: root, encoding: 'utf8' })
   t.equal(status, 0, stdout + stderr)
   t.match(stdout, /600 taps of .* lines one by one.*every fen is accounted for/s)
+  t.match(stdout.split('\n').filter(line => line.includes(' lines of 600 taps')).at(-1), /spools empty/)
 })

@@ -18,6 +18,7 @@ import { deliverLive } from './live.ts'
 import { filesOutput, type Written } from './outputs.ts'
 import { readParameters } from './parameters.ts'
 import { recordMaker } from './records.ts'
+import { openSpools, type Spools } from './spools.ts'
 
 type Options = {
   readonly taps: number, readonly seed: number, readonly city: string, readonly fileRecords: number
@@ -66,9 +67,11 @@ async function run (): Promise<void> {
   // After midnight: whatever was tapped on the day lies behind the clock.
   const { url } = await starter.ledger(`${addDays(city.parameters.day, 1)}T00:30:00+08:00`)
   await part('registered', () => enter(city, url, access))
-  await part('delivered', () => shown(city, url, access, async () => {
-    if (live === null) await sendFiles(join(folder, 'files'), url, access)
-    else await tap(city, url, access, live)
+  const spools = openSpools()
+  if (live === null) for (const { party, lines } of city.totals.parties) spools.taken(party, lines)
+  await part('delivered', () => shown(url, access, spools, async () => {
+    if (live === null) await sendFiles(city, join(folder, 'files'), url, access, spools)
+    else await tap(city, url, access, live, spools)
   }))
   const day = await part('cleared and settled', () => settle(city, url, access))
   const audited = await part('audited', () => lookAtChips(city, url, access))
@@ -135,8 +138,12 @@ async function enter (city: City, url: string, { tokens }: Access): Promise<void
 /** Operators send at the same time; two connections keep a ledger busy. */
 const connections = 2
 
-async function sendFiles (place: string, url: string, access: Access): Promise<void> {
+async function sendFiles (
+  city: City, place: string, url: string, access: Access, spools: Spools
+): Promise<void> {
   const waiting = readdirSync(place).filter(name => name.startsWith('XF')).sort()
+  const partyOf = (name: string): string => city.services.find(({ industry, merchant }) =>
+    name.slice('XFyyyymmdd'.length).startsWith(`${industry}${merchant}`))?.party ?? ''
   const send = async (): Promise<void> => {
     for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
       const response = await fetch(new URL(`/v1/files/${name}`, url), {
@@ -146,22 +153,26 @@ async function sendFiles (place: string, url: string, access: Access): Promise<v
         }
       })
       if (!response.ok) throw new Error(`${name}: ${response.status} ${await response.text()}`)
-      await response.json() as FileReply
+      spools.answered(partyOf(name), (await response.json() as FileReply).count)
     }
   }
   await Promise.all(Array.from({ length: connections }, send))
 }
 
-async function tap (city: City, url: string, { tokens }: Access, speed: number): Promise<void> {
+async function tap (
+  city: City, url: string, { tokens }: Access, speed: number, spools: Spools
+): Promise<void> {
   const token = tokens['DEPOT'] ?? ''
-  const options = { ledgerUrl: url, token, registrar: null, speed, say: () => undefined }
+  const options = { ledgerUrl: url, token, registrar: null, speed, spools, say: () => undefined }
   await deliverLive(city, recordMaker(city), options)
 }
 
 /** What is seen meanwhile. */
-async function shown (city: City, url: string, access: Access, work: () => Promise<void>): Promise<void> {
+async function shown (
+  url: string, access: Access, spools: Spools, work: () => Promise<void>
+): Promise<void> {
   const over = new AbortController()
-  const showing = show(city, url, access, over.signal)
+  const showing = show(url, access, spools, over.signal)
   try {
     await work()
     await as(url, access.tokens['AUDITOR'], http => http.get('/v1/watch/holds')) // once the watch caught up
@@ -188,18 +199,22 @@ async function settle (city: City, url: string, { passwords }: Access): Promise<
 
 const shownEveryMs = 2_000
 
-/** Lines a second by outcome, what waits, what is open, and what each operator has earned by now. */
-async function show (city: City, url: string, access: Access, over: AbortSignal): Promise<void> {
+/**
+ * Lines a second by outcome, what lies in spools and what waits in the ledger, what is open, and what each
+ * operator has earned by now; the last time when all is over.
+ */
+async function show (url: string, access: Access, spools: Spools, over: AbortSignal): Promise<void> {
   const startedMs = performance.now()
-  for (let before = 0, beforeMs = startedMs; !over.aborted;) {
-    await delay(shownEveryMs, undefined, { signal: over }).catch(() => undefined)
-    if (over.aborted) return
+  for (let before = 0, beforeMs = startedMs, isLast = false; !isLast;) {
+    isLast = over.aborted
+    const waiting = spools.words()
     const page = await (await fetch(new URL('/metrics', url))).text()
     const { accounts } = await as(url, access.tokens['AUDITOR'], http =>
       http.get('/v1/accounts') as Promise<TrialBalance>)
     const judged = valuesOf(page, 'ledger_records_total')
     const nowMs = performance.now()
     const all = [...judged.values()].reduce((sum, count) => sum + count, 0)
+    const rate = Math.round(1_000 * (all - before) / Math.max(1, nowMs - beforeMs))
     const sum = (name: string): number =>
       [...valuesOf(page, name).values()].reduce((all, one) => all + one, 0)
     const earned = accounts.filter(({ account, balanceFen }) =>
@@ -207,13 +222,15 @@ async function show (city: City, url: string, access: Access, over: AbortSignal)
       .map(({ account, balanceFen }) => `${account.split('/').at(-1) ?? ''} ${showYuan(Number(balanceFen))}`)
     say([
       `${((nowMs - startedMs) / 1_000).toFixed(0).padStart(4)} s`,
-      `${all} lines of ${options.taps} taps, ${Math.round(1_000 * (all - before) / (nowMs - beforeMs))}/s`,
+      `${all} lines of ${options.taps} taps, ${rate}/s`,
       [...judged].map(([outcome, count]) => `${outcome} ${count}`).join(', '),
+      waiting,
       `${sum('ledger_lanes_waiting')} parts wait, ${sum('ledger_items_open')} items open`,
       earned.join(', ')
     ].filter(words => words !== '').join(' · '))
     before = all
     beforeMs = nowMs
+    if (!isLast) await delay(shownEveryMs, undefined, { signal: over }).catch(() => undefined)
   }
 }
 

@@ -5,6 +5,7 @@ import { type HttpClient, createHttpClient } from '../../runtime/http-client.ts'
 import type { DeliveryReply } from '../../schemas/api.ts'
 import type { TransactionRecord } from '../../schemas/record.ts'
 import type { City, Tap } from './city.ts'
+import type { Spools } from './spools.ts'
 
 export type LiveOptions = {
   readonly ledgerUrl: string
@@ -12,6 +13,7 @@ export type LiveOptions = {
   readonly token: string, readonly registrar: string | null
   /** So many times faster than the day; 0: as fast as the ledger takes it. */
   readonly speed: number
+  readonly spools: Spools
   readonly say: (line: string) => void
 }
 
@@ -23,6 +25,10 @@ const cardsAtOnce = 2_000
 const recordsAtOnce = 1_000
 /** Minutes of the day between two lines. */
 const toldEvery = 30
+/** With so many records unanswered nobody taps: by a ledger that is away, or by one that is asked at once. */
+const spoolMax = 100_000
+const spoolMaxAtOnce = 2 * recordsAtOnce
+const lookMs = 5
 
 export async function deliverLive (
   city: City, recordOf: (tap: Tap) => TransactionRecord, options: LiveOptions
@@ -33,45 +39,63 @@ export async function deliverLive (
   })
   if (options.registrar !== null) await fill(city, clientOf(options.registrar))
   const http = clientOf(options.token)
+  const { spools, speed, say } = options
+  const most = speed === 0 ? spoolMaxAtOnce : spoolMax
   const outcomes: Record<string, number> = {}
   const startedMs = performance.now()
-  let waiting: TransactionRecord[] = []
+  const waiting: { readonly party: string, readonly record: TransactionRecord }[] = []
+  const sender = new AbortController()
+  const day = { isOver: false }
   let records = 0
-  let parts = 0
   let told = 0
   let firstSecond = -1
 
-  async function leave (): Promise<void> {
-    if (waiting.length === 0) return
-    const delivery = `city.${city.parameters.day}.${String(++parts).padStart(6, '0')}`
-    const { results } = await http.post('/v1/records', { delivery, records: waiting }) as DeliveryReply
-    for (const { outcome, reason } of results) {
-      const name = reason === 'ok' ? outcome : `${outcome} ${reason}`
-      outcomes[name] = (outcomes[name] ?? 0) + 1
+  async function send (): Promise<void> {
+    for (let parts = 1; !(day.isOver && waiting.length === 0);) {
+      const some = waiting.slice(0, recordsAtOnce)
+      if (some.length === 0) {
+        await delay(lookMs)
+        continue
+      }
+      const delivery = `city.${city.parameters.day}.${String(parts++).padStart(6, '0')}`
+      const body = { delivery, records: some.map(({ record }) => record) }
+      const { results } = await http.post('/v1/records', body) as DeliveryReply
+      for (const { outcome, reason } of results) {
+        const name = reason === 'ok' ? outcome : `${outcome} ${reason}`
+        outcomes[name] = (outcomes[name] ?? 0) + 1
+      }
+      waiting.splice(0, some.length)
+      for (const { party } of some) spools.answered(party, 1)
+      records += some.length
     }
-    records += waiting.length
-    waiting = []
   }
   function tell (second: number): void {
     const passedSeconds = (performance.now() - startedMs) / 1_000
     const by = Object.entries(outcomes).map(([name, count]) => `${count} ${name}`).join(', ')
-    options.say(`${clockOf(second)}  ${records} records, ${Math.round(records / passedSeconds)}/s: ${by}`)
+    const rate = Math.round(records / passedSeconds)
+    say(`${clockOf(second)}  ${records} records, ${rate}/s: ${by}; ${spools.words()}`)
   }
+  const sending = send().finally(() => sender.abort())
+  sending.catch(() => undefined) // told below
   for (const tap of city.taps()) {
     if (firstSecond < 0) firstSecond = tap.second
-    const dueMs = options.speed === 0 ? 0 : 1_000 * (tap.second - firstSecond) / options.speed
+    const dueMs = speed === 0 ? 0 : 1_000 * (tap.second - firstSecond) / speed
     const earlyMs = startedMs + dueMs - performance.now()
-    if (waiting.length >= recordsAtOnce || (earlyMs > 0 && waiting.length > 0)) await leave()
     if (earlyMs > 0) await delay(earlyMs)
-    waiting.push(recordOf(tap))
-    if (tap.toldTwice) waiting.push(recordOf(tap))
+    while (waiting.length >= most && !sender.signal.aborted) await delay(lookMs)
+    if (sender.signal.aborted) break
+    const { party = '' } = city.services[tap.service] ?? {}
+    for (let times = tap.toldTwice ? 2 : 1; times > 0; times--) {
+      waiting.push({ party, record: recordOf(tap) })
+      spools.taken(party, 1)
+    }
     if (Math.floor(tap.second / 60 / toldEvery) > told) {
-      await leave()
       told = Math.floor(tap.second / 60 / toldEvery)
       tell(tap.second)
     }
   }
-  await leave()
+  day.isOver = true
+  await sending
   http.close()
   return { records, outcomes, seconds: Math.round((performance.now() - startedMs) / 1_000) }
 }

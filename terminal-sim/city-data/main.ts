@@ -11,6 +11,7 @@ import { deliverLive } from './live.ts'
 import { filesOutput, type Output, tapesOutput, type Written } from './outputs.ts'
 import { ParametersError, readParameters } from './parameters.ts'
 import { recordMaker } from './records.ts'
+import { openSpools } from './spools.ts'
 
 const say = (line: string): void => { console.log(line) }
 const usualCity = join(import.meta.dirname, 'hengyang.yaml')
@@ -26,7 +27,7 @@ async function run (given: Given): Promise<number> {
   if (live !== null) {
     const { records, outcomes, seconds } = await deliverLive(city, recordMaker(city), {
       ledgerUrl: live, token: given.text('token'), registrar: given.maybe('registrar'),
-      speed: given.whole('speed', 0, 1_000_000), say
+      speed: given.whole('speed', 0, 1_000_000), spools: openSpools(), say
     })
     say(`${records} records delivered in ${seconds} s: ${JSON.stringify(outcomes)}`)
   }
