@@ -1,7 +1,8 @@
-// A purchase through the gateway's lane, whose readers are in a process of their own, beside the bare
-// exchange of the same commands in this process, in turn, over one pcscd. Both are timed from the
-// card-present event; pcscd's own polling before it belongs to neither. Then one command over either way,
-// again and again: what the hop costs. Ends with the money on the chips compared.
+// A purchase through the gateway's lane beside the bare exchange of the same commands, in turn, over one
+// pcscd: a lane that is alone and has its readers in its own process, and one whose readers are in a process
+// apart, as where there are more. All are timed from the card-present event; pcscd's own polling before it
+// belongs to none. Then one command over either way, again and again: what the hop costs. Ends with the money
+// on the chips compared.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -31,9 +32,16 @@ import type { Tariff } from '../schemas/tariff/tariff.ts'
 import { startFarm, type Farm } from '../terminal-sim/reader/farm.ts'
 
 const fareFen = 180
+const names = { gateway: 'Gateway', apart: 'Apart', bare: 'Bare' } as const
+type Side = keyof typeof names
+const sides = Object.keys(names) as Side[]
 export const issuer = '02313750FFFFFFFF'
-export const terminal = { gateway: '990000000001', bare: '990000000002' } as const
-export const serial = { gateway: '03104990600000000001', bare: '03104990600000000002' } as const
+export const terminal = {
+  gateway: '990000000001', bare: '990000000002', apart: '990000000003'
+} as const
+export const serial = {
+  gateway: '03104990600000000001', bare: '03104990600000000002', apart: '03104990600000000003'
+} as const
 export const startFen = 1_000_000
 /** Not counted: the first taps of a process run code that is not compiled yet (9.9 ms, later 6.6). */
 const warmRounds = 20
@@ -49,7 +57,8 @@ export async function bench (
 ): Promise<Record<string, unknown>> {
   const rounds = Number(args[0] ?? 60)
   const dir = mkdtempSync(join(tmpdir(), 'tap-'))
-  const farm = await startFarm({ dir: join(dir, 'farm'), pairs: [{ name: 'Gateway' }, { name: 'Bare' }] })
+  const pairs = Object.values(names).map(name => ({ name }))
+  const farm = await startFarm({ dir: join(dir, 'farm'), pairs })
   process.env['PCSCLITE_CSOCK_NAME'] = farm.socket
   const options = {
     log: createLog('bench', { level: 'silent' }), random: () => 0.5, nowMs: () => performance.now()
@@ -59,14 +68,17 @@ export async function bench (
   const spool = await openSpool({ files: directoryLayer(join(dir, 'spool')), clock: systemClock, limits: {} })
   try {
     await fill(farm)
-    const taps = await openGatewayLane(child, spool)
-    const bare = await openBareLane(pcsc)
+    const taps = {
+      gateway: await openGatewayLane(pcsc, 'gateway', spool),
+      apart: await openGatewayLane(child, 'apart', spool),
+      bare: await openBareLane(pcsc)
+    }
     const flush = await openFlush(dir)
-    await measure(farm, warmRounds, taps, bare, flush)
-    const quick = await measure(farm, rounds, taps, bare, flush)
+    await measure(farm, warmRounds, taps, flush)
+    const quick = await measure(farm, rounds, taps, flush)
     const hop = await measureHop(farm, pcsc, child)
     await slowDown(farm)
-    const slow = await measure(farm, Math.ceil(rounds / 2), taps, bare, flush)
+    const slow = await measure(farm, Math.ceil(rounds / 2), taps, flush)
     await compareChips(farm, warmRounds + rounds + Math.ceil(rounds / 2))
     const flushMs = percentiles([...quick.flush, ...slow.flush])
     return report({ rounds, flushMs, quick, slow, hop })
@@ -81,7 +93,7 @@ export async function bench (
 /* ---- the two lanes ---- */
 
 async function fill (farm: Farm): Promise<void> {
-  for (const side of ['gateway', 'bare'] as const) {
+  for (const side of sides) {
     await farm.createPsam({ chip: `psam-${side}`, psam: { profile: 't-union', terminal: terminal[side] } })
     await farm.createCard({
       chip: side,
@@ -93,7 +105,6 @@ async function fill (farm: Farm): Promise<void> {
     await farm.insert({ chip: `psam-${side}`, reader: `${names[side]} 00 01` })
   }
 }
-const names = { gateway: 'Gateway', bare: 'Bare' } as const
 
 /**
  * A fixed tariff and an empty blacklist in place of what the uplink fetches: no network takes part in a tap.
@@ -117,13 +128,12 @@ const fixedParameters: Parameters = {
 
 type NextTap = () => Promise<{ totalMs: number }>
 
-async function openGatewayLane (pcsc: Pcsc, spool: Spool): Promise<NextTap> {
+async function openGatewayLane (pcsc: Pcsc, side: Side, spool: Spool): Promise<NextTap> {
   let tell: (tap: TapView) => void = () => undefined
   const lane = openLane({
     config: {
-      lane: 'BUS-1', readers: {
-        card: 'Gateway 00 00', psam: 'Gateway 00 01'
-      }, operator: 'BUS', terminal: 'B1', mode: 'fare'
+      lane: side, readers: { card: `${names[side]} 00 00`, psam: `${names[side]} 00 01` }, operator: 'BUS',
+      terminal: side, mode: 'fare'
     },
     rules: { duplicateTapSeconds: 0 }, pcsc, spool, parameters: fixedParameters, clock: systemClock,
     nowMs: () => performance.now(), random: () => 0.5, log: createLog(
@@ -200,16 +210,16 @@ async function data (channel: Channel, command: Uint8Array): Promise<Uint8Array>
 
 /* ---- measuring ---- */
 
-type Measured = { readonly gateway: number[], readonly bare: number[], readonly flush: number[] }
+type Measured = Readonly<Record<Side | 'flush', number[]>>
 
-/** In turn, so that whatever slows the machine slows both. */
+/** In turn, so that whatever slows the machine slows all. */
 async function measure (
-  farm: Farm, rounds: number, gateway: NextTap, bare: NextTap, flush: () => Promise<number>
+  farm: Farm, rounds: number, taps: Readonly<Record<Side, NextTap>>, flush: () => Promise<number>
 ): Promise<Measured> {
-  const measured: Measured = { gateway: [], bare: [], flush: [] }
+  const measured: Measured = { gateway: [], apart: [], bare: [], flush: [] }
   for (let round = 0; round < rounds; round++) {
-    for (const [side, next] of [['gateway', gateway], ['bare', bare]] as const) {
-      const tapped = next()
+    for (const side of sides) {
+      const tapped = taps[side]()
       await farm.insert({ chip: side, reader: `${names[side]} 00 00` })
       measured[side].push((await tapped).totalMs)
       await farm.remove({ reader: `${names[side]} 00 00` })
@@ -246,9 +256,9 @@ async function measureHop (farm: Farm, direct: Pcsc, child: Pcsc): Promise<Hop> 
 const [hopRounds, hopTurns] = [10, 40]
 
 async function slowDown (farm: Farm): Promise<void> {
-  for (const chip of [
-    'gateway', 'bare', 'psam-gateway', 'psam-bare'
-  ]) await farm.setDelays({ chip, delays: deviceLogMs })
+  for (const chip of sides.flatMap(side => [side, `psam-${side}`])) {
+    await farm.setDelays({ chip, delays: deviceLogMs })
+  }
 }
 
 /**
@@ -266,7 +276,7 @@ async function openFlush (dir: string): Promise<() => Promise<number>> {
 }
 
 async function compareChips (farm: Farm, taps: number): Promise<void> {
-  for (const chip of ['gateway', 'bare']) {
+  for (const chip of sides) {
     const { purse: { balanceFen } } = await farm.inspectCard({ chip })
     assert.equal(
       balanceFen, startFen - taps * fareFen, `${chip}: the chip lost another amount than was charged`
@@ -287,31 +297,44 @@ function report ({ rounds, flushMs, quick, slow, hop }: {
   rounds: number, flushMs: Percentiles, quick: Measured, slow: Measured
   hop: Hop
 }): Record<string, unknown> {
-  const [gatewayMs, bareMs] = [percentiles(quick.gateway), percentiles(quick.bare)]
-  const [deviceGatewayMs, deviceBareMs] = [percentiles(slow.gateway), percentiles(slow.bare)]
+  const [gatewayMs, apartMs, bareMs] = [quick.gateway, quick.apart, quick.bare].map(percentiles) as Three
+  const [slowMs, slowApartMs, slowBareMs] = [slow.gateway, slow.apart, slow.bare].map(percentiles) as Three
   const [overMs, directMs] = [percentiles(hop.over), percentiles(hop.direct)]
-  const addedMs = gatewayMs.p50 - bareMs.p50
+  const added = (throughMs: Percentiles) => {
+    const addedMs = throughMs.p50 - bareMs.p50
+    return { addedMs, addedBeyondTwoFlushesMs: addedMs - 2 * flushMs.p50 }
+  }
   const figures = {
-    rounds, flushMs, gatewayMs, bareMs, addedMs, addedBeyondTwoFlushesMs: addedMs - 2 * flushMs.p50,
+    rounds, flushMs, gatewayMs, bareMs, ...added(gatewayMs), apart: { gatewayMs: apartMs, ...added(apartMs) },
     hop: { overMs, directMs, addedMs: overMs.p50 - directMs.p50 },
-    deviceLog: { gatewayMs: deviceGatewayMs, bareMs: deviceBareMs },
+    deviceLog: { gatewayMs: slowMs, apartMs: slowApartMs, bareMs: slowBareMs },
     ratios: {
       'gateway/bare': gatewayMs.p50 / bareMs.p50,
-      'deviceLog gateway/bare': deviceGatewayMs.p50 / deviceBareMs.p50
+      'deviceLog gateway/bare': slowMs.p50 / slowBareMs.p50,
+      'apart/bare': apartMs.p50 / bareMs.p50,
+      'deviceLog apart/bare': slowApartMs.p50 / slowBareMs.p50
     }
   }
   const line = (name: string, { p50, p90, p99 }: Percentiles) =>
-    console.log(`${name.padEnd(34)} p50 ${p50.toFixed(2)}   p90 ${p90.toFixed(2)}   p99 ${p99.toFixed(2)} ms`)
+    console.log(`${name.padEnd(40)} p50 ${p50.toFixed(2)}   p90 ${p90.toFixed(2)}   p99 ${p99.toFixed(2)} ms`)
   line('disk flush of one record', flushMs)
   line('one command, readers apart', overMs)
   line('one command, readers here', directMs)
   line('bare exchange', bareMs)
-  line('purchase through the gateway', gatewayMs)
-  line('bare exchange, device-log timing', deviceBareMs)
-  line('purchase, device-log timing', deviceGatewayMs)
-  const { 'gateway/bare': ratio, 'deviceLog gateway/bare': deviceRatio } = figures.ratios
-  const beyondMs = figures.addedBeyondTwoFlushesMs
-  console.log(`added at p50 ${addedMs.toFixed(2)} ms, beyond two flushes ${beyondMs.toFixed(2)} ms`)
-  console.log(`ratio at p50 ${ratio.toFixed(2)}, with device-log timing ${deviceRatio.toFixed(3)}`)
+  line('purchase, one lane alone', gatewayMs)
+  line('purchase, readers apart', apartMs)
+  line('bare exchange, device-log timing', slowBareMs)
+  line('purchase alone, device-log timing', slowMs)
+  line('purchase apart, device-log timing', slowApartMs)
+  for (const [who, throughMs, ratio, slowRatio] of [
+    ['alone', gatewayMs, figures.ratios['gateway/bare'], figures.ratios['deviceLog gateway/bare']],
+    ['apart', apartMs, figures.ratios['apart/bare'], figures.ratios['deviceLog apart/bare']]
+  ] as const) {
+    const { addedMs, addedBeyondTwoFlushesMs } = added(throughMs)
+    console.log(`${who}: added at p50 ${addedMs.toFixed(2)} ms, beyond two flushes ` +
+      `${addedBeyondTwoFlushesMs.toFixed(2)} ms; ratio ${ratio.toFixed(2)}, with device-log timing ` +
+      slowRatio.toFixed(3))
+  }
   return figures
 }
+type Three = [Percentiles, Percentiles, Percentiles]

@@ -11,7 +11,7 @@ const readersOfPcscdMax = 15
  * Throws. Record numbers are counted by terminal, and a reader serves one lane. A self-check keeps no
  * records: the lane at which a fine is paid from the purse is that of the same terminal.
  */
-export function checkConfig ({ lanes, ports = [], http = {} }: GatewayConfig): void {
+export function checkConfig ({ lanes, ports = [], http = {}, pcsc }: GatewayConfig): void {
   const sip2 = ports.filter(({ speaks }) => speaks.protocol === 'sip2')
   const keeping = portTerminals(ports.filter(port => !sip2.includes(port)))
   const parts = {
@@ -41,6 +41,9 @@ export function checkConfig ({ lanes, ports = [], http = {} }: GatewayConfig): v
     if (count <= readersOfPcscdMax) continue
     const where = pcscd === undefined ? 'the first pcscd' : `pcscd ${pcscd}`
     throw new Error(`configuration: ${count} readers at ${where}, it serves ${readersOfPcscdMax}`)
+  }
+  if (pcsc?.process === 'here' && pcsc.others !== undefined) {
+    throw new Error('configuration: one process speaks to one pcscd; with others, readers are held apart')
   }
   const { host = '127.0.0.1', token } = http
   if (token === undefined && !isLoopback(host)) {

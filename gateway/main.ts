@@ -19,7 +19,7 @@ import { unhex } from '../schemas/epurse/hex.ts'
 import { GatewayConfig } from '../schemas/gateway.ts'
 import { buildGateway } from './gateway.ts'
 import { openTerminalKeys, sealTerminalKeys, TerminalKeys } from './keys.ts'
-import { noCardReaders, openCardReaders } from './pcsc/card-readers.ts'
+import { noCardReaders, openCardReaders, placeOfReaders } from './pcsc/card-readers.ts'
 import { redeliver } from './redeliver.ts'
 
 const Environment = Type.Object({
@@ -42,7 +42,7 @@ async function main (): Promise<void> {
   const chance = { random: Math.random, nowMs: () => performance.now(), newId: randomUUID }
   const readers = config.lanes.length === 0
     ? noCardReaders
-    : await openCardReaders(config.pcsc ?? {}, { log, ...chance })
+    : await openCardReaders(config.pcsc ?? {}, { log, ...chance }, placeOfReaders(config))
   const { GATEWAY_KEYS: keyFile, GATEWAY_KEYS_PASSPHRASE: passphrase = '' } = environment
   const keys = keyFile === undefined ? {} : { masterKey: openTerminalKeys(keyFile, passphrase).masterKey }
   const gateway = await buildGateway({ config, clock, readers, log, ...keys, ...chance })
@@ -52,8 +52,10 @@ async function main (): Promise<void> {
     return closing
   }
   announceReady({ url: gateway.url }, close)
-  const failure = await gateway.failed
-  log.fatal({ alarm: 'spool_failed' }, failure.message)
+  await Promise.race([
+    gateway.failed.then(failure => { log.fatal({ alarm: 'spool_failed' }, failure.message) }),
+    readers.failed.then(failure => { log.fatal({ alarm: 'readers_lost' }, failure.message) })
+  ])
   // What was said of the last tap is asked for by tills; then whoever supervises starts a process that knows.
   await delay(failedTellMs)
   await Promise.race([close(), delay(failedStopMs)])

@@ -227,6 +227,12 @@ export const PcscConfig = Type.Object({
   hungMax: Type.Optional(Type.Integer({
     minimum: 0, maximum: 15, description: 'so many readers of a pcscd may hang in a chip at once, 2; ' +
       'one more, and the process that holds its readers is started anew'
+  })),
+  process: Type.Optional(Type.Union([Type.Literal('here'), Type.Literal('apart')], {
+    description: 'where readers are held. here: in the process of the gateway, which ends where they hang ' +
+      'and is started anew by whoever supervises it. apart: in one of their own, so that what hangs harms ' +
+      'nobody else. Absent: here for one lane with nothing beside it, whose commands then need no way to ' +
+      'another process; else apart'
   }))
 }, { ...closed, $id: 'PcscConfig' })
 export type PcscConfig = Static<typeof PcscConfig>

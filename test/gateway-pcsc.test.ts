@@ -180,14 +180,20 @@ t.test('torn after every single command, every family, and back', { ...here, tim
   t.equal((await world.farm.health({})).crashes, 0, 'pcscd lives')
 })
 
-t.test('pcscd is killed underneath and comes back', { ...here, timeout: 120_000 }, async t => {
+t.test('pcscd is killed underneath and comes back', { ...here, timeout: 120_000 }, t =>
+  killUnderneath(t, 'apart'))
+t.test('pcscd is killed underneath and comes back, its readers in the gateway itself', {
+  ...here, timeout: 120_000
+}, t => killUnderneath(t, 'here'))
+
+async function killUnderneath (t: Test, process: 'apart' | 'here'): Promise<void> {
   const world = await openWorld(t, ['BUS-1', 'BUS-2'])
   for (const [lane, psam] of [['BUS-1', '990000000001'], ['BUS-2', '990000000002']] as const) {
     await putPsam(world, lane, 'cjt166', psam)
   }
   const gateway = await startGateway(world, 'GW1', [
     { name: 'BUS-1', psam: '990000000001' }, { name: 'BUS-2', psam: '990000000002' }
-  ])
+  ], { config: { pcsc: { socket: world.farm.socket, process } } })
   t.teardown(gateway.stop)
   for (const [no, chip] of [[1, 'A'], [2, 'B'], [3, 'C']] as const) {
     await world.farm.createCard({ chip, card: cardOf('cjt166', no) })
@@ -227,7 +233,7 @@ t.test('pcscd is killed underneath and comes back', { ...here, timeout: 120_000 
     (await world.farm.inspectCard({ chip: 'B' })).purse.balanceFen, openingFen - 2 * fareFen,
     'B paid twice, for two taps'
   )
-})
+}
 
 t.test('a card that never answers holds up nobody else', { ...here, timeout: 120_000 }, async t => {
   const world = await openWorld(t, ['BUS-1', 'BUS-2', 'BUS-3'])
@@ -629,6 +635,38 @@ t.test('the process of the readers is killed, stopped and hung: taps are torn, n
   for (const chip of ['card-1', 'card-2', 'card-3', 'card-4']) {
     t.equal(difference(await world.farm.inspectCard({ chip }), world.records), null, chip)
   }
+})
+
+t.test('one lane alone holds its readers itself, and its process begins anew where a chip hangs', {
+  ...here, timeout: 120_000
+}, async t => {
+  const world = await openWorld(t, ['BUS-1'])
+  await putPsam(world, 'BUS-1', 'cjt166', '990000000001')
+  await world.farm.createCard({ chip: 'A', card: cardOf('cjt166', 1) })
+  const lanes = [{ name: 'BUS-1', psam: '990000000001', transmitDeadlineMs: 400 }]
+  const config = { pcsc: { socket: world.farm.socket, hungMax: 0 } }
+  const heard: string[] = []
+  const first = await startGateway(world, 'GW1', lanes, { config, onLine: line => heard.push(line) })
+  t.same(childrenOf(first.child.pid), [])
+  t.equal((await passenger(world, first, 'BUS-1', 'A').tap()).reason, 'paid')
+
+  await world.farm.arm({ chip: 'A', fault: { kind: 'silence', commit: 'after', command: '8054' } })
+  const told = first.tap('BUS-1')
+  await world.farm.insert({ chip: 'A', reader: 'BUS-1 00 00' })
+  t.match(await told, { outcome: 'unknown', reason: 'torn' }, 'the till hears of it before the end')
+  const { code, signal } = await first.ended
+  t.ok(signal === 'SIGKILL' || code === 1, `${signal ?? code}: a supervisor sees a failure`)
+  t.match(heard.join('\n'), /chips hang on 1 readers/)
+  await world.farm.remove({ reader: 'BUS-1 00 00' })
+
+  const second = await startGateway(world, 'GW1', lanes, { config })
+  t.teardown(second.stop)
+  const holder = passenger(world, second, 'BUS-1', 'A')
+  await holder.gone()
+  t.match(await holder.tap(), { reason: 'paid_before', recovered: true })
+  await second.drained()
+  t.match(await second.get<SpoolView>('/v1/spool'), { openIntents: 0 })
+  t.equal(difference(await world.farm.inspectCard({ chip: 'A' }), world.records), null)
 })
 
 t.test('readers of two pcscd, one of which dies; and no reader outlives its gateway', {

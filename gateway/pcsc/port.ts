@@ -1,6 +1,6 @@
-// Readers and chips as PC/SC shows them, cut down to what a lane needs. The only importer of pcsclite, at
-// work in a process of its own (reader-main.ts). Rebuilds everything when the service fails: no binding goes
-// on by itself after pcscd was killed.
+// Readers and chips as PC/SC shows them, cut down to what a lane needs. The only importer of pcsclite, in
+// whichever process holds the readers. Rebuilds everything when the service fails: no binding goes on by
+// itself after pcscd was killed.
 import { setTimeout as delay } from 'node:timers/promises'
 import { pauseMs } from '../../runtime/http-client.ts'
 import type { Log } from '../../runtime/log.ts'

@@ -123,7 +123,20 @@ export const faults: readonly (readonly [part: string, rows: readonly Fault[]])[
       resident: 'torn, then paid_before where the chip had paid; a card that lay there is not charged again',
       spool: '1 grey, and its whole record where the chip had paid',
       ledger: 'as often as the chip has paid',
-      shown: [[pcsc, 'pcscd is killed underneath and comes back']]
+      shown: [
+        [pcsc, 'pcscd is killed underneath and comes back'],
+        [pcsc, 'pcscd is killed underneath and comes back, its readers in the gateway itself']
+      ]
+    },
+    {
+      fault: 'chips hang on more readers than may: the process that holds them is ended',
+      resident: 'torn, or not read at all; as after a torn card once the next process is up',
+      spool: 'what is open, as after a kill',
+      ledger: 'as often as the chips have paid',
+      shown: [
+        [pcsc, 'the process of the readers is killed, stopped and hung: taps are torn, nothing else is'],
+        [pcsc, 'one lane alone holds its readers itself, and its process begins anew where a chip hangs']
+      ]
     },
     {
       fault: 'the PSAM is pulled, silent, or another one than configured',
