@@ -19,6 +19,7 @@ import { PositionPage } from './pages/position.tsx'
 import { PositionsPage } from './pages/positions.tsx'
 import { RawLinePage } from './pages/raw-line.tsx'
 import { ReconciliationPage } from './pages/reconciliation.tsx'
+import { SupervisionPage } from './pages/supervision.tsx'
 import { TerminalPage } from './pages/terminal.tsx'
 import { TerminalsPage } from './pages/terminals.tsx'
 import { LanguageSwitch } from './parts/language-switch.tsx'
@@ -42,6 +43,7 @@ const menu: readonly Row[] = [
   { name: 'cards', path: '/cards' },
   { name: 'calls', path: '/calls', roles: ['hotline', 'clerk'] },
   { name: 'cases', path: '/cases', roles: ['clerk', 'hotline', 'approver', 'auditor'] },
+  { name: 'supervision', path: '/supervision' },
   { name: 'disputes', path: '/disputes' },
   { name: 'reconciliation', path: '/reconciliation' },
   { name: 'bank', path: '/bank' },
@@ -97,6 +99,7 @@ function pageAt ({ pieces: [first = '', a = '', b = '', c = ''], query }: Addres
     case 'cards': return a === '' ? <CardsPage /> : <CardPage card={a} tab={b} />
     case 'calls': return <CallsPage />
     case 'cases': return <CasesPage />
+    case 'supervision': return <SupervisionPage quarter={query.get('quarter') ?? ''} />
     case 'disputes': return a === '' ? <DisputesPage /> : <DisputePage id={a} />
     case 'alerts': return <AlertsPage />
     case 'exceptions': return <ExceptionsPage />

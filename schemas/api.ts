@@ -235,6 +235,8 @@ const workingDays = (description: string) =>
   Type.Integer({ minimum: 1, maximum: 366, description: `working days ${description}` })
 const WorkingDays = workingDays('it takes at most')
 
+const points = (description: string) => Type.Integer({ minimum: 0, maximum: 100, description })
+
 export const Policies = Type.Object({
   lateDays: Type.Integer({ minimum: 0, maximum: 3_650 }),
   blacklistWindowHours: Type.Integer({ minimum: 0, maximum: 24 * 60 }),
@@ -316,7 +318,11 @@ export const Policies = Type.Object({
   disputeEscalateDays: WorkingDays,
   caseAnswerDays: workingDays('in which what a resident asks for is answered'),
   complaintDays: workingDays('in which a complaint is answered'),
-  caseRedDays: workingDays('so long behind its day a case shows red')
+  caseRedDays: workingDays('so long behind its day a case shows red'),
+  caseYellowPoints: points('what a late case is worth in the score of its office; in time: 100, red: 0'),
+  gradeExcellentFrom: points('the score from which on an office is excellent'),
+  gradeGoodFrom: points('the score from which on an office is good'),
+  gradePassFrom: points('the score from which on an office has passed')
 }, { ...closed, $id: 'Policies' })
 export type Policies = Static<typeof Policies>
 
@@ -363,7 +369,11 @@ export const defaultPolicies: Policies = {
   disputeEscalateDays: 10,
   caseAnswerDays: 10,
   complaintDays: 5,
-  caseRedDays: 5
+  caseRedDays: 5,
+  caseYellowPoints: 50,
+  gradeExcellentFrom: 95,
+  gradeGoodFrom: 85,
+  gradePassFrom: 60
 }
 
 export const Holiday = Type.Object({

@@ -77,3 +77,47 @@ export const CaseAnswer = Type.Object({
   outcome: literals(['refused', 'answered']), words: Type.String({ minLength: 10, maxLength: 500 })
 }, { ...closed, $id: 'CaseAnswer' })
 export type CaseAnswer = Static<typeof CaseAnswer>
+
+/* ---- supervision ---- */
+
+export const Quarter = Type.String({
+  pattern: '^20\\d\\d-Q[1-4]$', description: 'of a calendar year, `2026-Q1`'
+})
+export type Quarter = string
+
+export const grades = ['excellent', 'good', 'pass', 'fail'] as const
+export type Grade = typeof grades[number]
+
+const Points = Type.Integer({ minimum: 0, maximum: 100 })
+const Count = (description: string) => Type.Integer({ minimum: 0, description })
+
+export const ScoreRule = Type.Object({
+  redDays: Type.Integer({ description: 'working days behind its day from which on a case is red' }),
+  yellowPoints: { ...Points, description: 'what a case is worth that was late; in time: 100; red: 0' } as
+    typeof Points,
+  excellentFrom: Points, goodFrom: Points, passFrom: Points
+}, closed)
+export type ScoreRule = Static<typeof ScoreRule>
+
+export const OfficeScore = Type.Object({
+  office: orNull(Type.String({ description: 'a branch; null: the whole city\'s own' })),
+  now: Type.Object({
+    open: Count('not ended'), due: Count('of these: within one working day'), yellow: Count('overdue'),
+    red: Count('long overdue')
+  }, { ...closed, description: 'whenever they are due' }),
+  cases: Count('due in the quarter, and not taken back'),
+  inTime: Count('ended by their day'),
+  yellow: Count('ended late, or not yet'),
+  red: Count('ended long behind their day, or not yet'),
+  waiting: Count('not ended, and not late yet: not in the score'),
+  score: orNull(Points),
+  grade: orNull(literals(grades))
+}, closed)
+export type OfficeScore = Static<typeof OfficeScore>
+
+export const SupervisionView = Type.Object({
+  quarter: Quarter, from: LocalDate, until: LocalDate,
+  rule: { ...ScoreRule, description: 'policies of the city' } as typeof ScoreRule,
+  offices: Type.Array(OfficeScore)
+}, { ...closed, $id: 'SupervisionView' })
+export type SupervisionView = Static<typeof SupervisionView>

@@ -596,9 +596,11 @@ t.test('every route answers as described', async t => {
   }
   await door.ok('settler', 'POST', `/v1/days/${D}/instruct`)
   for (const path of ['', '/cards']) await door.ok('auditor', 'GET', `/v1/reports/card-chain${path}`)
-  for (const what of ['records', 'transfers', 'positions', 'statements', 'items', 'card-chain']) {
+  const lists = ['records', 'transfers', 'positions', 'statements', 'items', 'card-chain', 'supervision']
+  for (const what of lists) {
     for (const format of ['csv', 'xlsx']) {
-      await door.bytes('auditor', `/v1/exports/${what}.${format}${/items|chain/.test(what) ? '' : `?date=${D}`}`)
+      const dated = /items|chain|supervision/.test(what) ? '' : `?date=${D}`
+      await door.bytes('auditor', `/v1/exports/${what}.${format}${dated}`)
     }
   }
   await door.bytes('auditor', `/v1/exports/journal/${D}.journal`)
@@ -652,7 +654,7 @@ t.test('every route answers as described', async t => {
   const own = new RegExp('/v1/(' + [
     'terminals', 'components', 'library', 'clinic', 'card-orders', 'card-applications', 'issuing', 'holders',
     'found-cards', 'services', 'treasury', 'statistics', 'days/{date}/archive', 'session/(oidc|ways)',
-    'codes', 'code-keys', 'code-uses', 'my', 'cases', 'social-security',
+    'codes', 'code-keys', 'code-uses', 'my', 'cases', 'supervision', 'social-security',
     'cards/{card}/(life|moves|holder|look-up|replacement|return|found|fetched|phones|codes)'
   ].join('|') + ')\\b')
   t.strictSame(doors.unused().filter(route => !own.test(route)), [], 'each route of the description was used')

@@ -8,7 +8,7 @@ import type {
 import type { BlockView } from '../../schemas/card-block.ts'
 import type { CardOrderView, NewCardOrder, PinLetter } from '../../schemas/card-order.ts'
 import type { CardLookView } from '../../schemas/card-look.ts'
-import type { CaseAnswer, CaseView } from '../../schemas/case.ts'
+import type { CaseAnswer, CaseView, SupervisionView } from '../../schemas/case.ts'
 import type { CardJourneysView } from '../../schemas/fares.ts'
 import type { HolderLook, HolderView } from '../../schemas/holder.ts'
 import type { LoadView } from '../../schemas/load.ts'
@@ -92,6 +92,7 @@ export const looks = {
     get<Page<DisputeView>>(pathOf('/v1/disputes', { ...query, before, limit })),
   cases: (query: Query, before: string | null) =>
     get<Page<CaseView>>(pathOf('/v1/cases', { ...query, before, limit })),
+  supervision: (quarter: string) => get<SupervisionView>(pathOf('/v1/supervision', { quarter })),
   dispute: (id: string) => get<DisputeView>(`/v1/disputes/${id}`),
   alerts: (query: Query, before: string | null) =>
     get<Page<AlertView>>(pathOf('/v1/alerts', { ...query, before, limit })),

@@ -41,7 +41,7 @@ export function CasesPage () {
       <Filter>
         <Choice
           label={words.which} value={state} onChange={setState}
-          options={[['open', words.open], ['over', words.over]]}
+          options={[['open', words.open], ['urgent', words.urgent], ['over', words.over]]}
         />
       </Filter>
       <p role='status'>{said}</p>

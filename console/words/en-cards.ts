@@ -71,7 +71,8 @@ export const enCards: Pick<Words, 'card' | 'cases' | 'disputes' | 'alerts'> = {
   },
   cases: {
     heading: 'Residents', number: 'No.', kind: 'What', signal: 'Signal', dueOn: 'Answer by', state: 'State',
-    words: 'In their words', filedAt: 'Filed', deeds: 'Deeds', which: 'Which', open: 'Open', over: 'Over',
+    words: 'In their words', filedAt: 'Filed', deeds: 'Deeds', which: 'Which', open: 'Open',
+    urgent: 'Due soon or late', over: 'Over',
     agree: 'Agree', refuse: 'Refuse', answer: 'Answer',
     agreeWhy: 'A second person decides then; with that it is done.', body: 'What is asked for',
     agreed: 'It waits for a second person.', answered: 'Answered.', said: 'Answer (10 characters or more)',

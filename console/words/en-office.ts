@@ -1,7 +1,7 @@
 // Words about those who answer residents in English.
 import type { Words } from './zh.ts'
 
-export const enOffice: Pick<Words, 'calls'> = {
+export const enOffice: Pick<Words, 'calls' | 'supervision'> = {
   calls: {
     heading: 'Call centre', why: 'Say why first: each look-up is in the audit log with its reason.',
     reason: 'Reason', by: 'Find by',
@@ -16,5 +16,16 @@ export const enOffice: Pick<Words, 'calls'> = {
       resident_id: 'Identity card', passport: 'Passport', residence_permit: 'Residence permit',
       birth_certificate: 'Birth certificate'
     }
+  },
+  supervision: {
+    heading: quarter => `Supervision: ${quarter}`, quarter: 'Quarter', score: 'Score of the quarter',
+    office: 'Office', city: 'whole city', now: 'Deadlines now', open: 'Open', due: 'Due soon',
+    yellow: 'Yellow', red: 'Red', cases: 'Due', inTime: 'In time', waiting: 'Not due yet', points: 'Score',
+    grade: 'Grade', sum: 'Sum', urgent: 'Due soon or late',
+    rule: (yellow, days, excellent, good, pass) =>
+      `A case in time is worth 100 points, a yellow one ${yellow}, a red one (${days} working days late or ` +
+      `more) none; the score is their mean. Excellent from ${excellent}, good from ${good}, pass from ` +
+      `${pass}. These are parameters.`,
+    grades: { excellent: 'excellent', good: 'good', pass: 'pass', fail: 'fail' }
   }
 }

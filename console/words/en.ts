@@ -21,7 +21,8 @@ export const en: Words = {
   colon: ': ',
   pages: {
     days: 'Day close', positions: 'Clearing and nets', exceptions: 'Exceptions', approvals: 'Four eyes',
-    cards: 'Cards', calls: 'Call centre', cases: 'Residents', disputes: 'Disputes', alerts: 'Alerts',
+    cards: 'Cards', calls: 'Call centre', cases: 'Residents', supervision: 'Supervision',
+    disputes: 'Disputes', alerts: 'Alerts',
     reconciliation: 'Reconciliation A–I', bank: 'Bank', terminals: 'Terminals', audit: 'Audit log',
     exports: 'Exports'
   },
@@ -188,7 +189,7 @@ export const en: Words = {
     kinds: {
       positions: 'Net positions', statements: 'Lines of statements', transfers: 'Transfers',
       records: 'Records', items: 'Exceptions',
-      'card-chain': 'Card chain differences'
+      'card-chain': 'Card chain differences', supervision: 'Scores'
     },
     journal: 'Books (hledger journal)'
   }

@@ -52,7 +52,8 @@ export const zhCards = {
   },
   cases: {
     heading: '市民办事', number: '编号', kind: '事项', signal: '时限', dueOn: '答复期限', state: '状态', words: '情况说明',
-    filedAt: '提交时间', deeds: '办理', which: '范围', open: '未办结', over: '已办结',
+    filedAt: '提交时间', deeds: '办理', which: '范围', open: '未办结', urgent: '临近期限或逾期',
+    over: '已办结',
     agree: '同意', refuse: '不同意', answer: '答复',
     agreeWhy: '同意后由另一人复核，复核通过即生效。', body: '申请内容', agreed: '已发起复核，等待他人同意。', answered: '已答复。',
     said: '答复（至少 10 个字符）',

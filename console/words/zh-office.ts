@@ -1,4 +1,5 @@
 // Words about those who answer residents in Chinese; en-office.ts has the same ones.
+import type { Grade } from '../../schemas/case.ts'
 import type { documentKinds } from '../../schemas/holder.ts'
 
 export const zhOffice = {
@@ -12,5 +13,14 @@ export const zhOffice = {
     documents: {
       resident_id: '居民身份证', passport: '护照', residence_permit: '居留证件', birth_certificate: '出生证明'
     } satisfies Record<typeof documentKinds[number], string>
+  },
+  supervision: {
+    heading: (quarter: string) => `电子监察：${quarter}`, quarter: '季度', score: '季度评分', office: '网点',
+    city: '全市', now: '当前时限', open: '未办结', due: '临近期限', yellow: '黄牌', red: '红牌', cases: '到期件数',
+    inTime: '按期办结', waiting: '尚未到期', points: '得分', grade: '等级', sum: '合计', urgent: '临近期限与逾期的事项',
+    rule: (yellow: string, days: string, excellent: string, good: string, pass: string) =>
+      `按期办结计 100 分，黄牌计 ${yellow} 分，逾期 ${days} 个工作日起为红牌、计 0 分；取平均，` +
+      `${excellent} 分起优秀，${good} 分起良好，${pass} 分起合格。参数可配置。`,
+    grades: { excellent: '优秀', good: '良好', pass: '合格', fail: '不合格' } satisfies Record<Grade, string>
   }
 }

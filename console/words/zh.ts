@@ -26,7 +26,7 @@ export const zh = {
   colon: '：',
   pages: {
     days: '日终看板', positions: '清分与净额', exceptions: '差错处理', approvals: '双人复核', cards: '卡片',
-    calls: '呼叫中心', cases: '市民办事', disputes: '争议', alerts: '告警',
+    calls: '呼叫中心', cases: '市民办事', supervision: '电子监察', disputes: '争议', alerts: '告警',
     reconciliation: '对账 A–I', bank: '银行对账', terminals: '终端', audit: '审计日志', exports: '导出'
   },
   signIn: {
@@ -146,7 +146,7 @@ export const zh = {
     heading: '导出', what: '内容', date: '清分日', get: '下载', why: '每次导出及其行数都写入审计日志；卡号默认掩码。',
     kinds: {
       positions: '净额', statements: '对账单明细', transfers: '分录', records: '交易记录', items: '差错',
-      'card-chain': '卡片链差异'
+      'card-chain': '卡片链差异', supervision: '监察评分'
     },
     journal: '总账（hledger 日记账）'
   }

@@ -26,6 +26,15 @@ export function signalOf (
   redDays: number, holidays: Holidays
 ): Signal {
   if (isOver(state)) return 'none'
-  if (today > dueOn) return today >= addWorkingDays(dueOn, redDays, holidays) ? 'red' : 'yellow'
+  const late = latenessOf(dueOn, today, redDays, holidays)
+  if (late !== 'none') return late
   return addWorkingDays(today, 1, holidays) >= dueOn ? 'due' : 'none'
+}
+
+/** How late a case was that ended on this day, or is that has not ended by it. */
+export function latenessOf (
+  dueOn: LocalDate, on: LocalDate, redDays: number, holidays: Holidays
+): 'none' | 'yellow' | 'red' {
+  if (on <= dueOn) return 'none'
+  return on >= addWorkingDays(dueOn, redDays, holidays) ? 'red' : 'yellow'
 }

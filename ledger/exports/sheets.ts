@@ -1,12 +1,14 @@
 // What people take away as a file: records, transfers, positions, statements, items. Rows come from the same
 // queries as the API's answers, so totals are equal. It refuses to know formats.
 import type { Position, RecordView } from '../../schemas/api.ts'
+import type { OfficeScore, Quarter } from '../../schemas/case.ts'
 import { cardKey, type CardRef } from '../../schemas/record.ts'
 import { formatIso } from '../../runtime/instants.ts'
 import { maskCards } from '../../runtime/log.ts'
 import { accountCode, transferCodes } from '../core/chart.ts'
 import { viewPositions } from '../day/day-view.ts'
 import type { Ledger } from '../ledger.ts'
+import { superviseCases } from '../redress/supervision.ts'
 import { differingQuery, type DifferingFilter, type DifferingRow } from '../store/card-chain.ts'
 import {
   itemsQuery, partyNames, snapshotPages, statementsQuery, transfersQuery, type AccountColumns,
@@ -154,4 +156,20 @@ export function itemsSheet ({ db }: Ledger, filter: ItemFilter, shown: Shown): S
     text('opened at', row => instant(row.openedAtMs))
   ]
   return sheetOf('items', columns, snapshotPages<ItemExportRow>(db, itemsQuery(filter)))
+}
+
+export async function supervisionSheet (ledger: Ledger, wanted: Quarter | null): Promise<Sheet> {
+  const { quarter, offices } = await superviseCases(ledger, wanted)
+  const columns: Columns<OfficeScore> = [
+    text('office', row => row.office ?? 'whole city'),
+    text('quarter', () => quarter),
+    count('cases due', row => row.cases),
+    count('in time', row => row.inTime),
+    count('yellow', row => row.yellow),
+    count('red', row => row.red),
+    count('waiting', row => row.waiting),
+    text('score', row => row.score === null ? '' : String(row.score)),
+    text('grade', row => row.grade ?? '')
+  ]
+  return sheetOf('supervision', columns, onePage(offices))
 }

@@ -5,9 +5,10 @@ import { HolderToken } from '../../schemas/holder.ts'
 import type { Ledger } from '../ledger.ts'
 import { requireOwnBranch } from '../people/proposals.ts'
 import {
-  answerCase, caseOptions, caseViews, fileCase, ownCaseView, takeUpCase, viewCase, viewOwnCase, withdrawCase
+  answerCase, caseOptions, casesShown, caseViews, fileCase, ownCaseView, takeUpCase, viewCase,
+  viewOwnCase, withdrawCase
 } from '../redress/cases.ts'
-import { casesOf, listCases, readCase } from '../store/cases.ts'
+import { casesOf, readCase } from '../store/cases.ts'
 import type { App } from './app.ts'
 import { callerIn, memberOf, residentIn, type Capacity } from './auth.ts'
 import { ledgerIn } from './once.ts'
@@ -62,9 +63,10 @@ export const caseRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
     config: { allow: looking },
     schema: {
       querystring: Type.Object({
-        state: Type.Optional(Type.Union([Type.Literal('open'), Type.Literal('over'), Type.Literal('any')], {
-          description: 'open when absent'
-        })),
+        state: Type.Optional(Type.Unsafe<'open' | 'over' | 'any' | 'urgent'>(Type.String({
+          enum: ['open', 'over', 'any', 'urgent'],
+          description: 'open when absent; urgent: open and late, or due within one working day'
+        }))),
         holder: Type.Optional(HolderToken),
         ...pagingBack('^\\d{1,15}$')
       }, closed),
@@ -73,9 +75,8 @@ export const caseRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
   }, async request => {
     const { state = 'open', holder = null, before, limit: said } = request.query
     const limit = pageLimit(said)
-    const rows = await listCases(ledger.db, {
-      branch: callerIn(request).branch, isOpen: state === 'any' ? null : state === 'open', holder, limit,
-      before: before === undefined ? null : BigInt(before)
+    const rows = await casesShown(ledger, state, {
+      branch: callerIn(request).branch, holder, limit, before: before === undefined ? null : BigInt(before)
     })
     return page(rows, limit, await caseViews(ledger), ({ caseNo }) => caseNo)
   })

@@ -4,13 +4,15 @@ import { Type, type Static, type TObject, type TProperties } from 'typebox'
 import { maskCards } from '../../runtime/log.ts'
 import { LocalDate } from '../../schemas/api.ts'
 import { BandName } from '../../schemas/card-chain.ts'
+import { Quarter } from '../../schemas/case.ts'
 import { outcomeNumbers } from '../../schemas/reasons.ts'
 import { layers } from '../../schemas/reconciliation.ts'
 import { giveOut, giveOutText, type Format } from '../exports/give-out.ts'
 import { hledgerJournal } from '../exports/journal.ts'
 import type { Sheet } from '../exports/sheet.ts'
 import {
-  cardChainSheet, itemsSheet, positionsSheet, recordsSheet, statementsSheet, transfersSheet, type Shown
+  cardChainSheet, itemsSheet, positionsSheet, recordsSheet, statementsSheet, supervisionSheet,
+  transfersSheet, type Shown
 } from '../exports/sheets.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
@@ -82,6 +84,11 @@ const all: Readonly<Record<string, Export<TProperties>>> = {
       await ledger.watch.catchUp()
       return cardChainSheet(ledger, differingFilter(ledger, { band, after: null, limit: null }), shown)
     }
+  }),
+  supervision: one({
+    summary: 'Scores and grades of offices in a quarter',
+    query: Type.Object({ ...common, quarter: Type.Optional(Quarter) }, closed),
+    sheet: async (ledger, { quarter = null }) => await supervisionSheet(ledger, quarter)
   }),
   items: one({
     summary: 'Items of reconciliation',

@@ -43,6 +43,7 @@ import { ownRoutes } from './own.ts'
 import { residentRoutes } from './residents.ts'
 import { serviceRoutes } from './services.ts'
 import { statisticsRoutes } from './statistics.ts'
+import { supervisionRoutes } from './supervision.ts'
 import { staffRoutes } from './staff.ts'
 import { terminalRoutes } from './terminals.ts'
 import { tracingRoutes } from './tracing.ts'
@@ -79,6 +80,7 @@ const all = [
   residentRoutes,
   ownRoutes,
   caseRoutes,
+  supervisionRoutes,
   issuingRoutes,
   fileRoutes,
   viewRoutes,

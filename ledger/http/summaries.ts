@@ -76,6 +76,7 @@ export const summaries: Readonly<Record<string, string>> = {
   'GET /v1/my/cases/:case': 'One case of one\'s own, and what it came to',
   'DELETE /v1/my/cases/:case': 'A resident takes a case back',
   'GET /v1/cases': 'What residents ask for and complain of, with what is late',
+  'GET /v1/supervision': 'How well offices keep the days of residents\' cases: now, and graded by quarter',
   'GET /v1/cases/:case': 'One case of a resident',
   'POST /v1/cases/:case/proposal': 'Agree to a case: a second person decides it',
   'POST /v1/cases/:case/answer': 'Answer a complaint, or refuse a case, in words',

@@ -2,7 +2,9 @@
 // registrar sets them; afterwards each change waits for a second person. It refuses to know what they mean.
 import { Type, type Static } from 'typebox'
 import { localDate } from '../../runtime/instants.ts'
-import { Commission, PartyTerms, Policies, UsageLimit, type Registry } from '../../schemas/api.ts'
+import {
+  Commission, defaultPolicies, PartyTerms, Policies, UsageLimit, type Registry
+} from '../../schemas/api.ts'
 import { canonical } from '../core/canonical.ts'
 import type { Ledger } from '../ledger.ts'
 import { propose, type Member, type ProposalKind } from '../people/proposals.ts'
@@ -40,6 +42,7 @@ export const parametersKind: ProposalKind = {
   },
   look: async (tx, ledger, body: Wanted) => {
     await requireCentre(tx, body.policies)
+    await requireGrades(tx, body.policies)
     requireWhole(body.usageLimits ?? [])
     requireToCome(body.usageLimits ?? [], localDate(ledger.clock.now()))
     return await presentOf(tx, body)
@@ -114,10 +117,22 @@ async function requireCentre (tx: Tx, policies: Wanted['policies']): Promise<voi
   throw new Refusal('registry_invalid', `${centre} is not registered as a centre`, '/policies/nationalCentre')
 }
 
+const gradeNames = ['gradeExcellentFrom', 'gradeGoodFrom', 'gradePassFrom'] as const
+
+/** Each grade begins above the one below it. */
+async function requireGrades (tx: Tx, policies: Wanted['policies'] = {}): Promise<void> {
+  if (!gradeNames.some(name => policies[name] !== undefined)) return
+  const all = { ...defaultPolicies, ...await readPolicies(tx, gradeNames), ...policies }
+  const wrong = gradeNames.find((name, place) => place > 0 && all[name] >= all[gradeNames[place - 1] ?? name])
+  if (wrong === undefined) return
+  throw new Refusal('registry_invalid', `${wrong} is not below the grade above it`, `/policies/${wrong}`)
+}
+
 async function storeParameters (
   tx: Tx, { policies, commissions = [], usageLimits = [], terms = [] }: Wanted, atMs: number | null
 ): Promise<Record<string, number>> {
   await requireCentre(tx, policies)
+  await requireGrades(tx, policies)
   await setPartyTerms(tx, terms)
   if (await upsertUsageLimits(tx, usageLimits) < usageLimits.length) {
     throw new Refusal('registry_invalid', 'a limit names an operator that is not registered')

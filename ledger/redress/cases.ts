@@ -15,7 +15,7 @@ import { Refusal } from '../refusal.ts'
 import { exitDecisionKind } from '../services/transit/exits.ts'
 import { readHolidays } from '../store/calendar.ts'
 import {
-  endCase, insertCase, lockCase, noteCaseProposal, openCases, readCase, type CaseRow
+  endCase, insertCase, listCases, lockCase, noteCaseProposal, openCases, readCase, type CaseRow
 } from '../store/cases.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
 import { refundKind } from './refund.ts'
@@ -161,6 +161,19 @@ export async function viewCase (ledger: Ledger, no: bigint): Promise<CaseView> {
   const row = await readCase(ledger.db, no)
   if (row === null) throw new Refusal('not_found', `there is no case ${no}`)
   return (await caseViews(ledger))(row)
+}
+
+type Shown = Omit<Parameters<typeof listCases>[1], 'isOpen' | 'dueBy'>
+
+/** Those in a state; urgent ones are open and have a signal. */
+export async function casesShown (
+  { db, clock }: Pick<Ledger, 'db' | 'clock'>, state: 'open' | 'over' | 'any' | 'urgent', asked: Shown
+): Promise<CaseRow[]> {
+  const dueBy = state === 'urgent'
+    ? addWorkingDays(localDate(clock.now()), 1, await readHolidays(db))
+    : null
+  const isOpen = state === 'any' ? null : state !== 'over'
+  return await listCases(db, { ...asked, isOpen, dueBy })
 }
 
 /** Views of one moment. */

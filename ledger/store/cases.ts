@@ -2,6 +2,7 @@
 import type { LocalDate } from '../../runtime/instants.ts'
 import type { CaseKind } from '../../schemas/case.ts'
 import type { Branch } from '../core/branches.ts'
+import type { CaseCount } from '../core/case-scores.ts'
 import { timestamp, type Db, type Tx } from './db.ts'
 import type { ProposalState } from './proposals.ts'
 
@@ -57,15 +58,44 @@ export const casesOf = async (db: Db, holderId: bigint, { before, limit }: Place
     ${select} where c.holder_id = $1 and ($2::bigint is null or c.case_no < $2)
     order by c.case_no desc limit $3`, [holderId, before, limit])).rows
 
-/**
- * Of one branch or, for whoever is of the whole city, of all; the newest first. `isOpen` null: open and over.
- */
-export const listCases = async (db: Db, { branch, isOpen, holder, before, limit }: Place & {
-  readonly branch: Branch, readonly isOpen: boolean | null, readonly holder: string | null
-}): Promise<CaseRow[]> => (await db.query<CaseRow>(`
+/** What is to be shown of cases; null: it does not matter. */
+type CaseFilter = {
+  /** Theirs, and what is no branch's; null: for whoever is of the whole city. */
+  readonly branch: Branch
+  readonly isOpen: boolean | null
+  /** Answered by this day or before. */
+  readonly dueBy: LocalDate | null
+  readonly holder: string | null
+}
+
+/** The newest first. */
+export const listCases = async (
+  db: Db, { branch, isOpen, dueBy, holder, before, limit }: Place & CaseFilter
+): Promise<CaseRow[]> => (await db.query<CaseRow>(`
     ${select} where ($4::boolean is null or (${open}) = $4) and ($2::bigint is null or c.case_no < $2)
       and ($1::text is null or h.branch is null or h.branch = $1) and ($5::text is null or h.holder = $5)
-    order by c.case_no desc limit $3`, [branch, before, limit, isOpen, holder])).rows
+      and ($6::date is null or c.due_on <= $6)
+    order by c.case_no desc limit $3`, [branch, before, limit, isOpen, holder, dueBy])).rows
+
+/* ---- counts, for whoever supervises ---- */
+
+const counts = (where: string): string => `
+  select office, due_on as "dueOn", ended_on as "endedOn", count(*)::int as count
+  from (
+    select h.branch as office, c.due_on,
+      (case when c.outcome is not null then c.ended_at when p.state = 'done' then p.ended_at end
+        at time zone 'Asia/Shanghai')::date as ended_on
+    from resident_case c join holder h using (holder_id) left join proposal p using (proposal_id)
+    where ${where}) k
+  group by office, due_on, ended_on`
+
+/** Due between these days, both included; what was taken back counts for nobody. */
+export const countCasesDue = async (db: Db, from: LocalDate, until: LocalDate): Promise<CaseCount[]> =>
+  (await db.query<CaseCount>(
+    counts("c.due_on between $1 and $2 and c.outcome is distinct from 'withdrawn'"), [from, until])).rows
+
+export const countOpenCases = async (db: Db): Promise<CaseCount[]> =>
+  (await db.query<CaseCount>(counts(open))).rows
 
 export const noteCaseProposal = async (tx: Tx, caseNo: bigint, proposalId: bigint): Promise<void> => {
   await tx.query('update resident_case set proposal_id = $2 where case_no = $1', [caseNo, proposalId])

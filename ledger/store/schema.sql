@@ -1686,6 +1686,7 @@ create table resident_case (
   constraint resident_case_outcome_check CHECK ((outcome = ANY (ARRAY['refused'::text, 'answered'::text, 'withdrawn'::text]))),
   constraint resident_case_proposal_id_fkey FOREIGN KEY (proposal_id) REFERENCES proposal(proposal_id)
 );
+CREATE INDEX resident_case_due ON public.resident_case USING btree (due_on);
 CREATE INDEX resident_case_holder ON public.resident_case USING btree (holder_id, case_no);
 CREATE INDEX resident_case_open ON public.resident_case USING btree (case_no) WHERE (outcome IS NULL);
 
