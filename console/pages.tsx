@@ -20,6 +20,7 @@ import { PositionsPage } from './pages/positions.tsx'
 import { RawLinePage } from './pages/raw-line.tsx'
 import { ReconciliationPage } from './pages/reconciliation.tsx'
 import { SupervisionPage } from './pages/supervision.tsx'
+import { TariffsPage } from './pages/tariffs.tsx'
 import { TerminalPage } from './pages/terminal.tsx'
 import { TerminalsPage } from './pages/terminals.tsx'
 import { LanguageSwitch } from './parts/language-switch.tsx'
@@ -48,6 +49,7 @@ const menu: readonly Row[] = [
   { name: 'reconciliation', path: '/reconciliation' },
   { name: 'bank', path: '/bank' },
   { name: 'terminals', path: '/terminals' },
+  { name: 'tariffs', path: '/tariffs' },
   { name: 'alerts', path: '/alerts' },
   { name: 'audit', path: '/audit', roles: ['auditor', 'admin'] },
   { name: 'exports', path: '/exports' }
@@ -108,6 +110,7 @@ function pageAt ({ pieces: [first = '', a = '', b = '', c = ''], query }: Addres
     case 'bank': return <BankPage />
     case 'terminals':
       return a === '' || b === '' ? <TerminalsPage /> : <TerminalPage operator={a} terminal={b} />
+    case 'tariffs': return <TariffsPage />
     case 'audit': return <AuditPage />
     case 'exports': return <ExportsPage />
     default: return <DayPage date={null} />

@@ -128,3 +128,32 @@ export const CardConcessions = Type.Object({
   }, closed), { maxItems: 20, description: 'both dates included, by transit day; null: without an end' })
 }, { ...closed, $id: 'CardConcessions' })
 export type CardConcessions = Static<typeof CardConcessions>
+
+export const TariffPreviewRequest = Type.Object({
+  day: { ...LocalDate, description: 'a transit day that is over' } as typeof LocalDate,
+  document: SentDocument
+}, { ...closed, $id: 'TariffPreviewRequest' })
+export type TariffPreviewRequest = Static<typeof TariffPreviewRequest>
+
+const Line = Type.Object({
+  operator: Type.String(),
+  service: orNull(Type.String({ description: 'of the present tariff, or else of the proposed one' })),
+  line: Type.String(),
+  presentJourneys: Type.Integer(),
+  presentFen: Fen,
+  proposedJourneys: Type.Integer({ description: 'other where taps belong together otherwise' }),
+  proposedFen: Fen,
+  unpriced: Type.Integer({ description: 'taps for which the proposed tariff has no service' })
+}, closed)
+export type TariffPreviewLine = Static<typeof Line>
+
+export const TariffPreview = Type.Object({
+  day: LocalDate,
+  version: Type.Integer({ description: 'of the proposed document' }),
+  cards: Type.Integer({ description: 'looked at' }),
+  isWhole: Type.Boolean({ description: 'false: more cards rode than a preview looks at' }),
+  lines: Type.Array(Line, { description: 'a journey counts where it began' }),
+  presentFen: Fen,
+  proposedFen: Fen
+}, { ...closed, $id: 'TariffPreview' })
+export type TariffPreview = Static<typeof TariffPreview>

@@ -9,7 +9,7 @@ import type { BlockView } from '../../schemas/card-block.ts'
 import type { CardOrderView, NewCardOrder, PinLetter } from '../../schemas/card-order.ts'
 import type { CardLookView } from '../../schemas/card-look.ts'
 import type { CaseAnswer, CaseView, SupervisionView } from '../../schemas/case.ts'
-import type { CardJourneysView } from '../../schemas/fares.ts'
+import type { CardJourneysView, TariffPreview } from '../../schemas/fares.ts'
 import type { HolderLook, HolderView } from '../../schemas/holder.ts'
 import type { LoadView } from '../../schemas/load.ts'
 import type { DisputeRequest, DisputeView, RefundReply, RefundRequest } from '../../schemas/redress.ts'
@@ -19,6 +19,7 @@ import type { ProposalView } from '../../schemas/proposal.ts'
 import type { FloatView, ItemsAction, ItemView, RunView } from '../../schemas/reconciliation.ts'
 import type { BankLineView, BankStatementReply, BankStatementView } from '../../schemas/settlement.ts'
 import type { OwnSession } from '../../schemas/staff.ts'
+import type { TariffDocument } from '../../schemas/tariff/document.ts'
 import type {
   BatchLine, BatchView, ChainEntry, PositionBatch, RawLineView, TracedPosition
 } from '../../schemas/tracing.ts'
@@ -82,6 +83,7 @@ export const looks = {
     get<CardStatement>(pathOf(`/v1/cards/${card}/statement`, { after, limit })),
   journeys: (card: string, from: string, until: string) =>
     get<CardJourneysView>(pathOf(`/v1/services/transit/cards/${card}/journeys`, { from, until })),
+  tariffs: () => get<readonly TariffDocument[]>('/v1/services/transit/tariffs'),
   loads: (card: string, before: string | null) =>
     get<Page<LoadView>>(pathOf('/v1/loads', { card, before, limit })),
   orders: (card: string, before: string | null) =>
@@ -160,6 +162,8 @@ export const deeds = {
     call<DisputeView>('POST', `/v1/disputes/${id}/decision`, { json: { accepts, words }, key }),
   escalateDispute: (id: number, words: string, key: string) =>
     call<DisputeView>('POST', `/v1/disputes/${id}/escalation`, { json: { words }, key }),
+  previewTariff: (day: string, document: unknown) =>
+    call<TariffPreview>('POST', '/v1/services/transit/previews', { json: { day, document } }),
   lookAtCard: (card: string, reason: string) =>
     call<CardLookView>('POST', `/v1/cards/${card}/look-up`, { json: { reason } }),
   lookUpHolder: (look: HolderLook) => call<HolderView>('POST', '/v1/holders/look-up', { json: look }),

@@ -19,13 +19,15 @@ export function TextField ({ label, value, onChange, type = 'text', autoComplete
   )
 }
 
-export function LongField ({ label, value, onChange }: Named) {
+export function LongField ({ label, value, onChange, lengthMax = 500 }: Named & {
+  readonly lengthMax?: number
+}) {
   const id = useId()
   return (
     <div className='field'>
       <label htmlFor={id}>{label}</label>
       <textarea
-        id={id} rows={3} value={value} maxLength={500} onChange={event => onChange(event.target.value)}
+        id={id} rows={3} value={value} maxLength={lengthMax} onChange={event => onChange(event.target.value)}
       />
     </div>
   )

@@ -1,7 +1,7 @@
 // Words about those who answer residents in English.
 import type { Words } from './zh.ts'
 
-export const enOffice: Pick<Words, 'calls' | 'supervision'> = {
+export const enOffice: Pick<Words, 'calls' | 'supervision' | 'tariffs'> = {
   calls: {
     heading: 'Call centre', why: 'Say why first: each look-up is in the audit log with its reason.',
     reason: 'Reason', by: 'Find by',
@@ -27,5 +27,17 @@ export const enOffice: Pick<Words, 'calls' | 'supervision'> = {
       `more) none; the score is their mean. Excellent from ${excellent}, good from ${good}, pass from ` +
       `${pass}. These are parameters.`,
     grades: { excellent: 'excellent', good: 'good', pass: 'pass', fail: 'fail' }
+  },
+  tariffs: {
+    heading: 'Tariffs', known: 'In force and to come', version: 'Version', from: 'From', services: 'Services',
+    preview: 'What would a day have cost?',
+    why: 'A day that is over by the tariffs in force and by another one; nothing is written.',
+    source: 'Tariff', text: 'Pasted text', file: 'File', ofVersion: version => `Version ${version}`,
+    ofProposal: id => `Proposal ${id} that waits`, document: 'Tariff document (JSON)', day: 'Transit day',
+    go: 'Compute', notJson: 'This is not JSON', result: (version, day) => `${day} by version ${version}`,
+    cards: count => `${count} cards were looked at.`, cut: 'More cards rode than are looked at: a part only.',
+    operator: 'Operator', service: 'Service', line: 'Line', presentJourneys: 'Journeys',
+    presentFen: 'In force', proposedJourneys: 'Journeys then', proposedFen: 'Then', difference: 'Difference',
+    unpriced: 'Taps without a price', sum: 'Sum'
   }
 }

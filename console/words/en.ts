@@ -23,7 +23,8 @@ export const en: Words = {
     days: 'Day close', positions: 'Clearing and nets', exceptions: 'Exceptions', approvals: 'Four eyes',
     cards: 'Cards', calls: 'Call centre', cases: 'Residents', supervision: 'Supervision',
     disputes: 'Disputes', alerts: 'Alerts',
-    reconciliation: 'Reconciliation A–I', bank: 'Bank', terminals: 'Terminals', audit: 'Audit log',
+    reconciliation: 'Reconciliation A–I', bank: 'Bank', terminals: 'Terminals', tariffs: 'Tariffs',
+    audit: 'Audit log',
     exports: 'Exports'
   },
   signIn: {

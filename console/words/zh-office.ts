@@ -22,5 +22,15 @@ export const zhOffice = {
       `按期办结计 100 分，黄牌计 ${yellow} 分，逾期 ${days} 个工作日起为红牌、计 0 分；取平均，` +
       `${excellent} 分起优秀，${good} 分起良好，${pass} 分起合格。参数可配置。`,
     grades: { excellent: '优秀', good: '良好', pass: '合格', fail: '不合格' } satisfies Record<Grade, string>
+  },
+  tariffs: {
+    heading: '票价', known: '现行与待生效的票价', version: '版本', from: '生效时间', services: '服务',
+    preview: '试算：那一天会是多少', why: '按现行票价和所选票价重新计算已结束的一天，不写入任何数据。', source: '所选票价',
+    text: '粘贴文本', file: '文件', ofVersion: (version: string) => `版本 ${version}`,
+    ofProposal: (id: string) => `待复核申请 ${id}`, document: '票价文件（JSON）', day: '运营日', go: '试算',
+    notJson: '不是 JSON 文本', result: (version: string, day: string) => `版本 ${version} 下的 ${day}`,
+    cards: (count: string) => `计算了 ${count} 张卡。`, cut: '当日刷卡的卡过多，仅计算了一部分。',
+    operator: '运营方', service: '服务', line: '线路', presentJourneys: '现行乘次', presentFen: '现行金额',
+    proposedJourneys: '所选乘次', proposedFen: '所选金额', difference: '差额', unpriced: '无价刷卡', sum: '合计'
   }
 }

@@ -5,7 +5,7 @@ import { addDays, startOfDate } from '../../runtime/instants.ts'
 import { LocalDate } from '../../schemas/api.ts'
 import {
   CardConcessions, CardJourneysView, FareDayView, FareQuote, FeedReply, FeedUpload, PassPrice, SentDocument,
-  type CardJourneysView as Journeys
+  TariffPreview, TariffPreviewRequest, type CardJourneysView as Journeys
 } from '../../schemas/fares.ts'
 import { importFeed } from '../../schemas/gtfs/import-feed.ts'
 import { tellWarning, type Warning } from '../../schemas/gtfs/warnings.ts'
@@ -18,6 +18,7 @@ import { instantIn, Refusal } from '../refusal.ts'
 import { currentDocuments, publishDocument } from '../services/transit/documents.ts'
 import { journeysOf, type ExplainedJourney } from '../services/transit/explain-card.ts'
 import { setConcessions } from '../services/transit/concessions.ts'
+import { previewTariff } from '../services/transit/preview.ts'
 import { dependsOnDays } from '../services/transit/price-cards.ts'
 import { findCards } from '../store/cards.ts'
 import { readDays } from '../store/fares.ts'
@@ -61,6 +62,12 @@ export const fareRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
     const { document, warnings } = importFeed(files, settings)
     return { document, warnings: warnings.map(viewOfWarning) }
   })
+
+  app.post('/v1/services/transit/previews', {
+    bodyLimit: documentBytesMax,
+    config: { allow: ['registrar', 'staff'], repeated: 'It stores nothing.' },
+    schema: { body: TariffPreviewRequest, response: { 200: TariffPreview } }
+  }, async ({ body }) => await previewTariff(ledger, body))
 
   app.get('/v1/services/transit/quotes', {
     config: { allow: ['staff', 'auditor', 'operator', 'registrar'] },

@@ -186,6 +186,7 @@ export const summaries: Readonly<Record<string, string>> = {
   'POST /v1/services/transit/tariffs': 'Publish a tariff document',
   'GET /v1/services/transit/tariffs': 'Tariff documents in force and to come',
   'POST /v1/services/transit/feeds': 'Read a GTFS feed into a tariff document; what is wrong with it',
+  'POST /v1/services/transit/previews': 'What a day that is over would have cost by another tariff',
   'GET /v1/services/transit/quotes': 'What a journey would cost, and why',
   'GET /v1/services/transit/passes': 'What a pass costs for a class',
   'GET /v1/services/transit/cards/:card/journeys': 'Journeys of a card, and why each costs what it costs',

@@ -88,6 +88,23 @@ const ridden = `
     join ride r using (bucket, card_id, counter, content)
   where f.purse = 2 and f.kind = 2 and f.at >= k.from_at`
 
+/** Cards that rode between two instants, by their keys; one snapshot, a page at a time. */
+export async function * riderPages (
+  tx: Tx, fromMs: number, untilMs: number, limit: number
+): AsyncGenerator<readonly CardPlace[]> {
+  await tx.query(`
+    declare riders no scroll cursor for
+    select bucket, card_id as "cardId" from ride where at >= $1 and at < $2
+    union
+    select bucket, card_id from chain_fact where purse = 2 and kind = 2 and at >= $1 and at < $2
+    order by 1, 2`, [timestamp(fromMs), timestamp(untilMs)])
+  for (;;) {
+    const { rows } = await tx.query<CardPlace>(`fetch ${limit} from riders`)
+    if (rows.length > 0) yield rows
+    if (rows.length < limit) return
+  }
+}
+
 export type Ridden = { readonly cardId: bigint, readonly counter: number }
 
 /** Counters with which the cards rode from their instants on: also of rides that no longer count. */

@@ -23,7 +23,7 @@ import { markDueSince } from '../../store/rides.ts'
  * for a number that says something else already, proposal_pending.
  */
 export async function publishDocument (ledger: Ledger, said: unknown, by: Member): Promise<Published> {
-  const document = checked(said, '')
+  const document = checkedDocument(said, '')
   const { version } = document
   return await inTransaction(ledger.db, async tx => {
     if (await isKnown(tx, document)) return { version }
@@ -46,7 +46,7 @@ export const fareDocumentKind: ProposalKind = {
   approvals: 1,
   subject: ({ version }: { version?: unknown }) => `tariff/${Number(version)}`,
   look: async (tx, _ledger, said: unknown) => {
-    const document = checked(said, '/body')
+    const document = checkedDocument(said, '/body')
     if (await isKnown(tx, document)) {
       throw new Refusal('registry_invalid', `tariff version ${document.version} is published already`)
     }
@@ -61,7 +61,8 @@ export const fareDocumentKind: ProposalKind = {
 
 const problemsShownMax = 20
 
-function checked (said: unknown, place: string): TariffDocument {
+/** Throws Refusal body_invalid with all that is wrong with it. */
+export function checkedDocument (said: unknown, place: string): TariffDocument {
   const found = checkDocument(said)
   if (found.ok) return found.document
   const [first] = found.problems
