@@ -5,7 +5,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
-import { createServer as createPort, type AddressInfo } from 'node:net'
+import { connect, createServer as createPort, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -286,6 +286,40 @@ t.test('killed between the call and its note: called again under the same id', a
   to.close()
   await door.close()
 })
+
+t.test('a database that goes while the courier begins: it has not begun, and the next one tells', async t => {
+  const door = await opened()
+  const to = await receiver()
+  await door.ok('auditor', 'POST', '/v1/webhooks', { url: to.url, topics: ['records.booked'] })
+  const started = (databaseUrl: string) => startCourier(door.ledger, {
+    databaseUrl, redisUrl: null, everyMs: 40, chance: () => 0
+  })
+  const line = await lineThatEnds(door.databaseUrl)
+  await t.rejects(started(line.url), /ECONNRESET|terminated/)
+  line.close()
+  const courier = await started(door.databaseUrl)
+  await deliver(door, 0, 1)
+  await until('told', () => to.told.length === 1)
+  await courier.close()
+})
+
+/** To a database: the first connection works, there is no other. */
+async function lineThatEnds (databaseUrl: string): Promise<{ url: string, close: () => void }> {
+  const { hostname, port } = new URL(databaseUrl)
+  let taken = false
+  const server = createPort(near => {
+    near.on('error', () => undefined)
+    if (taken) return near.destroy()
+    taken = true
+    const far = connect(Number(port), hostname)
+    far.on('error', () => near.destroy()).on('close', () => near.destroy())
+    near.on('close', () => far.destroy()).pipe(far).pipe(near)
+  })
+  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
+  const url = new URL(databaseUrl)
+  url.port = String((server.address() as AddressInfo).port)
+  return { url: url.href, close: () => { server.close() } }
+}
 
 /* ---- signatures and addresses ---- */
 

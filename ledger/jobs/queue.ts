@@ -30,9 +30,10 @@ export async function startQueue (options: QueueOptions): Promise<CourierQueue> 
   const parts = options.redisUrl === null
     ? await onPostgres(options)
     : onRedis(options, options.redisUrl)
-  const { queue, worker, end } = parts
+  const { queue, worker, ready, end } = parts
   queue.on('error', options.onError)
   worker.on('error', options.onError)
+  await ready()
   return {
     add: async tellings => {
       await queue.addBulk(tellings.map(({ name, tellingId }) => ({
@@ -61,7 +62,9 @@ const prefixOf = ({ databaseUrl }: QueueOptions): string =>
 
 /**
  * BullMQ would require() the driver by itself, which a module cannot; so it gets a pool of ours that looks
- * into its schema.
+ * into its schema. It looks once whether the schema is there, and holds a failure for final: a database that
+ * goes at that moment would leave a courier that tells nobody anything and never rests. So the ledger is not
+ * up before both have looked.
  */
 async function onPostgres (options: QueueOptions) {
   const db: Db = openQueueDb(options.databaseUrl, queueSchema, options.onError)
@@ -72,10 +75,22 @@ async function onPostgres (options: QueueOptions) {
     client.release()
   }
   const connection = db as never
+  const queue = new Queue<Payload>(queueName, { connection }, createPostgresBackend as never)
+  const worker = new Worker<Payload>(queueName, processorOf(options), {
+    connection, autorun: false, ...working(options)
+  }, createPostgresBackend as never)
   return {
-    queue: new Queue<Payload>(queueName, { connection }, createPostgresBackend as never),
-    worker: new Worker<Payload>(queueName, processorOf(options), { connection, ...working(options) },
-      createPostgresBackend as never),
+    queue,
+    worker,
+    ready: async () => {
+      try {
+        await Promise.all([queue.waitUntilReady(), worker.waitUntilReady()])
+      } catch (error) {
+        await db.end()
+        throw error
+      }
+      worker.run().catch(options.onError)
+    },
     end: async () => { await db.end() }
   }
 }
@@ -87,6 +102,7 @@ function onRedis (options: QueueOptions, url: string) {
     worker: new Worker<Payload>(queueName, processorOf(options), {
       connection: { url, maxRetriesPerRequest: null }, prefix, ...working(options)
     }),
+    ready: async () => {}, // it connects again and again
     end: async () => {}
   }
 }
