@@ -18,7 +18,7 @@ export type CityOptions = {
   /** Its one argument, as JSON. */
   readonly options: object
   readonly onEvent: (event: CityEvent) => void
-  /** What it may ask besides. */
+  /** What it may ask besides, and what is answered in another way. */
   readonly asks?: Asks
 }
 
@@ -48,14 +48,14 @@ export function runCity ({ stack, program, options, onEvent, asks: more }: CityO
   }
 
   const asks: Asks = {
-    ...more,
     access: async () => {
       const { access, dir } = await stack
       return { ...access, dir }
     },
     ledger: async ({ clock }) => await (await stack).ledger({ clock: String(clock) }),
     gateway: async ({ config, clock }) =>
-      await (await stack).gateway(config as object, { clock: String(clock) })
+      await (await stack).gateway(config as object, { clock: String(clock) }),
+    ...more
   }
   child.on('message', (message: { no: number, ask: string } & Details) => {
     const { no, ask, ...details } = message

@@ -2,22 +2,22 @@
 // torn off and records come twice, in the wrong order, forged and late. After each the auditor and verify
 // look at every fen. A seed gives the same city and the same plan of kills.
 
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { readIfThere } from '../runtime/files.ts'
 import { runCity } from './city.ts'
+import { openStorm, type Storm, type Victim, victims } from './fault-storm.ts'
+import { removeData } from './postgres-place.ts'
 import { inPlace, runProgram } from './sim-program.ts'
-import { type ProcessName, type Stack, startStack } from './stack.ts'
-import {
-  chance, closingAsks, dieAt, drawn, type Examined, killAndStart, places, victims
-} from './storm.ts'
+import { type Stack, startStack } from './stack.ts'
+import type { Examined } from './storm.ts'
 import { testKeys } from './test-keys.ts'
 
 export type FaultRun = Omit<Examined, 'problems'> & {
   readonly seed: number, readonly seconds: number
-  /** By SIGKILL at random moments, and at named places by their own hand. */
-  readonly kills: Readonly<Record<ProcessName, number>>, readonly places: readonly string[]
+  /** By SIGKILL, and at named places by their own hand. */
+  readonly kills: Readonly<Record<Victim, number>>, readonly places: readonly string[]
   readonly problems: readonly string[]
 }
 
@@ -26,26 +26,32 @@ const help = `faults: small cities whose processes are killed, one after the oth
 usage: npm run sim -- faults [OPTIONS]
 
 Each run is a city of its own: six cards on real readers, 240 records of buses with every fault of records
-mixed in. Two to four times a process dies (ledger, gateway, PostgreSQL), at a random moment or at a place
-that the code names, and twice more while the day is closed. Then verify and the auditor look at every fen.
-One line a run; 1 where anything is lost, doubled or unexplained.
+mixed in. Three to five times a process dies while it lives (ledger, gateway, the gateway's process of
+readers, pcscd, PostgreSQL), at a random moment or at a place that the code names; the ledger once more when
+the city is set up, and twice while the day is closed. Then verify and the auditor look at every fen. One line
+a run; 1 where anything is lost, doubled or unexplained.
 
 Options:
   --runs N       how many; 10
   --minutes N    as many as begin within so long, instead of a number
   --seed S       of the first; each further run has the next one; 1
+  --at-once N    so many cities side by side, each with a PostgreSQL of its own; 1
   --json FILE    adds a line of JSON for each run, so that seeds are kept
+  --resume       leaves out the seeds that FILE has already
+  --sum FILE     runs nothing: adds up what is in FILE, seeds that were run again by their last run
   --logs DIR     what the processes said in a run that failed: DIR/seed-N.log
   --dir DIR      where their files lie; a new place
 
 Examples:
   npm run sim -- faults --runs 20
-  npm run sim -- faults --runs 1000 --json faults.jsonl     a night
+  npm run sim -- faults --runs 1000 --at-once 2 --json faults.jsonl --resume    a night, or what is left of it
+  npm run sim -- faults --sum faults.jsonl
   npm run sim -- faults --runs 1 --seed 417                 one that failed, once more`
 
 type Options = {
-  readonly runs: number, readonly minutes: number | null, readonly seed: number
-  readonly json: string | null, readonly logs: string | null, readonly dir: string | null
+  readonly runs: number, readonly minutes: number | null, readonly seed: number, readonly atOnce: number
+  readonly json: string | null, readonly resume: boolean, readonly sum: string | null
+  readonly logs: string | null, readonly dir: string | null
 }
 
 function readOptions (args: readonly string[]): Options | null {
@@ -53,8 +59,9 @@ function readOptions (args: readonly string[]): Options | null {
     args: [...args],
     options: {
       runs: { type: 'string' }, minutes: { type: 'string' }, seed: { type: 'string', default: '1' },
-      json: { type: 'string' }, logs: { type: 'string' }, dir: { type: 'string' },
-      help: { type: 'boolean', default: false }
+      'at-once': { type: 'string', default: '1' }, json: { type: 'string' },
+      resume: { type: 'boolean', default: false }, sum: { type: 'string' }, logs: { type: 'string' },
+      dir: { type: 'string' }, help: { type: 'boolean', default: false }
     }
   })
   if (values.help) return null
@@ -62,69 +69,104 @@ function readOptions (args: readonly string[]): Options | null {
     if (/^\d{1,9}$/.test(text) && Number(text) <= most) return Number(text)
     throw new RangeError(`--${name} ${text}: a whole number up to ${most} is wanted`)
   }
+  const path = (value: string | undefined): string | null => value === undefined ? null : resolve(value)
   if (values.runs !== undefined && values.minutes !== undefined) {
     throw new RangeError('either --runs or --minutes')
   }
+  if (values.resume && values.json === undefined) throw new RangeError('--resume: of which --json FILE?')
   return {
     runs: values.minutes === undefined ? whole('runs', values.runs ?? '10', 1_000_000) : Infinity,
     minutes: values.minutes === undefined ? null : whole('minutes', values.minutes, 100_000),
     seed: whole('seed', values.seed, 999_999_999),
-    json: values.json === undefined ? null : resolve(values.json),
-    logs: values.logs === undefined ? null : resolve(values.logs),
-    dir: values.dir === undefined ? null : resolve(values.dir)
+    atOnce: Math.max(1, whole('at-once', values['at-once'], 64)),
+    json: path(values.json), resume: values.resume, sum: path(values.sum), logs: path(values.logs),
+    dir: path(values.dir)
   }
 }
 
-async function runAll (dir: string, { runs, minutes, seed, json, logs }: Options): Promise<number> {
+async function runAll (dir: string, options: Options): Promise<number> {
+  const { runs, minutes, seed, atOnce, json, resume } = options
   const startedMs = performance.now()
   const endMs = minutes === null ? Infinity : startedMs + 60_000 * minutes
-  // Processes are killed here, the machine never is: nothing waits for a disk.
+  const done = new Set(resume && json !== null ? runsIn(json).map(one => one.seed) : [])
+  const found: FaultRun[] = []
+  let next = seed
+  const nextSeed = (): number | null => {
+    while (done.has(next)) next++
+    return next - seed < runs && performance.now() < endMs ? next++ : null
+  }
+  if (json !== null) mkdirSync(dirname(json), { recursive: true })
+  const tell = (one: FaultRun): void => {
+    found.push(one)
+    console.log(lineOf(one))
+    if (json !== null) appendFileSync(json, JSON.stringify(one) + '\n')
+  }
+  await Promise.all(Array.from({ length: atOnce }, (_, at) =>
+    runSome(join(dir, String(at)), nextSeed, tell, options)))
+  console.log(summary(found, (performance.now() - startedMs) / 1_000))
+  return found.every(isGood) ? 0 : 1
+}
+
+/** One city after the other on one PostgreSQL, until no seed is left. */
+async function runSome (
+  dir: string, nextSeed: () => number | null, tell: (one: FaultRun) => void,
+  { logs, dir: kept }: Options
+): Promise<void> {
+  let seed = nextSeed()
+  if (seed === null) return
   const lines: string[] = []
+  // Processes are killed here, the machine never is: nothing waits for a disk. A city lives for one date.
   const stack = await startStack({
-    dir, keys: testKeys, settings: { fsync: 'off' },
+    dir, keys: testKeys, settings: { fsync: 'off' }, ledgerSettings: { LEDGER_PARTITION_DAYS: '3' },
     onLine: (name, line) => { if (logs !== null && lines.length < linesMax) lines.push(`${name} ${line}`) }
   })
-  const found: FaultRun[] = []
   try {
-    for (let nth = 0; nth < runs && performance.now() < endMs; nth++) {
+    for (; seed !== null; seed = nextSeed()) {
       lines.length = 0
-      const one = await runOne(stack, seed + nth)
-      found.push(one)
-      console.log(lineOf(one))
-      if (logs !== null && !isGood(one)) {
-        mkdirSync(logs, { recursive: true })
-        writeFileSync(join(logs, `seed-${one.seed}.log`), [lineOf(one), ...lines, ''].join('\n'))
-      }
-      if (json === null) continue
-      mkdirSync(dirname(json), { recursive: true })
-      appendFileSync(json, JSON.stringify(one) + '\n')
+      const one = await runOne(stack, seed)
+      tell(one)
+      if (logs === null || isGood(one)) continue
+      mkdirSync(logs, { recursive: true })
+      writeFileSync(join(logs, `seed-${one.seed}.log`), [lineOf(one), ...lines, ''].join('\n'))
     }
   } finally {
     await stack.stop()
+    if (kept === null) removeData(join(dir, 'postgres'))
   }
-  console.log(summary(found, (performance.now() - startedMs) / 1_000))
-  return found.every(({ problems }) => problems.length === 0) ? 0 : 1
 }
 
 /** Of one run: more says nothing that these do not. */
 const linesMax = 100_000
 
+/** The last run of each seed. A line that was being written when the process ended is left out. */
+function runsIn (file: string): FaultRun[] {
+  const lines = (readIfThere(file) ?? '').split('\n').slice(0, -1)
+  return [...new Map(lines.map(line => JSON.parse(line) as FaultRun).map(one => [one.seed, one])).values()]
+}
+
+function addUp (file: string): number {
+  readFileSync(file) // says where there is none
+  const found = runsIn(file)
+  console.log(summary(found, found.reduce((sum, { seconds }) => sum + seconds, 0)))
+  return found.every(isGood) ? 0 : 1
+}
+
 /* ---- one city ---- */
 
-const city = { cards: 6, records: 240, perSecond: 300, linesAtOnce: 12, tornPercent: 20, deaths: 2 } as const
+const city = { cards: 6, records: 240, perSecond: 300, linesAtOnce: 12, tornPercent: 20 } as const
 
 async function runOne (stack: Stack, seed: number): Promise<FaultRun> {
   const startedMs = performance.now()
-  const kills = { postgres: 0, ledger: 0, gateway: 0 }
-  const passed: string[] = []
-  const seconds = (): number => Math.round((performance.now() - startedMs) / 100) / 10
+  const storm = openStorm(stack, seed)
+  const told = (figures: Examined): FaultRun => ({
+    seed, seconds: Math.round((performance.now() - startedMs) / 100) / 10, kills: storm.kills,
+    places: storm.places, ...figures
+  })
   try {
     await stack.fresh()
-    const figures = await live(stack, seed, kills, passed)
-    return { seed, seconds: seconds(), kills, places: passed, ...figures }
+    return told(await live(stack, seed, storm))
   } catch (error) {
-    const problems = [(error as Error).message]
-    return { seed, seconds: seconds(), kills, places: passed, ...nothing, problems }
+    return told({ ...nothing, problems: [(error as Error).message] })
   }
 }
 
@@ -133,33 +175,26 @@ const nothing: Omit<Examined, 'problems'> = {
   chipDebitsFen: 0, claimsFen: 0, netSumFen: 0, dayState: '', verify: '', auditor: ''
 }
 
-async function live (
-  stack: Stack, seed: number, kills: Record<ProcessName, number>, passed: string[]
-): Promise<Examined> {
+async function live (stack: Stack, seed: number, storm: Storm): Promise<Examined> {
   let found: Examined | null = null
   let markFlowing: () => void = () => undefined
   const flowing = new Promise<void>(resolve => { markFlowing = resolve })
   const running = runCity({
-    stack: Promise.resolve(stack), program: 'crash-main.ts', options: { ...city, seed },
+    stack: Promise.resolve(stack), program: 'crash-main.ts',
+    options: { ...city, seed, deaths: storm.closing },
     onEvent: event => {
       if (event['step'] === 'flow') markFlowing()
       if ('figures' in event) found = event['figures'] as Examined
     },
-    asks: closingAsks(stack, passed)
+    asks: storm.asks
   })
   await Promise.race([flowing, running.ended])
-  const wanted = 2 + Math.floor(3 * chance(seed, 0, 'kills'))
-  for (let nth = 1; nth <= wanted; nth++) {
-    await delay(100 + 400 * chance(seed, nth, 'moment'))
-    const name = drawn(victims, chance(seed, nth, 'who'))
-    if (name !== 'postgres' && chance(seed, nth, 'how') < 0.5) {
-      const place = drawn(places[name], chance(seed, nth, 'where'))
-      await dieAt(stack, name, place)
-      passed.push(place)
-    } else {
-      await killAndStart(stack, name, 200 * chance(seed, nth, 'pause'))
-      kills[name]++
-    }
+  try {
+    await storm.rage(running.say)
+  } catch (error) {
+    running.release()
+    await running.ended.catch(() => undefined) // it was let go
+    throw error
   }
   running.say({ calm: true })
   await running.ended
@@ -169,7 +204,7 @@ async function live (
 
 /* ---- words ---- */
 
-const ofKills = (kills: Readonly<Record<ProcessName, number>>): string =>
+const ofKills = (kills: Readonly<Record<Victim, number>>): string =>
   Object.entries(kills).filter(([, times]) => times > 0).map(([name, times]) => `${times} ${name}`).join(' ')
 
 const isGood = ({ problems }: FaultRun): boolean => problems.length === 0
@@ -189,12 +224,11 @@ function lineOf (one: FaultRun): string {
 function summary (found: readonly FaultRun[], seconds: number): string {
   const sum = (pick: (one: FaultRun) => number): number => found.reduce((all, one) => all + pick(one), 0)
   const failed = found.filter(one => !isGood(one))
-  const kills = (name: ProcessName): number => sum(one => one.kills[name])
+  const kills = victims.map(name => `${sum(one => one.kills[name])} ${name}`).join(', ')
   return [
     `${found.length} runs in ${Math.round(seconds)} s, ${failed.length} failed` +
       (failed.length === 0 ? '' : `: seeds ${failed.map(({ seed }) => seed).join(', ')}`),
-    `killed: ${kills('ledger')} ledger, ${kills('gateway')} gateway, ${kills('postgres')} PostgreSQL ` +
-      `at random moments, ${sum(one => one.places.length)} at named places`,
+    `killed: ${kills} at random moments, ${sum(one => one.places.length)} at named places`,
     `${sum(one => one.taps)} taps, ${sum(one => one.torn)} cards torn off, ` +
       `${sum(one => one.records.distinct)} records, ${sum(one => one.duplicates)} of them told again, ` +
       `${sum(one => one.repeats)} requests asked again`,
@@ -204,5 +238,7 @@ function summary (found: readonly FaultRun[], seconds: number): string {
 
 process.exitCode = await runProgram({
   name: 'faults', help, readOptions,
-  run: options => inPlace(options.dir, 'cc-faults-', data => runAll(data, options))
+  run: async options => options.sum === null
+    ? await inPlace(options.dir, 'cc-faults-', data => runAll(data, options))
+    : addUp(options.sum)
 }, process.argv.slice(2))

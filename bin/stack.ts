@@ -32,6 +32,8 @@ export type StackOptions = {
   readonly console?: string
   /** Settings of PostgreSQL besides its own. */
   readonly settings?: Readonly<Record<string, string>>
+  /** Settings of the ledger besides its own, by name in its environment. */
+  readonly ledgerSettings?: Readonly<Record<string, string>>
   /** Gets what the processes log. */
   readonly onLine?: (name: ProcessName, line: string) => void
 }
@@ -57,6 +59,8 @@ export type Stack = {
   /** What was killed, or died, as it was started last. */
   start (name: ProcessName, options?: StartOptions): Promise<void>
   isUp (name: ProcessName): boolean
+  /** Of the process that runs now; null where none does. */
+  pid (name: Exclude<ProcessName, 'postgres'>): number | null
   /** Resolves when the process that runs now ends by itself or is killed. */
   ended (name: Exclude<ProcessName, 'postgres'>): Promise<void>
   /** Where they answer, or answered last; empty before the first start. */
@@ -85,7 +89,7 @@ const machines = {
 
 /** PostgreSQL is up, keys, tables, staff and machines are there; ledger and gateway wait to be started. */
 export async function startStack (
-  { dir, keys, terminalKeys, console, settings = {}, onLine }: StackOptions
+  { dir, keys, terminalKeys, console, settings = {}, ledgerSettings = {}, onLine }: StackOptions
 ): Promise<Stack> {
   clear(dir)
   const say = (name: ProcessName) => (line: string) => onLine?.(name, line)
@@ -97,7 +101,8 @@ export async function startStack (
   const env = {
     ...secrets.env, LEDGER_DATABASE_URL: await postgres.ensureDatabase(database),
     LEDGER_PRIVATE_WEBHOOKS: 'true', // whoever hears of it is on this machine
-    ...console === undefined ? {} : { LEDGER_CONSOLE: console }
+    ...console === undefined ? {} : { LEDGER_CONSOLE: console },
+    ...ledgerSettings
   }
   const houses = {
     ledger: house('ledger', say('ledger')),
@@ -146,6 +151,7 @@ export async function startStack (
     },
     start: async (name, options = {}) => { await starts[name](options) },
     isUp: name => name === 'postgres' ? postgresUp : houses[name].isUp(),
+    pid: name => houses[name].pid(),
     ended: name => houses[name].ended(),
     urls: () => ({ ledger: houses.ledger.url(), gateway: houses.gateway.url() }),
     rssMiB: () => ({
@@ -318,6 +324,7 @@ function house (name: 'ledger' | 'gateway', onLine: (line: string) => void) {
     /** The one it had; 0 before the first start, for any free one. */
     port: () => url === '' ? 0 : Number(new URL(url).port),
     isUp: () => up,
+    pid: () => up ? child?.pid ?? null : null,
     ended: () => gone,
     peakMiB: () => mebibytes(Math.max(peak, child?.peakRssBytes() ?? 0))
   }
@@ -372,7 +379,7 @@ function bytesOfServer (pid: number): number {
   return Math.max(1_024 * (own + shared), peakRssBytes(pid))
 }
 
-const childrenOf = (pid: number): number[] =>
+export const childrenOf = (pid: number): number[] =>
   readdirSync('/proc').filter(name => /^\d+$/.test(name)).map(Number).filter(other => parentOf(other) === pid)
 
 function parentOf (pid: number): number {

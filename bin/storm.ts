@@ -30,6 +30,9 @@ export const places: Readonly<Record<'gateway' | 'ledger', readonly string[]>> =
   ],
   ledger: ['after-raw', 'after-verify', 'before-commit', 'after-commit-before-reply']
 }
+/** Of the ledger while a day is closed, in the order in which it passes them. */
+export const closingPlaces: readonly string[] = ['cut', 'verified', 'cleared', 'approved', 'instructed']
+  .flatMap(state => [`before-day-${state}`, `after-day-${state}`])
 export const victims = ['ledger', 'gateway', 'postgres'] as const satisfies readonly ProcessName[]
 
 /** 0 to 1, the same for the same seed. */
@@ -70,7 +73,8 @@ export const closingAsks = (stack: Stack, passed: string[]): Asks => ({
 
 const reachedMs = 60_000
 
-async function endedSoon (stack: Stack, name: 'gateway' | 'ledger', where: string): Promise<void> {
+/** Waits until it has died by itself. Throws where it does not within a minute. */
+export async function endedSoon (stack: Stack, name: 'gateway' | 'ledger', where: string): Promise<void> {
   const over = new AbortController()
   const late = delay(reachedMs, true, { signal: over.signal }).catch(() => false)
   const isLate = await Promise.race([stack.ended(name).then(() => false), late])

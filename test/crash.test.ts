@@ -3,7 +3,8 @@
 
 import t from 'tap'
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { CrashFigures } from '../bin/crash-run.ts'
@@ -24,6 +25,25 @@ t.test('five kills and every named place', { skip: whyNoFarm() ?? false }, async
   t.ok(figures.repeats > 0, 'some had to be sent again')
   t.ok(figures.chipDebitsFen > 0, 'chips have paid')
   t.match(figures, { dayState: 'INSTRUCTED', netSumFen: 0, verify: 'ok', auditor: 'ok' })
+})
+
+const faults = (...args: readonly string[]) => run(args, 'bin/sim-faults.ts')
+
+/** PostgreSQL died while the courier of a ledger was looking for its tables, and the ledger spun for ever. */
+t.test('a seed that once found something', { skip: whyNoFarm() ?? false }, async t => {
+  const dir = mkdtempSync(join(tmpdir(), 'cc-seeds-'))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  const file = join(dir, 'runs.jsonl')
+  const runs = ['--runs', '1', '--seed', '103', '--json', file]
+  const first = await faults(...runs)
+  t.equal(first.code, 0, first.stdout + first.stderr)
+  t.match(first.stdout, /^ok +seed 103; .*; verify ok; auditor ok$/m)
+  const one = JSON.parse(readFileSync(file, 'utf8')) as { kills: Record<string, number>, places: string[] }
+  t.equal(one.kills['postgres'], 2)
+  t.equal(one.places.filter(place => place.includes('-day-')).length, 2, 'and twice while the day was closed')
+  t.match((await faults(...runs, '--resume')).stdout, /^0 runs /m, 'it is there already')
+  appendFileSync(file, `${JSON.stringify({ ...one, seed: 104, problems: ['a fen is missing'] })}\n{"half`)
+  t.match(await faults('--sum', file), { code: 1, stdout: /^2 runs in \d+ s, 1 failed: seeds 104$/m })
 })
 
 /** What stands in the code of the houses as killPoint('NAME'). */
@@ -57,8 +77,8 @@ const killedElsewhere: readonly string[] = [
 
 type Ended = { code: number | null, stdout: string, stderr: string }
 
-async function run (args: readonly string[]): Promise<Ended> {
-  const command = ['runtime/start.mjs', 'bin/crash-run.ts', ...args]
+async function run (args: readonly string[], program = 'bin/crash-run.ts'): Promise<Ended> {
+  const command = ['runtime/start.mjs', program, ...args]
   const child = spawn(process.execPath, command, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   const [stdout, stderr] = [child.stdout, child.stderr].map(async stream => {
     let text = ''

@@ -27,8 +27,8 @@ type Options = {
   readonly seed: number, readonly cards: number, readonly records: number, readonly perSecond: number
   /** Of a hundred taps, so many are torn off in mid-debit; 0 when absent. */
   readonly tornPercent?: number
-  /** At so many of the places of a closing the ledger dies; at all of them when absent. */
-  readonly deaths?: number
+  /** At these places of a closing the ledger dies; at all of them when absent. */
+  readonly deaths?: readonly string[]
   readonly linesAtOnce?: number
 }
 type Place = {
@@ -38,14 +38,21 @@ type Place = {
 const options: Options = JSON.parse(process.argv[2] ?? '{}')
 const starter = starterOverIpc()
 const calm = new AbortController()
-process.on('message', (message: { calm?: true }) => { if (message.calm === true) calm.abort() })
+/** The service of the readers while it is killed and comes back; the farm once there is one. */
+let service: Promise<void> = Promise.resolve()
+let readers: Farm | null = null
+process.on('message', (message: { calm?: true, killPcscdMs?: number }) => {
+  if (message.calm === true) calm.abort()
+  const { killPcscdMs: forMs } = message
+  if (forMs !== undefined) service = service.then(() => killPcscd(forMs))
+})
 const farmDir = mkdtempSync(join(tmpdir(), 'cc-crash-'))
 const counted = { taps: 0, torn: 0, deliveries: 0, repeats: 0 }
 
 async function run (): Promise<void> {
   const plan = richPlan(planCity({ linesAtOnce: 40, ...options }))
   const access = await starter.access()
-  const farm = await openFarm(farmDir, plan)
+  const farm = readers = await openFarm(farmDir, plan)
   const { url: ledger } = await starter.ledger(days.eve)
   await setUp(ledger, access, plan, () => undefined)
   await starter.ledger(days.morning)
@@ -57,10 +64,18 @@ async function run (): Promise<void> {
   starter.tell({ step: 'flow', total: 0 })
   const [answered] = await Promise.all([deliverAll(place), tapUntilCalm(place, gateway)])
   starter.tell({ step: 'calm', total: 0 })
+  await service
   await everyCardComesBack(place, gateway)
   const day = await closePastEveryDeath(place)
   starter.tell({ figures: await examine(place, answered, day) })
   await farm.stop()
+}
+
+/** The readers of all lanes are gone for so long; chips stay where they are. */
+async function killPcscd (forMs: number): Promise<void> {
+  await readers?.killPcscd({})
+  await delay(forMs)
+  await readers?.startPcscd({})
 }
 
 /** Nobody is listed here, and nobody runs out of money. */
@@ -198,7 +213,7 @@ function isFault (error: unknown): undefined {
 /** Whatever a card left open is settled when it comes to any lane. */
 async function everyCardComesBack ({ plan, farm }: Place, url: string): Promise<void> {
   const http = clientFor(url)
-  await insist(() => http.get('/healthz'))
+  await lanesReady(http)
   for (const resident of plan.residents) {
     const lane = plan.lanes.find(one => one.scheme === schemeOf(plan, resident) && one.mode === 'fare')
     await tapOnce(http, farm, resident.chip, lane?.lane ?? '', null)
@@ -213,12 +228,22 @@ async function everyCardComesBack ({ plan, farm }: Place, url: string): Promise<
   http.close()
 }
 
+/** After a death every lane finds its readers again. */
+async function lanesReady (http: HttpClient): Promise<void> {
+  for (const end = performance.now() + insistMs; ; await delay(50)) {
+    const lanes = await insist(() => http.get('/v1/lanes')) as LaneView[]
+    const waiting = lanes.filter(({ psam, cardReader }) => psam.state !== 'ready' || cardReader !== 'empty')
+    if (waiting.length === 0) return
+    if (performance.now() > end) throw new Error(`${waiting.map(({ lane }) => lane).join(', ')}: not ready`)
+  }
+}
+
 const around = (states: readonly string[]): string[] =>
   states.flatMap(state => [`before-day-${state}`, `after-day-${state}`])
 
 /** Where it dies in this run, of all places where it may. */
-const deaths: ReadonlySet<string> = new Set(createRandom(`deaths ${options.seed}`)
-  .shuffle(around(['cut', 'verified', 'cleared', 'approved', 'instructed'])).slice(0, options.deaths))
+const deaths: ReadonlySet<string> = new Set(
+  options.deaths ?? around(['cut', 'verified', 'cleared', 'approved', 'instructed']))
 
 /** At each place the ledger dies once, is started again, and the same is asked again. */
 async function closePastEveryDeath ({ access, ledger }: Place): Promise<DayView> {
