@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import type { IdentityDocument } from '../schemas/holder.ts'
 import { buildConsole } from './build-console.ts'
 import { runCity } from './city.ts'
 import { type Figures, isOk, report } from './demo-report.ts'
@@ -93,6 +94,7 @@ async function play (
 ): Promise<number> {
   const { seed, cards, records, keep } = options
   let figures: Figures | null = null
+  let holder: Holder | null = null
   let markTold: () => void = () => undefined
   const told = new Promise<void>(resolve => { markTold = resolve })
   const city = runCity({
@@ -103,6 +105,7 @@ async function play (
       const { step, total, done } = event
       if (typeof step === 'string') progress.step(steps[step] ?? step, Number(total))
       if (typeof done === 'number') progress.done(done)
+      if ('holder' in event) holder = event['holder'] as Holder
       if ('figures' in event) {
         figures = event['figures'] as Figures
         markTold()
@@ -119,7 +122,7 @@ async function play (
   if (stop.aborted) console.error('Stopped before the end.')
   const shown = figures === null ? null : tell(figures, await stack, options)
   if (keep && shown !== null) {
-    console.log(addresses(await stack, options))
+    console.log(addresses(await stack, options, holder))
     await Promise.race([stopped, city.ended])
   }
   city.release()
@@ -135,7 +138,10 @@ function tell (found: Figures, stack: Stack, { dir, json }: Options): Figures {
   return figures
 }
 
-function addresses (stack: Stack, { dir }: Options): string {
+/** A resident of the city who may be signed in as, as the city tells of it. */
+type Holder = { readonly name: string, readonly document: IdentityDocument, readonly password: string }
+
+function addresses (stack: Stack, { dir }: Options, holder: Holder | null): string {
   const { ledger, gateway } = stack.urls()
   const people = Object.entries(stack.access.passwords).map(([name, password]) => `    ${name}  ${password}`)
   return [
@@ -145,6 +151,12 @@ function addresses (stack: Stack, { dir }: Options): string {
     `  database ${stack.postgres().url('citizen_card')}`,
     '  sign-ins of this demo (the console, or POST /v1/session):',
     ...people,
+    ...holder === null
+      ? []
+      : [
+          `  a resident of this demo, at ${ledger}/my/   我的卡`,
+          `    ${holder.name}  ${holder.document.kind} ${holder.document.number}  ${holder.password}`
+        ],
     `  tokens of machines: ${join(relative(process.cwd(), dir), 'access.json')}`,
     '  Ctrl-C ends it.'
   ].join('\n')

@@ -146,6 +146,46 @@ t.test('the demo: same seed, same money; another seed, other money', { skip: lac
   t.match(one.stdout, /Not a fen is left over/)
 })
 
+t.test('a demo that stays: whoever it names may sign in, and there is something to decide', {
+  skip: lacking ?? false
+}, async t => {
+  const dir = mkdtempSync(join(tmpdir(), 'cc-demo-'))
+  const child = spawn(process.execPath, [
+    'runtime/start.mjs', 'bin/demo.ts', '--keep', '--cards', '12', '--records', '200',
+    '--dir', join(dir, 'data')
+  ], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+  const ended = new Promise<number | null>(resolve => child.on('exit', resolve))
+  t.teardown(async () => {
+    child.kill('SIGKILL')
+    await ended
+    removeData(join(dir, 'data/postgres'))
+    rmSync(dir, { recursive: true, force: true })
+  })
+  let said = ''
+  for await (const chunk of child.stdout.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    said += chunk.toString()
+    if (said.includes('Ctrl-C ends it.')) break
+  }
+  child.stdout.resume()
+  const url = / ledger +(http:\S+)/.exec(said)?.[1] ?? ''
+  const signIn = async (path: string, words: unknown) => await fetch(url + path, {
+    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(words)
+  })
+  const staff = [...said.matchAll(/^ {4}([a-z0-9-]+) {2}(\S+)$/gm)]
+    .map(([, name, password]) => ({ name, password }))
+  t.ok(staff.length > 5)
+  for (const words of staff) t.equal((await signIn('/v1/session', words)).status, 200, words.name ?? '')
+  const [, kind, number, password] = /^ {4}\S+ {2}(passport) (\S+) {2}(.+)$/m.exec(said) ?? []
+  const inside = await signIn('/v1/my/session', { document: { kind, number }, password })
+  t.equal(inside.status, 200)
+  const cookie = inside.headers.get('set-cookie')?.split(';')[0] ?? ''
+  const cases = await fetch(`${url}/v1/my/cases`, { headers: { cookie } })
+  const { items } = await cases.json() as { items: { kind: string, state: string }[] }
+  t.same(items.map(one => `${one.kind} ${one.state}`).sort(), ['complaint filed', 'refund filed'])
+  child.kill('SIGINT')
+  t.equal(await ended, 0)
+})
+
 const wanted = {
   readers: 14, cards: 6, taps: Number, torn: Number, recovered: Number,
   records: {

@@ -15,6 +15,7 @@ import { days } from './cast.ts'
 import { deliver, head, setUp, setUpParts, settleDay, totals, verify } from './centre.ts'
 import { chipSurprises, daySurprises, lineSurprises, tapSurprises, totalSurprises } from './expect.ts'
 import { figuresOf } from './figures.ts'
+import { enterHolder } from './holder.ts'
 import { gatewayConfig, openFarm, openLanes } from './lanes.ts'
 import { type CityPlan, type PlanOptions, planCity } from './plan.ts'
 import { type Access, type Starter, starterOverIpc } from './starter.ts'
@@ -68,6 +69,7 @@ async function morning ({ access: ask, ledger, gateway, tell }: Starter): Promis
   oneMore()
   const openPayments = await lanes.openPayments()
   lanes.close()
+  if (keep) tell({ holder: await enterHolder(url, access, plan) })
   tell({
     figures: figuresOf(plan, {
       readers: readers.readers.length,

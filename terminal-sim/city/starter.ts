@@ -8,6 +8,12 @@ export type Access = {
   readonly passwords: Readonly<Record<string, string>>
 }
 
+/** A resident who may be signed in as. */
+export type Holder = {
+  readonly name: string, readonly document: { readonly kind: string, readonly number: string }
+  readonly password: string
+}
+
 export type Starter = {
   access (): Promise<Access & { readonly dir: string }>
   /** Starts it, or starts it anew with this clock (ISO) on the same data. */
@@ -28,6 +34,7 @@ export type CityEvent =
   | { readonly step: string, readonly total: number }
   | { readonly done: number }
   | { readonly figures: unknown }
+  | { readonly holder: Holder }
   | { readonly words: string }
 
 export function starterOverIpc (): Starter {
