@@ -170,7 +170,8 @@ export type NewPhone = Static<typeof NewPhone>
 export const BoundPhone = Type.Object({
   phone: PhoneName,
   token: Type.String({
-    description: 'the consent of the holder: whoever has it gets codes for the card; shown once, not kept'
+    description: 'the consent of the holder: whoever has it gets codes for the card; ' +
+      'shown again for the same key of the same clerk alone'
   })
 }, { ...closed, $id: 'BoundPhone' })
 export type BoundPhone = Static<typeof BoundPhone>

@@ -8,7 +8,6 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { nodeCommand } from '../runtime/supervise.ts'
-import type { IssuedCard } from '../schemas/card-issuing.ts'
 import { hex, unhex } from '../schemas/epurse/hex.ts'
 import { answerChip } from '../ledger/tac/chip-keys.ts'
 import type { KeyStore } from '../ledger/keys/key-store.ts'
@@ -18,6 +17,7 @@ import { createCard, pinOf } from '../terminal-sim/card/state.ts'
 import { transmit } from '../terminal-sim/card/transmit.ts'
 import type { CardDescription } from '../terminal-sim/card/description.ts'
 import { whyNoFarm } from '../terminal-sim/reader/namespace.ts'
+import { specOf as specOfCard } from '../terminal-sim/scenario/desk.ts'
 import { createRandom } from '../terminal-sim/random.ts'
 import { type City, openCity } from './support/edge-city.ts'
 import type { GatewayWish, Running } from './support/lanes.ts'
@@ -274,16 +274,7 @@ async function orders (t: Test, city: City): Promise<void> {
 const issuer = '02313750FFFFFFFF'
 const serialOf = (no: number) => `031049906000000009${String(no).padStart(2, '0')}`
 
-/** What a card has that its maker makes in one piece. */
-function specOf (no: number): IssuedCard {
-  const whole = createCard({ profile: 't-union', issuer, serial: serialOf(no) })
-  const files = ([['application', 0x15], ['application', 0x16], ['application', 0x17]] as const)
-    .flatMap(([directory, sfi]) => {
-      const file = whole.memory[directory][sfi.toString(16).padStart(4, '0')]
-      return file?.kind === 'binary' ? [{ directory, sfi, bytes: file.bytes }] : []
-    })
-  return { profile: 't-union', suite: '3des', keyVersion: 1, algorithm: 0, files, pin: false }
-}
+const specOf = (no: number) => specOfCard({ profile: 't-union', issuer, serial: serialOf(no) })
 
 type Ended = { readonly code: number | null, readonly signal: string | null }
 type Desk = { readonly lines: string[], readonly ended: Promise<Ended> }

@@ -61,7 +61,8 @@ function namedPlaces (): string[] {
  * terminals on wires: test/gateway-iso8583.test.ts, test/pos-line.test.ts, test/polled-line.test.ts and
  * test/library-system.test.ts do.
  * Chips are made and obey orders in test/card-life.test.ts; codes of phones are taken and told of in
- * test/phone-codes-edge.test.ts and test/phone-codes.test.ts.
+ * test/phone-codes-edge.test.ts and test/phone-codes.test.ts; what a counter and a registry do is cut in
+ * test/card-cuts.test.ts.
  */
 const killedElsewhere: readonly string[] = [
   'after-telling', 'before-keyed-commit', 'after-keyed-commit', 'before-load-commit', 'after-load-commit',
@@ -72,7 +73,9 @@ const killedElsewhere: readonly string[] = [
   'load-after-outcome', 'block-after-intent', 'block-after-command',
   'order-after-intent', 'order-after-command', 'issued-before-told', 'fee-before-debit', 'fee-after-debit',
   'fee-before-library', 'fee-after-library', 'fee-before-back', 'code-after-journal', 'before-code-commit',
-  'after-code-commit'
+  'after-code-commit', 'before-social-commit', 'after-social-commit', 'before-issued-commit',
+  'after-issued-commit', 'before-given-commit', 'after-given-commit', 'before-lapsed', 'after-lapsed',
+  'before-value-moved', 'after-value-moved'
 ]
 
 type Ended = { code: number | null, stdout: string, stderr: string }

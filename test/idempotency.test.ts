@@ -216,7 +216,7 @@ t.test('every POST says what a repeat does; those that take a key describe it', 
   const app = await createApp(bare())
   const posts = new Map<string, boolean>()
   app.addHook('onRoute', ({ method, url, config }) => {
-    if (method === 'POST') posts.set(url.replace(/:(\w+)/g, '{$1}'), config?.keyed === true)
+    if (method === 'POST') posts.set(url.replace(/:(\w+)/g, '{$1}'), config?.keyed !== undefined)
   })
   await app.register(routes(bare()))
   await app.ready()

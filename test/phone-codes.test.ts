@@ -187,6 +187,26 @@ t.test('a code is given, taken, told, paid once', async t => {
   await door.close()
 })
 
+t.test('a phone that is bound again under the same key is the same phone', async t => {
+  const { door } = await bound()
+  const bind = async (key: string, party = 'APP') =>
+    await door.ask('clerk', 'POST', `${path(0)}/phones`, { json: { party }, key })
+  const first = await bind('counter-7')
+  t.match(first, { status: 201, replayed: false })
+  const again = await bind('counter-7')
+  t.match(again, { status: 201, replayed: true })
+  t.strictSame(again.json, first.json, 'its token too')
+  t.not((await bind('counter-8')).json.token, first.json.token)
+  t.match(await bind('counter-7', 'BUS'), { status: 422, json: { reason: 'key_reused' } })
+  t.equal((await door.ok('hotline', 'GET', `${path(0)}/codes`)).phones.length, 3)
+  const { rows } = await door.db.query<{ body: string }>('select body from keyed_reply')
+  t.equal(rows.length, 2)
+  for (const { body } of rows) t.notMatch(body, new RegExp(`${first.json.token}|token`), 'kept sealed')
+  await door.db.query("update keyed_reply set key = 'counter-9' where key = 'counter-7'")
+  t.equal((await bind('counter-9')).status, 500, 'and it opens for its own key alone')
+  await door.close()
+})
+
 t.test('one code at two terminals: the first of them is paid, whichever tells first', async t => {
   for (const order of ['in order', 'the later one first'] as const) {
     const phone = await bound()

@@ -1,6 +1,7 @@
 // Moves between the states of a card: by whoever may, by the rules of the city, in the audit log, on the
 // event stream and on the blacklist, all in one transaction. It refuses to know money.
 import { addDays, formatIso, localDate, startOfDate } from '../../runtime/instants.ts'
+import { killPoint } from '../../runtime/kill-point.ts'
 import {
   cardMoveRow, type CardLifeView, type CardMove, isNamed, MoveByTwo, type MoveRequest
 } from '../../schemas/card-life.ts'
@@ -194,8 +195,10 @@ export async function lapseOralReports (ledger: LifeBook): Promise<number> {
       if (life.state !== 'oral_loss') return 0
       const reason = `no formal report within ${policies.oralLossDays} days`
       await makeMove(tx, ledger, { ref, life, move: 'lapse', by: 'system', reason })
+      killPoint('before-lapsed')
       return 1
     })
+    killPoint('after-lapsed')
   }
   return lapsed
 }

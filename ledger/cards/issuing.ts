@@ -2,6 +2,7 @@
 // on a reader of a desk, and what became of it. A card that works is registered then, with nothing on it. It
 // refuses to know keys and how a chip is written.
 import { formatIso } from '../../runtime/instants.ts'
+import { killPoint } from '../../runtime/kill-point.ts'
 import type { Card } from '../../schemas/api.ts'
 import type {
   IssuedCard, IssuedOutcome, IssuedOutcomeReply, IssuingBatch, IssuingReport, StepAsk, StepReply
@@ -96,15 +97,18 @@ export async function tellIssued (
   const { batch, card: ref, outcome, at = null, why = null } = told
   const { cardType } = await batchOf(db, batch)
   const atMs = clock.now()
-  return await inTransaction(db, async tx => {
+  const reply = await inTransaction(db, async tx => {
     const row = await cardOf(tx, batch, ref, 'lock')
     if (row.state !== 'waiting') return { card: ref, state: row.state }
     await concludeIssued(tx, ref, { state: outcome, at, why, atMs })
     if (outcome === 'issued') await register(tx, ref, { spec: row.spec, cardType, batch, atMs })
     const detail = { batch, ...at === null ? {} : { at } }
     await audit(tx, atMs, { by, action: `card.${outcome}`, subject: `card/${nameCard(ref)}`, detail })
+    killPoint('before-issued-commit')
     return { card: ref, state: outcome }
   })
+  killPoint('after-issued-commit')
+  return reply
 }
 
 /** With nothing on it: first value comes by a load. */

@@ -9,6 +9,9 @@ export type PersonalSeal = {
   readonly seal: (holder: string, data: PersonalData) => Sealed
   /** Throws where the key is not here, or the row was changed. */
   readonly open: (holder: string, from: Sealed) => PersonalData
+  /** The same for any text that is kept for somebody, in one line. */
+  readonly sealText: (about: string, text: string) => string
+  readonly openText: (about: string, line: string) => string
   /** The same for the same document, and no way back without the key. */
   readonly identityOf: (document: IdentityDocument) => Buffer
 }
@@ -24,21 +27,30 @@ export function personalSeal (
   const [first] = keys
   const last = keys.at(-1) ?? first
   const identityKey = derived(first, 'identity')
+  const seal = (about: string, text: string): Sealed => {
+    const iv = random(ivBytes)
+    const cipher = createCipheriv('aes-256-gcm', derived(last, 'seal'), iv).setAAD(Buffer.from(about))
+    const inside = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
+    return { sealed: Buffer.concat([iv, inside, cipher.getAuthTag()]), sealedWith: nameOf(last) }
+  }
+  const open = (about: string, { sealed, sealedWith }: Sealed): string => {
+    const key = byName.get(sealedWith)
+    if (key === undefined) throw new Error(`${about} is sealed with ${sealedWith}, a key that is not here`)
+    const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, ivBytes))
+      .setAAD(Buffer.from(about)).setAuthTag(sealed.subarray(-tagBytes))
+    const inside = sealed.subarray(ivBytes, -tagBytes)
+    return Buffer.concat([decipher.update(inside), decipher.final()]).toString('utf8')
+  }
   return {
-    seal: (holder, data) => {
-      const iv = random(ivBytes)
-      const cipher = createCipheriv('aes-256-gcm', derived(last, 'seal'), iv).setAAD(Buffer.from(holder))
-      const inside = Buffer.concat([cipher.update(JSON.stringify(data), 'utf8'), cipher.final()])
-      return { sealed: Buffer.concat([iv, inside, cipher.getAuthTag()]), sealedWith: nameOf(last) }
+    seal: (holder, data) => seal(holder, JSON.stringify(data)),
+    open: (holder, from) => JSON.parse(open(holder, from)) as PersonalData,
+    sealText: (about, text) => {
+      const { sealed, sealedWith } = seal(about, text)
+      return `${sealedWith} ${sealed.toString('base64')}`
     },
-    open: (holder, { sealed, sealedWith }) => {
-      const key = byName.get(sealedWith)
-      if (key === undefined) throw new Error(`${holder} is sealed with ${sealedWith}, a key that is not here`)
-      const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, ivBytes))
-        .setAAD(Buffer.from(holder)).setAuthTag(sealed.subarray(-tagBytes))
-      const inside = sealed.subarray(ivBytes, -tagBytes)
-      const text = Buffer.concat([decipher.update(inside), decipher.final()]).toString('utf8')
-      return JSON.parse(text) as PersonalData
+    openText: (about, line) => {
+      const [sealedWith = '', sealed = ''] = line.split(' ')
+      return open(about, { sealed: Buffer.from(sealed, 'base64'), sealedWith })
     },
     identityOf: ({ kind, number }) => createHmac('sha256', identityKey).update(`${kind}\n${number}`).digest()
   }

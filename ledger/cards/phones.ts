@@ -1,6 +1,7 @@
 // The card in a phone: a clerk binds a phone to the card of a person who has said yes, the program on it gets
 // codes that hold for a minute. It refuses to know what terminals do with them.
 import { formatIso } from '../../runtime/instants.ts'
+import { killPoint } from '../../runtime/kill-point.ts'
 import {
   codeBody, codeReasonNumbers, codeReasons, codeRules, writeCode, type BoundPhone, type CodeReason,
   type CodeReply, type CodesOfCard, type PhoneView
@@ -76,7 +77,7 @@ export async function giveCode (
   const { signer, clock, random } = ledger
   const snapshot = await ledger.registry()
   const atMs = clock.now()
-  return await inTransaction(ledger.db, async tx => {
+  const given = await inTransaction(ledger.db, async tx => {
     const row = await lockPhone(tx, hashOf(token))
     if (row === null) throw new Refusal('not_found', 'no phone was bound with this token', '/token')
     if (snapshot.partyById.get(row.partyId)?.code !== party) {
@@ -101,11 +102,14 @@ export async function giveCode (
     const issuedAtMs = atMs - atMs % 1_000
     const nonce = random(8).toString('hex').toUpperCase()
     const body = codeBody({ keyId: signer.keyId, card, issuedAtMs, nonce, limitFen })
+    killPoint('before-given-commit')
     return {
       code: writeCode(body, signer.signCode(body)), limitFen,
       goodUntil: formatIso(issuedAtMs + codeRules.codeSeconds * 1_000)
     }
   })
+  killPoint('after-given-commit')
+  return given
 }
 
 async function onlineFen (

@@ -1,6 +1,7 @@
 // Another card takes the place of one that broke or was lost: whose it is, what it may and who knows it move
 // at once; its value when it is sure what it is. It refuses to know how chips are made.
 import { addDays, formatIso } from '../../runtime/instants.ts'
+import { killPoint } from '../../runtime/kill-point.ts'
 import { isNamed } from '../../schemas/card-life.ts'
 import type { Replacement, ReplacementReason, ReplacementView } from '../../schemas/card-return.ts'
 import { cardKey, type CardRef } from '../../schemas/record.ts'
@@ -231,8 +232,10 @@ export async function moveReplacedValue (ledger: LifeBook): Promise<number> {
       const row = await findReplacement(tx, { bucket, cardId })
       if (row === null) return 0
       await moveValue(tx, ledger, snapshot, row, date)
+      killPoint('before-value-moved')
       return 1
     })
+    killPoint('after-value-moved')
   }
   return moved
 }

@@ -1,6 +1,7 @@
 // What the registry of social-security cards tells, done to cards and applications: each message once, in
 // whatever order they come, each move in the audit log and on the event stream. It refuses to know the line.
 import { formatIso } from '../../runtime/instants.ts'
+import { killPoint } from '../../runtime/kill-point.ts'
 import type { CardState } from '../../schemas/card-life.ts'
 import type { CardRef } from '../../schemas/record.ts'
 import {
@@ -39,7 +40,7 @@ export async function takeCardMessage (
     const what = 'the next card is named where one was replaced, and nowhere else'
     throw new Refusal('conditions_not_met', what, '/to')
   }
-  return await inTransaction(ledger.db, async tx => {
+  const told = await inTransaction(ledger.db, async tx => {
     if (to !== undefined) await lockBoth(tx, [ref, to])
     const life = await lockedCard(tx, ref)
     if (life.type !== 'social-security') {
@@ -54,15 +55,19 @@ export async function takeCardMessage (
     const { outcome, move } = await decideFor(tx, life, said, says)
     const reply = { outcome, state: move === null ? life.state : ends[move] ?? life.state }
     await insertSocialMessage(tx, { ...said, ...reply })
-    const told = said.id
     if (move === 'replace' && to !== undefined) {
       // The old card is not there for us to read, and a fee is the registry's own affair.
       const wanted = { to, why: 'other', chip: null, reason } as const
-      await replaceLocked(tx, ledger, by, ref, wanted, { told })
-    } else if (move !== null) await makeMove(tx, ledger, { ref, life, move, by: by.name, reason, told })
+      await replaceLocked(tx, ledger, by, ref, wanted, { told: said.id })
+    } else if (move !== null) {
+      await makeMove(tx, ledger, { ref, life, move, by: by.name, reason, told: said.id })
+    }
     await auditTold(tx, ledger, said, reply, `card/${ledger.nameCard(ref)}`)
+    killPoint('before-social-commit')
     return { id: said.id, ...reply, replayed: false }
   })
+  killPoint('after-social-commit')
+  return told
 }
 const ends: Readonly<Record<string, CardState>> = {
   registry_lost: 'loss', registry_lifted: 'normal', registry_cancelled: 'void', replace: 'void'
@@ -90,7 +95,7 @@ export async function takeApplicationMessage (
   ledger: LifeBook, by: Member, no: bigint, message: SocialApplicationMessage
 ): Promise<SocialReply> {
   const { to, reason } = message
-  return await inTransaction(ledger.db, async tx => {
+  const told = await inTransaction(ledger.db, async tx => {
     await openDateOf(tx)
     const row = await lockApplication(tx, no)
     if (row?.type !== 'social-security') {
@@ -111,8 +116,11 @@ export async function takeApplicationMessage (
     await insertSocialMessage(tx, { ...said, ...reply })
     if (isMoved) await takeStep(tx, ledger, row, { to, by: by.name, reason, told: said.id })
     await auditTold(tx, ledger, said, reply, `application/${no}`)
+    killPoint('before-social-commit')
     return { id: said.id, ...reply, replayed: false }
   })
+  killPoint('after-social-commit')
+  return told
 }
 
 /** The answer to the same question that stands. */

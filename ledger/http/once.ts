@@ -17,8 +17,8 @@ import { toJson } from './json.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** A POST that takes an `Idempotency-Key`. */
-    keyed?: true
+    /** A POST that takes an `Idempotency-Key`; `sealed`: its answer holds a secret, and is kept sealed. */
+    keyed?: true | 'sealed'
     /** What a POST that takes none does when it is sent again, for the description. */
     repeated?: string
   }
@@ -39,11 +39,11 @@ export const once = fp(async (app: App, { ledger }: { ledger: Ledger }) => {
   app.decorateRequest('ledger', null)
   app.addHook('onRoute', route => {
     if (route.method !== 'POST') return
-    const { keyed = false, repeated } = route.config ?? {}
-    if (keyed === (repeated !== undefined)) {
+    const { keyed, repeated } = route.config ?? {}
+    if ((keyed === undefined) === (repeated === undefined)) {
       throw new Error(`POST ${route.url} does not say what a repeat does: keyed, or repeated in words`)
     }
-    if (!keyed) return
+    if (keyed === undefined) return
     const work = route.handler as unknown as Work
     route.handler = async (request, reply) => await doOnce(ledger, work, request, reply)
     route.schema = { ...route.schema, headers: KeyHeader }
@@ -60,6 +60,7 @@ async function doOnce (
   request.ledger = ledger
   if (key === null) return await work(request, reply)
   const asked = { caller: callerIn(request).id, key, request: digestOf(request) }
+  const kept = keeping(ledger, request, asked)
   const snapshot = await ledger.registry()
   const done = await inTransaction(ledger.db, async (tx): Promise<Done> => {
     const first = await firstReply(tx, asked)
@@ -69,7 +70,7 @@ async function doOnce (
     request.ledger = { ...ledger, db: joined(tx), registry: async () => snapshot }
     try {
       const payload = await work(request, reply)
-      await insertReply(tx, { ...asked, ...written(reply, payload) }, ledger.clock.now())
+      await insertReply(tx, { ...asked, ...written(reply, payload, kept.seal) }, ledger.clock.now())
       killPoint('before-keyed-commit')
       return { payload }
     } catch (error) {
@@ -81,7 +82,7 @@ async function doOnce (
   })
   killPoint('after-keyed-commit')
   if ('refusal' in done) throw done.refusal
-  return 'payload' in done ? done.payload : await again(reply, done.first)
+  return 'payload' in done ? done.payload : await again(reply, done.first, kept.open)
 }
 
 type Asked = Pick<KeyedReply, 'caller' | 'key' | 'request'>
@@ -96,15 +97,31 @@ async function firstReply (tx: Tx, { caller, key, request }: Asked): Promise<Key
   throw new Refusal('key_reused', `${key} was sent before with another request`, '/idempotency-key')
 }
 
-function written (reply: FastifyReply, payload: unknown): Pick<KeyedReply, 'status' | 'body'> {
-  if (reply.sent) throw new Error(`${reply.request.url} was answered before its transaction ended`)
-  return { status: reply.statusCode, body: payload === null ? null : toJson(payload) }
+type Change = (text: string) => string
+
+/** How the text of an answer is kept, and read. */
+function keeping (
+  { personal }: Ledger, { routeOptions }: FastifyRequest, { caller, key }: Asked
+): { readonly seal: Change, readonly open: Change } {
+  if (routeOptions.config.keyed !== 'sealed') return { seal: text => text, open: text => text }
+  const about = `answer to ${key} of ${caller}`
+  return { seal: text => personal.sealText(about, text), open: line => personal.openText(about, line) }
 }
 
-async function again (reply: FastifyReply, { status, body }: KeyedReply): Promise<FastifyReply> {
+function written (
+  reply: FastifyReply, payload: unknown, seal: Change
+): Pick<KeyedReply, 'status' | 'body'> {
+  if (reply.sent) throw new Error(`${reply.request.url} was answered before its transaction ended`)
+  return { status: reply.statusCode, body: payload === null ? null : seal(toJson(payload)) }
+}
+
+async function again (
+  reply: FastifyReply, { status, body }: KeyedReply, open: Change
+): Promise<FastifyReply> {
+  const text = body === null ? null : open(body)
   reply.code(status).header('idempotency-replayed', 'true')
-  if (body === null) return await reply.send(null)
-  return await reply.type('application/json; charset=utf-8').serializer(asIs).send(body)
+  if (text === null) return await reply.send(null)
+  return await reply.type('application/json; charset=utf-8').serializer(asIs).send(text)
 }
 const asIs = (payload: unknown): string => String(payload)
 

@@ -17,11 +17,11 @@ const ByCard = Type.Object({ card: Card }, closed)
 
 export const phoneCodeRoutes = (ledger: Ledger) => async (app: App): Promise<void> => {
   app.post('/v1/cards/:card/phones', {
-    config: { allow: ['clerk'], repeated: 'Each time another phone is bound.' },
+    config: { allow: ['clerk'], keyed: 'sealed' },
     schema: { params: ByCard, body: NewPhone, response: { 201: BoundPhone } }
   }, async (request, reply) => {
     const member = memberOf(callerIn(request))
-    const bound = await bindPhone(ledger, member, cardOf(request.params.card), request.body.party)
+    const bound = await bindPhone(ledgerIn(request), member, cardOf(request.params.card), request.body.party)
     reply.code(201)
     return bound
   })

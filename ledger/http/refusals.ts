@@ -269,7 +269,7 @@ export function commonRefusals ({ method, schema, config = {} }: Declared): Requ
     ...isOpen || allow.includes('resident') ? [] : ['password_change_needed'] as const,
     ...cityWide === true ? ['other_branch' as const] : [],
     ...hasBody ? ['too_large', 'unsupported_media_type'] as const : [],
-    ...keyed === true ? ['key_in_flight', 'key_reused'] as const : [],
+    ...keyed !== undefined ? ['key_in_flight', 'key_reused'] as const : [],
     'internal', 'unavailable'
   ]
 }
