@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import pg from 'pg'
+import { forgetPeakRss, peakRssBytes } from '../runtime/supervise.ts'
 import { runCity } from './city.ts'
 import { inPlace, runProgram } from './sim-program.ts'
 import { type Stack, startStack } from './stack.ts'
@@ -79,9 +80,11 @@ async function runDay (dir: string, { json, dir: _, ...asked }: Options): Promis
   const stack = await startStack({ dir, keys: testKeys })
   try {
     const found: DayFigures[] = []
+    const memory = ledgerByPart(stack)
     const day = runCity({
       stack: Promise.resolve(stack), program: '../city-data/day-main.ts', options: asked,
       onEvent: event => {
+        if ('step' in event) memory.begin(String(event['step']))
         if ('figures' in event) found.push(event['figures'] as DayFigures)
         else console.log(String('step' in event ? `- ${String(event['step'])} …` : event['words']))
       }
@@ -92,7 +95,8 @@ async function runDay (dir: string, { json, dir: _, ...asked }: Options): Promis
     if (figures === undefined) throw new Error('the day ended without a word')
     const whole = {
       ...figures, minutes: (performance.now() - startedMs) / 60_000, disk: await bytesOnDisk(stack),
-      memoryMiB: { ...stack.rssMiB(), city: figures.rssMiB }
+      memoryMiB: { ...stack.rssMiB(), ledger: memory.mostMiB(), city: figures.rssMiB },
+      ledgerMiB: memory.parts()
     }
     if (json !== null) writeFileSync(json, JSON.stringify(whole, null, 2) + '\n')
     console.log(report(whole))
@@ -102,9 +106,36 @@ async function runDay (dir: string, { json, dir: _, ...asked }: Options): Promis
   }
 }
 
+/** The largest resident set of the ledger within each part of the day, MiB. */
+function ledgerByPart (stack: Stack) {
+  const parts: Record<string, number> = {}
+  let part: string | null = null
+  const look = (): void => {
+    const pid = stack.pid('ledger')
+    if (part === null || pid === null) return
+    parts[part] = Math.max(parts[part] ?? 0, Math.round(peakRssBytes(pid) / 2 ** 20))
+    forgetPeakRss(pid)
+  }
+  return {
+    begin: (next: string): void => {
+      look()
+      part = next
+    },
+    parts: () => {
+      look()
+      return parts
+    },
+    mostMiB: () => {
+      look()
+      return Math.max(0, ...Object.values(parts))
+    }
+  }
+}
+
 type Disk = { readonly database: number, readonly log: number }
 type Whole = DayFigures & {
   readonly minutes: number, readonly disk: Disk, readonly memoryMiB: Readonly<Record<string, number>>
+  readonly ledgerMiB: Readonly<Record<string, number>>
 }
 
 async function bytesOnDisk (stack: Stack): Promise<Disk> {
@@ -123,14 +154,15 @@ async function bytesOnDisk (stack: Stack): Promise<Disk> {
 const mebibytes = (bytes: number): string => `${count(Math.round(bytes / 2 ** 20))} MiB`
 
 function report (day: Whole): string {
-  const { taps, cards, lines, fen, seconds, minutes, files, disk, memoryMiB, nets, problems } = day
+  const { taps, cards, lines, fen, seconds, minutes, files, disk, memoryMiB, ledgerMiB, nets, problems } = day
   const most = Object.entries(memoryMiB).map(([name, most]) => `${name} ${most} MiB`)
   const rate = lines / Math.max(0.1, seconds['delivered'] ?? 0)
   return [
     '', `${count(taps)} taps of ${count(cards)} cards, ${yuan(fen)} yuan, ${count(lines)} lines ` +
       `${files === null ? 'one by one' : `in ${files.files} files`}: ${minutes.toFixed(1)} minutes`, '',
-    ...table([['part', 'seconds'], ...Object.entries(seconds).map(([name, took]) => [name, took.toFixed(1)])],
-      ['left', 'right']), '',
+    ...table([['part', 'seconds', 'ledger, MiB'], ...Object.entries(seconds).map(([name, took]) =>
+      [name, took.toFixed(1), ledgerMiB[name] === undefined ? '' : String(ledgerMiB[name])])],
+    ['left', 'right', 'right']), '',
     `${count(Math.round(rate))} lines a second delivered, judged and booked`,
     `memory, at most: ${most.join(', ')}`,
     `disk: files ${mebibytes(files?.bytes ?? 0)}, log written ${mebibytes(disk.log)}, database ` +

@@ -3,10 +3,11 @@
 // Knows nothing of what the child does.
 
 import { type ChildProcess, spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
-import { readIfThere } from './files.ts'
+import { errorCode, readIfThere } from './files.ts'
 
 export type ChildOptions = {
   /** For messages only. */
@@ -146,6 +147,15 @@ const underWatch = 'CITIZEN_CARD_SUPERVISED'
 export function peakRssBytes (pid: number): number {
   const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readIfThere(`/proc/${pid}/status`) ?? '')?.[1]
   return Number(kib ?? 0) * 1024
+}
+
+/** From now on {@link peakRssBytes} tells of what comes; nothing happens where the kernel does not let us. */
+export function forgetPeakRss (pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/clear_refs`, '5')
+  } catch (error) {
+    if (!['ENOENT', 'EACCES', 'EPERM', 'ESRCH', 'EINVAL'].includes(errorCode(error))) throw error
+  }
 }
 
 type Run<Ready> = {

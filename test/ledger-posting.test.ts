@@ -4,8 +4,10 @@ import { createRandom } from '../terminal-sim/random.ts'
 import type { TransactionRecord } from '../schemas/record.ts'
 import { balances, purseDifferences, accountDifferences } from '../ledger/store/balances.ts'
 import { copyRows } from '../ledger/store/copy.ts'
-import type { Db } from '../ledger/store/db.ts'
+import { inTransaction, type Db } from '../ledger/store/db.ts'
+import { takeNews } from '../ledger/store/news.ts'
 import { viewTotals } from '../ledger/store/views.ts'
+import { catchUp } from '../ledger/watch/watch.ts'
 import { deliver, recordOf, said, startBench } from './support/posting.ts'
 
 const bench = await startBench()
@@ -145,6 +147,38 @@ t.test('the same news in any order ends in the same books', async t => {
   })
   t.strictSame(rows.map(row => Number(row.split(' ').at(-1))), [0, 0, 0, 1, 1, 0, 0, 0],
     'open: the grey record of card 3, the clone of card 4')
+})
+
+t.test('more gaps than are looked at together: all are items, and none is once they are filled', async t => {
+  const gaps = 10_050 // chains are looked at 10,000 at a time
+  const { ledger, db, close } = await bench.freshLedger(10 + gaps)
+  const open = async (): Promise<unknown> => {
+    await catchUp(ledger)
+    return (await db.query("select count(*)::int as n from item where layer = 'E' and state = 'open'")).rows
+  }
+  const cards = Array.from({ length: gaps }, (_, at) => 10 + at)
+  for (const [at, some] of [cards.slice(0, 9_000), cards.slice(9_000)].entries()) {
+    await deliver(ledger, `later-${at}`, some.map(card => recordOf(card, 2)))
+  }
+  t.strictSame(await open(), [{ n: gaps }])
+  await deliver(ledger, 'earlier', cards.map(card => recordOf(card, 1)))
+  t.strictSame(await open(), [{ n: 0 }])
+  await close()
+})
+
+t.test('a look takes no more than its purses allow', async t => {
+  const { ledger, db, close } = await bench.freshLedger(14)
+  const told = [[0, 1, 2], [3, 4, 5], [6, 7, 8], [10, 11, 12, 13]]
+  for (const [at, cards] of told.entries()) {
+    await deliver(ledger, `gaps-${at}`, cards.map(card => recordOf(card, 2)))
+  }
+  const taken: (readonly number[] | null)[] = []
+  for (const purses of [4, 3, 100, 100]) {
+    const news = await inTransaction(db, tx => takeNews(tx, { batches: 100, purses }))
+    taken.push(news && [news.batches.length, news.purses.length])
+  }
+  t.strictSame(taken, [[2, 6], [1, 3], [1, 4], null])
+  await close()
 })
 
 t.test('a correction is a new transfer that names the original', async t => {

@@ -31,18 +31,28 @@ type NewsRow = {
   purses: number[], topTerminals: number[], topMinutes: number[], topDebits: number[]
 }
 
-/** Takes the oldest `batches` of what was told; null where nothing is left. */
-export async function takeNews (tx: Tx, batches: number): Promise<TakenNews | null> {
+/**
+ * Takes the oldest `batches` of what was told, fewer where they tell of more than `purses`, one at least;
+ * null where nothing is left.
+ */
+export async function takeNews (
+  tx: Tx, { batches, purses }: { readonly batches: number, readonly purses: number }
+): Promise<TakenNews | null> {
   const { rows } = await tx.query<NewsRow>(`
     with taken as (
       delete from batch_news where bucket = 0 and batch_id in (
-        select batch_id from batch_news where bucket = 0 order by batch_id limit $1)
+        select batch_id from (
+          select batch_id, sum(cardinality(card_ids)) over (order by batch_id) - cardinality(card_ids) as n
+          from (
+            select batch_id, card_ids from batch_news where bucket = 0
+            order by batch_id limit $1) oldest) before
+        where n < $2)
       returning *)
     select batch_id as "batchId", psam_ids as "psamIds",
       lows, highs, card_buckets as "cardBuckets", card_ids as "cardIds", purses,
       top_terminals as "topTerminals", array(select extract(epoch from m)::bigint * 1000
         from unnest(top_minutes) as m) as "topMinutes", top_debits as "topDebits"
-    from taken`, [batches])
+    from taken`, [batches, purses])
   if (rows.length === 0) return null
   return {
     batches: rows.map(({ batchId }) => batchId),

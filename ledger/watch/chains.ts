@@ -19,10 +19,24 @@ import { cardRefs, findEvents, type PurseKey, type Range, type StoredEvent } fro
 import type { Snapshot } from '../store/registry.ts'
 import type { Look } from './watch.ts'
 
+/**
+ * Chains of so many purses stand in memory at the same time. Where operators deliver one after the other,
+ * nearly every card has a gap until the last one has told.
+ */
+const pursesAtOnce = 10_000
+
 export async function findChainItems (look: Look): Promise<readonly AlertRow[]> {
-  const { tx, ledger, news, atMs, clearingDate } = look
-  const purses = uniqueBy(news.purses, purseText)
-  if (purses.length === 0) return []
+  const purses = uniqueBy(look.news.purses, purseText)
+  const raised: AlertRow[] = []
+  for (let from = 0; from < purses.length; from += pursesAtOnce) {
+    raised.push(...await lookAtSome(look, purses.slice(from, from + pursesAtOnce)))
+  }
+  return raised
+}
+
+async function lookAtSome (
+  { tx, ledger, atMs, clearingDate }: Look, purses: readonly PurseKey[]
+): Promise<readonly AlertRow[]> {
   const snapshot = await ledger.registry(tx)
   const toleranceMs = snapshot.policies.clockToleranceMinutes * 60_000
   const found = await itemsOf(tx, purses, toleranceMs)

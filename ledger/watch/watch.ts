@@ -30,8 +30,8 @@ type Watch = (look: Look) => Promise<readonly AlertRow[]>
 /** In order: what one of them judges anew is seen by the next. */
 const watches: readonly Watch[] = [findGaps, lookAtSecondRuns, findChainItems, findFraud, findTravel]
 
-/** Batches taken at once: a few hundred thousand records. */
-const batchesPerLook = 100
+/** Batches taken at once: a few hundred thousand records; of so many purses, since all stand in memory. */
+const perLook = { batches: 100, purses: 50_000 } as const
 
 /** Works off all that was told so far; whoever shows items, alerts or reports calls it before. */
 export async function catchUp (ledger: Watching): Promise<void> {
@@ -42,11 +42,19 @@ export async function catchUp (ledger: Watching): Promise<void> {
 
 /** Works off what was told before now; unlike `catchUp` it ends while traffic flows, and moves nothing. */
 export async function lookAtNews (ledger: Watching): Promise<void> {
-  for (let left = await countNews(ledger.db); left > 0; left -= batchesPerLook) await takeLook(ledger)
+  for (let left = await countNews(ledger.db); left > 0;) {
+    const taken = await takeLook(ledger)
+    if (taken === 0) return
+    left -= taken
+  }
 }
 
-const takeLook = async (ledger: Watching): Promise<void> =>
-  logAlerts(ledger, await inTransaction(ledger.db, tx => lookOnce(tx, ledger)))
+/** How many batches were looked at. */
+async function takeLook (ledger: Watching): Promise<number> {
+  const { raised, batches } = await inTransaction(ledger.db, tx => lookOnce(tx, ledger))
+  logAlerts(ledger, raised)
+  return batches
+}
 
 /** What no batch tells of. */
 async function lookAround (ledger: Watching): Promise<void> {
@@ -65,18 +73,20 @@ const countNews = async (db: Db): Promise<number> =>
 /** Locks of the watch come after the cut's and before those of purses. */
 const watchLock = 7_010
 
-async function lookOnce (tx: Tx, ledger: Watching): Promise<AlertRow[]> {
+async function lookOnce (
+  tx: Tx, ledger: Watching
+): Promise<{ raised: readonly AlertRow[], batches: number }> {
   const clearingDate = await openDate(tx)
   await tx.query('select pg_advisory_xact_lock($1)', [watchLock])
-  const news = await takeNews(tx, batchesPerLook)
-  if (news === null || clearingDate === null) return []
+  const news = await takeNews(tx, perLook)
+  if (news === null || clearingDate === null) return { raised: [], batches: news?.batches.length ?? 0 }
   // All waiters for the cut may have the pool's connections while this look keeps them waiting.
   const looking = { ...ledger, registry: () => ledger.registry(tx) }
   const raised: AlertRow[] = []
   for (const watch of watches) {
     raised.push(...await watch({ tx, ledger: looking, news, atMs: ledger.clock.now(), clearingDate }))
   }
-  return raised
+  return { raised, batches: news.batches.length }
 }
 
 export type Watchman = { readonly catchUp: () => Promise<void>, readonly stop: () => Promise<void> }
