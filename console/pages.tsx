@@ -19,6 +19,7 @@ import { PositionPage } from './pages/position.tsx'
 import { PositionsPage } from './pages/positions.tsx'
 import { RawLinePage } from './pages/raw-line.tsx'
 import { ReconciliationPage } from './pages/reconciliation.tsx'
+import { StatementPage } from './pages/statement.tsx'
 import { SupervisionPage } from './pages/supervision.tsx'
 import { TariffsPage } from './pages/tariffs.tsx'
 import { TerminalPage } from './pages/terminal.tsx'
@@ -96,6 +97,7 @@ function pageAt ({ pieces: [first = '', a = '', b = '', c = ''], query }: Addres
     case 'positions':
       if (c !== '') return <PositionPage date={a} party={b} book={c} />
       return <PositionsPage date={a === '' ? null : a} />
+    case 'statements': return <StatementPage date={a} party={b} book={c} />
     case 'batches': return <BatchPage batch={a} party={query.get('party')} book={query.get('book')} />
     case 'lines': return <RawLinePage delivery={a} line={b} />
     case 'cards': return a === '' ? <CardsPage /> : <CardPage card={a} tab={b} />

@@ -69,6 +69,8 @@ export const looks = {
   positions: (date: string) => get<Page<TracedPosition>>(pathOf(`/v1/positions/${date}`, { limit: most })),
   position: ({ date, party, book }: Whose) => get<TracedPosition>(`/v1/positions/${date}/${party}/${book}`),
   carried: carriedFen,
+  statement: ({ date, party, book }: Whose) =>
+    get<Statement>(pathOf(`/v1/statements/${party}/${date}`, { book })),
   instructions: (date: string) => get<Page<Instruction>>(pathOf(`/v1/instructions/${date}`, { limit: most })),
   batches: ({ date, party, book }: Whose, after: string | null) =>
     get<Page<PositionBatch>>(pathOf(`/v1/positions/${date}/${party}/${book}/batches`, { after, limit })),

@@ -12,7 +12,7 @@ export function PositionPage (
   whose: { readonly date: string, readonly party: string, readonly book: string }
 ) {
   const { date, party, book } = whose
-  const { words: { trace: words, positions }, format } = useWords()
+  const { words: { trace: words, positions, statement }, format } = useWords()
   const about = `${date} ${party} ${book}`
   const { data, error, again } = useLook(() => looks.position(whose), about)
   const { data: carried } = useLook(() => looks.carried(whose), about)
@@ -35,7 +35,10 @@ export function PositionPage (
     }
   ]
   return (
-    <Page heading={words.batches(party, format.date(date))} error={error} again={again}>
+    <Page
+      heading={words.batches(party, format.date(date))} error={error} again={again}
+      doing={carried !== null && <Link to={to('statements', date, party, book)}>{statement.open}</Link>}
+    >
       {data !== null && (
         <Facts rows={[
           [positions.book, book],

@@ -94,6 +94,7 @@ export function ListGrid<Row extends object> (
     <>
       <ProblemNote error={error} />
       <Grid {...same} rows={items} busy={busy} />
+      {(previous !== null || next !== null) && <p className='printed'>{words.onePage}</p>}
       {(previous !== null || next !== null) && (
         <div className='places' role='group' aria-label={same.label}>
           <Button disabled={previous === null} onClick={() => previous?.()}>{words.previous}</Button>

@@ -2,6 +2,7 @@
 // went wrong.
 import { useEffect, useRef, type ReactNode } from 'react'
 import type { CallError } from '../api/client.ts'
+import { useSession } from '../api/session.tsx'
 import { useWords } from '../words/words.tsx'
 import { Button } from './button.tsx'
 import { ProblemNote } from './problem-note.tsx'
@@ -16,6 +17,7 @@ type Given = {
 
 export function Page ({ heading, error = null, again, doing, children }: Given) {
   const { words } = useWords()
+  const { who } = useSession()
   const top = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
     document.title = `${heading} – ${words.title}`
@@ -28,8 +30,10 @@ export function Page ({ heading, error = null, again, doing, children }: Given) 
         <div className='doing'>
           {doing}
           {again !== undefined && <Button onClick={again}>{words.again}</Button>}
+          <Button onClick={() => print()}>{words.print}</Button>
         </div>
       </header>
+      <p className='printed'>{[words.title, who?.name].filter(Boolean).join(' · ')}</p>
       <ProblemNote error={error} />
       {children}
     </>

@@ -1,7 +1,7 @@
 // Words about those who answer residents in English.
 import type { Words } from './zh.ts'
 
-export const enOffice: Pick<Words, 'calls' | 'supervision' | 'tariffs'> = {
+export const enOffice: Pick<Words, 'calls' | 'supervision' | 'statement' | 'tariffs'> = {
   calls: {
     heading: 'Call centre', why: 'Say why first: each look-up is in the audit log with its reason.',
     reason: 'Reason', by: 'Find by',
@@ -27,6 +27,11 @@ export const enOffice: Pick<Words, 'calls' | 'supervision' | 'tariffs'> = {
       `more) none; the score is their mean. Excellent from ${excellent}, good from ${good}, pass from ` +
       `${pass}. These are parameters.`,
     grades: { excellent: 'excellent', good: 'good', pass: 'pass', fail: 'fail' }
+  },
+  statement: {
+    open: 'Look at the statement', heading: (party, date) => `Statement: ${party}, ${date}`, line: 'Line',
+    count: 'Records', amount: 'Amount', settled: 'To be settled, with what was carried over',
+    sealed: 'Sealed batches', root: 'Merkle root', key: 'Key of the signature', at: 'Signed at'
   },
   tariffs: {
     heading: 'Tariffs', known: 'In force and to come', version: 'Version', from: 'From', services: 'Services',

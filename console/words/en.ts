@@ -16,6 +16,8 @@ export const en: Words = {
   next: 'Next page',
   all: 'All',
   cancel: 'Cancel',
+  print: 'Print / PDF',
+  onePage: 'One page of this table: CSV and XLSX have all of it.',
   find: 'Find',
   none: 'none',
   colon: ': ',

@@ -23,6 +23,10 @@ export const zhOffice = {
       `${excellent} 分起优秀，${good} 分起良好，${pass} 分起合格。参数可配置。`,
     grades: { excellent: '优秀', good: '良好', pass: '合格', fail: '不合格' } satisfies Record<Grade, string>
   },
+  statement: {
+    open: '查看对账单', heading: (party: string, date: string) => `对账单：${party}，${date}`, line: '项目', count: '笔数',
+    amount: '金额', settled: '应结金额（含前期结转）', sealed: '签封批次数', root: '默克尔根', key: '签名密钥', at: '签名时间'
+  },
   tariffs: {
     heading: '票价', known: '现行与待生效的票价', version: '版本', from: '生效时间', services: '服务',
     preview: '试算：那一天会是多少', why: '按现行票价和所选票价重新计算已结束的一天，不写入任何数据。', source: '所选票价',

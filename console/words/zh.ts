@@ -21,6 +21,8 @@ export const zh = {
   next: '下一页',
   all: '全部',
   cancel: '取消',
+  print: '打印 / PDF',
+  onePage: '本表只是其中一页，全部数据请导出 CSV 或 XLSX。',
   find: '查询',
   none: '无',
   colon: '：',
