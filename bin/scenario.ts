@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { type Child, nodeCommand, superviseChild } from '../runtime/supervise.ts'
+import { startDesk, type IssuingDesk } from './issuing-desk.ts'
 import { removeData } from './postgres-place.ts'
 import { type Postgres, startPostgres } from './postgres.ts'
 
@@ -32,6 +33,7 @@ const stacks = new Map<HostName, Stack>()
 /** How each was last asked for, so that it can be had again after a crash. */
 const wanted = new Map<HostName, { details: Record<string, unknown>, env: NodeJS.ProcessEnv }>()
 let clock = ''
+let desk: IssuingDesk | null = null
 let database: string | null = null
 let leaving: string | null = null
 /** Made ahead, in the pauses of the scenarios before. */
@@ -45,6 +47,9 @@ const asks: Record<string, (details: Record<string, unknown>) => Promise<unknown
   clock: async ({ at }) => await setClock(String(at)),
   gateway: async ({ config, env, crashAt }) =>
     await openGateway(config, env as NodeJS.ProcessEnv, crashAt === undefined ? null : String(crashAt)),
+  issue: async ({ config, batch }) => { desk = startDesk(dir, config as object, String(batch)) },
+  issued: async () => await deskOf().next(),
+  issuingReport: async () => await deskOf().report(),
   kill: async ({ process: name, at }) => await kill(name as HostName, at === undefined ? null : String(at)),
   start: async ({ process: name }) => await start(name as HostName),
   tamper: async ({ what }) => await tamper(String(what)),
@@ -95,6 +100,7 @@ function serve (runner: ChildProcess): void {
 async function close (): Promise<void> {
   await before // what was asked last may be starting a process still
   await Promise.allSettled(spare)
+  await desk?.stop()
   await Promise.all([...hosts.values()].map(host => host.stop()))
   // The server's goodbye is no news any more.
   admin?.removeAllListeners('error').on('error', () => undefined)
@@ -237,7 +243,14 @@ async function fresh (at: string, crashAt: string | null): Promise<{ ledgerUrl: 
   return { ledgerUrl: url, tookMs: performance.now() - startedAt }
 }
 
+function deskOf (): IssuingDesk {
+  if (desk === null) throw new Error('no issuing desk was started')
+  return desk
+}
+
 async function drop (): Promise<void> {
+  await desk?.stop()
+  desk = null
   for (const name of [...stacks.keys()].reverse()) await dropOne(name)
   // One scenario later: the last connections of a closed pool are still on their way out. Nobody waits.
   const old = leaving

@@ -33,6 +33,12 @@ export const IssuingBatch = Type.Object({
     pattern: '^[0-9A-F]{16}$', description: 'factor of the transport key of its blank cards'
   }),
   lotKeyVersion: Byte('of the transport key'),
+  soldBy: Type.Optional({
+    ...Card.properties.soldBy, description: 'the party at whose tills they are sold; absent: nobody'
+  } as typeof Card.properties.soldBy),
+  depositFen: Type.Optional({
+    ...Card.properties.depositFen, description: 'the seller owes it for each card that is made; 0 when absent'
+  } as typeof Card.properties.depositFen),
   cards: Type.Array(IssuedCard, { minItems: 1, maxItems: issuedCardsMax })
 }, { ...closed, $id: 'IssuingBatch' })
 export type IssuingBatch = Static<typeof IssuingBatch>
@@ -46,6 +52,8 @@ export const IssuingReport = Type.Object({
   type: Card.properties.type,
   startedBy: Type.String(),
   startedAt: Instant,
+  soldBy: Card.properties.soldBy,
+  depositFen: Card.properties.depositFen,
   cards: Type.Integer({ minimum: 1 }),
   waiting: Type.Integer({ minimum: 0 }),
   issued: Type.Integer({ minimum: 0 }),

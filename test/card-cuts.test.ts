@@ -151,7 +151,8 @@ const deeds: Readonly<Record<string, Deed>> = {
     })
   },
   'a batch of blank cards': keyed('registrar', '/v1/issuing/batches', {
-    batch: 'B-1', type: 'anonymous', lot: '00000000000000A7', lotKeyVersion: 1,
+    batch: 'B-1', type: 'anonymous', lot: '00000000000000A7', lotKeyVersion: 1, soldBy: 'SHP',
+    depositFen: 2_000,
     cards: [specOf({ profile: 't-union', ...made })]
   }),
   'a card is made': {

@@ -149,6 +149,29 @@ t.test('what the doors refuse', async t => {
   t.equal(await said('gateway', '/v1/issuing/outcomes', issued), '404 not_found')
   t.equal((await door.ask('clerk', 'GET', '/v1/issuing/batches/none')).status, 404)
   t.equal(await said('clerk', '/v1/issuing/steps', step), '403 forbidden')
+
+  const batch = { batch: 'B-9', type: 'anonymous', lot, lotKeyVersion: 1, cards: [specOf(91)] }
+  const prepaid = { code: 'PRE', kind: 'agent', nameZh: '预存代理', nameEn: 'Prefunded agent', prepaid: true }
+  await door.ok('registrar', 'PUT', '/v1/registry', { parties: [prepaid] })
+  for (const [sale, where] of [
+    [{ depositFen: 2_000 }, '/depositFen'], [{ soldBy: 'ISS', depositFen: 2_000 }, '/soldBy'],
+    [{ soldBy: 'NOBODY' }, '/soldBy'], [{ soldBy: 'PRE' }, '/soldBy']
+  ] as const) {
+    t.match(await door.ask('registrar', 'POST', '/v1/issuing/batches', { json: { ...batch, ...sale } }),
+      { status: 422, json: { reason: 'registry_invalid', where } })
+  }
+  const sold = { ...batch, soldBy: 'SHP', depositFen: 2_000 }
+  t.match(await door.ok('registrar', 'POST', '/v1/issuing/batches', sold),
+    { soldBy: 'SHP', depositFen: 2_000, waiting: 1 })
+  const became = { batch: 'B-9', card: { issuer, serial: serialOf(91), issue: 1 }, outcome: 'issued' }
+  for (const time of ['once', 'again']) {
+    t.match(await door.ok('gateway', 'POST', '/v1/issuing/outcomes', became), { state: 'issued' }, time)
+  }
+  const { accounts } = await door.ok('auditor', 'GET', '/v1/accounts')
+  for (const account of ['commerce/receivable-agent/SHP', 'commerce/card-deposit']) {
+    const { balanceFen } = accounts.find((one: { account: string }) => one.account === account)
+    t.equal(balanceFen, 2_000, `${account}: for the card that was made, once`)
+  }
   t.strictSame(doors.mismatches(), [])
   unused.push(...doors.unused())
   await door.close()

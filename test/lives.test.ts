@@ -29,6 +29,7 @@ t.test('what is paid in is rode, paid out, kept or held', async t => {
     t.equal(cashFen + bankFen + depositsFen, ridesFen + paidFen + keptFen + chipsFen + depositsLeftFen,
       `seed ${seed}`)
     t.ok(Object.values(totals.fates).reduce((all, one) => all + one) === 40)
+    t.equal(totals.made, 40 + totals.fates.broken + totals.fates.unreadable + totals.fates.lost)
   }
   const [one, again, other] = [1, 1, 2].map(seed => JSON.stringify(planLives({ cards: 9, seed }, [])))
   t.equal(one, again, 'a seed is the same lives again')
@@ -46,5 +47,6 @@ t.test('seven lives on real readers', { skip: whyNoFarm() ?? false }, async t =>
   const { code, words } = await sim('--cards', '7', '--seed', '3')
   t.equal(code, 0, words)
   t.match(words, /1 scenarios, 0 failed/)
+  t.match(words, /^\d+ cards were made of blank chips: [1-9]\d* torn off the desk, [1-9]/m)
   t.match(words, /the ledger, the chips and the auditor say the same/)
 })

@@ -10,8 +10,10 @@ import type {
 import { planOf, type Plan } from '../../schemas/epurse/issuing.ts'
 import { orderRules } from '../../schemas/epurse/maintenance.ts'
 import { cardKey, type CardRef } from '../../schemas/record.ts'
+import { accountCode } from '../core/chart.ts'
 import { masked } from '../core/mask.ts'
 import type { Ledger } from '../ledger.ts'
+import { openDateOf } from '../open-date.ts'
 import { audit } from '../people/audit.ts'
 import { Refusal } from '../refusal.ts'
 import { findCards, insertCards } from '../store/cards.ts'
@@ -21,18 +23,29 @@ import {
   type BatchRow
 } from '../store/issuing.ts'
 import { news, tell } from '../store/outbox.ts'
+import type { CardPlace } from '../store/parameters.ts'
+import { postBatch } from '../store/post.ts'
+import { accountId, type Snapshot } from '../store/registry.ts'
 
-export type IssuingBook = Pick<Ledger, 'db' | 'clock' | 'tac' | 'nameCard'>
+export type IssuingBook = Pick<Ledger, 'db' | 'clock' | 'tac' | 'nameCard' | 'random' | 'registry'>
 
-/** Throws Refusal registry_invalid where a card cannot be made, conditions_not_met where a name is used. */
+/**
+ * Throws Refusal registry_invalid where a card cannot be made or sold, conditions_not_met where a name is
+ * used.
+ */
 export async function startBatch (
-  { db, clock }: IssuingBook, by: string, { batch, type, lot, lotKeyVersion, cards }: IssuingBatch
+  { db, clock, registry }: IssuingBook, by: string, wanted: IssuingBatch
 ): Promise<IssuingReport> {
+  const { batch, type, lot, lotKeyVersion, cards, soldBy = null, depositFen = 0 } = wanted
+  requireSeller(await registry(), soldBy, depositFen)
   const made = cards.map((spec, index) => ({ ref: refOf(planFor(spec, index)), spec }))
   requireDistinct(made.map(({ ref }) => ref))
   const atMs = clock.now()
   return await inTransaction(db, async tx => {
-    const row = { batch, cardType: type, lot, lotKeyVersion, startedBy: by, startedAtMs: atMs }
+    const row = {
+      batch, cardType: type, lot, lotKeyVersion, startedBy: by, startedAtMs: atMs, soldBy,
+      depositFen: BigInt(depositFen)
+    }
     if (!await insertBatch(tx, row)) {
       throw new Refusal('conditions_not_met', `there is a batch ${batch} already`, '/batch')
     }
@@ -56,6 +69,19 @@ function planFor (spec: IssuedCard, index: number): Plan {
     throw new Refusal('registry_invalid', error.message, `/cards/${index}`)
   }
 }
+
+/** One that pays in before it sells would have to have done so when the last card is made. */
+function requireSeller ({ parties, accounts }: Snapshot, soldBy: string | null, depositFen: number): void {
+  const no = (what: string, where: string) => new Refusal('registry_invalid', what, where)
+  if (soldBy === null) {
+    if (depositFen > 0) throw no('nobody sells these cards: who owes us the deposit?', '/depositFen')
+    return
+  }
+  if (!accounts.has(receivableOf(soldBy))) throw no(`${soldBy} takes no cash for us`, '/soldBy')
+  if (parties.get(soldBy)?.prepaid === true) throw no(`${soldBy} pays in before it sells`, '/soldBy')
+}
+
+const receivableOf = (agent: string): string => accountCode('commerce', 'receivable-agent', agent)
 
 const refOf = ({ issuer, serial }: Plan): CardRef => ({ issuer, serial, issue: 1 })
 
@@ -95,13 +121,13 @@ export async function tellIssued (
 ): Promise<IssuedOutcomeReply> {
   const { db, clock, nameCard } = ledger
   const { batch, card: ref, outcome, at = null, why = null } = told
-  const { cardType } = await batchOf(db, batch)
+  const made = await batchOf(db, batch)
   const atMs = clock.now()
   const reply = await inTransaction(db, async tx => {
     const row = await cardOf(tx, batch, ref, 'lock')
     if (row.state !== 'waiting') return { card: ref, state: row.state }
     await concludeIssued(tx, ref, { state: outcome, at, why, atMs })
-    if (outcome === 'issued') await register(tx, ref, { spec: row.spec, cardType, batch, atMs })
+    if (outcome === 'issued') await register(tx, ledger, ref, { spec: row.spec, made, atMs })
     const detail = { batch, ...at === null ? {} : { at } }
     await audit(tx, atMs, { by, action: `card.${outcome}`, subject: `card/${nameCard(ref)}`, detail })
     killPoint('before-issued-commit')
@@ -112,18 +138,41 @@ export async function tellIssued (
 }
 
 /** With nothing on it: first value comes by a load. */
-async function register (tx: Tx, ref: CardRef, { spec, cardType, batch, atMs }: {
-  readonly spec: IssuedCard, readonly cardType: string, readonly batch: string, readonly atMs: number
+async function register (tx: Tx, ledger: IssuingBook, ref: CardRef, { spec, made, atMs }: {
+  readonly spec: IssuedCard, readonly made: BatchRow, readonly atMs: number
 }): Promise<void> {
   const { profile, suite, keyVersion } = spec
+  const { batch, cardType, soldBy, depositFen } = made
   const card: Card = {
     card: ref, profile, type: cardType as Card['type'], suite, keyVersion, cityFactor: null, balanceFen: 0,
-    counter: 0, soldBy: null, depositFen: 0
+    counter: 0, soldBy, depositFen: Number(depositFen)
   }
-  await insertCards(tx, [card], atMs)
+  const [fresh] = await insertCards(tx, [card], atMs)
+  if (fresh !== undefined && soldBy !== null && depositFen > 0n) {
+    await postDeposit(tx, ledger, fresh, { soldBy, depositFen, atMs })
+  }
   const subject = `card/${masked(ref)}`
   const data = { card: masked(ref), type: cardType, batch }
   await tell(tx, [news({ topic: 'card.issued', subject, data, party: null })], atMs)
+}
+
+/** The seller owes it from now on. */
+async function postDeposit (
+  tx: Tx, { registry, random }: IssuingBook, { bucket, cardId }: CardPlace,
+  { soldBy, depositFen, atMs }: {
+    readonly soldBy: string, readonly depositFen: bigint, readonly atMs: number
+  }
+): Promise<void> {
+  const clearingDate = await openDateOf(tx)
+  const snapshot = await registry(tx)
+  await postBatch(tx, {
+    kind: 'registry', clearingDate, createdAtMs: atMs, salt: random(16), items: 1,
+    transfers: [{
+      code: 'sale_deposit', book: 'commerce', journal: 0, bucket, cardId, eventAtMs: atMs,
+      amountFen: depositFen, debit: accountId(snapshot, 'commerce', 'receivable-agent', soldBy),
+      credit: accountId(snapshot, 'commerce', 'card-deposit')
+    }]
+  })
 }
 
 /* ---- looking ---- */
@@ -133,12 +182,13 @@ export const reportBatch = async ({ db }: Pick<Ledger, 'db'>, name: string): Pro
   await reportOf(db, await batchOf(db, name))
 
 async function reportOf (
-  db: Ledger['db'] | Tx, { batch, cardType, startedBy, startedAtMs }: BatchRow
+  db: Ledger['db'] | Tx, { batch, cardType, startedBy, startedAtMs, soldBy, depositFen }: BatchRow
 ): Promise<IssuingReport> {
   const counts = await countIssued(db, batch)
   const of = (state: string): number => counts.find(one => one.state === state)?.cards ?? 0
   return {
     batch, type: cardType as IssuingReport['type'], startedBy, startedAt: formatIso(startedAtMs),
+    soldBy, depositFen: Number(depositFen),
     cards: counts.reduce((sum, { cards }) => sum + cards, 0), waiting: of('waiting'), issued: of('issued'),
     spoiled: await spoiledCards(db, batch)
   }

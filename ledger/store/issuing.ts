@@ -11,22 +11,26 @@ export type BatchRow = {
   readonly lotKeyVersion: number
   readonly startedBy: string
   readonly startedAtMs: number
+  readonly soldBy: string | null
+  readonly depositFen: bigint
 }
 
 /** False where there is one of that name. */
 export async function insertBatch (tx: Tx, row: BatchRow): Promise<boolean> {
   const { rowCount } = await tx.query(`
-    insert into issuing_batch (batch, card_type, lot, lot_key_version, started_by, started_at)
-    values ($1, $2, $3, $4, $5, $6) on conflict do nothing`, [
+    insert into issuing_batch (
+      batch, card_type, lot, lot_key_version, started_by, started_at, sold_by, deposit_fen)
+    values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing`, [
     row.batch, row.cardType, Buffer.from(row.lot, 'hex'), row.lotKeyVersion, row.startedBy,
-    timestamp(row.startedAtMs)])
+    timestamp(row.startedAtMs), row.soldBy, row.depositFen])
   return rowCount === 1
 }
 
 export async function findBatch (db: Db | Tx, batch: string): Promise<BatchRow | null> {
   const { rows: [row] } = await db.query<BatchRow>(`
     select batch, card_type as "cardType", upper(encode(lot, 'hex')) as lot,
-      lot_key_version as "lotKeyVersion", started_by as "startedBy", started_at as "startedAtMs"
+      lot_key_version as "lotKeyVersion", started_by as "startedBy", started_at as "startedAtMs",
+      sold_by as "soldBy", deposit_fen as "depositFen"
     from issuing_batch where batch = $1`, [batch])
   return row ?? null
 }

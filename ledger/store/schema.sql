@@ -1064,11 +1064,14 @@ create table instruction_account (
 create table issuing_batch (
   batch text not null,
   card_type text not null,
+  deposit_fen bigint not null default 0,
   lot bytea not null,
   lot_key_version smallint not null,
+  sold_by text,
   started_at timestamp with time zone not null,
   started_by text not null,
-  constraint issuing_batch_pkey PRIMARY KEY (batch)
+  constraint issuing_batch_pkey PRIMARY KEY (batch),
+  constraint issuing_batch_deposit_fen_check CHECK ((deposit_fen >= 0))
 );
 
 create table issuing_card (

@@ -1,4 +1,4 @@
-// `npm run sim -- cards`: lives of cards on real readers, from the counter that hands them out to the one
+// `npm run sim -- cards`: lives of cards on real readers, from blank chips at an issuing desk to the counter
 // that takes them back. Draws them from a seed, has the scenario runner play them, and says what everybody
 // paid in, rode, got back and holds.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -11,11 +11,12 @@ import { nodeCommand } from '../../runtime/supervise.ts'
 import { showYuan } from '../scenario/values.ts'
 import { type Lives, planLives } from './plan.ts'
 
-const help = `cards: lives of cards, from the counter that hands them out to the one that takes them back
+const help = `cards: lives of cards, from the desk that makes them to the counter that takes them back
 
 usage: npm run sim -- cards [OPTIONS]
 
-Each card is a virtual one on a real PC/SC reader: handed out (by an application where it is a person's),
+Each card is a virtual one, made of a blank chip at an issuing desk on a real PC/SC reader: some are torn off
+it, and of each batch one is waste. Then it is handed out (by an application where it is a person's),
 loaded (by cash, or by bank), used, some of them torn off the reader in a load or in a payment; kept, or given
 back, or broken or lost and replaced, and some of the next ones are given back too. Three days are closed.
 Then each card, each return, each account must be what was added up beforehand, and verify and the auditor
@@ -69,10 +70,12 @@ async function main (args: readonly string[]): Promise<number> {
 }
 
 function account (totals: Lives['totals']): string {
-  const { cards, fates, torn, tornLoads: [before, after], cashFen, bankFen, depositsFen } = totals
+  const { made, tornMaking, wasted, cards, fates, torn, tornLoads: [before, after] } = totals
+  const { cashFen, bankFen, depositsFen } = totals
   const { ridesFen, paidFen, keptFen, chipsFen, depositsLeftFen } = totals
   return [
-    `${cards} cards: ${Object.entries(fates).map(([fate, count]) => `${count} ${fate}`).join(', ')}`,
+    `${made} cards were made of blank chips: ${tornMaking} torn off the desk, ${wasted} more wasted`,
+    `${cards} lives: ${Object.entries(fates).map(([fate, count]) => `${count} ${fate}`).join(', ')}`,
     `${torn} were torn off the reader in a payment, ${before + after} in a load: ` +
       `${after} after the chip had committed to it, ${before} before`,
     `paid in ${showYuan(cashFen)}, ${showYuan(bankFen)} by bank and ${showYuan(depositsFen)} of deposits`,

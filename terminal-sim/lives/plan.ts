@@ -1,6 +1,6 @@
-// Lives of cards, drawn from a seed and written as a scenario: handed out, loaded, used, lost or broken,
-// replaced, given back; and what everybody must have in the end, added up here from what was drawn and never
-// asked of the ledger.
+// Lives of cards, drawn from a seed and written as a scenario: made of blank chips, handed out, loaded, used,
+// lost or broken, replaced, given back; and what everybody must have in the end, added up here from what was
+// drawn and never asked of the ledger.
 import { createRandom, type Random } from '../random.ts'
 import { showYuan } from '../scenario/values.ts'
 
@@ -23,6 +23,8 @@ type Life = {
   readonly torn: 'before debit' | 'after debit' | null
   /** The same on its first load: whether the chip had committed to it decides what the next hold does. */
   readonly tornLoad: 'before credit' | 'after credit' | null
+  /** At which WRITE KEY its chip leaves the issuing desk, from 1; it is held there again. */
+  readonly tornMaking: number | null
   /** Of the next card. */
   readonly isReturnedLater: boolean
 }
@@ -31,7 +33,10 @@ export type Lives = {
   readonly scenario: object
   /** Of all holders together: what they paid in is what they rode, got back and hold. */
   readonly totals: {
-    readonly cards: number, readonly fates: Readonly<Record<Fate, number>>
+    readonly cards: number
+    /** Cards that were made, next ones too; torn off the desk once; chips that refused a key. */
+    readonly made: number, readonly tornMaking: number, readonly wasted: number
+    readonly fates: Readonly<Record<Fate, number>>
     /** In a payment, and in a load: before the chip committed to it, and after. */
     readonly torn: number, readonly tornLoads: readonly [before: number, after: number]
     /** Over a counter, and by bank. */
@@ -61,9 +66,13 @@ function drawLife (random: Random, no: number): Life {
     cashFen: 1_000 * random.int(1, 9), rides: random.int(1, 3), isReturnedLater: random.chance(0.5),
     isByBank: random.chance(0.2),
     torn: random.pick([null, null, null, 'before debit', 'after debit'] as const),
-    tornLoad: random.pick([null, null, 'before credit', 'after credit'] as const)
+    tornLoad: random.pick([null, null, 'before credit', 'after credit'] as const),
+    tornMaking: random.chance(0.2) ? random.int(1, keysOfCard) : null
   }
 }
+
+/** That the desk writes. */
+const keysOfCard = 7
 
 const drawFate = (random: Random): Fate =>
   random.pick(['keeps', 'keeps', 'returned', 'returned', 'damaged', 'broken', 'unreadable', 'lost', 'found'])
@@ -111,7 +120,8 @@ function totalsOf (lives: readonly Life[], ends: readonly End[]): Lives['totals'
   const depositsFen = lives.length * depositFen
   const keptFen = sum(ends.map(end => end.keptFen))
   return {
-    cards: lives.length,
+    cards: lives.length, made: lives.length + lives.filter(hasNext).length,
+    tornMaking: lives.filter(life => life.tornMaking !== null).length, wasted: batchesOf(lives).length,
     fates: Object.fromEntries(fates.map(fate =>
       [fate, lives.filter(life => life.fate === fate).length])) as Record<Fate, number>,
     torn: lives.filter(life => life.torn !== null).length,
@@ -153,10 +163,10 @@ function scenarioOf (
   const close = (day: string): Step => ({ at: clock.morning(), close_day: day })
   const acts = [
     {
-      act: 'handed out, loaded and used',
+      act: 'made of blank chips, handed out, loaded and used',
       when: [
-        { at: clock.next(), issue_to: { person: named[0]?.person, card: named[0]?.card } },
-        ...named.slice(1).map(({ person, card }) => ({ issue_to: { person, card } })),
+        ...made(lives, clock.next()),
+        ...named.map(({ person, card }) => ({ issue_to: { person, card } })),
         ...byBank.length === 0 ? [] : paidByBank(byBank, clock.next()),
         ...lives.flatMap(({ card, cashFen, isByBank, tornLoad }) => {
           const first = isByBank ? { pending: true } : { amount: showYuan(cashFen) }
@@ -202,15 +212,37 @@ function scenarioOf (
       parties: { KIO: { kind: 'agent', name: 'Kiosks', zh: '报亭' } },
       terminals: { 'KIO-1': { operator: 'KIO' } },
       cards: Object.fromEntries([
-        ...lives.map(({ card, type }) =>
-          [card, { type, profile, sold_by: 'KIO', deposit: showYuan(depositFen) }]),
-        ...seconds.map(({ next, type }) => [next, { type, profile }])]),
+        ...lives.map(({ card, type }) => [card, { type, profile, blank: true }]),
+        ...seconds.map(({ next, type }) => [next, { type, profile, blank: true }])]),
       holders: Object.fromEntries(named.map(({ person }) => [person, []])),
       lanes: { 'BUS-1': { cards: 't-union', line: '1' }, 'KIO-1': { mode: 'load', cards: 't-union' } }
     },
     acts
   }
 }
+
+/** Of one type, and sold with a deposit, or to take the place of another. */
+type MadeBatch = { readonly name: string, readonly firsts: readonly Life[], readonly nexts: readonly Life[] }
+
+const batchesOf = (lives: readonly Life[]): MadeBatch[] =>
+  (Object.keys(prices) as CardType[]).flatMap(type => {
+    const all = lives.filter(life => life.type === type)
+    return [
+      { name: `${type}-first`, firsts: all, nexts: [] },
+      { name: `${type}-next`, firsts: [], nexts: all.filter(hasNext) }]
+  }).filter(({ firsts, nexts }) => firsts.length + nexts.length > 0)
+
+/** In each batch one chip is waste. */
+const made = (lives: readonly Life[], at: string): Step[] =>
+  batchesOf(lives).map(({ name, firsts, nexts }, index) => ({
+    ...index === 0 ? { at } : {},
+    make_cards: {
+      batch: name, cards: [...firsts.map(({ card }) => card), ...nexts.map(({ next }) => next)], spoils: 1,
+      ...firsts.length === 0 ? {} : { sold_by: 'KIO', deposit: showYuan(depositFen) },
+      torn: Object.fromEntries(firsts.flatMap(({ card, tornMaking }) =>
+        tornMaking === null ? [] : [[card, tornMaking]]))
+    }
+  }))
 
 const paidByBank = (lives: readonly Life[], at: string): Step[] => [
   { at, bank_statement: { day: 'D', lines: lives.map(({ cashFen }) => ({ amount: showYuan(cashFen) })) } },

@@ -15,7 +15,11 @@ import { ScenarioError } from './yaml-text.ts'
 const masterOf = (name: string) => [
   { keyVersion: 1, suite: '3des', master: Buffer.from(testMasterKey(name)).toString('hex').toUpperCase() }
 ]
-const keys = { tac: masterOf('MTK'), load: masterOf('MLK'), maintenance: masterOf('MAMK') }
+const keys = {
+  tac: masterOf('MTK'), load: masterOf('MLK'), maintenance: masterOf('MAMK'), purchase: masterOf('MPK'),
+  pin_unblock: masterOf('MPUK'), pin_reload: masterOf('MRPK'), card_master: masterOf('MMK'),
+  transport: masterOf('TRK')
+}
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: Error) => {
   console.error(error.message)

@@ -11,6 +11,7 @@ import type { laneModes, LaneConfig, LaneView, TapView } from '../../schemas/gat
 import type { LoadSource } from '../../schemas/load.ts'
 import type { CardDescription, CardReport } from '../card/description.ts'
 import { type Farm, startFarm } from '../reader/farm.ts'
+import { blankOf, type Desk } from './desk.ts'
 import { type Edge, pollMs, waitsMax } from './edge.ts'
 import { StepError } from './verb.ts'
 import { known, nextName, psamNumber, type World } from './world.ts'
@@ -36,6 +37,12 @@ export type Readers = {
   tap (lane: string, card: string, how: TapHow): Promise<TapView>
   /** Value is asked for at the lane, then the card is held to it. */
   load (lane: string, card: string, how: LoadHow): Promise<TapView>
+  /** A reader that no lane has. */
+  desk (): Desk
+  /** The blank chip that is to become this card, and what it will be. */
+  blank (card: string): Promise<{ chip: string, becomes: CardDescription }>
+  /** Of no card that anybody has: it is thrown away. */
+  waste (becomes: CardDescription): Promise<string>
   /** What the chip itself holds; null where it was never tapped. */
   inspect (card: string): Promise<CardReport | null>
 }
@@ -135,6 +142,19 @@ export async function layLanes (
         const reference = how.reference ?? nextName(world, 'load')
         return await load({ edge, farm, lane, reader, chip }, { ...how, reference })
       },
+      desk: () => {
+        const spare = farm.pairs[names.length]
+        if (spare === undefined) throw new StepError('an issuing desk', 'four lanes beside it, at most')
+        return { farm, socket: farm.socket, reader: spare.card }
+      },
+      blank: async card => ({
+        chip: await chipOf(world, farm, chips, mark, card), becomes: descriptionOf(world, card)
+      }),
+      waste: async becomes => {
+        const chip = nextName(world, `${mark}-waste`)
+        await farm.createCard({ chip, card: blankOf(becomes) })
+        return chip
+      },
       inspect: async card =>
         (chips.has(card) ? await farm.inspectCard({ chip: chips.get(card) ?? '' }) : null)
     }),
@@ -186,11 +206,19 @@ async function chipOf (
 ): Promise<string> {
   const there = chips.get(name)
   if (there !== undefined) return there
+  const chip = `${mark}-card-${name}`
+  const becomes = descriptionOf(world, name)
+  const card = known(world.chips, 'card', name).blank ? blankOf(becomes) : becomes
+  await farm.createCard({ chip, card })
+  chips.set(name, chip)
+  return chip
+}
+
+function descriptionOf (world: World, name: string): CardDescription {
   const { ref, profile, type, overdraftFen, suite, keyVersion, balanceFen, counter, forged } =
     known(world.chips, 'card', name)
   const cardClass = profile === 't-union' ? cardClasses.get(type) : undefined
-  const chip = `${mark}-card-${name}`
-  const card: CardDescription = {
+  return {
     profile,
     issuer: ref.issuer,
     serial: ref.serial,
@@ -202,9 +230,6 @@ async function chipOf (
     ...(cardClass === undefined ? {} : { cardClass }),
     ...(forged ? { keys: foreignKeys(name) } : {})
   }
-  await farm.createCard({ chip, card })
-  chips.set(name, chip)
-  return chip
 }
 
 /** Of file 0017, as gateways read them. */

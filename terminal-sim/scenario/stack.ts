@@ -28,6 +28,12 @@ export type Stack = {
     env: Readonly<Record<string, string>>
     crashAt?: string
   }): Promise<{ url: string }>
+  /** An issuing desk with this configuration begins, or goes on with, a batch. */
+  issue(options: { config: unknown, batch: string }): Promise<void>
+  /** What it says of the next chip. */
+  issued(): Promise<string>
+  /** Once it has ended. */
+  issuingReport(): Promise<BatchReport>
   kill(process: ProcessName, at?: string): Promise<void>
   /** Starts what was killed, or died, on the same database or spool. */
   start(process: ProcessName): Promise<{ url: string }>
@@ -35,6 +41,10 @@ export type Stack = {
   tamper(what: string): Promise<string | null>
   /** Ends the stack of the last `fresh`. */
   drop(): Promise<void>
+}
+export type BatchReport = {
+  readonly cards: number, readonly issued: number, readonly waiting: number
+  readonly spoiled: readonly unknown[]
 }
 export type ProcessName = 'ledger' | 'gateway'
 
@@ -47,6 +57,9 @@ export function stackOverIpc (): Stack {
     fresh: ({ at, ...rest }) => ask('fresh', { at: formatIso(at), ...rest }),
     clock: at => ask('clock', { at: formatIso(at) }),
     gateway: options => ask('gateway', options),
+    issue: options => ask('issue', options),
+    issued: () => ask('issued'),
+    issuingReport: () => ask('issuingReport'),
     kill: (process, at) => ask('kill', { process, at }),
     start: process => ask('start', { process }),
     tamper: what => ask('tamper', { what }),

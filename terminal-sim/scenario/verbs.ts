@@ -16,6 +16,7 @@ import * as days from './when/days.ts'
 import * as exports from './when/exports.ts'
 import * as faresChange from './when/fares.ts'
 import * as files from './when/files.ts'
+import * as issuing from './when/issuing.ts'
 import * as libraries from './when/libraries.ts'
 import * as national from './when/national.ts'
 import * as parameters from './when/parameters.ts'
@@ -122,6 +123,7 @@ export const when = {
   decide_dispute: people.decideDispute,
   escalate_dispute: people.escalateDispute,
   issue_card: people.issueCard,
+  make_cards: issuing.makeCards,
   issue_to: cardsChange.issueTo,
   move_card: cardsChange.moveCard,
   replace_card: cardsChange.replaceCard,

@@ -25,6 +25,8 @@ export type Chip = {
   readonly cityFactor: string | null
   /** Its keys are not those of the city. */
   readonly forged: boolean
+  /** Nobody has made it yet: its chip comes blank. */
+  readonly blank: boolean
   /** As it was handed out. */
   readonly opening: { readonly balanceFen: number, readonly counter: number }
   counter: number

@@ -144,6 +144,7 @@ export const cards = givenVerb({
         ),
         deposit: Type.Optional(yuan('0.00 when absent')),
         forged: Type.Optional(yes('its chip has other keys than the city\'s')),
+        blank: Type.Optional(yes('its chip is blank, and nobody has registered it: make_cards')),
         branch: Type.Optional(name('the branch it belongs to; everybody\'s when absent')),
         issuer: Type.Optional(
           name('a card of another city, not registered here: first digits of its issuer identifier')
@@ -167,13 +168,14 @@ export const cards = givenVerb({
         keyVersion: one.key_version ?? 1,
         cityFactor: one.city_factor ?? null,
         forged: one.forged ?? false,
+        blank: one.blank ?? false,
         opening: { balanceFen: one.balance ?? 0, counter: one.counter ?? 0 },
         counter: one.counter ?? 0,
         balanceFen: one.balance ?? 0,
         loads: []
       }
       world.chips.set(card, chip)
-      if (one.issuer !== undefined) continue
+      if (one.issuer !== undefined || chip.blank) continue
       add(world, 'cards', {
         card: chip.ref,
         profile: chip.profile,
