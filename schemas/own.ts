@@ -59,9 +59,10 @@ export const OwnCardView = Type.Object({
 export type OwnCardView = Static<typeof OwnCardView>
 
 /** What operators owe each other for it is not the passenger\'s. */
-export const OwnJourney = Type.Omit(JourneyView, ['claims', 'treasuryFen', 'markedFen'], {
-  ...closed, $id: 'OwnJourney'
-})
+export const OwnJourney = Type.Object({
+  ...Type.Omit(JourneyView, ['claims', 'treasuryFen', 'markedFen']).properties,
+  operatorName: Words
+}, { ...closed, $id: 'OwnJourney' })
 export type OwnJourney = Static<typeof OwnJourney>
 export const OwnJourneys = Type.Object({
   card: CardRef, journeys: Type.Array(OwnJourney), days: CardJourneysView.properties.days

@@ -40,7 +40,8 @@ t.test('cards, money as of the last record, journeys, bills, loans, passes', asy
   t.match(await ok(path(1)), { money: { chipFen: 10_000, asOf: null, waitingFen: 0 }, uses: [] })
   const { journeys, days } = await ok(path(0, monday))
   t.match(journeys, [
-    { counters: [101], amountFen: 180, words: { zh: [/./], en: [/./] } }, { counters: [102], kind: 'open' }])
+    { counters: [101], amountFen: 180, operatorName: { zh: '公交', en: 'Bus' }, words: { zh: [/./], en: [/./] } },
+    { counters: [102], kind: 'open' }])
   t.match(days, [{ day: '2026-03-02', refundFen: 20 }])
   t.notMatch(JSON.stringify(journeys), /claims|treasuryFen|markedFen/, 'between operators and the treasury')
   const services = await ok(path(0, '/services'))

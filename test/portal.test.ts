@@ -109,6 +109,7 @@ t.test('what it cost and why; another person\'s card in the address', { skip }, 
   const { page, close, complaints } = await enterBy(door, `/my${place}/journeys`)
   await page.getByText('将退还').waitFor()
   t.match(await page.locator('main').innerText(), /应付\s*5\.80[\s\S]*实付\s*6\.00[\s\S]*将退还\s*0\.20/)
+  t.match(await page.locator('main').innerText(), /2026年3月2日[^\n]* · 公交/)
   await page.getByText('计价说明').last().click()
   await page.getByText('刷卡票价（现金票价 2.00）：1.80').waitFor()
   await page.getByRole('link', { name: '就医' }).click()

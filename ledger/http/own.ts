@@ -82,8 +82,14 @@ export const ownRoutes = (ledger: Ledger) => async (app: App): Promise<void> => 
 /** What operators owe each other for a journey is not the passenger's. */
 const journeysOf = (ledger: Ledger): JourneysOf => async (card, place, between) => {
   const { journeys, days } = await journeysBetween(ledger, card, place, between)
+  const { parties } = await ledger.registry()
+  const nameOf = (code: string) => {
+    const { nameZh = code, nameEn = code } = parties.get(code) ?? {}
+    return { zh: nameZh, en: nameEn }
+  }
   return {
     card, days,
-    journeys: journeys.map(({ claims: _claims, treasuryFen: _treasury, markedFen: _marked, ...own }) => own)
+    journeys: journeys.map(({ claims: _claims, treasuryFen: _treasury, markedFen: _marked, ...own }) =>
+      ({ ...own, operatorName: nameOf(own.operator) }))
   }
 }

@@ -62,7 +62,7 @@ function JourneysUntil ({ card, newest, done }: Given & { readonly newest: strin
   )
 }
 
-function JourneyLine ({ journey: { kind, day, operator, amountFen, words: said } }: {
+function JourneyLine ({ journey: { kind, day, operatorName, amountFen, words: said } }: {
   readonly journey: OwnJourney
 }) {
   const { journeys: words } = useMy()
@@ -70,7 +70,8 @@ function JourneyLine ({ journey: { kind, day, operator, amountFen, words: said }
   return (
     <>
       <Line
-        what={<>{day === null ? '' : format.date(day)} · {operator}</>} much={<Yuan fen={amountFen} />}
+        what={<>{day === null ? '' : format.date(day)} · {operatorName[language]}</>}
+        much={<Yuan fen={amountFen} />}
       />
       <p className='soft'>{words.kinds[kind as keyof typeof words.kinds] ?? kind}</p>
       <details>
