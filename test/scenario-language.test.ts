@@ -288,6 +288,9 @@ t.test('the command line', async t => {
     { shuffle: 1, duplicate: true },
     { crash: 3 }
   ])
+  t.same(readOptions(['a', '--seeds', '2']).passes, [
+    {}, { duplicate: true }, { shuffle: 1 }, { shuffle: 2 }, { crash: 1 }, { crash: 2 }
+  ])
   t.throws(() => readOptions([]), /no scenario files/)
   t.throws(() => readOptions(['a', '--shufle', '1']), /unknown option --shufle/)
   t.throws(() => readOptions(['a', '--shuffle', 'x']), /needs a seed/)

@@ -13,6 +13,7 @@ export const usage = `usage: npm run scenario -- FILES… [OPTIONS]
   --duplicate      everything is delivered twice
   --crash SEED     the ledger is killed (kill -9) at a random named place and started again
   --passes LIST    several runs of every file, such as plain,shuffle=1,shuffle=2+duplicate,crash=1
+  --seeds N        plain, twice, and each of the seeds 1 to N once in another order and once with a crash
   --json FILE      writes the results`
 
 /** Throws with what is wrong and the usage. */
@@ -30,6 +31,7 @@ export function readOptions (args: readonly string[]): Options {
   for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
     if (arg === '--json') json = value(arg)
     else if (arg === '--passes') passes = value(arg).split(',').map(readPass)
+    else if (arg === '--seeds') passes = underEverySeed(seed(arg, value(arg)))
     else if (arg === '--duplicate') modifiers = { ...modifiers, duplicate: true }
     else if (arg === '--shuffle') modifiers = { ...modifiers, shuffle: seed(arg, value(arg)) }
     else if (arg === '--crash') modifiers = { ...modifiers, crash: seed(arg, value(arg)) }
@@ -38,6 +40,13 @@ export function readOptions (args: readonly string[]): Options {
   }
   if (files.length === 0) throw new Error(`no scenario files\n${usage}`)
   return { files, json, passes: passes ?? [modifiers] }
+}
+
+function underEverySeed (count: number): Modifiers[] {
+  const seeds = Array.from({ length: count }, (_, at) => at + 1)
+  return [
+    {}, { duplicate: true }, ...seeds.map(shuffle => ({ shuffle })), ...seeds.map(crash => ({ crash }))
+  ]
 }
 
 function readPass (words: string): Modifiers {
