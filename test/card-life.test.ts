@@ -12,6 +12,7 @@ import { hex, unhex } from '../schemas/epurse/hex.ts'
 import { answerChip } from '../ledger/tac/chip-keys.ts'
 import type { KeyStore } from '../ledger/keys/key-store.ts'
 import { readKeyName } from '../ledger/keys/master-keys.ts'
+import { bootstrap } from '../ledger/people/bootstrap.ts'
 import { suites } from '../schemas/epurse/suite.ts'
 import { createCard, pinOf } from '../terminal-sim/card/state.ts'
 import { transmit } from '../terminal-sim/card/transmit.ts'
@@ -21,7 +22,7 @@ import { specOf as specOfCard } from '../terminal-sim/scenario/desk.ts'
 import { createRandom } from '../terminal-sim/random.ts'
 import { type City, openCity } from './support/edge-city.ts'
 import type { GatewayWish, Running } from './support/lanes.ts'
-import { secretOf, startDoors } from './support/ledger-http.ts'
+import { password, secretOf, startDoors } from './support/ledger-http.ts'
 import { cardOf } from './support/posting.ts'
 import { card, smallCity } from './support/small-city.ts'
 
@@ -160,6 +161,14 @@ t.test('what the doors refuse', async t => {
     t.match(await door.ask('registrar', 'POST', '/v1/issuing/batches', { json: { ...batch, ...sale } }),
       { status: 422, json: { reason: 'registry_invalid', where } })
   }
+  await bootstrap(door.db, {
+    staff: [{ name: 'west', password, roles: ['registrar'], branch: 'WEST' }]
+  }, door.clock.now())
+  const { token } = (await door.signIn('west', password)).json
+  await door.db.query("update party set branch = 'EAST' where code = 'SHP'")
+  const elsewhere = { ...batch, soldBy: 'SHP' }
+  t.match(await door.ask(null, 'POST', '/v1/issuing/batches', { json: elsewhere, token }),
+    { status: 403, json: { reason: 'other_branch' } })
   const sold = { ...batch, soldBy: 'SHP', depositFen: 2_000 }
   t.match(await door.ok('registrar', 'POST', '/v1/issuing/batches', sold),
     { soldBy: 'SHP', depositFen: 2_000, waiting: 1 })

@@ -15,7 +15,9 @@ import { masked } from '../core/mask.ts'
 import type { Ledger } from '../ledger.ts'
 import { openDateOf } from '../open-date.ts'
 import { audit } from '../people/audit.ts'
+import { requireOwnBranch, type Member } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
+import { branchesOfParties } from '../store/branches.ts'
 import { findCards, insertCards } from '../store/cards.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
 import {
@@ -30,11 +32,11 @@ import { accountId, type Snapshot } from '../store/registry.ts'
 export type IssuingBook = Pick<Ledger, 'db' | 'clock' | 'tac' | 'nameCard' | 'random' | 'registry'>
 
 /**
- * Throws Refusal registry_invalid where a card cannot be made or sold, conditions_not_met where a name is
- * used.
+ * Throws Refusal registry_invalid where a card cannot be made or sold, other_branch where whoever sells it is
+ * of another one, conditions_not_met where a name is used.
  */
 export async function startBatch (
-  { db, clock, registry }: IssuingBook, by: string, wanted: IssuingBatch
+  { db, clock, registry }: IssuingBook, by: Member, wanted: IssuingBatch
 ): Promise<IssuingReport> {
   const { batch, type, lot, lotKeyVersion, cards, soldBy = null, depositFen = 0 } = wanted
   requireSeller(await registry(), soldBy, depositFen)
@@ -42,8 +44,9 @@ export async function startBatch (
   requireDistinct(made.map(({ ref }) => ref))
   const atMs = clock.now()
   return await inTransaction(db, async tx => {
+    if (soldBy !== null) requireOwnBranch(by, await branchesOfParties(tx, [soldBy]))
     const row = {
-      batch, cardType: type, lot, lotKeyVersion, startedBy: by, startedAtMs: atMs, soldBy,
+      batch, cardType: type, lot, lotKeyVersion, startedBy: by.name, startedAtMs: atMs, soldBy,
       depositFen: BigInt(depositFen)
     }
     if (!await insertBatch(tx, row)) {
@@ -55,7 +58,7 @@ export async function startBatch (
       throw new Refusal('registry_invalid', 'a serial of these was given before', '/cards')
     }
     await audit(tx, atMs, {
-      by, action: 'issuing.start', subject: `issuing/${batch}`, detail: { type, cards: made.length }
+      by: by.name, action: 'issuing.start', subject: `issuing/${batch}`, detail: { type, cards: made.length }
     })
     return await reportOf(tx, row)
   })

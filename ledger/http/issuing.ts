@@ -8,7 +8,7 @@ import { batchOf, reportBatch, signStepOf, startBatch, tellIssued } from '../car
 import type { Ledger } from '../ledger.ts'
 import { issuedCards } from '../store/issuing.ts'
 import type { App } from './app.ts'
-import { callerIn } from './auth.ts'
+import { callerIn, memberOf } from './auth.ts'
 import { ledgerIn } from './once.ts'
 import { page, pageLimit, pageOf, paging } from './page.ts'
 
@@ -21,7 +21,7 @@ export const issuingRoutes = (ledger: Ledger) => async (app: App): Promise<void>
     config: { allow: ['registrar'], keyed: true },
     schema: { body: IssuingBatch, response: { 201: IssuingReport } }
   }, async (request, reply) => {
-    const report = await startBatch(ledgerIn(request), callerIn(request).id, request.body)
+    const report = await startBatch(ledgerIn(request), memberOf(callerIn(request)), request.body)
     reply.code(201)
     return report
   })

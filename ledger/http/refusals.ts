@@ -87,7 +87,7 @@ export const refusals: Readonly<Record<string, readonly RequestReason[]>> = {
   'POST /v1/social-security/applications/:application/messages': [
     'conditions_not_met', 'not_found', 'request_conflict'
   ],
-  'POST /v1/issuing/batches': ['conditions_not_met', 'registry_invalid'],
+  'POST /v1/issuing/batches': ['conditions_not_met', 'other_branch', 'registry_invalid'],
   'GET /v1/issuing/batches/:batch': ['not_found'],
   'GET /v1/issuing/batches/:batch/cards': ['not_found'],
   'POST /v1/issuing/steps': ['conditions_not_met', 'not_found'],
