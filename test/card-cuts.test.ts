@@ -221,6 +221,7 @@ const start = async (
   { door, signingKey }: Run, day: 0 | 1, killAt?: string
 ): Promise<Ledger> => await superviseChild({
   name: 'ledger', ...nodeCommand('ledger/main.ts'),
+  readyTimeoutMs: 180_000, // on a machine that many share it takes more than thirty seconds
   env: {
     ...doors.env(door.databaseUrl), LEDGER_CLOCK: clocks[day], LEDGER_COURIER: 'false',
     LEDGER_SIGNING_KEY: signingKey,
