@@ -214,16 +214,19 @@ function isFault (error: unknown): undefined {
 async function everyCardComesBack ({ plan, farm }: Place, url: string): Promise<void> {
   const http = clientFor(url)
   await lanesReady(http)
-  for (const resident of plan.residents) {
-    const lane = plan.lanes.find(one => one.scheme === schemeOf(plan, resident) && one.mode === 'fare')
-    await tapOnce(http, farm, resident.chip, lane?.lane ?? '', null)
+  for (const end = performance.now() + insistMs; ; await delay(50)) {
+    for (const resident of plan.residents) {
+      const lane = plan.lanes.find(one => one.scheme === schemeOf(plan, resident) && one.mode === 'fare')
+      await tapOnce(http, farm, resident.chip, lane?.lane ?? '', null)
+    }
+    // Readers that died a moment ago may not have seen a card in its time: then all come once more.
+    if ((await insist(() => http.get('/v1/spool')) as SpoolView).openIntents === 0) break
+    if (performance.now() > end) throw new Error('payments stay open although every card came back')
   }
   for (const end = performance.now() + insistMs; ; await delay(50)) {
-    const spool = await insist(() => http.get('/v1/spool')) as SpoolView
-    if (spool.depth === 0 && spool.openIntents === 0) break
-    if (performance.now() > end) {
-      throw new Error(`the spool still has ${spool.depth} records and ${spool.openIntents} open payments`)
-    }
+    const { depth } = await insist(() => http.get('/v1/spool')) as SpoolView
+    if (depth === 0) break
+    if (performance.now() > end) throw new Error(`the spool still has ${depth} records`)
   }
   http.close()
 }
