@@ -1,7 +1,8 @@
-// Fourteen lanes, as at the gates of a station: purchases through one gateway beside the bare exchange of the
-// same commands on the same readers, in turn. Two pcscd with seven pairs of readers each. Cards come to each
-// lane in its own time, as people do, and then to every lane in the same moment, which is the worst there can
-// be. Ends with the money on the chips compared.
+// Fourteen lanes, as at the gates of a station: purchases through one gateway whose readers are apart, and
+// through a gateway for each pcscd that holds its readers itself, beside the bare exchange of the same
+// commands on the same readers, in turn. Two pcscd with seven pairs of readers each. Cards come to each lane
+// in its own time, as people do, and then to every lane in the same moment, which is the worst there can be.
+// Ends with the money on the chips compared.
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,7 +10,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { LaneView, TapView } from '../../schemas/gateway.ts'
+import type { LaneView, PcscConfig, TapView } from '../../schemas/gateway.ts'
 import { type Farm, startFarm } from '../../terminal-sim/reader/farm.ts'
 import { createRandom } from '../../terminal-sim/random.ts'
 import { startGateway } from '../support/gateway.ts'
@@ -44,18 +45,18 @@ export async function manyLanes (roundsEach: number): Promise<Record<string, unk
   try {
     for (const site of sites) await furnish(site)
     const measure = async (name: string, count: number, cards: typeof atOnce): Promise<Times> => {
-      const times = { gateway: [] as number[], bare: [] as number[] }
+      const times = { one: [] as number[], each: [] as number[], bare: [] as number[] }
       for (let block = 0; block < count; block++) {
-        const home = join(dir, `${name}-${block}`)
-        mkdirSync(home)
-        const through = await gatewaySide(home, sites, ledger.url)
-        times.gateway.push(...await cards(sites, through, 'gateway', roundsEach))
-        await through.close()
-        const bare = await bareSide(sites)
-        times.bare.push(...await cards(sites, bare, 'bare', roundsEach))
-        await bare.close()
+        const home = (of: string): string => mkdirIn(dir, `${name}-${block}-${of}`)
+        const take = async (way: keyof Times, side: Side): Promise<void> => {
+          times[way].push(...await cards(sites, side, way === 'bare' ? 'bare' : 'gateway', roundsEach))
+          await side.close()
+        }
+        await take('one', await oneGateway(home('one'), sites, ledger.url))
+        await take('each', await gatewayEach(home('each'), sites, ledger.url))
+        await take('bare', await bareSide(sites))
       }
-      return { gateway: percentiles(times.gateway), bare: percentiles(times.bare) }
+      return { one: percentiles(times.one), each: percentiles(times.each), bare: percentiles(times.bare) }
     }
     const served = await measure('service', blocks, inService)
     const quick = await measure('quick', blocks, atOnce)
@@ -74,7 +75,13 @@ export async function manyLanes (roundsEach: number): Promise<Record<string, unk
   }
 }
 
-type Times = { readonly gateway: Percentiles, readonly bare: Percentiles }
+type Times = Readonly<Record<'one' | 'each' | 'bare', Percentiles>>
+
+function mkdirIn (dir: string, name: string): string {
+  const path = join(dir, name)
+  mkdirSync(path)
+  return path
+}
 
 async function slowDown ({ farm, names }: Site): Promise<void> {
   for (const name of names) {
@@ -161,15 +168,35 @@ const lanesOf = (sites: readonly Site[]): Lane[] =>
 
 /* ---- the two sides ---- */
 
-async function gatewaySide (dir: string, sites: readonly Site[], ledgerUrl: string): Promise<Side> {
+const oneGateway = async (dir: string, sites: readonly Site[], ledgerUrl: string): Promise<Side> => {
   const [first, second] = sites
+  const pcsc = { socket: first!.farm.socket, others: { B: second!.farm.socket } }
+  return await through(dir, ledgerUrl, pcsc, sites.flatMap(({ names, pcscd }) => names.map(name =>
+    ({ name, ...pcscd === undefined ? {} : { pcscd } }))))
+}
+
+async function gatewayEach (dir: string, sites: readonly Site[], ledgerUrl: string): Promise<Side> {
+  const sides = new Map(await Promise.all(sites.map(async site => {
+    const pcsc = { socket: site.farm.socket, process: 'here' as const }
+    const own = mkdirIn(dir, site.pcscd ?? 'first')
+    return [site, await through(own, ledgerUrl, pcsc, site.names.map(name => ({ name })))] as const
+  })))
+  return {
+    tap: lane => sides.get(lane.site)!.tap(lane),
+    close: async () => { for (const side of sides.values()) await side.close() }
+  }
+}
+
+async function through (
+  dir: string, ledgerUrl: string, pcsc: PcscConfig, lanes: readonly { name: string, pcscd?: string }[]
+): Promise<Side> {
   const gateway = await startGateway(dir, {
     ledger: { url: ledgerUrl, token: 'BENCH.secret' },
-    pcsc: { socket: first!.farm.socket, others: { B: second!.farm.socket } },
-    lanes: sites.flatMap(({ names, pcscd }) => names.map(lane => ({
+    pcsc,
+    lanes: lanes.map(({ name: lane, ...at }) => ({
       lane, readers: { card: `${lane} 00 00`, psam: `${lane} 00 01` }, operator: 'BUS', terminal: lane,
-      mode: 'fare' as const, ...pcscd === undefined ? {} : { pcscd }
-    }))),
+      mode: 'fare' as const, ...at
+    })),
     cards: { duplicateTapSeconds: 0 }
   })
   while (!(await gateway.get<LaneView[]>('/v1/lanes')).every(isReady)) await delay(50)
@@ -246,19 +273,30 @@ function waitingLanes () {
 
 async function compareChips (sites: readonly Site[], taps: number): Promise<void> {
   for (const { farm, names } of sites) {
-    for (const chip of names.flatMap(name => [`gateway-${name}`, `bare-${name}`])) {
-      const { purse: { balanceFen } } = await farm.inspectCard({ chip })
-      assert.equal(balanceFen, startFen - taps * fareFen, `${chip}: lost another amount than was charged`)
+    for (const [side, times] of [['gateway', 2], ['bare', 1]] as const) {
+      for (const chip of names.map(name => `${side}-${name}`)) {
+        const { purse: { balanceFen } } = await farm.inspectCard({ chip })
+        const leftFen = startFen - times * taps * fareFen
+        assert.equal(balanceFen, leftFen, `${chip}: lost another amount than was charged`)
+      }
     }
   }
 }
 
-function report (how: string, { gateway: gatewayMs, bare: bareMs }: Times): Record<string, unknown> {
-  const ratio = gatewayMs.p50 / bareMs.p50
-  const line = (name: string, { p50, p90, p99 }: Percentiles) => console.log(
-    `${`${name}, ${how}`.padEnd(52)} p50 ${p50.toFixed(2)}  p90 ${p90.toFixed(2)}  p99 ${p99.toFixed(2)} ms`)
-  line('bare exchange', bareMs)
-  line('purchase', gatewayMs)
-  console.log(`ratio at p50 ${ratio.toFixed(3)}, added ${(gatewayMs.p50 - bareMs.p50).toFixed(2)} ms`)
-  return { gatewayMs, bareMs, addedMs: gatewayMs.p50 - bareMs.p50, ratio }
+function report (how: string, { one, each, bare }: Times): Record<string, unknown> {
+  const line = (name: string, { p50, p90, p99 }: Percentiles) => {
+    const figures = `p50 ${p50.toFixed(2)}  p90 ${p90.toFixed(2)}  p99 ${p99.toFixed(2)} ms`
+    console.log(`${`${name}, ${how}`.padEnd(70)} ${figures}`)
+  }
+  line('bare exchange', bare)
+  const beside = (name: string, gatewayMs: Percentiles) => {
+    const [ratio, addedMs] = [gatewayMs.p50 / bare.p50, gatewayMs.p50 - bare.p50]
+    line(name, gatewayMs)
+    console.log(`ratio at p50 ${ratio.toFixed(3)}, added ${addedMs.toFixed(2)} ms`)
+    return { gatewayMs, addedMs, ratio }
+  }
+  return {
+    bareMs: bare, ...beside('one gateway, readers apart', one),
+    each: beside('a gateway each, readers here', each)
+  }
 }
