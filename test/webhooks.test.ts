@@ -301,6 +301,8 @@ t.test('a database that goes while the courier begins: it has not begun, and the
   await deliver(door, 0, 1)
   await until('told', () => to.told.length === 1)
   await courier.close()
+  to.close()
+  await door.close()
 })
 
 /** To a database: the first connection works, there is no other. */
