@@ -3,20 +3,15 @@
 import t from 'tap'
 import { buildConsole } from '../bin/build-console.ts'
 import { cardKey } from '../schemas/record.ts'
-import { barriers, hasBrowser, openWindow, signIn, startBrowser, tabTo } from './support/browser.ts'
+import { barriers, openStage, openWindow, signIn, tabTo } from './support/browser.ts'
 import { employ, markup } from './support/console-city.ts'
-import { startDoors, type Door } from './support/ledger-http.ts'
+import { type Door } from './support/ledger-http.ts'
 import { cardOf } from './support/posting.ts'
 import { li, portalCity, wang } from './support/portal-city.ts'
 import { asResident } from './support/residents.ts'
 import { card, smallCity } from './support/small-city.ts'
 
-t.setTimeout(300_000)
-const doors = await startDoors()
-t.teardown(() => doors.stop())
-const browser = hasBrowser ? await startBrowser() : null
-t.teardown(() => browser?.close())
-const skip = hasBrowser ? false : 'no chromium on this machine: npm test installs it'
+const { doors, browser, skip } = await openStage(t)
 
 /** li complains on Wednesday, 4 March 2026; five working days later is the 11th. */
 async function opened (): Promise<Door> {

@@ -3,18 +3,12 @@
 import t from 'tap'
 import { cardKey } from '../schemas/record.ts'
 import { consoleCity, employ, markup } from './support/console-city.ts'
-import { barriers, hasBrowser, openWindow, signIn, startBrowser, tabTo } from './support/browser.ts'
-import { startDoors } from './support/ledger-http.ts'
+import { barriers, openStage, openWindow, signIn, tabTo } from './support/browser.ts'
 import { cardOf } from './support/posting.ts'
 import { debit } from './support/settling.ts'
 import { D } from './support/small-city.ts'
 
-t.setTimeout(300_000)
-const doors = await startDoors()
-t.teardown(() => doors.stop())
-const browser = hasBrowser ? await startBrowser() : null
-t.teardown(() => browser?.close())
-const skip = hasBrowser ? false : 'no chromium on this machine: npm test installs it'
+const { doors, browser, skip } = await openStage(t)
 const address = `/cards/${cardKey(cardOf(1))}`
 
 t.test('a holder at the counter: found, refunded, a new PIN ordered and withdrawn', { skip }, async t => {

@@ -3,17 +3,12 @@
 import t from 'tap'
 import { buildConsole } from '../bin/build-console.ts'
 import { consoleCity, employ, markup } from './support/console-city.ts'
-import { barriers, hasBrowser, openWindow, signIn, startBrowser } from './support/browser.ts'
-import { startDoors, type Door } from './support/ledger-http.ts'
+import { barriers, openStage, openWindow, signIn } from './support/browser.ts'
+import { type Door } from './support/ledger-http.ts'
 import { bankAccounts, city, debit, settleDay } from './support/settling.ts'
 import { D, D1, card, deliver, smallCity } from './support/small-city.ts'
 
-t.setTimeout(300_000)
-const doors = await startDoors()
-t.teardown(() => doors.stop())
-const browser = hasBrowser ? await startBrowser() : null
-t.teardown(() => browser?.close())
-const skip = hasBrowser ? false : 'no chromium on this machine: npm test installs it'
+const { doors, browser, skip } = await openStage(t)
 
 const at = '2026-03-03T00:59:00+08:00'
 const places = {

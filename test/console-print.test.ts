@@ -5,20 +5,14 @@ import { spawnSync } from 'node:child_process'
 import t from 'tap'
 import { cardKey } from '../schemas/record.ts'
 import {
-  barriers, hasBrowser, openWindow, signIn, startBrowser, tabTo, type Window
+  barriers, openStage, openWindow, signIn, tabTo, type Window
 } from './support/browser.ts'
 import { consoleCity } from './support/console-city.ts'
-import { startDoors } from './support/ledger-http.ts'
 import { pdfText, plain } from './support/pdf-text.ts'
 import { cardOf } from './support/posting.ts'
 import { D } from './support/small-city.ts'
 
-t.setTimeout(300_000)
-const doors = await startDoors()
-t.teardown(() => doors.stop())
-const browser = hasBrowser ? await startBrowser() : null
-t.teardown(() => browser?.close())
-const skip = hasBrowser ? false : 'no chromium on this machine: npm test installs it'
+const { doors, browser, skip } = await openStage(t)
 
 /** A machine without a Chinese font prints all but the Chinese; then that is not held against the screen. */
 const fonts = spawnSync('fc-list', [':lang=zh-cn', 'family'], { encoding: 'utf8' }).stdout ?? ''

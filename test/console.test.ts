@@ -4,19 +4,14 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { statementFile } from '../terminal-sim/bank/statement-file.ts'
-import { barriers, hasBrowser, openWindow, signIn, startBrowser, tabTo } from './support/browser.ts'
+import { barriers, openStage, openWindow, signIn, tabTo } from './support/browser.ts'
 import { consoleCity, markup } from './support/console-city.ts'
-import { password, startDoors } from './support/ledger-http.ts'
+import { password } from './support/ledger-http.ts'
 import type { Instruction } from '../schemas/api.ts'
 import { debit, ours } from './support/settling.ts'
 import { D, D1 } from './support/small-city.ts'
 
-t.setTimeout(300_000)
-const doors = await startDoors()
-t.teardown(() => doors.stop())
-const browser = hasBrowser ? await startBrowser() : null
-t.teardown(() => browser?.close())
-const skip = hasBrowser ? false : 'no chromium on this machine: npm test installs it'
+const { doors, browser, skip } = await openStage(t)
 const openedCity = () => consoleCity(doors)
 
 t.test('a morning: closed, looked into, approved by two, instructed, confirmed', { skip }, async t => {

@@ -7,20 +7,15 @@ import { join } from 'node:path'
 import { buildConsole } from '../bin/build-console.ts'
 import { cardKey } from '../schemas/record.ts'
 import {
-  barriers, hasBrowser, openWindow, signIn, startBrowser, tabTo, type Window
+  barriers, openStage, openWindow, signIn, tabTo, type Window
 } from './support/browser.ts'
 import { markup } from './support/console-city.ts'
-import { startDoors, type Door } from './support/ledger-http.ts'
+import { type Door } from './support/ledger-http.ts'
 import { cardOf } from './support/posting.ts'
 import { li, portalCity } from './support/portal-city.ts'
 import { asResident, phrase } from './support/residents.ts'
 
-t.setTimeout(300_000)
-const doors = await startDoors()
-t.teardown(() => doors.stop())
-const browser = hasBrowser ? await startBrowser() : null
-t.teardown(() => browser?.close())
-const skip = hasBrowser ? false : 'no chromium on this machine: npm test installs it'
+const { doors, browser, skip } = await openStage(t)
 const opened = async (): Promise<Door> => await portalCity(doors, { consoleFolder: await buildConsole() })
 const place = `/cards/${cardKey(cardOf(0))}`
 

@@ -4,18 +4,13 @@
 import t from 'tap'
 import { buildConsole } from '../bin/build-console.ts'
 import { daysOfQuarter, quarterOf, scoresOf, type CaseCount } from '../ledger/core/case-scores.ts'
-import { barriers, hasBrowser, openWindow, signIn, startBrowser, tabTo } from './support/browser.ts'
-import { startDoors, type Door } from './support/ledger-http.ts'
+import { barriers, openStage, openWindow, signIn, tabTo } from './support/browser.ts'
+import { type Door } from './support/ledger-http.ts'
 import { cardOf } from './support/posting.ts'
 import { li, portalCity, wang } from './support/portal-city.ts'
 import { asResident } from './support/residents.ts'
 
-t.setTimeout(300_000)
-const doors = await startDoors()
-t.teardown(() => doors.stop())
-const browser = hasBrowser ? await startBrowser() : null
-t.teardown(() => browser?.close())
-const skip = hasBrowser ? false : 'no chromium on this machine: npm test installs it'
+const { doors, browser, skip } = await openStage(t)
 
 const rule = { redDays: 5, yellowPoints: 50, excellentFrom: 95, goodFrom: 85, passFrom: 60 }
 /** `8 03-13 03-14`: eight cases, due on the one day, ended on the other, or `-`: not yet. */

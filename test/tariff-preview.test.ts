@@ -7,17 +7,12 @@ import { firstDocument } from '../bench/fares/city.ts'
 import { inSnapshot } from '../ledger/store/exports.ts'
 import { riderPages } from '../ledger/store/rides.ts'
 import type { Service } from '../schemas/tariff/document.ts'
-import { barriers, hasBrowser, openWindow, signIn, startBrowser, tabTo } from './support/browser.ts'
-import { startDoors, type Door } from './support/ledger-http.ts'
+import { barriers, openStage, openWindow, signIn, tabTo } from './support/browser.ts'
+import { type Door } from './support/ledger-http.ts'
 import { portalCity } from './support/portal-city.ts'
 import { D, D1, debit, deliver } from './support/small-city.ts'
 
-t.setTimeout(300_000)
-const doors = await startDoors()
-t.teardown(() => doors.stop())
-const browser = hasBrowser ? await startBrowser() : null
-t.teardown(() => browser?.close())
-const skip = hasBrowser ? false : 'no chromium on this machine: npm test installs it'
+const { doors, browser, skip } = await openStage(t)
 
 const { transfers: _, concessions: __, ...plain } = firstDocument
 const services = plain.services.filter(({ id }) => id !== 'metro')

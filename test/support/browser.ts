@@ -3,7 +3,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { chromium, type Browser, type Page } from 'playwright-core'
-import { password, type Door } from './ledger-http.ts'
+import type { Test } from 'tap'
+import { password, startDoors, type Door } from './ledger-http.ts'
 
 export const browserPath = '/usr/bin/chromium'
 export const hasBrowser = existsSync(browserPath)
@@ -18,6 +19,16 @@ export type Window = {
 /** As root a browser has no box of its own to sit in; it sees nothing but our ledger here. */
 export const startBrowser = async (): Promise<Browser> =>
   await chromium.launch({ executablePath: browserPath, args: ['--no-sandbox', '--disable-gpu'] })
+
+/** What each file of pages begins with: a place for cities, one browser, and why there is none. */
+export async function openStage (t: Test) {
+  t.setTimeout(300_000)
+  const doors = await startDoors()
+  t.teardown(() => doors.stop())
+  const browser = hasBrowser ? await startBrowser() : null
+  t.teardown(() => browser?.close())
+  return { doors, browser, skip: hasBrowser ? false : 'no chromium on this machine: npm test installs it' }
+}
 
 export async function openWindow (
   browser: Browser | null, door: Door, path = '/console/'
