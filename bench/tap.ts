@@ -5,7 +5,6 @@
 // on the chips compared.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -30,6 +29,8 @@ import { profiles } from '../schemas/epurse/profiles.ts'
 import type { TapView } from '../schemas/gateway.ts'
 import type { Tariff } from '../schemas/tariff/tariff.ts'
 import { startFarm, type Farm } from '../terminal-sim/reader/farm.ts'
+import { openFlush } from './support/flush.ts'
+import { percentiles, type Percentiles } from './support/percentiles.ts'
 
 const fareFen = 180
 const names = { gateway: 'Gateway', apart: 'Apart', bare: 'Bare' } as const
@@ -261,20 +262,6 @@ async function slowDown (farm: Farm): Promise<void> {
   }
 }
 
-/**
- * What one durable append of a record's size costs on this disk, once a round: a flush after a pause is many
- * times as slow as one of a row of them (0.16 ms), and taps come with pauses.
- */
-async function openFlush (dir: string): Promise<() => Promise<number>> {
-  const file = await open(join(dir, 'flush'), 'a')
-  return async () => {
-    const startMs = performance.now()
-    await file.write(Buffer.alloc(600))
-    await file.datasync()
-    return performance.now() - startMs
-  }
-}
-
 async function compareChips (farm: Farm, taps: number): Promise<void> {
   for (const chip of sides) {
     const { purse: { balanceFen } } = await farm.inspectCard({ chip })
@@ -282,15 +269,6 @@ async function compareChips (farm: Farm, taps: number): Promise<void> {
       balanceFen, startFen - taps * fareFen, `${chip}: the chip lost another amount than was charged`
     )
   }
-}
-
-export type Percentiles = { p50: number, p90: number, p99: number }
-export function percentiles (times: readonly number[]): Percentiles {
-  const sorted = [...times].sort((one, other) => one - other)
-  const at = (part: number) => Math.round((sorted[Math.min(
-    sorted.length - 1, Math.floor(part * sorted.length)
-  )] ?? 0) * 1_000) / 1_000
-  return { p50: at(0.5), p90: at(0.9), p99: at(0.99) }
 }
 
 function report ({ rounds, flushMs, quick, slow, hop }: {

@@ -13,11 +13,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { LaneView, PcscConfig, TapView } from '../../schemas/gateway.ts'
 import { type Farm, startFarm } from '../../terminal-sim/reader/farm.ts'
 import { createRandom } from '../../terminal-sim/random.ts'
+import { openFlush } from '../support/flush.ts'
 import { startGateway } from '../support/gateway.ts'
+import { percentiles, type Percentiles } from '../support/percentiles.ts'
 import { fareFen, startStandIn } from '../support/stand-in.ts'
-import {
-  deviceLogMs, issuer, percentiles, type Percentiles, serial, startFen, terminal
-} from '../tap.ts'
+import { deviceLogMs, issuer, serial, startFen, terminal } from '../tap.ts'
 import type { BareTap } from './bare-lanes-main.ts'
 
 const lanesOfFarm = 7
@@ -28,6 +28,8 @@ const deviceLogBlocks = 1
 const betweenMs = 450
 /** Between two people at one gate, on average: forty a minute, as at gates in a rush hour. */
 const headwayMs = 1_500
+/** How often a flush is measured after each turn, with pauses as between taps. */
+const flushesAfterTurn = 8
 /** Not counted at the beginning of each block, as with one lane: code that is not compiled yet. */
 const warmRounds = 20
 
@@ -42,6 +44,8 @@ export async function manyLanes (roundsEach: number): Promise<Record<string, unk
     return { farm, names, ...letter === 'A' ? {} : { pcscd: letter } }
   }))
   const ledger = await startStandIn()
+  const flush = await openFlush(dir)
+  const flushesMs: number[] = []
   try {
     for (const site of sites) await furnish(site)
     const measure = async (name: string, count: number, cards: typeof atOnce): Promise<Times> => {
@@ -51,6 +55,10 @@ export async function manyLanes (roundsEach: number): Promise<Record<string, unk
         const take = async (way: keyof Times, side: Side): Promise<void> => {
           times[way].push(...await cards(sites, side, way === 'bare' ? 'bare' : 'gateway', roundsEach))
           await side.close()
+          for (let n = 0; n < flushesAfterTurn; n++) {
+            await delay(betweenMs)
+            flushesMs.push(await flush())
+          }
         }
         await take('one', await oneGateway(home('one'), sites, ledger.url))
         await take('each', await gatewayEach(home('each'), sites, ledger.url))
@@ -63,7 +71,10 @@ export async function manyLanes (roundsEach: number): Promise<Record<string, unk
     for (const site of sites) await slowDown(site)
     const slow = await measure('slow', deviceLogBlocks, atOnce)
     await compareChips(sites, (2 * blocks + deviceLogBlocks) * (warmRounds + roundsEach))
+    const flushMs = percentiles(flushesMs)
+    console.log(`disk flush of one record: p50 ${flushMs.p50.toFixed(2)} ms`)
     return {
+      flushMs,
       inService: report('14 lanes in service', served),
       ...report('14 lanes at once', quick),
       deviceLog: report('14 lanes at once, device-log timing', slow)
