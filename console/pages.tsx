@@ -21,6 +21,7 @@ import { RawLinePage } from './pages/raw-line.tsx'
 import { ReconciliationPage } from './pages/reconciliation.tsx'
 import { StatementPage } from './pages/statement.tsx'
 import { SupervisionPage } from './pages/supervision.tsx'
+import { TapesPage } from './pages/tapes.tsx'
 import { TariffsPage } from './pages/tariffs.tsx'
 import { TerminalPage } from './pages/terminal.tsx'
 import { TerminalsPage } from './pages/terminals.tsx'
@@ -53,7 +54,8 @@ const menu: readonly Row[] = [
   { name: 'tariffs', path: '/tariffs' },
   { name: 'alerts', path: '/alerts' },
   { name: 'audit', path: '/audit', roles: ['auditor', 'admin'] },
-  { name: 'exports', path: '/exports' }
+  { name: 'exports', path: '/exports' },
+  { name: 'tapes', path: '/tapes', roles: ['registrar', 'auditor', 'admin'] }
 ]
 
 export function Pages ({ who }: { readonly who: OwnSession }) {
@@ -114,6 +116,7 @@ function pageAt ({ pieces: [first = '', a = '', b = '', c = ''], query }: Addres
       return a === '' || b === '' ? <TerminalsPage /> : <TerminalPage operator={a} terminal={b} />
     case 'tariffs': return <TariffsPage />
     case 'audit': return <AuditPage />
+    case 'tapes': return <TapesPage />
     case 'exports': return <ExportsPage />
     default: return <DayPage date={null} />
   }

@@ -19,6 +19,7 @@ import type { ProposalView } from '../../schemas/proposal.ts'
 import type { FloatView, ItemsAction, ItemView, RunView } from '../../schemas/reconciliation.ts'
 import type { BankLineView, BankStatementReply, BankStatementView } from '../../schemas/settlement.ts'
 import type { OwnSession } from '../../schemas/staff.ts'
+import type { TapePrediction, TapePredictionRequest } from '../../schemas/tape-prediction.ts'
 import type { TariffDocument } from '../../schemas/tariff/document.ts'
 import type {
   BatchLine, BatchView, ChainEntry, PositionBatch, RawLineView, TracedPosition
@@ -166,6 +167,8 @@ export const deeds = {
     call<DisputeView>('POST', `/v1/disputes/${id}/escalation`, { json: { words }, key }),
   previewTariff: (day: string, document: unknown) =>
     call<TariffPreview>('POST', '/v1/services/transit/previews', { json: { day, document } }),
+  predictTape: (tape: TapePredictionRequest) =>
+    call<TapePrediction>('POST', '/v1/tapes/predictions', { json: tape }),
   lookAtCard: (card: string, reason: string) =>
     call<CardLookView>('POST', `/v1/cards/${card}/look-up`, { json: { reason } }),
   lookUpHolder: (look: HolderLook) => call<HolderView>('POST', '/v1/holders/look-up', { json: look }),

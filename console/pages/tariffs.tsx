@@ -1,13 +1,13 @@
 // Tariff documents in force and to come, and what a day that is over would have cost by one of them, by one
 // that waits for a second person, or by one that somebody brings. Nothing is written.
-import { useId, useState } from 'react'
+import { useState } from 'react'
 import type { TariffPreview, TariffPreviewLine } from '../../schemas/fares.ts'
 import type { ProposalView } from '../../schemas/proposal.ts'
 import type { TariffDocument } from '../../schemas/tariff/document.ts'
 import { deeds, looks } from '../api/doors.ts'
 import { useDeed, useLook } from '../api/use-call.ts'
 import { Button } from '../parts/button.tsx'
-import { Choice, LongField, TextField } from '../parts/fields.tsx'
+import { Choice, FileField, LongField, TextField } from '../parts/fields.tsx'
 import { Grid, type Column, type Columns } from '../parts/grid.tsx'
 import { Note } from '../parts/note.tsx'
 import { Page, Part } from '../parts/page.tsx'
@@ -87,7 +87,9 @@ function Preview ({ documents, proposals }: {
         {source === 'text' && (
           <LongField label={words.document} value={text} onChange={setText} lengthMax={documentLengthMax} />
         )}
-        {source === 'file' && <FileField label={words.document} take={setText} />}
+        {source === 'file' && (
+          <FileField label={words.document} accept='.json,application/json' take={setText} />
+        )}
         <TextField label={words.day} type='date' value={day} onChange={setDay} />
         <Button look='main' disabled={!isReady} busy={doing.busy} onClick={compute}>{words.go}</Button>
       </div>
@@ -113,19 +115,6 @@ function jsonOf (text: string): unknown {
     if (error instanceof SyntaxError) return undefined
     throw error
   }
-}
-
-function FileField ({ label, take }: { readonly label: string, readonly take: (text: string) => void }) {
-  const id = useId()
-  return (
-    <div className='field'>
-      <label htmlFor={id}>{label}</label>
-      <input
-        id={id} type='file' accept='.json,application/json'
-        onChange={event => { void event.target.files?.[0]?.text().then(take) }}
-      />
-    </div>
-  )
 }
 
 function Lines ({ preview: { lines, presentFen, proposedFen } }: { readonly preview: TariffPreview }) {

@@ -33,6 +33,25 @@ export function LongField ({ label, value, onChange, lengthMax = 500 }: Named & 
   )
 }
 
+/** A file of the visitor's own, as text. */
+export function FileField ({ label, accept, take }: {
+  readonly label: string, readonly accept: string, readonly take: (text: string, name: string) => void
+}) {
+  const id = useId()
+  return (
+    <div className='field'>
+      <label htmlFor={id}>{label}</label>
+      <input
+        id={id} type='file' accept={accept}
+        onChange={event => {
+          const file = event.target.files?.[0]
+          void file?.text().then(text => take(text, file.name))
+        }}
+      />
+    </div>
+  )
+}
+
 /** `any`: the word for not choosing; absent: something is always chosen. */
 export function Choice ({ label, value, onChange, options, any }: Named & {
   readonly options: readonly (readonly [value: string, label: string])[], readonly any?: string

@@ -1,7 +1,7 @@
 // Words about those who answer residents in English.
 import type { Words } from './zh.ts'
 
-export const enOffice: Pick<Words, 'calls' | 'supervision' | 'statement' | 'tariffs'> = {
+export const enOffice: Pick<Words, 'calls' | 'supervision' | 'statement' | 'tariffs' | 'tapes'> = {
   calls: {
     heading: 'Call centre', why: 'Say why first: each look-up is in the audit log with its reason.',
     reason: 'Reason', by: 'Find by',
@@ -44,5 +44,22 @@ export const enOffice: Pick<Words, 'calls' | 'supervision' | 'statement' | 'tari
     operator: 'Operator', service: 'Service', line: 'Line', presentJourneys: 'Journeys',
     presentFen: 'In force', proposedJourneys: 'Journeys then', proposedFen: 'Then', difference: 'Difference',
     unpriced: 'Taps without a price', sum: 'Sum'
+  },
+  tapes: {
+    heading: 'Tapes',
+    why: 'Each record is judged again by the rules of today, beside what is posted. Nothing is booked; ' +
+      'each look is in the audit log.',
+    source: 'Source', text: 'Pasted text', file: 'File', name: 'Name',
+    tape: 'Consumption file, records as JSON, or a tape of a POS line',
+    operator: 'Operator, where the tape names no terminal', terminal: 'Terminal', go: 'Replay',
+    result: name => `Result: ${name}`, records: 'Records', same: 'The same', differs: 'Differ',
+    notPosted: 'Not posted', others: 'Other messages', only: 'Only what differs or is not posted',
+    line: 'Line', card: 'Card (masked)', counter: 'Counter', at: 'Time', amount: 'Amount',
+    predicted: 'Predicted', posted: 'Posted', first: said => `answered then: ${said}`, verdict: 'Compared',
+    look: line => `Look at line ${line}`, chosen: line => `Line ${line}`, side: 'Side', kind: 'Kind',
+    debit: 'Debit', credit: 'Credit', moves: 'Money', noMoves: 'No money moves',
+    bytes: 'As it was said, numbers of cards masked',
+    outcomes: { accepted: 'accepted', held: 'held', refused: 'refused', excluded: 'excluded' },
+    verdicts: { same: 'same', differs: 'differs', not_posted: 'not posted' }
   }
 }

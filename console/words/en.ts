@@ -27,7 +27,7 @@ export const en: Words = {
     disputes: 'Disputes', alerts: 'Alerts',
     reconciliation: 'Reconciliation A–I', bank: 'Bank', terminals: 'Terminals', tariffs: 'Tariffs',
     audit: 'Audit log',
-    exports: 'Exports'
+    exports: 'Exports', tapes: 'Tapes'
   },
   signIn: {
     heading: 'Sign in', name: 'Name', password: 'Password', go: 'Sign in', out: 'Sign out',

@@ -1,6 +1,8 @@
 // Words about those who answer residents in Chinese; en-office.ts has the same ones.
 import type { Grade } from '../../schemas/case.ts'
 import type { documentKinds } from '../../schemas/holder.ts'
+import type { Outcome } from '../../schemas/reasons.ts'
+import type { TapeVerdict } from '../../schemas/tape-prediction.ts'
 
 export const zhOffice = {
   calls: {
@@ -36,5 +38,17 @@ export const zhOffice = {
     cards: (count: string) => `计算了 ${count} 张卡。`, cut: '当日刷卡的卡过多，仅计算了一部分。',
     operator: '运营方', service: '服务', line: '线路', presentJourneys: '现行乘次', presentFen: '现行金额',
     proposedJourneys: '所选乘次', proposedFen: '所选金额', difference: '差额', unpriced: '无价刷卡', sum: '合计'
+  },
+  tapes: {
+    heading: '报文回放', why: '按今天的规则重新判定每条记录，与账上的结果对照。不写入任何账务数据；每次回放写入审计日志。',
+    source: '来源', text: '粘贴文本', file: '文件', name: '名称', tape: '消费文件、记录（JSON）或 POS 线路报文带',
+    operator: '运营方（报文带未写明终端时）', terminal: '终端号', go: '回放', result: (name: string) => `结果：${name}`,
+    records: '记录', same: '一致', differs: '不一致', notPosted: '账上没有', others: '其他报文', only: '只看不一致与账上没有的',
+    line: '行', card: '卡号（已脱敏）', counter: '计数器', at: '交易时间', amount: '金额', predicted: '预测', posted: '账上',
+    first: (said: string) => `当时应答：${said}`, verdict: '对照', look: (line: string) => `查看第 ${line} 行`,
+    chosen: (line: string) => `第 ${line} 行`, side: '一方', kind: '种类', debit: '借方', credit: '贷方',
+    moves: '资金变动', noMoves: '没有资金变动', bytes: '原始报文（卡号已脱敏）',
+    outcomes: { accepted: '接受', held: '挂起', refused: '拒绝', excluded: '剔除' } satisfies Record<Outcome, string>,
+    verdicts: { same: '一致', differs: '不一致', not_posted: '账上没有' } satisfies Record<TapeVerdict, string>
   }
 }

@@ -30,7 +30,7 @@ export const zh = {
     days: '日终看板', positions: '清分与净额', exceptions: '差错处理', approvals: '双人复核', cards: '卡片',
     calls: '呼叫中心', cases: '市民办事', supervision: '电子监察', disputes: '争议', alerts: '告警',
     reconciliation: '对账 A–I', bank: '银行对账', terminals: '终端', tariffs: '票价', audit: '审计日志',
-    exports: '导出'
+    exports: '导出', tapes: '报文回放'
   },
   signIn: {
     heading: '登录', name: '用户名', password: '密码', go: '登录', out: '退出', over: '会话已失效，请重新登录。',

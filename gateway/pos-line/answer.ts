@@ -5,11 +5,11 @@ import { killPoint } from '../../runtime/kill-point.ts'
 import { formatIso } from '../../runtime/instants.ts'
 import type { PosTerminal } from '../../schemas/pos-line/config.ts'
 import {
-  type PosField, type PosKind, type PosMessage, type PosReason, posCard, posReasons, readPosMessage,
+  type PosField, type PosKind, type PosMessage, type PosReason, posReasons, readPosMessage,
   writePosMessage
 } from '../../schemas/pos-line/messages.ts'
-import { rideOf } from '../../schemas/placed.ts'
-import { type CardRef, type Ride, TransactionRecord } from '../../schemas/record.ts'
+import { cardOfPos, recordOfPos } from '../../schemas/pos-line/record.ts'
+import { TransactionRecord } from '../../schemas/record.ts'
 import type { NewRequest } from '../../schemas/request.ts'
 import { terminalKey } from '../../schemas/terminals.ts'
 import type { PortHouse } from '../face.ts'
@@ -104,7 +104,7 @@ export function posDesk ({ house, lane, terminals, answerMs, language }: PosDesk
     },
     SALE: (terminal, key, fields) => ask(saleOf('purchase', terminal, key, fields)),
     TOPUP: (terminal, key, fields) => ask(saleOf('top_up', terminal, key, fields)),
-    BALANCE: (_, key, { card }) => ask({ kind: 'balance', key, card: cardOf(card) }),
+    BALANCE: (_, key, { card }) => ask({ kind: 'balance', key, card: cardOfPos(card) }),
     VOID: takeBack,
     RECORD: collect
   }
@@ -141,7 +141,7 @@ export function posDesk ({ house, lane, terminals, answerMs, language }: PosDesk
   }
 
   async function collect (terminal: PosTerminal, _: string, fields: Fields): Promise<Told> {
-    const record = recordOf(terminal, fields)
+    const record = recordOfPos(terminal, fields)
     if (!Check(TransactionRecord, record)) {
       return { reason: 'unreadable', fields: { text: 'a figure of the record is out of range' } }
     }
@@ -175,49 +175,8 @@ function saleOf (
   kind: 'purchase' | 'top_up', { operator, terminal }: PosTerminal, key: string, { card, amountFen }: Fields
 ): NewRequest {
   const by = terminalKey({ operator, terminal })
-  return { kind, key, by, card: cardOf(card), amountFen: Number(amountFen), party: operator, terminal }
+  return { kind, key, by, card: cardOfPos(card), amountFen: Number(amountFen), party: operator, terminal }
 }
-
-/** The shape was checked when the message was read. */
-const cardOf = (text: string | undefined): CardRef => posCard(text ?? '') as CardRef
-
-function recordOf (terminal: PosTerminal, fields: Fields): unknown {
-  const { operator, terminal: name, line, vehicle, shift } = terminal
-  const number = (field: PosField) => Number(fields[field])
-  const may = (field: 'tariffVersion' | 'blacklistVersion') =>
-    fields[field] === undefined ? {} : { [field]: number(field) }
-  return {
-    card: cardOf(fields.card),
-    purse: fields.purse,
-    type: fields.type,
-    counter: number('counter'),
-    balanceBeforeFen: number('balanceBeforeFen'),
-    amountFen: number('amountFen'),
-    psam: fields.psam,
-    sequence: number('sequence'),
-    dateTime: fields.dateTime,
-    tac: fields.tac ?? null,
-    grey: fields.grey === '1' || fields.tac === undefined,
-    keyVersion: number('keyVersion'),
-    algorithm: number('algorithm'),
-    operator,
-    terminal: name,
-    recordNo: number('recordNo'),
-    ...(line === undefined ? {} : { line }),
-    ...(vehicle === undefined ? {} : { vehicle }),
-    ...(shift === undefined ? {} : { shift }),
-    ...rideOf(terminal, rideIn(fields)),
-    ...may('tariffVersion'),
-    ...may('blacklistVersion')
-  }
-}
-
-const rideIn = ({ stop, sense, rider, riders }: Fields): Partial<Ride> => ({
-  ...stop === undefined ? {} : { stop },
-  ...sense === undefined ? {} : { sense: sense as Ride['sense'] },
-  ...rider === undefined ? {} : { rider: Number(rider) },
-  ...riders === undefined ? {} : { riders: Number(riders) }
-})
 
 /** What an echo tells of the POS itself. */
 function saidOf ({ kind, fields }: PosMessage, nowMs: number): Said {

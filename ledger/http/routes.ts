@@ -45,6 +45,7 @@ import { serviceRoutes } from './services.ts'
 import { statisticsRoutes } from './statistics.ts'
 import { supervisionRoutes } from './supervision.ts'
 import { staffRoutes } from './staff.ts'
+import { tapeRoutes } from './tapes.ts'
 import { terminalRoutes } from './terminals.ts'
 import { tracingRoutes } from './tracing.ts'
 import { treasuryRoutes } from './treasury.ts'
@@ -87,6 +88,7 @@ const all = [
   accountRoutes,
   dayRoutes,
   tracingRoutes,
+  tapeRoutes,
   reconciliationRoutes,
   itemRoutes,
   bankRoutes,

@@ -150,6 +150,7 @@ export const summaries: Readonly<Record<string, string>> = {
   'GET /v1/batches/:batch': 'A batch with the delivery it booked',
   'GET /v1/batches/:batch/lines': 'Transfers of a batch, with what each adds to a position',
   'GET /v1/deliveries/:delivery/lines/:line': 'A record as its bytes came, with a ruler over its fields',
+  'POST /v1/tapes/predictions': 'What would be said of each record on a tape, beside what is posted',
   'GET /v1/cards/:card/chain': 'Uses of a card by its counter, with gaps',
   'GET /v1/journals/:journal': 'The linked transfers of one event',
   'GET /v1/transfers/:transfer': 'One transfer',

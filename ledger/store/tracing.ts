@@ -120,13 +120,13 @@ export const findTransfers = async (db: Db | Tx, ids: readonly bigint[]): Promis
   (await db.query<TracedTransfer>(`${transferSelect} where t.transfer_id = any($2) order by t.transfer_id`,
     [[...new Set(ids.map(id => id >> 20n))], ids])).rows
 
-/** Transfers of some batches that follow from one line. */
-export const transfersOfLine = async (
-  db: Db | Tx, batches: readonly bigint[], deliveryNo: bigint, lineNo: number
+/** Transfers of some batches that follow from lines of a delivery. */
+export const transfersOfLines = async (
+  db: Db | Tx, batches: readonly bigint[], deliveryNo: bigint, lines: readonly number[]
 ): Promise<TracedTransfer[]> =>
   (await db.query<TracedTransfer>(`${transferSelect}
-    where t.delivery_no = $2 and t.line_no = $3 order by t.clearing_date, t.transfer_id`,
-  [batches, deliveryNo, lineNo])).rows
+    where t.delivery_no = $2 and t.line_no = any($3) order by t.clearing_date, t.transfer_id`,
+  [batches, deliveryNo, lines])).rows
 
 /* ---- lines ---- */
 

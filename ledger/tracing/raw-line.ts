@@ -15,7 +15,7 @@ import { Refusal } from '../refusal.ts'
 import { findCards } from '../store/cards.ts'
 import { readLinesAround, type RawLines } from '../store/income.ts'
 import {
-  batchesOfLine, partyOfSender, readDelivery, transfersOfLine, type DeliveryRow
+  batchesOfLine, partyOfSender, readDelivery, transfersOfLines, type DeliveryRow
 } from '../store/tracing.ts'
 import { everyRecord, viewRecords } from '../store/views.ts'
 import { accountsOf, isOfNobodyElse, type Looker } from './looker.ts'
@@ -45,7 +45,7 @@ export async function viewRawLine (
   return {
     delivery: String(deliveryNo), kind, name, source, digest: digest.toString('hex').toUpperCase(),
     receivedAt: formatIso(receivedAtMs), line: lineNo, ...shown, record,
-    transfers: (await transfersOfLine(db, batches, deliveryNo, lineNo)).filter(isShown)
+    transfers: (await transfersOfLines(db, batches, deliveryNo, [lineNo])).filter(isShown)
       .map(await transferViews(ledger, by)),
     links: { chain: record === null || by !== null ? null : chainLink(record) }
   }
@@ -98,11 +98,15 @@ function fileLine (bytes: Buffer, firstLine: number, lineNo: number): RawLine | 
     if (at++ === lineNo) raw = bytes.toString('latin1', start, end)
   })
   if (raw === null) return null
-  const layout = lineNo === 0 ? consumptionHeaderLayout : consumptionRecordLayout
-  const ruler = rulerOf(layout, raw).map(mark => ({ ...mark, pointer: null }))
+  const ruler = rulerOfLine(raw, lineNo)
   const of = (name: string): string => ruler.find(mark => mark.name === name)?.raw.toUpperCase() ?? ''
   return { raw, pointer: null, ruler, card: parseCardKey(`${of('issuer')}-${of('cardNo')}-1`) }
 }
+
+/** Of a line of a consumption file; line 0 is its header. */
+export const rulerOfLine = (raw: string, lineNo: number): RulerField[] =>
+  rulerOf(lineNo === 0 ? consumptionHeaderLayout : consumptionRecordLayout, raw)
+    .map(mark => ({ ...mark, pointer: null }))
 
 /* ---- JSON ---- */
 
@@ -115,10 +119,14 @@ function jsonLine (bytes: Buffer, lineNo: number): RawLine | null {
   const { card } = (value ?? {}) as { card?: unknown }
   return {
     raw: line.toString('utf8'), pointer: `/${path.join('/')}`,
-    ruler: leavesOf(value).map(({ path: at, says }) => markOf(line, path, at, says)),
+    ruler: rulerOfJson(line, path),
     card: Value.Check(CardRef, card) ? card : null
   }
 }
+
+/** Of a record in JSON; `path`: where it stands in its delivery. */
+export const rulerOfJson = (line: Buffer, path: readonly (string | number)[]): RulerField[] =>
+  leavesOf(JSON.parse(line.toString('utf8'))).map(({ path: at, says }) => markOf(line, path, at, says))
 
 type Leaf = { readonly path: readonly string[], readonly says: string }
 
