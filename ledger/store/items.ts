@@ -67,18 +67,23 @@ export const openKeys = async (db: Db | Tx, layer: Layer, prefix: string): Promi
     [layer, prefix])).rows.map(row => row.key)
 
 /**
- * The same for many beginnings at once, each by the index: behind `offset 0` the server may not read the open
- * items once and compare each with every beginning, as it does while its statistics know of none (ten
- * thousand items: 1.3 s a look, a fifth of what clearing a million records cost).
+ * The same for many beginnings at once, each by the index in which keys stand in order. Left to itself the
+ * server reads every open item for each beginning as long as its statistics know of few: behind `offset 0` it
+ * may not read them once for all, and without sorting it has no other order (of 30,000 that were opened a
+ * moment ago, ten thousand beginnings: 234 s, 0.1 without sorting).
  */
-export const openKeysOf = async (tx: Tx, layer: Layer, prefixes: readonly string[]): Promise<string[]> =>
-  (await tx.query<{ key: string }>(`
+export async function openKeysOf (tx: Tx, layer: Layer, prefixes: readonly string[]): Promise<string[]> {
+  await tx.query("select set_config('enable_sort', 'off', true)")
+  const { rows } = await tx.query<{ key: string }>(`
     select i.key from unnest($2::text[]) as p (prefix)
     cross join lateral (
       select key from item
       where layer = $1 and state = 'open'
         and key >= p.prefix collate "C" and key < p.prefix || '~' collate "C"
-      order by key collate "C" offset 0) i`, [layer, prefixes])).rows.map(row => row.key)
+      order by key collate "C" offset 0) i`, [layer, prefixes])
+  await tx.query("select set_config('enable_sort', 'on', true)")
+  return rows.map(row => row.key)
+}
 
 /** Open items of a layer that start with `prefix` and were found first in a date. */
 export const openKeysOfDate = async (tx: Tx, layer: Layer, prefix: string, date: string): Promise<string[]> =>
