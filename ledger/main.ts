@@ -138,7 +138,6 @@ function collectSooner (): void {
 
 async function serve (): Promise<void> {
   const config = readConfig(Serving, process.env)
-  collectSooner()
   await migrateOnly()
   const tac = await startTacPool({
     workers: config.LEDGER_TAC_WORKERS, keyFile: config.LEDGER_KEYS, passphrase: config.LEDGER_KEYS_PASSPHRASE
@@ -173,6 +172,8 @@ async function serve (): Promise<void> {
     await close()
     await tac.close()
   })
+  // Not at once: what was compiled is kept for the next start, which begins without this flag.
+  setImmediate(collectSooner)
 }
 
 function tlsFrom (

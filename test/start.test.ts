@@ -2,7 +2,8 @@
 // all where nothing may be written.
 import { spawnSync } from 'node:child_process'
 import {
-  appendFileSync, chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync
+  appendFileSync, chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
+  writeFileSync
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -40,7 +41,8 @@ function newHouse (t: Test) {
       if (status !== 0) throw new Error(stderr)
       return stdout.trim()
     },
-    made: () => readdirSync(at('node_modules/.citizen-card/programs')).filter(file => file.endsWith('.mjs'))
+    made: (ending = '.mjs') =>
+      readdirSync(at('node_modules/.citizen-card/programs')).filter(file => file.endsWith(ending))
   }
 }
 
@@ -58,6 +60,55 @@ t.test('put together once, and again when anything that decides is another', asy
   appendFileSync(at('tsconfig.json'), '\n')
   t.equal(run(), 'three a,b')
   t.equal(made().length, 4, 'how sources are read')
+})
+
+t.test('what was compiled is kept, taken back, and made anew where it is of no use', async t => {
+  const { at, run, made } = newHouse(t)
+  const kept = () => at(`node_modules/.citizen-card/programs/${made('.kept')[0]}`)
+  run()
+  t.equal(made('.kept').length, 1)
+  const first = readFileSync(kept())
+  t.equal(run(), 'one a,b')
+  t.same(readFileSync(kept()), first, 'taken back')
+  writeFileSync(kept(), 'of another engine')
+  t.equal(run(), 'one a,b')
+  t.not(readFileSync(kept(), 'latin1'), 'of another engine')
+})
+
+t.test('a program that ends by itself or in the middle, and one that imports late', async t => {
+  const { at, run, made } = newHouse(t)
+  writeFileSync(at('main.ts'), 'const name: string = \'node:os\'\n' +
+    'const { EOL } = await import(name)\nconst { said } = await import(\'./said.ts\')\n' +
+    'console.log(said + EOL)\nprocess.exit(0)\n')
+  t.equal(run(), 'one')
+  t.equal(made('.kept').length, 1)
+  t.equal(run(), 'one', 'from what is kept')
+  for (const from of ['anew', 'from what is kept']) {
+    writeFileSync(at('said.ts'), 'export type Said = string\n\nthrow new Error(\'in vain\')\n')
+    t.throws(run, { message: new RegExp(`in vain\\n +at .*${at('said.ts')}:3:7`) }, `${from}: the source`)
+  }
+})
+
+t.test('a package lies inside, a binding and what is not there outside', async t => {
+  const { at, run, made } = newHouse(t)
+  for (const name of ['pg', 'bound']) {
+    mkdirSync(at(`node_modules/${name}`))
+    writeFileSync(at(`node_modules/${name}/package.json`), '{}')
+    writeFileSync(at(`node_modules/${name}/index.js`),
+      'module.exports = { where: __filename, os: typeof require(\'os\').EOL }')
+  }
+  writeFileSync(at('main.ts'), 'import pg from \'pg\'\nimport bound from \'bound\'\n' +
+    'const nowhere = await import(\'openid-client\').catch(error => error.code)\n' +
+    'console.log(pg.where, pg.os, bound.where, nowhere)\n')
+  const [inside, outside] = [at('node_modules/pg/index.js'), at('node_modules/bound/index.js')]
+  t.equal(run(), `${inside} string ${outside} MODULE_NOT_FOUND`)
+  t.equal(run(), `${inside} string ${outside} MODULE_NOT_FOUND`)
+  const [program] = made()
+  const text = readFileSync(at(`node_modules/.citizen-card/programs/${program}`), 'utf8')
+  t.match(text, /module\.exports = \{ where/, 'once')
+  appendFileSync(at('node_modules/pg/index.js'), '\n')
+  run()
+  t.equal(made().length, 2, 'and decides with the sources')
 })
 
 t.test('where nothing may be written it starts all the same, and makes nothing to throw away', async t => {

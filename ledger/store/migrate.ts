@@ -26,7 +26,8 @@ export async function migrate (
 ): Promise<string[]> {
   const names = readdirSync(folder).filter(name => name.endsWith('.sql') && name <= `${upTo}~`).sort()
   const applied: string[] = []
-  for (const name of names) {
+  const done = await namesOf(db)
+  for (const name of names.filter(one => !done.has(one))) {
     const isNew = await patiently(() => inTransaction(db, tx => applyOnce(tx, name)))
     if (isNew) applied.push(name)
   }
@@ -36,6 +37,15 @@ export async function migrate (
     if (applied.length > 0 || !await isGranted(tx)) await grantServing(tx)
   }))
   return applied
+}
+
+/** What is applied already: one question instead of a transaction each. */
+async function namesOf (db: Db): Promise<ReadonlySet<string>> {
+  const { rows: [there] } = await db.query<{ there: boolean }>(
+    'select to_regclass(\'migration\') is not null as there')
+  if (there?.there !== true) return new Set()
+  const { rows } = await db.query<{ name: string }>('select name from migration')
+  return new Set(rows.map(({ name }) => name))
 }
 
 async function applyOnce (tx: Tx, name: string): Promise<boolean> {
