@@ -57,6 +57,9 @@ const document = ({ KIND: kind, NUMBER: number }: Said) => ({ kind, number })
 const get = (path: string): Call => ({ method: 'GET', path })
 const post = (path: string, json: object = {}): Call => ({ method: 'POST', path, json })
 
+const ofValue = (said: Said, kind: 'residual' | 'residual_return'): Call =>
+  post('/v1/proposals', { kind, body: { card: card(said['CARD']) }, reason: said['WHY'] })
+
 export const commands: Readonly<Record<string, Command>> = {
   person: {
     says: 'enter a person who shows a document', words: ['KIND', 'NUMBER', 'NAME…'],
@@ -157,6 +160,19 @@ export const commands: Readonly<Record<string, Command>> = {
     call: said => ({ method: 'POST', path: ofCard(said, 'fetched') })
   },
   'found-cards': { says: 'cards that nobody fetched', words: [], call: () => get('/v1/found-cards') },
+  'forgotten-cards': {
+    says: 'cards that nobody has used for long, and what became income of them', words: [],
+    call: () => get('/v1/forgotten-cards')
+  },
+  'take-value': {
+    says: 'propose that what is left on a forgotten card becomes income; two people approve',
+    words: ['CARD', 'WHY…'],
+    call: said => ofValue(said, 'residual')
+  },
+  'return-value': {
+    says: 'its holder is back: propose that all of it is on the card again', words: ['CARD', 'WHY…'],
+    call: said => ofValue(said, 'residual_return')
+  },
   order: {
     says: 'the chip obeys at its next reader: unblock_pin, block_application …',
     words: ['CARD', 'ORDER', 'WHY…'],

@@ -1,5 +1,6 @@
 // The JSON of what ends a card's life at a counter: another card takes its place, or it is given back and
-// what is on it is paid out; and of cards that somebody found. It refuses to know the rules.
+// what is on it is paid out; of cards that somebody found, and of forgotten ones. It
+// refuses to know the rules.
 import { Type, type Static } from 'typebox'
 import { Fen, Instant, LocalDate } from './api.ts'
 import { CardStateName } from './card-life.ts'
@@ -94,3 +95,17 @@ export const FoundCardView = Type.Object({
   holder: orNull(Type.String({ description: 'token of whom to tell' })), fetchedAt: orNull(Instant)
 }, { ...closed, $id: 'FoundCardView' })
 export type FoundCardView = Static<typeof FoundCardView>
+
+/* ---- it is forgotten ---- */
+
+export const ForgottenCardView = Type.Object({
+  card: CardRef,
+  type: Type.String(),
+  lastUse: { ...LocalDate, description: 'of the chip or a phone; else the day when the card joined' } as
+    typeof LocalDate,
+  valueFen: { ...Fen, description: 'what the ledger owes on the chip' } as typeof Fen,
+  takenFen: { ...Fen, description: 'became income (proposal `residual`) and was not given back' } as
+    typeof Fen,
+  usedSince: Type.Boolean({ description: 'its holder is back: a proposal `residual_return` is due' })
+}, { ...closed, $id: 'ForgottenCardView' })
+export type ForgottenCardView = Static<typeof ForgottenCardView>

@@ -17,7 +17,7 @@ const doors = await startDoors()
 t.teardown(() => doors.stop())
 
 type Json = Record<string, unknown>
-type Who = keyof typeof machines | 'clerk' | 'hotline' | 'approver-1' | 'settler' | 'shop'
+type Who = keyof typeof machines | 'clerk' | 'hotline' | 'approver-1' | 'approver-2' | 'settler' | 'shop'
 /** Answers so far, by the deed. */
 type Said = Readonly<Record<string, Json>>
 type Asking = { readonly who: Who, readonly path: string, readonly json?: object }
@@ -68,6 +68,10 @@ const whole = (ask: Ask, name = '') => [name, ask] as const
 const holderIn = (said: Said): unknown => said['a person is entered']?.['holder']
 const person = { document: { kind: 'passport', number: 'E1234567' }, name: 'Li Na', phone: '13900000000' }
 const atTill = { outlet: 'SHP', undamaged: true, reason: 'moves away' }
+const proposal = (kind: string): Asking => ({
+  who: 'clerk', path: '/v1/proposals', json: { kind, reason: 'years without use', body: { card: cardOf(13) } }
+})
+const decisionsOn = (name: string) => (said: Said): string => `/v1/proposals/${said[name]?.['id']}/decisions`
 const made = { issuer: '02313750FFFFFFFF', serial: '03104990600000000901', issue: 1 }
 const close = (place: string, more: object = {}): Deed => ({
   place, day: 1, partly: true, ask: () => ({ who: 'settler', path: `/v1/days/${D}/close` }), ...more
@@ -161,6 +165,16 @@ const deeds: Readonly<Record<string, Deed>> = {
       who: 'gateway', path: '/v1/issuing/outcomes', json: { batch: 'B-1', card: made, outcome: 'issued' }
     })
   },
+  'what is left on a forgotten card is income': {
+    ...keyed('approver-2', decisionsOn('forgotten'), { approves: true }),
+    first: [
+      whole(() => proposal('residual'), 'forgotten'),
+      whole(said => ({ who: 'approver-1', path: decisionsOn('forgotten')(said), json: { approves: true } }))]
+  },
+  'its holder is back': {
+    ...keyed('approver-1', decisionsOn('back'), { approves: true }),
+    first: [whole(() => proposal('residual_return'), 'back')]
+  },
   'an oral report lapses': close('lapsed'),
   'the value follows': close('value-moved', { goesOn: true }),
   'an unreadable card is paid': {
@@ -174,10 +188,11 @@ const registry = smallCity([
   ...[0, 1, 2, 3, 5, 6].map(number => card(number, named)), card(4),
   ...[7, 8, 9].map(number => card(number, { type: 'social-security' })),
   ...[10, 11].map(number => card(number, { type: 'named', ...blank })),
-  card(12, { type: 'social-security', ...blank })], {
+  card(12, { type: 'social-security', ...blank }), card(13, named)], {
   policies: {
     oralLossDays: 1, replacementWaitDays: 1, unreadableReturnDays: 1, replacementFeeFen: 1_000,
-    lossHolderHours: 0, ownOutlets: ['SHP'], topUpStepFen: 1_000
+    lossHolderHours: 0, ownOutlets: ['SHP'], topUpStepFen: 1_000,
+    residualRecognition: true, residualAfterDays: 365
   }
 })
 
@@ -199,6 +214,10 @@ type Run = {
 async function openRun (): Promise<Run> {
   const door = await doors.open(clocks[0])
   await door.ok('registrar', 'PUT', '/v1/registry', registry)
+  // Forgotten for years: no ledger was there that its holder could have met.
+  await door.db.query(
+    "update card set opened_at = '2020-01-01T12:00:00+08:00' where serial = decode($1, 'hex')",
+    [cardOf(13).serial])
   const machine = ([kind, id]: [string, string]) => [kind, `${id}.${secretOf(id)}`]
   const tokens = Object.fromEntries(Object.entries(machines).map(machine)) as Run['tokens']
   tokens.shop = await clientOf(door, 'SHP', 'agent')
@@ -212,7 +231,7 @@ async function openRun (): Promise<Run> {
 /** Past the ledger that dies, once a day. */
 async function signIn ({ door, tokens }: Run, day: 0 | 1): Promise<void> {
   door.clock.set(Date.parse(clocks[day]))
-  for (const name of ['clerk', 'hotline', 'approver-1', 'settler'] as const) {
+  for (const name of ['clerk', 'hotline', 'approver-1', 'approver-2', 'settler'] as const) {
     tokens[name] = (await door.signIn(name, password)).json.token
   }
 }

@@ -316,7 +316,7 @@ function startDesk (city: City, batch: string, killAt?: string): Desk {
   const path = join(city.dir, 'desk.json')
   writeFileSync(path, JSON.stringify({
     ledger: { url: city.door.url, token: `GW1.${secretOf('GW1')}` }, dir: join(city.dir, 'issuing'),
-    pcsc: { socket: city.farm.socket }, reader: 'DESK 00 00'
+    pcsc: { socket: city.farm.socket }, readers: ['DESK 00 00']
   }))
   const { command, args } = nodeCommand('gateway/issuing/main.ts', [path, batch])
   const killed = killAt === undefined ? {} : { CITIZEN_CARD_KILL_AT: killAt }

@@ -653,7 +653,8 @@ t.test('every route answers as described', async t => {
   // What follows is held to that by tests of its own, each to the end of its file.
   const own = new RegExp('/v1/(' + [
     'terminals', 'components', 'library', 'clinic', 'card-orders', 'card-applications', 'issuing', 'holders',
-    'found-cards', 'services', 'treasury', 'statistics', 'days/{date}/archive', 'session/(oidc|ways)',
+    'found-cards', 'forgotten-cards', 'services', 'treasury', 'statistics', 'days/{date}/archive',
+    'session/(oidc|ways)',
     'codes', 'code-keys', 'code-uses', 'my', 'cases', 'supervision', 'social-security',
     'cards/{card}/(life|moves|holder|look-up|replacement|return|found|fetched|phones|codes)'
   ].join('|') + ')\\b')

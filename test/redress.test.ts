@@ -269,11 +269,22 @@ t.test('forgotten value becomes income only where the city says so, and comes ba
   const door = await sold()
   const ask = asking(door)
   const proposal = { kind: 'residual', body: { card: cardOf(0) }, reason }
+  const forgotten = async () => (await door.ok('settler', 'GET', '/v1/forgotten-cards')).items
   t.equal(await ask('clerk', 'POST', '/v1/proposals', proposal), 'conditions_not_met', 'off by default')
+  t.strictSame(await forgotten(), [], 'used today')
   await door.db.query("insert into policy values ('residualRecognition', 'true')")
   await door.db.query("update policy set value = '77' where name = 'registry_version'")
   t.equal(await ask('clerk', 'POST', '/v1/proposals', proposal), 'too_early')
-  door.clock.set(at('2029-03-02'))
+  door.clock.set(at('2029-02-28'))
+  t.equal(await ask('clerk', 'POST', '/v1/proposals', proposal), 'too_early', 'a day is missing')
+  t.strictSame(await forgotten(), [])
+  door.clock.set(at('2029-03-01'))
+  const named = { card: cardOf(0), lastUse: '2026-03-02', valueFen: 5_000, takenFen: 0, usedSince: false }
+  t.match((await forgotten()).find((one: typeof named) => one.card.serial === cardOf(0).serial), named)
+  const first = await door.ok('settler', 'GET', '/v1/forgotten-cards?limit=1')
+  const rest = await door.ok('settler', 'GET', `/v1/forgotten-cards?after=${first.next}`)
+  t.strictSame([...first.items, ...rest.items], await forgotten(), 'page by page')
+  t.strictSame(await balances(door, 'commerce/breakage', 'commerce/purse'), [0, 10_000], 'nothing moved')
   const { id } = await door.ok('clerk', 'POST', '/v1/proposals', proposal)
   for (const [who, state] of [['approver-1', 'pending'], ['approver-2', 'done']] as const) {
     t.equal(await ask(who, 'POST', `/v1/proposals/${id}/decisions`, approves), state)
@@ -283,9 +294,16 @@ t.test('forgotten value becomes income only where the city says so, and comes ba
   t.strictSame((await door.ok('auditor', 'GET', '/v1/items?layer=E')).items, [], 'the chip holds it still')
   await verified(t, door)
   t.equal(await ask('clerk', 'POST', '/v1/proposals', proposal), 'conditions_not_met', 'nothing is left')
+  door.clock.set(at('2029-03-02'))
+  await deliver(door, 'years-later', [debit(0, 2, 'B1', {
+    dateTime: '20290302083000', amountFen: 100, balanceBeforeFen: 5_000
+  })])
+  t.match((await forgotten()).at(-1), { card: cardOf(0), valueFen: -100, takenFen: 5_000, usedSince: true })
   const back = await door.ok('clerk', 'POST', '/v1/proposals', { ...proposal, kind: 'residual_return' })
   t.equal(await ask('approver-1', 'POST', `/v1/proposals/${back.id}/decisions`, approves), 'done')
-  t.strictSame(await balances(door, 'commerce/breakage', 'commerce/purse'), [0, 10_000])
+  t.strictSame(await balances(door, 'commerce/breakage', 'commerce/purse'), [0, 9_900])
+  t.equal(await ask('clerk', 'POST', '/v1/proposals', { ...proposal, kind: 'residual_return' }),
+    'conditions_not_met', 'once')
   await verified(t, door)
   await door.close()
 })

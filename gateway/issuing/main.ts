@@ -30,7 +30,8 @@ async function main ([path, batch]: readonly string[]): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { ending.abort() })
   try {
     const report = await runIssuing({
-      batch, http, files: directoryLayer(dir), reader: readers.of().reader(config.reader), clock: systemClock,
+      batch, http, files: directoryLayer(dir), clock: systemClock,
+      readers: config.readers.map(name => readers.of().reader(name)),
       deadlineMs: config.transmitDeadlineMs ?? 5_000, log, onChip: say, over: ending.signal, ...chance
     })
     process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)

@@ -24,7 +24,10 @@ export const DeskConfig = Type.Object({
     minLength: 1, description: 'what became of each card of a batch, on a disk that flushes'
   }),
   pcsc: Type.Optional(PcscConfig),
-  reader: Type.String({ minLength: 1, maxLength: 128, description: 'PC/SC name, such as ISSUE 00 00' }),
+  readers: Type.Array(Type.String({ minLength: 1, maxLength: 128 }), {
+    minItems: 1, maxItems: 14, uniqueItems: true,
+    description: 'PC/SC names, such as ISSUE 00 00; each takes one chip after the other'
+  }),
   transmitDeadlineMs: Type.Optional(Type.Integer({ minimum: 50, maximum: 60_000, description: '5000' }))
 }, { additionalProperties: false, $id: 'DeskConfig' })
 export type DeskConfig = Static<typeof DeskConfig>
@@ -33,7 +36,7 @@ export type IssuingRun = {
   readonly batch: string
   readonly http: HttpClient
   readonly files: FileLayer
-  readonly reader: Reader
+  readonly readers: readonly Reader[]
   readonly deadlineMs: number
   readonly clock: Clock
   readonly nowMs: () => number
@@ -49,7 +52,7 @@ const limits = { tellMs: 10_000, retryMs: 100, backoffMs: 250, backoffMaxMs: 15_
 
 /** Resolves when every card has its end and the ledger knows of it, or it is over. */
 export async function runIssuing (run: IssuingRun): Promise<BatchReport> {
-  const { http, files, clock, nowMs, log, reader, deadlineMs } = run
+  const { http, files, clock, nowMs, log, readers, deadlineMs } = run
   const cards = await cardsOfBatch(http, run.batch)
   const batch = await openBatch({ batch: run.batch, cards, files, clock })
   const telling = keepTelling({
@@ -57,7 +60,7 @@ export async function runIssuing (run: IssuingRun): Promise<BatchReport> {
     waiting: () => batch.untold() === null ? 0 : 1,
     tell: (one, over) => tell(run, batch, one, over), ...limits, random: run.random, log
   })
-  const desk = openIssuingDesk({
+  const desks = readers.map(reader => openIssuingDesk({
     reader,
     run: { batch, sign: ledgerSigner({ http, nowMs, batch: run.batch }) },
     deadlineMs,
@@ -66,9 +69,9 @@ export async function runIssuing (run: IssuingRun): Promise<BatchReport> {
       run.onChip(result)
       telling.wake()
     }
-  })
+  }))
   while (!run.over.aborted && !isDone(batch)) await delay(limits.lookMs)
-  await desk.close()
+  await Promise.all(desks.map(desk => desk.close()))
   await telling.stop()
   const report = batch.report()
   await batch.close()

@@ -1,7 +1,8 @@
 // Value on cards that nobody has used for years: it may become income where the city's policy says so, never
 // by one person, and comes back when its holder does.
 import { Type } from 'typebox'
-import { addDays, localDate } from '../../runtime/instants.ts'
+import { addDays, localDate, startOfDate } from '../../runtime/instants.ts'
+import type { ForgottenCardView } from '../../schemas/card-return.ts'
 import { cardKey, CardRef, bucketOf } from '../../schemas/record.ts'
 import type { TransferCode } from '../core/chart.ts'
 import type { Ledger } from '../ledger.ts'
@@ -14,7 +15,9 @@ import type { Tx } from '../store/db.ts'
 import { lockPurses, openDate, type PurseRow } from '../store/lock.ts'
 import { postBatch } from '../store/post.ts'
 import { accountId } from '../store/registry.ts'
-import { findResiduals, insertResidual, lastUse, returnResiduals } from '../store/residual.ts'
+import {
+  findResiduals, forgottenCards, insertResidual, lastUse, returnResiduals, type ForgottenRow
+} from '../store/residual.ts'
 
 type Body = { readonly card: CardRef }
 const shared = {
@@ -60,6 +63,28 @@ export const residualReturnKind: ProposalKind = {
     return { amountFen: Number(takenFen) }
   }
 }
+
+/**
+ * Cards that nobody has used for `residualAfterDays`, and those whose value was taken; whether the policy
+ * lets value be taken or not. Looking moves nothing.
+ */
+export async function listForgotten (
+  ledger: Pick<Ledger, 'db' | 'clock' | 'registry'>, after: string | undefined, limit: number
+): Promise<readonly ForgottenRow[]> {
+  const { policies } = await ledger.registry()
+  const [bucket = '-1', cardId = '0'] = after?.split('-') ?? []
+  const before = startOfDate(addDays(localDate(ledger.clock.now()), 1 - policies.residualAfterDays))
+  return await forgottenCards(ledger.db, {
+    before, after: { bucket: Number(bucket), cardId: BigInt(cardId) }, limit
+  })
+}
+
+export const shownForgotten = (
+  { card, type, usedAtMs, shadowFen, takenFen, takenAtMs }: ForgottenRow
+): ForgottenCardView => ({
+  card, type, lastUse: localDate(usedAtMs), valueFen: Number(shadowFen), takenFen: Number(takenFen),
+  usedSince: takenAtMs !== null && usedAtMs > takenAtMs
+})
 
 async function forgotten (tx: Tx, ledger: Ledger, card: CardRef): Promise<{ purse: PurseRow, used: string }> {
   const { policies } = await ledger.registry()

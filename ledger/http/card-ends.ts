@@ -1,17 +1,19 @@
 // The doors to what ends a card's life at a counter: another in its place, given back, found.
 import { Type } from 'typebox'
 import {
-  CardReturn, CardReturnView, FoundCard, FoundCardView, Replacement, ReplacementView, ReturnPayment
+  CardReturn, CardReturnView, ForgottenCardView, FoundCard, FoundCardView, Replacement,
+  ReplacementView, ReturnPayment
 } from '../../schemas/card-return.ts'
 import { handOutFound, shownFound, takeFound } from '../cards/found.ts'
 import { payReturn, returnCard, viewReturn } from '../cards/give-back.ts'
+import { listForgotten, shownForgotten } from '../cards/residual.ts'
 import { replaceCard, viewReplacement } from '../cards/replace.ts'
 import type { Ledger } from '../ledger.ts'
 import { listFound } from '../store/card-ends.ts'
 import type { App } from './app.ts'
 import { callerIn, memberOf, type Capacity } from './auth.ts'
 import { ledgerIn } from './once.ts'
-import { page, pageLimit, pageOf, pagingBack } from './page.ts'
+import { page, pageLimit, pageOf, paging, pagingBack } from './page.ts'
 import { cardOf } from './views.ts'
 
 const closed = { additionalProperties: false } as const
@@ -75,5 +77,17 @@ export const cardEndRoutes = (ledger: Ledger) => async (app: App): Promise<void>
     const limit = pageLimit(said)
     const rows = await listFound(ledger.db, { before: before === undefined ? null : BigInt(before), limit })
     return page(rows, limit, shownFound, ({ foundNo }) => foundNo)
+  })
+
+  app.get('/v1/forgotten-cards', {
+    config: { allow: ['clerk', 'settler', 'approver', 'auditor'] },
+    schema: {
+      querystring: Type.Object({ ...paging('^\\d{1,3}-\\d{1,15}$') }, closed),
+      response: { 200: pageOf(ForgottenCardView) }
+    }
+  }, async ({ query: { after, limit: said } }) => {
+    const limit = pageLimit(said)
+    const rows = await listForgotten(ledger, after, limit)
+    return page(rows, limit, shownForgotten, ({ bucket, cardId }) => `${bucket}-${cardId}`)
   })
 }

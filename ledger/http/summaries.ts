@@ -45,6 +45,7 @@ export const summaries: Readonly<Record<string, string>> = {
   'POST /v1/cards/:card/return/payment': 'Pay for a card that could not be read, once its days are over',
   'POST /v1/cards/:card/found': 'Write down that somebody found a card and where it lies',
   'POST /v1/cards/:card/fetched': 'Hand a found card to whoever lost it',
+  'GET /v1/forgotten-cards': 'Cards that nobody has used for long, and what was taken of them',
   'GET /v1/found-cards': 'Found cards that wait for whoever lost them',
   'POST /v1/social-security/cards/:card/messages':
     'The registry of social-security cards says something of a card',

@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util'
 import { stringify } from 'yaml'
 import { nodeCommand } from '../../runtime/supervise.ts'
 import { showYuan } from '../scenario/values.ts'
-import { type Lives, planLives } from './plan.ts'
+import { cardsMax, type Lives, planLives } from './plan.ts'
 
 const help = `cards: lives of cards, from the desk that makes them to the counter that takes them back
 
@@ -23,7 +23,7 @@ Then each card, each return, each account must be what was added up beforehand, 
 look at every fen. 1 where anything is not.
 
 Options:
-  --cards N    how many; 100, up to 240
+  --cards N    how many; 100, up to ${cardsMax}
   --seed S     the same lives again; 1
   --keep FILE  writes the scenario there
 
@@ -47,7 +47,9 @@ async function main (args: readonly string[]): Promise<number> {
     if (/^\d{1,9}$/.test(text) && Number(text) >= 1 && Number(text) <= most) return Number(text)
     throw new RangeError(`--${name} ${text}: a whole number from 1 to ${most} is wanted`)
   }
-  const options = { cards: whole('cards', values.cards, 240), seed: whole('seed', values.seed, 999_999_999) }
+  const options = {
+    cards: whole('cards', values.cards, cardsMax), seed: whole('seed', values.seed, 999_999_999)
+  }
   const dir = mkdtempSync(join(tmpdir(), 'cc-lives-'))
   try {
     const fixtures = ['fixtures.yaml', 'fares.yaml'].map(name =>

@@ -47,8 +47,14 @@ export type Lives = {
   }
 }
 
+/** More would not fit into the opening hours of a counter, a minute for each deed. */
+export const cardsMax = 240
+/** Held at once: as many as there are readers for, with a pair left for the issuing desk. */
+const lanes = { rides: ['BUS-1', 'BUS-2', 'BUS-3', 'BUS-4'], loads: ['KIO-1', 'KIO-2'] } as const
+
 /** `fixtures`: the files of the city, as paths from the scenario. */
 export function planLives ({ cards, seed }: LivesOptions, fixtures: readonly string[]): Lives {
+  if (cards > cardsMax) throw new RangeError(`${cards} cards: ${cardsMax} at most`)
   const lives = Array.from({ length: cards }, (_, place) =>
     drawLife(createRandom(`lives ${seed}/${place}`), place + 1))
   const ends = lives.map(endOf)
@@ -148,13 +154,16 @@ function scenarioOf (
   const seconds = lives.filter(hasNext)
   const of = (...wanted: readonly Fate[]) => lives.filter(({ fate }) => wanted.includes(fate))
   const clock = clockOf()
-  const ride = (card: string, more: object = {}): Step =>
-    ({ at: clock.next(), tap: { card, lane: 'BUS-1', ...more } })
   const byBank = lives.filter(life => life.isByBank)
-  const top = (card: string, more: object): Step =>
-    ({ at: clock.next(), load: { card, lane: 'KIO-1', ...more } })
-  /** A card whose load was torn is held to the reader once more. */
-  const again = (card: string): Step => ({ at: clock.next(), tap: { card, lane: 'KIO-1' } })
+  const cardsOf = (some: readonly Life[]): string[] => some.map(({ card }) => card)
+  const nextOf = (some: readonly Life[]): string[] => some.map(({ next }) => next)
+  const ride = (cards: readonly string[], torn: object = {}): Step[] =>
+    cards.length === 0 ? [] : [{ at: clock.next(), taps: { cards, lanes: lanes.rides, torn } }]
+  const top = (pending: readonly string[], cash: object = {}, torn: object = {}): Step[] =>
+    pending.length + Object.keys(cash).length === 0
+      ? []
+      : [{ at: clock.next(), loads: { cash, pending, lanes: lanes.loads, torn } }]
+  const tornRides = lives.filter(({ torn }) => torn !== null)
   const replace = (life: Life, more: object): Step =>
     ({ at: clock.next(), replace_card: { card: life.card, to: life.next, ...more } })
   const move = ({ card }: Life, move: string, by: string): Step => ({ move_card: { card, move, by } })
@@ -168,15 +177,16 @@ function scenarioOf (
         ...made(lives, clock.next()),
         ...named.map(({ person, card }) => ({ issue_to: { person, card } })),
         ...byBank.length === 0 ? [] : paidByBank(byBank, clock.next()),
-        ...lives.flatMap(({ card, cashFen, isByBank, tornLoad }) => {
-          const first = isByBank ? { pending: true } : { amount: showYuan(cashFen) }
-          if (tornLoad === null) return [top(card, first)]
-          return [top(card, { ...first, torn: tornLoad }), again(card)]
-        }),
-        ...lives.flatMap(({ card, torn }) => torn === null ? [] : [ride(card, { torn }), ride(card)]),
-        ...[1, 2, 3].flatMap(nth => lives
-          .filter(({ rides, torn }) => rides >= nth && (nth > 1 || torn === null))
-          .map(({ card }) => ride(card)))]
+        ...top(
+          cardsOf(byBank),
+          Object.fromEntries(lives.filter(life => !life.isByBank)
+            .map(({ card, cashFen }) => [card, showYuan(cashFen)])),
+          Object.fromEntries(lives.flatMap(({ card, tornLoad }) =>
+            tornLoad === null ? [] : [[card, tornLoad]]))),
+        ...ride(cardsOf(tornRides), Object.fromEntries(tornRides.map(({ card, torn }) => [card, torn]))),
+        ...ride(cardsOf(tornRides)),
+        ...[1, 2, 3].flatMap(nth => ride(cardsOf(lives.filter(({ rides, torn }) =>
+          rides >= nth && (nth > 1 || torn === null)))))]
     },
     {
       act: 'broken, lost, given back',
@@ -191,15 +201,16 @@ function scenarioOf (
       act: 'the next day: found again, or not; what was broken works again',
       when: [
         { at: clock.next(), fetch_blacklist: { terminal: 'BUS-1', as: 'list' } },
-        ...of('found').flatMap(life => [move(life, 'lift_oral', 'clerk'), ride(life.card)]),
+        ...of('found').map(life => move(life, 'lift_oral', 'clerk')),
+        ...ride(cardsOf(of('found'))),
         ...of('lost').flatMap(life => [move(life, 'report_loss', 'clerk'), replace(life, { why: 'lost' })]),
-        ...of('broken', 'unreadable').flatMap(({ next }) => [top(next, { pending: true }), ride(next)]),
+        ...top(nextOf(of('broken', 'unreadable'))), ...ride(nextOf(of('broken', 'unreadable'))),
         close('D+1')]
     },
     {
       act: 'the day after: the value of lost cards is there',
       when: [
-        ...of('lost').flatMap(({ next }) => [top(next, { pending: true }), ride(next)]),
+        ...top(nextOf(of('lost'))), ...ride(nextOf(of('lost'))),
         ...seconds.filter(life => life.isReturnedLater).map(life => back(life, life.next)),
         close('D+2')],
       then: whatMustBe(lives, ends)
@@ -210,12 +221,17 @@ function scenarioOf (
       policies: { replacement_wait_days: 1 },
       bank_accounts: ['ISS'],
       parties: { KIO: { kind: 'agent', name: 'Kiosks', zh: '报亭' } },
-      terminals: { 'KIO-1': { operator: 'KIO' } },
+      terminals: {
+        'BUS-3': { operator: 'BUS' }, 'BUS-4': { operator: 'BUS' },
+        ...Object.fromEntries(lanes.loads.map(lane => [lane, { operator: 'KIO' }]))
+      },
       cards: Object.fromEntries([
         ...lives.map(({ card, type }) => [card, { type, profile, blank: true }]),
         ...seconds.map(({ next, type }) => [next, { type, profile, blank: true }])]),
       holders: Object.fromEntries(named.map(({ person }) => [person, []])),
-      lanes: { 'BUS-1': { cards: 't-union', line: '1' }, 'KIO-1': { mode: 'load', cards: 't-union' } }
+      lanes: Object.fromEntries([
+        ...lanes.rides.map(lane => [lane, { cards: profile, line: '1' }] as const),
+        ...lanes.loads.map(lane => [lane, { mode: 'load', cards: profile }] as const)])
     },
     acts
   }

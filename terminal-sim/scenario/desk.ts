@@ -37,19 +37,27 @@ export function specOf (card: CardDescription): IssuedCard {
   return { profile, suite, keyVersion, algorithm: chip.algorithm, files, pin: false }
 }
 
-export type Desk = { readonly farm: Farm, readonly socket: string, readonly reader: string }
+export type Desk = {
+  readonly farm: Farm, readonly socket: string, readonly readers: readonly string[]
+  /** By reader, on a clock that only runs forward. */
+  readonly emptySinceMs: Map<string, number>
+}
 /** What happens to a chip while it is written: `torn` at this WRITE KEY, from 1; or it takes no key. */
 export type Mishap = { readonly torn: number } | 'refuses keys'
 
-/** The chip lies on the desk until `said` tells what was said of it. */
+/** The chip lies on that reader of the desk which is empty for longest, until `said` tells what was said. */
 export async function present (
-  { farm, reader }: Desk, chip: string, said: () => Promise<string>, mishap?: Mishap
+  { farm, readers, emptySinceMs }: Desk, chip: string, said: () => Promise<string>, mishap?: Mishap
 ): Promise<string> {
+  const sinceMs = (reader: string): number => emptySinceMs.get(reader) ?? -Infinity
+  const [reader = ''] = readers.toSorted((one, other) => sinceMs(one) < sinceMs(other) ? -1 : 1)
+  const restMs = sinceMs(reader) + noticedMs - performance.now()
+  if (restMs > 0) await delay(restMs)
   if (mishap !== undefined) await farm.arm({ chip, fault: faultOf(mishap) })
   await farm.insert({ chip, reader })
   const line = await said()
   if ((await farm.occupants({}))[reader] === chip) await farm.remove({ reader })
-  await delay(noticedMs)
+  emptySinceMs.set(reader, performance.now())
   return line
 }
 

@@ -15,8 +15,8 @@ const granting = ['before-load-commit', 'after-load-commit'] as const
 const keyed = ['before-keyed-commit', 'after-keyed-commit'] as const
 
 const passedBy: Partial<Record<WhenName, readonly string[]>> = {
-  deliver: taking, upload: taking, load: granting, close_day: closing, approve_day: approving,
-  instruct_day: instructing,
+  deliver: taking, upload: taking, load: granting, loads: granting, close_day: closing,
+  approve_day: approving, instruct_day: instructing,
   propose: keyed, decide: keyed, refund: keyed, dispute: keyed, answer_dispute: keyed, decide_dispute: keyed,
   escalate_dispute: keyed, issue_to: keyed, move_card: keyed, replace_card: keyed, return_card: keyed,
   pay_return: keyed, find_card: keyed,

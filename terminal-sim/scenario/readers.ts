@@ -37,7 +37,7 @@ export type Readers = {
   tap (lane: string, card: string, how: TapHow): Promise<TapView>
   /** Value is asked for at the lane, then the card is held to it. */
   load (lane: string, card: string, how: LoadHow): Promise<TapView>
-  /** A reader that no lane has. */
+  /** At two readers that no lane has. */
   desk (): Desk
   /** The blank chip that is to become this card, and what it will be. */
   blank (card: string): Promise<{ chip: string, becomes: CardDescription }>
@@ -82,7 +82,8 @@ export const disturbances = ['signature wrong', 'ledger gone after grant'] as co
 export type Disturbed = typeof disturbances[number]
 export type Torn = keyof typeof tornMoments
 
-const pairs = ['LANE-1', 'LANE-2', 'LANE-3', 'LANE-4', 'LANE-5'] as const
+/** As many as one pcscd has readers for. */
+const pairs = ['LANE-1', 'LANE-2', 'LANE-3', 'LANE-4', 'LANE-5', 'LANE-6', 'LANE-7'] as const
 
 export function keepFarm (): FarmKeeper {
   let farm: Promise<Farm> | null = null
@@ -127,6 +128,7 @@ export async function layLanes (
     configs.push(laneConfig(lane, terminal, operator, number, one, pair))
   }
   const chips = new Map<string, string>()
+  const emptySinceMs = new Map<string, number>()
   return {
     configs,
     socket: farm.socket,
@@ -144,8 +146,8 @@ export async function layLanes (
       },
       desk: () => {
         const spare = farm.pairs[names.length]
-        if (spare === undefined) throw new StepError('an issuing desk', 'four lanes beside it, at most')
-        return { farm, socket: farm.socket, reader: spare.card }
+        if (spare === undefined) throw new StepError('an issuing desk', 'six lanes beside it, at most')
+        return { farm, socket: farm.socket, readers: [spare.card, spare.psam], emptySinceMs }
       },
       blank: async card => ({
         chip: await chipOf(world, farm, chips, mark, card), becomes: descriptionOf(world, card)
@@ -292,8 +294,23 @@ async function cutOnceGranted (edge: Edge, lane: string): Promise<void> {
   throw new Error(`no load was granted at ${lane}`)
 }
 
-const lastTap = async (edge: Edge): Promise<number> =>
-  (await edge.ask<TapView[]>('/v1/taps?limit=1000')).at(-1)?.seq ?? 0
+async function lastTap (edge: Edge): Promise<number> {
+  for (let last = 0; ;) {
+    const taps = await edge.ask<TapView[]>(`/v1/taps?after=${last}&limit=1000`)
+    last = taps.at(-1)?.seq ?? last
+    if (taps.length < 1_000) return last
+  }
+}
+
+/** What the gateway says at this lane behind what was seen; others may be at work at theirs. */
+async function nextTap (ask: Edge['ask'], lane: string, seen: number): Promise<TapView | undefined> {
+  for (let after = seen; ;) {
+    const taps = await ask<TapView[]>(`/v1/taps?after=${after}&wait=${tapWaitMs}`)
+    const ours = taps.find(one => one.lane === lane)
+    if (ours !== undefined || taps.length === 0) return ours
+    after = taps.at(-1)?.seq ?? after
+  }
+}
 
 /** Card in, the gateway's word, card out. A torn card is out already. */
 async function hold (place: Place, seen: number, torn: Torn | undefined, ask: Edge['ask']): Promise<TapView> {
@@ -303,7 +320,7 @@ async function hold (place: Place, seen: number, torn: Torn | undefined, ask: Ed
     await farm.arm({ chip, fault: { kind: 'tear', commit, command } })
   }
   await farm.insert({ chip, reader })
-  const [told] = await ask<TapView[]>(`/v1/taps?after=${seen}&wait=${tapWaitMs}`)
+  const told = await nextTap(ask, lane, seen)
   if ((await farm.occupants({}))[reader] === chip) await farm.remove({ reader })
   await farm.disarm({ chip })
   await empty(edge, lane)

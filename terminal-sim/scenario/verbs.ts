@@ -136,6 +136,8 @@ export const when = {
   release_hold: watch.releaseHold,
   tap: readers.tap,
   load: readers.load,
+  taps: readers.taps,
+  loads: readers.loads,
   bind_phone: phones.bindPhone,
   end_phone: phones.endPhone,
   show_code: phones.showCode,

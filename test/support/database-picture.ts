@@ -8,7 +8,7 @@ export type Picture = Readonly<Record<string, readonly string[]>>
 /** Numbers that a sequence gives: a transaction that died has used some up. Keys are drawn by chance. */
 const counted = new Set([
   'batch_id', 'journal_id', 'transfer_id', 'noted_in', 'corrects', 'order_id', 'delivery_no', 'load_id',
-  'original', 'last_batch', 'sealed_with'])
+  'original', 'last_batch', 'sealed_with', 'returned_by'])
 const kept = new Set(['card_id', 'party_id', 'terminal_id', 'staff_id', 'account_id', 'psam_id'])
 /** What runs by the clock of the machine: who is signed in, how far the seal and the watch have come. */
 const timed = new Set([

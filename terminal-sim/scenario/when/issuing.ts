@@ -47,7 +47,7 @@ Static<typeof Said>): Promise<void> {
   })
   const config = {
     ledger: { url: ledgerUrl(), token: access.tokens.gateway }, pcsc: { socket: desk.socket },
-    reader: desk.reader
+    readers: desk.readers
   }
   await world.stack.issue({ config, batch })
   const hold = async (chip: string, expected: string, mishap?: Mishap): Promise<void> => {
