@@ -56,13 +56,13 @@ export type Difference = { readonly what: string, readonly leftFen: bigint, read
  */
 export async function accountDifferences (tx: Tx | Db, date: string | null): Promise<Difference[]> {
   const { rows } = await tx.query<Difference>(`
-    with sides as (
-      select bucket, debit_account as account_id, clearing_date, amount_fen as debit_fen, 0 as credit_fen from
-        transfer
-      where $1::date is null or clearing_date = $1
+    with pairs as (
+      select bucket, debit_account, credit_account, clearing_date, sum(amount_fen) as fen from transfer
+      where $1::date is null or clearing_date = $1 group by 1, 2, 3, 4),
+    sides as (
+      select bucket, debit_account as account_id, clearing_date, fen as debit_fen, 0 as credit_fen from pairs
       union all
-      select bucket, credit_account, clearing_date, 0, amount_fen from transfer
-      where $1::date is null or clearing_date = $1),
+      select bucket, credit_account, clearing_date, 0, fen from pairs),
     booked as (
       select bucket, account_id, clearing_date, sum(debit_fen) as debit_fen, sum(credit_fen) as credit_fen
       from sides group by 1, 2, 3),

@@ -57,24 +57,32 @@ export type FileRow = {
   readonly count: number, readonly amountFen: bigint, readonly unreadable: number
 }
 
-/** Files of a date with what was booked of their lines, whatever the verdict, and in however many dates. */
+/**
+ * Files of a date with what was booked of their lines, whatever the verdict, and in however many dates. Lines
+ * are summed first: joined first, the server read all of them once for each file (16 files of 300,000 lines:
+ * 4 s, a fifth of a second so).
+ */
 export async function readFiles (tx: Tx, date: string): Promise<FileRow[]> {
   const { rows } = await tx.query<FileRow & { count: bigint, unreadable: bigint }>(`
     with last as (
       select coalesce(max(p.clearing_date), $1::date) as date
       from delivery d join delivery_part p on p.bucket = 0 and p.delivery_no = d.delivery_no
-      where d.bucket = 0 and d.kind = 'file' and d.clearing_date = $1)
-    select d.delivery_no as "deliveryNo", d.source as party, d.external_id as name, count(l.amount) as count,
-      coalesce(sum(l.amount_fen), 0)::bigint as "amountFen",
-      count(l.amount) filter (where l.amount_fen is null) as unreadable
-    from delivery d left join (
-      select delivery_no, 1 as amount, amount_fen from card_event
-      where clearing_date between $1 and (select date from last)
-      union all
-      select delivery_no, 1, amount_fen from evidence
-      where clearing_date between $1 and (select date from last) and kind <> ${evidenceKinds.completion}) l
-      using (delivery_no)
-    where d.bucket = 0 and d.kind = 'file' and d.clearing_date = $1 group by 1, 2, 3 order by 2, 3`, [date])
+      where d.bucket = 0 and d.kind = 'file' and d.clearing_date = $1),
+    booked as materialized (
+      select delivery_no, count(*) as count, sum(amount_fen)::bigint as fen,
+        count(*) filter (where amount_fen is null) as unreadable
+      from (
+        select delivery_no, amount_fen from card_event
+        where clearing_date between $1 and (select date from last)
+        union all
+        select delivery_no, amount_fen from evidence
+        where clearing_date between $1 and (select date from last) and kind <> ${evidenceKinds.completion}) l
+      group by 1)
+    select d.delivery_no as "deliveryNo", d.source as party, d.external_id as name,
+      coalesce(b.count, 0) as count, coalesce(b.fen, 0)::bigint as "amountFen",
+      coalesce(b.unreadable, 0) as unreadable
+    from delivery d left join booked b using (delivery_no)
+    where d.bucket = 0 and d.kind = 'file' and d.clearing_date = $1 order by 2, 3`, [date])
   return rows.map(row => ({ ...row, count: Number(row.count), unreadable: Number(row.unreadable) }))
 }
 
