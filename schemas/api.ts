@@ -227,7 +227,10 @@ export const Card = Type.Object({
    */
   soldBy: orNull(PartyCode),
   depositFen: Type.Integer({ minimum: 0 }),
-  branch: Type.Optional(Branch)
+  branch: Type.Optional(Branch),
+  validUntil: Type.Optional({
+    ...LocalDate, description: 'the last day on which terminals take its chip, as file 0015 says'
+  } as typeof LocalDate)
 }, { ...closed, $id: 'Card' })
 export type Card = Static<typeof Card>
 
@@ -322,7 +325,10 @@ export const Policies = Type.Object({
   caseYellowPoints: points('what a late case is worth in the score of its office; in time: 100, red: 0'),
   gradeExcellentFrom: points('the score from which on an office is excellent'),
   gradeGoodFrom: points('the score from which on an office is good'),
-  gradePassFrom: points('the score from which on an office has passed')
+  gradePassFrom: points('the score from which on an office has passed'),
+  cardExpiryNoticeDays: Type.Integer({
+    minimum: 0, maximum: 366, description: 'so long before its chip ends a resident is told'
+  })
 }, { ...closed, $id: 'Policies' })
 export type Policies = Static<typeof Policies>
 
@@ -373,7 +379,8 @@ export const defaultPolicies: Policies = {
   caseYellowPoints: 50,
   gradeExcellentFrom: 95,
   gradeGoodFrom: 85,
-  gradePassFrom: 60
+  gradePassFrom: 60,
+  cardExpiryNoticeDays: 60
 }
 
 export const Holiday = Type.Object({
@@ -544,6 +551,9 @@ export const CardDetail = Type.Object({
   ...CardView.properties,
   branch: orNull(Type.String({ description: 'null: every branch serves it' })),
   openedAt: Instant,
+  validUntil: orNull({
+    ...LocalDate, description: 'the last day on which terminals take its chip; null: not known'
+  } as typeof LocalDate),
   listedFor: orNull(Type.String({ description: 'why it is on the blacklist' })),
   pendingFen: { ...Fen, description: 'waits to be written to the chip at its next load' } as typeof Fen
 }, { ...closed, $id: 'CardDetail' })

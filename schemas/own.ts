@@ -22,12 +22,14 @@ export const OwnCard = Type.Object({
 }, { ...closed, $id: 'OwnCard' })
 export type OwnCard = Static<typeof OwnCard>
 
-export const noticeKinds = ['load_waiting', 'refund_granted', 'reported_lost', 'concession_ends'] as const
+export const noticeKinds = [
+  'load_waiting', 'refund_granted', 'reported_lost', 'concession_ends', 'card_expires', 'card_expired'
+] as const
 export const Notice = Type.Object({
   kind: literals(noticeKinds),
   card: CardRef,
   amountFen: orNull(Fen),
-  on: orNull({ ...LocalDate, description: 'granted on, or ends on' } as typeof LocalDate)
+  on: orNull({ ...LocalDate, description: 'granted on, ends on, or the last day' } as typeof LocalDate)
 }, { ...closed, $id: 'Notice' })
 export type Notice = Static<typeof Notice>
 
@@ -51,6 +53,9 @@ export const OwnCardView = Type.Object({
     waitingFen: fen('to be written at the next load'),
     onlineFen: Fen
   }, closed),
+  validUntil: orNull({
+    ...LocalDate, description: 'the last day on which terminals take the chip; null: not known'
+  } as typeof LocalDate),
   uses: Type.Array(Type.Object({
     at: Instant, counter: Type.Integer(), amountFen: Fen, words: Words
   }, closed), { description: 'the last thirty, the latest first' }),

@@ -12,6 +12,7 @@ import {
 import { markup } from './support/console-city.ts'
 import { type Door } from './support/ledger-http.ts'
 import { cardOf } from './support/posting.ts'
+import { card } from './support/small-city.ts'
 import { li, portalCity } from './support/portal-city.ts'
 import { asResident, phrase } from './support/residents.ts'
 
@@ -31,6 +32,44 @@ async function enterBy (door: Door, path = '/my/', password = phrase): Promise<W
   await window.page.getByRole('navigation').first().waitFor()
   return window
 }
+
+t.test('a card that ends soon, and one that has ended', { skip }, async t => {
+  const door = await opened()
+  const until = async (number: number, validUntil: string) => await door.ok('registrar', 'PUT',
+    '/v1/registry', { cards: [{ ...card(number, { type: 'named', balanceFen: 0 }), validUntil }] })
+  // Wednesday, 4 March 2026; sixty days later is 3 May.
+  await until(0, '2026-05-03')
+  await until(1, '2026-05-04')
+  await until(0, '2030-01-01')
+  const notices = async () => (await (await asResident(door, li)).ask('GET', '/v1/my')).json
+    .notices.filter(({ kind }: { kind: string }) => kind.startsWith('card_'))
+  t.match(await notices(), [{ kind: 'card_expires', card: cardOf(0), on: '2026-05-03' }], 'told once, kept')
+  t.equal((await notices()).length, 1)
+  t.match(await door.ok('clerk', 'GET', `/v1/cards/${cardKey(cardOf(1))}`), { validUntil: '2026-05-04' })
+  t.match(await door.ok('clerk', 'GET', `/v1/cards/${cardKey(cardOf(2))}`), { validUntil: null })
+  const window = await enterBy(door)
+  const { page } = window
+  await page.getByText(/^卡片有效期至 2026年5月3日.*，请在此前到网点换卡。/).waitFor()
+  await page.getByRole('link', { name: '卡片尾号 000000' }).click()
+  t.match(await page.locator('.facts').innerText(), /卡片有效期至\s+2026年5月3日/)
+  t.strictSame(window.complaints(), [])
+  await window.close()
+  const counter = await openWindow(browser, door, `/console${place}`)
+  await signIn(counter, 'clerk')
+  await counter.page.getByText('卡片有效期至').waitFor()
+  t.match(await counter.page.locator('.facts').innerText(), /卡片有效期至\s+2026年5月3日/)
+  await counter.close()
+
+  door.clock.set(Date.parse('2026-05-04T09:00:00+08:00'))
+  t.match(await notices(), [
+    { kind: 'card_expired', card: cardOf(0), on: '2026-05-03' },
+    { kind: 'card_expires', card: cardOf(1), on: '2026-05-04' }])
+  const later = await enterBy(door)
+  await later.page.getByRole('button', { name: 'English' }).click()
+  await later.page.getByText(/The card expired on .*2026.*: change it at a counter/).waitFor()
+  await later.close()
+  await door.close()
+})
 
 t.test('in with a code from a counter, another password, out', { skip }, async t => {
   const door = await opened()

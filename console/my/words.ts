@@ -20,12 +20,14 @@ const zh = {
     load_waiting: (yuan: string) => `有 ${yuan} 元待写入卡内，请到充值点写卡。`,
     refund_granted: (yuan: string, on: string) => `${on} 已退还 ${yuan} 元，下次写卡时到账。`,
     reported_lost: () => '该卡已挂失。',
-    concession_ends: (_yuan: string, on: string) => `优惠资格将于 ${on} 到期，请及时年审。`
+    concession_ends: (_yuan: string, on: string) => `优惠资格将于 ${on} 到期，请及时年审。`,
+    card_expires: (_yuan: string, on: string) => `卡片有效期至 ${on}，请在此前到网点换卡。`,
+    card_expired: (_yuan: string, on: string) => `卡片已于 ${on} 到期，请到网点换卡，余额可转入新卡。`
   },
   card: {
     one: (number: string) => `卡片尾号 ${number}`, state: '状态', balance: '卡内余额（元）', asOf: '截至最后一笔记录',
     notYet: '尚无记录', waiting: '待写卡', online: '联机账户', uses: '最近使用', money: '余额与使用', journeys: '行程',
-    services: '就医·图书·年卡', sections: '卡片内容', back: '返回我的卡',
+    validUntil: '卡片有效期至', services: '就医·图书·年卡', sections: '卡片内容', back: '返回我的卡',
     report: '临时挂失', reportWhy: '立即停用该卡并通知所有终端。请在期限内到网点办理正式挂失，否则到期自动解除。',
     reported: '已挂失。', lift: '解除临时挂失', liftWhy: '卡片找回后解除挂失，终端更新名单后即可使用。', lifted: '已解除挂失。'
   },
@@ -89,13 +91,16 @@ const en: MyWords = {
     load_waiting: yuan => `${yuan} yuan wait to be written to the card: go to a place that loads cards.`,
     refund_granted: (yuan, on) => `${yuan} yuan were given back on ${on}; they come with the next load.`,
     reported_lost: () => 'This card is reported lost.',
-    concession_ends: (_yuan, on) => `The concession ends on ${on}: have it renewed in time.`
+    concession_ends: (_yuan, on) => `The concession ends on ${on}: have it renewed in time.`,
+    card_expires: (_yuan, on) => `The card is valid until ${on}: change it at a counter before.`,
+    card_expired: (_yuan, on) => `The card expired on ${on}: change it at a counter, value included.`
   },
   card: {
     one: number => `Card ending in ${number}`, state: 'State', balance: 'On the card (yuan)',
     asOf: 'as of the last record', notYet: 'no record yet', waiting: 'Waits to be written',
     online: 'Online account', uses: 'Last uses', money: 'Money and uses', journeys: 'Journeys',
-    services: 'Services', sections: 'Sections of the card', back: 'Back to my cards',
+    validUntil: 'Valid until', services: 'Services', sections: 'Sections of the card',
+    back: 'Back to my cards',
     report: 'Report it lost',
     reportWhy: 'The card is stopped at once, and all terminals are told. Report it formally at a counter ' +
       'in time, or this report lapses.',

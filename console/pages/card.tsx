@@ -79,8 +79,8 @@ function tabOf (name: Tab['name'], card: string, done: (text: string) => void): 
 }
 
 function Standing ({ card: one }: { readonly card: CardDetail }) {
-  const { words: { card: words } } = useWords()
-  const { card, type, branch, openedAt, listedFor, pendingFen, purse } = one
+  const { words: { card: words }, format } = useWords()
+  const { card, type, branch, openedAt, validUntil, listedFor, pendingFen, purse } = one
   return (
     <Facts rows={[
       [words.state, <StateMark key='state' card={one} />],
@@ -91,6 +91,7 @@ function Standing ({ card: one }: { readonly card: CardDetail }) {
       [words.issuer, <Code key='issuer'>{`${card.issuer} / ${card.issue}`}</Code>],
       [words.branch, branch ?? words.anyBranch],
       [words.openedAt, <At key='opened' iso={openedAt} />],
+      [words.validUntil, validUntil === null ? words.unknownValidity : format.date(validUntil)],
       [words.balance, <Yuan key='balance' fen={purse.lastBalanceFen} />],
       [words.owed, <Yuan key='owed' fen={purse.shadowFen} />],
       [words.pending, <Yuan key='pending' fen={pendingFen} />],

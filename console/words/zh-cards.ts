@@ -5,7 +5,8 @@ export const zhCards = {
   card: {
     heading: '卡片', one: (number: string) => `卡片 ${number}`, card: '卡号 / 发行次数', number: '卡号（至少末 6 位）',
     type: '卡种', state: '状态', normal: '正常', listed: '在黑名单', listedFor: '列名原因', issuer: '发卡方 / 发行次数',
-    branch: '网点', anyBranch: '不限网点', openedAt: '开卡时间', balance: '卡内余额（截至最后一笔记录）', owed: '应付持卡人',
+    branch: '网点', anyBranch: '不限网点', openedAt: '开卡时间', validUntil: '卡片有效期至', unknownValidity: '未登记',
+    balance: '卡内余额（截至最后一笔记录）', owed: '应付持卡人',
     pending: '待写卡', counter: '脱机计数器', openItems: '未结事项', more: '卡片详情', deeds: '办理', notYet: '尚未',
     counterAccount: '对方科目', requestedAt: '提出时间', decidedAt: '结果时间', signed: '签发次数', form: '锁定方式',
     chipBlocks: '卡上锁定', service: '线路', journeyDay: '运营日', price: '票价', because: '计价说明',

@@ -146,9 +146,10 @@ async function register (tx: Tx, ledger: IssuingBook, ref: CardRef, { spec, made
 }): Promise<void> {
   const { profile, suite, keyVersion } = spec
   const { batch, cardType, soldBy, depositFen } = made
+  const { validUntil } = planOf(spec)
   const card: Card = {
     card: ref, profile, type: cardType as Card['type'], suite, keyVersion, cityFactor: null, balanceFen: 0,
-    counter: 0, soldBy, depositFen: Number(depositFen)
+    counter: 0, soldBy, depositFen: Number(depositFen), ...validUntil === null ? {} : { validUntil }
   }
   const [fresh] = await insertCards(tx, [card], atMs)
   if (fresh !== undefined && soldBy !== null && depositFen > 0n) {

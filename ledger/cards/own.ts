@@ -12,7 +12,8 @@ import { findCards } from '../store/cards.ts'
 import { inTransaction, type Db, type Tx } from '../store/db.ts'
 import { cardsOfHolder, findHolder, type HeldCard } from '../store/holders.ts'
 import { lastUses } from '../store/last-uses.ts'
-import { concessionsEnding, refundsSince } from '../store/own.ts'
+import { concessionsEnding, refundsSince, validityOf } from '../store/own.ts'
+import type { CardPlace } from '../store/parameters.ts'
 import { moneyOf } from './look.ts'
 import { maskedPerson } from './personal-data.ts'
 
@@ -50,14 +51,30 @@ async function noticesOf (tx: Tx, ledger: Ledger, { card, state }: HeldCard): Pr
   const { waitingFen } = await moneyOf(tx, ledger, card, place)
   const granted = await refundsSince(tx, place, addDays(today, -noticeDays))
   const ending = await concessionsEnding(tx, place, today, addDays(today, noticeDays))
+  const expiring = await expiryOf(tx, ledger, place, state, today)
   const plain = { card, amountFen: null, on: null }
   return [
     ...waitingFen > 0 ? [{ ...plain, kind: 'load_waiting' as const, amountFen: waitingFen }] : [],
     ...granted.map(({ amountFen, on }) =>
       ({ ...plain, kind: 'refund_granted' as const, amountFen: Number(amountFen), on })),
     ...['oral_loss', 'loss'].includes(state) ? [{ ...plain, kind: 'reported_lost' as const }] : [],
-    ...ending.map(({ on }) => ({ ...plain, kind: 'concession_ends' as const, on }))
+    ...ending.map(({ on }) => ({ ...plain, kind: 'concession_ends' as const, on })),
+    ...expiring.map(one => ({ ...plain, ...one }))
   ]
+}
+
+/** Nobody carries such a card any more. */
+const over: ReadonlySet<HeldCard['state']> = new Set(['void', 'cancelled'])
+
+/** Told while the end is near, and when it is past. */
+async function expiryOf (
+  tx: Tx, { registry }: Pick<Ledger, 'registry'>, place: CardPlace, state: HeldCard['state'], today: string
+): Promise<Pick<Notice, 'kind' | 'on'>[]> {
+  const on = await validityOf(tx, place)
+  if (on === null || over.has(state)) return []
+  if (on < today) return [{ kind: 'card_expired', on }]
+  const { policies: { cardExpiryNoticeDays } } = await registry(tx)
+  return on <= addDays(today, cardExpiryNoticeDays) ? [{ kind: 'card_expires', on }] : []
 }
 
 /** Throws Refusal not_found. */
@@ -69,7 +86,7 @@ export async function ownCardView (ledger: Ledger, own: Own, card: CardRef): Pro
     const uses = await lastUses(tx, life, usesShown)
     const [last] = uses
     return {
-      card, type, state, words: stateWords[state],
+      card, type, state, words: stateWords[state], validUntil: await validityOf(tx, life),
       money: { chipFen, waitingFen, onlineFen, asOf: last === undefined ? null : formatIso(last.atMs) },
       uses: uses.map(use => ({
         at: formatIso(use.atMs), counter: use.counter, amountFen: Number(use.amountFen), words: useWords(use)

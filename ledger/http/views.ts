@@ -29,10 +29,11 @@ export const viewRoutes = (ledger: Ledger) => async (app: App): Promise<void> =>
     const card = cardOf(request.params.card)
     const found = await viewCard(ledger.db, bucketOf(card), card)
     if (found === null) throw new Refusal('not_found', 'no such card is registered')
-    const { view, place, branch, openedAtMs } = found
+    const { view, place, branch, openedAtMs, validUntil } = found
     const [why, pendingFen] = await Promise.all([listedFor(ledger.db, place), readPending(ledger, card)])
     return {
-      ...view, branch, openedAt: formatIso(openedAtMs), listedFor: why, pendingFen: Number(pendingFen)
+      ...view, branch, openedAt: formatIso(openedAtMs), validUntil, listedFor: why,
+      pendingFen: Number(pendingFen)
     }
   })
 

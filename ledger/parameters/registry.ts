@@ -16,7 +16,7 @@ import { note } from '../posting/note.ts'
 import { requireOwnBranch, type Member } from '../people/proposals.ts'
 import { Refusal } from '../refusal.ts'
 import { branchesOfParties, branchesOfTerminals, setCardBranches } from '../store/branches.ts'
-import { insertCards } from '../store/cards.ts'
+import { insertCards, learnValidity } from '../store/cards.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
 import { isSettingUp, readOpenDay, setFirstDay } from '../store/days.ts'
 import { openDate } from '../store/lock.ts'
@@ -177,7 +177,10 @@ async function openLedger (tx: Tx, date: string, partitionDays: number): Promise
   await setFirstDay(tx, date, partitionDays)
 }
 
-/** New cards with what their chips hold. Cards that are there already stay as they are. */
+/**
+ * New cards with what their chips hold. Cards that are there already stay as they are; only when their chip
+ * ends is learnt, where nobody has told it before.
+ */
 async function issue (
   tx: Tx, ledger: Ledger, cards: readonly Card[], clearingDate: string | null
 ): Promise<number> {
@@ -188,6 +191,7 @@ async function issue (
   const atMs = ledger.clock.now()
   requireSellers(snapshot, cards)
   const fresh = await insertCards(tx, cards, atMs)
+  await learnValidity(tx, cards)
   if (!await isSettingUp(tx)) requirePaidFor(cards, fresh.map(({ card }) => card))
   await setCardBranches(tx, fresh)
   const transfers: NewTransfer[] = []

@@ -66,16 +66,16 @@ export async function insertCards (
     insert into card (
       bucket, card_id, issuer, serial, issue, profile, card_type, suite, key_version, city_factor,
         opened_counter,
-      opened_fen, opened_at)
+      opened_fen, opened_at, valid_until)
     select bucket, card_id, issuer, serial, issue, profile, card_type, suite, key_version, city_factor,
       counter,
-      balance, $13
+      balance, $13, valid_until
     from unnest($1::smallint[], $2::bigint[], $3::bytea[], $4::bytea[], $5::smallint[], $6::text[],
       $7::text[],
-      $8::text[], $9::smallint[], $10::bytea[], $11::int[], $12::bigint[])
+      $8::text[], $9::smallint[], $10::bytea[], $11::int[], $12::bigint[], $14::date[])
       as c (bucket, card_id, issuer, serial, issue, profile, card_type, suite, key_version, city_factor,
         counter,
-        balance)
+        balance, valid_until)
     order by bucket, issuer, serial, issue
     on conflict (bucket, issuer, serial, issue) do nothing
     returning card_id as "cardId", bucket`, [
@@ -85,7 +85,7 @@ export async function insertCards (
     cards.map(c => c.suite), cards.map(c => c.keyVersion),
     cards.map(c => c.cityFactor === null ? null : Buffer.from(c.cityFactor, 'hex')),
     cards.map(c => c.counter),
-    cards.map(c => c.balanceFen), timestamp(atMs)])
+    cards.map(c => c.balanceFen), timestamp(atMs), cards.map(c => c.validUntil ?? null)])
   const placeOf = new Map(ids.map((row, place) => [row.id, place]))
   const fresh = rows.map(({ cardId, bucket }) =>
     ({ card: cards[placeOf.get(cardId) ?? -1] as Card, bucket, cardId }))
@@ -97,6 +97,21 @@ export async function insertCards (
     fresh.map(c => c.bucket), fresh.map(c => c.cardId), fresh.map(c => c.card.counter),
     fresh.map(c => c.card.balanceFen)])
   return fresh
+}
+
+/** What nobody has told of these cards so far: when their chips end. */
+export async function learnValidity (tx: Tx, cards: readonly Card[]): Promise<void> {
+  const told = cards.filter(({ validUntil }) => validUntil !== undefined)
+  if (told.length === 0) return
+  await tx.query(`
+    update card c set valid_until = k.until
+    from unnest($1::smallint[], $2::bytea[], $3::bytea[], $4::smallint[], $5::date[])
+      as k (bucket, issuer, serial, issue, until)
+    where c.bucket = k.bucket and c.issuer = k.issuer and c.serial = k.serial and c.issue = k.issue
+      and c.valid_until is null`, [
+    numbers(told.map(({ card }) => bucketOf(card))), hexes(told.map(({ card }) => card.issuer)),
+    hexes(told.map(({ card }) => card.serial)), numbers(told.map(({ card }) => card.issue)),
+    told.map(({ validUntil }) => validUntil)])
 }
 
 /** Cards of other cities that are not there yet, each with an EP purse that owes nothing. */

@@ -50,6 +50,12 @@ export const refundsSince = async (
       and not exists (select from redress_void v where v.redress_id = r.redress_id)
     order by redress_id desc limit 10`, [bucket, cardId, since])).rows
 
+/** The last day of the card's chip; null where nobody has told it. */
+export const validityOf = async (tx: Tx, { bucket, cardId }: CardPlace): Promise<LocalDate | null> =>
+  (await tx.query<{ on: LocalDate | null }>(
+    'select valid_until::text as on from card where bucket = $1 and card_id = $2', [bucket, cardId]))
+    .rows[0]?.on ?? null
+
 export type EndingRow = { readonly name: string, readonly on: LocalDate }
 
 /** Concessions that end between two dates. */

@@ -256,6 +256,7 @@ create table card (
   serial bytea not null,
   state text not null default 'normal'::text,
   suite text not null,
+  valid_until date,
   constraint card_pkey PRIMARY KEY (bucket, card_id),
   constraint card_bucket_issuer_serial_issue_key UNIQUE (bucket, issuer, serial, issue)
 );

@@ -16,12 +16,12 @@ const hexOf = (bytes: Buffer): string => bytes.toString('hex').toUpperCase()
 
 type CardViewRow = {
   bucket: number, cardId: bigint, issuer: Buffer, serial: Buffer, issue: number, type: string, state: string,
-  blacklisted: boolean, branch: string | null, openedAtMs: number,
+  blacklisted: boolean, branch: string | null, openedAtMs: number, validUntil: string | null,
   lastCounter: number, lastBalanceFen: bigint, shadowFen: bigint, openItems: number
 }
 const cardSelect = `
   select c.bucket, c.card_id as "cardId", c.issuer, c.serial, c.issue, c.card_type as type, c.state, c.branch,
-    c.opened_at as "openedAtMs",
+    c.opened_at as "openedAtMs", c.valid_until::text as "validUntil",
     exists (select 1 from blacklist_entry e
       where e.bucket = c.bucket and e.card_id = c.card_id and e.removed_version is null) as blacklisted,
     p.last_counter as "lastCounter", p.last_balance_fen as "lastBalanceFen", p.shadow_fen as "shadowFen",
@@ -43,15 +43,15 @@ const cardView = (row: CardViewRow): CardView => ({
 /** The card as lists show it, where it stands, and what its own page shows beside. */
 export async function viewCard (db: Db | Tx, bucket: number, card: CardRef): Promise<{
   readonly view: CardView, readonly place: CardPlace, readonly branch: string | null,
-  readonly openedAtMs: number
+  readonly openedAtMs: number, readonly validUntil: string | null
 } | null> {
   const { rows } = await db.query<CardViewRow>(`${cardSelect}
     where c.bucket = $1 and c.issuer = $2 and c.serial = $3 and c.issue = $4`,
   [bucket, Buffer.from(card.issuer, 'hex'), Buffer.from(card.serial, 'hex'), card.issue])
   const [row] = rows
   if (row === undefined) return null
-  const { cardId, branch, openedAtMs } = row
-  return { view: cardView(row), place: { bucket, cardId }, branch, openedAtMs }
+  const { cardId, branch, openedAtMs, validUntil } = row
+  return { view: cardView(row), place: { bucket, cardId }, branch, openedAtMs, validUntil }
 }
 
 export type CardFilter = {

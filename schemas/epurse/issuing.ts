@@ -1,5 +1,6 @@
 // Making one card of a blank one: the plan as a list of orders in the order in which they go onto the chip,
 // and how far a chip is by what can be read of it. It refuses to know readers, and where keys come from.
+import { isDate } from '../calendar-date.ts'
 import { readBinary } from './apdu.ts'
 import { type KeyName, keyNames } from './key-set.ts'
 import { type Order, type OrderNumbers, orderRules, signOrder } from './maintenance.ts'
@@ -47,6 +48,8 @@ export type Plan = {
   readonly spec: CardSpec
   readonly issuer: string
   readonly serial: string
+  /** Its last day, from file 0015; null where these bytes are none. */
+  readonly validUntil: string | null
   readonly steps: readonly PlanStep[]
   /** The first step whose effect cannot be read. */
   readonly keysFrom: number
@@ -76,10 +79,17 @@ export function planOf (spec: CardSpec): Plan {
     spec,
     issuer: published.bytes.slice(0, 16),
     serial: published.bytes.slice(20, 40),
+    validUntil: dayOf(published.bytes.slice(48, 56)),
     steps,
     keysFrom: files.length,
     probe: files.length + keys.length
   }
+}
+
+/** YYYYMMDD as BCD. */
+const dayOf = (digits: string): string | null => {
+  const day = digits.replace(/^(\d{4})(\d{2})(\d{2})$/, '$1-$2-$3')
+  return isDate(day) ? day : null
 }
 
 const isPublished = ({ directory, sfi }: PlainFile): boolean => directory === 'application' && sfi === 0x15

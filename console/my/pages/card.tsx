@@ -57,8 +57,8 @@ function Money ({ card, view, done }: {
   readonly card: string, readonly view: OwnCardView, readonly done: (text: string) => void
 }) {
   const { card: words } = useMy()
-  const { language } = useWords()
-  const { money: { chipFen, asOf, waitingFen, onlineFen }, words: state, uses, mayMove } = view
+  const { language, format } = useWords()
+  const { money: { chipFen, asOf, waitingFen, onlineFen }, words: state, validUntil, uses, mayMove } = view
   return (
     <>
       <Part heading={words.balance}>
@@ -67,7 +67,8 @@ function Money ({ card, view, done }: {
         <Facts
           rows={[
             [words.waiting, <Yuan key='waiting' fen={waitingFen} />],
-            [words.online, <Yuan key='online' fen={onlineFen} />], [words.state, state[language]]]}
+            [words.online, <Yuan key='online' fen={onlineFen} />], [words.state, state[language]],
+            ...validUntil === null ? [] : [[words.validUntil, format.date(validUntil)] as const]]}
         />
         <div className='doing'>
           {mayMove.includes('report_orally') && (
