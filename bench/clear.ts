@@ -130,7 +130,7 @@ function print (run: Figures): void {
 
 /* ---- a ledger as a city runs it ---- */
 
-type City = {
+export type City = {
   readonly url: string
   readonly databaseUrl: string
   readonly child: Child<{ url: string }>
@@ -140,7 +140,9 @@ type City = {
 const secrets = { GW: randomBytes(32).toString('hex'), REGISTRAR: randomBytes(32).toString('hex') }
 const password = randomBytes(12).toString('hex')
 
-export async function startCity (folder: string, databaseUrl: string): Promise<City> {
+export async function startCity (
+  folder: string, databaseUrl: string, more: NodeJS.ProcessEnv = {}
+): Promise<City> {
   const keyFile = join(folder, 'keys.json')
   const keys = { tac: [{ keyVersion: 1, suite: '3des' as const, master: hex(masterTacKey) }] }
   writeFileSync(keyFile, sealKeys(keys, 'bench', randomBytes(16), randomBytes(12)))
@@ -157,7 +159,8 @@ export async function startCity (folder: string, databaseUrl: string): Promise<C
   await db.end()
   const env = {
     ...process.env, LEDGER_DATABASE_URL: databaseUrl, LEDGER_KEYS: keyFile, LEDGER_KEYS_PASSPHRASE: 'bench',
-    LEDGER_SIGNING_KEY: join(folder, 'signing.pem'), LEDGER_CLOCK: `${date}T20:00:00+08:00`, LOG_LEVEL: 'warn'
+    LEDGER_SIGNING_KEY: join(folder, 'signing.pem'), LEDGER_CLOCK: `${date}T20:00:00+08:00`,
+    LOG_LEVEL: 'warn', ...more
   }
   return await startLedger({ databaseUrl, env })
 }
@@ -189,8 +192,8 @@ async function ask (
 }
 const json = async <T>(...asked: Parameters<typeof ask>): Promise<T> =>
   await (await ask(...asked)).json() as T
-const gateway = `GW.${secrets.GW}`
-const registrar = `REGISTRAR.${secrets.REGISTRAR}`
+export const gateway = `GW.${secrets.GW}`
+export const registrar = `REGISTRAR.${secrets.REGISTRAR}`
 const auditor = `AUDITOR.${secrets.GW}`
 
 export async function enterRegistry (city: City): Promise<void> {

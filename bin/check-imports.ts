@@ -46,7 +46,7 @@ const homes: Readonly<Record<string, readonly RegExp[]>> = {
   yazl: [/^ledger\/exports\/xlsx\.ts$/],
   react: [/^console\//],
   'react-dom': [/^console\/(my\/)?main\.tsx$/],
-  'playwright-core': [/^test\//],
+  'playwright-core': [/^test\//, /^bench\/pages\.ts$/],
   bullmq: [/^ledger\/jobs\//],
   ioredis: [/^ledger\/jobs\//, /^test\//],
   pg: [/^ledger\/store\//, /^ledger\/[^/]*main\.ts$/, /^(bin|runtime|bench|test)\//]

@@ -22,7 +22,7 @@ const terminalsEach = 200
 const tapsPerCard = 5
 const openingFen = 100_000
 const openingCounter = 100
-const issuer = '02313750FFFFFFFF'
+export const issuer = '02313750FFFFFFFF'
 const cityFactor = '0231375042100000'
 const fares = [100, 180, 200, 300]
 
@@ -31,7 +31,7 @@ const merchantOf = (number: number): string => String(898_421_000_000_000 + numb
 const terminalOf = (operator: number, terminal: number): string => `T${operator}-${terminal}`
 const psamOf = (operator: number, terminal: number): string =>
   String(990_000_000_000 + operator * 1_000 + terminal)
-const serialOf = (card: number): string => `0310499060${String(card).padStart(10, '0')}`
+export const serialOf = (card: number): string => `0310499060${String(card).padStart(10, '0')}`
 
 export const operators = Array.from({ length: operatorCount }, (_, number) => operatorOf(number))
 
@@ -55,12 +55,16 @@ export const registry = (): Registry => ({
   })))
 })
 
+/** Cards that may be somebody's; the first is used on every day. */
+export const namedCards = 25
+
 /** All cards, in portions that one call takes. */
 export function * cardPortions (): Generator<Card[]> {
   const portion = 20_000
   for (let from = 0; from < cardCount; from += portion) {
     yield Array.from({ length: portion }, (_, index): Card => ({
-      card: { issuer, serial: serialOf(from + index), issue: 1 }, profile: 't-union', type: 'anonymous',
+      card: { issuer, serial: serialOf(from + index), issue: 1 }, profile: 't-union',
+      type: from + index < namedCards ? 'named' : 'anonymous',
       suite: '3des', keyVersion: 1, cityFactor, balanceFen: openingFen, counter: openingCounter, soldBy: null,
       depositFen: 0
     }))
