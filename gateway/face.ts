@@ -5,6 +5,7 @@ import type { HttpClient } from '../runtime/http-client.ts'
 import type { Log } from '../runtime/log.ts'
 import type { EnrolledTerminal } from '../schemas/terminals.ts'
 import type { MasterKey } from '../schemas/wrapped-key.ts'
+import type { Codes } from './codes/codes.ts'
 import type { Desk } from './desk.ts'
 import type { ChangeBook } from './polled/change-book.ts'
 import type { FileLayer } from './spool/files.ts'
@@ -20,6 +21,8 @@ export type EdgeHouse = {
   readonly spool: Spool
   /** Requests: what the ledger is asked to allow. */
   readonly desk: Desk
+  /** Codes of phones: verified here, each once, on disk before a device hears that one was taken. */
+  readonly codes: Pick<Codes, 'take' | 'again'>
   /** The ledger's other doors, for services that have some. */
   readonly http: Pick<HttpClient, 'get' | 'post' | 'put'>
   readonly parameters: Parameters

@@ -172,8 +172,8 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   const changes = openChangeBook(spoolDir)
   const folder = (name: string) => directoryLayer(join(spoolDir, name))
   const house = {
-    spool, desk, http, parameters, changes, terminals: estate, clock, nowMs, random, newId, randomBytes,
-    folder, fail,
+    spool, desk, codes, http, parameters, changes, terminals: estate, clock, nowMs, random, newId,
+    randomBytes, folder, fail,
     masterKey: options.masterKey ?? (() => null), log
   }
   const tapes = openTapes({ dir: join(spoolDir, 'tapes'), clock, log })
@@ -209,7 +209,9 @@ async function assemble (options: GatewayOptions, release: () => void): Promise<
   const app = buildApp({
     lanes, ports, tapes, taps, charges, loads, pins, identities, spool, uplink, parameters, metrics,
     condition, log, token: config.http?.token,
-    scan: scanDesk({ codes, taps, spool, estate, clock, nowMs, onTap })
+    scan: scanDesk({
+      codes, lanes: config.lanes, parameters, taps, spool, estate, clock, nowMs, onTap
+    })
   })
   const url = await app.listen({ host: config.http?.host ?? '127.0.0.1', port: config.http?.port ?? 0 })
   const settled = [...lanes.values()].map(lane => lane.settled)

@@ -6,7 +6,8 @@ import { Type, type Static } from 'typebox'
 import { Instant, LocalDate } from './api.ts'
 import { hex } from './epurse/hex.ts'
 import { limits } from './limits.ts'
-import { CardRef } from './record.ts'
+import { CardRef, senses } from './record.ts'
+import { brief } from './tariff/card-memory.ts'
 import { ofTerminal } from './terminals.ts'
 
 /* ---- the code ---- */
@@ -31,18 +32,21 @@ export type PhoneCode = {
   readonly nonce: string
   /** The most that may be taken with it. */
   readonly limitFen: number
+  /** Of the holder when it was given out, as cards remember it: its name, or eight digits of its digest. */
+  readonly class: string
 }
 
-const version = 1
-const bodyBytes = 41
+const version = 2
+const bodyBytes = 49
 const signatureBytes = 64
-export const codeChars = (bodyBytes + signatureBytes) / 3 * 4
+export const codeChars = Math.ceil((bodyBytes + signatureBytes) * 4 / 3)
 
 /**
  * Version (1) · key id (4) · issuer (8) · application serial (10) · issue number (1) · issued at, seconds
- * since 1970 (4) · valid for, seconds (1) · nonce (8) · limit in fen (4), numbers big-endian.
+ * since 1970 (4) · valid for, seconds (1) · nonce (8) · limit in fen (4) · class, ASCII and spaces (8),
+ * numbers big-endian.
  */
-export function codeBody ({ keyId, card, issuedAtMs, nonce, limitFen }: PhoneCode): Buffer {
+export function codeBody ({ keyId, card, issuedAtMs, nonce, limitFen, class: name }: PhoneCode): Buffer {
   const body = Buffer.alloc(bodyBytes)
   body.writeUInt8(version, 0)
   body.write(keyId, 1, 'hex')
@@ -53,6 +57,7 @@ export function codeBody ({ keyId, card, issuedAtMs, nonce, limitFen }: PhoneCod
   body.writeUInt8(codeRules.codeSeconds, 28)
   body.write(nonce, 29, 'hex')
   body.writeUInt32BE(limitFen, 37)
+  body.write(brief(name), 41, 'latin1')
   return body
 }
 
@@ -80,7 +85,8 @@ export function readCode (
     },
     issuedAtMs: body.readUInt32BE(24) * 1_000,
     nonce: hex(body.subarray(29, 37)),
-    limitFen: body.readUInt32BE(37)
+    limitFen: body.readUInt32BE(37),
+    class: body.toString('latin1', 41, 49).trimEnd()
   }
   return { code, body, signature: bytes.subarray(bodyBytes) }
 }
@@ -205,9 +211,22 @@ export const CodeKeys = Type.Array(Type.Object({
 }, closed), { $id: 'CodeKeys', description: 'keys that new codes are signed with' })
 export type CodeKeys = Static<typeof CodeKeys>
 
+const Place = Type.String({ maxLength: 64 })
+/** Where somebody rode who has paid by the tariff. */
+export const CodeRide = Type.Object({
+  line: Place, vehicle: Place, stop: orNull(Place), sense: literals(senses),
+  tariffVersion: Type.Integer({ minimum: 1, description: 'of the document that said the price' })
+}, closed)
+export type CodeRide = Static<typeof CodeRide>
+
 /** A terminal has taken a code: it tells history, as a record does. */
 export const CodeUse = Type.Object({
-  code: CodeText, ...ofTerminal, amountFen: Fen('that was taken'), at: Instant
+  code: CodeText, ...ofTerminal,
+  amountFen: Type.Integer({
+    minimum: 0, maximum: limits.amountFenMax, description: 'that was taken; 0: a ride that costs nothing'
+  }),
+  at: Instant,
+  ride: Type.Optional(CodeRide)
 }, { ...closed, $id: 'CodeUse' })
 export type CodeUse = Static<typeof CodeUse>
 
@@ -243,7 +262,7 @@ export type CodesOfCard = Static<typeof CodesOfCard>
 
 export const ScannedCode = Type.Object({
   code: Type.String({ minLength: 1, maxLength: 1_000, description: 'whatever the scanner has read' }),
-  amountFen: Fen('what the terminal asks for'),
+  amountFen: Type.Optional(Fen('what the terminal asks for; absent: a ride, the tariff of the lane says')),
   reference: Type.Optional(Type.String({
     minLength: 1, maxLength: 64,
     description: 'names this scan: with the same code and amount it is a retry, and hears the first answer'

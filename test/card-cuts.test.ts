@@ -68,9 +68,7 @@ const whole = (ask: Ask, name = '') => [name, ask] as const
 const holderIn = (said: Said): unknown => said['a person is entered']?.['holder']
 const person = { document: { kind: 'passport', number: 'E1234567' }, name: 'Li Na', phone: '13900000000' }
 const atTill = { outlet: 'SHP', undamaged: true, reason: 'moves away' }
-const proposal = (kind: string): Asking => ({
-  who: 'clerk', path: '/v1/proposals', json: { kind, reason: 'years without use', body: { card: cardOf(13) } }
-})
+const proposal = (kind: string) => ({ kind, reason: 'years without use', body: { card: cardOf(13) } })
 const decisionsOn = (name: string) => (said: Said): string => `/v1/proposals/${said[name]?.['id']}/decisions`
 const made = { issuer: '02313750FFFFFFFF', serial: '03104990600000000901', issue: 1 }
 const close = (place: string, more: object = {}): Deed => ({
@@ -165,20 +163,20 @@ const deeds: Readonly<Record<string, Deed>> = {
       who: 'gateway', path: '/v1/issuing/outcomes', json: { batch: 'B-1', card: made, outcome: 'issued' }
     })
   },
-  'what is left on a forgotten card is income': {
-    ...keyed('approver-2', decisionsOn('forgotten'), { approves: true }),
-    first: [
-      whole(() => proposal('residual'), 'forgotten'),
-      whole(said => ({ who: 'approver-1', path: decisionsOn('forgotten')(said), json: { approves: true } }))]
-  },
-  'its holder is back': {
-    ...keyed('approver-1', decisionsOn('back'), { approves: true }),
-    first: [whole(() => proposal('residual_return'), 'back')]
-  },
+  'income of a forgotten card is asked for': keyed('clerk', '/v1/proposals', proposal('residual')),
+  'one agrees':
+    keyed('approver-1', decisionsOn('income of a forgotten card is asked for'), { approves: true }),
   'an oral report lapses': close('lapsed'),
   'the value follows': close('value-moved', { goesOn: true }),
   'an unreadable card is paid': {
     ...keyed('clerk', path(3, 'return/payment'), { outlet: 'SHP' }), day: 1
+  },
+  'a second one agrees': {
+    ...keyed('approver-2', decisionsOn('income of a forgotten card is asked for'), { approves: true }), day: 1
+  },
+  'its holder is back': {
+    ...keyed('approver-1', decisionsOn('back'), { approves: true }), day: 1,
+    first: [whole(() => ({ who: 'clerk', path: '/v1/proposals', json: proposal('residual_return') }), 'back')]
   }
 }
 

@@ -4,7 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { bootstrap } from '../ledger/people/bootstrap.ts'
 import type { ParametersView, TapView } from '../schemas/gateway.ts'
+import type { PortConfig, PortState } from '../schemas/port.ts'
 import { cardKey } from '../schemas/record.ts'
+import { connectTo } from '../terminal-sim/line/line.ts'
+import { openPos } from '../terminal-sim/pos/pos.ts'
 import { whyNoFarm } from '../terminal-sim/reader/namespace.ts'
 import { type City, openCity } from './support/edge-city.ts'
 import type { GatewayWish, Running } from './support/lanes.ts'
@@ -146,6 +149,43 @@ t.test('paid, and the answer was lost: a scan with a name hears the first answer
   const third = await city.gateway('GW-1', ['BUS-1', 'BUS-2'], { ...options, clock: at('08:06:00') })
   t.match(await scan(third, 'BUS-1', code, 180, 'S-1'), paid, 'after the next kill -9, when it was told')
   t.equal((await told()).length, 2)
+})
+
+t.test('a till on a line has taken a code and its gateway died: the same key hears that it was paid', {
+  skip, timeout: 180_000
+}, async t => {
+  const city = await openCity(t, doors, ['BUS-1', 'BUS-2'])
+  const { door } = city
+  door.clock.set(Date.parse(at('08:00:00')))
+  const next = await withPhone(city)
+  const ports: PortConfig[] = [{
+    port: 'TILL', tcp: { port: 0 },
+    speaks: { protocol: 'pos-line', language: 'en', terminals: [{ operator: 'BUS', terminal: 'BUS-2' }] }
+  }]
+  const wish = (time: string, more: GatewayWish = {}): GatewayWish =>
+    ({ ...quick, clock: at(time), config: { ...quick.config, ports }, ...more })
+  const first = await city.gateway('GW-1', ['BUS-1'], wish('08:00:05', { killAt: 'code-after-journal' }))
+  const lineTo = async (gateway: Running) => {
+    const [state] = await gateway.get<PortState[]>('/v1/ports')
+    return await connectTo(Number(state?.address.split(':').at(-1)))
+  }
+  const code = await next()
+  const pos = openPos({ line: await lineTo(first), answerTimeoutMs: 2_000 })
+  const sale = { key: 'till-0001', code, amountFen: '180' }
+  t.equal(await pos.ask('CODE', sale), null, 'nobody knows what became of it')
+  await first.ended
+  const again = await city.gateway('GW-1', ['BUS-1'], wish('08:05:00'))
+  pos.use(await lineTo(again))
+  const paid = { outcome: 'approved', reason: 'ok', replayed: '1', amountFen: '180' }
+  t.match(await pos.settle('CODE', sale), { fields: paid }, 'the same key, when the minute is over')
+  t.match(await pos.settle('CODE', { ...sale, key: 'till-0002' }), { fields: { outcome: 'declined' } })
+  t.match(await pos.settle('CODE', { ...sale, key: 'till-0003', code: 'x' }), {
+    fields: { outcome: 'declined', reason: 'code_unreadable' }
+  })
+  const told = async () => (await door.ok('inspector', 'GET', `${path}/codes`)).uses
+  await until(async () => (await told()).length > 0)
+  t.match(await told(), [{ reason: 'ok', paid: true, amountFen: 180 }])
+  t.equal((await told()).length, 1)
 })
 
 t.test('expired, over its limit, of a card that was lost', { skip, timeout: 180_000 }, async t => {

@@ -1,7 +1,7 @@
 // The card in a phone: its code byte by byte, and its road through the ledger's doors: given to a phone that
 // was bound, paid once from the online account, a second use found out whichever comes first, and what
 // becomes of both when the card is lost.
-import { createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
+import { createHash, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { formatIso } from '../runtime/instants.ts'
 import { nodeCommand, superviseChild } from '../runtime/supervise.ts'
@@ -23,12 +23,13 @@ t.teardown(() => doors.stop())
 
 // Laid out by hand from the table in docs/phone-codes.md; the key of RFC 8032, 7.1, test 1.
 const layout = [
-  '01', 'D75A9801', '02313750FFFFFFFF', '03104990600000000042', '01', '69A50CA0', '3C', '0011223344556677',
-  '000007D0'
+  '02', 'D75A9801', '02313750FFFFFFFF', '03104990600000000042', '01', '69A50CA0', '3C', '0011223344556677',
+  '000007D0', '73656E696F722020' // “senior” and two spaces, ISO 646
 ].join('')
 const code = {
   keyId: 'D75A9801', card: { issuer: '02313750FFFFFFFF', serial: '03104990600000000042', issue: 1 },
-  issuedAtMs: Date.parse('2026-03-02T12:05:52+08:00'), nonce: '0011223344556677', limitFen: 2_000
+  issuedAtMs: Date.parse('2026-03-02T12:05:52+08:00'), nonce: '0011223344556677', limitFen: 2_000,
+  class: 'senior'
 }
 
 t.test('bytes of a code', async t => {
@@ -40,8 +41,11 @@ t.test('bytes of a code', async t => {
   const signature = sign(null, Buffer.concat([Buffer.from('phone code|1|'), body]), privateKey)
   const text = Buffer.concat([body, signature]).toString('base64url')
   t.equal(text, writeCode(body, signature))
-  t.equal(text.length, 140)
+  t.equal(text.length, 151, '113 bytes, six bits a character')
   t.same(readCode(text)?.code, code)
+  const long = codeBody({ ...code, class: 'veterans of the railway' }).toString('latin1', 41)
+  const digest = createHash('sha256').update('veterans of the railway').digest('hex').toUpperCase()
+  t.equal(long, digest.slice(0, 8))
   const keys = new Map([[code.keyId, pem]])
   t.same(checkCode(text, keys), code)
   t.equal(checkCode(text, new Map()), 'code_key_unknown')
@@ -332,7 +336,7 @@ t.test('whatever else is refused, and disturbs nothing', async t => {
   await refused('gateway', 'POST', '/v1/code-uses', short, { reason: 'body_invalid' })
   const late = formatIso(door.clock.now() + 91_000)
   const table: [object, string][] = [
-    [{ code: 'A'.repeat(140) }, 'code_unreadable'],
+    [{ code: 'A'.repeat(151) }, 'code_unreadable'],
     [{ code: code.slice(0, -4) + 'AAAA' }, 'code_signature_wrong'],
     [{ terminal: 'M1' }, 'terminal_unknown'], [{ operator: 'ISS' }, 'terminal_unknown'],
     [{ at: late }, 'code_expired'], [{ amountFen: 5_001 }, 'code_limit']

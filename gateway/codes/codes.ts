@@ -4,7 +4,8 @@ import { formatIso } from '../../runtime/instants.ts'
 import { killPoint } from '../../runtime/kill-point.ts'
 import type { TapReason } from '../../schemas/gateway.ts'
 import {
-  checkCode, codeRules, type CodeUse, CodeUseReply, type PhoneCode, refusalOfUse
+  checkCode, type CodeRefusal, type CodeRide, codeRules, type CodeUse, CodeUseReply, type PhoneCode,
+  refusalOfUse
 } from '../../schemas/phone-code.ts'
 import { type CardRef, cardKey } from '../../schemas/record.ts'
 import type { TerminalRef } from '../../schemas/terminals.ts'
@@ -22,22 +23,35 @@ export type Codes = {
   close (): Promise<void>
 }
 export type Scan = {
-  readonly of: TerminalRef, readonly code: string, readonly amountFen: number
+  readonly of: TerminalRef, readonly code: string
+  /** What the terminal asks for, or how to find out by whose code it is. */
+  readonly amountFen: number | Pricing
   /** Names the scan, so that a retry can be told from a second person with the same code; null: it cannot. */
   readonly reference: string | null
 }
-export type Taken = { readonly reason: TapReason, readonly card: CardRef | null }
+export type Pricing = (code: PhoneCode, atMs: number) => CodeDue | TapReason
+export type CodeDue = { readonly amountFen: number, readonly ride: CodeRide | null }
+
+/** `paid_before`: the first answer to a scan that is tried again. */
+export type Taken = {
+  readonly reason: TapReason
+  readonly card: CardRef | null
+  /** That was taken; null where nothing was. */
+  readonly amountFen: number | null
+}
 
 export type CodesOptions = AskAndTell & {
   readonly parameters: Pick<Parameters, 'codeKeys' | 'isBlacklisted'>
 }
 
+type Used = { readonly goodUntilMs: number, readonly scan: string | null, readonly amountFen: number }
 /** What lies on disk: a code that was taken, with what is told of it, or that the ledger has heard it. */
 type Entry =
   | {
     readonly used: string, readonly goodUntilMs: number, readonly use: CodeUse | null
     /** Absent where the scan had no reference. */
     readonly scan?: string
+    readonly amountFen: number
   }
   | { readonly told: string }
 
@@ -49,7 +63,7 @@ const limits = {
 export async function openCodes (options: CodesOptions): Promise<Codes> {
   const { http, files, clock, nowMs, random, log, parameters } = options
   /** Until nobody can use it any more, by its name. */
-  const used = new Map<string, { readonly goodUntilMs: number, readonly scan: string | null }>()
+  const used = new Map<string, Used>()
   /** On the way to the disk. */
   const taking = new Map<string, Promise<void>>()
   const untold = new Map<string, CodeUse>()
@@ -62,35 +76,41 @@ export async function openCodes (options: CodesOptions): Promise<Codes> {
     apply: entry => {
       if ('told' in entry) untold.delete(entry.told)
       else {
-        used.set(entry.used, { goodUntilMs: entry.goodUntilMs, scan: entry.scan ?? null })
+        const { goodUntilMs, scan = null, amountFen } = entry
+        used.set(entry.used, { goodUntilMs, scan, amountFen })
         if (entry.use !== null) untold.set(entry.used, entry.use)
       }
     },
-    snapshot: () => [...used].map(([name, { goodUntilMs, scan }]) => ({
-      used: name, goodUntilMs, use: untold.get(name) ?? null, ...scan === null ? {} : { scan }
+    snapshot: () => [...used].map(([name, { goodUntilMs, scan, amountFen }]) => ({
+      used: name, goodUntilMs, amountFen, use: untold.get(name) ?? null, ...scan === null ? {} : { scan }
     }))
   })
 
   async function take (asked: Scan): Promise<Taken> {
-    const { of, code: text, amountFen } = asked
+    const { of, code: text } = asked
     const atMs = clock.now()
     forget(atMs)
     const code = checkCode(text, parameters.codeKeys())
-    if (typeof code === 'string') return { reason: code, card: null }
+    if (typeof code === 'string') return { reason: code, card: null, amountFen: null }
     const [name, scan] = [nameOf(code), scanOf(asked)]
     if (scan !== null && used.get(name)?.scan === scan) return await firstAnswer(code)
-    const refused = whyNot(code, amountFen, atMs)
-    if (refused !== null) return { reason: refused, card: code.card }
+    const no = (reason: TapReason): Taken => ({ reason, card: code.card, amountFen: null })
+    const due = dueOf(asked, code, atMs)
+    const refused = whyNot(code, typeof due === 'string' ? 0 : due.amountFen, atMs)
+    if (refused !== null) return no(refused)
+    if (typeof due === 'string') return no(due)
+    const { amountFen, ride } = due
     // It counts from here on, before anything is waited for: of two readers that see it one takes it.
     const onDisk = journal.append({
-      used: name, goodUntilMs: code.issuedAtMs + goodMs,
-      use: { code: text, ...of, amountFen, at: formatIso(atMs) }, ...scan === null ? {} : { scan }
+      used: name, goodUntilMs: code.issuedAtMs + goodMs, amountFen,
+      use: { code: text, ...of, amountFen, at: formatIso(atMs), ...ride === null ? {} : { ride } },
+      ...scan === null ? {} : { scan }
     })
     taking.set(name, onDisk)
     await onDisk.finally(() => taking.delete(name))
     killPoint('code-after-journal')
     telling.wake()
-    return { reason: 'paid', card: code.card }
+    return { reason: 'paid', card: code.card, amountFen }
   }
 
   async function again (asked: Scan): Promise<Taken | null> {
@@ -102,11 +122,12 @@ export async function openCodes (options: CodesOptions): Promise<Codes> {
 
   /** The minute of the code may be over by now: its holder has paid. */
   async function firstAnswer (code: PhoneCode): Promise<Taken> {
-    await taking.get(nameOf(code))
-    return { reason: 'paid_before', card: code.card }
+    const name = nameOf(code)
+    await taking.get(name)
+    return { reason: 'paid_before', card: code.card, amountFen: used.get(name)?.amountFen ?? null }
   }
 
-  function whyNot (code: PhoneCode, amountFen: number, atMs: number): TapReason | null {
+  function whyNot (code: PhoneCode, amountFen: number, atMs: number): 'blacklisted' | CodeRefusal | null {
     const refusal = refusalOfUse(code, { amountFen, atMs })
     if (refusal !== null) return refusal
     if (parameters.isBlacklisted(code.card)) return 'blacklisted'
@@ -158,6 +179,10 @@ export async function openCodes (options: CodesOptions): Promise<Codes> {
 
 const goodMs = (codeRules.codeSeconds + codeRules.clockSeconds) * 1_000
 /** What a retry says again, word by word. */
-const scanOf = ({ of, amountFen, reference }: Scan): string | null =>
-  reference === null ? null : [of.operator, of.terminal, amountFen, reference].join(' ')
+const scanOf = ({ of, amountFen, reference }: Scan): string | null => {
+  const asked = typeof amountFen === 'number' ? amountFen : 'tariff'
+  return reference === null ? null : [of.operator, of.terminal, asked, reference].join(' ')
+}
+const dueOf = ({ amountFen }: Scan, code: PhoneCode, atMs: number): CodeDue | TapReason =>
+  typeof amountFen === 'number' ? { amountFen, ride: null } : amountFen(code, atMs)
 const nameOf = ({ card, nonce }: PhoneCode): string => `${cardKey(card)} ${nonce}`

@@ -2,20 +2,29 @@
 // card would have heard. It refuses to know how a code is verified.
 import type { Clock } from '../../runtime/clock.ts'
 import { formatIso } from '../../runtime/instants.ts'
-import { type LaneView, type TapReason, tapReasons, type TapView } from '../../schemas/gateway.ts'
+import {
+  type LaneConfig, type LaneView, type TapReason, tapReasons, type TapView
+} from '../../schemas/gateway.ts'
 import type { ScannedCode } from '../../schemas/phone-code.ts'
 import { cardKey } from '../../schemas/record.ts'
+import { named } from '../../schemas/tariff/card-memory.ts'
+import { versionAt } from '../../schemas/tariff/fares.ts'
+import { dueOf } from '../pcsc/checks.ts'
+import { rideDue } from '../pcsc/fare.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { Taps } from '../taps.ts'
 import type { Terminals } from '../terminals/terminals.ts'
-import type { Codes, Taken } from './codes.ts'
+import type { Parameters } from '../uplink/parameters.ts'
+import type { Codes, Pricing, Taken } from './codes.ts'
 
 export type ScanDesk = (
-  lane: Pick<LaneView, 'lane' | 'operator' | 'terminal'>, scanned: ScannedCode
+  lane: Pick<LaneView, 'lane' | 'operator' | 'terminal' | 'stop'>, scanned: ScannedCode
 ) => Promise<TapView>
 
 export type ScanOptions = {
   readonly codes: Pick<Codes, 'take' | 'again'>
+  readonly lanes: readonly LaneConfig[]
+  readonly parameters: Pick<Parameters, 'fares' | 'tariff'>
   readonly taps: Taps
   readonly spool: Pick<Spool, 'refusal'>
   readonly estate: Pick<Terminals, 'find'>
@@ -25,23 +34,45 @@ export type ScanOptions = {
 }
 
 export const scanDesk = (
-  { codes, taps, spool, estate, clock, nowMs, onTap }: ScanOptions
-): ScanDesk => async ({ lane, operator, terminal }, scanned) => {
-  const { code, amountFen, reference = null } = scanned
+  { codes, lanes, parameters, taps, spool, estate, clock, nowMs, onTap }: ScanOptions
+): ScanDesk => async ({ lane, operator, terminal, stop }, scanned) => {
   const beganMs = nowMs()
   const no = refusedHere(spool, estate, { operator, terminal })
+  const config = lanes.find(one => one.lane === lane)
+  if (config === undefined) throw new Error(`no lane ${lane} is configured`)
+  const here = { ...config, ...stop === undefined ? {} : { stop } }
+  const { code, amountFen = tariffOf(here, parameters), reference = null } = scanned
   const asked = { of: { operator, terminal }, code, amountFen, reference }
-  const { reason, card }: Taken = await codes.again(asked) ??
-    (no === null ? await codes.take(asked) : { reason: no, card: null })
+  const { reason, card, amountFen: takenFen }: Taken = await codes.again(asked) ??
+    (no === null ? await codes.take(asked) : { reason: no, card: null, amountFen: null })
   const total = Math.round((nowMs() - beganMs) * 1_000) / 1_000
   const tap = taps.add({
     lane, at: formatIso(clock.now()), outcome: tapReasons[reason].outcome, reason,
     cardKey: card === null ? null : cardKey(card),
-    amountFen: tapReasons[reason].outcome === 'approved' ? amountFen : null,
+    amountFen: takenFen,
     ms: { total, card: 0, psam: 0, disk: reason === 'paid' ? total : 0 }
   })
   onTap(tap)
   return tap
+}
+
+/**
+ * As a card pays that remembers nothing: the price of its class, where one boarding has one. What the ledger
+ * knows besides makes it cheaper afterwards.
+ */
+const tariffOf = (lane: LaneConfig, parameters: ScanOptions['parameters']): Pricing => (code, atMs) => {
+  const [fares, tariff] = [parameters.fares(), parameters.tariff()]
+  const document = versionAt(fares, atMs)?.document
+  const cardType = named(code.class.padEnd(8), [
+    ...Object.keys(document?.concessions ?? {}),
+    ...Object.keys(tariff?.operators[lane.operator]?.byCardType ?? {})])
+  const ride = rideDue(fares, { lane, cardType, atMs, rider: 1, riders: 1, memory: null })
+  const due = dueOf(lane, cardType, tariff, null, ride)
+  if (typeof due === 'string') return due
+  if (ride === null || typeof ride === 'string') return { amountFen: due.amountFen, ride: null }
+  const { line = '', vehicle = '' } = lane
+  const { tariffVersion, ride: { stop = null, sense } } = ride
+  return { amountFen: due.amountFen, ride: { line, vehicle, stop, sense, tariffVersion } }
 }
 
 function refusedHere (

@@ -105,6 +105,7 @@ export function posDesk ({ house, lane, terminals, answerMs, language }: PosDesk
     SALE: (terminal, key, fields) => ask(saleOf('purchase', terminal, key, fields)),
     TOPUP: (terminal, key, fields) => ask(saleOf('top_up', terminal, key, fields)),
     BALANCE: (_, key, { card }) => ask({ kind: 'balance', key, card: cardOfPos(card) }),
+    CODE: scan,
     VOID: takeBack,
     RECORD: collect
   }
@@ -125,6 +126,18 @@ export function posDesk ({ house, lane, terminals, answerMs, language }: PosDesk
         ...(journal === null ? {} : { journal })
       }
     }
+  }
+
+  /** The key names the scan: a POS that asks again is told from the next person with the same picture. */
+  async function scan (of: PosTerminal, key: string, { code = '', amountFen }: Fields): Promise<Told> {
+    const { operator, terminal } = of
+    const asked = { of: { operator, terminal }, code, amountFen: Number(amountFen), reference: key }
+    const before = await house.codes.again(asked)
+    const refusal = before === null ? house.spool.refusal() : null
+    if (refusal !== null) return { reason: refusal }
+    const { reason } = before ?? await house.codes.take(asked)
+    if (reason !== 'paid' && reason !== 'paid_before') return { reason: reason as PosReason }
+    return { reason: 'ok', fields: { replayed: reason === 'paid' ? '0' : '1', amountFen: amountFen ?? '' } }
   }
 
   /**

@@ -1,6 +1,6 @@
 // The card in a phone: a clerk binds a phone to the card of a person who has said yes, the program on it gets
 // codes that hold for a minute. It refuses to know what terminals do with them.
-import { formatIso } from '../../runtime/instants.ts'
+import { formatIso, localDate } from '../../runtime/instants.ts'
 import { killPoint } from '../../runtime/kill-point.ts'
 import {
   codeBody, codeReasonNumbers, codeReasons, codeRules, writeCode, type BoundPhone, type CodeReason,
@@ -12,10 +12,12 @@ import { audit } from '../people/audit.ts'
 import type { Member } from '../people/proposals.ts'
 import { hashOf } from '../people/sign-in.ts'
 import { Refusal } from '../refusal.ts'
+import { entitlementsOf } from '../services/transit/price-cards.ts'
 import { listedFor } from '../store/card-blocks.ts'
 import { readLife } from '../store/card-life.ts'
 import { findCards } from '../store/cards.ts'
-import { inTransaction } from '../store/db.ts'
+import { inTransaction, type Tx } from '../store/db.ts'
+import { readCardTypes, readRights } from '../store/fares.ts'
 import { guardedKey, readGuarded } from '../store/guarded.ts'
 import { cardsOf } from '../store/loads.ts'
 import {
@@ -101,7 +103,8 @@ export async function giveCode (
     if (card === undefined) throw new Error(`card ${row.cardId} is not there`)
     const issuedAtMs = atMs - atMs % 1_000
     const nonce = random(8).toString('hex').toUpperCase()
-    const body = codeBody({ keyId: signer.keyId, card, issuedAtMs, nonce, limitFen })
+    const concession = await classOf(tx, row, atMs)
+    const body = codeBody({ keyId: signer.keyId, card, issuedAtMs, nonce, limitFen, class: concession })
     killPoint('before-given-commit')
     return {
       code: writeCode(body, signer.signCode(body)), limitFen,
@@ -118,6 +121,15 @@ async function onlineFen (
   const account = accountId(snapshot, 'commerce', 'online')
   const row = await readGuarded(tx, guardedKey({ accountId: account, heading: 'online' }, card))
   return row === null || row.closed ? 0 : Number(row.balanceFen)
+}
+
+/** The first concession that counts today; none: the type of the card, which a tariff may speak of. */
+async function classOf (tx: Tx, card: PhoneRow, atMs: number): Promise<string> {
+  const today = localDate(atMs)
+  const rights = await readRights(tx, [card])
+  const [type] = await readCardTypes(tx, [card])
+  return entitlementsOf(rights, type?.cardType ?? null).find(({ from, until }) =>
+    (from === null || from <= today) && (until === null || today <= until))?.class ?? ''
 }
 
 /* ---- looking ---- */

@@ -20,6 +20,7 @@ import { findCards, type CardRow } from '../store/cards.ts'
 import { inTransaction, type Tx } from '../store/db.ts'
 import { openItems, type FoundItem } from '../store/items.ts'
 import { lockPurses } from '../store/lock.ts'
+import { markDue } from '../store/rides.ts'
 import { insertUse, takeBackUse, usesOfCode, type UseRow } from '../store/phone-codes.ts'
 import { accountId, isEnded, type Snapshot, type TerminalRow } from '../store/registry.ts'
 import { publicKeys } from '../store/tree.ts'
@@ -70,6 +71,8 @@ const isSame = (row: UseRow, use: Use): boolean =>
   row.operator === use.operator && row.terminal === use.terminal && row.atMs === use.atMs &&
   Number(row.amountFen) === use.amountFen
 
+const isPaid = ({ reason }: UseRow): boolean => codeReasons[reasonOf(reason)].paid
+
 function replyOf ({ reason: number, payer }: UseRow, replayed: boolean, clearingDate: string): CodeUseReply {
   const reason = reasonOf(number)
   return { paid: codeReasons[reason].paid, reason, payer, replayed, clearingDate }
@@ -84,11 +87,11 @@ type Told = {
 async function settle (tx: Tx, ledger: CodeBook, snapshot: Snapshot, all: Told): Promise<UseRow> {
   const { client, told, code, use, card, known, clearingDate } = all
   const toldAtMs = ledger.clock.now()
-  const paid = known.find(({ journalId }) => journalId !== null)
+  const paid = known.find(isPaid)
   const verdict = await judge(tx, snapshot, all, paid, toldAtMs)
   const writer = { tx, ledger, snapshot, card, clearingDate, atMs: toldAtMs }
   if (verdict.payer !== null && verdict.instead && paid !== undefined) {
-    await giveBack(writer, paid)
+    if (paid.journalId !== null) await giveBack(writer, paid)
     await takeBackUse(tx, paid, codeReasonNumbers.code_used)
     await openItems(tx, [itemOf(writer, paid, 'code_used')], toldAtMs)
   }
@@ -99,9 +102,11 @@ async function settle (tx: Tx, ledger: CodeBook, snapshot: Snapshot, all: Told):
     terminal: use.terminal, atMs: use.atMs, amountFen: BigInt(use.amountFen), code: told.code, client,
     toldAtMs, reason: codeReasonNumbers[reason],
     payer: settled === null ? null : settled.reason === 'ok' ? 'online' : 'issuer',
-    journalId: settled?.journalId ?? null
+    journalId: settled?.journalId ?? null, ride: told.ride ?? null
   }
   await insertUse(tx, row)
+  const rides = [row, ...paid === undefined ? [] : [paid]].filter(({ ride }) => ride !== null)
+  await markDue(tx, rides.map(({ bucket, cardId, atMs }) => ({ bucket, cardId, fromMs: atMs })))
   if (reason === 'code_used' || reason === 'uncovered') {
     await openItems(tx, [itemOf(writer, row, reason)], toldAtMs)
   }
@@ -158,7 +163,7 @@ async function post (
   return result?.outcome === 'posted' ? result.transferIds[0] ?? null : null
 }
 
-type Settled = { readonly reason: 'ok' | 'issuer_risk' | 'uncovered', readonly journalId: bigint }
+type Settled = { readonly reason: 'ok' | 'issuer_risk' | 'uncovered', readonly journalId: bigint | null }
 
 /** The operator acted in good faith: where the account does not hold it any more, the issuer bears it. */
 async function pay (
@@ -166,6 +171,7 @@ async function pay (
   { reason, payer }: Extract<UseVerdict, { instead: boolean }>
 ): Promise<Settled> {
   const { snapshot } = writer
+  if (amountFen === 0) return { reason, journalId: null } // nobody pays for what costs nothing
   const credit = accountId(snapshot, 'commerce', 'merchant-pending', operator)
   const move = { credit, amountFen: BigInt(amountFen), eventAtMs, corrects: null }
   if (payer === 'online') {

@@ -9,7 +9,8 @@ import type { CardPlace } from './parameters.ts'
 export type RideRow = CardPlace & Pick<Tap, 'counter' | 'atMs' | 'line' | 'vehicle' | 'stop' | 'sense' |
   'rider' | 'riders'> & { readonly content: Buffer }
 
-const senses = ['either', 'in', 'out'] as const satisfies readonly Tap['sense'][]
+/** Stored by their places: never reorder. */
+export const senseNames = ['either', 'in', 'out'] as const satisfies readonly Tap['sense'][]
 
 /** Their cards are due from then on. The purses are locked; what was told before stays. */
 export async function insertRides (tx: Tx, rides: readonly RideRow[]): Promise<void> {
@@ -21,7 +22,7 @@ export async function insertRides (tx: Tx, rides: readonly RideRow[]): Promise<v
     on conflict do nothing`, [
     numbers(rides.map(r => r.bucket)), numbers(rides.map(r => r.cardId)), numbers(rides.map(r => r.counter)),
     bytes(rides.map(r => r.content)), instants(rides.map(r => r.atMs)), rides.map(r => r.line),
-    rides.map(r => r.vehicle), rides.map(r => r.stop), numbers(rides.map(r => senses.indexOf(r.sense))),
+    rides.map(r => r.vehicle), rides.map(r => r.stop), numbers(rides.map(r => senseNames.indexOf(r.sense))),
     numbers(rides.map(r => r.rider)), numbers(rides.map(r => r.riders))])
   await markDue(tx, rides.map(({ bucket, cardId, atMs }) => ({ bucket, cardId, fromMs: atMs })))
 }
@@ -60,7 +61,10 @@ export async function markRidden (
 export async function markDueSince (tx: Tx, fromMs: number): Promise<void> {
   await tx.query(`
     insert into fare_due (bucket, card_id, from_at)
-    select bucket, card_id, $1 from ride where at >= $1 group by bucket, card_id order by bucket, card_id
+    select bucket, card_id, $1 from (
+      select bucket, card_id from ride where at >= $1
+      union select bucket, card_id from phone_use where ride_no is not null and used_at >= $1) r
+    order by bucket, card_id
     on conflict (bucket, card_id) do update set from_at = least(fare_due.from_at, excluded.from_at)`,
   [timestamp(fromMs)])
 }
@@ -161,5 +165,5 @@ export async function readRides (db: Db | Tx, cards: readonly DueCard[]): Promis
     order by e.bucket, e.card_id, e.counter`, [
     numbers(cards.map(c => c.bucket)), numbers(cards.map(c => c.cardId)), instants(cards.map(c => c.fromMs)),
     outcomeNumbers.accepted, numbers(notByHolder)])
-  return rows.map(({ sense, ...row }) => ({ ...row, sense: senses[sense] ?? 'either' }))
+  return rows.map(({ sense, ...row }) => ({ ...row, sense: senseNames[sense] ?? 'either' }))
 }

@@ -1456,17 +1456,25 @@ create table phone_use (
   client_id text not null,
   code text not null,
   journal_id bigint,
+  line text,
   nonce bytea not null,
   operator text not null,
   payer smallint,
   reason smallint not null,
+  ride_no integer,
+  sense smallint,
+  stop text,
+  tariff_version integer,
   terminal text not null,
   told_at timestamp with time zone not null,
   used_at timestamp with time zone not null,
+  vehicle text,
   constraint phone_use_pkey PRIMARY KEY (bucket, card_id, nonce, operator, terminal, used_at, amount_fen)
 );
 CREATE INDEX phone_use_card ON public.phone_use USING btree (bucket, card_id, used_at);
 CREATE UNIQUE INDEX phone_use_once ON public.phone_use USING btree (bucket, card_id, nonce) WHERE (journal_id IS NOT NULL);
+CREATE INDEX phone_use_ridden ON public.phone_use USING btree (used_at) WHERE (ride_no IS NOT NULL);
+CREATE UNIQUE INDEX phone_use_ride ON public.phone_use USING btree (bucket, card_id, ride_no) WHERE (ride_no IS NOT NULL);
 
 create table policy (
   name text not null,

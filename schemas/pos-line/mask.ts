@@ -15,6 +15,7 @@ export function maskPosMessage (data: Uint8Array, { numbers }: Shown = { numbers
 function maskValue (name: PosField, value: string, numbers: boolean): string {
   if (name === 'text') return '***'
   if (numbers) return value
+  if (name === 'code') return `(${value.length} characters)`
   if (name === 'card') return value.replace(/-(\d+)-/, (_, serial: string) => `-${maskDigits(serial)}-`)
   // Whoever makes a key out of a card's number has told it all the same.
   return name === 'key' || name === 'of' ? value.replace(/\d{12,}/g, maskDigits) : value

@@ -1,6 +1,7 @@
 // The messages of a POS line: KIND|name=value|… in UTF-8, amounts in fen, cards by reference. A table of
 // fields, a table of kinds, and a reader that names the field and the offset of what is wrong. It refuses to
 // know frames and what becomes of a message.
+import { codeReasons } from '../phone-code.ts'
 import { answerReasons, type AnswerReason } from '../reasons.ts'
 import { type CardRef, cardKey, parseCardKey } from '../record.ts'
 
@@ -8,6 +9,7 @@ import { type CardRef, cardKey, parseCardKey } from '../record.ts'
 const shapes = {
   key: /^[0-9A-Za-z.:_-]{4,39}$/,
   card: /^[0-9A-F]{16}-[0-9A-F]{20}-\d{1,3}$/,
+  code: /^[0-9A-Za-z_-]{1,800}$/,
   fen: /^-?\d{1,10}$/,
   whole: /^\d{1,10}$/,
   hex: /^([0-9A-F]{2}){1,8}$/,
@@ -25,6 +27,7 @@ export const posFields = {
   of: 'key', // key of the sale that is taken back
   terminal: 'word',
   card: 'card',
+  code: 'code', // of a phone, as its QR symbol has it
   amountFen: 'fen',
   partFen: 'fen', // less than the whole sale is taken back
   purse: 'word',
@@ -60,6 +63,8 @@ export const posKinds = {
   // What its clock shows, and which versions it has applied.
   ECHO: { needs: ['key'], may: ['terminal', 'time', 'blacklistVersion', 'tariffVersion'] },
   SALE: { needs: ['key', 'card', 'amountFen'], may: ['terminal'] },
+  // What a scanner has read; never asked of the ledger: the gateway knows whether it is good.
+  CODE: { needs: ['key', 'code', 'amountFen'], may: ['terminal'] },
   TOPUP: { needs: ['key', 'card', 'amountFen'], may: ['terminal'] },
   BALANCE: { needs: ['key', 'card'], may: ['terminal'] },
   // Card and amount of the sale: one that was never answered is settled first, then taken back.
@@ -87,6 +92,11 @@ export type PosMessage = {
 }
 export type PosError = { readonly field: string, readonly offset: number, readonly why: string }
 
+const declined = <R extends keyof typeof codeReasons>(reason: R) => {
+  const { en, zh } = codeReasons[reason]
+  return { outcome: 'declined', en, zh } as const
+}
+
 /** What an answer says beside the reasons of the ledger. */
 export const posReasons = {
   ...Object.fromEntries(Object.entries(answerReasons).map(([reason, { en, zh }]) =>
@@ -95,6 +105,14 @@ export const posReasons = {
   stored: { outcome: 'approved', en: 'the record is kept, the POS may forget it', zh: '记录已保存' },
   spool_full: { outcome: 'declined', en: 'the record store is full: the POS keeps it', zh: '记录存储已满' },
   spool_failed: { outcome: 'declined', en: 'the record store cannot be written', zh: '记录存储故障' },
+  code_unreadable: declined('code_unreadable'),
+  code_key_unknown: declined('code_key_unknown'),
+  code_signature_wrong: declined('code_signature_wrong'),
+  code_not_yet: declined('code_not_yet'),
+  code_expired: declined('code_expired'),
+  code_limit: declined('code_limit'),
+  code_used: declined('code_used'),
+  blacklisted: declined('blacklisted'),
   unreadable: { outcome: 'declined', en: 'the message cannot be read', zh: '报文错误' },
   terminal_unknown: { outcome: 'declined', en: 'this terminal is not known here', zh: '终端未登记' },
   terminal_not_enrolled: { outcome: 'declined', en: 'this terminal is not enrolled', zh: '终端未入网' },

@@ -137,11 +137,11 @@ function placeIn (names: readonly string[], name: string | null, max: number): n
 const digitsOf = (line: string): string => /^\d{1,4}$/.test(line) ? line.padStart(4, '0') : '0000'
 
 /** Eight characters: the name itself, or eight digits of its digest. */
-const brief = (name: string): string =>
+export const brief = (name: string): string =>
   (/^[\x20-\x7e]{0,8}$/.test(name) ? name : digestOf(name).slice(0, 8)).padEnd(8)
 
 /** Of the names that are at hand the one that was meant, else what stands there. */
-const named = (said: string, candidates: readonly string[]): string =>
+export const named = (said: string, candidates: readonly string[]): string =>
   candidates.find(name => brief(name) === said) ?? said.trimEnd()
 
 const digestOf = (name: string): string => createHash('sha256').update(name).digest('hex').toUpperCase()

@@ -144,6 +144,7 @@ export const when = {
   scan: phones.scan,
   tell_code: phones.tellCode,
   sell: tills.sell,
+  sell_to_phone: tills.sellToPhone,
   top_up: tills.topUp,
   take_back: tills.takeBack,
   put_up: terminals.putUp,

@@ -4,7 +4,8 @@ import type { Journey } from '../../../schemas/tariff/journey.ts'
 import type { Ledger } from '../../ledger.ts'
 import type { Db, Tx } from '../../store/db.ts'
 import type { CardPlace } from '../../store/parameters.ts'
-import { consequencesOf, type Claim } from './claims.ts'
+import type { Claim } from './claims.ts'
+import { consequencesOfCard } from './code-rides.ts'
 import type { DayOfCard, PaidTap } from './due-and-paid.ts'
 import { historiesOf } from './price-cards.ts'
 
@@ -24,11 +25,11 @@ export async function journeysOf (
 ): Promise<CardJourneys> {
   const { fares } = await registry()
   const history = (await historiesOf(db, [{ bucket, cardId, fromMs }]))(cardId)
-  const { journeys, days, claims } = consequencesOf(fares, history)
+  const { journeys, days, claims } = consequencesOfCard(fares, history)
   const currencies = new Map(fares.map(({ document }) => [document.version, document.currency]))
   return {
     days,
-    taps: history.taps,
+    taps: [...history.taps, ...history.codes],
     journeys: journeys.map(journey => ({
       ...journey,
       currency: currencies.get(journey.tariffVersion ?? 0) ?? null,

@@ -15,11 +15,12 @@ import {
 import { predecessorsOf, successorsOf, type Predecessor } from '../../store/card-ends.ts'
 import { lockPurses, openDate } from '../../store/lock.ts'
 import type { CardPlace } from '../../store/parameters.ts'
+import { readCodeRides, readCodesRidden } from '../../store/phone-codes.ts'
 import { postBatch, type NewTransfer } from '../../store/post.ts'
 import { accountId, type Snapshot } from '../../store/registry.ts'
 import { findDue, markDue, readRidden, readRides, takeDue, type DueCard } from '../../store/rides.ts'
-import { changesTo, consequencesOf, keyOf, type Claim, type Consequences } from './claims.ts'
-import type { PaidHistory } from './due-and-paid.ts'
+import { changesTo, keyOf, type Claim, type Consequences } from './claims.ts'
+import { codeCounter, consequencesOfCard, type CardHistories } from './code-rides.ts'
 
 export type Pricing = Pick<Ledger, 'db' | 'clock' | 'registry' | 'random'>
 
@@ -49,7 +50,10 @@ async function priceSome (
   const snapshot = await registry() // after that: a tariff that has marked a card must be seen
   if (due.length === 0 || snapshot.fares.length === 0) return due.length
   const histories = await historiesOf(tx, due.map(card => earlier(card, dependsOnDays)))
-  const changed = await readRidden(tx, due.map(card => earlier(card, openDaysMax + 1)))
+  const recent = due.map(card => earlier(card, openDaysMax + 1))
+  const codes = await readCodesRidden(tx, recent)
+  const changed = [
+    ...await readRidden(tx, recent), ...codes.map(({ cardId, no }) => ({ cardId, counter: codeCounter(no) }))]
   const ridden = groupBy(changed, one => one.cardId)
   const standing = groupBy(await readStanding(tx, due), one => one.cardId)
   const priced = due.map(card => changesOf(snapshot.fares, card, {
@@ -86,11 +90,12 @@ const earlier = (card: DueCard, days: number): DueCard =>
  */
 export async function historiesOf (
   db: Db | Tx, cards: readonly DueCard[]
-): Promise<(cardId: bigint) => PaidHistory> {
+): Promise<(cardId: bigint) => CardHistories> {
   const before = await predecessorsOf(db, cards)
   const all = withEarlier(cards, before)
   const lines = groupBy(before, ({ of }) => of)
   const rides = groupBy(await readRides(db, all), one => one.cardId)
+  const codes = groupBy(await readCodeRides(db, all), one => one.cardId)
   const exits = groupBy(await readExits(db, all), one => one.cardId)
   const rights = groupBy(await readRights(db, cards), one => one.cardId)
   const types = new Map((await readCardTypes(db, cards)).map(one => [one.cardId, one.cardType]))
@@ -100,6 +105,9 @@ export async function historiesOf (
       taps: line.flatMap(own => (rides.get(own.cardId) ?? [])
         .map(({ bucket: _, cardId: __, paidFen, counter, ...tap }) =>
           ({ ...tap, counter: earlierCounter(counter, own), paidFen: Number(paidFen) }))),
+      codes: line.flatMap(own => (codes.get(own.cardId) ?? [])
+        .map(({ bucket: _, cardId: __, paidFen, no, ...tap }) =>
+          ({ ...tap, counter: earlierCode(codeCounter(no), own), paidFen: Number(paidFen) }))),
       entitlements: entitlementsOf(rights.get(cardId) ?? [], types.get(cardId) ?? null),
       corrections: line.flatMap(own => (exits.get(own.cardId) ?? []).map(({ entryCounter, stop, atMs }) =>
         ({ entryCounter: earlierCounter(entryCounter, own), stop, atMs })))
@@ -109,6 +117,10 @@ export async function historiesOf (
 
 const earlierCounter = (counter: number, { level }: Pick<Predecessor, 'level'>): number =>
   counter - level * (limits.counterMax + 1)
+
+/** Below zero, and of no other: instants say the order of codes. */
+const earlierCode = (counter: number, { level }: Pick<Predecessor, 'level'>): number =>
+  counter - level * 1_000_000_000
 
 /** Each card once, from the earliest instant that somebody asks for. */
 function withEarlier (cards: readonly DueCard[], before: readonly Predecessor[]): DueCard[] {
@@ -133,7 +145,7 @@ type PricedCard = CardPlace & Pick<Consequences, 'days'> & {
 }
 
 type Known = {
-  readonly history: PaidHistory
+  readonly history: CardHistories
   /** Counters of which a claim may have changed, also of rides that no longer count. */
   readonly ridden: ReadonlySet<number>
   readonly standing: readonly Standing[]
@@ -142,7 +154,7 @@ type Known = {
 function changesOf (
   fares: Fares, { bucket, cardId, fromMs }: DueCard, { history, ridden, standing }: Known
 ): PricedCard {
-  const { days, claims } = consequencesOf(fares, history)
+  const { days, claims } = consequencesOfCard(fares, history)
   const version = versionAt(fares, fromMs)
   // What is due from an instant on may change the journey that was open then.
   const fromDay = version === null ? '0001-01-01' : dateOf(transitDay(version.document, fromMs) - openDaysMax)

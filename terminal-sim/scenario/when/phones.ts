@@ -57,7 +57,8 @@ export const scan = whenVerb({
   says: 'a code is held to the scanner of a lane; what the gateway said is a tap',
   example: 'scan: { code: C1, lane: BUS-1, amount: 1.80 }',
   schema: Type.Object({
-    code: name('a code'), lane: name('a lane'), amount: yuan('what the terminal asks for'),
+    code: name('a code'), lane: name('a lane'),
+    amount: Type.Optional(yuan('what the terminal asks for; absent: a ride, the tariff says')),
     as: Type.Optional(name('a name for what the gateway said'))
   }, closed),
   plan: (world, { code, lane, amount: amountFen, as }) => [{
@@ -66,7 +67,9 @@ export const scan = whenVerb({
       await world.edge.follow()
       const path = `/v1/lanes/${lane}/codes`
       world.answers.set(as ?? 'last tap',
-        await world.edge.post(path, { code: codeSaid(world, code), amountFen }))
+        await world.edge.post(path, {
+          code: codeSaid(world, code), ...amountFen === undefined ? {} : { amountFen }
+        }))
     }
   }]
 })

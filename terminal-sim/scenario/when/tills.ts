@@ -3,6 +3,7 @@
 import { Type } from 'typebox'
 import type { PosKind } from '../../../schemas/pos-line/messages.ts'
 import { askAt, cardTextOf, type TillAnswer, type TillRequest } from '../tills.ts'
+import { codeSaid } from '../phones.ts'
 import { name, yes, yuan } from '../values.ts'
 import { StepError, whenVerb } from '../verb.ts'
 import type { World } from '../world.ts'
@@ -45,6 +46,25 @@ export const sell = moneyVerb('SALE', 'a till sells to the online account of a c
 
 export const topUp = moneyVerb('TOPUP', 'a till takes cash and puts it on the online account of a card',
   'top_up: { till: SHP-1, card: A, amount: 50.00, sale: T1 }')
+
+export const sellToPhone = whenVerb({
+  says: 'a till with a scanner takes the code of a phone; the gateway alone knows whether it is good',
+  example: 'sell_to_phone: { till: SHP-1, code: C1, amount: 5.00, sale: S1, lost: true }',
+  schema: Type.Object(
+    {
+      till: name('a till'), code: name('a code'), amount: yuan(),
+      sale: name('what the till calls it; the same again is a repeat'), lost
+    },
+    closed
+  ),
+  plan: (world, { till, code, amount, sale, lost }) => [{
+    act: async () => {
+      const fields = { key: keyOf(sale), code: codeSaid(world, code), amountFen: String(amount) }
+      const request: TillRequest = { till, kind: 'CODE', fields }
+      world.answers.set(`at a till: ${sale}`, await askAt(world, request, lost ?? false))
+    }
+  }]
+})
 
 export const takeBack = whenVerb({
   says: 'a till takes a sale back, all of it or a part',
