@@ -8,6 +8,7 @@ import { Value } from 'typebox/value'
 import { manualClock, type ManualClock } from '../runtime/clock.ts'
 import { readConfig } from '../runtime/config.ts'
 import { parseIso } from '../runtime/instants.ts'
+import { armKillPoint } from '../runtime/kill-point.ts'
 import { createLog } from '../runtime/log.ts'
 import { announceReady } from '../runtime/supervise.ts'
 import { buildLedger, type BuiltLedger } from './ledger.ts'
@@ -25,6 +26,7 @@ const config = readConfig(Type.Object({
 const closed = { additionalProperties: false } as const
 const NewStack = Type.Object({ databaseUrl: Type.String(), clock: Type.String() }, closed)
 const ClockAt = Type.Object({ at: Type.String() }, closed)
+const KillAt = Type.Object({ at: Type.String() }, closed)
 
 type Stack = BuiltLedger & { readonly clock: ManualClock }
 const stacks = new Map<string, Stack>()
@@ -57,6 +59,10 @@ async function answer (request: IncomingMessage): Promise<unknown> {
   if (request.method === 'POST' && path === '/stacks') {
     return await open(Value.Parse(NewStack,
       await bodyOf(request)))
+  }
+  if (request.method === 'PUT' && path === '/kill-at') {
+    armKillPoint(Value.Parse(KillAt, await bodyOf(request)).at)
+    return {}
   }
   const [, id = '', part] = /^\/stacks\/(\d+)(\/clock)?$/.exec(path) ?? []
   const stack = stacks.get(id)
