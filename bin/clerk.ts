@@ -3,8 +3,12 @@
 //
 //   CLERK_LEDGER=http://127.0.0.1:8080 CLERK_NAME=li CLERK_PASSWORD=… npm run clerk -- life CARD
 //   npm run clerk -- --key 7f3a return CARD OUTLET moves away --chip 101:48.20
+//   CLERK_READER='DESK 00 00' npm run clerk -- return reader OUTLET moves away --chip reader
+import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { type Call, readCommand, usage, UsageError } from './clerk-commands.ts'
+import { join } from 'node:path'
+import { nodeCommand } from '../runtime/supervise.ts'
+import { type Call, readCommand, usage, UsageError, yuanOf } from './clerk-commands.ts'
 
 const need = (name: string): string => {
   const value = process.env[name]
@@ -19,7 +23,7 @@ async function main (args: readonly string[]): Promise<number> {
   }
   const [, said] = args[0] === '--key' ? args : []
   const key = said ?? randomUUID()
-  const call = readCommand(args[0] === '--key' ? args.slice(2) : args)
+  const call = readCommand(await withReader(args[0] === '--key' ? args.slice(2) : args))
   const base = need('CLERK_LEDGER')
   const signIn = { name: need('CLERK_NAME'), password: need('CLERK_PASSWORD') }
   const session = await ask(base, { method: 'POST', path: '/v1/session', json: signIn }, {})
@@ -31,6 +35,25 @@ async function main (args: readonly string[]): Promise<number> {
   if (!answer.ok) return refused(answer.body)
   process.stdout.write(`${JSON.stringify(answer.body, null, 2)}\n`)
   return 0
+}
+
+/** `reader` in the place of a card, or of what its chip says, is what lies on the reader of the counter. */
+async function withReader (args: readonly string[]): Promise<string[]> {
+  if (!args.includes('reader')) return [...args]
+  const name = need('CLERK_READER')
+  const socket = process.env['CLERK_READER_SOCKET']
+  const { command, args: all = [] } = nodeCommand(
+    join(import.meta.dirname, '../gateway/counter/main.ts'), [name, ...socket === undefined ? [] : [socket]])
+  const { status, stdout } = spawnSync(command, all, {
+    encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], env: { LOG_LEVEL: 'fatal', ...process.env }
+  })
+  if (status !== 0) throw new UsageError('nothing was asked of the ledger')
+  const { card, counter, balanceFen } =
+    JSON.parse(stdout) as { card: string, counter: number, balanceFen: number }
+  return args.map((word, at) => {
+    if (word !== 'reader') return word
+    return args[at - 1] === '--chip' ? `${counter}:${yuanOf(balanceFen)}` : card
+  })
 }
 
 async function ask (

@@ -1,10 +1,15 @@
 // The clerk's command line: words become calls, a real ledger answers, and a refusal says its reason.
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { commands, readCommand, usage } from '../bin/clerk-commands.ts'
 import { nodeCommand } from '../runtime/supervise.ts'
 import { cardKey } from '../schemas/record.ts'
+import { startFarm } from '../terminal-sim/reader/farm.ts'
+import { whyNoFarm } from '../terminal-sim/reader/namespace.ts'
 import { password, startDoors, type Door } from './support/ledger-http.ts'
 import { cardOf } from './support/posting.ts'
 import { card, smallCity } from './support/small-city.ts'
@@ -17,10 +22,18 @@ const keyOf = (number: number): string => cardKey(cardOf(number))
 const [A, N] = [keyOf(0), keyOf(9)]
 
 /** The program, to its end. */
-async function clerk (door: Door, ...args: string[]): Promise<{ code: number, out: string, err: string }> {
+async function clerk (
+  door: Door, ...args: string[]
+): Promise<{ code: number, out: string, err: string }> {
+  return await clerkAt(door, {}, ...args)
+}
+
+async function clerkAt (
+  door: Door, reader: Readonly<Record<string, string>>, ...args: string[]
+): Promise<{ code: number, out: string, err: string }> {
   const { command, args: all = [] } = nodeCommand(join(import.meta.dirname, '../bin/clerk.ts'), args)
   const child = spawn(command, all, {
-    env: { ...process.env, CLERK_LEDGER: door.url, CLERK_NAME: 'clerk', CLERK_PASSWORD: password }
+    env: { ...process.env, CLERK_LEDGER: door.url, CLERK_NAME: 'clerk', CLERK_PASSWORD: password, ...reader }
   })
   const said = { out: '', err: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => { said.out += text })
@@ -101,4 +114,44 @@ t.test('a counter in the morning', async t => {
   t.match(await clerk(door, 'life', keyOf(77)), { code: 1, err: /^not_found/ })
   t.match(await clerk(door, 'life'), { code: 2, err: /life CARD/ })
   await door.close()
+})
+
+t.test('a card on the reader of the counter', { skip: whyNoFarm() ?? false }, async t => {
+  const door = await doors.open()
+  await door.ok('registrar', 'PUT', '/v1/registry', smallCity([
+    card(0, { type: 'named', soldBy: 'SHP', balanceFen: 4_820, counter: 101, depositFen: 2_000 })]))
+  const dir = mkdtempSync(join(tmpdir(), 'clerk-reader-'))
+  const farm = await startFarm({ dir, pairs: [{ name: 'DESK' }] })
+  t.teardown(async () => {
+    await farm.stop()
+    rmSync(dir, { recursive: true, force: true })
+    await door.close()
+  })
+  const { issuer, serial } = cardOf(0)
+  const chips = { mine: 4_820, empty: 0 } as const
+  for (const [chip, balanceFen] of Object.entries(chips)) {
+    const overdraft = balanceFen === 0 ? { limitFen: 800, usedFen: 80 } : { limitFen: 800 }
+    await farm.createCard({
+      chip, card: { profile: 't-union', issuer, serial, balanceFen, offlineCounter: 101, overdraft }
+    })
+  }
+  const read = async () => {
+    const { command, args } = nodeCommand('gateway/counter/main.ts', ['DESK 00 00', farm.socket])
+    const { status, stdout, stderr } = spawnSync(command, args ?? [], { encoding: 'utf8' })
+    return status === 0 ? JSON.parse(stdout) as object : stderr
+  }
+  await farm.insert({ chip: 'mine', reader: 'DESK 00 00' })
+  t.match(await read(), { card: A, counter: 101, balanceFen: 4_820, enabled: true })
+  const desk = { CLERK_READER: 'DESK 00 00', CLERK_READER_SOCKET: farm.socket }
+  const look = await clerkAt(door, desk, 'life', 'reader')
+  t.match(JSON.parse(look.out), { card: cardOf(0), state: 'normal' }, look.err)
+  const given = await clerkAt(door, desk, 'return', 'reader', 'SHP', 'moves', '--chip', 'reader')
+  const paid = { lines: [{ what: 'value', fen: 4_820 }, { what: 'deposit', fen: 2_000 }], paidFen: 6_820 }
+  t.match(JSON.parse(given.out), paid, given.err)
+  t.match(await farm.inspectCard({ chip: 'mine' }), { purse: { offlineCounter: 101 } }, 'nothing was written')
+  await farm.remove({ reader: 'DESK 00 00' })
+  await delay(600) // pcscd looks every 0.4 s whether a card has gone
+  await farm.insert({ chip: 'empty', reader: 'DESK 00 00' })
+  t.match(await read(), { card: A, counter: 101, balanceFen: -80 }, 'below zero')
+  t.match(await clerk(door, 'life', 'reader'), { code: 2, err: /CLERK_READER is not set/ })
 })
