@@ -80,7 +80,7 @@ const template = 'citizen_card_unused'
 
 const staff = {
   settler: ['settler'], 'approver-1': ['approver'], 'approver-2': ['approver'], auditor: ['auditor'],
-  clerk: ['clerk'], registrar: ['registrar'], admin: ['admin']
+  clerk: ['clerk'], hotline: ['hotline'], registrar: ['registrar'], admin: ['admin']
 } as const
 const machines = {
   GW1: 'gateway', DEPOT: 'gateway', REGISTRAR: 'registrar', AUDITOR: 'auditor', EXCHANGE: 'centre',

@@ -3,6 +3,7 @@
 import { localDate } from '../runtime/instants.ts'
 import { limits } from '../schemas/limits.ts'
 import { endsAfterDays } from './core/retention.ts'
+import { eraseDue } from './cards/erasure.ts'
 import { audit } from './people/audit.ts'
 import { inTransaction, type Db } from './store/db.ts'
 import { readOpenDay } from './store/days.ts'
@@ -25,6 +26,8 @@ export type Retention = {
   readonly applied: boolean
   /** Deleted where applied, else what would be; by table. */
   readonly over: readonly Over[]
+  /** Persons whose data went, or would: they asked, and the law lets them. */
+  readonly erased: number
   /** May be archived by people: the statements are told, never run. */
   readonly archivable: readonly (Aged & { readonly statement: string })[]
 }
@@ -49,13 +52,14 @@ export async function retain (
     const rows = await (apply ? deleteOver : countOver)(db, table, beforeMs)
     over.push({ table, before: localDate(beforeMs), rows })
   }
+  const erased = await eraseDue(db, { nowMs, apply, years: policies.personalDataYears })
   const deleted = over.filter(({ rows }) => rows > 0)
   if (apply && deleted.length > 0) {
     await inTransaction(db, tx => audit(tx, nowMs,
       { by: 'system', action: 'retention.apply', subject: `day/${localDate(nowMs)}`, detail: { deleted } }))
   }
   const evidenceMs = nowMs - limits.evidenceYears * 366 * dayMs
-  return { applied: apply, over, archivable: await archivable(db, evidenceMs) }
+  return { applied: apply, over, erased, archivable: await archivable(db, evidenceMs) }
 }
 
 async function archivable (db: Db, beforeMs: number): Promise<Retention['archivable']> {

@@ -328,6 +328,9 @@ export const Policies = Type.Object({
   gradePassFrom: points('the score from which on an office has passed'),
   cardExpiryNoticeDays: Type.Integer({
     minimum: 0, maximum: 366, description: 'so long before its chip ends a resident is told'
+  }),
+  personalDataYears: Type.Integer({
+    minimum: 0, maximum: 100, description: 'so long after the last card of a person their data are kept'
   })
 }, { ...closed, $id: 'Policies' })
 export type Policies = Static<typeof Policies>
@@ -380,7 +383,8 @@ export const defaultPolicies: Policies = {
   gradeExcellentFrom: 95,
   gradeGoodFrom: 85,
   gradePassFrom: 60,
-  cardExpiryNoticeDays: 60
+  cardExpiryNoticeDays: 60,
+  personalDataYears: 10
 }
 
 export const Holiday = Type.Object({

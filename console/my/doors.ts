@@ -1,5 +1,6 @@
 // The doors of the ledger that residents ask at, by name.
 import type { CaseOptions, NewCase, OwnCase } from '../../schemas/case.ts'
+import type { ErasureView } from '../../schemas/erasure.ts'
 import type { IdentityDocument } from '../../schemas/holder.ts'
 import type { ownMoves, OwnCardView, OwnJourneys, OwnOverview, OwnServices } from '../../schemas/own.ts'
 import type { Proofs } from '../../schemas/proof.ts'
@@ -17,6 +18,7 @@ export const looks = {
     await get<OwnJourneys>(pathOf(card(of, '/journeys'), { from, until })),
   receipt: async (of: string, counter: number) => await get<Proofs>(card(of, `/receipts/${counter}`)),
   services: async (of: string) => await get<OwnServices>(card(of, '/services')),
+  erasure: async () => await get<ErasureView>('/v1/my/erasure'),
   caseOptions: async () => await get<CaseOptions>('/v1/my/case-options'),
   cases: async (before: string | null) =>
     await get<Page<OwnCase>>(pathOf('/v1/my/cases', { before, limit: '20' }))
@@ -34,6 +36,8 @@ export const deeds = {
     await call<OwnCardView>('POST', card(of, '/moves'), { json: { move }, key }),
   file: async (filed: NewCase, key: string) =>
     await call<OwnCase>('POST', '/v1/my/cases', { json: filed, key }),
+  askErasure: async () => await call<ErasureView>('POST', '/v1/my/erasure', {}),
+  withdrawErasure: async () => await call<ErasureView>('DELETE', '/v1/my/erasure', {}),
   data: async () => await call<OwnData>('POST', '/v1/my/data', {}),
   withdraw: async (no: number) => await call<OwnCase>('DELETE', `/v1/my/cases/${no}`, {})
 }

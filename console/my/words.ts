@@ -58,6 +58,12 @@ const zh = {
     heading: '账号', data: '下载我的数据', password: '修改密码', old: '当前密码', wanted: '新密码（至少 12 个字符）', save: '保存',
     saved: '密码已修改，其他登录均已退出。'
   },
+  erasure: {
+    heading: '删除个人信息', ask: '申请删除', back: '撤回删除申请',
+    why: (on: string) => `个人信息依法保存至 ${on}，届时自动匿名化；账务与行程以编号保留。`,
+    held: '您名下仍有卡片，保存期限自最后一张卡停用起计算，日期会顺延。',
+    asked: (at: string) => `已于 ${at} 登记删除申请，目前依法不能删除。`
+  },
   receipt: {
     take: '交易凭证', check: '核验凭证', file: '凭证文件', checkWhy: '只在本页面核验，不上传，离线也可使用。',
     proven: '核验通过：该笔记录在已签名的账本中，签名时间', key: (id: string) => `签名密钥 ${id}，请与公布的密钥核对。`,
@@ -146,6 +152,13 @@ const en: MyWords = {
     heading: 'Account', data: 'Take my data away', password: 'Change the password', old: 'Present password',
     wanted: 'New password (12 characters or more)', save: 'Save',
     saved: 'The password is changed; all other sessions have ended.'
+  },
+  erasure: {
+    heading: 'Delete my personal data', ask: 'Ask for deletion', back: 'Take the request back',
+    why: on => `The law keeps your data until ${on}; then they are made anonymous. The books and journeys ` +
+      'stay under a number.',
+    held: 'A card is still yours: the time begins when the last one ends, so the date moves.',
+    asked: at => `Asked for on ${at}; the law does not allow it yet.`
   },
   receipt: {
     take: 'Receipt', check: 'Check a receipt', file: 'A receipt that you have kept',

@@ -13,6 +13,11 @@ const sentences: readonly (readonly [RegExp, string])[] = [
   [/^every distinct line has one verdict$/, '每条记录均有唯一判定'],
   [/^every batch is in the tree$/, '每个批次均已入树'],
   [/^general ledger equals its sub-ledgers$/, '总账与明细账一致'],
+  [/^(\d+) records are missing$/, '缺 $1 条记录'],
+  [/^no party has told its position$/, '没有参与方报送头寸'],
+  [/^(\d+) purses: chips (-?\d+) fen, shadows (-?\d+) fen, (\d+) differ, (\d+) of them with a reason$/,
+    '$1 个钱包：卡内 $2 分，账上 $3 分，$4 个不同，其中 $5 个有原因'],
+  [/^somebody owes in every book$/, '每个账簿均有承担方'],
   [/^net positions sum to zero$/, '净额合计为零']
 ]
 

@@ -16,6 +16,9 @@ export type PersonalSeal = {
   readonly identityOf: (document: IdentityDocument) => Buffer
 }
 
+/** Of whom nothing is kept any more. */
+const erased: PersonalData = { document: { kind: 'resident_id', number: 'ERASED' }, name: '—', phone: null }
+
 const ivBytes = 12
 const tagBytes = 16
 
@@ -43,7 +46,9 @@ export function personalSeal (
   }
   return {
     seal: (holder, data) => seal(holder, JSON.stringify(data)),
-    open: (holder, from) => JSON.parse(open(holder, from)) as PersonalData,
+    open: (holder, from) => from.sealed.length === 0
+      ? erased
+      : JSON.parse(open(holder, from)) as PersonalData,
     sealText: (about, text) => {
       const { sealed, sealedWith } = seal(about, text)
       return `${sealedWith} ${sealed.toString('base64')}`

@@ -53,7 +53,7 @@ export const retention: Readonly<Record<string, Stay | Ending>> = {
   policy: 'registry', policy_past: 'registry', product: 'registry', client: 'registry', staff: 'registry',
   card: 'registry',
   concession_right: 'registry', holder: 'registry', card_holder: 'registry', card_application: 'registry',
-  card_found: 'registry', resident: 'registry',
+  card_found: 'registry', resident: 'registry', erasure: 'registry',
   staff_identity: 'registry', clinic_person: 'registry', clinic_institution: 'registry',
   clinic_centre: 'registry', clinic_national: 'registry',
   library_patron: 'registry', library_binding: 'registry', library_item: 'registry',

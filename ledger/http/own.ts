@@ -5,9 +5,11 @@ import { LocalDate } from '../../schemas/api.ts'
 import { Proofs } from '../../schemas/proof.ts'
 import { cardKey } from '../../schemas/record.ts'
 import { OwnCardView, OwnJourneys, OwnMove, OwnOverview, OwnServices } from '../../schemas/own.ts'
+import { askErasure, viewErasure, withdrawErasure } from '../cards/erasure.ts'
 import { ownData, type JourneysOf } from '../cards/own-data.ts'
 import { moveOwnCard } from '../cards/own-moves.ts'
 import { overviewOf, ownCardView, ownLife } from '../cards/own.ts'
+import { ErasureView } from '../../schemas/erasure.ts'
 import { OwnData } from '../../schemas/own-data.ts'
 import type { Ledger } from '../ledger.ts'
 import { prove } from '../proof/prove.ts'
@@ -65,6 +67,19 @@ export const ownRoutes = (ledger: Ledger) => async (app: App): Promise<void> => 
     await ownLife(ledger.db, residentIn(request), card)
     return await prove(ledger.db, `${cardKey(card)}/${request.params.counter}`)
   })
+
+  app.get('/v1/my/erasure', {
+    config: { allow: ['resident'] }, schema: { response: { 200: ErasureView } }
+  }, async request => await viewErasure(ledger, residentIn(request)))
+
+  app.post('/v1/my/erasure', {
+    config: { allow: ['resident'], repeated: 'The first wish counts.' },
+    schema: { response: { 200: ErasureView } }
+  }, async request => await askErasure(ledger, residentIn(request)))
+
+  app.delete('/v1/my/erasure', {
+    config: { allow: ['resident'] }, schema: { response: { 200: ErasureView } }
+  }, async request => await withdrawErasure(ledger, residentIn(request)))
 
   app.post('/v1/my/data', {
     config: { allow: ['resident'], repeated: 'Each is in the audit log.' },

@@ -357,6 +357,7 @@ create table card_holder (
   holder_id bigint not null,
   constraint card_holder_pkey PRIMARY KEY (bucket, card_id, bound_at)
 );
+CREATE INDEX card_holder_ever ON public.card_holder USING btree (holder_id);
 CREATE INDEX card_holder_person ON public.card_holder USING btree (holder_id) WHERE (ended_at IS NULL);
 
 create table card_move (
@@ -856,6 +857,16 @@ create table dispute_step (
   constraint dispute_step_pkey PRIMARY KEY (dispute_id, step_no),
   constraint dispute_step_dispute_id_fkey FOREIGN KEY (dispute_id) REFERENCES dispute(dispute_id)
 );
+
+create table erasure (
+  asked_at timestamp with time zone not null,
+  done_at timestamp with time zone,
+  holder_id bigint not null,
+  possible_on date not null,
+  constraint erasure_pkey PRIMARY KEY (holder_id),
+  constraint erasure_holder_id_fkey FOREIGN KEY (holder_id) REFERENCES holder(holder_id)
+);
+CREATE INDEX erasure_waiting ON public.erasure USING btree (holder_id) WHERE (done_at IS NULL);
 
 create table evidence (
   amount_fen bigint,

@@ -1,10 +1,12 @@
 // Another password, all that is known of the resident to take away, and the way out.
 import { useState, type FormEvent } from 'react'
-import { useDeed } from '../../api/use-call.ts'
+import { useDeed, useLook } from '../../api/use-call.ts'
 import { Button } from '../../parts/button.tsx'
 import { TextField } from '../../parts/fields.tsx'
 import { ProblemNote } from '../../parts/problem-note.tsx'
-import { deeds } from '../doors.ts'
+import { Part } from '../../parts/page.tsx'
+import { useWords } from '../../words/words.tsx'
+import { deeds, looks } from '../doors.ts'
 import { keepAsFile } from '../keep-as-file.ts'
 import { Done, MyPage } from '../parts.tsx'
 import { useResident } from '../session.tsx'
@@ -54,10 +56,37 @@ export function AccountPage () {
         <Button busy={taking.busy} onClick={() => { void taking.run(takeAway) }}>{words.data}</Button>
       </div>
       <ProblemNote error={taking.error} />
+      <Erasure />
       <ReceiptCheck />
       <Button busy={leaving.busy} onClick={() => { void leaving.run(signOut) }}>{signIn.out}</Button>
       <ProblemNote error={leaving.error} />
     </MyPage>
+  )
+}
+
+/** What the law says of a wish to be forgotten, and the wish itself. */
+function Erasure () {
+  const { erasure: words } = useMy()
+  const { format } = useWords()
+  const { data, error, again } = useLook(looks.erasure, 'erasure')
+  const doing = useDeed()
+  const run = (deed: () => Promise<unknown>) => { void doing.run(deed).then(again) }
+  return (
+    <Part heading={words.heading}>
+      <ProblemNote error={error ?? doing.error} />
+      {data !== null && (
+        <>
+          {data.askedAt !== null && <p role='status'>{words.asked(format.instant(data.askedAt))}</p>}
+          <p>{words.why(format.date(data.possibleOn))}</p>
+          {data.stillHeld && <p className='soft'>{words.held}</p>}
+          <div className='doing'>
+            {data.askedAt === null
+              ? <Button busy={doing.busy} onClick={() => run(deeds.askErasure)}>{words.ask}</Button>
+              : <Button busy={doing.busy} onClick={() => run(deeds.withdrawErasure)}>{words.back}</Button>}
+          </div>
+        </>
+      )}
+    </Part>
   )
 }
 
