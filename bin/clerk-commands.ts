@@ -190,6 +190,22 @@ export const commands: Readonly<Record<string, Command>> = {
     says: 'the PIN that an order gave', words: ['ORDER'],
     call: said => ({ method: 'POST', path: `/v1/card-orders/${said['ORDER']}/pin` })
   },
+  'bind-phone': {
+    says: 'a phone gets codes for a card: its token is shown once', words: ['CARD', 'PROGRAM'],
+    call: said => post(ofCard(said, 'phones'), { party: said['PROGRAM'] })
+  },
+  'end-phone': {
+    says: 'that phone gets no codes any more', words: ['CARD', 'PHONE'],
+    call: said => ({ method: 'POST', path: ofCard(said, `phones/${said['PHONE']}/end`) })
+  },
+  codes: {
+    says: 'phones of a card, and what their codes paid', words: ['CARD'],
+    call: said => get(ofCard(said, 'codes'))
+  },
+  batch: {
+    says: 'how far a batch of blank cards is, and what was spoiled', words: ['BATCH'],
+    call: said => get(`/v1/issuing/batches/${encodeURIComponent(said['BATCH'] ?? '')}`)
+  },
   waiting: {
     says: 'value that waits for a card', words: ['CARD'],
     call: said => get(`/v1/loads?card=${(card(said['CARD']), said['CARD'])}`)

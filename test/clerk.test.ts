@@ -55,6 +55,8 @@ t.test('words become calls', async t => {
       { json: { to: cardOf(9), why: 'damage', chip: { counter: 7, balanceFen: 1_200 }, outlet: 'SHP' } }],
     [['person', 'passport', 'E1', 'Li', 'Na', '--phone', '13900000000'],
       { json: { document: { kind: 'passport', number: 'E1' }, name: 'Li Na', phone: '13900000000' } }],
+    [['bind-phone', A, 'SHP'], { method: 'POST', path: `/v1/cards/${A}/phones`, json: { party: 'SHP' } }],
+    [['end-phone', A, 'P7'], { method: 'POST', path: `/v1/cards/${A}/phones/P7/end` }],
     [['decide', '7', '--refuse'], { path: '/v1/proposals/7/decisions', json: { approves: false } }]
   ] as const) t.match(readCommand(line), expected, line.join(' '))
 })
