@@ -52,12 +52,12 @@ export function CasesPage () {
 
 /** What any page shows of a case. */
 export function useCaseColumns (): Columns<CaseView> {
-  const { words: { cases: words } } = useWords()
+  const { words: { cases: words }, format } = useWords()
   return [
     { title: words.number, cell: one => one.case },
     { title: words.kind, cell: ({ kind }) => words.kinds[kind] },
     { title: words.signal, cell: ({ signal }) => <Mark tone={tones[signal]}>{words.signals[signal]}</Mark> },
-    { title: words.dueOn, cell: ({ dueOn }) => dueOn },
+    { title: words.dueOn, cell: ({ dueOn }) => format.date(dueOn) },
     { title: words.state, cell: one => words.states[one.state] },
     { title: words.words, cell: one => <Told one={one} /> },
     { title: words.filedAt, cell: ({ filedAt }) => <At iso={filedAt} /> }
