@@ -1,7 +1,7 @@
 // The JSON of loads: value asked for a chip, the host's answer with MAC2, and what the chip did. It refuses
 // to know how the money is booked.
 import { Type, type Static } from 'typebox'
-import { Instant, LocalDate } from './api.ts'
+import { Fen, Instant, LocalDate } from './api.ts'
 import { limits } from './limits.ts'
 import { answerReasons, type AnswerReason } from './reasons.ts'
 import { CardRef } from './record.ts'
@@ -99,3 +99,19 @@ export const LoadView = Type.Object({
   evidence: orNull(Type.String()), requestedAt: Instant, decidedAt: orNull(Instant)
 }, { ...closed, $id: 'LoadView' })
 export type LoadView = Static<typeof LoadView>
+
+/* ---- what was taken against what chips got ---- */
+
+const Sum = Type.Object({ loads: Type.Integer(), fen: Fen }, closed)
+export const LoadReport = Type.Object({
+  day: LocalDate,
+  rows: Type.Array(Type.Object({
+    party: Type.String({ description: 'at whose terminal' }),
+    source: Type.Unsafe<LoadSource>(Type.String({ enum: [...loadSources] })),
+    taken: { ...Sum, description: 'from the agent, or out of what waited' } as typeof Sum,
+    credited: { ...Sum, description: 'the chip is known to have it' } as typeof Sum,
+    givenBack: { ...Sum, description: 'the chip is known not to have it' } as typeof Sum,
+    open: { ...Sum, description: 'taken, and nobody knows: each is in GET /v1/loads' } as typeof Sum
+  }, closed))
+}, { ...closed, $id: 'LoadReport', description: 'loads granted on a clearing date, as known now' })
+export type LoadReport = Static<typeof LoadReport>

@@ -655,7 +655,8 @@ t.test('every route answers as described', async t => {
     'terminals', 'components', 'library', 'clinic', 'card-orders', 'card-applications', 'issuing', 'holders',
     'found-cards', 'forgotten-cards', 'services', 'treasury', 'statistics', 'days/{date}/archive',
     'session/(oidc|ways)',
-    'codes', 'code-keys', 'code-uses', 'my', 'cases', 'supervision', 'social-security', 'tapes',
+    'codes', 'code-keys', 'code-uses', 'reports/loads', 'my', 'cases', 'supervision',
+    'social-security', 'tapes',
     'cards/{card}/(life|moves|holder|look-up|replacement|return|found|fetched|phones|codes)'
   ].join('|') + ')\\b')
   t.strictSame(doors.unused().filter(route => !own.test(route)), [], 'each route of the description was used')

@@ -245,6 +245,8 @@ t.test('torn before and after the chip took it: waits until something decides, o
     t.equal(holdsFen, commit === 'after' ? 7_000 : 5_000, `card ${no}: the chip`)
     const { json: waiting } = await door.ask('clerk', 'GET', '/v1/loads')
     t.equal(waiting.items.length, 1, 'nobody knows yet')
+    const { rows } = await door.ok('auditor', 'GET', '/v1/reports/loads?day=2026-03-02')
+    t.match(rows, [{ open: { loads: 1, fen: 2_000 } }], 'and the report of the day says so')
 
     if (by === 'next_load') {
       const next = { key: `load-next-${no}`, ...await initialise(putDown(card), no, amountFen) }
@@ -272,6 +274,14 @@ t.test('torn before and after the chip took it: waits until something decides, o
     const { json: after } = await door.ask('clerk', 'GET', `/v1/loads?state=${state}`)
     t.match(after.items.find((one: { key: string }) => one.key === load.key), { evidence: by }, `card ${no}`)
   }
+  // Of eleven loads: seven were torn, four of those on their chip; two more were withdrawn by their terminal.
+  t.strictSame(await door.ok('auditor', 'GET', '/v1/reports/loads?day=2026-03-02'), {
+    day: '2026-03-02',
+    rows: [{
+      party: 'SHP', source: 'agent', taken: { loads: 9, fen: 18_000 }, credited: { loads: 4, fen: 8_000 },
+      givenBack: { loads: 5, fen: 10_000 }, open: { loads: 0, fen: 0 }
+    }]
+  }, 'taken is credited, given back or open')
   const writtenFen = 4 * amountFen
   t.match(await books(door), { 'receivable-agent/SHP': writtenFen }, 'who took nothing owes nothing')
   t.notOk('pending-load' in await books(door), 'nothing waits any more')

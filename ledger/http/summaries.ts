@@ -171,6 +171,7 @@ export const summaries: Readonly<Record<string, string>> = {
 
   'GET /v1/reconciliation': 'Runs of reconciliation by layer and date',
   'POST /v1/reconciliation/:date': 'Reconcile a clearing date now',
+  'GET /v1/reports/loads': 'What was taken for loads on a day against what chips got of it',
   'GET /v1/reports/card-chain': 'Shadow balances against chips, by the age of what differs',
   'GET /v1/reports/card-chain/cards': 'Purses whose chip says something else than the ledger owes',
   'GET /v1/float/:date': 'Float held against what cards hold',

@@ -238,3 +238,17 @@ export const loadDifferences = async (tx: Tx | Db, { date }: Start): Promise<str
     order by 1 limit 20`, [date, [sold, written], sold, written])).rows.map(({ what }) => what)
 
 const { sale_load: sold, load_written: written } = transferCodes
+
+export type LoadSums = {
+  readonly party: string, readonly source: number
+  /** As {@link stateNumbers}. */
+  readonly state: number
+  readonly loads: number, readonly fen: bigint
+}
+
+/** Loads that were granted on a clearing date, by party, source and state. */
+export const loadSums = async (db: Db, date: string): Promise<LoadSums[]> =>
+  (await db.query<LoadSums>(`
+    select p.code as party, l.source, l.state, count(*)::int as loads, sum(l.amount_fen)::bigint as fen
+    from load l join party p using (party_id) where l.clearing_date = $1 and l.state <> $2
+    group by 1, 2, 3 order by 1, 2, 3`, [date, stateNumbers.declined])).rows
