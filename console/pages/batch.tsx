@@ -11,7 +11,7 @@ import { useWords } from '../words/words.tsx'
 type Given = { readonly batch: string, readonly party: string | null, readonly book: string | null }
 
 export function BatchPage ({ batch, party, book }: Given) {
-  const { words: { trace: words }, format } = useWords()
+  const { words: { trace: words, positions }, format } = useWords()
   const { data, error, again } = useLook(() => looks.batch(batch), batch)
   const about = `${batch} ${party ?? ''} ${book ?? ''}`
   const list = useList(place => looks.lines(batch, { party, book }, place), about)
@@ -40,7 +40,7 @@ export function BatchPage ({ batch, party, book }: Given) {
     <Page heading={words.lines(batch)} error={error} again={again}>
       {data !== null && (
         <Facts rows={[
-          [words.kind, <Code key='kind'>{data.kind}</Code>],
+          [words.kind, positions.batchKinds[data.kind] ?? data.kind],
           [words.at, <At key='at' iso={data.at} />],
           [words.transfers, format.count(data.transfers)],
           [words.amount, <Yuan key='sum' fen={data.sumFen} />],

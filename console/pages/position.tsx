@@ -23,7 +23,7 @@ export function PositionPage (
       cell: ({ batch }) =>
         <Link to={`${to('batches', batch)}?${new URLSearchParams({ party, book }).toString()}`}>{batch}</Link>
     },
-    { title: words.kind, cell: ({ kind }) => <Code>{kind}</Code> },
+    { title: words.kind, cell: ({ kind }) => positions.batchKinds[kind] ?? kind },
     { title: words.at, cell: ({ at }) => <At iso={at} /> },
     { title: words.delivery, cell: ({ delivery }) => delivery === null ? '' : <Code>{delivery}</Code> },
     { title: words.transfers, figure: true, cell: ({ transfers }) => format.count(transfers) },
@@ -41,7 +41,7 @@ export function PositionPage (
     >
       {data !== null && (
         <Facts rows={[
-          [positions.book, book],
+          [positions.book, positions.books[book] ?? book],
           [positions.claims, <Yuan key='claims' fen={data.claimsFen} />],
           [positions.commission, <Yuan key='commission' fen={data.commissionFen} />],
           [positions.loads, <Yuan key='loads' fen={data.loadsFen} />],

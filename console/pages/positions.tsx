@@ -31,7 +31,8 @@ function Positions ({ date, days }: { readonly date: string, readonly days: read
   const rows = data?.items ?? []
   const dates = [...new Set([date, ...days.map(one => one.date)])]
   const bars = {
-    names: rows.map(({ party, book }) => book === 'commerce' ? party : `${party} ${book}`),
+    names: rows.map(({ party, book }) =>
+      book === 'commerce' ? party : `${party} ${words.books[book] ?? book}`),
     series: [{ name: words.net, values: rows.map(({ netFen }) => netFen) }]
   }
   return (
@@ -52,10 +53,12 @@ function Positions ({ date, days }: { readonly date: string, readonly days: read
   )
 }
 
+/** With how each counts towards the net. */
 const parts = [
-  ['claims', 'claimsFen'], ['commission', 'commissionFen'], ['loads', 'loadsFen'],
-  ['loadCommission', 'loadCommissionFen'], ['adjustments', 'adjustmentsFen'], ['net', 'netFen']
-] as const satisfies readonly (readonly [string, keyof Position])[]
+  ['', 'claims', 'claimsFen'], ['− ', 'commission', 'commissionFen'], ['− ', 'loads', 'loadsFen'],
+  ['+ ', 'loadCommission', 'loadCommissionFen'], ['+ ', 'adjustments', 'adjustmentsFen'],
+  ['= ', 'net', 'netFen']
+] as const satisfies readonly (readonly [string, string, keyof Position])[]
 
 function Nets ({ date, rows, busy }: {
   readonly date: string, readonly rows: readonly TracedPosition[], readonly busy: boolean
@@ -66,15 +69,15 @@ function Nets ({ date, rows, busy }: {
       title: words.party,
       cell: ({ party, book }) => <Link to={to('positions', date, party, book)}>{party}</Link>
     },
-    { title: words.book, cell: ({ book }) => book },
-    ...parts.map(([name, field]): Column<TracedPosition> =>
-      ({ title: words[name], figure: true, cell: position => <Yuan fen={position[field]} /> })),
+    { title: words.book, cell: ({ book }) => words.books[book] ?? book },
+    ...parts.map(([sign, name, field]): Column<TracedPosition> =>
+      ({ title: `${sign}${words[name]}`, figure: true, cell: position => <Yuan fen={position[field]} /> })),
     {
       title: words.direction,
       cell: ({ netFen }) => netFen === 0 ? '' : netFen < 0 ? words.pays : words.receives
     }
   ]
-  const sums = parts.map(([, field]) => (
+  const sums = parts.map(([, , field]) => (
     <Yuan key={field} fen={rows.reduce((sum, position) => sum + position[field], 0)} />
   ))
   return (

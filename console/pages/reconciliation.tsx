@@ -114,14 +114,14 @@ function Trend ({ runs, dates }: { readonly runs: readonly RunView[], readonly d
 }
 
 function Float ({ date }: { readonly date: string }) {
-  const { words: { reconciliation: words, day }, format } = useWords()
+  const { words: { reconciliation: words, day, positions }, format } = useWords()
   const { data, busy } = useLook(() => looks.float(date), date)
   const money = [
     ['held', 'heldFen'], ['transit', 'transitFen'], ['holders', 'holdersFen'],
     ['partiesOwed', 'partiesFen'], ['own', 'ownFen'], ['offBy', 'offFen']
   ] as const
   const columns: Columns<FloatView['books'][number]> = [
-    { title: words.book, cell: ({ book }) => book },
+    { title: words.book, cell: ({ book }) => positions.books[book] ?? book },
     ...money.map(([name, field]): Column<FloatView['books'][number]> =>
       ({ title: words[name], figure: true, cell: book => <Yuan fen={book[field]} /> })),
     {

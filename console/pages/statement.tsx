@@ -30,7 +30,7 @@ export function StatementPage (
             sums={[positions.net, '', <Yuan key='net' fen={data.netFen} />]}
           />
           <Facts rows={[
-            [positions.book, book],
+            [positions.book, positions.books[book] ?? book],
             [positions.carried, <Yuan key='carried' fen={data.carriedFen ?? 0} />],
             [words.settled, <Yuan key='settled' fen={data.netFen + (data.carriedFen ?? 0)} />],
             [words.sealed, `${format.count(data.head.size)}`],

@@ -74,7 +74,14 @@ export const en: Words = {
     instruction: 'Instruction', direction: 'Direction', amount: 'Amount', state: 'State', account: 'Account',
     pay: 'pay',
     collect: 'collect',
-    states: { sent: 'sent', confirmed: 'confirmed', returned: 'returned', void: 'void' }
+    states: { sent: 'sent', confirmed: 'confirmed', returned: 'returned', void: 'void' },
+    books: {
+      commerce: 'Commerce', medical: 'Medical', library: 'Library', campus: 'Campus', treasury: 'Treasury'
+    },
+    batchKinds: {
+      records: 'Records', registry: 'Registry', correction: 'Correction', clearing: 'Clearing',
+      settlement: 'Settlement', requests: 'Online requests', bank: 'Bank', notes: 'Notes of services'
+    }
   },
   trace: {
     batches: (party, date) => `Batches of ${party} on ${date}`, batch: 'Batch', kind: 'Kind', at: 'Time',

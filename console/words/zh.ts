@@ -69,7 +69,13 @@ export const zh = {
     loads: '代收充值', loadCommission: '充值佣金', adjustments: '调整', net: '净额', sum: '合计', carried: '前期结转',
     chart: '各方净额', pays: '应付', receives: '应收', instructions: '划款指令', instruction: '指令号', direction: '方向',
     amount: '金额', state: '状态', account: '账户', pay: '付款', collect: '收款',
-    states: { sent: '已发送', confirmed: '已到账', returned: '退回', void: '作废' }
+    states: { sent: '已发送', confirmed: '已到账', returned: '退回', void: '作废' },
+    books: { commerce: '商务', medical: '医保', library: '图书', campus: '校园', treasury: '财政' } as
+      Readonly<Record<string, string>>,
+    batchKinds: {
+      records: '交易记录', registry: '登记', correction: '更正', clearing: '清分', settlement: '结算',
+      requests: '联机交易', bank: '银行', notes: '业务通知'
+    } as Readonly<Record<string, string>>
   },
   trace: {
     batches: (party: string, date: string) => `${party} ${date} 的批次`, batch: '批次', kind: '种类', at: '时间',
