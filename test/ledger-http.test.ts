@@ -189,6 +189,14 @@ t.test('hostile bodies are answered with what is wrong and where', async t => {
     isProblem(t, answer, 'body_invalid', what)
     if (where !== undefined) t.equal(answer.json.where, where, `${what} is at ${where}`)
   }
+  const deep = '['.repeat(100_000) + ']'.repeat(100_000)
+  for (const record of [deep, `{"profile":${deep}}`]) {
+    isProblem(t, await door.ask('gateway', 'POST', '/v1/records', {
+      bytes: `{"delivery":"nested-deep","records":[${record}]}`, type: 'application/json'
+    }), 'body_invalid', 'a deep nest where any value may stand')
+  }
+  const shown = { delivery: 'signs-in-texts', records: [{ profile: '[{"'.repeat(100) }] }
+  t.equal((await door.ask('gateway', 'POST', '/v1/records', { json: shown })).status, 200, 'not in texts')
   isProblem(t, await put('<registry/>', 'text/xml'), 'unsupported_media_type', 'XML')
   isProblem(t, await put('{}', 'application/x-www-form-urlencoded'), 'unsupported_media_type', 'a form')
   isProblem(t, await door.ask('gateway', 'POST', '/v1/records', {

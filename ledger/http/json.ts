@@ -2,6 +2,7 @@
 import { Compile } from 'typebox/compile'
 import type { TSchema } from 'typebox'
 import type { FastifySchemaCompiler, FastifySchemaValidationError } from 'fastify'
+import { isDeeper } from '../../runtime/json-depth.ts'
 import { Refusal } from '../refusal.ts'
 
 type Check = (value: unknown) => readonly FastifySchemaValidationError[] | null
@@ -34,10 +35,15 @@ function explained (error: FastifySchemaValidationError): FastifySchemaValidatio
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
+/** The deepest body there is, a tariff document, has a dozen. */
+const levelsMax = 64
 
 /** A request body; undefined where it is empty. Throws Refusal with the place where the text breaks off. */
 export function parseJson (bytes: Buffer): unknown {
   if (bytes.length === 0) return undefined
+  if (isDeeper(bytes, levelsMax)) {
+    throw new Refusal('body_invalid', `nested deeper than ${levelsMax} levels`, '')
+  }
   try {
     return JSON.parse(utf8.decode(bytes)) as unknown
   } catch (error) {

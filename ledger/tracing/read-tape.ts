@@ -1,6 +1,7 @@
 // A tape as somebody brings it, cut into records with a ruler over each: a consumption file, a delivery or
 // records as JSON, or a tape of a POS line with its bytes. Numbers of cards are masked in what is shown. It
 // refuses to know what is thought of a record.
+import { isDeeper } from '../../runtime/json-depth.ts'
 import { sliceOf } from '../../runtime/json-slice.ts'
 import { readConsumptionHeader } from '../../schemas/clearing-file/consumption.ts'
 import { splitLines } from '../../schemas/clearing-file/lines.ts'
@@ -124,27 +125,17 @@ function jsonRecord (
 }
 
 function parsed (text: string): unknown {
+  if (isDeeper(Buffer.from(text), levelsMax)) refuse('nested deeper than any record')
   try {
-    const value = JSON.parse(text) as unknown
-    return isShallow(value) ? value : refuse('nested deeper than any record')
+    return JSON.parse(text) as unknown
   } catch (error) {
     if (error instanceof SyntaxError) return null
     throw error
   }
 }
 
-/** A record in a delivery has four levels; hundreds of thousands would be more than a stack holds. */
+/** A record in a delivery has four levels. */
 const levelsMax = 16
-
-function isShallow (value: unknown): boolean {
-  let level: unknown[] = [value]
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > levelsMax) return false
-    level = level.flatMap((one): unknown[] =>
-      typeof one === 'object' && one !== null ? Object.values(one) : [])
-  }
-  return true
-}
 
 /* ---- POS lines ---- */
 
