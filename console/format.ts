@@ -53,6 +53,7 @@ export function formatsOf (language: Language) {
       return `${date.format(at)} ${weekday.format(at)}`
     },
     instant: (iso: string): string => instant.format(new Date(iso)),
+    list: (texts: readonly (string | number)[]): string => texts.join(language === 'zh' ? '、' : ', '),
     seconds: (ms: number): string => `${(ms / 1_000).toFixed(1)} s`,
     percent: (ppm: number): string => `${(ppm / 10_000).toFixed(2)} %`
   }

@@ -70,7 +70,7 @@ function WaitingDays () {
     { title: day.netSum, figure: true, cell: ({ netSumFen }) => <Yuan fen={netSumFen} /> },
     {
       title: day.approvers,
-      cell: ({ approvals }) => approvals.map(({ staff }) => staff).join('、') || day.nobody
+      cell: ({ approvals }) => format.list(approvals.map(({ staff }) => staff)) || day.nobody
     }
   ]
   return (

@@ -80,8 +80,8 @@ function useStatementColumns (): Columns<BankStatementView> {
     { title: words.closing, figure: true, cell: ({ closingFen }) => <Yuan fen={closingFen} /> },
     {
       title: words.lines,
-      cell: ({ lines }) => states.filter(state => (lines[state] ?? 0) > 0)
-        .map(state => `${words.states[state]} ${format.count(lines[state] ?? 0)}`).join('、')
+      cell: ({ lines }) => format.list(states.filter(state => (lines[state] ?? 0) > 0)
+        .map(state => `${words.states[state]} ${format.count(lines[state] ?? 0)}`))
     },
     { title: words.received, cell: ({ receivedAt }) => <At iso={receivedAt} /> },
     { title: words.by, cell: ({ by }) => by }
@@ -129,7 +129,7 @@ function Upload ({ done }: { readonly done: () => void }) {
             {reply.replayed ? words.replayed : words.done}
           </Mark>
           {reply.confirmed.length > 0 &&
-            <p>{words.confirmed}: {reply.confirmed.map(format.date).join('、')}</p>}
+            <p>{words.confirmed}: {format.list(reply.confirmed.map(format.date))}</p>}
           {reply.breaks.map(one => <p key={one}>{words.breaks}: <Said>{one}</Said></p>)}
         </div>
       )}

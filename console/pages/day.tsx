@@ -70,7 +70,7 @@ function Board ({ day }: { readonly day: DayView }) {
             <span key={staff} className='piece'>{staff} <At iso={at} /></span>)],
         ...day.override === null
           ? []
-          : [[words.override, `${day.override.by.join('、')}: ${day.override.reason}`] as const]
+          : [[words.override, `${format.list(day.override.by)}: ${day.override.reason}`] as const]
       ]}
       />
       <p><Link to={to('positions', day.date)}>{words.positions}</Link></p>
@@ -183,7 +183,7 @@ function Days ({ list }: { readonly list: Listed<DayView> }) {
         ? words.noBlockers
         : <Mark tone='warn'>{words.waits(format.count(blockers.length))}</Mark>
     },
-    { title: words.approvers, cell: ({ approvals }) => approvals.map(({ staff }) => staff).join('、') },
+    { title: words.approvers, cell: ({ approvals }) => format.list(approvals.map(({ staff }) => staff)) },
     { title: words.valueDate, cell: ({ valueDate }) => format.date(valueDate) },
     { title: words.digest, cell: ({ digest }) => digest === null ? '' : <Code>{digest.slice(0, 12)}</Code> }
   ]

@@ -174,7 +174,7 @@ function Shown ({ item, close, propose }: {
 function Writing ({ asked: { what, items }, close, done }: {
   readonly asked: Asked, readonly close: () => void, readonly done: () => void
 }) {
-  const { words: { items: words } } = useWords()
+  const { words: { items: words }, format } = useWords()
   const [text, setText] = useState('')
   const doing = useDeed()
   const numbers = items.map(({ item }) => item)
@@ -187,7 +187,7 @@ function Writing ({ asked: { what, items }, close, done }: {
   }
   return (
     <Dialog
-      heading={`${label}：${numbers.join('、')}`} doing={doing} onClose={close}
+      heading={`${label} ${format.list(numbers)}`} doing={doing} onClose={close}
       go={{ label, ready: text.length >= (what === 'write' ? 1 : 10), run: () => { void run() } }}
     >
       {what === 'close' && (
