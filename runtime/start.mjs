@@ -142,7 +142,7 @@ async function make (entry, name, note) {
       ? { entryPoints: [entry], packages: 'external', plugins: [places()] }
       : {
           stdin: { contents: `import ${JSON.stringify(entry)}`, resolveDir: root },
-          supported: { 'dynamic-import': false }, plugins: [packages(), places()]
+          supported: { 'dynamic-import': false }, plugins: [places(), packages()]
         }
   })
   const sources = Object.keys(metafile.inputs).filter(input => !/^<stdin>$|^apart:/.test(input))
