@@ -176,8 +176,8 @@ t.test('what the doors refuse', async t => {
   for (const time of ['once', 'again']) {
     t.match(await door.ok('gateway', 'POST', '/v1/issuing/outcomes', became), { state: 'issued' }, time)
   }
-  t.match(await door.ok('clerk', 'GET', `/v1/cards/${issuer}-${serialOf(91)}-1`), { validUntil: '2099-12-31' },
-    'as file 0015 of its chip says')
+  t.match(await door.ok('clerk', 'GET', `/v1/cards/${issuer}-${serialOf(91)}-1`),
+    { validUntil: '2099-12-31' }, 'as file 0015 of its chip says')
   const { accounts } = await door.ok('auditor', 'GET', '/v1/accounts')
   for (const account of ['commerce/receivable-agent/SHP', 'commerce/card-deposit']) {
     const { balanceFen } = accounts.find((one: { account: string }) => one.account === account)
