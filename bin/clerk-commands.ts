@@ -36,12 +36,6 @@ export function fenOf (text: string): number {
   return sign === '-' ? 0 - fen : fen
 }
 
-/** -80 → `-0.80` */
-export function yuanOf (fen: number): string {
-  const digits = String(Math.abs(fen)).padStart(3, '0')
-  return `${fen < 0 ? '-' : ''}${digits.slice(0, -2)}.${digits.slice(-2)}`
-}
-
 /** `--chip 101:48.20`; null with `--unreadable`. One of the two is said: nobody forgets to read a chip. */
 function chipOf ({ chip, unreadable }: Said): { counter: number, balanceFen: number } | null {
   if ((chip === undefined) === (unreadable === undefined)) {

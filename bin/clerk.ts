@@ -8,7 +8,8 @@ import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { nodeCommand } from '../runtime/supervise.ts'
-import { type Call, readCommand, usage, UsageError, yuanOf } from './clerk-commands.ts'
+import { yuanText } from '../schemas/bank/amount.ts'
+import { type Call, readCommand, usage, UsageError } from './clerk-commands.ts'
 
 const need = (name: string): string => {
   const value = process.env[name]
@@ -52,7 +53,7 @@ async function withReader (args: readonly string[]): Promise<string[]> {
     JSON.parse(stdout) as { card: string, counter: number, balanceFen: number }
   return args.map((word, at) => {
     if (word !== 'reader') return word
-    return args[at - 1] === '--chip' ? `${counter}:${yuanOf(balanceFen)}` : card
+    return args[at - 1] === '--chip' ? `${counter}:${yuanText(BigInt(balanceFen))}` : card
   })
 }
 

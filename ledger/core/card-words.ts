@@ -3,7 +3,7 @@ import { localDate, localTime } from '../../runtime/instants.ts'
 import type { CardState } from '../../schemas/card-life.ts'
 import type { Words } from '../../schemas/card-look.ts'
 import { type VerdictReason, verdictReasons } from '../../schemas/reasons.ts'
-import { yuanText } from './yuan.ts'
+import { yuanText } from '../../schemas/bank/amount.ts'
 
 export const stateWords: Readonly<Record<CardState, Words>> = {
   not_enabled: { zh: '未启用', en: 'made, not handed over yet' },

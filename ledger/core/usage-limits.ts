@@ -2,7 +2,7 @@
 // refuses to know where uses are counted.
 import type { UsageLimit } from '../../schemas/api.ts'
 import type { AnswerReason } from '../../schemas/reasons.ts'
-import { yuanText } from './yuan.ts'
+import { yuanText } from '../../schemas/bank/amount.ts'
 
 export type Use = {
   readonly of: UsageLimit['of']

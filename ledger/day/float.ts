@@ -1,5 +1,6 @@
 // Is the float right? What is held against what is owed at the end of a clearing date, and, where it is off,
 // by how much and in which account. It refuses to know what is done about it.
+import { yuanText } from '../../schemas/bank/amount.ts'
 import { floatOf, type FloatOfBook } from '../core/float.ts'
 import { accountDifferences, balances, purseDifferences, unbalancedDates } from '../store/balances.ts'
 import { readBankBalances } from '../store/comparisons.ts'
@@ -34,34 +35,28 @@ async function faultsOfBooks (
   tx: Tx | Db, date: string, identity: readonly FloatOfBook[]
 ): Promise<string[]> {
   const off = identity.filter(({ offFen }) => offFen !== 0n)
-    .map(({ book, offFen }) => `the ${book} book is off by ${yuan(offFen)}`)
+    .map(({ book, offFen }) => `the ${book} book is off by ${yuanText(offFen)}`)
   const since = off.length === 0 ? [] : (await unbalancedDates(tx, date)).map(one => one.date)
   const dates = [...new Set([...since, date])].sort()
   const differing: string[] = []
   for (const one of dates) {
     differing.push(...(await accountDifferences(tx, one)).map(({ what, leftFen, rightFen }) =>
-      `${what}: transfers ${yuan(leftFen)} against ${yuan(rightFen)}`))
+      `${what}: transfers ${yuanText(leftFen)} against ${yuanText(rightFen)}`))
   }
   differing.push(...(await purseDifferences(tx)).map(({ what, leftFen, rightFen }) =>
-    `${what}: ${yuan(leftFen)} against ${yuan(rightFen)} in their control account`))
+    `${what}: ${yuanText(leftFen)} against ${yuanText(rightFen)} in their control account`))
   return [...off, ...differing]
 }
 
 const uncovered = (identity: readonly FloatOfBook[]): string[] =>
   identity.filter(({ book, uncoveredFen }) => book === 'commerce' && uncoveredFen > 0n)
     .map(({ book, uncoveredFen, heldFen, transitFen, holdersFen }) =>
-      `the ${book} book holds ${yuan(heldFen)} with ${yuan(transitFen)} in transit and owes holders ` +
-      `${yuan(holdersFen)}: ${yuan(uncoveredFen)} are not covered`)
+      `the ${book} book holds ${yuanText(heldFen)} with ${yuanText(transitFen)} in transit and owes ` +
+      `holders ${yuanText(holdersFen)}: ${yuanText(uncoveredFen)} are not covered`)
 
 /** The bank's last statements against what the books expect: as they are now, whatever the date. */
 const faultsOfBank = async (tx: Tx | Db): Promise<string[]> =>
   (await readBankBalances(tx)).filter(({ closingFen, expectedFen }) => closingFen !== expectedFen)
     .map(({ book, statements, closingFen, expectedFen }) =>
-      `the bank closes ${statements} with ${yuan(closingFen)}, ${book}/custody-bank expects ` +
-      `${yuan(expectedFen)}: ${yuan(expectedFen - closingFen)} off`)
-
-/** 180 → 1.80, exact. */
-export function yuan (fen: bigint): string {
-  const digits = String(fen < 0n ? -fen : fen).padStart(3, '0')
-  return `${fen < 0n ? '-' : ''}${digits.slice(0, -2)}.${digits.slice(-2)}`
-}
+      `the bank closes ${statements} with ${yuanText(closingFen)}, ${book}/custody-bank expects ` +
+      `${yuanText(expectedFen)}: ${yuanText(expectedFen - closingFen)} off`)

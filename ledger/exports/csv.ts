@@ -1,6 +1,6 @@
 // A sheet as CSV after RFC 4180: UTF-8, CRLF, quotes where needed. Texts that a spreadsheet would run as a
 // formula get an apostrophe in front (OWASP, CSV injection); numbers stay numbers.
-import { yuanText } from '../core/yuan.ts'
+import { yuanText } from '../../schemas/bank/amount.ts'
 import { looksLikeFormula, type Cell, type Column, type Row } from './sheet.ts'
 
 /** Tells Excel that the bytes are UTF-8; other programs may stumble over it. */

@@ -4,7 +4,7 @@
 import { addDays } from '../../runtime/instants.ts'
 import { headings, transferCodes, type Heading } from '../core/chart.ts'
 import { floatPlaces } from '../core/float.ts'
-import { yuanText } from '../core/yuan.ts'
+import { yuanText } from '../../schemas/bank/amount.ts'
 import { inSnapshot, type AccountColumns } from '../store/exports.ts'
 import { journalBalances, journalPages, type JournalBalance, type JournalTransfer } from '../store/journal.ts'
 import type { Db, Tx } from '../store/db.ts'

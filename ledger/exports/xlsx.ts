@@ -4,7 +4,7 @@
 import { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { ZipFile } from 'yazl'
-import { yuanText } from '../core/yuan.ts'
+import { yuanText } from '../../schemas/bank/amount.ts'
 import { looksLikeFormula, type Cell, type Column, type Row } from './sheet.ts'
 
 /** What Excel takes in one worksheet, the line of titles included. */

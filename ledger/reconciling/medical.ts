@@ -3,7 +3,7 @@
 import { reconcile, type Entry } from '../core/reconcile.ts'
 import { settledOn } from '../store/clinic.ts'
 import { readMedicalTotals } from '../store/reconciliation.ts'
-import { yuanText } from '../core/yuan.ts'
+import { yuanText } from '../../schemas/bank/amount.ts'
 import { entry, evidenceOf, type LayerOfReconciliation } from './layer.ts'
 
 const prefix = 'settlement/'

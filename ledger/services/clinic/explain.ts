@@ -1,6 +1,6 @@
 // A split in words, English and Chinese: each step with its figures, so that anybody can do the sum again;
 // together they are the bill. Pure; the words are made from stored figures whenever somebody asks.
-import { yuanText } from '../../core/yuan.ts'
+import { yuanText } from '../../../schemas/bank/amount.ts'
 import { payers, type Burden, type LayerKind, type Payer } from '../../../schemas/medical/rule-set.ts'
 import type { Bounds, Inputs, Move } from './layers.ts'
 import type { Split, Step } from './settle-bill.ts'

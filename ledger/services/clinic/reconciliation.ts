@@ -5,7 +5,7 @@ import {
   results, type Dialect, type Result, type resultColumns, type statementColumns
 } from '../../../schemas/medical/messages.ts'
 import { reconcile, type Entry, type Match } from '../../core/reconcile.ts'
-import { yuanText } from '../../core/yuan.ts'
+import { yuanText } from '../../../schemas/bank/amount.ts'
 
 /** One settlement, or one cancellation: its amounts are negative then. */
 export type Line = {

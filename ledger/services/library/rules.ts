@@ -4,7 +4,7 @@ import { addDays, daysBetween, type LocalDate } from '../../../runtime/instants.
 import type { LibraryReason, LibraryRules } from '../../../schemas/library.ts'
 import type { ServiceStep } from '../../../schemas/service.ts'
 import type { Holidays } from '../../core/calendar.ts'
-import { yuanText } from '../../core/yuan.ts'
+import { yuanText } from '../../../schemas/bank/amount.ts'
 
 /** Rules in the order of their dates; each counts until the next begins. */
 export type RuleBook = { readonly rules: readonly LibraryRules[], readonly holidays: Holidays }
